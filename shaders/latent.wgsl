@@ -1,0 +1,96 @@
+// The reparameterised sample and its KL term (Kingma & Welling 2013, section 2.4 and appendix B).
+//
+//   forward   z = mu + exp(log_var / 2) * eps          kl = 1/2 sum_j (mu^2 + exp(log_var) - 1 - log_var)
+//   backward  d_mu      = sum_k d_z + w mu
+//             d_log_var = sum_k d_z * eps * exp(log_var / 2) / 2 + w (exp(log_var) - 1) / 2
+//
+// head, d_head [B, 2 P]  mu in columns 0..Z, log_var in columns P..P+Z, with P = Z rounded up to 4
+// z, d_z [B K, Z]        K samples a datum, row b K + k      kl [B]
+// weight [B]             dLoss/dELBO of a datum with the sign turned: what one nat of its KL costs
+//
+// eps is drawn again in the backward pass, never stored. Forward: one invocation a row of z.
+// Backward: one invocation four columns of a datum. `mean` writes z = mu, for pictures and the plain encoder.
+
+#import shared/step
+#import shared/philox
+#import shared/index
+
+const WORKGROUP: u32 = 64u;
+
+struct Params {
+    batch: u32,
+    samples: u32,
+    latent: u32,
+    vectors: u32, // P / 4
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> head: array<vec4f>;
+@group(0) @binding(2) var<storage, read> d_z: array<vec4f>;
+@group(0) @binding(3) var<storage, read> weight: array<f32>;
+@group(0) @binding(4) var<storage, read_write> z: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> kl: array<f32>;
+@group(0) @binding(6) var<storage, read_write> d_head: array<vec4f>;
+
+fn eps(row: u32, vector: u32) -> vec4f {
+    let counter = vec4u(step.step, row, vector, STREAM_EPS + step.stream);
+    return normals(philox(counter, vec2u(step.seed_lo, step.seed_hi)));
+}
+
+// 1 for columns below Z, 0 for the padding.
+fn mask(vector: u32) -> vec4f {
+    return select(vec4f(0.0), vec4f(1.0), 4u * vector + vec4u(0u, 1u, 2u, 3u) < vec4u(params.latent));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn forward(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
+    let row = linear_index(global, groups, WORKGROUP);
+    if (row >= params.batch * params.samples) {
+        return;
+    }
+    let datum = row / params.samples;
+    var sum = vec4f(0.0);
+    for (var j = 0u; j < params.vectors; j++) {
+        let mu = head[datum * 2u * params.vectors + j];
+        let log_var = head[(datum * 2u + 1u) * params.vectors + j];
+        z[row * params.vectors + j] = mask(j) * (mu + exp(0.5 * log_var) * eps(row, j));
+        // In the padding mu and log_var are zero, and so is this.
+        sum += mu * mu + exp(log_var) - 1.0 - log_var;
+    }
+    if (row % params.samples == 0u) {
+        kl[datum] = 0.5 * (sum.x + sum.y + sum.z + sum.w);
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn backward(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
+    let index = linear_index(global, groups, WORKGROUP);
+    if (index >= params.batch * params.vectors) {
+        return;
+    }
+    let datum = index / params.vectors;
+    let j = index % params.vectors;
+    let mu = head[datum * 2u * params.vectors + j];
+    let log_var = head[(datum * 2u + 1u) * params.vectors + j];
+    let half_sigma = 0.5 * exp(0.5 * log_var);
+    var d_mu = weight[datum] * mu;
+    var d_log_var = weight[datum] * 0.5 * (exp(log_var) - 1.0);
+    for (var k = 0u; k < params.samples; k++) {
+        let row = datum * params.samples + k;
+        let d = d_z[row * params.vectors + j];
+        d_mu += d;
+        d_log_var += d * eps(row, j) * half_sigma;
+    }
+    d_head[datum * 2u * params.vectors + j] = mask(j) * d_mu;
+    d_head[(datum * 2u + 1u) * params.vectors + j] = mask(j) * d_log_var;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn mean(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
+    let index = linear_index(global, groups, WORKGROUP);
+    if (index >= params.batch * params.vectors) {
+        return;
+    }
+    let datum = index / params.vectors;
+    let j = index % params.vectors;
+    z[index] = head[datum * 2u * params.vectors + j];
+}

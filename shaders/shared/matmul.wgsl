@@ -1,0 +1,102 @@
+// What every matmul variant shares: the operands, how a layout finds its vectors, and the epilogue.
+//
+// c[m, n] = epilogue( sum_k A(m, k) B(k, n) ), with the operands stored as
+//   NN  a [M, K]  b [K, N]   the gradient by a layer's input:   d_x = d_y W
+//   NT  a [M, K]  b [N, K]   the forward pass:                  y = x W^T, W in PyTorch's layout [out, in]
+//   TN  a [K, M]  b [K, N]   the gradient by a layer's weights: d_W = d_y^T x
+// Rows are padded to vec4; where K counts rows (of b in NN, of both in TN) these are padded to a multiple of 4
+// too, and the padding is zero, so the loop over K takes four at a time without a test. Rows and columns past
+// the edges of c are computed from clamped addresses and not stored.
+
+const NN: u32 = 0u;
+const NT: u32 = 1u;
+const TN: u32 = 2u;
+
+const STORE: u32 = 0u;      // c = sum
+const FORWARD: u32 = 1u;    // c = activation(sum + bias)                 extra = bias [N]
+const BACKWARD: u32 = 2u;   // c = sum * activation'(kept)                extra = kept [M, N]
+const ACCUMULATE: u32 = 3u; // c = c + sum
+
+struct Params {
+    m: u32,
+    n: u32,
+    k: u32,
+    a_stride: u32, // strides in vec4
+    b_stride: u32,
+    c_stride: u32,
+    extra_stride: u32,
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> a: array<vec4f>;
+@group(0) @binding(2) var<storage, read> b: array<vec4f>;
+@group(0) @binding(3) var<storage, read> extra: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> c: array<vec4f>;
+
+// Tiles are made of 4 x 4 blocks, as matrices whose column r is row r of c (four columns of it), row r of A
+// (four k of it), and row k of B (four columns of it). All three layouts then multiply in the same way.
+
+// c + A B for one block.
+fn multiply_add(c_block: mat4x4f, a_block: mat4x4f, b_block: mat4x4f) -> mat4x4f {
+    return mat4x4f(
+        row_multiply_add(c_block[0], a_block[0], b_block),
+        row_multiply_add(c_block[1], a_block[1], b_block),
+        row_multiply_add(c_block[2], a_block[2], b_block),
+        row_multiply_add(c_block[3], a_block[3], b_block),
+    );
+}
+
+fn row_multiply_add(c_row: vec4f, a_row: vec4f, b_block: mat4x4f) -> vec4f {
+    var sum = fma(vec4f(a_row.x), b_block[0], c_row);
+    sum = fma(vec4f(a_row.y), b_block[1], sum);
+    sum = fma(vec4f(a_row.z), b_block[2], sum);
+    return fma(vec4f(a_row.w), b_block[3], sum);
+}
+
+// The block of B at four k, four columns.
+fn load_b(k: u32, column: u32) -> mat4x4f {
+    if (LAYOUT == NT) {
+        let row = 4u * column;
+        let last = params.n - 1u;
+        return transpose(mat4x4f(
+            b[min(row, last) * params.b_stride + k],
+            b[min(row + 1u, last) * params.b_stride + k],
+            b[min(row + 2u, last) * params.b_stride + k],
+            b[min(row + 3u, last) * params.b_stride + k],
+        ));
+    }
+    let at = 4u * k * params.b_stride + column;
+    return mat4x4f(
+        b[at],
+        b[at + params.b_stride],
+        b[at + 2u * params.b_stride],
+        b[at + 3u * params.b_stride],
+    );
+}
+
+// Stores what lies inside c of four rows and four columns.
+fn store_block(row: u32, column: u32, block: mat4x4f) {
+    if (4u * column >= params.n) {
+        return;
+    }
+    if (row < params.m) { store(row, column, block[0]); }
+    if (row + 1u < params.m) { store(row + 1u, column, block[1]); }
+    if (row + 2u < params.m) { store(row + 2u, column, block[2]); }
+    if (row + 3u < params.m) { store(row + 3u, column, block[3]); }
+}
+
+// Stores four columns of a row of c, the ones past N as zero.
+fn store(row: u32, column: u32, sum: vec4f) {
+    let inside = 4u * column + vec4u(0u, 1u, 2u, 3u) < vec4u(params.n);
+    let at = row * params.c_stride + column;
+    var value = sum;
+    if (EPILOGUE == FORWARD) {
+        value = activate(ACTIVATION, sum + extra[column]);
+    }
+    if (EPILOGUE == BACKWARD) {
+        value = sum * activation_derivative(ACTIVATION, extra[row * params.extra_stride + column]);
+    }
+    if (EPILOGUE == ACCUMULATE) {
+        value = sum + c[at];
+    }
+    c[at] = select(vec4f(0.0), value, inside);
+}

@@ -1,0 +1,63 @@
+// Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as
+// 1, 2, 3"). Four words are a pure function of (key, counter), so a draw needs no state, no order and no
+// storage: the backward pass draws the same eps again instead of reading it.
+//
+// key = (seed low, seed high), counter = (step, row, column / 4, stream); word j is column 4 * (column / 4) + j.
+
+const PHILOX_MULTIPLIER_0: u32 = 0xD2511F53u;
+const PHILOX_MULTIPLIER_1: u32 = 0xCD9E8D57u;
+const PHILOX_WEYL_0: u32 = 0x9E3779B9u;
+const PHILOX_WEYL_1: u32 = 0xBB67AE85u;
+const PHILOX_ROUNDS: u32 = 10u;
+
+// One stream a purpose, so that no two purposes share a draw.
+const STREAM_EPS: u32 = 0u;
+const STREAM_BINARIZE: u32 = 1u;
+const STREAM_BINARIZE_FIXED: u32 = 2u;
+const STREAM_PRIOR: u32 = 3u;
+
+const TWO_PI: f32 = 6.283185307179586;
+const UNIT_23: f32 = 1.1920928955078125e-7; // 2^-23
+
+// High word of a 32 x 32 bit product, from 16-bit halves: WGSL has no 64-bit integers.
+fn multiply_high(a: u32, b: u32) -> u32 {
+    let a_low = a & 0xFFFFu;
+    let a_high = a >> 16u;
+    let b_low = b & 0xFFFFu;
+    let b_high = b >> 16u;
+    let low = a_low * b_low;
+    let middle = a_high * b_low + (low >> 16u);
+    let middle_low = (middle & 0xFFFFu) + a_low * b_high;
+    return a_high * b_high + (middle >> 16u) + (middle_low >> 16u);
+}
+
+fn philox(counter: vec4u, seed: vec2u) -> vec4u {
+    var c = counter;
+    var key = seed;
+    for (var round = 0u; round < PHILOX_ROUNDS; round++) {
+        let high0 = multiply_high(PHILOX_MULTIPLIER_0, c.x);
+        let low0 = PHILOX_MULTIPLIER_0 * c.x;
+        let high1 = multiply_high(PHILOX_MULTIPLIER_1, c.z);
+        let low1 = PHILOX_MULTIPLIER_1 * c.z;
+        c = vec4u(high1 ^ c.y ^ key.x, low1, high0 ^ c.w ^ key.y, low0);
+        key += vec2u(PHILOX_WEYL_0, PHILOX_WEYL_1);
+    }
+    return c;
+}
+
+// Uniforms in the open interval (0, 1): 23 bits and a half, exact in f32, never 0 or 1.
+fn uniforms(words: vec4u) -> vec4f {
+    return (vec4f(words >> vec4u(9u)) + 0.5) * UNIT_23;
+}
+
+// Four standard normals from four words, by Box and Muller's transform of the pairs (0, 1) and (2, 3).
+fn normals(words: vec4u) -> vec4f {
+    let u = uniforms(words);
+    let radius = sqrt(-2.0 * log(u.xz));
+    // Backends promise sin and cos between -pi and pi only.
+    let angle = TWO_PI * (u.yw - select(vec2f(0.0), vec2f(1.0), u.yw > vec2f(0.5)));
+    return vec4f(
+        radius.x * cos(angle.x), radius.x * sin(angle.x),
+        radius.y * cos(angle.y), radius.y * sin(angle.y),
+    );
+}

@@ -1,0 +1,16 @@
+// The scalars of one training step, behind a dynamic offset: many steps go into one submit.
+struct Step {
+    seed_lo: u32,
+    seed_hi: u32,
+    step: u32,
+    stream: u32,
+    first_row: u32,
+    valid_rows: u32,
+    history_row: u32,
+    learning_rate: f32,
+    correction1: f32,
+    correction2: f32,
+    kl_weight: f32,
+    reserved: u32,
+}
+@group(1) @binding(0) var<uniform> step: Step;

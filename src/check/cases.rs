@@ -1,0 +1,272 @@
+//! The list of cases.
+
+use super::{Case, Fill};
+use crate::kernels::activation::{self, Activation};
+use crate::kernels::gather::{self, Binarize};
+use crate::kernels::likelihood::{self, Pass};
+use crate::kernels::matmul::{self, Epilogue, Layout};
+use crate::kernels::{adam, bias_grad, latent, objective, philox, prior, row_vector, row_weight};
+use crate::plan::{PAD, Target, Tensor, round_up};
+
+/// Errors of log, sin and exp: backends promise about 2^-21 absolute, not a relative bound.
+const TRANSCENDENTAL: f64 = 2e-5;
+
+/// Batch sizes, with one larger than a workgroup.
+const ROWS: [usize; 3] = [1, 7, 130];
+/// Widths around a vec4 and past a workgroup's lanes.
+const WIDTHS: [usize; 4] = [1, 5, 64, 131];
+
+pub(super) fn all(target: &Target) -> Vec<Case> {
+    let mut cases = Vec::new();
+    random(&mut cases);
+    gathers(&mut cases);
+    activations(&mut cases);
+    latents(&mut cases);
+    objectives(&mut cases);
+    likelihoods(&mut cases);
+    bias_grads(&mut cases);
+    adams(&mut cases);
+    matmuls(&mut cases, target);
+    cases
+}
+
+fn shapes() -> impl Iterator<Item = (usize, usize)> {
+    ROWS.into_iter().flat_map(|rows| WIDTHS.into_iter().map(move |cols| (rows, cols)))
+}
+
+fn random(cases: &mut Vec<Case>) {
+    for kernel in [&philox::WORDS, &philox::UNIFORMS, &philox::NORMALS] {
+        let mut case = Case::new(kernel.label(), "257x64");
+        let integers = std::ptr::eq(kernel, &philox::WORDS);
+        let fill = if integers { Fill::Words } else { Fill::Unwritten };
+        let out = case.tensor("out", 257, 64, fill);
+        case.tolerance = if integers { 0.0 } else { TRANSCENDENTAL };
+        philox::random(&mut case.plan, kernel, out);
+        cases.push(case);
+    }
+}
+
+fn gathers(cases: &mut Vec<Case>) {
+    for mode in [Binarize::None, Binarize::Threshold, Binarize::Fixed, Binarize::Dynamic] {
+        for (batch, dim) in shapes() {
+            let mut case = Case::new("gather", format!("{mode:?} {batch}x{dim}"));
+            let words = dim.div_ceil(4);
+            let count = batch + 9;
+            let data = case.packed("data", count, words, Fill::Words);
+            let order = case.tensor("order", 1, count, Fill::Permutation);
+            let x = case.output("x", batch, 4 * words);
+            // The last batch of an epoch may be short.
+            case.step.first_row = 5;
+            case.step.valid_rows = batch.div_ceil(2) as u32;
+            gather::gather(&mut case.plan, mode, data, order, x);
+            cases.push(case);
+        }
+    }
+}
+
+fn activations(cases: &mut Vec<Case>) {
+    for function in Activation::HIDDEN {
+        let mut case = Case::new("activation", format!("{function:?} 7x64"));
+        // Wide enough that tanh and exp would overflow if they were not clamped.
+        let x = case.tensor("x", 7, 64, Fill::Normal(40.0));
+        let y = case.output("y", 7, 64);
+        case.tolerance = TRANSCENDENTAL;
+        activation::activation(&mut case.plan, "y", function, x, y);
+        cases.push(case);
+    }
+}
+
+fn head(case: &mut Case, batch: usize, latent: usize) -> Tensor {
+    case.tensor("head", batch, latent::head_columns(latent), Fill::Head(latent))
+}
+
+fn latents(cases: &mut Vec<Case>) {
+    for batch in ROWS {
+        for (latent, samples) in [(1, 1), (5, 1), (20, 1), (64, 1), (6, 3)] {
+            let shape = format!("{batch}x{latent} K={samples}");
+            let mut case = Case::new("latent:forward", &shape);
+            let h = head(&mut case, batch, latent);
+            let z = case.output("z", batch * samples, latent);
+            let kl = row_vector(&mut case.plan, "kl", batch);
+            case.tolerance = TRANSCENDENTAL;
+            latent::forward(&mut case.plan, samples, h, z, kl);
+            cases.push(case);
+
+            let mut case = Case::new("latent:backward", &shape);
+            let h = head(&mut case, batch, latent);
+            let d_z = case.tensor("d_z", batch * samples, latent, Fill::Normal(1.0));
+            let weight = case.tensor("weight", 1, round_up(batch, PAD), Fill::Square);
+            let d_head = case.output("d_head", batch, latent::head_columns(latent));
+            case.tolerance = TRANSCENDENTAL;
+            latent::backward(&mut case.plan, samples, h, d_z, weight, d_head);
+            cases.push(case);
+
+            let mut case = Case::new("latent:mean", &shape);
+            let h = head(&mut case, batch, latent);
+            let z = case.output("z", batch, latent);
+            latent::mean(&mut case.plan, h, z);
+            cases.push(case);
+        }
+        let mut case = Case::new("prior", format!("{batch}x5"));
+        let z = case.output("z", batch, 5);
+        case.step.first_row = 17;
+        case.tolerance = TRANSCENDENTAL;
+        prior::prior(&mut case.plan, 0.5, z);
+        cases.push(case);
+    }
+}
+
+fn objectives(cases: &mut Vec<Case>) {
+    for batch in ROWS {
+        for samples in [1, 3] {
+            let shape = format!("{batch} K={samples}");
+            let mut case = Case::new("row_weight", &shape);
+            let recon = row_vector(&mut case.plan, "recon", batch * samples);
+            let kl = row_vector(&mut case.plan, "kl", batch);
+            case.step.valid_rows = batch.div_ceil(2) as u32;
+            row_weight::row_weight(&mut case.plan, batch, samples, recon, kl);
+            cases.push(case);
+
+            for kernel in ["batch_sum", "collect"] {
+                let mut case = Case::new(format!("objective:{kernel}"), &shape);
+                let log_p = case.tensor("log_p", 1, round_up(batch * samples, PAD), Fill::Normal(1.0));
+                let kl = case.tensor("kl", 1, round_up(batch, PAD), Fill::Square);
+                let out = case.packed("terms", batch + 11, objective::TERMS, Fill::Unwritten);
+                case.step.first_row = 9;
+                case.step.history_row = 2;
+                case.step.valid_rows = batch as u32;
+                let append = if kernel == "collect" { objective::collect } else { objective::batch_sum };
+                append(&mut case.plan, batch, samples, log_p, kl, out);
+                cases.push(case);
+            }
+        }
+    }
+}
+
+fn likelihoods(cases: &mut Vec<Case>) {
+    let software = Target { software: true, subgroup: None };
+    for likelihood in likelihood::TABLE {
+        for target in [software, Target::PORTABLE] {
+            for (batch, dim, samples) in [(1, 1, 1), (7, 5, 1), (130, 131, 1), (9, 784, 2)] {
+                let rows = batch * samples;
+                for pass in ["forward", "fused", "backward", "mean"] {
+                    let lanes = crate::kernels::row_lanes(&target);
+                    let mut case = Case::new(
+                        format!("likelihood/{}:{pass}", likelihood.name),
+                        format!("{rows}x{dim} K={samples} lanes={lanes}"),
+                    );
+                    case.tolerance = TRANSCENDENTAL;
+                    let out = case.tensor("out", rows, dim, Fill::Normal(30.0));
+                    let x = case.tensor("x", batch, dim, Fill::Binary);
+                    let weight = case.tensor("weight", 1, round_up(rows, PAD), Fill::Square);
+                    let log_p = row_vector(&mut case.plan, "log_p", rows);
+                    let d_out = case.output("d_out", rows, dim);
+                    let pass = match pass {
+                        "forward" => Pass::Forward { out, x, log_p },
+                        "fused" => Pass::Fused { out, x, weight, log_p, d_out },
+                        "backward" => Pass::Backward { out, x, weight, d_out },
+                        _ => Pass::Mean { out, mean: d_out },
+                    };
+                    (likelihood.append)(&mut case.plan, &target, pass);
+                    cases.push(case);
+                }
+            }
+        }
+    }
+}
+
+fn bias_grads(cases: &mut Vec<Case>) {
+    for (batch, cols) in shapes() {
+        let mut case = Case::new("bias_grad", format!("{batch}x{cols}"));
+        let dy = case.tensor("dy", batch, cols, Fill::Normal(1.0));
+        let d_bias = case.output("d_bias", 1, cols);
+        bias_grad::bias_grad(&mut case.plan, "check", dy, d_bias);
+        cases.push(case);
+    }
+}
+
+fn adams(cases: &mut Vec<Case>) {
+    for len in [4, 68, 4096] {
+        let mut case = Case::new("adam", len.to_string());
+        let gradients = case.tensor("gradients", 1, len, Fill::Normal(0.1));
+        let parameters = case.tensor("parameters", 1, len, Fill::Normal(1.0));
+        let moment1 = case.tensor("moment1", 1, len, Fill::Normal(0.1));
+        let moment2 = case.tensor("moment2", 1, len, Fill::Square);
+        adam::adam(&mut case.plan, gradients, parameters, moment1, moment2);
+        cases.push(case);
+    }
+}
+
+/// Sizes around a tile: 1, a prime, one less, the tile, one more.
+fn around(tile: usize) -> [usize; 5] {
+    [1, 13, tile - 1, tile, tile + 1]
+}
+
+fn matmuls(cases: &mut Vec<Case>, target: &Target) {
+    let epilogues = |first: bool| {
+        let mut list = vec![
+            (0, Activation::Identity),
+            (1, Activation::Relu),
+            (2, Activation::Tanh),
+            (3, Activation::Identity),
+        ];
+        if first {
+            use Activation::{Identity, Relu, Silu, Softplus, Tanh};
+            list.extend([(1, Identity), (1, Tanh), (1, Softplus), (2, Relu), (2, Softplus), (2, Silu)]);
+        }
+        list
+    };
+    let mut first = true;
+    for variant in matmul::VARIANTS {
+        for layout in [Layout::NN, Layout::NT, Layout::TN] {
+            if !variant.fits(target, layout) {
+                continue;
+            }
+            let rows = around(variant.rows as usize);
+            let cols = around((4 * variant.columns * variant.workgroup) as usize);
+            for (number, (epilogue, activation)) in epilogues(first).into_iter().enumerate() {
+                // Every pair of sizes meets once over the epilogues; K takes both a multiple of 4 and not.
+                for i in 0..rows.len() {
+                    let (m, n) = (rows[i], cols[(i + number) % cols.len()]);
+                    let k = [1, 8, 13, 32, 57][(i + 2 * number) % 5];
+                    cases.push(product(variant, layout, (m, n, k), epilogue, activation));
+                }
+            }
+            first = false;
+        }
+    }
+}
+
+fn product(
+    variant: &'static matmul::Variant,
+    layout: Layout,
+    (m, n, k): (usize, usize, usize),
+    epilogue: u32,
+    activation: Activation,
+) -> Case {
+    let name = ["store", "forward", "backward", "accumulate"][epilogue as usize];
+    let mut case = Case::new(
+        format!("matmul {} {layout:?}", variant.name),
+        format!("{name} {activation:?} {m}x{k}x{n}"),
+    );
+    let (a_shape, b_shape) = match layout {
+        Layout::NN => ((m, k), (k, n)),
+        Layout::NT => ((m, k), (n, k)),
+        Layout::TN => ((k, m), (k, n)),
+    };
+    let a = case.tensor("a", a_shape.0, a_shape.1, Fill::Normal(1.0));
+    let b = case.tensor("b", b_shape.0, b_shape.1, Fill::Normal(1.0));
+    let fill = if epilogue == 3 { Fill::Normal(1.0) } else { Fill::Unwritten };
+    let c = case.tensor("c", m, n, fill);
+    let epilogue = match epilogue {
+        0 => Epilogue::Store,
+        1 => Epilogue::Forward(activation, case.tensor("bias", 1, n, Fill::Normal(1.0))),
+        2 => Epilogue::Backward(activation, case.tensor("kept", m, n, Fill::Normal(0.5))),
+        _ => Epilogue::Accumulate,
+    };
+    if activation != Activation::Identity {
+        case.tolerance = TRANSCENDENTAL;
+    }
+    matmul::matmul_with(&mut case.plan, variant, "check", layout, (a, b, c), epilogue);
+    case
+}

@@ -1,0 +1,242 @@
+//! Compares every kernel, and every variant of it, with its CPU reference on an adapter.
+//!
+//! Each case runs one small plan twice, on the device and by `kernels::reference`, from the same inputs. Guard words
+//! behind every buffer are NaN: a read past the end spoils the result, a write past the end is found.
+
+mod cases;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::gpu::{Gpu, Program, Shared};
+use crate::kernels::philox;
+use crate::kernels::reference::{HostBuffer, Memory};
+use crate::plan::{Element, Plan, Role, Step, Tensor};
+
+/// Words behind each buffer.
+const GUARD: usize = 64;
+/// A NaN that no kernel writes.
+const GUARD_WORD: u32 = 0x7FC0_DEAD;
+
+/// What a tensor holds before a case runs.
+#[derive(Clone, Debug)]
+enum Fill {
+    /// Standard normals times a factor.
+    Normal(f64),
+    /// mu and log_var of that many latent dimensions, with zero in the padding of each.
+    Head(usize),
+    /// Zero or one.
+    Binary,
+    /// The squares of normals: Adam's second moment.
+    Square,
+    /// Random words.
+    Words,
+    /// A permutation of 0..cols.
+    Permutation,
+    /// A value that shows where an output was not written.
+    Unwritten,
+}
+
+/// A small plan with inputs.
+struct Case {
+    /// The kernel, and for matmul its variant and layout.
+    kernel: String,
+    /// What else tells this case from others of the kernel.
+    shape: String,
+    plan: Plan,
+    fills: Vec<(Tensor, Fill)>,
+    step: Step,
+    tolerance: f64,
+}
+
+/// How a case went.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// The kernel, and for matmul its variant and layout.
+    pub kernel: String,
+    /// Kernel, variant and shape.
+    pub label: String,
+    /// Normalised root mean square error of the worst output; bit errors count 1.
+    pub error: f64,
+    /// The largest error that passes.
+    pub tolerance: f64,
+    /// Whether it passed: error within tolerance, all finite, guard words whole, padding zero.
+    pub passed: bool,
+    /// What went wrong, where something did.
+    pub problem: Option<String>,
+}
+
+/// Runs every case for the adapter: each kernel, each variant that fits it, in ragged shapes. Most of the time goes
+/// into compiling pipelines, so there are as many threads as cores. Outcomes come in the order of the cases;
+/// `progress` hears of each as it is done, with the number of all.
+pub fn run(gpu: &Arc<Gpu>, progress: &(dyn Fn(usize) + Sync)) -> Result<Vec<Outcome>> {
+    let cases = cases::all(&gpu.target());
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let next = AtomicUsize::new(0);
+    let outcomes = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some((number, case)) = {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    cases.get(number).map(|case| (number, case))
+                } {
+                    let outcome = case.run(gpu);
+                    outcomes.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
+                    progress(cases.len());
+                }
+            });
+        }
+    });
+    let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    outcomes.sort_by_key(|(number, _)| *number);
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+impl Case {
+    fn new(kernel: impl Into<String>, shape: impl Into<String>) -> Self {
+        let step = Step {
+            seed_lo: 0x1234_5678,
+            seed_hi: 0x9ABC_DEF0,
+            step: 3,
+            learning_rate: 1e-3,
+            correction1: 1.3,
+            correction2: 1.1,
+            kl_weight: 0.75,
+            ..Step::default()
+        };
+        let (kernel, shape) = (kernel.into(), shape.into());
+        Case { kernel, shape, plan: Plan::new("check"), fills: Vec::new(), step, tolerance: 2e-6 }
+    }
+
+    fn tensor(&mut self, name: &str, rows: usize, cols: usize, fill: Fill) -> Tensor {
+        let integers = matches!(fill, Fill::Words | Fill::Permutation);
+        let element = if integers { Element::U32 } else { Element::F32 };
+        let tensor = self.plan.matrix(name, rows, cols, element, Role::Private);
+        self.fills.push((tensor, fill));
+        tensor
+    }
+
+    /// Rows of whole words without further padding: the data set, and results of four columns.
+    fn packed(&mut self, name: &str, rows: usize, cols: usize, fill: Fill) -> Tensor {
+        let element = if matches!(fill, Fill::Words) { Element::U32 } else { Element::F32 };
+        let buffer = self.plan.buffer(name, rows * cols, element, Role::Private);
+        let tensor = Tensor { buffer, offset: 0, rows, cols, stride: cols };
+        self.fills.push((tensor, fill));
+        tensor
+    }
+
+    fn output(&mut self, name: &str, rows: usize, cols: usize) -> Tensor {
+        self.tensor(name, rows, cols, Fill::Unwritten)
+    }
+
+    /// Runs the case on `gpu` and compares.
+    fn run(&self, gpu: &Arc<Gpu>) -> Result<Outcome> {
+        let mut plan = self.plan.clone();
+        for buffer in &mut plan.buffers {
+            buffer.guard = GUARD;
+        }
+        let mut memory = self.inputs();
+        let mut program = Program::new(gpu, plan, &mut Shared::default())?;
+        for (index, buffer) in memory.buffers.iter().enumerate() {
+            let mut words = words_of(buffer);
+            words.resize(words.len() + GUARD, GUARD_WORD);
+            program.write_words(index, &words);
+        }
+        program.submit(&[self.step])?;
+        memory.run(&self.plan, &self.step);
+        let (mut worst, mut problem) = (0.0f64, None);
+        for (index, buffer) in memory.buffers.iter().enumerate() {
+            let name = &self.plan.buffers[index].name;
+            let words = self.plan.buffers[index].words;
+            let got = program.read_words(index, 0, words + GUARD)?;
+            let (got, guard) = got.split_at(words);
+            if guard.iter().any(|w| *w != GUARD_WORD) {
+                problem.get_or_insert(format!("{name}: wrote past its end"));
+            }
+            let (error, what) = compare(buffer, got);
+            worst = worst.max(error);
+            if let Some(what) = what {
+                problem.get_or_insert(format!("{name}: {what}"));
+            } else if error > self.tolerance {
+                problem.get_or_insert(format!("{name}: error {error:.1e}"));
+            }
+        }
+        let passed = problem.is_none();
+        Ok(Outcome {
+            kernel: self.kernel.clone(),
+            label: format!("{} {}", self.kernel, self.shape),
+            error: worst,
+            tolerance: self.tolerance,
+            passed,
+            problem,
+        })
+    }
+
+    /// The filled buffers, rounded to what the device can hold.
+    fn inputs(&self) -> Memory {
+        let mut memory = Memory::new(&self.plan);
+        for (number, (tensor, fill)) in self.fills.iter().enumerate() {
+            for row in 0..tensor.rows {
+                for col in 0..tensor.cols {
+                    let words = philox::philox([row as u32, (col / 4) as u32, number as u32, 0], [7, 11]);
+                    let normal = philox::normals(words)[col % 4];
+                    let at = row * tensor.stride + col;
+                    let value = match fill {
+                        Fill::Normal(scale) => scale * normal,
+                        Fill::Head(latent) if col % (tensor.cols / 2) >= *latent => 0.0,
+                        Fill::Head(_) => 0.7 * normal,
+                        Fill::Square => normal * normal,
+                        Fill::Binary => f64::from(u8::from(normal > 0.0)),
+                        Fill::Unwritten => -77.0,
+                        Fill::Words => {
+                            memory.integers(*tensor)[at] = words[col % 4];
+                            continue;
+                        }
+                        Fill::Permutation => {
+                            memory.integers(*tensor)[at] = ((col * 7 + 3) % tensor.cols) as u32;
+                            continue;
+                        }
+                    };
+                    memory.floats(*tensor)[at] = f64::from(value as f32);
+                }
+            }
+        }
+        memory
+    }
+}
+
+fn words_of(buffer: &HostBuffer) -> Vec<u32> {
+    match buffer {
+        HostBuffer::F32(values) => values.iter().map(|v| (*v as f32).to_bits()).collect(),
+        HostBuffer::U32(values) => values.clone(),
+    }
+}
+
+/// The normalised root mean square error of a buffer, and what else is wrong with it.
+fn compare(expected: &HostBuffer, got: &[u32]) -> (f64, Option<String>) {
+    match expected {
+        HostBuffer::U32(values) => match values.iter().zip(got).position(|(a, b)| a != b) {
+            Some(at) => (1.0, Some(format!("word {at} is {:#x}, expected {:#x}", got[at], values[at]))),
+            None => (0.0, None),
+        },
+        HostBuffer::F32(values) => {
+            let (mut difference, mut norm) = (0.0, 0.0);
+            for (at, (want, word)) in values.iter().zip(got).enumerate() {
+                let value = f64::from(f32::from_bits(*word));
+                if !value.is_finite() {
+                    return (f64::INFINITY, Some(format!("element {at} is {value}, expected {want}")));
+                }
+                if *want == 0.0 && value.abs() > 1e-4 {
+                    return (1.0, Some(format!("element {at} is {value}, expected zero")));
+                }
+                difference += (value - want) * (value - want);
+                norm += want * want;
+            }
+            ((difference / norm.max(f64::MIN_POSITIVE)).sqrt(), None)
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! The flags, in one place: help and checks follow from it.
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::error::Result;
+use crate::gpu::{Gpu, Options, Selection};
+use crate::kernels::activation::Activation;
+use crate::kernels::gather::Binarize;
+use crate::kernels::likelihood;
+use crate::train::Config;
+
+/// Trains and uses variational autoencoders on any GPU
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 110)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a model; everything it makes goes into one run directory
+    Train(TrainArgs),
+    /// Draw images from a trained model
+    Sample(SampleArgs),
+    /// Show test images above what the model makes of them
+    Reconstruct(ReconstructArgs),
+    /// Measure the ELBO on the test data, in nats per image
+    Evaluate(EvaluateArgs),
+    /// List the adapters, and which one `auto` takes
+    Devices(JsonArgs),
+    /// Compare every kernel with its CPU reference on this adapter (attach the output to a bug report)
+    Check(CheckArgs),
+    /// Print the plan of a training step: every dispatch, its work and memory; needs no GPU
+    Explain(ExplainArgs),
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub struct DeviceArgs {
+    /// Adapter: auto, a number of `vae-gpu devices`, or a part of its name, backend or driver
+    #[arg(long, value_name = "auto|INDEX|NAME", env = "VAE_GPU_DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Keep bounds checks in the shaders: slower, for hunting a bug
+    #[arg(long)]
+    pub checked_shaders: bool,
+}
+
+impl DeviceArgs {
+    /// Opens the adapter.
+    pub fn open(&self) -> Result<std::sync::Arc<Gpu>> {
+        let Ok(selection) = self.device.parse::<Selection>();
+        Gpu::open(&Options { selection, checked_shaders: self.checked_shaders })
+    }
+}
+
+/// What makes a model and its training. A flag that is not given leaves the value of --config, or the default.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ModelArgs {
+    /// Data: mnist (built in), or a folder with IDX files [default: mnist]
+    #[arg(long, value_name = "SOURCE")]
+    pub data: Option<String>,
+    /// Widths of the encoder's hidden layers, such as 512,256; the decoder mirrors them [default: 400]
+    #[arg(long, value_name = "WIDTHS", value_delimiter = ',')]
+    pub hidden: Option<Vec<usize>>,
+    /// Dimensions of the latent space [default: 20]
+    #[arg(long, value_name = "Z")]
+    pub latent: Option<usize>,
+    /// Nonlinearity of the hidden layers [default: relu]
+    #[arg(long, value_enum)]
+    pub activation: Option<Activation>,
+    /// The decoder's distribution p(x|z) [default: bernoulli]
+    #[arg(long, value_parser = PossibleValuesParser::new(likelihood::TABLE.iter().map(|l| l.name)))]
+    pub likelihood: Option<String>,
+    /// Images in a batch [default: 128]
+    #[arg(long, value_name = "N")]
+    pub batch_size: Option<usize>,
+    /// How grey values become x [default: dynamic]
+    #[arg(long, value_enum)]
+    pub binarize: Option<Binarize>,
+    /// A config.toml whose values are used where no flag is given
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl ModelArgs {
+    /// Whether any flag is given.
+    pub fn any(&self) -> bool {
+        let ModelArgs { data, hidden, latent, activation, likelihood, batch_size, binarize, config } = self;
+        data.is_some()
+            || hidden.is_some()
+            || latent.is_some()
+            || activation.is_some()
+            || likelihood.is_some()
+            || batch_size.is_some()
+            || binarize.is_some()
+            || config.is_some()
+    }
+
+    /// The file's values, or the defaults, with the flags on top.
+    pub fn resolve(&self) -> Result<Config> {
+        let mut config = self.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read)?;
+        set(&mut config.data, &self.data);
+        set(&mut config.model.hidden, &self.hidden);
+        set(&mut config.model.latent, &self.latent);
+        set(&mut config.model.activation, &self.activation);
+        set(&mut config.model.likelihood, &self.likelihood);
+        set(&mut config.train.batch_size, &self.batch_size);
+        set(&mut config.train.binarize, &self.binarize);
+        Ok(config)
+    }
+}
+
+/// Overwrites `value` where a flag was given.
+pub fn set<T: Clone>(value: &mut T, flag: &Option<T>) {
+    if let Some(flag) = flag {
+        value.clone_from(flag);
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  vae-gpu train                                    # MNIST, 784-400-20, 10 epochs
+  vae-gpu train --hidden 512,256 --latent 2        # several layers, a latent space to look at
+  vae-gpu train --data ./fashion --out runs/fashion
+  vae-gpu train --resume runs/mnist-vae-1 --epochs 20
+
+Units: ELBO, reconstruction and KL are nats per image; speed is images per second of training.")]
+pub struct TrainArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Passes over the training data [default: 10]
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<u32>,
+    /// Learning rate of Adam [default: 1e-3]
+    #[arg(long, value_name = "RATE")]
+    pub lr: Option<f32>,
+    /// Seed of the initial weights, the order of images and every draw [default: 0]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Run directory [default: runs/DATA-MODEL-N with the next free N]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub out: Option<PathBuf>,
+    /// Write into --out even if it holds a run, which is deleted first
+    #[arg(long, requires = "out")]
+    pub force: bool,
+    /// Continue a run from its checkpoint; only --epochs, --device and --quiet go with it
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
+    /// Print nothing but the last line
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SampleArgs {
+    /// Run directory
+    pub run: PathBuf,
+    /// Number of images
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub count: u32,
+    /// Seed of the draws
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// The picture
+    #[arg(long, default_value = "samples.png", value_name = "FILE")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ReconstructArgs {
+    /// Run directory
+    pub run: PathBuf,
+    /// Number of test images
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub count: u32,
+    /// The picture
+    #[arg(long, default_value = "reconstructions.png", value_name = "FILE")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct EvaluateArgs {
+    /// Run directory
+    pub run: PathBuf,
+    /// Print JSON: count, and mean and standard_error of elbo, recon and kl
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct JsonArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Print JSON: every case with its error
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The kind of adapter that `explain` plans for.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum TargetArg {
+    /// A real card
+    Card,
+    /// Mesa's software Vulkan adapter: subgroups of 8
+    Software,
+}
+
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Kind of adapter to plan for
+    #[arg(long, value_enum, default_value_t = TargetArg::Card)]
+    pub target: TargetArg,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn clap_finds_no_fault() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_tells_the_true_defaults() {
+        let config = Config::default();
+        let hidden = config.model.hidden.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
+        let name = |value: &dyn erased::Name| value.name();
+        let mut command = Cli::command();
+        let help = command.find_subcommand_mut("train").unwrap().render_long_help().to_string();
+        for (flag, default) in [
+            ("--data", config.data.clone()),
+            ("--hidden", hidden),
+            ("--latent", config.model.latent.to_string()),
+            ("--activation", name(&config.model.activation)),
+            ("--likelihood", config.model.likelihood.clone()),
+            ("--batch-size", config.train.batch_size.to_string()),
+            ("--binarize", name(&config.train.binarize)),
+            ("--epochs", config.train.epochs.to_string()),
+            ("--seed", config.train.seed.to_string()),
+        ] {
+            let at = help.find(&format!("{flag} ")).unwrap_or_else(|| panic!("{flag} in the help"));
+            let told = help[at..].split("[default: ").nth(1).and_then(|t| t.split(']').next()).unwrap();
+            assert_eq!(told, default, "{flag}");
+        }
+        let told: f32 =
+            help.split("Adam [default: ").nth(1).unwrap().split(']').next().unwrap().parse().unwrap();
+        assert_eq!(told, config.train.lr);
+    }
+
+    mod erased {
+        use clap::ValueEnum;
+
+        pub trait Name {
+            fn name(&self) -> String;
+        }
+
+        impl<T: ValueEnum> Name for T {
+            fn name(&self) -> String {
+                self.to_possible_value().unwrap().get_name().to_owned()
+            }
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let args = ModelArgs { latent: Some(3), ..ModelArgs::default() };
+        let config = args.resolve().unwrap();
+        assert_eq!((config.model.latent, config.model.hidden), (3, vec![400]));
+    }
+}

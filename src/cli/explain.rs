@@ -1,0 +1,42 @@
+//! `vae-gpu explain`.
+
+use super::args::{ExplainArgs, TargetArg};
+use super::output::result;
+use crate::data;
+use crate::error::Result;
+use crate::model::plans::{self, Batch, DeviceData};
+use crate::plan::{Role, Target};
+use crate::train::history;
+
+pub fn run(args: &ExplainArgs) -> Result<()> {
+    let config = args.model.resolve()?;
+    config.validate()?;
+    let dataset = data::open(&config.data)?;
+    let model = config.model_config(dataset.shape);
+    model.validate()?;
+    let target = match args.target {
+        TargetArg::Card => Target::PORTABLE,
+        TargetArg::Software => Target { software: true, subgroup: Some(8) },
+    };
+    let data =
+        DeviceData { name: "train".into(), count: dataset.train.count, binarize: config.train.binarize };
+    let batch = Batch { data, size: config.train.batch_size, samples: 1 };
+    let plan = plans::train(&model, target, &batch, history::ROWS as usize).batch.plan;
+    result(format_args!("{}", plan.to_string().trim_end()));
+    let cost = plan.cost();
+    let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+    let shared: u64 =
+        plan.buffers.iter().filter(|b| b.role == Role::Shared).map(|b| 4 * b.words as u64).sum();
+    result(format_args!(
+        "a step: {} dispatches, {:.1} MFLOP, {:.1} MiB moved at least",
+        plan.dispatches.len(),
+        cost.flops as f64 / 1e6,
+        mib(cost.bytes)
+    ));
+    result(format_args!(
+        "memory: {:.1} MiB of data, parameters, gradients and moments, {:.1} MiB of activations",
+        mib(shared),
+        mib(plan.memory() - shared)
+    ));
+    Ok(())
+}

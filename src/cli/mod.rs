@@ -1,0 +1,47 @@
+//! The command line: the only code that prints. Results go to stdout, talk to stderr.
+
+mod args;
+mod check;
+mod devices;
+mod evaluate;
+mod explain;
+mod output;
+mod pictures;
+mod saved;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+/// Runs the command that the arguments name. Exit code 0: done, 1: failed, 2: misuse.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    env_logger::Builder::new()
+        .filter_level(log::LevelFilter::Warn)
+        // The GL backend complains of displays that a compute program does not want.
+        .filter_module("wgpu_hal", log::LevelFilter::Off)
+        .filter_module("wgpu_core", log::LevelFilter::Error)
+        .parse_default_env()
+        .format_target(false)
+        .format_timestamp(None)
+        .init();
+    let result = match cli.command {
+        Command::Train(args) => train::run(&args),
+        Command::Sample(args) => pictures::sample(&args),
+        Command::Reconstruct(args) => pictures::reconstruct(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Devices(args) => devices::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::talk(format_args!("error: {error}"));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

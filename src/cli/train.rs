@@ -1,0 +1,277 @@
+//! `vae-gpu train`.
+
+use std::io::IsTerminal;
+use std::ops::ControlFlow;
+use std::process;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::{TrainArgs, set};
+use super::output::{result, talk};
+use super::saved::announce;
+use crate::data::{self, Dataset, Shape};
+use crate::error::{Error, Result};
+use crate::run::{EpochMetrics, RunDir, curves, metrics, picture};
+use crate::train::{Config, EpochResult, Progress, Trainer, files};
+
+/// Images in a picture of samples, and in one of reconstructions.
+const SAMPLES: usize = 64;
+const RECONSTRUCTIONS: usize = 32;
+/// Images in a row of a picture.
+pub const COLUMNS: usize = 8;
+
+/// How often a long epoch says where it is when there is no terminal for a bar.
+const PLAIN_LINES: Duration = Duration::from_secs(10);
+
+/// Exit code of a program that SIGINT ended.
+const INTERRUPTED: i32 = 130;
+
+pub fn run(args: &TrainArgs) -> Result<()> {
+    let stop = stop_on_interrupt()?;
+    let (mut trainer, dir, dataset) = match &args.resume {
+        Some(_) => resume(args)?,
+        None => start(args)?,
+    };
+    if trainer.is_done() {
+        let epochs = trainer.config().train.epochs;
+        talk(format_args!("all {epochs} epochs are done; train longer with --epochs N"));
+    }
+    let saver = Saver { dir: &dir, shape: dataset.shape, quiet: args.quiet };
+    while !trainer.is_done() {
+        let bar = bar(args.quiet, &trainer);
+        let done = trainer.epoch(&mut observer(&bar, args.quiet, stop.clone()))?;
+        match done {
+            Some(epoch) => {
+                if let Some(bar) = &bar {
+                    bar.set_message("evaluating");
+                }
+                let metrics = saver.epoch(&mut trainer, &dataset, &epoch)?;
+                if let Some(bar) = bar {
+                    bar.finish_and_clear();
+                }
+                saver.report(&metrics, trainer.config().train.epochs);
+            }
+            None => {
+                if let Some(bar) = bar {
+                    bar.finish_and_clear();
+                }
+                saver.weights(&trainer)?;
+                talk(format_args!(
+                    "interrupted after step {}; continue with: vae-gpu train --resume {}",
+                    trainer.state().step,
+                    dir.root().display()
+                ));
+                process::exit(INTERRUPTED);
+            }
+        }
+    }
+    result(format_args!(
+        "best test ELBO {:.2} nats per image; everything is in {}",
+        trainer.state().best_test_elbo,
+        dir.root().display()
+    ));
+    Ok(())
+}
+
+/// A new run.
+fn start(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
+    let mut config = args.model.resolve()?;
+    set(&mut config.train.epochs, &args.epochs);
+    set(&mut config.train.lr, &args.lr);
+    set(&mut config.train.seed, &args.seed);
+    config.validate()?;
+    let dataset = data::open(&config.data)?;
+    let Shape { width, height, channels } = dataset.shape;
+    config.shape = Some([width, height, channels]);
+    let trainer = prepare(args, &dataset, config)?;
+    let dir = RunDir::create(args.out.as_deref(), &dataset.name, "vae", args.force)?;
+    write_config(&dir, trainer.config())?;
+    Ok((trainer, dir, dataset))
+}
+
+/// A run that goes on from its checkpoint.
+fn resume(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
+    let path = args.resume.as_deref().unwrap_or_else(|| "".as_ref());
+    if args.model.any() || args.lr.is_some() || args.seed.is_some() {
+        return Err(Error::Usage(
+            "--resume continues the run as it was configured: only --epochs, --device and --quiet go with it"
+                .into(),
+        ));
+    }
+    let dir = RunDir::open(path)?;
+    let (mut config, arenas, state) = files::load_checkpoint(&dir.checkpoint())?;
+    set(&mut config.train.epochs, &args.epochs);
+    config.validate()?;
+    let dataset = data::open(&config.data)?;
+    let expected = config.image_shape();
+    if expected != Some(dataset.shape) {
+        return Err(Error::Usage(format!(
+            "{} now holds images of {}, but the run was trained on another size",
+            config.data, dataset.shape
+        )));
+    }
+    let mut trainer = prepare(args, &dataset, config)?;
+    trainer.restore(&arenas, state);
+    let epoch = (state.step / trainer.steps_per_epoch()) as u32;
+    metrics::truncate_after(&dir.metrics(), epoch)?;
+    write_config(&dir, trainer.config())?;
+    if !args.quiet {
+        talk(format_args!(
+            "resumed  {} after step {} (epoch {epoch} done)",
+            dir.root().display(),
+            state.step
+        ));
+    }
+    Ok((trainer, dir, dataset))
+}
+
+fn write_config(dir: &RunDir, config: &Config) -> Result<()> {
+    let path = dir.config();
+    crate::run::write_atomic(&path, |out| out.write_all(config.to_toml().as_bytes()))
+}
+
+/// Opens the device, and says what will be trained on what.
+fn prepare(args: &TrainArgs, dataset: &Dataset, config: Config) -> Result<Trainer> {
+    let gpu = args.device.open()?;
+    if !args.quiet {
+        announce(&gpu);
+        talk(format_args!(
+            "data     {}: {} training and {} test images of {}",
+            dataset.name, dataset.train.count, dataset.test.count, dataset.shape
+        ));
+    }
+    let trainer = Trainer::new(&gpu, dataset, config)?;
+    if !args.quiet {
+        let (model, train) = (trainer.model(), &trainer.config().train);
+        let activation = format!("{:?}", model.activation).to_lowercase();
+        talk(format_args!(
+            "model    {} {activation}, {} decoder, {} parameters",
+            model.widths(),
+            model.likelihood,
+            trainer.layout().count()
+        ));
+        talk(format_args!(
+            "training {} epochs of {} steps, batch {}, Adam {}, seed {}",
+            train.epochs,
+            trainer.steps_per_epoch(),
+            train.batch_size,
+            train.lr,
+            train.seed
+        ));
+    }
+    Ok(trainer)
+}
+
+/// The first Ctrl-C asks for a stop between two submissions, the second stops at once.
+fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            process::exit(INTERRUPTED);
+        }
+    })
+    .map_err(|e| Error::Usage(format!("cannot listen for Ctrl-C: {e}")))?;
+    Ok(stop)
+}
+
+fn bar(quiet: bool, trainer: &Trainer) -> Option<ProgressBar> {
+    if quiet || !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {msg} ETA {eta}")
+        .expect("the template is well-formed");
+    let bar = ProgressBar::new(trainer.steps_per_epoch()).with_style(style);
+    Some(bar)
+}
+
+/// Shows progress and passes on the wish to stop.
+fn observer<'a>(
+    bar: &'a Option<ProgressBar>,
+    quiet: bool,
+    stop: Arc<AtomicBool>,
+) -> impl FnMut(&Progress) -> ControlFlow<()> + 'a {
+    let mut last_line = Instant::now();
+    move |p| {
+        let elbo = p.elbo.map_or("ELBO".into(), |elbo| format!("ELBO {elbo:.2}"));
+        let speed = p.images_per_second;
+        if let Some(bar) = bar {
+            bar.set_prefix(format!("epoch {}", p.epoch));
+            bar.set_message(format!("{elbo} {speed:.0} images/s"));
+            bar.set_position(p.step);
+        } else if !quiet && last_line.elapsed() > PLAIN_LINES {
+            last_line = Instant::now();
+            talk(format_args!("epoch {} step {}/{} {elbo} {speed:.0} images/s", p.epoch, p.step, p.steps));
+        }
+        if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+/// Writes what a run leaves behind.
+struct Saver<'a> {
+    dir: &'a RunDir,
+    shape: Shape,
+    quiet: bool,
+}
+
+impl Saver<'_> {
+    /// Evaluates, and writes everything that an epoch leaves. The checkpoint comes last: what it says is done is done.
+    fn epoch(&self, trainer: &mut Trainer, dataset: &Dataset, epoch: &EpochResult) -> Result<EpochMetrics> {
+        let test = trainer.evaluate()?;
+        let metrics = EpochMetrics {
+            epoch: epoch.epoch,
+            step: trainer.state().step,
+            train_elbo: epoch.elbo,
+            train_recon: epoch.recon,
+            train_kl: epoch.kl,
+            test_elbo: test.elbo.mean,
+            test_recon: test.recon.mean,
+            test_kl: test.kl.mean,
+            images_per_second: epoch.images_per_second,
+            seconds: epoch.seconds,
+        };
+        let seed = trainer.config().train.seed;
+        let samples = trainer.pictures().sample(SAMPLES, seed)?;
+        picture::grid(&self.dir.sample(epoch.epoch), &samples, self.shape, COLUMNS)?;
+        let originals = originals(dataset, RECONSTRUCTIONS);
+        let reconstructions = trainer.pictures().reconstruct(&originals)?;
+        let path = self.dir.reconstruction(epoch.epoch);
+        picture::reconstruction_grid(&path, &originals, &reconstructions, self.shape, COLUMNS)?;
+        metrics::append(&self.dir.metrics(), &metrics)?;
+        curves::draw(&self.dir.curves(), &metrics::read(&self.dir.metrics())?)?;
+        self.weights(trainer)?;
+        Ok(metrics)
+    }
+
+    fn weights(&self, trainer: &Trainer) -> Result<()> {
+        let (config, layout, arenas) = (trainer.config(), trainer.layout(), trainer.arenas()?);
+        files::save_model(&self.dir.model(), config, layout, &arenas.parameters)?;
+        files::save_checkpoint(&self.dir.checkpoint(), config, layout, &arenas, &trainer.state())
+    }
+
+    fn report(&self, m: &EpochMetrics, epochs: u32) {
+        if self.quiet {
+            return;
+        }
+        result(format_args!(
+            "epoch {:>3}/{epochs}  train {:.2} (recon {:.2}, KL {:.2})  test {:.2} (recon {:.2}, KL {:.2})  {:.0} images/s",
+            m.epoch,
+            m.train_elbo,
+            m.train_recon,
+            m.train_kl,
+            m.test_elbo,
+            m.test_recon,
+            m.test_kl,
+            m.images_per_second
+        ));
+    }
+}
+
+/// The first test images, as values in [0, 1].
+pub fn originals(dataset: &Dataset, count: usize) -> Vec<f32> {
+    let count = count.min(dataset.test.count);
+    (0..count).flat_map(|i| dataset.test.row(i)).map(|v| f32::from(*v) / 255.0).collect()
+}

@@ -1,0 +1,75 @@
+//! MNIST, built into the program: 60,000 + 10,000 handwritten digits of 28x28 grey pixels.
+//!
+//! The original four files, by Yann LeCun and Corinna Cortes, CC BY-SA 3.0.
+
+use super::idx::{self, Source};
+use super::{Dataset, Format};
+use crate::error::Result;
+
+pub(super) const FORMAT: Format = Format {
+    name: "mnist",
+    describe: "built in: 60,000 + 10,000 handwritten digits, 28x28, grey",
+    detect: |source| source == "mnist",
+    open: |_| open(),
+};
+
+/// A file of `data/mnist` as a [`Source`], which names it in messages as it is named there.
+macro_rules! embedded {
+    ($name:literal) => {
+        Source {
+            path: concat!("data/mnist/", $name).into(),
+            bytes: Box::new(&include_bytes!(concat!("../../data/mnist/", $name))[..]),
+        }
+    };
+}
+
+fn open() -> Result<Dataset> {
+    let train = embedded!("train-images-idx3-ubyte.gz");
+    let train_labels = embedded!("train-labels-idx1-ubyte.gz");
+    let test = embedded!("t10k-images-idx3-ubyte.gz");
+    let test_labels = embedded!("t10k-labels-idx1-ubyte.gz");
+    idx::dataset("mnist", (train, Some(train_labels)), (test, Some(test_labels)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Shape, Split};
+    use sha2::{Digest, Sha256};
+
+    /// The SHA-256 of the unpacked file: header, then pixels.
+    fn sha256(split: &Split, shape: Shape) -> String {
+        let mut hash = Sha256::new();
+        hash.update([0, 0, 8, 3]);
+        for size in [split.count, shape.height, shape.width] {
+            hash.update(u32::try_from(size).unwrap().to_be_bytes());
+        }
+        hash.update(&split.values);
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The sums are those of the files as published; `zcat FILE | sha256sum` prints them.
+    #[test]
+    fn the_built_in_images_are_the_original_files() {
+        let mnist = crate::data::open("mnist").unwrap();
+        assert_eq!(mnist.name, "mnist");
+        assert_eq!(mnist.shape, Shape { width: 28, height: 28, channels: 1 });
+        assert_eq!((mnist.train.count, mnist.test.count), (60_000, 10_000));
+        assert_eq!(
+            sha256(&mnist.train, mnist.shape),
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
+        );
+        assert_eq!(
+            sha256(&mnist.test, mnist.shape),
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
+        );
+    }
+
+    #[test]
+    fn the_built_in_labels_are_digits_in_the_known_order() {
+        let mnist = open().unwrap();
+        let labels = mnist.train.labels.unwrap();
+        assert_eq!(labels[..8], [5, 0, 4, 1, 9, 2, 1, 3]);
+        assert!(labels.iter().chain(&mnist.test.labels.unwrap()).all(|&label| label < 10));
+    }
+}

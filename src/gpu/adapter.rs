@@ -1,0 +1,295 @@
+//! Which adapters there are, what they can do, and which one is used.
+
+use std::env;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+
+/// Environment variable that restricts the backends: a comma-separated list of `vulkan`, `metal`, `dx12`, `gl`,
+/// or `none`.
+pub const BACKENDS_VARIABLE: &str = "VAE_GPU_BACKENDS";
+
+/// Storage buffers of the kernel with the most.
+const MAX_STORAGE_BUFFERS: u32 = 7;
+
+/// What to do where no adapter is found.
+const REMEDY: &str = "install your card's Vulkan driver, or the software one: `apt install mesa-vulkan-drivers` on \
+                      Debian and Ubuntu, `dnf install mesa-vulkan-drivers` on Fedora, `pacman -S vulkan-swrast` on Arch";
+
+/// The user's choice of an adapter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Selection {
+    /// The best one.
+    #[default]
+    Auto,
+    /// The one with this number in `vae-gpu devices`.
+    Index(usize),
+    /// The first whose name, backend or driver contains this text, whatever its case.
+    Name(String),
+}
+
+impl FromStr for Selection {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text.parse() {
+            Ok(index) => Selection::Index(index),
+            Err(_) if text.eq_ignore_ascii_case("auto") => Selection::Auto,
+            Err(_) => Selection::Name(text.to_owned()),
+        })
+    }
+}
+
+/// What `vae-gpu devices` prints of an adapter.
+#[derive(Clone, Debug, Serialize)]
+pub struct AdapterReport {
+    /// Number for `--device`.
+    pub index: usize,
+    /// The adapter's name.
+    pub name: String,
+    /// `vulkan`, `metal`, `dx12` or `gl`.
+    pub backend: String,
+    /// `discrete`, `integrated`, `virtual`, `software` or `other`.
+    pub kind: String,
+    /// The driver's name.
+    pub driver: String,
+    /// The driver's version and whatever else it says of itself.
+    pub driver_info: String,
+    /// Smallest and largest subgroup, where there are subgroups.
+    pub subgroup_sizes: Option<(u32, u32)>,
+    /// Whether timestamps at pass boundaries can be had.
+    pub timestamps: bool,
+    /// Whether shaders can use 16-bit floats.
+    pub f16: bool,
+    /// Largest buffer, in bytes.
+    pub max_buffer_size: u64,
+    /// Largest storage binding, in bytes.
+    pub max_binding_size: u64,
+    /// Workgroup memory, in bytes.
+    pub max_workgroup_memory: u32,
+    /// Invocations of a workgroup.
+    pub max_workgroup_invocations: u32,
+}
+
+impl AdapterReport {
+    fn new(index: usize, adapter: &wgpu::Adapter) -> Self {
+        let (info, limits, features) = (adapter.get_info(), adapter.limits(), adapter.features());
+        let kind = match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => "discrete",
+            wgpu::DeviceType::IntegratedGpu => "integrated",
+            wgpu::DeviceType::VirtualGpu => "virtual",
+            wgpu::DeviceType::Cpu => "software",
+            wgpu::DeviceType::Other => "other",
+        };
+        // Mesa's software rasteriser behind OpenGL does not call itself a CPU.
+        let software = ["llvmpipe", "softpipe", "swiftshader", "lavapipe"];
+        let name = info.name.to_lowercase();
+        let kind = if software.iter().any(|s| name.contains(s)) { "software" } else { kind };
+        let subgroups = features.contains(wgpu::Features::SUBGROUP) && info.subgroup_min_size > 0;
+        AdapterReport {
+            index,
+            name: info.name,
+            backend: info.backend.to_str().to_owned(),
+            kind: kind.to_owned(),
+            driver: info.driver,
+            driver_info: info.driver_info,
+            subgroup_sizes: subgroups.then_some((info.subgroup_min_size, info.subgroup_max_size)),
+            timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
+            f16: features.contains(wgpu::Features::SHADER_F16),
+            max_buffer_size: limits.max_buffer_size,
+            max_binding_size: limits.max_storage_buffer_binding_size,
+            max_workgroup_memory: limits.max_compute_workgroup_storage_size,
+            max_workgroup_invocations: limits.max_compute_invocations_per_workgroup,
+        }
+    }
+
+    /// Whether the CPU does this adapter's work.
+    pub fn is_software(&self) -> bool {
+        self.kind == "software"
+    }
+
+    /// Higher is better: real cards before software, native interfaces before OpenGL.
+    fn rank(&self) -> (u32, u32) {
+        let kind = match self.kind.as_str() {
+            "discrete" => 4,
+            "integrated" => 3,
+            "virtual" => 2,
+            "other" => 1,
+            _ => 0,
+        };
+        let subgroups = u32::from(self.subgroup_sizes.is_some_and(|(min, max)| min == max && max >= 8));
+        (kind, if self.backend == "gl" { 0 } else { 1 + subgroups })
+    }
+
+    /// Why `auto` prefers this adapter.
+    pub fn reason(&self) -> String {
+        let kind = match self.kind.as_str() {
+            "software" => "no real card was found, and this is the fastest software adapter".to_owned(),
+            kind => format!("{kind} adapters come first"),
+        };
+        let backend = if self.backend == "gl" { "" } else { ", and native interfaces before OpenGL" };
+        format!("{kind}{backend}")
+    }
+
+    /// Name, backend and type in one line.
+    pub fn title(&self) -> String {
+        format!("{} ({}, {})", self.name, self.backend, self.kind)
+    }
+}
+
+/// The adapters that `selection` may mean, with their reports. OpenGL is asked only where no native interface
+/// serves: its start is slow, and its libraries complain of displays that a compute program does not need.
+pub(super) fn candidates(selection: &Selection) -> Result<Vec<(wgpu::Adapter, AdapterReport)>> {
+    let allowed = backends(env::var(BACKENDS_VARIABLE).ok().as_deref())?;
+    let native = enumerate(allowed & !wgpu::Backends::GL);
+    let reports: Vec<_> = native.iter().map(|(_, report)| report.clone()).collect();
+    if select(&reports, selection).is_ok() { Ok(native) } else { Ok(enumerate(allowed)) }
+}
+
+/// Every adapter of these backends that can compute, native interfaces first.
+fn enumerate(backends: wgpu::Backends) -> Vec<(wgpu::Adapter, AdapterReport)> {
+    if backends.is_empty() {
+        return Vec::new();
+    }
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends,
+        // Validation layers are for developers of drivers and of wgpu.
+        flags: wgpu::InstanceFlags::empty(),
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    let mut adapters = pollster::block_on(instance.enumerate_adapters(backends));
+    adapters.retain(|a| {
+        a.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
+            && a.limits().max_storage_buffers_per_shader_stage >= MAX_STORAGE_BUFFERS
+    });
+    adapters.sort_by_key(|a| a.get_info().backend == wgpu::Backend::Gl);
+    let report = |(index, adapter): (usize, wgpu::Adapter)| {
+        let report = AdapterReport::new(index, &adapter);
+        (adapter, report)
+    };
+    adapters.into_iter().enumerate().map(report).collect()
+}
+
+fn backends(variable: Option<&str>) -> Result<wgpu::Backends> {
+    let Some(list) = variable else {
+        return Ok(wgpu::Backends::PRIMARY | wgpu::Backends::GL);
+    };
+    list.split(',').map(str::trim).filter(|name| !name.is_empty()).try_fold(wgpu::Backends::empty(), |all, name| {
+        Ok(all
+            | match name {
+                "vulkan" => wgpu::Backends::VULKAN,
+                "metal" => wgpu::Backends::METAL,
+                "dx12" => wgpu::Backends::DX12,
+                "gl" => wgpu::Backends::GL,
+                "none" => wgpu::Backends::empty(),
+                other => {
+                    return Err(Error::Usage(format!(
+                        "{BACKENDS_VARIABLE} names the unknown backend {other:?}\n  use a comma-separated list of vulkan, metal, dx12, gl, or none"
+                    )));
+                }
+            })
+    })
+}
+
+/// The reports of all adapters, and the index of the one that `auto` takes.
+pub fn list() -> Result<(Vec<AdapterReport>, Option<usize>)> {
+    let allowed = backends(env::var(BACKENDS_VARIABLE).ok().as_deref())?;
+    let reports: Vec<_> = enumerate(allowed).into_iter().map(|(_, report)| report).collect();
+    let auto = best(&reports);
+    Ok((reports, auto))
+}
+
+fn best(reports: &[AdapterReport]) -> Option<usize> {
+    // `max_by_key` returns the last of equals; the first is the driver's own order.
+    reports.iter().rev().max_by_key(|r| r.rank()).map(|r| r.index)
+}
+
+/// The index of the adapter that `selection` names.
+pub fn select(reports: &[AdapterReport], selection: &Selection) -> Result<usize> {
+    if reports.is_empty() {
+        return Err(Error::Adapter(format!("no GPU adapter was found\n  {REMEDY}")));
+    }
+    let known = || reports.iter().map(|r| format!("\n  {} {}", r.index, r.title())).collect::<String>();
+    match selection {
+        Selection::Auto => best(reports).ok_or_else(|| Error::Adapter("no GPU adapter was found".into())),
+        Selection::Index(index) if *index < reports.len() => Ok(*index),
+        Selection::Index(index) => Err(Error::Usage(format!(
+            "--device {index}: there is no such adapter; these are here:{}",
+            known()
+        ))),
+        Selection::Name(name) => {
+            let wanted = name.to_lowercase();
+            let holds = |text: &str| text.to_lowercase().contains(&wanted);
+            reports.iter().position(|r| holds(&r.name) || holds(&r.backend) || holds(&r.driver)).ok_or_else(
+                || {
+                    Error::Usage(format!(
+                        "--device {name}: no adapter has this name; these are here:{}",
+                        known()
+                    ))
+                },
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(index: usize, name: &str, backend: &str, kind: &str) -> AdapterReport {
+        AdapterReport {
+            index,
+            name: name.into(),
+            backend: backend.into(),
+            kind: kind.into(),
+            driver: String::new(),
+            driver_info: String::new(),
+            subgroup_sizes: None,
+            timestamps: false,
+            f16: false,
+            max_buffer_size: 0,
+            max_binding_size: 0,
+            max_workgroup_memory: 0,
+            max_workgroup_invocations: 0,
+        }
+    }
+
+    #[test]
+    fn auto_takes_the_real_card_and_the_native_interface() {
+        let reports = [
+            report(0, "llvmpipe", "vulkan", "software"),
+            report(1, "Card", "gl", "discrete"),
+            report(2, "Card", "vulkan", "discrete"),
+            report(3, "Chip", "vulkan", "integrated"),
+        ];
+        assert_eq!(select(&reports, &Selection::Auto).unwrap(), 2);
+        assert_eq!(select(&reports[..1], &Selection::Auto).unwrap(), 0);
+    }
+
+    #[test]
+    fn selects_by_number_and_by_name() {
+        let reports = [report(0, "llvmpipe", "vulkan", "software"), report(1, "Radeon", "gl", "discrete")];
+        assert_eq!(select(&reports, &"1".parse().unwrap()).unwrap(), 1);
+        assert_eq!(select(&reports, &"radeon".parse().unwrap()).unwrap(), 1);
+        assert_eq!(select(&reports, &"vulkan".parse().unwrap()).unwrap(), 0);
+        let error = select(&reports, &"2".parse().unwrap()).unwrap_err();
+        assert!(matches!(&error, Error::Usage(text) if text.contains("1 Radeon")), "{error}");
+        assert!(matches!(select(&reports, &"metal".parse().unwrap()), Err(Error::Usage(_))));
+    }
+
+    #[test]
+    fn no_adapter_names_the_remedy() {
+        let error = select(&[], &Selection::Auto).unwrap_err();
+        assert_eq!(error.exit_code(), 1);
+        assert!(error.to_string().contains("mesa-vulkan-drivers"));
+    }
+
+    #[test]
+    fn the_backends_variable_is_checked() {
+        assert!(backends(Some("none")).unwrap().is_empty());
+        assert_eq!(backends(Some("vulkan, gl")).unwrap(), wgpu::Backends::VULKAN | wgpu::Backends::GL);
+        assert!(matches!(backends(Some("cuda")), Err(Error::Usage(_))));
+    }
+}

@@ -1,0 +1,277 @@
+//! A device with its queue, its pipelines and its errors.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::adapter::{self, AdapterReport, Selection};
+use super::shader;
+use crate::error::{Error, Result};
+use crate::plan::{Access, Const, Dispatch, Kernel, Step, Target};
+
+/// Submissions in flight before the host waits for the oldest.
+const MAX_IN_FLIGHT: usize = 2;
+
+/// How long the host waits for a submission before it calls the device hung.
+const HANG: Duration = Duration::from_secs(120);
+
+/// How a device is opened.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Which adapter.
+    pub selection: Selection,
+    /// Keep wgpu's bounds checks in the shaders: slower, for hunting a bug.
+    pub checked_shaders: bool,
+}
+
+/// An open device. Pipelines are made once and kept.
+pub struct Gpu {
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    report: AdapterReport,
+    target: Target,
+    checked_shaders: bool,
+    pipelines: Mutex<HashMap<PipelineKey, Pipeline>>,
+    pub(super) step_layout: wgpu::BindGroupLayout,
+    failure: Arc<Mutex<Option<String>>>,
+    in_flight: Mutex<InFlight>,
+}
+
+type PipelineKey = (&'static str, &'static str, Vec<Const>);
+
+#[derive(Clone)]
+pub(super) struct Pipeline {
+    pub pipeline: wgpu::ComputePipeline,
+    pub layout: wgpu::BindGroupLayout,
+}
+
+#[derive(Default)]
+struct InFlight {
+    /// Submissions with the number of steps in each.
+    queue: VecDeque<(wgpu::SubmissionIndex, usize)>,
+    /// When the last one that was waited for was done.
+    last_done: Option<Instant>,
+}
+
+/// A panic while a lock was held is a bug; the data behind it is still whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Gpu {
+    /// Opens the adapter that `options` names.
+    pub fn open(options: &Options) -> Result<Arc<Gpu>> {
+        let mut adapters = adapter::candidates(&options.selection)?;
+        let reports: Vec<_> = adapters.iter().map(|(_, report)| report.clone()).collect();
+        let (adapter, report) = adapters.swap_remove(adapter::select(&reports, &options.selection)?);
+        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("vae-gpu"),
+            required_features: adapter.features() & wanted,
+            required_limits: adapter.limits(),
+            ..Default::default()
+        }))
+        .map_err(|error| {
+            Error::Adapter(format!(
+                "{} could not be opened: {error}\n  try another adapter of `vae-gpu devices` with --device",
+                report.title()
+            ))
+        })?;
+        Ok(Self::new(device, queue, report, options.checked_shaders))
+    }
+
+    /// A device that does nothing: for tests, and to measure the host's share of a step.
+    pub fn noop() -> Arc<Gpu> {
+        let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor::default());
+        let limits = device.limits();
+        let report = AdapterReport {
+            index: 0,
+            name: "noop".into(),
+            backend: "noop".into(),
+            kind: "other".into(),
+            driver: String::new(),
+            driver_info: String::new(),
+            subgroup_sizes: None,
+            timestamps: false,
+            f16: false,
+            max_buffer_size: limits.max_buffer_size,
+            max_binding_size: limits.max_storage_buffer_binding_size,
+            max_workgroup_memory: limits.max_compute_workgroup_storage_size,
+            max_workgroup_invocations: limits.max_compute_invocations_per_workgroup,
+        };
+        Self::new(device, queue, report, true)
+    }
+
+    fn new(
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+        report: AdapterReport,
+        checked_shaders: bool,
+    ) -> Arc<Gpu> {
+        let failure = Arc::new(Mutex::new(None));
+        // wgpu's own handlers would panic. The first failure is the cause of those that follow.
+        let keep = |failure: &Arc<Mutex<Option<String>>>| {
+            let failure = failure.clone();
+            move |text: String| {
+                lock(&failure).get_or_insert(text);
+            }
+        };
+        let (on_error, on_loss) = (keep(&failure), keep(&failure));
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(error.to_string())));
+        device.set_device_lost_callback(move |reason, text| {
+            on_loss(format!("device lost ({reason:?}): {text}"))
+        });
+        let step_layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some("step"),
+            entries: &[layout_entry(0, wgpu::BufferBindingType::Uniform, true)],
+        });
+        let subgroup = report.subgroup_sizes.and_then(|(min, max)| (min == max).then_some(min));
+        let target = Target { software: report.is_software(), subgroup };
+        Arc::new(Gpu {
+            device,
+            queue,
+            report,
+            target,
+            checked_shaders,
+            pipelines: Mutex::default(),
+            step_layout,
+            failure,
+            in_flight: Mutex::default(),
+        })
+    }
+
+    /// What is known of the adapter.
+    pub fn report(&self) -> &AdapterReport {
+        &self.report
+    }
+
+    /// What kernels choose their variants by.
+    pub fn target(&self) -> Target {
+        self.target
+    }
+
+    /// The first failure since the device was opened, as an error.
+    pub fn check(&self, doing: &str) -> Result<()> {
+        match lock(&self.failure).clone() {
+            None => Ok(()),
+            Some(problem) => Err(device_error(doing, problem)),
+        }
+    }
+
+    /// The pipeline of a dispatch, made on first use.
+    pub(super) fn pipeline(&self, dispatch: &Dispatch) -> Pipeline {
+        let kernel = dispatch.kernel;
+        let key = (kernel.name, kernel.entry, dispatch.consts.clone());
+        if let Some(pipeline) = lock(&self.pipelines).get(&key) {
+            return pipeline.clone();
+        }
+        // Not under the lock: several threads may compile at once.
+        let pipeline = self.compile(kernel, &dispatch.consts);
+        lock(&self.pipelines).entry(key).or_insert(pipeline).clone()
+    }
+
+    fn compile(&self, kernel: &'static Kernel, consts: &[Const]) -> Pipeline {
+        let label = kernel.label();
+        let text = shader::compose(kernel.source, consts).unwrap_or_else(|e| panic!("{label}: {e}"));
+        let descriptor = wgpu::ShaderModuleDescriptor {
+            label: Some(&label),
+            source: wgpu::ShaderSource::Wgsl(text.into()),
+        };
+        let checks = if self.checked_shaders {
+            wgpu::ShaderRuntimeChecks::checked()
+        } else {
+            wgpu::ShaderRuntimeChecks::unchecked()
+        };
+        // SAFETY: without the checks a shader could read or write outside its bindings, or loop for ever. All
+        // shaders are this crate's own; every loop has a bound from Params; `Plan::push` asserts that
+        // each tensor lies within its buffer, and the functions in `kernels` that the Params describe those
+        // tensors. `vae-gpu check` and the tests run each kernel with guard words behind every buffer.
+        let module = unsafe { self.device.create_shader_module_trusted(descriptor, checks) };
+        let mut entries = vec![layout_entry(0, wgpu::BufferBindingType::Uniform, false)];
+        entries.extend(kernel.slots.iter().map(|slot| {
+            let read_only = slot.access == Access::Read;
+            layout_entry(slot.binding, wgpu::BufferBindingType::Storage { read_only }, false)
+        }));
+        let layout = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(&label),
+            entries: &entries,
+        });
+        let groups = [Some(&layout), Some(&self.step_layout)];
+        let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(&label),
+            bind_group_layouts: if kernel.step { &groups } else { &groups[..1] },
+            immediate_size: 0,
+        });
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(&label),
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some(kernel.entry),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                // Kernels write workgroup memory before they read it.
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
+            cache: None,
+        });
+        Pipeline { pipeline, layout }
+    }
+
+    /// Submits commands that hold `steps` steps, after waiting until few enough are in flight. Returns what was
+    /// learnt while waiting: the steps of a finished submission and how long the device took for them.
+    pub(super) fn submit(
+        &self,
+        commands: wgpu::CommandBuffer,
+        steps: usize,
+    ) -> Result<Option<(usize, Duration)>> {
+        let mut in_flight = lock(&self.in_flight);
+        let mut measured = None;
+        while in_flight.queue.len() >= MAX_IN_FLIGHT {
+            let Some((index, done)) = in_flight.queue.pop_front() else { break };
+            self.wait_for(Some(index))?;
+            let now = Instant::now();
+            measured = in_flight.last_done.replace(now).map(|before| (done, now - before));
+        }
+        if in_flight.queue.is_empty() {
+            in_flight.last_done = Some(Instant::now());
+        }
+        let index = self.queue.submit([commands]);
+        in_flight.queue.push_back((index, steps));
+        drop(in_flight);
+        self.check("submitting work")?;
+        Ok(measured)
+    }
+
+    /// Waits until everything submitted is done.
+    pub fn wait(&self) -> Result<()> {
+        let mut in_flight = lock(&self.in_flight);
+        in_flight.queue.clear();
+        in_flight.last_done = None;
+        self.wait_for(None)?;
+        self.check("waiting for the device")
+    }
+
+    fn wait_for(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
+        let poll = wgpu::PollType::Wait { submission_index, timeout: Some(HANG) };
+        self.device.poll(poll).map_err(|error| device_error("waiting for the device", error.to_string()))?;
+        self.check("waiting for the device")
+    }
+}
+
+pub(super) fn device_error(doing: &str, problem: String) -> Error {
+    Error::Device {
+        doing: doing.to_owned(),
+        problem,
+        next: "check the driver with `vae-gpu check`, or choose another adapter with --device".into(),
+    }
+}
+
+fn layout_entry(binding: u32, ty: wgpu::BufferBindingType, dynamic: bool) -> wgpu::BindGroupLayoutEntry {
+    let min = if dynamic { wgpu::BufferSize::new(size_of::<Step>() as u64) } else { None };
+    wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: dynamic, min_binding_size: min },
+        count: None,
+    }
+}

@@ -1,0 +1,12 @@
+//! The only home of wgpu: choice of the adapter, pipelines, execution of a plan, read-back.
+
+pub mod adapter;
+mod device;
+mod pacer;
+mod program;
+pub mod shader;
+
+pub use adapter::{AdapterReport, Selection};
+pub use device::{Gpu, Options};
+pub use pacer::Pacer;
+pub use program::{Program, Reading, Shared};

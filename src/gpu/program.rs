@@ -1,0 +1,333 @@
+//! A plan recorded for a device: its buffers and bind groups, ready to be replayed every step.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Instant;
+
+use super::device::{Gpu, device_error};
+use super::pacer::{MAX_STEPS, Pacer};
+use crate::error::{Error, Result};
+use crate::plan::{Buffer, Dispatch, Plan, Role, Step, Tensor, round_up};
+
+/// Slots of the Step ring and of the Params buffer lie this far apart: the largest alignment that WebGPU allows an
+/// adapter to ask of dynamic offsets.
+const SLOT: usize = 256;
+
+/// The buffers that plans share, by name.
+#[derive(Default)]
+pub struct Shared {
+    buffers: HashMap<String, (wgpu::Buffer, usize)>,
+}
+
+/// A plan on a device.
+pub struct Program {
+    gpu: Arc<Gpu>,
+    plan: Plan,
+    buffers: Vec<wgpu::Buffer>,
+    launches: Vec<Launch>,
+    step_ring: wgpu::Buffer,
+    step_group: wgpu::BindGroup,
+    ring_bytes: Vec<u8>,
+    /// How many steps the caller should submit at once.
+    pub pacer: Pacer,
+}
+
+struct Launch {
+    pipeline: wgpu::ComputePipeline,
+    group: wgpu::BindGroup,
+    step: bool,
+    workgroups: [u32; 3],
+}
+
+impl Launch {
+    fn encode(&self, pass: &mut wgpu::ComputePass, step_group: &wgpu::BindGroup, slot: usize) {
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.group, &[]);
+        if self.step {
+            pass.set_bind_group(1, step_group, &[(slot * SLOT) as u32]);
+        }
+        let [x, y, z] = self.workgroups;
+        pass.dispatch_workgroups(x, y, z);
+    }
+}
+
+/// Words on their way from the device. See [`Program::begin_read`].
+pub struct Reading {
+    staging: wgpu::Buffer,
+    receive: mpsc::Receiver<Result<(), wgpu::BufferAsyncError>>,
+}
+
+impl Reading {
+    /// The words, if they have arrived; to be called once after that.
+    pub fn try_finish(&self) -> Result<Option<Vec<u32>>> {
+        match self.receive.try_recv() {
+            Err(mpsc::TryRecvError::Empty) => Ok(None),
+            Err(error) => Err(failed(error)),
+            Ok(Err(error)) => Err(failed(error)),
+            Ok(Ok(())) => {
+                let view = self.staging.get_mapped_range(..).map_err(failed)?;
+                Ok(Some(bytemuck::pod_collect_to_vec(&view)))
+            }
+        }
+    }
+}
+
+fn failed(problem: impl ToString) -> Error {
+    device_error("reading back", problem.to_string())
+}
+
+impl Program {
+    /// Makes the plan's buffers (those that are shared are taken from `shared`, or put there), its pipelines and
+    /// its bind groups: everything that the step loop must not do.
+    pub fn new(gpu: &Arc<Gpu>, plan: Plan, shared: &mut Shared) -> Result<Program> {
+        gpu.check("preparing a plan")?;
+        let buffers = plan.buffers.iter().map(|b| make_buffer(gpu, b, shared)).collect::<Result<Vec<_>>>()?;
+        compile_all(gpu, &plan.dispatches);
+        let launches = launches(gpu, &plan, &buffers)?;
+        let step_ring = create(gpu, "step ring", MAX_STEPS * SLOT, wgpu::BufferUsages::UNIFORM)?;
+        let step_group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("step"),
+            layout: &gpu.step_layout,
+            entries: &[wgpu::BindGroupEntry {
+                binding: 0,
+                resource: binding(&step_ring, 0, size_of::<Step>()),
+            }],
+        });
+        gpu.check(&format!("preparing the plan {:?}", plan.name))?;
+        let ring_bytes = vec![0; MAX_STEPS * SLOT];
+        let gpu = gpu.clone();
+        Ok(Program {
+            gpu,
+            plan,
+            buffers,
+            launches,
+            step_ring,
+            step_group,
+            ring_bytes,
+            pacer: Pacer::default(),
+        })
+    }
+
+    /// The plan that was recorded.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Submits the plan once for each of `steps`; at most as many as [`Pacer::steps`] may say. Does not wait
+    /// for the result, only until few enough submissions are in flight.
+    pub fn submit(&mut self, steps: &[Step]) -> Result<()> {
+        assert!(steps.len() <= MAX_STEPS, "{} steps in one submission", steps.len());
+        for (step, slot) in steps.iter().zip(self.ring_bytes.chunks_exact_mut(SLOT)) {
+            slot[..size_of::<Step>()].copy_from_slice(bytemuck::bytes_of(step));
+        }
+        self.gpu.queue.write_buffer(&self.step_ring, 0, &self.ring_bytes[..steps.len() * SLOT]);
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        for slot in 0..steps.len() {
+            for launch in &self.launches {
+                launch.encode(&mut pass, &self.step_group, slot);
+            }
+        }
+        drop(pass);
+        if let Some((steps, time)) = self.gpu.submit(encoder.finish(), steps.len())? {
+            self.pacer.learn(steps, time);
+        }
+        Ok(())
+    }
+
+    /// Seconds that each dispatch takes alone, by the wall clock over `repeats` launches in one submission. What the
+    /// plan's buffers hold afterwards is of no use.
+    pub fn profile(&mut self, step: &Step, repeats: usize) -> Result<Vec<f64>> {
+        self.ring_bytes[..size_of::<Step>()].copy_from_slice(bytemuck::bytes_of(step));
+        self.gpu.queue.write_buffer(&self.step_ring, 0, &self.ring_bytes[..SLOT]);
+        let time = |launch: &Launch, repeats: usize| {
+            let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            for _ in 0..repeats {
+                launch.encode(&mut pass, &self.step_group, 0);
+            }
+            drop(pass);
+            self.gpu.wait()?;
+            let begin = Instant::now();
+            self.gpu.submit(encoder.finish(), 0)?;
+            self.gpu.wait()?;
+            Ok(begin.elapsed().as_secs_f64())
+        };
+        let alone = |launch: &Launch| {
+            time(launch, 1)?;
+            // The difference of two lengths leaves out what a submission costs.
+            let (short, long) = (time(launch, 1)?, time(launch, 1 + repeats)?);
+            Ok((long - short).max(0.0) / repeats as f64)
+        };
+        self.launches.iter().map(alone).collect()
+    }
+
+    /// Writes floats [rows, cols], without padding.
+    pub fn write_f32(&self, tensor: Tensor, values: &[f32]) {
+        self.write(tensor, bytemuck::cast_slice(values));
+    }
+
+    /// Writes integers [rows, cols], without padding.
+    pub fn write_u32(&self, tensor: Tensor, values: &[u32]) {
+        self.write(tensor, values);
+    }
+
+    fn write(&self, tensor: Tensor, values: &[u32]) {
+        assert_eq!(values.len(), tensor.rows * tensor.cols, "elements of {tensor:?}");
+        let buffer = &self.buffers[tensor.buffer.0];
+        let at = 4 * tensor.offset as u64;
+        if tensor.cols == tensor.stride {
+            self.gpu.queue.write_buffer(buffer, at, bytemuck::cast_slice(values));
+        } else {
+            let mut padded = vec![0u32; tensor.words()];
+            for (to, from) in padded.chunks_exact_mut(tensor.stride).zip(values.chunks_exact(tensor.cols)) {
+                to[..tensor.cols].copy_from_slice(from);
+            }
+            self.gpu.queue.write_buffer(buffer, at, bytemuck::cast_slice(&padded));
+        }
+    }
+
+    /// Waits, and reads floats [rows, cols], without padding.
+    pub fn read_f32(&self, tensor: Tensor) -> Result<Vec<f32>> {
+        let words = self.read_words(tensor.buffer.0, tensor.offset, tensor.words())?;
+        let rows = words.chunks_exact(tensor.stride);
+        Ok(rows.flat_map(|row| row[..tensor.cols].iter().map(|w| f32::from_bits(*w))).collect())
+    }
+
+    /// Waits, and reads words of a buffer, padding and guard included.
+    pub fn read_words(&self, buffer: usize, offset: usize, words: usize) -> Result<Vec<u32>> {
+        let reading = self.begin_read(buffer, offset, words)?;
+        self.gpu.wait()?;
+        reading.try_finish()?.ok_or_else(|| failed("the device is idle, but the copy is not there"))
+    }
+
+    /// Starts to read words of a buffer, as they will be once everything submitted so far is done. Does not wait.
+    pub fn begin_read(&self, buffer: usize, offset: usize, words: usize) -> Result<Reading> {
+        let bytes = 4 * words as u64;
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let staging = create(&self.gpu, "read-back", bytes as usize, usage)?;
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(&self.buffers[buffer], 4 * offset as u64, &staging, 0, bytes);
+        self.gpu.queue.submit([encoder.finish()]);
+        let (send, receive) = mpsc::channel();
+        staging.map_async(wgpu::MapMode::Read, .., move |result| {
+            // Nobody listens any more if the reading was dropped.
+            let _ = send.send(result);
+        });
+        Ok(Reading { staging, receive })
+    }
+
+    /// Fills a buffer's words, padding and guard included.
+    pub fn write_words(&self, buffer: usize, words: &[u32]) {
+        self.gpu.queue.write_buffer(&self.buffers[buffer], 0, bytemuck::cast_slice(words));
+    }
+}
+
+/// Compiles the pipelines of all dispatches, on as many threads as there are cores: on software adapters
+/// this is most of the time to the first step.
+fn compile_all(gpu: &Gpu, dispatches: &[Dispatch]) {
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(dispatches.len());
+    let next = Mutex::new(dispatches.iter());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let dispatch = next.lock().unwrap_or_else(PoisonError::into_inner).next();
+                    match dispatch {
+                        Some(dispatch) => drop(gpu.pipeline(dispatch)),
+                        None => break,
+                    }
+                }
+            });
+        }
+    });
+}
+
+fn launches(gpu: &Gpu, plan: &Plan, buffers: &[wgpu::Buffer]) -> Result<Vec<Launch>> {
+    let size = plan.dispatches.len().max(1) * SLOT;
+    let params = create(gpu, "params", size, wgpu::BufferUsages::UNIFORM)?;
+    let mut bytes = vec![0u8; size];
+    for (dispatch, slot) in plan.dispatches.iter().zip(bytes.chunks_exact_mut(SLOT)) {
+        slot[..dispatch.params.len()].copy_from_slice(&dispatch.params);
+    }
+    gpu.queue.write_buffer(&params, 0, &bytes);
+    let record = |(index, dispatch): (usize, &Dispatch)| {
+        let pipeline = gpu.pipeline(dispatch);
+        let mut entries = vec![wgpu::BindGroupEntry {
+            binding: 0,
+            resource: binding(&params, index * SLOT, dispatch.params.len()),
+        }];
+        entries.extend(dispatch.kernel.slots.iter().zip(&dispatch.tensors).map(|(slot, tensor)| {
+            let buffer = &buffers[tensor.buffer.0];
+            let resource = binding(buffer, 4 * tensor.offset, 4 * plan.span(*tensor));
+            wgpu::BindGroupEntry { binding: slot.binding, resource }
+        }));
+        let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(&dispatch.label),
+            layout: &pipeline.layout,
+            entries: &entries,
+        });
+        let step = dispatch.kernel.step;
+        Launch { pipeline: pipeline.pipeline, group, step, workgroups: dispatch.workgroups }
+    };
+    Ok(plan.dispatches.iter().enumerate().map(record).collect())
+}
+
+fn binding(buffer: &wgpu::Buffer, offset: usize, size: usize) -> wgpu::BindingResource<'_> {
+    wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+        buffer,
+        offset: offset as u64,
+        size: wgpu::BufferSize::new(size as u64),
+    })
+}
+
+fn make_buffer(gpu: &Gpu, buffer: &Buffer, shared: &mut Shared) -> Result<wgpu::Buffer> {
+    let words = round_up(buffer.words + buffer.guard, 4);
+    let make =
+        || create(gpu, &buffer.name, 4 * words, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC);
+    if buffer.role == Role::Private {
+        return make();
+    }
+    if let Some((found, size)) = shared.buffers.get(&buffer.name) {
+        assert_eq!(*size, words, "two plans share {} at different sizes", buffer.name);
+        return Ok(found.clone());
+    }
+    let made = make()?;
+    shared.buffers.insert(buffer.name.clone(), (made.clone(), words));
+    Ok(made)
+}
+
+fn create(gpu: &Gpu, name: &str, bytes: usize, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+    let limits = gpu.device.limits();
+    let mut allowed = limits.max_buffer_size;
+    if usage.contains(wgpu::BufferUsages::STORAGE) {
+        allowed = allowed.min(limits.max_storage_buffer_binding_size);
+    }
+    if bytes as u64 > allowed {
+        return Err(Error::Limit {
+            what: format!("buffer {name}"),
+            needed: (bytes as u64).div_ceil(1 << 20),
+            allowed: allowed >> 20,
+            next:
+                "use a smaller batch (--batch-size), a smaller model (--hidden) or another adapter (--device)"
+                    .into(),
+        });
+    }
+    let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+    let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor {
+        label: Some(name),
+        size: bytes as u64,
+        usage: usage | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    });
+    match pollster::block_on(scope.pop()) {
+        None => Ok(buffer),
+        Some(error) => Err(Error::Device {
+            doing: format!("allocating {} MiB for {name}", (bytes as u64).div_ceil(1 << 20)),
+            problem: error.to_string(),
+            next:
+                "use a smaller batch (--batch-size), a smaller model (--hidden) or another adapter (--device)"
+                    .into(),
+        }),
+    }
+}

@@ -1,0 +1,273 @@
+//! Matrix multiplication in the three layouts of a linear layer (`shaders/matmul/`, `shaders/shared/matmul.wgsl`).
+
+use super::activation::Activation;
+use super::{bytes, params, shader};
+use crate::plan::{Call, Const, Cost, Dispatch, Kernel, Plan, Target, Tensor, read, write};
+
+/// How the operands of c[m, n] = sum_k A(m, k) B(k, n) are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Layout {
+    /// a [M, K], b [K, N]: the gradient by a layer's input.
+    NN = 0,
+    /// a [M, K], b [N, K]: the forward pass.
+    NT = 1,
+    /// a [K, M], b [K, N]: the gradient by a layer's weights.
+    TN = 2,
+}
+
+/// What happens to a sum before it is stored.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Epilogue {
+    /// c = sum.
+    Store,
+    /// c = activation(sum + bias), with bias [1, N].
+    Forward(Activation, Tensor),
+    /// c = sum * activation'(kept), with kept [M, N] what the forward pass kept.
+    Backward(Activation, Tensor),
+    /// c = c + sum.
+    Accumulate,
+}
+
+impl Epilogue {
+    fn number(&self) -> u32 {
+        match self {
+            Epilogue::Store => 0,
+            Epilogue::Forward(..) => 1,
+            Epilogue::Backward(..) => 2,
+            Epilogue::Accumulate => 3,
+        }
+    }
+}
+
+params! {
+    /// See `shaders/shared/matmul.wgsl`.
+    struct Params {
+        m: u32,
+        n: u32,
+        k: u32,
+        a_stride: u32,
+        b_stride: u32,
+        c_stride: u32,
+        extra_stride: u32,
+    }
+}
+
+/// One way to multiply: a shader and the sizes of its tile.
+#[derive(Debug)]
+pub struct Variant {
+    /// Its name in tests, benches and tables.
+    pub name: &'static str,
+    /// The shader.
+    pub kernel: &'static Kernel,
+    /// Subgroup size that it is for; none where it uses no subgroups.
+    pub lanes: Option<u32>,
+    /// Invocations of a workgroup.
+    pub workgroup: u32,
+    /// Rows of c an invocation computes.
+    pub rows: u32,
+    /// Vectors of four columns of c an invocation computes.
+    pub columns: u32,
+}
+
+impl Variant {
+    const fn portable(name: &'static str, workgroup: u32, rows: u32, columns: u32) -> Variant {
+        Variant { name, kernel: &PORTABLE, lanes: None, workgroup, rows, columns }
+    }
+
+    const fn subgroup(name: &'static str, lanes: u32, rows: u32, columns: u32) -> Variant {
+        Variant { name, kernel: &SUBGROUP, lanes: Some(lanes), workgroup: lanes, rows, columns }
+    }
+
+    /// Whether this variant runs on `target` and can do `layout`.
+    pub fn fits(&self, target: &Target, layout: Layout) -> bool {
+        self.divides(layout) && self.lanes.is_none_or(|lanes| target.subgroup == Some(lanes))
+    }
+
+    /// Whether the rows divide among the lanes: in TN they are handed round in quads.
+    fn divides(&self, layout: Layout) -> bool {
+        layout != Layout::TN || self.rows.is_multiple_of(4 * self.lanes.unwrap_or(1))
+    }
+
+    fn specialise(&self, layout: Layout, epilogue: u32, activation: Activation) -> Vec<Const> {
+        let lanes = if self.lanes.is_some() { "LANES" } else { "WORKGROUP" };
+        vec![
+            (lanes, self.workgroup),
+            ("ROWS", self.rows),
+            ("COLUMNS", self.columns),
+            ("LAYOUT", layout as u32),
+            ("EPILOGUE", epilogue),
+            ("ACTIVATION", activation as u32),
+        ]
+    }
+
+    /// Workgroups in x (columns) and y (rows) for a result [m, n].
+    fn workgroups(&self, m: usize, n: usize) -> [u32; 3] {
+        let x = n.div_ceil(4).div_ceil((self.workgroup * self.columns) as usize);
+        [x as u32, m.div_ceil(self.rows as usize) as u32, 1]
+    }
+}
+
+/// Every variant.
+pub static VARIANTS: &[Variant] = &[
+    Variant::subgroup("subgroup8-32x1", 8, 32, 1),
+    Variant::subgroup("subgroup8-32x2", 8, 32, 2),
+    Variant::subgroup("subgroup8-24x1", 8, 24, 1),
+    Variant::subgroup("subgroup8-16x1", 8, 16, 1),
+    Variant::subgroup("subgroup8-16x2", 8, 16, 2),
+    Variant::subgroup("subgroup8-8x1", 8, 8, 1),
+    Variant::subgroup("subgroup8-8x2", 8, 8, 2),
+    Variant::subgroup("subgroup4-16x1", 4, 16, 1),
+    Variant::subgroup("subgroup4-16x2", 4, 16, 2),
+    Variant::subgroup("subgroup4-8x2", 4, 8, 2),
+    Variant::portable("portable-8x2", 8, 8, 2),
+    Variant::portable("portable-8x1", 32, 8, 1),
+    Variant::portable("portable-4x1", 32, 4, 1),
+];
+
+/// The variant for a result [m, n] on `target`: a pure function, good enough to start at once.
+pub fn choose(target: &Target, layout: Layout, m: usize, n: usize) -> &'static Variant {
+    let name = match (target.software, target.subgroup) {
+        // Tiles with no more rows than the result has; TN needs 4 LANES rows.
+        (true, Some(8)) if layout == Layout::TN || m > 24 => "subgroup8-32x1",
+        (true, Some(8)) if m > 16 => "subgroup8-24x1",
+        (true, Some(8)) if m > 8 => "subgroup8-16x1",
+        (true, Some(8)) => "subgroup8-8x1",
+        (true, Some(4)) => "subgroup4-16x2",
+        (true, _) => "portable-8x2",
+        // A real card hides latency with many invocations: the smaller the result, the smaller the tile.
+        (false, _) if m * n >= 1 << 20 => "portable-8x1",
+        (false, _) => "portable-4x1",
+    };
+    VARIANTS.iter().find(|v| v.name == name).expect("the table has every name that is chosen")
+}
+
+const SLOTS: &[crate::plan::Slot] = &[read(1, "a"), read(2, "b"), read(3, "extra"), write(4, "c")];
+const A: usize = 0;
+const B: usize = 1;
+const EXTRA: usize = 2;
+const C: usize = 3;
+
+static PORTABLE: Kernel = Kernel {
+    name: "matmul/portable",
+    entry: "main",
+    source: shader!("matmul/portable"),
+    params: Params::FIELDS,
+    slots: SLOTS,
+    step: false,
+    subgroups: false,
+    variants: || specialisations(false),
+    reference,
+};
+
+static SUBGROUP: Kernel = Kernel {
+    name: "matmul/subgroup",
+    entry: "main",
+    source: shader!("matmul/subgroup"),
+    params: Params::FIELDS,
+    slots: SLOTS,
+    step: false,
+    subgroups: true,
+    variants: || specialisations(true),
+    reference,
+};
+
+/// Every variant of a shader, in every layout that it can do, with every epilogue that a plan may ask for.
+fn specialisations(subgroups: bool) -> Vec<Vec<Const>> {
+    use Activation::{Identity, Relu, Silu, Softplus, Tanh};
+    let forward = [Identity, Relu, Tanh, Softplus].map(|activation| (1, activation));
+    let backward = [Relu, Tanh, Softplus, Silu].map(|activation| (2, activation));
+    let epilogues = [&[(0, Identity), (3, Identity)], &forward[..], &backward[..]].concat();
+    let mut all = Vec::new();
+    for variant in VARIANTS.iter().filter(|v| v.lanes.is_some() == subgroups) {
+        for layout in [Layout::NN, Layout::NT, Layout::TN].into_iter().filter(|l| variant.divides(*l)) {
+            for (epilogue, activation) in &epilogues {
+                all.push(variant.specialise(layout, *epilogue, *activation));
+            }
+        }
+    }
+    all
+}
+
+fn reference(call: &mut dyn Call) {
+    let p: Params = crate::plan::params(call);
+    let (layout, epilogue) = (call.constant("LAYOUT"), call.constant("EPILOGUE"));
+    let activation = Activation::from_u32(call.constant("ACTIVATION"));
+    for m in 0..p.m as usize {
+        for n in 0..p.n as usize {
+            let mut sum = 0.0;
+            for k in 0..p.k as usize {
+                sum += match layout {
+                    0 => call.get(A, m, k) * call.get(B, k, n),
+                    1 => call.get(A, m, k) * call.get(B, n, k),
+                    _ => call.get(A, k, m) * call.get(B, k, n),
+                };
+            }
+            let value = match epilogue {
+                0 => sum,
+                1 => activation.apply(sum + call.get(EXTRA, 0, n)),
+                2 => sum * activation.derivative(call.get(EXTRA, m, n)),
+                _ => sum + call.get(C, m, n),
+            };
+            call.put(C, m, n, value);
+        }
+    }
+}
+
+/// Appends c = epilogue(A B) with the variant that [`choose`] names.
+pub fn matmul(
+    plan: &mut Plan,
+    target: &Target,
+    label: &str,
+    layout: Layout,
+    (a, b, c): (Tensor, Tensor, Tensor),
+    epilogue: Epilogue,
+) {
+    let variant = choose(target, layout, c.rows, c.cols);
+    matmul_with(plan, variant, label, layout, (a, b, c), epilogue);
+}
+
+/// Appends c = epilogue(A B) with a given variant.
+pub fn matmul_with(
+    plan: &mut Plan,
+    variant: &Variant,
+    label: &str,
+    layout: Layout,
+    (a, b, c): (Tensor, Tensor, Tensor),
+    epilogue: Epilogue,
+) {
+    let (m, k) = if layout == Layout::TN { (a.cols, a.rows) } else { (a.rows, a.cols) };
+    let (n, b_k) = if layout == Layout::NT { (b.rows, b.cols) } else { (b.cols, b.rows) };
+    assert_eq!(k, b_k, "{label}: inner dimensions of a {a:?} and b {b:?}");
+    assert_eq!((m, n), (c.rows, c.cols), "{label}: shape of c");
+    let (activation, extra) = match epilogue {
+        Epilogue::Store | Epilogue::Accumulate => (Activation::Identity, a),
+        Epilogue::Forward(activation, bias) => {
+            assert_eq!((bias.rows, bias.cols), (1, n), "{label}: shape of the bias");
+            assert!(!activation.keeps_input(), "{label}: this activation needs a kernel of its own");
+            (activation, bias)
+        }
+        Epilogue::Backward(activation, kept) => {
+            assert_eq!((kept.rows, kept.cols), (m, n), "{label}: shape of what was kept");
+            (activation, kept)
+        }
+    };
+    let params = Params {
+        m: m as u32,
+        n: n as u32,
+        k: k as u32,
+        a_stride: a.vectors(),
+        b_stride: b.vectors(),
+        c_stride: c.vectors(),
+        extra_stride: extra.vectors(),
+    };
+    plan.push(Dispatch {
+        kernel: variant.kernel,
+        label: label.into(),
+        consts: variant.specialise(layout, epilogue.number(), activation),
+        params: params.to_bytes(),
+        tensors: vec![a, b, extra, c],
+        workgroups: variant.workgroups(m, n),
+        cost: Cost { flops: 2 * (m * n * k) as u64, bytes: bytes(&[a, b, c]) },
+    });
+}

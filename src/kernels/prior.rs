@@ -1,0 +1,50 @@
+//! Draws from the prior (`shaders/prior.wgsl`).
+
+use super::{elementwise, params, philox, plain, shader};
+use crate::plan::{Call, Dispatch, Kernel, Plan, Tensor, linear_grid, write};
+
+params! {
+    /// See `shaders/prior.wgsl`.
+    struct Params {
+        batch: u32,
+        latent: u32,
+        vectors: u32,
+        temperature: f32,
+    }
+}
+
+/// z ~ N(0, temperature^2 I).
+pub static PRIOR: Kernel = Kernel {
+    name: "prior",
+    entry: "main",
+    source: shader!("prior"),
+    params: Params::FIELDS,
+    slots: &[write(1, "z")],
+    step: true,
+    subgroups: false,
+    variants: plain,
+    reference: |call: &mut dyn Call| {
+        let p: Params = crate::plan::params(call);
+        let first = call.step().first_row as usize;
+        for row in 0..p.batch as usize {
+            for j in 0..p.latent as usize {
+                let eps = philox::normal(call, first + row, j, philox::STREAM_PRIOR);
+                call.put(0, row, j, f64::from(p.temperature) * eps);
+            }
+        }
+    },
+};
+
+/// Appends z [B, Z], drawn from the prior.
+pub fn prior(plan: &mut Plan, temperature: f32, z: Tensor) {
+    let params = Params { batch: z.rows as u32, latent: z.cols as u32, vectors: z.vectors(), temperature };
+    plan.push(Dispatch {
+        kernel: &PRIOR,
+        label: "z".into(),
+        consts: vec![],
+        params: params.to_bytes(),
+        tensors: vec![z],
+        workgroups: linear_grid(z.words() / 4, super::WORKGROUP),
+        cost: elementwise(60, &[z]),
+    });
+}

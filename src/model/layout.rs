@@ -1,0 +1,221 @@
+//! Where each parameter lies in the flat arena that parameters, gradients and Adam's moments share the shape of.
+
+use super::config::ModelConfig;
+use crate::kernels::latent::head_columns;
+use crate::plan::{BINDING_ALIGN, BufferId, PAD, Tensor, round_up};
+
+/// A parameter as files know it: PyTorch's name and shape, and its place in the arena.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Such as `encoder.0.weight`.
+    pub name: String,
+    /// [out, in] of a weight, [out] of a bias.
+    pub shape: Vec<usize>,
+    /// Columns of the layer's input, by which PyTorch scales the initial values.
+    pub fan_in: usize,
+    /// First word in the arena.
+    pub offset: usize,
+    /// Words from row to row.
+    pub stride: usize,
+}
+
+impl Parameter {
+    fn rows_cols(&self) -> (usize, usize) {
+        match self.shape[..] {
+            [rows, cols] => (rows, cols),
+            _ => (1, self.shape[0]),
+        }
+    }
+
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether it has no values; a parameter always has some.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The parameter's values out of an arena, without padding.
+    pub fn extract(&self, arena: &[f32]) -> Vec<f32> {
+        let (rows, cols) = self.rows_cols();
+        (0..rows).flat_map(|r| &arena[self.offset + r * self.stride..][..cols]).copied().collect()
+    }
+
+    /// Puts the parameter's values into an arena.
+    pub fn insert(&self, arena: &mut [f32], values: &[f32]) {
+        let (_, cols) = self.rows_cols();
+        for (row, from) in values.chunks_exact(cols).enumerate() {
+            arena[self.offset + row * self.stride..][..cols].copy_from_slice(from);
+        }
+    }
+}
+
+/// A linear layer as kernels see it: y [B, out] = x [B, in] W^T + b, with W [out, in].
+#[derive(Clone, Debug)]
+pub struct Linear {
+    /// Such as `encoder.0`.
+    pub name: String,
+    /// Columns of x.
+    pub inputs: usize,
+    /// Columns of y, padding inside included (the head's).
+    pub outputs: usize,
+    weight: usize,
+    bias: usize,
+}
+
+impl Linear {
+    /// W [out, in] in an arena.
+    pub fn weight(&self, arena: BufferId) -> Tensor {
+        let stride = round_up(self.inputs, PAD);
+        Tensor { buffer: arena, offset: self.weight, rows: self.outputs, cols: self.inputs, stride }
+    }
+
+    /// b [1, out] in an arena.
+    pub fn bias(&self, arena: BufferId) -> Tensor {
+        let stride = round_up(self.outputs, PAD);
+        Tensor { buffer: arena, offset: self.bias, rows: 1, cols: self.outputs, stride }
+    }
+}
+
+/// All layers of a model and all its parameters.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The encoder's hidden layers.
+    pub encoder: Vec<Linear>,
+    /// mu and log_var in one layer, each padded to whole vectors.
+    pub head: Linear,
+    /// The decoder's hidden layers.
+    pub decoder: Vec<Linear>,
+    /// The decoder's last layer.
+    pub out: Linear,
+    /// Every parameter, in the order of the files.
+    pub parameters: Vec<Parameter>,
+    /// Size of the arena.
+    pub words: usize,
+}
+
+impl Layout {
+    /// The layout of `config`.
+    pub fn new(config: &ModelConfig) -> Layout {
+        let mut arena = Arena::default();
+        let (encoder, width) = arena.stack("encoder", config.input, config.hidden.iter());
+        let head = arena.head(width, config.latent);
+        let (decoder, last) = arena.stack("decoder", config.latent, config.hidden.iter().rev());
+        let out = arena.linear("decoder.out", last, config.input);
+        Layout { encoder, head, decoder, out, parameters: arena.parameters, words: arena.words }
+    }
+
+    /// Number of trained values, padding not counted.
+    pub fn count(&self) -> usize {
+        self.parameters.iter().map(Parameter::len).sum()
+    }
+}
+
+#[derive(Default)]
+struct Arena {
+    parameters: Vec<Parameter>,
+    words: usize,
+}
+
+impl Arena {
+    fn allocate(&mut self, rows: usize, cols: usize) -> usize {
+        let offset = self.words;
+        self.words += round_up(round_up(rows, PAD) * round_up(cols, PAD), BINDING_ALIGN);
+        offset
+    }
+
+    fn parameter(&mut self, name: String, shape: Vec<usize>, fan_in: usize, offset: usize) {
+        let stride = round_up(*shape.last().unwrap_or(&1), PAD);
+        self.parameters.push(Parameter { name, shape, fan_in, offset, stride });
+    }
+
+    fn linear(&mut self, name: &str, inputs: usize, outputs: usize) -> Linear {
+        let (weight, bias) = (self.allocate(outputs, inputs), self.allocate(1, outputs));
+        self.parameter(format!("{name}.weight"), vec![outputs, inputs], inputs, weight);
+        self.parameter(format!("{name}.bias"), vec![outputs], inputs, bias);
+        Linear { name: name.to_owned(), inputs, outputs, weight, bias }
+    }
+
+    /// Hidden layers of these widths, and the last one's width.
+    fn stack<'a>(
+        &mut self,
+        part: &str,
+        inputs: usize,
+        widths: impl Iterator<Item = &'a usize>,
+    ) -> (Vec<Linear>, usize) {
+        let mut width = inputs;
+        let layers = widths.enumerate().map(|(i, outputs)| {
+            let inputs = std::mem::replace(&mut width, *outputs);
+            self.linear(&format!("{part}.{i}"), inputs, *outputs)
+        });
+        (layers.collect(), width)
+    }
+
+    /// One layer for both heads; files show two.
+    fn head(&mut self, inputs: usize, latent: usize) -> Linear {
+        let outputs = head_columns(latent);
+        let (weight, bias) = (self.allocate(outputs, inputs), self.allocate(1, outputs));
+        for (i, name) in ["encoder.mu", "encoder.log_var"].into_iter().enumerate() {
+            let first = i * outputs / 2;
+            let row = round_up(inputs, PAD);
+            self.parameter(format!("{name}.weight"), vec![latent, inputs], inputs, weight + first * row);
+            self.parameter(format!("{name}.bias"), vec![latent], inputs, bias + first);
+        }
+        Linear { name: "encoder.head".into(), inputs, outputs, weight, bias }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::activation::Activation;
+
+    fn config() -> ModelConfig {
+        ModelConfig {
+            input: 13,
+            hidden: vec![9, 7],
+            latent: 5,
+            activation: Activation::Relu,
+            likelihood: "bernoulli".into(),
+        }
+    }
+
+    #[test]
+    fn names_and_shapes_are_those_of_the_files() {
+        let layout = Layout::new(&config());
+        let table: Vec<_> = layout.parameters.iter().map(|p| (p.name.as_str(), p.shape.as_slice())).collect();
+        let expected: [(&str, &[usize]); 14] = [
+            ("encoder.0.weight", &[9, 13]),
+            ("encoder.0.bias", &[9]),
+            ("encoder.1.weight", &[7, 9]),
+            ("encoder.1.bias", &[7]),
+            ("encoder.mu.weight", &[5, 7]),
+            ("encoder.mu.bias", &[5]),
+            ("encoder.log_var.weight", &[5, 7]),
+            ("encoder.log_var.bias", &[5]),
+            ("decoder.0.weight", &[7, 5]),
+            ("decoder.0.bias", &[7]),
+            ("decoder.1.weight", &[9, 7]),
+            ("decoder.1.bias", &[9]),
+            ("decoder.out.weight", &[13, 9]),
+            ("decoder.out.bias", &[13]),
+        ];
+        assert_eq!(table, expected);
+        assert_eq!(layout.count(), expected.iter().map(|(_, s)| s.iter().product::<usize>()).sum());
+    }
+
+    #[test]
+    fn parameters_do_not_overlap_and_round_trip() {
+        let layout = Layout::new(&config());
+        let mut arena = vec![0.0; layout.words];
+        for (i, p) in layout.parameters.iter().enumerate() {
+            p.insert(&mut arena, &vec![i as f32 + 1.0; p.len()]);
+        }
+        for (i, p) in layout.parameters.iter().enumerate() {
+            assert!(p.extract(&arena).iter().all(|v| *v == i as f32 + 1.0), "{}", p.name);
+        }
+        assert_eq!(arena.iter().filter(|v| **v != 0.0).count(), layout.count());
+    }
+}

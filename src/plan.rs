@@ -1,0 +1,455 @@
+//! Plain data: tensors, dispatches, and the [`Plan`] that lists them. Knows nothing of a GPU.
+//!
+//! A plan is built once per (model, batch shape). It can be printed, checked and executed by plain loops
+//! (`kernels::reference`), or recorded for a device and replayed every step (`gpu::Program`).
+
+use std::fmt;
+
+/// Rows, and the number of rows, are padded to a multiple of this many words, so that kernels load and
+/// store `vec4` and tiles of four rows. The padding is zero and stays zero.
+pub const PAD: usize = 4;
+
+/// A binding at an offset of a buffer must be aligned to this many words. WebGPU's largest value of
+/// `min_storage_buffer_offset_alignment` is 256 bytes.
+pub const BINDING_ALIGN: usize = 64;
+
+/// Rounds `n` up to a multiple of `to`.
+pub const fn round_up(n: usize, to: usize) -> usize {
+    n.div_ceil(to) * to
+}
+
+/// What the words of a buffer are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element {
+    /// 32-bit floats.
+    F32,
+    /// 32-bit unsigned integers, or four packed bytes a word.
+    U32,
+}
+
+/// What a buffer is for; decides how an engine makes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Outlives the plan and is found by name: parameters, Adam's moments, the data set, the history.
+    Shared,
+    /// Private to the plan: activations and their gradients.
+    Private,
+}
+
+/// A buffer of words, zero at first.
+#[derive(Clone, Debug)]
+pub struct Buffer {
+    /// Unique within the plan.
+    pub name: String,
+    /// Size in 32-bit words.
+    pub words: usize,
+    /// Words behind the end that no kernel may touch; checks set it, and it is zero otherwise.
+    pub guard: usize,
+    /// What the words are.
+    pub element: Element,
+    /// Shared between plans, or private.
+    pub role: Role,
+}
+
+/// Index of a [`Buffer`] in its plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BufferId(pub usize);
+
+/// A matrix `[rows, cols]` in a buffer: element (r, c) is word `offset + r * stride + c`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tensor {
+    /// The buffer that holds it.
+    pub buffer: BufferId,
+    /// First word.
+    pub offset: usize,
+    /// Rows that carry data.
+    pub rows: usize,
+    /// Columns that carry data.
+    pub cols: usize,
+    /// Words from one row to the next, a multiple of [`PAD`].
+    pub stride: usize,
+}
+
+impl Tensor {
+    /// Words from the first to the end of the last row.
+    pub fn words(&self) -> usize {
+        self.rows * self.stride
+    }
+
+    /// Vectors of four floats in a row, padding included.
+    pub fn vectors(&self) -> u32 {
+        (self.stride / PAD) as u32
+    }
+
+    /// The same matrix as `[rows * cols]` in one row, for element-wise kernels. It covers the padding of
+    /// rows, which is zero.
+    pub fn flat(&self) -> Tensor {
+        Tensor { rows: 1, cols: self.words(), stride: self.words(), ..*self }
+    }
+
+    /// Rows `first..first + rows` of this matrix.
+    pub fn slice_rows(&self, first: usize, rows: usize) -> Tensor {
+        assert!(first + rows <= self.rows, "rows {first}..{} of {}", first + rows, self.rows);
+        Tensor { offset: self.offset + first * self.stride, rows, ..*self }
+    }
+}
+
+/// Whether a kernel reads a binding or also writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// `var<storage, read>`.
+    Read,
+    /// `var<storage, read_write>`.
+    Write,
+}
+
+/// One storage binding of a kernel in group 0. Binding 0 is Params.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot {
+    /// `@binding(N)` in the shader.
+    pub binding: u32,
+    /// The variable's name in the shader.
+    pub name: &'static str,
+    /// Read or written.
+    pub access: Access,
+    /// What its words are.
+    pub element: Element,
+}
+
+/// A slot of floats that the kernel reads.
+pub const fn read(binding: u32, name: &'static str) -> Slot {
+    Slot { binding, name, access: Access::Read, element: Element::F32 }
+}
+
+/// A slot of floats that the kernel writes, and may read.
+pub const fn write(binding: u32, name: &'static str) -> Slot {
+    Slot { binding, name, access: Access::Write, element: Element::F32 }
+}
+
+/// A slot of integers that the kernel reads.
+pub const fn read_u32(binding: u32, name: &'static str) -> Slot {
+    Slot { binding, name, access: Access::Read, element: Element::U32 }
+}
+
+/// A slot of integers that the kernel writes.
+pub const fn write_u32(binding: u32, name: &'static str) -> Slot {
+    Slot { binding, name, access: Access::Write, element: Element::U32 }
+}
+
+/// One field of a Params struct, as the host lays it out; a test compares it with the shader's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The field's name, the same on both sides.
+    pub name: &'static str,
+    /// Offset in bytes.
+    pub offset: usize,
+    /// `"u32"` or `"f32"`.
+    pub ty: &'static str,
+}
+
+/// A named constant and its value in one specialisation of a shader: the line `const NAME: u32 = ..;`.
+pub type Const = (&'static str, u32);
+
+/// A hand-written kernel: one entry point of one WGSL file, with its CPU reference.
+#[derive(Debug)]
+pub struct Kernel {
+    /// The stem of the file below `shaders/`, such as `likelihood/bernoulli`.
+    pub name: &'static str,
+    /// The entry point in that file.
+    pub entry: &'static str,
+    /// The text of the file, imports unresolved.
+    pub source: &'static str,
+    /// The fields of its Params.
+    pub params: &'static [Field],
+    /// Its storage bindings, in the order in which a dispatch names its tensors.
+    pub slots: &'static [Slot],
+    /// Whether it reads the [`Step`] in group 1.
+    pub step: bool,
+    /// Whether it uses subgroup operations; its `LANES` must then be the adapter's subgroup size.
+    pub subgroups: bool,
+    /// Every set of constants that a plan may ask for: what the shader tests walk.
+    pub variants: fn() -> Vec<Vec<Const>>,
+    /// The plain loops that tests and `vae-gpu check` compare the kernel with.
+    pub reference: crate::plan::Reference,
+}
+
+impl Kernel {
+    /// `name` or, where a file has several entry points, `name:entry`.
+    pub fn label(&self) -> String {
+        if self.entry == "main" { self.name.to_owned() } else { format!("{}:{}", self.name, self.entry) }
+    }
+}
+
+/// A kernel's CPU reference.
+pub type Reference = fn(&mut dyn Call);
+
+/// What a reference sees of its dispatch: Params, Step, and the elements of its tensors in f64.
+pub trait Call {
+    /// The bytes of Params.
+    fn params(&self) -> &[u8];
+    /// The value of a constant of the shader; panics where the dispatch does not set it.
+    fn constant(&self, name: &str) -> u32;
+    /// The step's scalars.
+    fn step(&self) -> &Step;
+    /// The shape of the tensor in a slot.
+    fn tensor(&self, slot: usize) -> Tensor;
+    /// A float of the tensor in a slot. Rows and columns may reach into the padding.
+    fn get(&self, slot: usize, row: usize, col: usize) -> f64;
+    /// An integer of the tensor in a slot.
+    fn get_u32(&self, slot: usize, row: usize, col: usize) -> u32;
+    /// Stores a float.
+    fn put(&mut self, slot: usize, row: usize, col: usize, value: f64);
+    /// Stores an integer.
+    fn put_u32(&mut self, slot: usize, row: usize, col: usize, value: u32);
+}
+
+/// Reads a Params struct from a [`Call`].
+pub fn params<P: bytemuck::AnyBitPattern>(call: &dyn Call) -> P {
+    bytemuck::pod_read_unaligned(&call.params()[..size_of::<P>()])
+}
+
+/// The scalars of one training step: group 1 binding 0 of every kernel that asks for it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct Step {
+    /// Low half of the seed of the counter-based generator.
+    pub seed_lo: u32,
+    /// High half of the seed.
+    pub seed_hi: u32,
+    /// Counter of the generator: the step, counted from 1 in training.
+    pub step: u32,
+    /// Added to a kernel's random stream, so that training and evaluation never share draws.
+    pub stream: u32,
+    /// Position of the batch's first row in the epoch's order.
+    pub first_row: u32,
+    /// Rows of the batch that carry data; the others have weight zero.
+    pub valid_rows: u32,
+    /// Where in the history this step's loss terms go.
+    pub history_row: u32,
+    /// Learning rate of Adam (alpha).
+    pub learning_rate: f32,
+    /// 1 / (1 - beta1^t) of Adam.
+    pub correction1: f32,
+    /// 1 / (1 - beta2^t) of Adam.
+    pub correction2: f32,
+    /// Weight of the KL term in the objective (beta).
+    pub kl_weight: f32,
+    /// Unused; keeps the size a multiple of 16 bytes.
+    pub reserved: u32,
+}
+
+impl Step {
+    /// The layout that a shader's `struct Step` must have.
+    pub const FIELDS: &'static [Field] = &[
+        Field { name: "seed_lo", offset: 0, ty: "u32" },
+        Field { name: "seed_hi", offset: 4, ty: "u32" },
+        Field { name: "step", offset: 8, ty: "u32" },
+        Field { name: "stream", offset: 12, ty: "u32" },
+        Field { name: "first_row", offset: 16, ty: "u32" },
+        Field { name: "valid_rows", offset: 20, ty: "u32" },
+        Field { name: "history_row", offset: 24, ty: "u32" },
+        Field { name: "learning_rate", offset: 28, ty: "f32" },
+        Field { name: "correction1", offset: 32, ty: "f32" },
+        Field { name: "correction2", offset: 36, ty: "f32" },
+        Field { name: "kl_weight", offset: 40, ty: "f32" },
+        Field { name: "reserved", offset: 44, ty: "u32" },
+    ];
+}
+
+/// Work of a dispatch, for `explain` and the benches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Floating-point operations; a multiply-add counts two.
+    pub flops: u64,
+    /// Bytes that must move at least once: each input read, each output written.
+    pub bytes: u64,
+}
+
+/// One kernel launch.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    /// The kernel.
+    pub kernel: &'static Kernel,
+    /// What it does in this plan, such as `encoder.0`.
+    pub label: String,
+    /// Values of the shader's constants.
+    pub consts: Vec<Const>,
+    /// The bytes of Params.
+    pub params: Vec<u8>,
+    /// The tensors, in the order of the kernel's slots.
+    pub tensors: Vec<Tensor>,
+    /// Workgroups in x, y, z.
+    pub workgroups: [u32; 3],
+    /// Its work.
+    pub cost: Cost,
+}
+
+/// What is known of the device when a plan is built; kernels choose their variants by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// A software adapter: loads and barriers are dear, there are few cores.
+    pub software: bool,
+    /// The one size of the adapter's subgroups, where it has them and the size does not vary.
+    pub subgroup: Option<u32>,
+}
+
+impl Target {
+    /// A target that every adapter can serve.
+    pub const PORTABLE: Target = Target { software: false, subgroup: None };
+}
+
+/// A list of buffers and a list of dispatches.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// What the plan is: `train`, `evaluate`, ...
+    pub name: String,
+    /// Every buffer.
+    pub buffers: Vec<Buffer>,
+    /// Every launch, in order.
+    pub dispatches: Vec<Dispatch>,
+}
+
+impl Plan {
+    /// An empty plan.
+    pub fn new(name: impl Into<String>) -> Self {
+        Plan { name: name.into(), ..Plan::default() }
+    }
+
+    /// Adds a buffer of `words` words and returns its index.
+    pub fn buffer(
+        &mut self,
+        name: impl Into<String>,
+        words: usize,
+        element: Element,
+        role: Role,
+    ) -> BufferId {
+        let name = name.into();
+        assert!(words > 0, "buffer {name} is empty");
+        assert!(self.find(&name).is_none(), "two buffers are named {name}");
+        self.buffers.push(Buffer { name, words, guard: 0, element, role });
+        BufferId(self.buffers.len() - 1)
+    }
+
+    /// Adds a private matrix of floats `[rows, cols]` in a buffer of its own.
+    pub fn tensor(&mut self, name: impl Into<String>, rows: usize, cols: usize) -> Tensor {
+        self.matrix(name, rows, cols, Element::F32, Role::Private)
+    }
+
+    /// Adds a matrix in a buffer of its own, padded.
+    pub fn matrix(
+        &mut self,
+        name: impl Into<String>,
+        rows: usize,
+        cols: usize,
+        element: Element,
+        role: Role,
+    ) -> Tensor {
+        let stride = round_up(cols, PAD);
+        let buffer = self.buffer(name, round_up(rows, PAD) * stride, element, role);
+        Tensor { buffer, offset: 0, rows, cols, stride }
+    }
+
+    /// The buffer of that name.
+    pub fn find(&self, name: &str) -> Option<BufferId> {
+        self.buffers.iter().position(|b| b.name == name).map(BufferId)
+    }
+
+    /// Appends a dispatch after checking it against its kernel: this is what makes unchecked shaders sound.
+    pub fn push(&mut self, dispatch: Dispatch) {
+        let Dispatch { kernel, label, tensors, .. } = &dispatch;
+        let at = || format!("{} ({label})", kernel.label());
+        assert_eq!(tensors.len(), kernel.slots.len(), "{}: one tensor a slot", at());
+        for (tensor, slot) in tensors.iter().zip(kernel.slots) {
+            let buffer = &self.buffers[tensor.buffer.0];
+            assert_eq!(buffer.element, slot.element, "{}: element of {}", at(), slot.name);
+            assert!(tensor.cols <= tensor.stride, "{}: stride of {}", at(), slot.name);
+            assert!(tensor.rows > 0 && tensor.cols > 0, "{}: {} is empty", at(), slot.name);
+            assert_eq!(tensor.offset % BINDING_ALIGN, 0, "{}: alignment of {}", at(), slot.name);
+            assert!(
+                tensor.offset + tensor.words() <= buffer.words,
+                "{}: {} [{}, {}] passes the end of {}",
+                at(),
+                slot.name,
+                tensor.rows,
+                tensor.cols,
+                buffer.name
+            );
+        }
+        for (i, a) in tensors.iter().enumerate() {
+            for (j, b) in tensors.iter().enumerate().skip(i + 1) {
+                let written =
+                    kernel.slots[i].access == Access::Write || kernel.slots[j].access == Access::Write;
+                assert!(
+                    !(written && a.buffer == b.buffer),
+                    "{}: {} and {} are in one buffer and one is written",
+                    at(),
+                    kernel.slots[i].name,
+                    kernel.slots[j].name
+                );
+            }
+        }
+        let size = kernel.params.last().map_or(0, |f| f.offset + 4);
+        assert_eq!(dispatch.params.len(), round_up(size, 16), "{}: size of Params", at());
+        assert!(dispatch.workgroups.iter().all(|&n| n > 0), "{}: no workgroups", at());
+        self.dispatches.push(dispatch);
+    }
+
+    /// Words of the buffer that the binding of `tensor` covers: its rows, the rows of padding behind them, and
+    /// the guard.
+    pub fn span(&self, tensor: Tensor) -> usize {
+        let buffer = &self.buffers[tensor.buffer.0];
+        let padded = tensor.offset + round_up(tensor.rows, PAD) * tensor.stride;
+        let end = if padded >= buffer.words { buffer.words + buffer.guard } else { padded };
+        end - tensor.offset
+    }
+
+    /// The sum of all dispatches' work.
+    pub fn cost(&self) -> Cost {
+        self.dispatches.iter().fold(Cost::default(), |sum, d| Cost {
+            flops: sum.flops + d.cost.flops,
+            bytes: sum.bytes + d.cost.bytes,
+        })
+    }
+
+    /// Bytes of all buffers.
+    pub fn memory(&self) -> u64 {
+        self.buffers.iter().map(|b| 4 * b.words as u64).sum()
+    }
+}
+
+/// Workgroups that cover `items` invocations with `size` a workgroup. A dimension is limited to 65,535, so
+/// large grids fold into y; shaders undo it with `linear_index`.
+pub fn linear_grid(items: usize, size: u32) -> [u32; 3] {
+    const MAX_X: usize = 65_535;
+    let groups = items.div_ceil(size as usize).max(1);
+    let y = groups.div_ceil(MAX_X);
+    [groups.div_ceil(y) as u32, y as u32, 1]
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:<24} {:<28} {:>10} {:>9} {:>9}  tensors of plan `{}`",
+            "dispatch", "kernel", "workgroups", "MFLOP", "KiB", self.name
+        )?;
+        for dispatch in &self.dispatches {
+            let tensors = dispatch.kernel.slots.iter().zip(&dispatch.tensors).map(|(slot, t)| {
+                let arrow = if slot.access == Access::Write { "-> " } else { "" };
+                format!("{arrow}{}[{},{}]", self.buffers[t.buffer.0].name, t.rows, t.cols)
+            });
+            let [x, y, z] = dispatch.workgroups;
+            writeln!(
+                f,
+                "{:<24} {:<28} {:>10} {:>9.2} {:>9.1}  {}",
+                dispatch.label,
+                dispatch.kernel.label(),
+                format!("{x}x{y}x{z}"),
+                dispatch.cost.flops as f64 / 1e6,
+                dispatch.cost.bytes as f64 / 1024.0,
+                tensors.collect::<Vec<_>>().join(" ")
+            )?;
+        }
+        Ok(())
+    }
+}

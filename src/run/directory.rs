@@ -1,0 +1,216 @@
+//! Which folder a run lives in, and where its files are.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::TEMPORARY;
+use crate::error::{Error, Result};
+
+/// Where runs without a folder of their own go.
+const RUNS: &str = "runs";
+const CONFIG: &str = "config.toml";
+const MODEL: &str = "model.safetensors";
+const CHECKPOINT: &str = "checkpoint.safetensors";
+const METRICS: &str = "metrics.csv";
+const CURVES: &str = "curves.png";
+const SAMPLES: &str = "samples";
+const RECONSTRUCTIONS: &str = "reconstructions";
+
+/// A folder that has any of these holds a run. The configuration is last, and so is deleted last.
+const FILES: [&str; 5] = [CURVES, METRICS, MODEL, CHECKPOINT, CONFIG];
+
+/// The folder of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunDir {
+    root: PathBuf,
+}
+
+impl RunDir {
+    /// Makes the folder of a new run: `out`, or `runs/DATA-MODEL-N` with an N of its own, also when
+    /// several programs ask at once. With `force`, the run that `out` holds is deleted, and nothing
+    /// else in it; so call this once all that can fail cheaply has been tried.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if `out` is a file, or holds a run and `force` is not given; [`Error::Io`].
+    pub fn create(out: Option<&Path>, data: &str, model: &str, force: bool) -> Result<RunDir> {
+        let root = match out {
+            Some(out) => claim(out, force)?,
+            None => create_numbered(Path::new(RUNS), data, model)?,
+        };
+        for folder in [SAMPLES, RECONSTRUCTIONS] {
+            create_all(&root.join(folder))?;
+        }
+        Ok(RunDir { root })
+    }
+
+    /// The folder of a run that exists.
+    ///
+    /// # Errors
+    /// [`Error::File`] if `path` is no run, with the runs inside it if there are any.
+    pub fn open(path: &Path) -> Result<RunDir> {
+        if path.join(CONFIG).is_file() {
+            return Ok(RunDir { root: path.to_owned() });
+        }
+        let problem = if path.is_dir() {
+            format!("not a run directory: it has no {CONFIG}")
+        } else if path.exists() {
+            "not a run directory but a file".to_owned()
+        } else {
+            "no such run directory".to_owned()
+        };
+        Err(Error::file(path, problem, suggest(path)))
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What was trained, and how: TOML.
+    pub fn config(&self) -> PathBuf {
+        self.root.join(CONFIG)
+    }
+
+    /// The best parameters so far: safetensors.
+    pub fn model(&self) -> PathBuf {
+        self.root.join(MODEL)
+    }
+
+    /// The last epoch's parameters and optimiser state: safetensors.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.root.join(CHECKPOINT)
+    }
+
+    /// One row an epoch: CSV.
+    pub fn metrics(&self) -> PathBuf {
+        self.root.join(METRICS)
+    }
+
+    /// The metrics as a picture: PNG.
+    pub fn curves(&self) -> PathBuf {
+        self.root.join(CURVES)
+    }
+
+    /// What the model drew from the prior after `epoch`: PNG.
+    pub fn sample(&self, epoch: u32) -> PathBuf {
+        self.root.join(SAMPLES).join(picture_name(epoch))
+    }
+
+    /// Test data and their reconstructions after `epoch`: PNG.
+    pub fn reconstruction(&self, epoch: u32) -> PathBuf {
+        self.root.join(RECONSTRUCTIONS).join(picture_name(epoch))
+    }
+}
+
+/// `epoch-0001.png`; from 10,000 on the number grows longer.
+fn picture_name(epoch: u32) -> String {
+    format!("epoch-{epoch:04}.png")
+}
+
+fn is_picture_name(name: &str) -> bool {
+    let number = name.strip_prefix("epoch-").and_then(|rest| rest.strip_suffix(".png"));
+    number.and_then(|digits| digits.parse().ok()).is_some_and(|epoch| picture_name(epoch) == name)
+}
+
+fn is_temporary_name(name: &str) -> bool {
+    name.starts_with(TEMPORARY.0) && name.ends_with(TEMPORARY.1)
+}
+
+fn create_all(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))
+}
+
+/// Makes `out` ready for a run: created, or free of the run it held.
+fn claim(out: &Path, force: bool) -> Result<PathBuf> {
+    let shown = out.display();
+    if out.exists() && !out.is_dir() {
+        return Err(Error::Usage(format!("--out {shown} is a file\n  name a folder, which may be new")));
+    }
+    match FILES.iter().find(|name| out.join(name).exists()) {
+        Some(found) if !force => {
+            return Err(Error::Usage(format!(
+                "--out {shown} already holds a run: it has {found}\n  \
+                 name another folder, go on with that run by `--resume {shown}`, or replace it with `--force`"
+            )));
+        }
+        Some(_) => delete_run(out)?,
+        None => create_all(out)?,
+    }
+    Ok(out.to_owned())
+}
+
+/// Deletes what a run makes and leaves the rest, folders included.
+fn delete_run(root: &Path) -> Result<()> {
+    for folder in [SAMPLES, RECONSTRUCTIONS].map(|name| root.join(name)) {
+        // Pictures behind a symbolic link belong to whoever owns the folder that it points to.
+        if folder.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+            delete_files(&folder, |name| is_picture_name(name) || is_temporary_name(name))?;
+        }
+    }
+    delete_files(root, is_temporary_name)?;
+    for path in FILES.map(|name| root.join(name)) {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io("delete", path, error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn delete_files(folder: &Path, ours: impl Fn(&str) -> bool) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(|error| Error::io("read", folder, error))? {
+        let entry = entry.map_err(|error| Error::io("read", folder, error))?;
+        if entry.file_name().to_str().is_some_and(&ours) {
+            fs::remove_file(entry.path()).map_err(|error| Error::io("delete", entry.path(), error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes `parent/DATA-MODEL-N`, where N follows the highest that is there, so that a deleted run's
+/// number is not given to another.
+fn create_numbered(parent: &Path, data: &str, model: &str) -> Result<PathBuf> {
+    create_all(parent)?;
+    let stem = format!("{}-{}-", plain_word(data), plain_word(model));
+    let highest = fs::read_dir(parent)
+        .map_err(|error| Error::io("read", parent, error))?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_prefix(&stem)?.parse::<u32>().ok())
+        .max();
+    let mut number = highest.map_or(1, |highest| u64::from(highest) + 1);
+    loop {
+        let root = parent.join(format!("{stem}{number}"));
+        // Creating is the only test that another program cannot overtake.
+        match fs::create_dir(&root) {
+            Ok(()) => return Ok(root),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            Err(error) => return Err(Error::io("create", root, error)),
+        }
+    }
+}
+
+/// `word` as one harmless part of a file name: whatever is not a letter, digit, `_` or `.` becomes `-`.
+fn plain_word(word: &str) -> String {
+    word.chars().map(|c| if c.is_ascii_alphanumeric() || "_.".contains(c) { c } else { '-' }).collect()
+}
+
+/// What to do about a `path` that is no run: name the runs that lie in it, or beside it.
+fn suggest(path: &Path) -> String {
+    for folder in [path, path.parent().unwrap_or(path), Path::new(RUNS)] {
+        let Ok(entries) = fs::read_dir(folder) else { continue };
+        let mut runs: Vec<PathBuf> = entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.join(CONFIG).is_file())
+            .collect();
+        runs.sort();
+        if let Some(last) = runs.last() {
+            return format!("give the folder of a run, such as {}", last.display());
+        }
+    }
+    "give a folder that `vae-gpu train` has made".to_owned()
+}
+
+#[cfg(test)]
+mod tests;

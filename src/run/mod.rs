@@ -1,0 +1,108 @@
+//! The run directory: everything that one training run leaves behind, and how it is written.
+//!
+//! ```text
+//! runs/mnist-mlp-1/
+//!     config.toml                        what was trained, and how
+//!     model.safetensors                  the best parameters so far
+//!     checkpoint.safetensors             the last epoch's whole state, for resuming
+//!     metrics.csv, curves.png            one row an epoch; the same as a picture
+//!     samples/epoch-0001.png ...         drawn from the prior
+//!     reconstructions/epoch-0001.png ... test data above what the model makes of them
+//! ```
+//!
+//! Every file is whole or absent: [`write_atomic`] writes beside the destination and renames.
+
+pub mod curves;
+mod directory;
+pub mod metrics;
+pub mod picture;
+pub mod store;
+
+pub use directory::RunDir;
+pub use metrics::EpochMetrics;
+pub use store::NamedTensor;
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// How the temporary files of [`write_atomic`] start and end; a crash may leave one behind.
+const TEMPORARY: (&str, &str) = (".vae-gpu-", ".tmp");
+
+/// Writes the file at `path` through `write`, so that a reader, a crash or a full disk never meets
+/// half of it: the bytes go to a temporary file in the same folder, reach the disk, and only then
+/// take the name.
+///
+/// # Errors
+/// [`Error::Io`]; the file at `path` is then what it was before.
+pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    write_and_rename(path, write).map_err(|error| Error::io("write", path, error))
+}
+
+fn write_and_rename(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY.0).suffix(TEMPORARY.1);
+    // A temporary file is the owner's alone unless told otherwise. This one becomes an ordinary
+    // file, so it asks for what every new file asks for, and the umask takes its share.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let temporary = builder.tempfile_in(folder)?;
+
+    let mut buffered = BufWriter::with_capacity(1 << 16, temporary.as_file());
+    write(&mut buffered)?;
+    buffered.flush()?;
+    drop(buffered);
+    // Before the rename: otherwise a power cut could leave the name on an empty file.
+    temporary.as_file().sync_all()?;
+    temporary.persist(path)?;
+    // The rename itself lives in the folder. Windows cannot open one, and some file systems cannot
+    // sync one; the content is safe by then, so that is no failure.
+    if cfg!(unix) {
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_write_that_fails_leaves_the_old_file_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        write_atomic(&path, |out| out.write_all(b"old")).unwrap();
+        let error = write_atomic(&path, |out| {
+            out.write_all(b"half of the new")?;
+            Err(io::Error::other("disk full"))
+        });
+        assert!(error.unwrap_err().to_string().contains("disk full"));
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_missing_folder_is_an_error_that_names_the_file() {
+        let message = write_atomic(Path::new("/no/such/folder/file"), |_| Ok(())).unwrap_err().to_string();
+        assert!(message.starts_with("cannot write /no/such/folder/file"), "{message}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_has_the_permissions_of_any_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        let (ours, plain) = (folder.path().join("ours"), folder.path().join("plain"));
+        write_atomic(&ours, |out| out.write_all(b"x")).unwrap();
+        fs::write(&plain, b"x").unwrap();
+        assert_eq!(mode(&ours), mode(&plain));
+    }
+}

@@ -1,0 +1,164 @@
+//! The configuration of a run: everything that a run's result depends on.
+
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::Shape;
+use crate::error::{Error, Result};
+use crate::kernels::activation::Activation;
+use crate::kernels::gather::Binarize;
+use crate::model::ModelConfig;
+
+/// Rows of a batch at most: kernels index with 32 bits.
+const MAX_BATCH: usize = 1 << 16;
+
+/// A run's `config.toml`. Every key may be left out and then has its default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The data set, as `--data` names it.
+    pub data: String,
+    /// Width, height and channels of an image; taken from the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shape: Option<[usize; 3]>,
+    /// The model.
+    pub model: ModelSection,
+    /// The training.
+    pub train: TrainSection,
+}
+
+/// The model's part of a [`Config`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelSection {
+    /// Widths of the encoder's hidden layers; the decoder mirrors them.
+    pub hidden: Vec<usize>,
+    /// Dimensions of the latent space.
+    pub latent: usize,
+    /// Nonlinearity of the hidden layers.
+    pub activation: Activation,
+    /// Name of p(x|z).
+    pub likelihood: String,
+}
+
+/// The training's part of a [`Config`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainSection {
+    /// Passes over the training data.
+    pub epochs: u32,
+    /// Rows of a batch.
+    pub batch_size: usize,
+    /// Adam's learning rate (alpha).
+    pub lr: f32,
+    /// Seed of initial weights, epoch order and every draw on the device.
+    pub seed: u64,
+    /// How grey values become x.
+    pub binarize: Binarize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            data: "mnist".into(),
+            shape: None,
+            model: ModelSection::default(),
+            train: TrainSection::default(),
+        }
+    }
+}
+
+impl Default for ModelSection {
+    fn default() -> Self {
+        ModelSection {
+            hidden: vec![400],
+            latent: 20,
+            activation: Activation::Relu,
+            likelihood: "bernoulli".into(),
+        }
+    }
+}
+
+impl Default for TrainSection {
+    fn default() -> Self {
+        TrainSection { epochs: 10, batch_size: 128, lr: 1e-3, seed: 0, binarize: Binarize::Dynamic }
+    }
+}
+
+impl Config {
+    /// Reads a TOML file.
+    pub fn read(path: &Path) -> Result<Config> {
+        let text = fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
+        Self::parse(&text).map_err(|problem| {
+            Error::file(path, problem, "see the config.toml of any run for the keys and their values")
+        })
+    }
+
+    /// Reads TOML, checking keys and values.
+    pub fn parse(text: &str) -> Result<Config, String> {
+        let config: Config = toml::from_str(text).map_err(|e| e.to_string())?;
+        config.validate().map_err(|e| e.to_string())?;
+        Ok(config)
+    }
+
+    /// The TOML text.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a configuration has only plain values")
+    }
+
+    /// Checks the ranges of all values.
+    pub fn validate(&self) -> Result<()> {
+        let TrainSection { epochs, batch_size, lr, .. } = self.train;
+        if epochs == 0 {
+            return Err(Error::Usage("--epochs 0: train for at least one epoch".into()));
+        }
+        if !(1..=MAX_BATCH).contains(&batch_size) {
+            return Err(Error::Usage(format!("--batch-size {batch_size}: use 1 to {MAX_BATCH}")));
+        }
+        if !(lr.is_finite() && lr > 0.0) {
+            return Err(Error::Usage(format!("--lr {lr}: use a positive number, such as 1e-3")));
+        }
+        self.model_config(Shape { width: 1, height: 1, channels: 1 }).validate()
+    }
+
+    /// The image's shape, once the data is known.
+    pub fn image_shape(&self) -> Option<Shape> {
+        self.shape.map(|[width, height, channels]| Shape { width, height, channels })
+    }
+
+    /// The model for images of that shape.
+    pub fn model_config(&self, shape: Shape) -> ModelConfig {
+        let ModelSection { hidden, latent, activation, likelihood } = self.model.clone();
+        ModelConfig { input: shape.dim(), hidden, latent, activation, likelihood }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn toml_round_trips() {
+        let mut config = Config { shape: Some([28, 28, 1]), ..Config::default() };
+        config.train.seed = u64::from(u32::MAX) + 1;
+        config.model.hidden = vec![512, 256];
+        assert_eq!(Config::parse(&config.to_toml()).unwrap(), config);
+    }
+
+    #[test]
+    fn missing_keys_have_defaults() {
+        assert_eq!(Config::parse("").unwrap(), Config::default());
+        assert_eq!(Config::parse("[model]\nlatent = 2\n").unwrap().model.latent, 2);
+    }
+
+    #[test]
+    fn unknown_keys_and_bad_values_are_errors() {
+        assert!(Config::parse("[model]\nlatnet = 2\n").unwrap_err().contains("latnet"));
+        assert!(Config::parse("[train]\nbatch_size = 0\n").unwrap_err().contains("--batch-size"));
+        assert!(Config::parse("[train]\nlr = -1.0\n").unwrap_err().contains("--lr"));
+        assert!(Config::parse("[model]\nhidden = []\n").unwrap_err().contains("--hidden"));
+        assert!(Config::parse("[model]\nlikelihood = \"poisson\"\n").unwrap_err().contains("bernoulli"));
+    }
+}

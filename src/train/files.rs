@@ -1,0 +1,137 @@
+//! Models and checkpoints as files.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::config::Config;
+use super::history::Sums;
+use super::trainer::{Arenas, State};
+use crate::error::{Error, Result};
+use crate::model::Layout;
+use crate::run::store::{NamedTensor, read_tensors, write_tensors};
+
+const MOMENT1: &str = "adam.m.";
+const MOMENT2: &str = "adam.v.";
+
+/// Writes the weights under PyTorch's names and shapes, with the configuration in the metadata.
+pub fn save_model(path: &Path, config: &Config, layout: &Layout, parameters: &[f32]) -> Result<()> {
+    let metadata = BTreeMap::from([("config".to_owned(), config.to_toml())]);
+    write_tensors(path, &named("", layout, parameters), &metadata)
+}
+
+/// Reads a model: its configuration, and the arena of its weights.
+pub fn load_model(path: &Path) -> Result<(Config, Layout, Vec<f32>)> {
+    let (tensors, metadata) = read_tensors(path)?;
+    let (config, layout) = described(path, &metadata)?;
+    let parameters = arena("", &layout, path, tensors)?;
+    Ok((config, layout, parameters))
+}
+
+/// Writes everything that training needs to continue with the same bits.
+pub fn save_checkpoint(
+    path: &Path,
+    config: &Config,
+    layout: &Layout,
+    arenas: &Arenas,
+    state: &State,
+) -> Result<()> {
+    let State { step, sums, seconds, best_test_elbo } = state;
+    // Floats are written with all their digits: `{:?}` round-trips.
+    let metadata = BTreeMap::from([
+        ("config".to_owned(), config.to_toml()),
+        ("step".to_owned(), step.to_string()),
+        ("seed".to_owned(), config.train.seed.to_string()),
+        ("epoch_recon".to_owned(), format!("{:?}", sums.recon)),
+        ("epoch_kl".to_owned(), format!("{:?}", sums.kl)),
+        ("epoch_rows".to_owned(), sums.rows.to_string()),
+        ("epoch_seconds".to_owned(), format!("{seconds:?}")),
+        ("best_test_elbo".to_owned(), format!("{best_test_elbo:?}")),
+    ]);
+    let mut tensors = named("", layout, &arenas.parameters);
+    tensors.extend(named(MOMENT1, layout, &arenas.moment1));
+    tensors.extend(named(MOMENT2, layout, &arenas.moment2));
+    write_tensors(path, &tensors, &metadata)
+}
+
+/// Reads a checkpoint.
+pub fn load_checkpoint(path: &Path) -> Result<(Config, Arenas, State)> {
+    let (tensors, metadata) = read_tensors(path)?;
+    let (config, layout) = described(path, &metadata)?;
+    let mut parts: [Vec<NamedTensor>; 3] = Default::default();
+    for mut tensor in tensors {
+        let part = [MOMENT1, MOMENT2].iter().position(|prefix| tensor.name.starts_with(prefix));
+        if part.is_some() {
+            tensor.name.drain(..MOMENT1.len());
+        }
+        parts[part.map_or(0, |p| p + 1)].push(tensor);
+    }
+    let [parameters, moment1, moment2] = parts;
+    let arenas = Arenas {
+        parameters: arena("", &layout, path, parameters)?,
+        moment1: arena(MOMENT1, &layout, path, moment1)?,
+        moment2: arena(MOMENT2, &layout, path, moment2)?,
+    };
+    let state = State {
+        step: number(path, &metadata, "step")?,
+        sums: Sums {
+            recon: number(path, &metadata, "epoch_recon")?,
+            kl: number(path, &metadata, "epoch_kl")?,
+            rows: number(path, &metadata, "epoch_rows")?,
+        },
+        seconds: number(path, &metadata, "epoch_seconds")?,
+        best_test_elbo: number(path, &metadata, "best_test_elbo")?,
+    };
+    Ok((config, arenas, state))
+}
+
+fn named(prefix: &str, layout: &Layout, arena: &[f32]) -> Vec<NamedTensor> {
+    let tensor = |p: &crate::model::layout::Parameter| NamedTensor {
+        name: format!("{prefix}{}", p.name),
+        shape: p.shape.clone(),
+        values: p.extract(arena),
+    };
+    layout.parameters.iter().map(tensor).collect()
+}
+
+fn foreign(path: &Path, problem: String) -> Error {
+    Error::file(path, problem, "use a file that this version of vae-gpu wrote, or train again")
+}
+
+/// The configuration in the metadata, and its layout.
+fn described(path: &Path, metadata: &BTreeMap<String, String>) -> Result<(Config, Layout)> {
+    let text = metadata.get("config").ok_or_else(|| foreign(path, "holds no configuration".into()))?;
+    let config = Config::parse(text).map_err(|e| foreign(path, format!("bad configuration: {e}")))?;
+    let shape = config.image_shape().ok_or_else(|| foreign(path, "does not name the data's shape".into()))?;
+    let model = config.model_config(shape);
+    model.validate().map_err(|e| foreign(path, e.to_string()))?;
+    let layout = Layout::new(&model);
+    Ok((config, layout))
+}
+
+/// The arena with `tensors`, each of which must be there in its shape, and no other.
+fn arena(prefix: &str, layout: &Layout, path: &Path, tensors: Vec<NamedTensor>) -> Result<Vec<f32>> {
+    let mut tensors: BTreeMap<_, _> = tensors.into_iter().map(|t| (t.name.clone(), t)).collect();
+    let mut arena = vec![0.0; layout.words];
+    for parameter in &layout.parameters {
+        let name = format!("{prefix}{}", parameter.name);
+        let tensor =
+            tensors.remove(&parameter.name).ok_or_else(|| foreign(path, format!("has no tensor {name}")))?;
+        if tensor.shape != parameter.shape {
+            let problem =
+                format!("tensor {name} is {:?}, the model's is {:?}", tensor.shape, parameter.shape);
+            return Err(foreign(path, problem));
+        }
+        parameter.insert(&mut arena, &tensor.values);
+    }
+    match tensors.first_key_value() {
+        Some((name, _)) => Err(foreign(path, format!("has a tensor {prefix}{name} that the model has not"))),
+        None => Ok(arena),
+    }
+}
+
+fn number<T: std::str::FromStr>(path: &Path, metadata: &BTreeMap<String, String>, key: &str) -> Result<T> {
+    metadata
+        .get(key)
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| foreign(path, format!("has no number {key:?} in its metadata: it is no checkpoint")))
+}

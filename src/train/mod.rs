@@ -1,0 +1,9 @@
+//! Training: the configuration of a run, the loop, and its files.
+
+pub mod config;
+pub mod files;
+pub mod history;
+mod trainer;
+
+pub use config::Config;
+pub use trainer::{Arenas, EpochResult, Progress, State, Trainer};

@@ -1,0 +1,295 @@
+//! The training loop.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::config::Config;
+use super::history::{self, History, Sums};
+use crate::data::{Dataset, epoch_order};
+use crate::error::{Error, Result};
+use crate::evaluate::{Evaluation, Evaluator, Pictures, upload};
+use crate::gpu::{Gpu, Program, Shared};
+use crate::kernels::adam;
+use crate::model::init::initial_weights;
+use crate::model::plans::{self, Batch, DeviceData, TrainPlan};
+use crate::model::{Layout, ModelConfig};
+use crate::plan::Step;
+
+/// How often losses are fetched for a progress line.
+const PROGRESS: Duration = Duration::from_millis(200);
+
+/// What a progress line shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// The epoch, counted from 1.
+    pub epoch: u32,
+    /// Steps of this epoch that were submitted.
+    pub step: u64,
+    /// Steps of an epoch.
+    pub steps: u64,
+    /// Mean ELBO so far in this epoch, in nats per datum; none before the first losses came back.
+    pub elbo: Option<f64>,
+    /// Data trained on per second in this epoch, since it began or was resumed.
+    pub images_per_second: f64,
+}
+
+/// Where training stands: what a checkpoint keeps beside the weights and moments.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct State {
+    /// Steps done.
+    pub step: u64,
+    /// Sums of the epoch that is under way.
+    pub sums: Sums,
+    /// Seconds of training in the epoch that is under way.
+    pub seconds: f64,
+    /// The best test ELBO so far, in nats per datum.
+    pub best_test_elbo: f64,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        State { step: 0, sums: Sums::default(), seconds: 0.0, best_test_elbo: f64::NEG_INFINITY }
+    }
+}
+
+/// The weights and Adam's moments: three arenas in the model's layout.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Arenas {
+    /// Parameters.
+    pub parameters: Vec<f32>,
+    /// First moment.
+    pub moment1: Vec<f32>,
+    /// Second moment.
+    pub moment2: Vec<f32>,
+}
+
+/// An epoch's means, in nats per datum.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EpochResult {
+    /// The epoch, counted from 1.
+    pub epoch: u32,
+    /// Mean ELBO of the training steps.
+    pub elbo: f64,
+    /// Mean reconstruction term.
+    pub recon: f64,
+    /// Mean KL term.
+    pub kl: f64,
+    /// Data per second of training time.
+    pub images_per_second: f64,
+    /// Seconds of training, evaluation not counted.
+    pub seconds: f64,
+}
+
+/// Trains one model on one data set.
+pub struct Trainer {
+    gpu: Arc<Gpu>,
+    config: Config,
+    model: ModelConfig,
+    layout: Layout,
+    count: u64,
+    program: Program,
+    handles: TrainPlan,
+    evaluator: Evaluator,
+    pictures: Pictures,
+    history: History,
+    state: State,
+    /// The epoch whose order is on the device.
+    order_of: Option<u32>,
+}
+
+impl Trainer {
+    /// Uploads the data, prepares every plan and initialises the weights from the seed.
+    pub fn new(gpu: &Arc<Gpu>, dataset: &Dataset, config: Config) -> Result<Trainer> {
+        config.validate()?;
+        let model = config.model_config(dataset.shape);
+        model.validate()?;
+        let count = dataset.train.count;
+        let size = config.train.batch_size;
+        if size > count {
+            return Err(Error::Usage(format!(
+                "--batch-size {size}: the training data has only {count} rows"
+            )));
+        }
+        let mut shared = Shared::default();
+        let binarize = config.train.binarize;
+        let data = DeviceData { name: "train".into(), count, binarize };
+        let batch = Batch { data, size, samples: 1 };
+        let handles = plans::train(&model, gpu.target(), &batch, history::ROWS as usize);
+        let program = Program::new(gpu, handles.batch.plan.clone(), &mut shared)?;
+        upload(&program, handles.batch.data, &dataset.train);
+        let evaluator = Evaluator::new(gpu, &mut shared, &model, &dataset.test, "test", binarize)?;
+        let pictures = Pictures::new(gpu, &mut shared, &model)?;
+        let layout = Layout::new(&model);
+        program.write_f32(handles.batch.parameters, &initial_weights(&layout, config.train.seed));
+        Ok(Trainer {
+            gpu: gpu.clone(),
+            config,
+            model,
+            layout,
+            count: count as u64,
+            program,
+            handles,
+            evaluator,
+            pictures,
+            history: History::default(),
+            state: State::default(),
+            order_of: None,
+        })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The model.
+    pub fn model(&self) -> &ModelConfig {
+        &self.model
+    }
+
+    /// Where the parameters lie.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Steps of an epoch; the last one's batch may be short.
+    pub fn steps_per_epoch(&self) -> u64 {
+        self.count.div_ceil(self.config.train.batch_size as u64)
+    }
+
+    /// Where training stands.
+    pub fn state(&self) -> State {
+        State { sums: self.history.sums, ..self.state }
+    }
+
+    /// Whether all epochs are done.
+    pub fn is_done(&self) -> bool {
+        self.state.step >= self.steps_per_epoch() * u64::from(self.config.train.epochs)
+    }
+
+    /// Reads weights and moments from the device.
+    pub fn arenas(&self) -> Result<Arenas> {
+        let TrainPlan { batch, moment1, moment2, .. } = &self.handles;
+        Ok(Arenas {
+            parameters: self.program.read_f32(batch.parameters)?,
+            moment1: self.program.read_f32(*moment1)?,
+            moment2: self.program.read_f32(*moment2)?,
+        })
+    }
+
+    /// Continues from a checkpoint: the same bits as if training had not stopped.
+    pub fn restore(&mut self, arenas: &Arenas, state: State) {
+        let TrainPlan { batch, moment1, moment2, .. } = &self.handles;
+        self.program.write_f32(batch.parameters, &arenas.parameters);
+        self.program.write_f32(*moment1, &arenas.moment1);
+        self.program.write_f32(*moment2, &arenas.moment2);
+        self.history = History::restart(state.step, state.sums);
+        self.state = state;
+    }
+
+    /// Trains to the end of the epoch. `observe` is called after each submission; when it breaks, training stops
+    /// between two steps and the result is none.
+    pub fn epoch(
+        &mut self,
+        observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+    ) -> Result<Option<EpochResult>> {
+        let steps = self.steps_per_epoch();
+        let epoch = (self.state.step / steps) as u32 + 1;
+        let first = u64::from(epoch - 1) * steps;
+        if self.state.step == first {
+            self.history = History::restart(first, Sums::default());
+            self.state.seconds = 0.0;
+        }
+        self.write_order(epoch);
+        let (count, size) = (self.count, self.config.train.batch_size as u64);
+        let rows_of = move |step: u64| size.min(count - (step - 1) % steps * size);
+        let ring = self.handles.batch.terms;
+
+        let (begin, begin_step) = (Instant::now(), self.state.step);
+        let mut fetched = begin;
+        let mut interrupted = false;
+        while self.state.step < first + steps {
+            if self.history.room(self.state.step) < self.program.pacer.steps() as u64 {
+                self.history.drain(&self.program, ring, self.state.step, rows_of)?;
+            }
+            let now = self.program.pacer.steps().min((first + steps - self.state.step) as usize);
+            let batch: Vec<Step> = (1..=now as u64).map(|i| self.step(self.state.step + i, first)).collect();
+            self.program.submit(&batch)?;
+            self.state.step += now as u64;
+            self.history.poll(rows_of)?;
+            if fetched.elapsed() > PROGRESS {
+                fetched = Instant::now();
+                self.history.request(&self.program, ring, self.state.step)?;
+            }
+            let trained = (self.state.step - begin_step) * size;
+            let progress = Progress {
+                epoch,
+                step: self.state.step - first,
+                steps,
+                elbo: (self.history.sums.rows > 0).then(|| self.history.sums.means().0),
+                images_per_second: trained as f64 / begin.elapsed().as_secs_f64(),
+            };
+            if observe(&progress).is_break() && self.state.step < first + steps {
+                interrupted = true;
+                break;
+            }
+        }
+        self.history.drain(&self.program, ring, self.state.step, rows_of)?;
+        self.state.seconds += begin.elapsed().as_secs_f64();
+        if interrupted {
+            return Ok(None);
+        }
+        let (elbo, recon, kl) = self.history.sums.means();
+        let seconds = self.state.seconds;
+        let images_per_second = self.history.sums.rows as f64 / seconds;
+        Ok(Some(EpochResult { epoch, elbo, recon, kl, images_per_second, seconds }))
+    }
+
+    /// Evaluates on the test data, and remembers the best ELBO.
+    pub fn evaluate(&mut self) -> Result<Evaluation> {
+        let evaluation = self.evaluator.run(self.config.train.seed)?;
+        self.state.best_test_elbo = self.state.best_test_elbo.max(evaluation.elbo.mean);
+        Ok(evaluation)
+    }
+
+    /// Makes pictures with the present weights.
+    pub fn pictures(&mut self) -> &mut Pictures {
+        &mut self.pictures
+    }
+
+    /// The device.
+    pub fn gpu(&self) -> &Arc<Gpu> {
+        &self.gpu
+    }
+
+    fn write_order(&mut self, epoch: u32) {
+        if self.order_of != Some(epoch) {
+            let order = epoch_order(self.count as usize, self.config.train.seed, epoch);
+            self.program.write_u32(self.handles.batch.order, &order);
+            self.order_of = Some(epoch);
+        }
+    }
+
+    /// The scalars of step `t`, counted from 1; the epoch's steps begin after `first`.
+    fn step(&self, t: u64, first: u64) -> Step {
+        let size = self.config.train.batch_size as u64;
+        let first_row = (t - 1 - first) * size;
+        let (correction1, correction2) = adam::corrections(t);
+        let seed = self.config.train.seed;
+        Step {
+            seed_lo: seed as u32,
+            seed_hi: (seed >> 32) as u32,
+            step: t as u32,
+            stream: 0,
+            first_row: first_row as u32,
+            valid_rows: size.min(self.count - first_row) as u32,
+            history_row: (t % history::ROWS) as u32,
+            learning_rate: self.config.train.lr,
+            correction1,
+            correction2,
+            kl_weight: 1.0,
+            reserved: 0,
+        }
+    }
+}

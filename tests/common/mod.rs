@@ -1,0 +1,16 @@
+//! What the tests share.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+pub mod model;
+
+use std::sync::Arc;
+
+use vae_gpu::gpu::{Gpu, Options};
+
+/// The adapter that `VAE_GPU_DEVICE` names, or the best. Fails loudly when there is none.
+pub fn gpu() -> Arc<Gpu> {
+    let name = std::env::var("VAE_GPU_DEVICE").unwrap_or_else(|_| "auto".into());
+    let Ok(selection) = name.parse();
+    Gpu::open(&Options { selection, ..Options::default() })
+        .unwrap_or_else(|e| panic!("VAE_GPU_DEVICE={name}: {e}"))
+}

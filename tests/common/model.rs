@@ -1,0 +1,217 @@
+//! A model with its training plan, data and weights, on the device or by the reference executor.
+
+use std::sync::Arc;
+
+use vae_gpu::gpu::{Gpu, Program, Shared};
+use vae_gpu::kernels::adam;
+use vae_gpu::kernels::gather::Binarize;
+use vae_gpu::kernels::reference::Memory;
+use vae_gpu::model::layout::Parameter;
+use vae_gpu::model::plans::{self, Batch, DeviceData, TrainPlan};
+use vae_gpu::model::{Layout, ModelConfig};
+use vae_gpu::plan::{PAD, Plan, Step, Target, Tensor, round_up};
+
+/// Everything that a training step reads.
+pub struct Problem {
+    /// Where the parameters lie.
+    pub layout: Layout,
+    /// The plan of a step and its tensors.
+    pub train: TrainPlan,
+    /// Rows of the data, packed into words.
+    pub words: Vec<u32>,
+    /// The order in which rows are visited, one number for each row of the data.
+    pub order: Vec<u32>,
+    /// The arena of initial weights.
+    pub weights: Vec<f32>,
+}
+
+/// B and K of a batch, and how bytes become x.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// B: rows of a batch.
+    pub batch: usize,
+    /// K: samples a row.
+    pub samples: usize,
+    /// How bytes become x.
+    pub binarize: Binarize,
+}
+
+impl Problem {
+    /// A step of `config` on `target` over `bytes` [N, D]. The order begins with `order`.
+    pub fn new(
+        config: &ModelConfig,
+        target: Target,
+        shape: Shape,
+        history: usize,
+        (bytes, order): (&[u8], &[u32]),
+        weights: Vec<f32>,
+    ) -> Problem {
+        config.validate().unwrap();
+        let count = bytes.len() / config.input;
+        let data = DeviceData { name: "train".into(), count, binarize: shape.binarize };
+        let batch = Batch { data, size: shape.batch, samples: shape.samples };
+        let mut order = order.to_vec();
+        order.resize(count, 0);
+        Problem {
+            layout: Layout::new(config),
+            train: plans::train(config, target, &batch, history),
+            words: pack(bytes, config.input),
+            order,
+            weights,
+        }
+    }
+
+    /// The problem on a device.
+    pub fn device(&self, gpu: &Arc<Gpu>) -> Program {
+        let batch = &self.train.batch;
+        let program = Program::new(gpu, batch.plan.clone(), &mut Shared::default()).unwrap();
+        program.write_f32(batch.parameters, &self.weights);
+        program.write_u32(batch.data, &self.words);
+        program.write_u32(batch.order, &self.order);
+        program
+    }
+
+    /// The problem on the host, in f64.
+    pub fn host(&self) -> Host<'_> {
+        let batch = &self.train.batch;
+        let mut memory = Memory::new(&batch.plan);
+        for (to, from) in memory.floats(batch.parameters).iter_mut().zip(&self.weights) {
+            *to = f64::from(*from);
+        }
+        memory.integers(batch.data)[..self.words.len()].copy_from_slice(&self.words);
+        memory.integers(batch.order)[..self.order.len()].copy_from_slice(&self.order);
+        Host { memory, plan: &batch.plan }
+    }
+
+    /// A tensor [rows, cols] of the plan, by its buffer's name.
+    pub fn tensor(&self, name: &str, rows: usize, cols: usize) -> Tensor {
+        let buffer =
+            self.train.batch.plan.find(name).unwrap_or_else(|| panic!("the plan has no tensor {name}"));
+        Tensor { buffer, offset: 0, rows, cols, stride: round_up(cols, PAD) }
+    }
+
+    /// Which words of an arena are no parameter's.
+    pub fn padding(&self) -> Vec<bool> {
+        let mut padding = vec![true; self.layout.words];
+        let values = self.layout.parameters.iter().flat_map(positions);
+        values.for_each(|at| padding[at] = false);
+        padding
+    }
+}
+
+/// What runs steps of a plan, and can be read.
+pub trait Engine {
+    /// Runs the plan once.
+    fn run(&mut self, step: &Step);
+    /// A tensor's values, row by row, without padding.
+    fn read(&mut self, tensor: Tensor) -> Vec<f64>;
+}
+
+impl Engine for Program {
+    fn run(&mut self, step: &Step) {
+        self.submit(&[*step]).unwrap();
+    }
+
+    fn read(&mut self, tensor: Tensor) -> Vec<f64> {
+        self.read_f32(tensor).unwrap().into_iter().map(f64::from).collect()
+    }
+}
+
+/// The reference executor with a plan.
+#[derive(Clone)]
+pub struct Host<'a> {
+    /// The plan's buffers.
+    pub memory: Memory,
+    /// The plan.
+    pub plan: &'a Plan,
+}
+
+impl Engine for Host<'_> {
+    fn run(&mut self, step: &Step) {
+        self.memory.run(self.plan, step);
+    }
+
+    fn read(&mut self, tensor: Tensor) -> Vec<f64> {
+        let rows = self.memory.floats(tensor).chunks(tensor.stride).take(tensor.rows);
+        rows.flat_map(|row| row[..tensor.cols].to_vec()).collect()
+    }
+}
+
+/// The scalars of step `t`, counted from 1, of a batch that begins at row 0 and has `rows` rows.
+pub fn step(seed: u64, t: u32, rows: usize, learning_rate: f32) -> Step {
+    let (correction1, correction2) = adam::corrections(u64::from(t));
+    Step {
+        seed_lo: seed as u32,
+        seed_hi: (seed >> 32) as u32,
+        step: t,
+        valid_rows: rows as u32,
+        history_row: t - 1,
+        learning_rate,
+        correction1,
+        correction2,
+        kl_weight: 1.0,
+        ..Step::default()
+    }
+}
+
+/// Where the values of a parameter lie in an arena, in the order of files.
+pub fn positions(parameter: &Parameter) -> impl Iterator<Item = usize> {
+    let cols = *parameter.shape.last().unwrap();
+    let (offset, stride) = (parameter.offset, parameter.stride);
+    (0..parameter.len()).map(move |i| offset + i / cols * stride + i % cols)
+}
+
+/// A parameter's values out of an arena.
+pub fn values(parameter: &Parameter, arena: &[f64]) -> Vec<f64> {
+    positions(parameter).map(|at| arena[at]).collect()
+}
+
+/// Rows of `dim` bytes, packed four to a word and each row filled up with zeros.
+fn pack(bytes: &[u8], dim: usize) -> Vec<u32> {
+    let word = |b: &[u8]| b.iter().rev().fold(0, |word, byte| word << 8 | u32::from(*byte));
+    bytes.chunks_exact(dim).flat_map(|row| row.chunks(4).map(word)).collect()
+}
+
+/// ||got - want|| / ||want||, the root of the normalised mean square error; no number passes if `got` has a NaN.
+pub fn relative_error(got: &[f64], want: &[f64]) -> f64 {
+    assert_eq!(got.len(), want.len(), "number of values");
+    let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
+    let difference = norm(&mut got.iter().zip(want).map(|(a, b)| a - b));
+    difference / norm(&mut want.iter().copied()).max(f64::MIN_POSITIVE)
+}
+
+/// Gathers comparisons, so that a failure names every tensor that is wrong.
+#[derive(Default)]
+pub struct Report {
+    failures: Vec<String>,
+    worst: Vec<(String, f64)>,
+}
+
+impl Report {
+    /// Compares the tensor `name` of `case` by relative error. `kind` groups the worst errors that are printed.
+    pub fn compare(&mut self, case: &str, kind: &str, name: &str, (got, want): (&[f64], &[f64]), bound: f64) {
+        let error = relative_error(got, want);
+        match self.worst.iter_mut().find(|(k, _)| k == kind) {
+            Some((_, worst)) => *worst = worst.max(error),
+            None => self.worst.push((kind.to_owned(), error)),
+        }
+        self.require(error <= bound, || {
+            format!("{case}: {kind} {name}: error {error:.1e}, at most {bound:.0e}")
+        });
+    }
+
+    /// Notes a failure unless `holds`.
+    pub fn require(&mut self, holds: bool, failure: impl FnOnce() -> String) {
+        if !holds {
+            self.failures.push(failure());
+        }
+    }
+
+    /// Fails if anything did; else prints the worst errors.
+    pub fn finish(self) {
+        for (kind, worst) in &self.worst {
+            println!("{kind}: worst relative error {worst:.1e}");
+        }
+        assert!(self.failures.is_empty(), "{} failures:\n{}", self.failures.len(), self.failures.join("\n"));
+    }
+}

@@ -1,0 +1,234 @@
+//! Training as PyTorch does it: `golden/*.safetensors`, made by `golden/make_golden.py`, against the GPU and against
+//! the reference executor.
+
+mod common;
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::model::{Engine, Problem, Report, Shape, positions, step, values};
+use safetensors::tensor::{Dtype, SafeTensors};
+use vae_gpu::kernels::gather::Binarize;
+use vae_gpu::kernels::philox::{normals, philox, uniform};
+use vae_gpu::model::layout::Parameter;
+use vae_gpu::model::{Layout, ModelConfig};
+use vae_gpu::plan::{Step, Target};
+
+/// A file of golden values.
+struct Golden {
+    name: String,
+    meta: HashMap<String, String>,
+    tensors: HashMap<String, Vec<f64>>,
+}
+
+impl Golden {
+    fn open(path: &Path) -> Golden {
+        let bytes = fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let tensors =
+            file.iter().map(|(name, tensor)| (name.to_owned(), numbers(tensor.dtype(), tensor.data())));
+        Golden {
+            name: path.file_stem().unwrap().to_string_lossy().into_owned(),
+            meta: header.metadata().clone().unwrap_or_default(),
+            tensors: tensors.collect(),
+        }
+    }
+
+    fn get(&self, name: &str) -> &[f64] {
+        self.tensors.get(name).unwrap_or_else(|| panic!("{} has no tensor {name}", self.name))
+    }
+
+    fn words(&self, name: &str) -> Vec<u32> {
+        self.get(name).iter().map(|v| *v as u32).collect()
+    }
+
+    fn text(&self, key: &str) -> &str {
+        self.meta.get(key).unwrap_or_else(|| panic!("{} does not say its {key}", self.name))
+    }
+
+    fn number<T: std::str::FromStr>(&self, key: &str) -> T {
+        self.text(key).parse().unwrap_or_else(|_| panic!("{}: {key} is {}", self.name, self.text(key)))
+    }
+
+    fn config(&self) -> ModelConfig {
+        // The names of activations are those of the configuration file.
+        let activation = serde_json::from_value(self.text("activation").into()).unwrap();
+        ModelConfig {
+            input: self.number("input"),
+            hidden: self.text("hidden").split(',').map(|h| h.parse().unwrap()).collect(),
+            latent: self.number("latent"),
+            activation,
+            likelihood: "bernoulli".into(),
+        }
+    }
+
+    fn problem(&self, target: Target) -> Problem {
+        let config = self.config();
+        let shape = Shape { batch: self.number("batch"), samples: 1, binarize: Binarize::Dynamic };
+        let layout = Layout::new(&config);
+        let mut weights = vec![0.0; layout.words];
+        for parameter in &layout.parameters {
+            let values = self.parameter("param", parameter);
+            positions(parameter).zip(values).for_each(|(at, value)| weights[at] = *value as f32);
+        }
+        let bytes: Vec<u8> = self.get("data").iter().map(|v| *v as u8).collect();
+        Problem::new(&config, target, shape, self.number("steps"), (&bytes, &self.words("order")), weights)
+    }
+
+    fn parameter(&self, prefix: &str, parameter: &Parameter) -> &[f64] {
+        let values = self.get(&format!("{prefix}.{}", parameter.name));
+        assert_eq!(values.len(), parameter.len(), "{}: values of {prefix}.{}", self.name, parameter.name);
+        values
+    }
+
+    fn step(&self, t: u32) -> Step {
+        step(self.number("seed"), t, self.number("batch"), self.number("lr"))
+    }
+}
+
+fn numbers(dtype: Dtype, data: &[u8]) -> Vec<f64> {
+    let four = || data.chunks_exact(4).map(|b| <[u8; 4]>::try_from(b).unwrap());
+    match dtype {
+        Dtype::F32 => four().map(|b| f64::from(f32::from_le_bytes(b))).collect(),
+        Dtype::U32 => four().map(|b| f64::from(u32::from_le_bytes(b))).collect(),
+        Dtype::I32 => four().map(|b| f64::from(i32::from_le_bytes(b))).collect(),
+        Dtype::U8 => data.iter().map(|b| f64::from(*b)).collect(),
+        other => panic!("golden values of type {other:?}"),
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+/// Every run of training, in the order of their names.
+fn runs() -> Vec<Golden> {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.file_name().unwrap().to_string_lossy().starts_with("train-"));
+    paths.sort();
+    assert!(paths.len() >= 4, "only {} runs in {}", paths.len(), folder().display());
+    paths.iter().map(|path| Golden::open(path)).collect()
+}
+
+/// The largest relative error of each kind of tensor.
+struct Bounds {
+    /// Each row's recon and KL, and the losses of all steps.
+    terms: f64,
+    /// Of each parameter in the first step.
+    gradients: f64,
+    /// After the last step.
+    weights: f64,
+    /// The weights after the last step less the initial ones. Weights hardly move in ten steps, so a wrong Adam hides
+    /// in them, but not here.
+    movement: f64,
+}
+
+/// Runs the steps of `golden` on an engine and compares all that PyTorch stored.
+fn compare(
+    golden: &Golden,
+    problem: &Problem,
+    engine: &mut impl Engine,
+    bounds: &Bounds,
+    report: &mut Report,
+) {
+    let case = &golden.name;
+    let train = &problem.train;
+    let (batch, input) = (golden.number::<usize>("batch"), golden.number("input"));
+    let initial = engine.read(train.batch.parameters);
+
+    engine.run(&golden.step(1));
+    let x = engine.read(problem.tensor("x", batch, input));
+    report.require(x == golden.get("step1.x"), || format!("{case}: x is not bit for bit PyTorch's"));
+    for (name, buffer) in [("recon", "log_p"), ("kl", "kl")] {
+        let got = engine.read(problem.tensor(buffer, 1, batch));
+        report.compare(case, "row term", name, (&got, golden.get(&format!("step1.{name}"))), bounds.terms);
+    }
+    let gradients = engine.read(train.gradients);
+    for parameter in &problem.layout.parameters {
+        let (got, want) = (values(parameter, &gradients), golden.parameter("step1.grad", parameter));
+        report.compare(case, "gradient", &parameter.name, (&got, want), bounds.gradients);
+        // Of pixels that are always black, and of relus that are off in the whole batch.
+        let exact = got.iter().zip(want).all(|(got, want)| *want != 0.0 || *got == 0.0);
+        report.require(exact, || format!("{case}: {}: a gradient is not exactly zero", parameter.name));
+    }
+
+    let steps: u32 = golden.number("steps");
+    (2..=steps).for_each(|t| engine.run(&golden.step(t)));
+    let terms = engine.read(train.batch.terms);
+    let losses: Vec<f64> = terms.chunks_exact(4).map(|row| -(row[0] - row[1]) / batch as f64).collect();
+    report.compare(case, "loss", "of all steps", (&losses, golden.get("losses")), bounds.terms);
+    report.compare(case, "loss", "of step 1", (&losses[..1], golden.get("step1.loss")), bounds.terms);
+    let weights = engine.read(train.batch.parameters);
+    for parameter in &problem.layout.parameters {
+        let (before, after) = (values(parameter, &initial), values(parameter, &weights));
+        let want = golden.parameter(&format!("step{steps}.param"), parameter);
+        report.compare(case, "weight", &parameter.name, (&after, want), bounds.weights);
+        let moved = |after: &[f64]| after.iter().zip(&before).map(|(a, b)| a - b).collect::<Vec<_>>();
+        let both = (&moved(&after)[..], &moved(want)[..]);
+        report.compare(case, "movement", &parameter.name, both, bounds.movement);
+    }
+}
+
+#[test]
+fn the_reference_trains_as_pytorch_does() {
+    let bounds = Bounds { terms: 1e-4, gradients: 1e-4, weights: 1e-4, movement: 1e-3 };
+    let mut report = Report::default();
+    for golden in runs() {
+        let problem = golden.problem(Target::PORTABLE);
+        compare(&golden, &problem, &mut problem.host(), &bounds, &mut report);
+    }
+    report.finish();
+}
+
+#[test]
+fn the_gpu_trains_as_pytorch_does() {
+    let bounds = Bounds { terms: 1e-4, gradients: 1e-4, weights: 1e-4, movement: 1e-3 };
+    let gpu = common::gpu();
+    let mut report = Report::default();
+    for golden in runs() {
+        let problem = golden.problem(gpu.target());
+        compare(&golden, &problem, &mut problem.device(&gpu), &bounds, &mut report);
+    }
+    report.finish();
+}
+
+#[test]
+fn the_host_draws_what_numpy_draws() {
+    let golden = Golden::open(&folder().join("rng.safetensors"));
+    let table = |name: &str| golden.words(name);
+    let (counters, keys, words) = (table("counter"), table("key"), table("words"));
+    let four = |values: &[u32]| <[u32; 4]>::try_from(values).unwrap();
+    let calls = counters.len() / 4;
+    assert!(calls >= 100 && keys.len() == 2 * calls && words.len() == 4 * calls, "{calls} calls");
+    for call in 0..calls {
+        let at = 4 * call..4 * call + 4;
+        let (counter, key) = (four(&counters[at.clone()]), [keys[2 * call], keys[2 * call + 1]]);
+        let drawn = philox(counter, key);
+        assert_eq!(drawn, four(&words[at.clone()]), "words of counter {counter:x?}, key {key:x?}");
+        assert_eq!(drawn.map(uniform), golden.get("uniforms")[at.clone()], "uniforms of {drawn:x?}");
+        for (got, want) in normals(drawn).into_iter().zip(&golden.get("normals")[at]) {
+            // The file's values are rounded to f32.
+            assert!((got - want).abs() <= 1e-7 * want.abs(), "normals of {drawn:x?}: {got}, not {want}");
+        }
+    }
+}
+
+#[test]
+fn the_latent_noise_is_numpys() {
+    for golden in runs() {
+        let (seed, latent) = (golden.number::<u64>("seed"), golden.number::<usize>("latent"));
+        for (at, want) in golden.get("step1.eps").iter().enumerate() {
+            let (row, column) = (at / latent, at % latent);
+            let words = philox([1, row as u32, column as u32 / 4, 0], [seed as u32, (seed >> 32) as u32]);
+            let got = normals(words)[column % 4];
+            assert!(
+                (got - want).abs() <= 1e-7 * want.abs(),
+                "{}: eps[{row}, {column}] {got}, not {want}",
+                golden.name
+            );
+        }
+    }
+}

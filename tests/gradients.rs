@@ -1,0 +1,228 @@
+//! The gradients of whole models: the reference executor's against finite differences, the GPU's against the
+//! reference executor's.
+
+mod common;
+
+use common::model::{Engine, Host, Problem, Report, Shape, positions, step, values};
+use vae_gpu::kernels::activation::Activation;
+use vae_gpu::kernels::gather::Binarize;
+use vae_gpu::kernels::likelihood;
+use vae_gpu::kernels::philox::philox;
+use vae_gpu::model::init::initial_weights;
+use vae_gpu::model::{Layout, ModelConfig};
+use vae_gpu::plan::{Dispatch, Step, Target};
+
+/// Half the distance of a central difference: its own error, h^2 f''' / 6, is then about 1e-11, and that of the
+/// loss's rounding over h about 1e-9.
+const H: f64 = 1e-5;
+
+/// No sum that goes into a relu may be nearer to zero. A relu has no derivative there: a central difference over
+/// the kink is wrong by half a slope, and f32 may round the sum to its other side. H moves a sum by a few H at most,
+/// f32 by some 1e-6. Data, weights and draws are fixed, so a distance that holds here holds everywhere; a change of
+/// the shapes below may need another [`SEED`].
+const KINK: f64 = 2e-4;
+
+const SEED: u64 = 1;
+
+/// f32 sums of up to 200 products lose up to 1e-6 (lavapipe and SwiftShader: BLANK of the worst tensor); the rest is
+/// for a card's quicker exp and cos.
+const GPU_BOUND: f64 = 1e-5;
+
+#[derive(Debug)]
+struct Case {
+    config: ModelConfig,
+    shape: Shape,
+    step: Step,
+}
+
+impl Case {
+    fn new(likelihood: &str, activation: Activation, hidden: &[usize], samples: usize, short: bool) -> Case {
+        let config = ModelConfig {
+            input: 13,
+            hidden: hidden.to_vec(),
+            latent: 5,
+            activation,
+            likelihood: likelihood.into(),
+        };
+        let binarize = if short { Binarize::None } else { Binarize::Dynamic };
+        let shape = Shape { batch: 7, samples, binarize };
+        // Not the first step, nor the first rows, nor the first row of the history.
+        let mut step = Step { first_row: 3, ..step(SEED, 4, shape.batch, 1e-2) };
+        if short {
+            step.valid_rows = 5;
+            step.kl_weight = 0.3;
+        }
+        Case { config, shape, step }
+    }
+
+    fn label(&self) -> String {
+        let Case { config, shape, step } = self;
+        let (rows, beta) = (step.valid_rows, step.kl_weight);
+        let (batch, samples) = (shape.batch, shape.samples);
+        format!(
+            "{} {:?} {} B={rows}/{batch} K={samples} beta={beta}",
+            config.likelihood,
+            config.activation,
+            config.widths()
+        )
+    }
+
+    fn problem(&self, target: Target) -> Problem {
+        let count = self.shape.batch + 5;
+        let byte = |i: usize| {
+            let words = philox([i as u32, 0, 0, 0], [SEED as u32, 1]);
+            // A third black, a third white, a third grey, as in drawings.
+            [0, 255, words[1] as u8][words[0] as usize % 3]
+        };
+        let bytes: Vec<u8> = (0..count * self.config.input).map(byte).collect();
+        let order: Vec<u32> = (0..count as u32).rev().collect();
+        let weights = initial_weights(&Layout::new(&self.config), SEED);
+        Problem::new(&self.config, target, self.shape, 5, (&bytes, &order), weights)
+    }
+}
+
+/// Every likelihood, activation, depth and number of samples. Each of them meets whole and short batches.
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for likelihood in likelihood::TABLE {
+        for (i, activation) in Activation::HIDDEN.into_iter().enumerate() {
+            for (j, hidden) in [&[9][..], &[9, 7]].into_iter().enumerate() {
+                for (k, samples) in [1, 3].into_iter().enumerate() {
+                    cases.push(Case::new(likelihood.name, activation, hidden, samples, (i + j + k) % 2 == 0));
+                }
+            }
+        }
+    }
+    cases
+}
+
+/// The dispatches up to the sum of the loss's terms.
+fn forward<'a>(host: &Host<'a>) -> &'a [Dispatch] {
+    let last = host.plan.dispatches.iter().position(|d| d.kernel.entry == "batch_sum").unwrap();
+    &host.plan.dispatches[..=last]
+}
+
+/// -(recon - beta kl), averaged over the batch's rows.
+fn loss(problem: &Problem, host: &mut Host, step: &Step) -> f64 {
+    for dispatch in forward(host) {
+        host.memory.dispatch(dispatch, step);
+    }
+    let terms = problem.train.batch.terms.slice_rows(step.history_row as usize, 1);
+    let [recon, kl, ..] = host.read(terms)[..] else { panic!("a row of the history has four numbers") };
+    -(recon - f64::from(step.kl_weight) * kl) / f64::from(step.valid_rows)
+}
+
+/// The distance from zero of the nearest sum that goes into a relu.
+fn kink(mut host: Host, step: &Step) -> f64 {
+    let mut nearest = f64::INFINITY;
+    for dispatch in forward(&host) {
+        if dispatch.consts.contains(&("ACTIVATION", Activation::Relu as u32)) {
+            let mut sums = dispatch.clone();
+            let activation = sums.consts.iter_mut().find(|(name, _)| *name == "ACTIVATION").unwrap();
+            activation.1 = Activation::Identity as u32;
+            host.memory.dispatch(&sums, step);
+            let sums = host.read(*dispatch.tensors.last().unwrap());
+            nearest = sums.into_iter().fold(nearest, |nearest, sum| nearest.min(sum.abs()));
+        }
+        host.memory.dispatch(dispatch, step);
+    }
+    nearest
+}
+
+#[test]
+fn the_reference_agrees_with_finite_differences() {
+    let mut report = Report::default();
+    for case in cases() {
+        let problem = case.problem(Target::PORTABLE);
+        let kink = kink(problem.host(), &case.step);
+        assert!(
+            kink > KINK,
+            "{}: a relu's sum is {kink:.0e} from its kink: choose another SEED",
+            case.label()
+        );
+
+        let mut host = problem.host();
+        host.run(&case.step);
+        let gradients = host.read(problem.train.gradients);
+
+        // Adam has changed the parameters of the first host, so the differences get another.
+        let (parameters, mut host) = (problem.train.batch.parameters, problem.host());
+        for parameter in &problem.layout.parameters {
+            let differences: Vec<f64> = positions(parameter)
+                .map(|at| {
+                    let value = host.memory.floats(parameters)[at];
+                    let mut loss_at = |value: f64| {
+                        host.memory.floats(parameters)[at] = value;
+                        loss(&problem, &mut host, &case.step)
+                    };
+                    let slope = (loss_at(value + H) - loss_at(value - H)) / (2.0 * H);
+                    host.memory.floats(parameters)[at] = value;
+                    slope
+                })
+                .collect();
+            let both = (&values(parameter, &gradients)[..], &differences[..]);
+            report.compare(&case.label(), "gradient", &parameter.name, both, 1e-7);
+        }
+    }
+    report.finish();
+}
+
+#[test]
+fn the_gpu_agrees_with_the_reference() {
+    let gpu = common::gpu();
+    let mut report = Report::default();
+    // Past the tiles of every matmul; tanh, because so many relus are never all far from their kinks.
+    let mut wide = Case::new("bernoulli", Activation::Tanh, &[70, 34], 2, true);
+    (wide.config.input, wide.config.latent) = (197, 20);
+    (wide.shape.batch, wide.step.valid_rows) = (70, 67);
+    for case in cases().into_iter().chain([wide]) {
+        // What a real card would choose, too: other tiles, other reductions.
+        for target in [gpu.target(), Target::PORTABLE] {
+            let problem = case.problem(target);
+            let (mut host, mut device) = (problem.host(), problem.device(&gpu));
+            host.run(&case.step);
+            device.run(&case.step);
+            let want = host.read(problem.train.gradients);
+            let got = device.read(problem.train.gradients);
+            for parameter in &problem.layout.parameters {
+                let both = (&values(parameter, &got)[..], &values(parameter, &want)[..]);
+                report.compare(&case.label(), "gradient", &parameter.name, both, GPU_BOUND);
+            }
+        }
+    }
+    report.finish();
+}
+
+#[test]
+fn the_padding_of_arenas_stays_zero() {
+    let gpu = common::gpu();
+    let mut report = Report::default();
+    for case in cases().into_iter().filter(|case| case.config.hidden.len() == 2) {
+        let problem = case.problem(gpu.target());
+        let mut device = problem.device(&gpu);
+        for t in 1..=4 {
+            device.run(&Step { step: t, history_row: t, ..case.step });
+        }
+        let train = &problem.train;
+        let initial: Vec<f64> = problem.weights.iter().map(|w| f64::from(*w)).collect();
+        let padding = problem.padding();
+        assert!(padding.iter().any(|p| *p), "{}: no padding to look at", case.label());
+        for (name, tensor) in [
+            ("parameters", train.batch.parameters),
+            ("gradients", train.gradients),
+            ("moment1", train.moment1),
+            ("moment2", train.moment2),
+        ] {
+            let arena = device.read(tensor);
+            let spoiled = arena.iter().zip(&padding).position(|(v, padding)| *padding && *v != 0.0);
+            report.require(spoiled.is_none(), || {
+                let at = spoiled.unwrap();
+                format!("{}: {name}[{at}] is padding but holds {}", case.label(), arena[at])
+            });
+            report.require(arena != initial, || format!("{}: {name} did not change", case.label()));
+            let some = arena.iter().zip(&padding).any(|(v, padding)| !padding && *v != 0.0);
+            report.require(some, || format!("{}: {name} holds nothing", case.label()));
+        }
+    }
+    report.finish();
+}

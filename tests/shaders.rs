@@ -1,0 +1,537 @@
+//! Host and shaders agree, and every shader translates for every backend: by reflection, with no GPU.
+//!
+//! Each test walks every const set of every kernel (`Kernel::variants`) and names the kernel, entry and consts
+//! of whatever it finds.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use naga::back::{glsl, hlsl, msl, pipeline_constants::process_overrides, spv};
+use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy, Layouter};
+use naga::valid::{Capabilities, FunctionInfo, GlobalUse, ModuleInfo, ValidationFlags, Validator};
+use naga::{
+    AddressSpace, ArraySize, GlobalVariable, Handle, Module, ResourceBinding, ScalarKind, ShaderStage,
+    StorageAccess, TypeInner,
+};
+use vae_gpu::gpu::shader::compose;
+use vae_gpu::kernels::activation::Activation;
+use vae_gpu::kernels::gather::Binarize;
+use vae_gpu::kernels::matmul::Layout;
+use vae_gpu::kernels::{self, philox};
+use vae_gpu::plan::{Access, Const, Element, Field, Kernel, Step};
+
+/// What every adapter allows (the defaults of WebGPU), with one storage buffer to spare.
+const MAX_STORAGE_BUFFERS: usize = 7;
+const MAX_WORKGROUP_INVOCATIONS: u32 = 256;
+const MAX_WORKGROUP_BYTES: u32 = 16 * 1024;
+
+/// Invocations of a workgroup of every kernel that no constant sizes, as `kernels` has it.
+const WORKGROUP: u32 = 64;
+
+/// A file longer than this is two kernels.
+const MAX_LINES: usize = 500;
+
+/// A backend's translator.
+type Translate = fn(&Shader, checks: bool) -> Result<(), String>;
+
+/// The backends that wgpu translates for, each at the oldest version that the program asks for.
+const BACKENDS: &[(&str, Translate)] =
+    &[("SPIR-V 1.3", to_spirv), ("MSL 2.4", to_msl), ("HLSL 6.0", to_hlsl), ("GLSL ES 3.1", to_glsl)];
+
+/// One specialisation of a kernel, parsed and validated as wgpu does it.
+struct Shader {
+    kernel: &'static Kernel,
+    consts: Vec<Const>,
+    module: Module,
+    info: ModuleInfo,
+}
+
+fn title(kernel: &Kernel, consts: &[Const]) -> String {
+    let consts: Vec<String> = consts.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    format!("{}, entry {}, consts [{}]", kernel.name, kernel.entry, consts.join(" "))
+}
+
+impl Shader {
+    fn parse(kernel: &'static Kernel, consts: Vec<Const>) -> Result<Shader, String> {
+        let text = compose(kernel.source, &consts).map_err(|e| e.to_string())?;
+        let module = naga::front::wgsl::parse_str(&text).map_err(|e| e.emit_to_string(&text))?;
+        let capabilities = if kernel.subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() };
+        let info = Validator::new(ValidationFlags::all(), capabilities)
+            .validate(&module)
+            .map_err(|e| e.emit_to_string(&text))?;
+        if !module.entry_points.iter().any(|e| e.name == kernel.entry && e.stage == ShaderStage::Compute) {
+            return Err("no such compute entry point".into());
+        }
+        Ok(Shader { kernel, consts, module, info })
+    }
+
+    fn entry(&self) -> (&naga::EntryPoint, &FunctionInfo) {
+        let index = self.module.entry_points.iter().position(|e| e.name == self.kernel.entry);
+        let index = index.expect("parse looked for it");
+        (&self.module.entry_points[index], self.info.get_entry_point(index))
+    }
+
+    /// The module's variables that the entry point uses, itself or through the functions it calls.
+    fn used(&self) -> impl Iterator<Item = (Handle<GlobalVariable>, &GlobalVariable)> {
+        let (_, info) = self.entry();
+        self.module.global_variables.iter().filter(move |(handle, _)| !info[*handle].is_empty())
+    }
+
+    /// The module with only what the entry point reaches, as every backend of wgpu asks for it.
+    fn one_entry(&self) -> Result<Shader, String> {
+        let entry = Some((ShaderStage::Compute, self.kernel.entry));
+        let (module, info) = process_overrides(&self.module, &self.info, entry, &Default::default())
+            .map_err(|e| e.to_string())?;
+        Ok(Shader {
+            kernel: self.kernel,
+            consts: self.consts.clone(),
+            module: module.into_owned(),
+            info: info.into_owned(),
+        })
+    }
+
+    /// The pipeline layout that the host makes: each binding, whether it is storage and whether it is written.
+    fn layout(&self) -> Vec<(ResourceBinding, bool, bool)> {
+        let kernel = self.kernel;
+        let mut layout = vec![(ResourceBinding { group: 0, binding: 0 }, false, false)];
+        layout.extend(kernel.slots.iter().map(|slot| {
+            (ResourceBinding { group: 0, binding: slot.binding }, true, slot.access == Access::Write)
+        }));
+        layout.extend(kernel.step.then_some((ResourceBinding { group: 1, binding: 0 }, false, false)));
+        layout
+    }
+}
+
+/// Every specialisation of every kernel with its title, or why it is no valid shader.
+static SHADERS: LazyLock<Vec<(String, Result<Shader, String>)>> = LazyLock::new(|| {
+    let mut shaders = Vec::new();
+    for kernel in kernels::all() {
+        let variants = (kernel.variants)();
+        if variants.is_empty() {
+            shaders.push((kernel.label(), Err("no const set, so nothing is tested".into())));
+        }
+        let parsed = variants.into_iter().map(|set| (title(kernel, &set), Shader::parse(kernel, set)));
+        shaders.extend(parsed);
+    }
+    shaders
+});
+
+/// Runs `check` on every shader that parsed (`every_shader_is_valid` fails for the others) and fails with all
+/// that it complains of; a complaint about many shaders is printed once.
+fn for_every_shader(mut check: impl FnMut(&Shader, &mut Vec<String>)) {
+    report(SHADERS.iter().filter_map(|(title, shader)| {
+        let mut complaints = Vec::new();
+        check(shader.as_ref().ok()?, &mut complaints);
+        Some((title.as_str(), complaints))
+    }));
+}
+
+fn report<'a>(found: impl Iterator<Item = (&'a str, Vec<String>)>) {
+    let mut titles: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (title, complaints) in found {
+        for complaint in complaints {
+            titles.entry(complaint).or_default().push(title);
+        }
+    }
+    let line = |(complaint, titles): (&String, &Vec<&str>)| match titles.len() - 1 {
+        0 => format!("{}: {complaint}", titles[0]),
+        more => format!("{} (and {more} more): {complaint}", titles[0]),
+    };
+    let lines: Vec<String> = titles.iter().map(line).collect();
+    assert!(lines.is_empty(), "\n{}", lines.join("\n"));
+}
+
+#[test]
+fn every_shader_is_valid() {
+    report(SHADERS.iter().filter_map(|(title, shader)| {
+        shader.as_ref().err().map(|error| (title.as_str(), vec![error.clone()]))
+    }));
+}
+
+#[test]
+fn bindings_and_structs_are_those_of_the_host() {
+    for_every_shader(|shader, complaints| {
+        let kernel = shader.kernel;
+        let mut expected = vec![uniform(0, 0, "params", "Params")];
+        expected.extend(kernel.slots.iter().map(|slot| {
+            let element = if slot.element == Element::F32 { "f32" } else { "u32" };
+            storage(0, slot.binding, slot.name, slot.access == Access::Write, element)
+        }));
+        expected.extend(kernel.step.then(|| uniform(1, 0, "step", "Step")));
+        compare("bindings", &expected, &bindings(shader), complaints);
+        compare("struct Params", &host_fields(kernel.params), &fields(shader, 0), complaints);
+        if kernel.step {
+            compare("struct Step", &host_fields(Step::FIELDS), &fields(shader, 1), complaints);
+        }
+        if !kernel.slots.is_sorted_by_key(|slot| slot.access == Access::Write) {
+            complaints.push("inputs stand before outputs in the slots".into());
+        }
+        let (_, info) = shader.entry();
+        for (handle, variable) in shader.used() {
+            if is_writable(variable.space) == Some(true) && !info[handle].contains(GlobalUse::WRITE) {
+                complaints.push(format!("{} is read_write and never written", identifier(&variable.name)));
+            }
+        }
+    });
+    let last = Step::FIELDS.last().expect("Step has fields");
+    assert_eq!(size_of::<Step>(), last.offset + 4, "FIELDS describes all of Step");
+    assert_eq!(size_of::<Step>() % 16, 0, "a uniform buffer is a multiple of 16 bytes");
+}
+
+fn uniform(group: u32, binding: u32, name: &str, ty: &str) -> String {
+    format!("@group({group}) @binding({binding}) var<uniform> {name}: {ty}")
+}
+
+fn storage(group: u32, binding: u32, name: &str, writable: bool, element: &str) -> String {
+    let access = if writable { "read_write" } else { "read" };
+    format!("@group({group}) @binding({binding}) var<storage, {access}> {name}: array of {element}")
+}
+
+/// The bindings that the entry point uses, in their order, spelled as the host's.
+fn bindings(shader: &Shader) -> Vec<String> {
+    let mut found = BTreeMap::new();
+    for (_, variable) in shader.used() {
+        let Some(ResourceBinding { group, binding }) = variable.binding else { continue };
+        let ty = &shader.module.types[variable.ty];
+        let name = identifier(&variable.name);
+        let text = match (variable.space, is_writable(variable.space)) {
+            (AddressSpace::Uniform, _) => uniform(group, binding, name, identifier(&ty.name)),
+            (_, Some(writable)) => {
+                storage(group, binding, name, writable, &element(&shader.module, &ty.inner))
+            }
+            (space, _) => format!("@group({group}) @binding({binding}) {name} in {space:?}"),
+        };
+        found.insert((group, binding), text);
+    }
+    found.into_values().collect()
+}
+
+/// Whether a variable is read_write storage; none where it is no storage.
+fn is_writable(space: AddressSpace) -> Option<bool> {
+    match space {
+        AddressSpace::Storage { access } => Some(access.contains(StorageAccess::STORE)),
+        _ => None,
+    }
+}
+
+/// `f32` or `u32` for a runtime-sized array of scalars or vectors of it.
+fn element(module: &Module, ty: &TypeInner) -> String {
+    if let TypeInner::Array { base, size: ArraySize::Dynamic, .. } = *ty {
+        match module.types[base].inner {
+            TypeInner::Scalar(scalar) | TypeInner::Vector { scalar, .. } => return word(scalar),
+            _ => {}
+        }
+    }
+    format!("{ty:?}")
+}
+
+fn word(scalar: naga::Scalar) -> String {
+    match (scalar.kind, scalar.width) {
+        (ScalarKind::Float, 4) => "f32".into(),
+        (ScalarKind::Uint, 4) => "u32".into(),
+        _ => format!("{scalar:?}"),
+    }
+}
+
+fn host_fields(fields: &[Field]) -> Vec<String> {
+    fields.iter().map(|f| format!("{}: {} at {}", f.name, f.ty, f.offset)).collect()
+}
+
+/// The fields of the struct at binding 0 of `group`, spelled as the host's.
+fn fields(shader: &Shader, group: u32) -> Vec<String> {
+    let at = Some(ResourceBinding { group, binding: 0 });
+    let Some((_, variable)) = shader.used().find(|(_, variable)| variable.binding == at) else {
+        return Vec::new();
+    };
+    let types = &shader.module.types;
+    let TypeInner::Struct { members, .. } = &types[variable.ty].inner else { return Vec::new() };
+    members
+        .iter()
+        .map(|member| {
+            let ty = match types[member.ty].inner {
+                TypeInner::Scalar(scalar) => word(scalar),
+                ref other => format!("{other:?}"),
+            };
+            format!("{}: {ty} at {}", identifier(&member.name), member.offset)
+        })
+        .collect()
+}
+
+fn identifier(name: &Option<String>) -> &str {
+    name.as_deref().unwrap_or("?")
+}
+
+fn compare(what: &str, host: &[String], shader: &[String], complaints: &mut Vec<String>) {
+    if host != shader {
+        let (host, shader) = (host.join("\n    "), shader.join("\n    "));
+        complaints.push(format!("{what}\n  host:\n    {host}\n  shader:\n    {shader}"));
+    }
+}
+
+/// Numbers that host and shaders both name.
+const NUMBERS: &[(&str, u32)] = &[
+    ("IDENTITY", Activation::Identity as u32),
+    ("RELU", Activation::Relu as u32),
+    ("TANH", Activation::Tanh as u32),
+    ("SOFTPLUS", Activation::Softplus as u32),
+    ("SILU", Activation::Silu as u32),
+    ("NN", Layout::NN as u32),
+    ("NT", Layout::NT as u32),
+    ("TN", Layout::TN as u32),
+    ("GREY", Binarize::None as u32),
+    ("THRESHOLD", Binarize::Threshold as u32),
+    ("FIXED", Binarize::Fixed as u32),
+    ("DYNAMIC", Binarize::Dynamic as u32),
+    ("STREAM_EPS", philox::STREAM_EPS),
+    ("STREAM_BINARIZE", philox::STREAM_BINARIZE),
+    ("STREAM_BINARIZE_FIXED", philox::STREAM_BINARIZE_FIXED),
+    ("STREAM_PRIOR", philox::STREAM_PRIOR),
+];
+
+#[test]
+fn named_numbers_are_those_of_the_host() {
+    let mut missing: Vec<&str> = NUMBERS.iter().map(|(name, _)| *name).collect();
+    for_every_shader(|shader, complaints| {
+        for (_, constant) in shader.module.constants.iter() {
+            let Some((name, value)) = NUMBERS.iter().find(|(name, _)| constant.name.as_deref() == Some(name))
+            else {
+                continue;
+            };
+            missing.retain(|missing| missing != name);
+            let init = &shader.module.global_expressions[constant.init];
+            if *init != naga::Expression::Literal(naga::Literal::U32(*value)) {
+                complaints.push(format!("{name} is {init:?}, on the host {value}"));
+            }
+        }
+    });
+    assert!(missing.is_empty(), "no shader has a constant {missing:?}");
+}
+
+#[test]
+fn every_adapter_has_room() {
+    for_every_shader(|shader, complaints| {
+        let (entry, _) = shader.entry();
+        let [x, y, z] = entry.workgroup_size;
+        if x == 0 || x > MAX_WORKGROUP_INVOCATIONS || (y, z) != (1, 1) {
+            complaints.push(format!(
+                "workgroup size {x}x{y}x{z}; the grids assume 1 to {MAX_WORKGROUP_INVOCATIONS} in x"
+            ));
+        }
+        let size = shader.consts.iter().find(|(name, _)| ["WORKGROUP", "LANES"].contains(name));
+        let expected = size.map_or(WORKGROUP, |(_, value)| *value);
+        if x != expected {
+            complaints.push(format!("workgroup of {x}, on the host {expected}"));
+        }
+        if !shader.module.overrides.is_empty() || entry.workgroup_size_overrides.is_some() {
+            complaints.push("an `override`: the host sets `const` lines only".into());
+        }
+        let storage = shader.used().filter(|(_, v)| is_writable(v.space).is_some()).count();
+        if storage > MAX_STORAGE_BUFFERS {
+            complaints.push(format!("{storage} storage buffers, at most {MAX_STORAGE_BUFFERS}"));
+        }
+        let mut layouts = Layouter::default();
+        layouts.update(shader.module.to_ctx()).expect("a validated module has layouts");
+        let bytes: u32 = shader
+            .used()
+            .filter(|(_, v)| v.space == AddressSpace::WorkGroup)
+            .map(|(_, v)| layouts[v.ty].size.next_multiple_of(16))
+            .sum();
+        if bytes > MAX_WORKGROUP_BYTES {
+            complaints.push(format!("{bytes} bytes of workgroup memory, at most {MAX_WORKGROUP_BYTES}"));
+        }
+        // A kernel that says `subgroups: false` was validated without the capability.
+        let mut without = Validator::new(ValidationFlags::all(), Capabilities::empty());
+        if shader.kernel.subgroups && without.validate(&shader.module).is_ok() {
+            complaints.push("`subgroups: true`, yet it uses no subgroup operation".into());
+        }
+    });
+}
+
+#[test]
+fn every_backend_translates_every_shader() {
+    for_every_shader(|shader, complaints| {
+        let shader = match shader.one_entry() {
+            Ok(shader) => shader,
+            Err(error) => return complaints.push(error),
+        };
+        for (backend, translate) in BACKENDS {
+            // Without the run-time checks, as usual, and with them (`--checked-shaders`).
+            if let Err(error) = translate(&shader, false).and_then(|()| translate(&shader, true)) {
+                complaints.push(format!("{backend}: {error}"));
+            }
+        }
+    });
+}
+
+fn bounds(checks: bool) -> BoundsCheckPolicies {
+    let policy = if checks { BoundsCheckPolicy::Restrict } else { BoundsCheckPolicy::Unchecked };
+    BoundsCheckPolicies {
+        index: policy,
+        buffer: policy,
+        image_load: policy,
+        binding_array: BoundsCheckPolicy::Unchecked,
+    }
+}
+
+fn to_spirv(shader: &Shader, checks: bool) -> Result<(), String> {
+    use spv::Capability;
+    let mut capabilities = vec![Capability::Shader];
+    if shader.kernel.subgroups {
+        capabilities.extend([Capability::GroupNonUniform, Capability::GroupNonUniformShuffle]);
+    }
+    let target = |at: ResourceBinding| spv::BindingInfo {
+        descriptor_set: at.group,
+        binding: at.binding,
+        binding_array_size: None,
+    };
+    let options = spv::Options {
+        lang_version: (1, 3),
+        fake_missing_bindings: false,
+        binding_map: shader.layout().into_iter().map(|(at, ..)| (at, target(at))).collect(),
+        capabilities: Some(capabilities.into_iter().collect()),
+        bounds_check_policies: bounds(checks),
+        zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,
+        force_loop_bounding: checks,
+        emit_int_div_checks: checks,
+        ..Default::default()
+    };
+    let entry =
+        spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: shader.kernel.entry.into() };
+    spv::write_vec(&shader.module, &shader.info, &options, Some(&entry)).map_err(|e| e.to_string())?;
+    Ok(())
+}
+
+fn to_msl(shader: &Shader, checks: bool) -> Result<(), String> {
+    let entry = shader.kernel.entry.to_owned();
+    let layout = shader.layout();
+    let target = |buffer: usize, mutable| msl::BindTarget {
+        buffer: Some(buffer as u8),
+        mutable,
+        ..Default::default()
+    };
+    let resources = msl::EntryPointResources {
+        resources: layout.iter().enumerate().map(|(i, &(at, _, write))| (at, target(i, write))).collect(),
+        immediates_buffer: None,
+        sizes_buffer: Some(layout.len() as u8),
+    };
+    let options = msl::Options {
+        lang_version: (2, 4),
+        per_entry_point_map: [(entry.clone(), resources)].into(),
+        fake_missing_bindings: false,
+        bounds_check_policies: bounds(checks),
+        zero_initialize_workgroup_memory: false,
+        force_loop_bounding: checks,
+        emit_int_div_checks: checks,
+        ..Default::default()
+    };
+    let pipeline =
+        msl::PipelineOptions { entry_point: Some((ShaderStage::Compute, entry)), ..Default::default() };
+    let (_, written) =
+        msl::write_string(&shader.module, &shader.info, &options, &pipeline).map_err(|e| e.to_string())?;
+    written.entry_point_names.into_iter().try_for_each(|entry| entry.map(drop).map_err(|e| e.to_string()))
+}
+
+fn to_hlsl(shader: &Shader, checks: bool) -> Result<(), String> {
+    let target = |(register, (at, ..)): (usize, (ResourceBinding, bool, bool))| {
+        (at, hlsl::BindTarget { register: register as u32, restrict_indexing: true, ..Default::default() })
+    };
+    let options = hlsl::Options {
+        shader_model: hlsl::ShaderModel::V6_0,
+        binding_map: shader.layout().into_iter().enumerate().map(target).collect(),
+        fake_missing_bindings: false,
+        zero_initialize_workgroup_memory: false,
+        restrict_indexing: checks,
+        force_loop_bounding: checks,
+        ..Default::default()
+    };
+    let pipeline =
+        hlsl::PipelineOptions { entry_point: Some((ShaderStage::Compute, shader.kernel.entry.into())) };
+    let mut text = String::new();
+    let written = hlsl::Writer::new(&mut text, &options, &pipeline)
+        .write(&shader.module, &shader.info, None)
+        .map_err(|e| e.to_string())?;
+    written.entry_point_names.into_iter().try_for_each(|entry| entry.map(drop).map_err(|e| e.to_string()))
+}
+
+fn to_glsl(shader: &Shader, _checks: bool) -> Result<(), String> {
+    // OpenGL counts uniform and storage buffers apart.
+    let mut counters = [0, 0];
+    let target = |(at, storage, _): (ResourceBinding, bool, bool)| {
+        counters[usize::from(storage)] += 1;
+        (at, counters[usize::from(storage)] - 1)
+    };
+    let options = glsl::Options {
+        version: glsl::Version::new_gles(310),
+        binding_map: shader.layout().into_iter().map(target).collect(),
+        zero_initialize_workgroup_memory: false,
+        ..Default::default()
+    };
+    let pipeline = glsl::PipelineOptions {
+        shader_stage: ShaderStage::Compute,
+        entry_point: shader.kernel.entry.into(),
+        multiview: None,
+    };
+    let mut text = String::new();
+    glsl::Writer::new(&mut text, &shader.module, &shader.info, &options, &pipeline, bounds(false))
+        .and_then(|mut writer| writer.write())
+        .map_err(|e| e.to_string())?;
+    Ok(())
+}
+
+#[test]
+fn every_file_has_its_place() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders");
+    let mut complaints = Vec::new();
+    let mut texts = BTreeMap::new();
+    for path in files(&root) {
+        let stem = path.strip_prefix(&root).expect("below shaders").with_extension("");
+        let stem = stem.to_str().expect("names are ASCII").replace('\\', "/");
+        let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let mut complain = |what: String| complaints.push(format!("shaders/{stem}: {what}"));
+        if path.extension().is_none_or(|extension| extension != "wgsl") {
+            complain("is not WGSL".into());
+        }
+        if !text.starts_with("// ") {
+            complain("begins with a comment that says what it computes".into());
+        }
+        if text.lines().count() >= MAX_LINES {
+            complain(format!("{} lines, fewer than {MAX_LINES} are allowed", text.lines().count()));
+        }
+        for line in text.lines().filter(|line| line.trim_start().starts_with('#')) {
+            if !line.starts_with("#import shared/") {
+                complain(format!("unknown directive `{line}`"));
+            }
+        }
+        texts.insert(stem, text);
+    }
+    for kernel in kernels::all() {
+        if texts.get(kernel.name).is_none_or(|text| text != kernel.source) {
+            complaints.push(format!("kernel {}: its source is not shaders/{0}.wgsl", kernel.name));
+        }
+    }
+    for stem in texts.keys() {
+        let import = format!("#import {stem}");
+        let used = match stem.starts_with("shared/") {
+            true => texts.values().any(|text| text.lines().any(|line| line == import)),
+            false => kernels::all().iter().any(|kernel| kernel.name == stem),
+        };
+        if !used {
+            complaints.push(format!("shaders/{stem}: no kernel uses it"));
+        }
+    }
+    assert!(texts.len() > 10, "shaders/ holds {} files", texts.len());
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    entries
+        .flat_map(|entry| {
+            let path = entry.expect("a readable folder").path();
+            if path.is_dir() { files(&path) } else { vec![path] }
+        })
+        .collect()
+}
