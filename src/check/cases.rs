@@ -5,7 +5,7 @@ use crate::kernels::activation::{self, Activation};
 use crate::kernels::gather::{self, Binarize};
 use crate::kernels::likelihood::{self, Pass};
 use crate::kernels::matmul::{self, Epilogue, Layout};
-use crate::kernels::{adam, bias_grad, latent, objective, philox, prior, row_vector, row_weight};
+use crate::kernels::{adam, bias_grad, latent, micro, objective, philox, prior, row_vector, row_weight};
 use crate::plan::{PAD, Target, Tensor, round_up};
 
 /// Errors of log, sin and exp: backends promise about 2^-21 absolute, not a relative bound.
@@ -26,6 +26,7 @@ pub(super) fn all(target: &Target) -> Vec<Case> {
     likelihoods(&mut cases);
     bias_grads(&mut cases);
     adams(&mut cases);
+    micros(&mut cases);
     matmuls(&mut cases, target);
     cases
 }
@@ -197,6 +198,25 @@ fn adams(cases: &mut Vec<Case>) {
     }
 }
 
+fn micros(cases: &mut Vec<Case>) {
+    for len in [4, 260, 9000] {
+        let mut case = Case::new("micro:multiply_add", len.to_string());
+        let y = case.output("y", 1, len);
+        micro::multiply_add(&mut case.plan, 48, y);
+        cases.push(case);
+
+        let mut case = Case::new("micro:copy", len.to_string());
+        let x = case.tensor("x", 1, len, Fill::Normal(1.0));
+        let y = case.output("y", 1, len);
+        micro::copy(&mut case.plan, x, y);
+        cases.push(case);
+    }
+    let mut case = Case::new("micro:latency", "256");
+    let y = case.output("y", 1, 256);
+    micro::latency(&mut case.plan, y);
+    cases.push(case);
+}
+
 /// Sizes around a tile: 1, a prime, one less, the tile, one more.
 fn around(tile: usize) -> [usize; 5] {
     [1, 13, tile - 1, tile, tile + 1]
@@ -235,6 +255,12 @@ fn matmuls(cases: &mut Vec<Case>, target: &Target) {
             first = false;
         }
     }
+}
+
+/// One ragged product of a variant: just past a tile in rows, just short of two in columns.
+pub(super) fn ragged(variant: &'static matmul::Variant, layout: Layout) -> Case {
+    let (m, n) = (variant.rows as usize + 1, 8 * (variant.columns * variant.workgroup) as usize - 1);
+    product(variant, layout, (m, n, 57), 0, Activation::Identity)
 }
 
 fn product(

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::gpu::{Gpu, Program, Shared};
+use crate::kernels::matmul::{Layout, Variant};
 use crate::kernels::philox;
 use crate::kernels::reference::{HostBuffer, Memory};
 use crate::plan::{Element, Plan, Role, Step, Tensor};
@@ -73,7 +74,29 @@ pub struct Outcome {
 /// into compiling pipelines, so there are as many threads as cores. Outcomes come in the order of the cases;
 /// `progress` hears of each as it is done, with the number of all.
 pub fn run(gpu: &Arc<Gpu>, progress: &(dyn Fn(usize) + Sync)) -> Result<Vec<Outcome>> {
-    let cases = cases::all(&gpu.target());
+    run_all(gpu, &cases::all(&gpu.target()), progress)
+}
+
+/// Runs the cases of the kernels that `wanted` says yes to, by [`Outcome::kernel`]: what a bench asks before it times
+/// them.
+pub fn run_of(gpu: &Arc<Gpu>, wanted: impl Fn(&str) -> bool) -> Result<Vec<Outcome>> {
+    let mut cases = cases::all(&gpu.target());
+    cases.retain(|case| wanted(&case.kernel));
+    run_all(gpu, &cases, &|_| ())
+}
+
+/// Runs one ragged product for each of these variants of matmul, as [`run`] does.
+pub fn matmuls(
+    gpu: &Arc<Gpu>,
+    variants: &[(Layout, &'static Variant)],
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<Vec<Outcome>> {
+    let cases: Vec<Case> =
+        variants.iter().map(|(layout, variant)| cases::ragged(variant, *layout)).collect();
+    run_all(gpu, &cases, progress)
+}
+
+fn run_all(gpu: &Arc<Gpu>, cases: &[Case], progress: &(dyn Fn(usize) + Sync)) -> Result<Vec<Outcome>> {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     let next = AtomicUsize::new(0);
     let outcomes = Mutex::new(Vec::new());

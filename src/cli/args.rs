@@ -157,6 +157,9 @@ pub struct TrainArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  vae-gpu sample runs/mnist-vae-1                        # 64 images in samples.png
+  vae-gpu sample runs/mnist-vae-1 --count 100 --seed 7 --out digits.png")]
 pub struct SampleArgs {
     /// Run directory
     pub run: PathBuf,
@@ -174,6 +177,9 @@ pub struct SampleArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  vae-gpu reconstruct runs/mnist-vae-1                   # 32 test images in reconstructions.png
+  vae-gpu reconstruct runs/mnist-vae-1 --count 8 --out few.png")]
 pub struct ReconstructArgs {
     /// Run directory
     pub run: PathBuf,
@@ -188,6 +194,9 @@ pub struct ReconstructArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  vae-gpu evaluate runs/mnist-vae-1
+  vae-gpu evaluate runs/mnist-vae-1 --json > elbo.json")]
 pub struct EvaluateArgs {
     /// Run directory
     pub run: PathBuf,
@@ -199,6 +208,10 @@ pub struct EvaluateArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  vae-gpu devices                                        # every adapter, and which one `auto` takes
+  vae-gpu devices --json
+  VAE_GPU_BACKENDS=vulkan vae-gpu devices                # also metal, dx12, gl, or none")]
 pub struct JsonArgs {
     /// Print JSON
     #[arg(long)]
@@ -206,6 +219,9 @@ pub struct JsonArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  vae-gpu check > check.txt                              # for a bug report
+  vae-gpu check --device 1 --json")]
 pub struct CheckArgs {
     #[command(flatten)]
     pub device: DeviceArgs,
@@ -224,6 +240,9 @@ pub enum TargetArg {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  vae-gpu explain                                        # the plan of the defaults on a card
+  vae-gpu explain --hidden 512,256 --target software")]
 pub struct ExplainArgs {
     #[command(flatten)]
     pub model: ModelArgs,

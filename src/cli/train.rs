@@ -42,7 +42,12 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     let saver = Saver { dir: &dir, shape: dataset.shape, quiet: args.quiet };
     while !trainer.is_done() {
         let bar = bar(args.quiet, &trainer);
-        let done = trainer.epoch(&mut observer(&bar, args.quiet, stop.clone()))?;
+        // The observer cannot break off an epoch that was one submission, so the wish is also heard here.
+        let done = if stop.load(Ordering::Relaxed) {
+            None
+        } else {
+            trainer.epoch(&mut observer(&bar, args.quiet, stop.clone()))?
+        };
         match done {
             Some(epoch) => {
                 if let Some(bar) = &bar {
@@ -114,8 +119,13 @@ fn resume(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
         )));
     }
     let mut trainer = prepare(args, &dataset, config)?;
+    let steps = trainer.steps_per_epoch();
+    let (begun, epoch) = (state.step.div_ceil(steps), (state.step / steps) as u32);
+    let epochs = trainer.config().train.epochs;
+    if u64::from(epochs) < begun {
+        return Err(Error::Usage(format!("--epochs {epochs}: the run is in epoch {begun} already")));
+    }
     trainer.restore(&arenas, state);
-    let epoch = (state.step / trainer.steps_per_epoch()) as u32;
     metrics::truncate_after(&dir.metrics(), epoch)?;
     write_config(&dir, trainer.config())?;
     if !args.quiet {

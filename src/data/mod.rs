@@ -43,9 +43,10 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// D, the number of values of one datum.
+    /// D, the number of values of one datum. A product that no `usize` holds, which only a damaged or hostile
+    /// file claims, becomes the largest one, so that every check of D refuses it.
     pub fn dim(self) -> usize {
-        self.width * self.height * self.channels
+        self.width.saturating_mul(self.height).saturating_mul(self.channels)
     }
 }
 

@@ -8,6 +8,7 @@ pub mod gather;
 pub mod latent;
 pub mod likelihood;
 pub mod matmul;
+pub mod micro;
 pub mod objective;
 pub mod philox;
 pub mod prior;
@@ -33,6 +34,9 @@ pub fn all() -> Vec<&'static Kernel> {
         &objective::COLLECT,
         &bias_grad::BIAS_GRAD,
         &adam::ADAM,
+        &micro::MULTIPLY_ADD,
+        &micro::COPY,
+        &micro::LATENCY,
     ];
     kernels.extend(matmul::VARIANTS.iter().map(|variant| variant.kernel));
     for likelihood in likelihood::TABLE {

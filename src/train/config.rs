@@ -14,6 +14,9 @@ use crate::model::ModelConfig;
 /// Rows of a batch at most: kernels index with 32 bits.
 const MAX_BATCH: usize = 1 << 16;
 
+/// Hidden layers at most: more would not train, and a hostile file could name a million.
+const MAX_LAYERS: usize = 64;
+
 /// A run's `config.toml`. Every key may be left out and then has its default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -119,6 +122,10 @@ impl Config {
         }
         if !(lr.is_finite() && lr > 0.0) {
             return Err(Error::Usage(format!("--lr {lr}: use a positive number, such as 1e-3")));
+        }
+        let layers = self.model.hidden.len();
+        if layers > MAX_LAYERS {
+            return Err(Error::Usage(format!("--hidden names {layers} layers: use at most {MAX_LAYERS}")));
         }
         self.model_config(Shape { width: 1, height: 1, channels: 1 }).validate()
     }

@@ -76,7 +76,8 @@ pub fn load_checkpoint(path: &Path) -> Result<(Config, Arenas, State)> {
         sums: Sums {
             recon: number(path, &metadata, "epoch_recon")?,
             kl: number(path, &metadata, "epoch_kl")?,
-            rows: number(path, &metadata, "epoch_rows")?,
+            // A data set has less than 2^32 data.
+            rows: number::<u32>(path, &metadata, "epoch_rows")?.into(),
         },
         seconds: number(path, &metadata, "epoch_seconds")?,
         best_test_elbo: number(path, &metadata, "best_test_elbo")?,
@@ -111,7 +112,8 @@ fn described(path: &Path, metadata: &BTreeMap<String, String>) -> Result<(Config
 /// The arena with `tensors`, each of which must be there in its shape, and no other.
 fn arena(prefix: &str, layout: &Layout, path: &Path, tensors: Vec<NamedTensor>) -> Result<Vec<f32>> {
     let mut tensors: BTreeMap<_, _> = tensors.into_iter().map(|t| (t.name.clone(), t)).collect();
-    let mut arena = vec![0.0; layout.words];
+    // The arena is made once every value is at hand: a configuration that lies about its size allocates nothing.
+    let mut found = Vec::new();
     for parameter in &layout.parameters {
         let name = format!("{prefix}{}", parameter.name);
         let tensor =
@@ -121,12 +123,16 @@ fn arena(prefix: &str, layout: &Layout, path: &Path, tensors: Vec<NamedTensor>) 
                 format!("tensor {name} is {:?}, the model's is {:?}", tensor.shape, parameter.shape);
             return Err(foreign(path, problem));
         }
-        parameter.insert(&mut arena, &tensor.values);
+        found.push((parameter, tensor.values));
     }
-    match tensors.first_key_value() {
-        Some((name, _)) => Err(foreign(path, format!("has a tensor {prefix}{name} that the model has not"))),
-        None => Ok(arena),
+    if let Some((name, _)) = tensors.first_key_value() {
+        return Err(foreign(path, format!("has a tensor {prefix}{name} that the model has not")));
     }
+    let mut arena = vec![0.0; layout.words];
+    for (parameter, values) in found {
+        parameter.insert(&mut arena, &values);
+    }
+    Ok(arena)
 }
 
 fn number<T: std::str::FromStr>(path: &Path, metadata: &BTreeMap<String, String>, key: &str) -> Result<T> {

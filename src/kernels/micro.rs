@@ -1,0 +1,100 @@
+//! What an adapter can do at best (`shaders/micro.wgsl`): arithmetic, copying, and dispatching.
+
+use super::{bytes, elementwise, params, plain, shader};
+use crate::plan::{
+    Call, Cost, Dispatch, Kernel, PAD, Plan, Reference, Slot, Tensor, linear_grid, read, write,
+};
+
+/// The recurrences of an invocation, and the rounds of a turn of the loop, as in the shader.
+const CHAINS: usize = 2;
+const UNROLL: u32 = 16;
+
+params! {
+    /// See `shaders/micro.wgsl`.
+    struct Params {
+        vectors: u32,
+        rounds: u32,
+        scale: f32,
+        offset: f32,
+    }
+}
+
+const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
+    Kernel {
+        name: "micro",
+        entry,
+        source: shader!("micro"),
+        params: Params::FIELDS,
+        slots,
+        step: false,
+        subgroups: false,
+        variants: plain,
+        reference,
+    }
+}
+
+/// y = the sum of recurrences x = scale x + offset.
+pub static MULTIPLY_ADD: Kernel = kernel("multiply_add", &[write(2, "y")], |call: &mut dyn Call| {
+    let p: Params = crate::plan::params(call);
+    for i in 0..4 * p.vectors as usize {
+        let chain = |c: usize| {
+            let start = (i % 4096 + 4096 * c) as f64 / 8192.0;
+            (0..p.rounds).fold(start, |x, _| x * f64::from(p.scale) + f64::from(p.offset))
+        };
+        let sum = (0..CHAINS).map(chain).sum();
+        call.put(0, 0, i, sum);
+    }
+});
+
+/// y = x.
+pub static COPY: Kernel = kernel("copy", &[read(1, "x"), write(2, "y")], |call: &mut dyn Call| {
+    let p: Params = crate::plan::params(call);
+    for i in 0..4 * p.vectors as usize {
+        let value = call.get(0, 0, i);
+        call.put(1, 0, i, value);
+    }
+});
+
+/// y = offset, in one workgroup.
+pub static LATENCY: Kernel = kernel("latency", &[write(2, "y")], |call: &mut dyn Call| {
+    let p: Params = crate::plan::params(call);
+    for i in 0..4 * p.vectors as usize {
+        call.put(0, 0, i, f64::from(p.offset));
+    }
+});
+
+/// Appends y [1, N] = `rounds` multiply-adds in each of several chains; `rounds` is a multiple of 16.
+pub fn multiply_add(plan: &mut Plan, rounds: u32, y: Tensor) {
+    assert!(rounds.is_multiple_of(UNROLL), "{rounds} rounds are no multiple of {UNROLL}");
+    let y = y.flat();
+    let params = Params { vectors: y.vectors(), rounds, scale: 0.96875, offset: 0.03125 };
+    let flops = (2 * CHAINS * y.words()) as u64 * u64::from(rounds);
+    push(plan, &MULTIPLY_ADD, params, &[y], Cost { flops, bytes: bytes(&[y]) });
+}
+
+/// Appends y = x, both [1, N].
+pub fn copy(plan: &mut Plan, x: Tensor, y: Tensor) {
+    let (x, y) = (x.flat(), y.flat());
+    assert_eq!(x.words(), y.words(), "two arrays of one length");
+    let params = Params { vectors: x.vectors(), rounds: 0, scale: 0.0, offset: 0.0 };
+    push(plan, &COPY, params, &[x, y], elementwise(0, &[x, y]));
+}
+
+/// Appends y [1, N] = a constant; N is at most what one workgroup writes.
+pub fn latency(plan: &mut Plan, y: Tensor) {
+    assert!(y.words() <= PAD * super::WORKGROUP as usize, "one workgroup writes {} words", y.words());
+    let params = Params { vectors: y.vectors(), rounds: 0, scale: 0.0, offset: 0.5 };
+    push(plan, &LATENCY, params, &[y], elementwise(0, &[y]));
+}
+
+fn push(plan: &mut Plan, kernel: &'static Kernel, params: Params, tensors: &[Tensor], cost: Cost) {
+    plan.push(Dispatch {
+        kernel,
+        label: kernel.entry.into(),
+        consts: vec![],
+        params: params.to_bytes(),
+        tensors: tensors.to_vec(),
+        workgroups: linear_grid(params.vectors as usize, super::WORKGROUP),
+        cost,
+    });
+}

@@ -1,0 +1,388 @@
+//! The command as its users see it: files, stdout, exit codes and messages, on a tiny data set.
+
+#[path = "common/scratch.rs"]
+mod scratch;
+#[path = "common/tiny.rs"]
+mod tiny;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+
+use predicates::prelude::PredicateBooleanExt;
+use predicates::str::contains;
+use scratch::{Scratch, expect_failure};
+use serde_json::Value;
+
+/// A training that takes a moment.
+const TRAIN: &str = "train --data tiny --hidden 16 --latent 2 --batch-size 64 --epochs 2";
+const METRICS: &str =
+    "epoch,step,train_elbo,train_recon,train_kl,test_elbo,test_recon,test_kl,images_per_second,seconds";
+
+/// A folder with the run `run` of two epochs.
+fn trained() -> Scratch {
+    let scratch = Scratch::new();
+    scratch.succeed(&format!("{TRAIN} --quiet --out run"));
+    scratch
+}
+
+#[test]
+fn training_leaves_a_whole_run_behind() {
+    let scratch = Scratch::new();
+    let assert = scratch.command(&format!("{TRAIN} --out run")).assert().success();
+    let told = "256 training and 64 test images of 8x8";
+    let assert = assert.stderr(contains("adapter").and(contains(told)).and(contains("64-16-2-16-64 relu")));
+
+    let stdout = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+    let lines: Vec<&str> = stdout.lines().collect();
+    assert_eq!(lines.len(), 3, "{stdout}");
+    assert!(lines[0].starts_with("epoch   1/2 ") && lines[1].starts_with("epoch   2/2 "), "{stdout}");
+    assert!(lines[2].starts_with("best test ELBO -") && lines[2].ends_with(" is in run"), "{stdout}");
+
+    let metrics = String::from_utf8(scratch.read("run/metrics.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = metrics.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!((rows.len(), metrics.lines().next()), (3, Some(METRICS)));
+    assert_eq!((&rows[1][..2], &rows[2][..2]), (&["1", "4"][..], &["2", "8"][..]));
+    assert!(rows[1..].iter().flatten().all(|v| v.parse::<f64>().unwrap().is_finite()), "{metrics}");
+
+    // 8 images of 16 pixels in a row, with 2 pixels around each; pairs are 8 pixels apart.
+    for epoch in ["0001", "0002"] {
+        assert_eq!(scratch.picture(&format!("run/samples/epoch-{epoch}.png")), (146, 146));
+        assert_eq!(scratch.picture(&format!("run/reconstructions/epoch-{epoch}.png")), (146, 164));
+    }
+    assert_eq!(scratch.picture("run/curves.png"), (1560, 480));
+    let config = String::from_utf8(scratch.read("run/config.toml")).unwrap();
+    assert!(config.contains("shape = [8, 8, 1]") && config.contains("hidden = [16]"), "{config}");
+    let names: Vec<_> = fs::read_dir(scratch.path("run")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 7, "{names:?}");
+
+    let weights = scratch.read("run/model.safetensors");
+    let weights = safetensors::SafeTensors::deserialize(&weights).unwrap();
+    assert_eq!(weights.tensor("encoder.0.weight").unwrap().shape(), [16, 64]);
+    assert_eq!(weights.len(), 10);
+    let checkpoint = scratch.read("run/checkpoint.safetensors");
+    assert_eq!(safetensors::SafeTensors::deserialize(&checkpoint).unwrap().len(), 30);
+}
+
+#[test]
+fn runs_without_a_name_are_numbered_and_quiet_ones_print_one_line() {
+    let scratch = Scratch::new();
+    for number in 1..=2 {
+        let assert = scratch.command(&format!("{TRAIN} -q")).assert().success().stderr("");
+        let stdout = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+        assert!(stdout.ends_with(&format!(" is in runs/tiny-vae-{number}\n")), "{stdout}");
+        assert_eq!(stdout.lines().count(), 1, "{stdout}");
+    }
+    let weights = |number| scratch.read(&format!("runs/tiny-vae-{number}/model.safetensors"));
+    assert!(weights(1) == weights(2), "one seed, two results");
+}
+
+#[test]
+fn a_run_is_replaced_by_force_alone_and_other_files_stay() {
+    let scratch = trained();
+    scratch.write("run/notes.md", "mine");
+    let files = ["config.toml", "model.safetensors", "checkpoint.safetensors", "metrics.csv", "notes.md"];
+    let read = || files.map(|name| scratch.read(&format!("run/{name}")));
+    let before = read();
+    scratch.fail(&format!("{TRAIN} --seed 1 --out run -q"), 2, "--force");
+    assert!(before == read(), "the refusal has changed a file");
+
+    scratch.succeed(&format!("{TRAIN} --seed 1 --epochs 1 --out run --force").replace("--epochs 2", ""));
+    let after = read();
+    assert!(before.iter().zip(&after).take(4).all(|(before, after)| before != after));
+    assert_eq!(after[4], b"mine");
+    assert!(!scratch.path("run/samples/epoch-0002.png").exists(), "a picture of the old run is left");
+}
+
+#[test]
+fn the_config_of_a_run_repeats_it() {
+    let scratch = Scratch::new();
+    let flags =
+        "--hidden 12,8 --latent 3 --activation softplus --binarize threshold --batch-size 50 --lr 0.0123";
+    scratch
+        .succeed(&format!("train --data tiny {flags} --epochs 2 --seed 18446744073709551615 --out first -q"));
+    scratch.succeed("train --config first/config.toml --out second -q");
+    assert_eq!(scratch.read("first/config.toml"), scratch.read("second/config.toml"));
+    assert!(scratch.read("first/model.safetensors") == scratch.read("second/model.safetensors"));
+
+    scratch.succeed("train --config first/config.toml --latent 4 --out third -q --checked-shaders");
+    let config = String::from_utf8(scratch.read("third/config.toml")).unwrap();
+    assert!(config.contains("latent = 4") && config.contains("hidden = [12, 8]"), "{config}");
+}
+
+#[test]
+fn a_trained_model_samples_reconstructs_and_is_measured() {
+    let scratch = trained();
+    assert_eq!(scratch.succeed("sample run"), "64 samples are in samples.png\n");
+    assert_eq!(scratch.picture("samples.png"), (146, 146));
+    for (name, seed) in [("a", 1), ("b", 1), ("c", 2)] {
+        scratch.succeed(&format!("sample run --count 5 --seed {seed} --out {name}.png"));
+    }
+    assert_eq!(scratch.picture("a.png"), (92, 20));
+    assert_eq!(scratch.read("a.png"), scratch.read("b.png"));
+    assert_ne!(scratch.read("a.png"), scratch.read("c.png"));
+
+    let told = scratch.succeed("reconstruct run");
+    assert_eq!(told, "32 test images above their reconstructions are in reconstructions.png\n");
+    assert_eq!(scratch.picture("reconstructions.png"), (146, 164));
+    assert_eq!(scratch.read("reconstructions.png"), scratch.read("run/reconstructions/epoch-0002.png"));
+    // There are only 64.
+    assert!(scratch.succeed("reconstruct run --count 1000 --out all.png").starts_with("64 test images"));
+    assert_eq!(scratch.picture("all.png"), (146, 332));
+
+    let told = scratch.succeed("evaluate run");
+    assert!(told.starts_with("64 test images, nats per image\nELBO "), "{told}");
+    let json: Value = serde_json::from_str(&scratch.succeed("evaluate run --json")).unwrap();
+    let mean = |term: &str| json[term]["mean"].as_f64().unwrap();
+    assert_eq!(json["count"], 64);
+    assert!((mean("elbo") - (mean("recon") - mean("kl"))).abs() < 1e-9);
+    assert!(["elbo", "recon", "kl"].iter().all(|t| json[t]["standard_error"].as_f64().unwrap() > 0.0));
+    // The same draws as in training.
+    let metrics = String::from_utf8(scratch.read("run/metrics.csv")).unwrap();
+    let last: Vec<f64> = metrics.lines().last().unwrap().split(',').map(|v| v.parse().unwrap()).collect();
+    assert_eq!(last[5..8], [mean("elbo"), mean("recon"), mean("kl")]);
+}
+
+#[test]
+fn devices_names_every_adapter_and_the_automatic_one() {
+    let scratch = Scratch::new();
+    let told = scratch.succeed("devices");
+    assert!(told.contains("<- auto") && told.contains("subgroup size"), "{told}");
+    assert!(told.lines().last().unwrap().starts_with("auto takes "), "{told}");
+
+    let json: Value = serde_json::from_str(&scratch.succeed("devices --json")).unwrap();
+    let auto = json["auto"].as_u64().unwrap() as usize;
+    for field in ["name", "backend", "kind", "driver", "subgroup_sizes", "max_buffer_size"] {
+        assert!(json["adapters"][auto].get(field).is_some(), "{field} in {json}");
+    }
+    let mut none = scratch.command("devices --json");
+    let assert = none.env("VAE_GPU_BACKENDS", "none").assert().success();
+    let json: Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
+    assert_eq!(json, serde_json::json!({ "adapters": [], "auto": null }));
+}
+
+#[test]
+fn explain_needs_no_adapter() {
+    let scratch = Scratch::new();
+    for target in ["card", "software"] {
+        let mut command = scratch.command(&format!("explain --data tiny --hidden 16,8 --target {target}"));
+        let assert = command.env("VAE_GPU_BACKENDS", "none").assert().success();
+        assert.stdout(contains("encoder.1 d_weight").and(contains("adam")).and(contains("\nmemory: ")));
+    }
+}
+
+#[test]
+fn check_passes_and_lists_every_case() {
+    let json: Value = serde_json::from_str(&Scratch::new().succeed("check --json")).unwrap();
+    let cases = json["cases"].as_array().unwrap();
+    assert_eq!(json["failed"], 0);
+    assert!(cases.len() > 500 && cases.iter().all(|case| case["passed"] == true));
+    assert!(json["adapter"]["name"].is_string());
+}
+
+#[test]
+fn every_help_shows_examples_and_defaults() {
+    let scratch = Scratch::new();
+    for command in ["train", "sample", "reconstruct", "evaluate", "devices", "check", "explain"] {
+        assert!(scratch.succeed("--help").contains(command));
+        let help = scratch.succeed(&format!("{command} --help"));
+        assert!(help.contains("Examples:\n") && help.contains(&format!("  vae-gpu {command}")), "{help}");
+        assert!(help.contains("[default: ") || command == "devices", "{help}");
+    }
+    assert!(scratch.succeed("--version").starts_with("vae-gpu "));
+    scratch.command("").assert().code(2).stderr(contains("Usage: vae-gpu"));
+}
+
+/// Exit code 2: the command line makes no sense, and the message says what would.
+#[test]
+fn misuse() {
+    let scratch = trained();
+    for (args, words) in [
+        ("train --nosuch", "'--nosuch'"),
+        ("tran", "'train'"),
+        ("train --epochs many", "'--epochs <N>'"),
+        ("train --epochs 0", "at least one epoch"),
+        ("train --batch-size 0", "--batch-size 0: use 1 to"),
+        ("train --batch-size 65537", "--batch-size 65537: use 1 to"),
+        ("train --hidden 0", "--hidden 0: use a width from 1 to"),
+        ("train --hidden 16,,16", "'--hidden <WIDTHS>'"),
+        ("train --hidden=", "'--hidden <WIDTHS>'"),
+        ("train --latent 0", "--latent 0: use a width from 1 to"),
+        ("train --latent -3", "'-3'"),
+        ("train --lr 0", "--lr 0: use a positive number"),
+        ("train --lr nan", "--lr NaN: use a positive number"),
+        ("train --lr=-1e-3", "--lr -0.001: use a positive number"),
+        ("train --activation identity", "relu, tanh, softplus, silu"),
+        ("train --likelihood poisson", "bernoulli"),
+        ("train --binarize maybe", "dynamic"),
+        ("train --data nowhere", "mnist"),
+        ("train --data run", "this folder has no data"),
+        ("train --data tiny --batch-size 257", "has only 256 rows"),
+        ("train --data tiny --device nosuch", "no adapter has this name; these are here:\n  0 "),
+        ("train --data tiny --device 99", "there is no such adapter; these are here:\n  0 "),
+        ("train --force", "--out <DIR>"),
+        ("train --resume run --out other", "cannot be used with"),
+        ("train --resume run --lr 1", "only --epochs, --device and --quiet go with it"),
+        ("train --resume run --latent 3", "only --epochs, --device and --quiet go with it"),
+        ("train --resume run --epochs 1", "the run is in epoch 2 already"),
+        ("train --data tiny --out run/config.toml", "is a file"),
+        ("sample", "<RUN>"),
+        ("sample run --count 0", "'--count <COUNT>'"),
+        ("explain --batch-size 0", "--batch-size 0"),
+    ] {
+        scratch.fail(args, 2, words);
+    }
+    let mut unknown = scratch.command("devices");
+    expect_failure(unknown.env("VAE_GPU_BACKENDS", "cuda"), 2, "vulkan, metal, dx12, gl, or none");
+    assert!(!scratch.path("runs").exists(), "a refused training has made a run");
+}
+
+/// Exit code 1: the command line makes sense, but the world does not play along.
+#[test]
+fn failures() {
+    let scratch = trained();
+    scratch.write("unknown.toml", "[model]\nlatnet = 2\n");
+    scratch.write("bad.toml", "[model\nlatent = 2\n");
+    scratch.write("range.toml", "[train]\nbatch_size = 0\n");
+    for (args, words) in [
+        ("train --config missing.toml", "cannot read missing.toml"),
+        ("train --config unknown.toml", "unknown.toml: "),
+        ("train --config unknown.toml", "`latnet`"),
+        ("train --config bad.toml", "line 1"),
+        ("train --config range.toml", "--batch-size 0"),
+        ("train --resume tiny", "tiny: not a run directory"),
+        ("train --resume tiny", "such as run"),
+        ("sample nowhere", "nowhere: no such run directory"),
+        ("reconstruct run/config.toml", "but a file"),
+        ("evaluate tiny", "not a run directory"),
+        ("sample run --out nowhere/samples.png", "cannot write nowhere/samples.png"),
+        ("reconstruct run --out tiny", "cannot write tiny"),
+        ("train --data tiny --out run/config.toml/run -q", "cannot create run/config.toml/run"),
+        ("train --data tiny --lr 1e30 --out diverged -q", "training diverged at step 2"),
+        ("train --data tiny --hidden 65536,65536 -q", "but the adapter allows"),
+    ] {
+        scratch.fail(args, 1, words);
+    }
+    for args in ["train --data tiny", "sample run", "evaluate run", "check", "devices"] {
+        let mut none = scratch.command(args);
+        expect_failure(none.env("VAE_GPU_BACKENDS", "none"), 1, "apt install mesa-vulkan-drivers");
+    }
+}
+
+#[test]
+fn damaged_files_are_named() {
+    let scratch = trained();
+    let gone = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();
+    let flipped = |bytes: &[u8]| {
+        let mut bytes = bytes.to_vec();
+        *bytes.last_mut().unwrap() ^= 0x40;
+        bytes
+    };
+    let header = br#"{"weight":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+    let foreign = [&(header.len() as u64).to_le_bytes()[..], header, &[0; 4]].concat();
+    for (file, args) in
+        [("model", "sample run"), ("model", "evaluate run"), ("checkpoint", "train --resume run --epochs 3")]
+    {
+        let name = format!("run/{file}.safetensors");
+        let sound = scratch.read(&name);
+        for (bytes, words) in [
+            (gone(&sound), "bytes of tensors, but"),
+            (flipped(&sound), "checksum"),
+            (foreign.clone(), "holds no configuration"),
+            (b"PK\x03\x04 no tensors here".to_vec(), "claims a header"),
+            (Vec::new(), "cut off"),
+        ] {
+            scratch.write(&name, bytes);
+            let message = scratch.fail(args, 1, words);
+            assert!(message.contains(&name), "{message}");
+        }
+        scratch.write(&name, &sound);
+    }
+
+    for part in tiny::IMAGES {
+        let name = format!("tiny/{part}");
+        let sound = scratch.read(&name);
+        for (bytes, words) in [
+            (gone(&sound), "cut off"),
+            (b"\x89PNG and more".to_vec(), "not an IDX file"),
+            (tiny::idx(&[64], &[0; 64]), "1 dimensions"),
+            (tiny::idx(&[64, 9, 9], &[0; 64 * 81]), "8x8"),
+        ] {
+            // A training set of another size has too few labels before it disagrees with the test set.
+            let words = if part.starts_with("train") && words == "8x8" { "256 labels" } else { words };
+            scratch.write(&name, bytes);
+            scratch.fail("train --data tiny", 1, words);
+            scratch.fail("evaluate run", 1, words);
+        }
+        scratch.write(&name, &sound);
+    }
+    scratch.succeed("evaluate run");
+}
+
+#[test]
+fn a_run_goes_on_where_it_ended() {
+    let scratch = trained();
+    scratch.succeed(&format!("{TRAIN} --out whole -q").replace("--epochs 2", "--epochs 4"));
+    let told = scratch.succeed("train --resume run");
+    assert!(told.starts_with("best test ELBO") && told.lines().count() == 1, "{told}");
+    let told = scratch.succeed("train --resume run --epochs 4");
+    assert!(told.starts_with("epoch   3/4") && told.lines().count() == 3, "{told}");
+    assert!(scratch.read("run/model.safetensors") == scratch.read("whole/model.safetensors"));
+    assert_eq!(losses(&scratch, "run"), losses(&scratch, "whole"));
+}
+
+/// The metrics but for the two columns of time.
+fn losses(scratch: &Scratch, run: &str) -> Vec<String> {
+    let metrics = String::from_utf8(scratch.read(&format!("{run}/metrics.csv"))).unwrap();
+    metrics.lines().map(|line| line.rsplitn(3, ',').last().unwrap().to_owned()).collect()
+}
+
+/// Epochs of one submission (4 steps) and of several (256 steps).
+#[cfg(unix)]
+#[test]
+fn interrupted_training_resumes_to_the_same_bits() {
+    for (batch, epochs, after) in [(64, 60, 3), (1, 6, 1)] {
+        let scratch = Scratch::new();
+        let train =
+            format!("train --data tiny --hidden 16 --latent 2 --batch-size {batch} --epochs {epochs}");
+        let mut command = scratch.std_command(&format!("{train} --out run"));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        for _ in 0..after {
+            assert!(lines.next().unwrap().unwrap().starts_with("epoch "));
+        }
+        let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+        let rest = lines.count();
+        let output = child.wait_with_output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(130),
+            "batch {batch}: {rest} lines after the signal\n{message}"
+        );
+        assert!(message.ends_with("continue with: vae-gpu train --resume run\n"), "{message}");
+
+        scratch.succeed("train --resume run");
+        scratch.succeed(&format!("{train} --out whole -q"));
+        assert!(
+            scratch.read("run/model.safetensors") == scratch.read("whole/model.safetensors"),
+            "batch {batch}"
+        );
+        assert_eq!(losses(&scratch, "run"), losses(&scratch, "whole"));
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_error() {
+    let scratch = trained();
+    for args in ["devices", "devices --json", "explain --data tiny", "evaluate run", "train --help"] {
+        let mut command = scratch.std_command(args);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let mut message = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut message).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{args}: {message}");
+        assert!(!message.contains("panicked") && !message.contains("pipe"), "{args}: {message}");
+    }
+}

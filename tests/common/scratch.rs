@@ -1,0 +1,83 @@
+//! A folder of its own in which a test runs the command.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use assert_cmd::Command;
+use predicates::prelude::PredicateBooleanExt;
+use predicates::str::contains;
+use tempfile::TempDir;
+
+use super::tiny;
+
+/// The folder, which holds the data set `tiny`: 256 training and 64 test images of 8x8.
+pub struct Scratch {
+    folder: TempDir,
+}
+
+impl Scratch {
+    pub fn new() -> Scratch {
+        let folder = tempfile::tempdir().unwrap();
+        tiny::write_folder(&folder.path().join("tiny"), 256, 64);
+        Scratch { folder }
+    }
+
+    /// The path of a file in the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        fs::write(self.path(name), bytes).unwrap();
+    }
+
+    /// Width and height of a PNG, after every pixel was decoded.
+    pub fn picture(&self, name: &str) -> (u32, u32) {
+        let picture = image::load_from_memory_with_format(&self.read(name), image::ImageFormat::Png);
+        let picture = picture.unwrap_or_else(|e| panic!("{name}: {e}")).into_luma8();
+        assert!(picture.pixels().any(|p| *p != picture.get_pixel(0, 0).to_owned()), "{name} has one colour");
+        picture.dimensions()
+    }
+
+    /// `vae-gpu` in the folder, with these words as its arguments.
+    pub fn std_command(&self, args: &str) -> std::process::Command {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_vae-gpu"));
+        command.current_dir(self.folder.path()).args(args.split_whitespace());
+        // A layer of Mesa talks on stderr where it finds no display.
+        command.env("NODEVICE_SELECT", "1").env("XDG_RUNTIME_DIR", self.folder.path());
+        command.env_remove("RUST_LOG").env_remove("RUST_BACKTRACE");
+        command
+    }
+
+    pub fn command(&self, args: &str) -> Command {
+        let mut command = Command::from_std(self.std_command(args));
+        command.timeout(Duration::from_secs(300));
+        command
+    }
+
+    /// Runs, and gives what was printed on stdout.
+    #[track_caller]
+    pub fn succeed(&self, args: &str) -> String {
+        let assert = self.command(args).assert().success().stderr(contains("panicked").not());
+        String::from_utf8(assert.get_output().stdout.clone()).unwrap()
+    }
+
+    /// Runs what must end with this exit code and a message that has `words`, and gives the message.
+    #[track_caller]
+    pub fn fail(&self, args: &str, code: i32, words: &str) -> String {
+        expect_failure(&mut self.command(args), code, words)
+    }
+}
+
+/// Runs a command that must end with this exit code, nothing on stdout, and a message that has `words`.
+#[track_caller]
+pub fn expect_failure(command: &mut Command, code: i32, words: &str) -> String {
+    let assert = command.assert().code(code).stdout("");
+    let assert = assert.stderr(contains("error: ").and(contains(words)).and(contains("panicked").not()));
+    String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+}

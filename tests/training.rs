@@ -1,0 +1,222 @@
+//! The training loop: the same bits whatever interrupts it, and honest numbers.
+
+mod common;
+#[path = "common/tiny.rs"]
+mod tiny;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use vae_gpu::data::Dataset;
+use vae_gpu::error::{Error, Result};
+use vae_gpu::evaluate::{Evaluation, Evaluator};
+use vae_gpu::gpu::{Gpu, Shared};
+use vae_gpu::kernels::gather::Binarize;
+use vae_gpu::train::config::{ModelSection, TrainSection};
+use vae_gpu::train::{Config, EpochResult, Progress, Trainer, files};
+
+/// 64-16-3-16-64 with this many rows in a batch.
+fn config(batch_size: usize) -> Config {
+    let model = ModelSection { hidden: vec![16], latent: 3, ..ModelSection::default() };
+    let train = TrainSection { batch_size, lr: 0.01, ..TrainSection::default() };
+    Config { shape: Some([tiny::SIDE, tiny::SIDE, 1]), model, train, ..Config::default() }
+}
+
+fn trainer(gpu: &Arc<Gpu>, dataset: &Dataset, config: &Config) -> Trainer {
+    Trainer::new(gpu, dataset, config.clone()).unwrap()
+}
+
+/// An observer that never stops.
+fn go_on(_: &Progress) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+/// Trains one epoch and evaluates. The numbers are those that do not measure time.
+fn epoch(trainer: &mut Trainer) -> ([f64; 3], Evaluation) {
+    let EpochResult { elbo, recon, kl, .. } = trainer.epoch(&mut go_on).unwrap().unwrap();
+    ([elbo, recon, kl], trainer.evaluate().unwrap())
+}
+
+/// Everything that a checkpoint keeps, bit by bit, but for the seconds.
+fn bits(trainer: &Trainer) -> (Vec<u32>, [u64; 5]) {
+    let (arenas, state) = (trainer.arenas().unwrap(), trainer.state());
+    let arenas = [arenas.parameters, arenas.moment1, arenas.moment2];
+    let sums = state.sums;
+    let floats = [sums.recon, sums.kl, state.best_test_elbo].map(f64::to_bits);
+    (
+        arenas.iter().flatten().map(|value| value.to_bits()).collect(),
+        [state.step, sums.rows, floats[0], floats[1], floats[2]],
+    )
+}
+
+/// A fresh trainer that continues from a checkpoint of `from`, through a file.
+fn resumed(from: &Trainer, gpu: &Arc<Gpu>, dataset: &Dataset) -> Trainer {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint.safetensors");
+    let (arenas, state) = (from.arenas().unwrap(), from.state());
+    files::save_checkpoint(&path, from.config(), from.layout(), &arenas, &state).unwrap();
+    let (config, arenas, state) = files::load_checkpoint(&path).unwrap();
+    assert_eq!((&config, state), (from.config(), from.state()));
+    let mut trainer = trainer(gpu, dataset, &config);
+    trainer.restore(&arenas, state);
+    assert!(bits(&trainer) == bits(from), "a checkpoint has changed what it keeps");
+    trainer
+}
+
+#[test]
+fn a_seed_decides_every_bit() {
+    let (gpu, dataset) = (common::gpu(), tiny::dataset(100, 20));
+    let run = |seed: u64| {
+        let mut config = config(32);
+        config.train.seed = seed;
+        let mut trainer = trainer(&gpu, &dataset, &config);
+        (epoch(&mut trainer), epoch(&mut trainer), bits(&trainer))
+    };
+    let first = run(7);
+    assert!(first == run(7), "one seed, two results");
+    assert!(first.2.0 != run(8).2.0, "two seeds, one result");
+    // Both halves of a seed count.
+    assert!(first.2.0 != run(7 + (1 << 32)).2.0, "two seeds, one result");
+    let ((early, early_test), (late, late_test), _) = first;
+    assert!(late[0] > early[0] && late_test.elbo.mean > early_test.elbo.mean, "{early:?} to {late:?}");
+}
+
+#[test]
+fn a_checkpoint_between_epochs_changes_no_bit() {
+    let (gpu, dataset) = (common::gpu(), tiny::dataset(100, 20));
+    let mut whole = trainer(&gpu, &dataset, &config(32));
+    epoch(&mut whole);
+    let expected = (epoch(&mut whole), bits(&whole));
+
+    let mut first = trainer(&gpu, &dataset, &config(32));
+    epoch(&mut first);
+    let mut second = resumed(&first, &gpu, &dataset);
+    assert!((epoch(&mut second), bits(&second)) == expected);
+}
+
+#[test]
+fn an_interrupted_epoch_goes_on_with_the_same_bits() {
+    let (gpu, dataset) = (common::gpu(), tiny::dataset(250, 20));
+    let mut whole = trainer(&gpu, &dataset, &config(4));
+    epoch(&mut whole);
+    let expected = (epoch(&mut whole), bits(&whole));
+
+    let mut broken = trainer(&gpu, &dataset, &config(4));
+    epoch(&mut broken);
+    let stopped = broken.epoch(&mut |_| ControlFlow::Break(())).unwrap();
+    let state = broken.state();
+    assert_eq!(stopped, None);
+    assert!((63 + 1..2 * 63).contains(&state.step), "stopped after step {}", state.step);
+    assert_eq!(state.sums.rows, 4 * (state.step - 63));
+
+    let mut other = resumed(&broken, &gpu, &dataset);
+    assert!((epoch(&mut other), bits(&other)) == expected, "a new trainer went on otherwise");
+    assert!((epoch(&mut broken), bits(&broken)) == expected, "the same trainer went on otherwise");
+}
+
+#[test]
+fn an_epoch_that_is_done_cannot_be_interrupted() {
+    let (gpu, dataset) = (common::gpu(), tiny::dataset(32, 20));
+    let mut trainer = trainer(&gpu, &dataset, &config(32));
+    let result = trainer.epoch(&mut |_| ControlFlow::Break(())).unwrap();
+    assert_eq!((result.map(|r| r.epoch), trainer.state().step), (Some(1), 1));
+}
+
+/// Steps are handed to the device in portions that follow from measured time; the result must not.
+#[test]
+fn the_pace_of_submissions_changes_no_bit() {
+    let (gpu, dataset) = (common::gpu(), tiny::dataset(250, 20));
+    let run = |pause: Duration| {
+        let mut trainer = trainer(&gpu, &dataset, &config(16));
+        let mut ends = Vec::new();
+        let mut told = None;
+        let mut observe = |p: &Progress| {
+            thread::sleep(pause);
+            ends.push(p.step);
+            told = p.elbo.or(told);
+            ControlFlow::Continue(())
+        };
+        let results = [(); 2].map(|()| trainer.epoch(&mut observe).unwrap().map(|r| (r.elbo, r.recon, r.kl)));
+        (results, bits(&trainer), ends, told)
+    };
+    let (fast, slow) = (run(Duration::ZERO), run(Duration::from_millis(60)));
+    // Two epochs of 16 steps, one step at a time.
+    assert_eq!(slow.2, (1..=16).chain(1..=16).collect::<Vec<_>>());
+    assert!(slow.3.is_some_and(|elbo| elbo < 0.0), "a slow run has shown no ELBO on its way");
+    assert_ne!(fast.2, slow.2);
+    assert!((fast.0, fast.1) == (slow.0, slow.1));
+}
+
+/// With a learning rate that moves no weight, the training KL is that of an evaluation on the same data: it
+/// counts each row once, also in a short last batch, and in more steps than the ring of losses has rows.
+#[test]
+fn every_row_counts_once_in_an_epoch() {
+    let gpu = common::gpu();
+    for (rows, batch) in [(100, 32), (33, 33), (37, 36), (4500, 1)] {
+        let mut config = config(batch);
+        config.train = TrainSection { lr: f32::MIN_POSITIVE, binarize: Binarize::Threshold, ..config.train };
+        let dataset = Dataset { test: tiny::dataset(rows, 1).train, ..tiny::dataset(rows, 1) };
+        let mut trainer = trainer(&gpu, &dataset, &config);
+        assert_eq!(trainer.steps_per_epoch(), rows.div_ceil(batch) as u64);
+        let ([_, recon, kl], test) = epoch(&mut trainer);
+        assert_eq!(trainer.state().sums.rows, rows as u64);
+        assert!((kl / test.kl.mean - 1.0).abs() < 1e-5, "{rows} rows by {batch}: {kl}, not {}", test.kl.mean);
+        // The draws of z differ.
+        let tolerance = 6.0 * test.recon.standard_error;
+        assert!((recon - test.recon.mean).abs() < tolerance, "{recon}, not {:?}", test.recon);
+    }
+}
+
+#[test]
+fn a_run_that_diverges_says_at_which_step() {
+    let (gpu, dataset) = (common::gpu(), tiny::dataset(100, 20));
+    let mut config = config(32);
+    config.train.lr = 1e30;
+    let error = trainer(&gpu, &dataset, &config).epoch(&mut go_on).unwrap_err();
+    // The first step still has the initial weights.
+    assert!(matches!(error, Error::Diverged { step: 2, .. }), "{error}");
+    assert!(error.to_string().contains("--lr"), "{error}");
+}
+
+#[test]
+fn a_batch_larger_than_the_data_is_refused() {
+    let result = Trainer::new(&Gpu::noop(), &tiny::dataset(31, 20), config(32));
+    assert!(matches!(result.err(), Some(Error::Usage(text)) if text.contains("only 31 rows")));
+}
+
+#[test]
+fn an_evaluator_repeats_itself_and_agrees_with_the_trainer() -> Result<()> {
+    let (gpu, dataset) = (common::gpu(), tiny::dataset(100, 1003));
+    let mut trainer = trainer(&gpu, &dataset, &config(32));
+    let (_, expected) = epoch(&mut trainer);
+    assert_eq!(expected, trainer.evaluate()?);
+    assert_eq!(expected.count, 1003);
+
+    let model = trainer.model().clone();
+    let binarize = trainer.config().train.binarize;
+    let mut evaluator =
+        Evaluator::new(&gpu, &mut Shared::default(), &model, &dataset.test, "test", binarize)?;
+    evaluator.write_parameters(&trainer.arenas()?.parameters);
+    assert_eq!(expected, evaluator.run(trainer.config().train.seed)?);
+    let other = evaluator.run(1)?;
+    assert_ne!(expected, other);
+    let difference = (expected.elbo.mean - other.elbo.mean).abs();
+    assert!(difference < 6.0 * expected.elbo.standard_error, "{expected:?} and {other:?}");
+    Ok(())
+}
+
+/// What the device returns is zero; what matters is that the host gets through everything.
+#[test]
+fn a_device_that_does_nothing_trains_in_vain() {
+    let (gpu, dataset) = (Gpu::noop(), tiny::dataset(100, 20));
+    let mut trainer = trainer(&gpu, &dataset, &config(32));
+    for _ in 0..2 {
+        let (train, test) = epoch(&mut trainer);
+        assert_eq!((train, test.elbo.mean, test.count), ([0.0; 3], 0.0, 20));
+    }
+    assert_eq!((trainer.state().step, trainer.state().sums.rows), (8, 100));
+    assert_eq!(trainer.pictures().sample(70, 0).unwrap().len(), 70 * 64);
+    assert_eq!(trainer.pictures().reconstruct(&[0.5; 3 * 64]).unwrap().len(), 3 * 64);
+}
