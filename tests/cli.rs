@@ -140,7 +140,10 @@ fn a_trained_model_samples_reconstructs_and_is_measured() {
     // The same draws as in training.
     let metrics = String::from_utf8(scratch.read("run/metrics.csv")).unwrap();
     let last: Vec<f64> = metrics.lines().last().unwrap().split(',').map(|v| v.parse().unwrap()).collect();
-    assert_eq!(last[5..8], [mean("elbo"), mean("recon"), mean("kl")]);
+    for (logged, measured) in last[5..8].iter().zip(["elbo", "recon", "kl"].map(mean)) {
+        // The parser of JSON may be off by a bit.
+        assert!((logged - measured).abs() < 1e-12 * logged.abs(), "{json} is not {metrics}");
+    }
 }
 
 #[test]
@@ -251,7 +254,7 @@ fn failures() {
         ("train --config bad.toml", "line 1"),
         ("train --config range.toml", "--batch-size 0"),
         ("train --resume tiny", "tiny: not a run directory"),
-        ("train --resume tiny", "such as run"),
+        ("train --resume tiny", "such as ./run"),
         ("sample nowhere", "nowhere: no such run directory"),
         ("reconstruct run/config.toml", "but a file"),
         ("evaluate tiny", "not a run directory"),
@@ -337,11 +340,11 @@ fn losses(scratch: &Scratch, run: &str) -> Vec<String> {
     metrics.lines().map(|line| line.rsplitn(3, ',').last().unwrap().to_owned()).collect()
 }
 
-/// Epochs of one submission (4 steps) and of several (256 steps).
+/// Epochs of one step, within which nothing can stop, and of many.
 #[cfg(unix)]
 #[test]
 fn interrupted_training_resumes_to_the_same_bits() {
-    for (batch, epochs, after) in [(64, 60, 3), (1, 6, 1)] {
+    for (batch, epochs, after) in [(256, 24, 3), (1, 4, 1)] {
         let scratch = Scratch::new();
         let train =
             format!("train --data tiny --hidden 16 --latent 2 --batch-size {batch} --epochs {epochs}");

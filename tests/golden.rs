@@ -174,7 +174,8 @@ fn compare(
 
 #[test]
 fn the_reference_trains_as_pytorch_does() {
-    let bounds = Bounds { terms: 1e-4, gradients: 1e-4, weights: 1e-4, movement: 1e-3 };
+    // The files hold f32, which is right to 6e-8. Movements are some thirty times smaller than the weights.
+    let bounds = Bounds { terms: 1e-7, gradients: 1e-7, weights: 1e-7, movement: 4e-6 };
     let mut report = Report::default();
     for golden in runs() {
         let problem = golden.problem(Target::PORTABLE);
@@ -185,7 +186,10 @@ fn the_reference_trains_as_pytorch_does() {
 
 #[test]
 fn the_gpu_trains_as_pytorch_does() {
-    let bounds = Bounds { terms: 1e-4, gradients: 1e-4, weights: 1e-4, movement: 1e-3 };
+    // Measured on lavapipe, llvmpipe and SwiftShader: 1.5e-6, 6e-7, 1.3e-7 and 1.2e-5. PyTorch in f32 loses 1.2e-5 of
+    // the movement, too: Adam divides by sqrt(v), so a small gradient's rounding error moves its weight as far as a
+    // large one's. The rest is for other orders of summation and quicker exp and log.
+    let bounds = Bounds { terms: 1e-5, gradients: 1e-5, weights: 1e-6, movement: 5e-5 };
     let gpu = common::gpu();
     let mut report = Report::default();
     for golden in runs() {

@@ -19,7 +19,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("train", &["evaluate", "model", "data", "gpu", "plan", "kernels", "run", "error"]),
     ("evaluate", &["model", "data", "gpu", "plan", "kernels", "run", "error"]),
     ("check", &["gpu", "kernels", "plan", "error"]),
-    ("cli", &["check", "train", "evaluate", "run", "model", "data", "gpu", "kernels", "plan", "error"]),
+    ("bench", &["model", "kernels", "gpu", "plan", "check", "train", "evaluate", "data", "error"]),
+    ("cli", &["bench", "check", "train", "evaluate", "run", "model", "data", "gpu", "kernels", "plan", "error"]),
 ];
 
 /// The roots of the library and of the command, which may name every module.

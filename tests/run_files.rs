@@ -179,11 +179,10 @@ fn a_checkpoint_without_its_numbers_is_no_checkpoint() {
     let refusal = |key: &str, value: Option<&str>| {
         let [_, message] = saved.refusals(|tensors, metadata| {
             // The model, which has no such numbers, is spoilt otherwise.
-            match metadata.contains_key("step") {
-                true => drop(
-                    value.map_or_else(|| metadata.remove(key), |v| metadata.insert(key.into(), v.into())),
-                ),
-                false => tensors.clear(),
+            if metadata.remove(key).is_none() {
+                tensors.clear();
+            } else if let Some(value) = value {
+                metadata.insert(key.to_owned(), value.to_owned());
             }
         });
         assert!(message.contains(&format!("no number {key:?}")), "{message}");

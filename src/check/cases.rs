@@ -242,8 +242,8 @@ fn matmuls(cases: &mut Vec<Case>, target: &Target) {
             if !variant.fits(target, layout) {
                 continue;
             }
-            let rows = around(variant.rows as usize);
-            let cols = around((4 * variant.columns * variant.workgroup) as usize);
+            let rows = around(variant.tile_rows as usize);
+            let cols = around(variant.tile_columns as usize);
             for (number, (epilogue, activation)) in epilogues(first).into_iter().enumerate() {
                 // Every pair of sizes meets once over the epilogues; K takes both a multiple of 4 and not.
                 for i in 0..rows.len() {
@@ -259,7 +259,7 @@ fn matmuls(cases: &mut Vec<Case>, target: &Target) {
 
 /// One ragged product of a variant: just past a tile in rows, just short of two in columns.
 pub(super) fn ragged(variant: &'static matmul::Variant, layout: Layout) -> Case {
-    let (m, n) = (variant.rows as usize + 1, 8 * (variant.columns * variant.workgroup) as usize - 1);
+    let (m, n) = (variant.tile_rows as usize + 1, 2 * variant.tile_columns as usize - 1);
     product(variant, layout, (m, n, 57), 0, Activation::Identity)
 }
 

@@ -34,6 +34,8 @@ pub enum Command {
     Devices(JsonArgs),
     /// Compare every kernel with its CPU reference on this adapter (attach the output to a bug report)
     Check(CheckArgs),
+    /// Measure the adapter's limits, every kernel's share of them, and training steps
+    Bench(BenchArgs),
     /// Print the plan of a training step: every dispatch, its work and memory; needs no GPU
     Explain(ExplainArgs),
 }
@@ -151,6 +153,9 @@ pub struct TrainArgs {
     /// Continue a run from its checkpoint; only --epochs, --device and --quiet go with it
     #[arg(long, value_name = "DIR")]
     pub resume: Option<PathBuf>,
+    /// Before training, print how long each dispatch of a step takes (on stderr)
+    #[arg(long)]
+    pub profile: bool,
     /// Print nothing but the last line
     #[arg(short, long)]
     pub quiet: bool,
@@ -226,6 +231,38 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub device: DeviceArgs,
     /// Print JSON: every case with its error
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  vae-gpu bench > bench.txt                              # a minute or two
+  vae-gpu bench --quick --json                           # every variant of matmul, in a few seconds
+  vae-gpu bench --step --hidden 512,256 --batch-size 1024
+
+Units: GFLOP/s are 10^9 floating-point operations a second (a multiply-add counts two), GB/s 10^9 bytes read or
+written; loss_first and loss_last are -ELBO in nats per image.")]
+pub struct BenchArgs {
+    /// Train one model for some steps and print its speed; flags describe the model as for `train`
+    #[arg(long)]
+    pub step: bool,
+    /// Steps to time
+    #[arg(long, value_name = "N", default_value_t = 200, requires = "step",
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub steps: u32,
+    /// Steps before them
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "step",
+        value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    pub warmup: u32,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+    /// Fewer shapes, shorter measurements
+    #[arg(long, conflicts_with = "step")]
+    pub quick: bool,
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }

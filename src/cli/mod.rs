@@ -1,12 +1,14 @@
 //! The command line: the only code that prints. Results go to stdout, talk to stderr.
 
 mod args;
+mod bench;
 mod check;
 mod devices;
 mod evaluate;
 mod explain;
 mod output;
 mod pictures;
+mod profile;
 mod saved;
 mod train;
 
@@ -35,6 +37,7 @@ pub fn main() -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Explain(args) => explain::run(&args),
     };
     match result {

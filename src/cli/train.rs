@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{TrainArgs, set};
 use super::output::{result, talk};
+use super::profile;
 use super::saved::announce;
 use crate::data::{self, Dataset, Shape};
 use crate::error::{Error, Result};
@@ -38,6 +39,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     if trainer.is_done() {
         let epochs = trainer.config().train.epochs;
         talk(format_args!("all {epochs} epochs are done; train longer with --epochs N"));
+    }
+    if args.profile {
+        profile::run(trainer.gpu(), trainer.model(), &trainer.config().train)?;
     }
     let saver = Saver { dir: &dir, shape: dataset.shape, quiet: args.quiet };
     while !trainer.is_done() {

@@ -62,21 +62,33 @@ pub struct Variant {
     pub kernel: &'static Kernel,
     /// Subgroup size that it is for; none where it uses no subgroups.
     pub lanes: Option<u32>,
-    /// Invocations of a workgroup.
-    pub workgroup: u32,
-    /// Rows of c an invocation computes.
-    pub rows: u32,
-    /// Vectors of four columns of c an invocation computes.
-    pub columns: u32,
+    /// Rows of c that a workgroup computes.
+    pub tile_rows: u32,
+    /// Columns of c that a workgroup computes.
+    pub tile_columns: u32,
+    consts: [Const; 3],
 }
 
 impl Variant {
+    /// Each invocation computes `rows` rows and `columns` vec4 of columns.
     const fn portable(name: &'static str, workgroup: u32, rows: u32, columns: u32) -> Variant {
-        Variant { name, kernel: &PORTABLE, lanes: None, workgroup, rows, columns }
+        let consts = [("WORKGROUP", workgroup), ("ROWS", rows), ("COLUMNS", columns)];
+        let tile_columns = 4 * workgroup * columns;
+        Variant { name, kernel: &PORTABLE, lanes: None, tile_rows: rows, tile_columns, consts }
     }
 
+    /// Each lane computes `rows` rows and `columns` vec4 of columns.
     const fn subgroup(name: &'static str, lanes: u32, rows: u32, columns: u32) -> Variant {
-        Variant { name, kernel: &SUBGROUP, lanes: Some(lanes), workgroup: lanes, rows, columns }
+        let consts = [("LANES", lanes), ("ROWS", rows), ("COLUMNS", columns)];
+        let tile_columns = 4 * lanes * columns;
+        Variant { name, kernel: &SUBGROUP, lanes: Some(lanes), tile_rows: rows, tile_columns, consts }
+    }
+
+    /// `side` x `side` invocations compute `blocks` x `blocks` blocks of 4 x 4 each.
+    const fn tiled(name: &'static str, side: u32, blocks: u32) -> Variant {
+        let consts = [("SIDE", side), ("BLOCKS", blocks), ("K_QUADS", 4 / blocks)];
+        let tile = 4 * side * blocks;
+        Variant { name, kernel: &TILED, lanes: None, tile_rows: tile, tile_columns: tile, consts }
     }
 
     /// Whether this variant runs on `target` and can do `layout`.
@@ -86,25 +98,23 @@ impl Variant {
 
     /// Whether the rows divide among the lanes: in TN they are handed round in quads.
     fn divides(&self, layout: Layout) -> bool {
-        layout != Layout::TN || self.rows.is_multiple_of(4 * self.lanes.unwrap_or(1))
+        layout != Layout::TN || self.tile_rows.is_multiple_of(4 * self.lanes.unwrap_or(1))
     }
 
     fn specialise(&self, layout: Layout, epilogue: u32, activation: Activation) -> Vec<Const> {
-        let lanes = if self.lanes.is_some() { "LANES" } else { "WORKGROUP" };
-        vec![
-            (lanes, self.workgroup),
-            ("ROWS", self.rows),
-            ("COLUMNS", self.columns),
+        let mut consts = self.consts.to_vec();
+        consts.extend([
             ("LAYOUT", layout as u32),
             ("EPILOGUE", epilogue),
             ("ACTIVATION", activation as u32),
-        ]
+        ]);
+        consts
     }
 
     /// Workgroups in x (columns) and y (rows) for a result [m, n].
     fn workgroups(&self, m: usize, n: usize) -> [u32; 3] {
-        let x = n.div_ceil(4).div_ceil((self.workgroup * self.columns) as usize);
-        [x as u32, m.div_ceil(self.rows as usize) as u32, 1]
+        let x = n.div_ceil(self.tile_columns as usize);
+        [x as u32, m.div_ceil(self.tile_rows as usize) as u32, 1]
     }
 }
 
@@ -121,8 +131,10 @@ pub static VARIANTS: &[Variant] = &[
     Variant::subgroup("subgroup4-16x2", 4, 16, 2),
     Variant::subgroup("subgroup4-8x2", 4, 8, 2),
     Variant::portable("portable-8x2", 8, 8, 2),
-    Variant::portable("portable-8x1", 32, 8, 1),
     Variant::portable("portable-4x1", 32, 4, 1),
+    Variant::tiled("tiled-32", 8, 1),
+    Variant::tiled("tiled-64", 16, 1),
+    Variant::tiled("tiled-128", 16, 2),
 ];
 
 /// The variant for a result [m, n] on `target`: a pure function, good enough to start at once.
@@ -135,11 +147,20 @@ pub fn choose(target: &Target, layout: Layout, m: usize, n: usize) -> &'static V
         (true, Some(8)) => "subgroup8-8x1",
         (true, Some(4)) => "subgroup4-16x2",
         (true, _) => "portable-8x2",
-        // A real card hides latency with many invocations: the smaller the result, the smaller the tile.
-        (false, _) if m * n >= 1 << 20 => "portable-8x1",
-        (false, _) => "portable-4x1",
+        // A real card wants workgroups for all its cores before it wants large tiles.
+        (false, _) if m * n >= 128 * LARGE => "tiled-128",
+        (false, _) if m * n >= 32 * LARGE => "tiled-64",
+        (false, _) => "tiled-32",
     };
-    VARIANTS.iter().find(|v| v.name == name).expect("the table has every name that is chosen")
+    named(name).expect("the table has every name that is chosen")
+}
+
+/// Elements of a tile of 128 x 128.
+const LARGE: usize = 128 * 128;
+
+/// The variant of that name.
+pub fn named(name: &str) -> Option<&'static Variant> {
+    VARIANTS.iter().find(|v| v.name == name)
 }
 
 const SLOTS: &[crate::plan::Slot] = &[read(1, "a"), read(2, "b"), read(3, "extra"), write(4, "c")];
@@ -148,38 +169,32 @@ const B: usize = 1;
 const EXTRA: usize = 2;
 const C: usize = 3;
 
-static PORTABLE: Kernel = Kernel {
-    name: "matmul/portable",
-    entry: "main",
-    source: shader!("matmul/portable"),
-    params: Params::FIELDS,
-    slots: SLOTS,
-    step: false,
-    subgroups: false,
-    variants: || specialisations(false),
-    reference,
-};
+/// The shaders of the variants.
+pub(super) const KERNELS: [&Kernel; 3] = [&PORTABLE, &SUBGROUP, &TILED];
 
-static SUBGROUP: Kernel = Kernel {
-    name: "matmul/subgroup",
-    entry: "main",
-    source: shader!("matmul/subgroup"),
-    params: Params::FIELDS,
-    slots: SLOTS,
-    step: false,
-    subgroups: true,
-    variants: || specialisations(true),
-    reference,
-};
+const fn kernel(
+    name: &'static str,
+    source: &'static str,
+    subgroups: bool,
+    variants: fn() -> Vec<Vec<Const>>,
+) -> Kernel {
+    Kernel { name, entry: "main", source, params: Params::FIELDS, slots: SLOTS, step: false, subgroups, variants, reference }
+}
+
+static PORTABLE: Kernel =
+    kernel("matmul/portable", shader!("matmul/portable"), false, || specialisations("matmul/portable"));
+static SUBGROUP: Kernel =
+    kernel("matmul/subgroup", shader!("matmul/subgroup"), true, || specialisations("matmul/subgroup"));
+static TILED: Kernel = kernel("matmul/tiled", shader!("matmul/tiled"), false, || specialisations("matmul/tiled"));
 
 /// Every variant of a shader, in every layout that it can do, with every epilogue that a plan may ask for.
-fn specialisations(subgroups: bool) -> Vec<Vec<Const>> {
+fn specialisations(shader: &str) -> Vec<Vec<Const>> {
     use Activation::{Identity, Relu, Silu, Softplus, Tanh};
     let forward = [Identity, Relu, Tanh, Softplus].map(|activation| (1, activation));
     let backward = [Relu, Tanh, Softplus, Silu].map(|activation| (2, activation));
     let epilogues = [&[(0, Identity), (3, Identity)], &forward[..], &backward[..]].concat();
     let mut all = Vec::new();
-    for variant in VARIANTS.iter().filter(|v| v.lanes.is_some() == subgroups) {
+    for variant in VARIANTS.iter().filter(|v| v.kernel.name == shader) {
         for layout in [Layout::NN, Layout::NT, Layout::TN].into_iter().filter(|l| variant.divides(*l)) {
             for (epilogue, activation) in &epilogues {
                 all.push(variant.specialise(layout, *epilogue, *activation));

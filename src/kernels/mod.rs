@@ -38,7 +38,7 @@ pub fn all() -> Vec<&'static Kernel> {
         &micro::COPY,
         &micro::LATENCY,
     ];
-    kernels.extend(matmul::VARIANTS.iter().map(|variant| variant.kernel));
+    kernels.extend(matmul::KERNELS);
     for likelihood in likelihood::TABLE {
         kernels.extend([likelihood.forward, likelihood.fused, likelihood.backward, likelihood.mean]);
     }

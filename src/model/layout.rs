@@ -203,7 +203,7 @@ mod tests {
             ("decoder.out.bias", &[13]),
         ];
         assert_eq!(table, expected);
-        assert_eq!(layout.count(), expected.iter().map(|(_, s)| s.iter().product::<usize>()).sum());
+        assert_eq!(layout.count(), expected.iter().map(|(_, s)| s.iter().product::<usize>()).sum::<usize>());
     }
 
     #[test]

@@ -198,7 +198,9 @@ fn plain_word(word: &str) -> String {
 
 /// What to do about a `path` that is no run: name the runs that lie in it, or beside it.
 fn suggest(path: &Path) -> String {
-    for folder in [path, path.parent().unwrap_or(path), Path::new(RUNS)] {
+    // The parent of a bare name is the empty path, which means the current folder but cannot be read.
+    let beside = path.parent().map_or(path, |p| if p == Path::new("") { Path::new(".") } else { p });
+    for folder in [path, beside, Path::new(RUNS)] {
         let Ok(entries) = fs::read_dir(folder) else { continue };
         let mut runs: Vec<PathBuf> = entries
             .filter_map(|entry| Some(entry.ok()?.path()))

@@ -17,7 +17,7 @@ const LABELS: [&str; 2] = ["train-labels-idx1-ubyte.gz", "t10k-labels-idx1-ubyte
 pub fn images(count: usize) -> Vec<u8> {
     let pixel = |i: usize, x: usize, y: usize| {
         let distance = x.abs_diff(5 * i % SIDE) + y.abs_diff(3 * (i / SIDE) % SIDE);
-        255u8.saturating_sub(60 * distance as u8)
+        255 - (60 * distance).min(255) as u8
     };
     let image = |i| (0..SIDE * SIDE).map(move |at| pixel(i, at % SIDE, at / SIDE));
     (0..count).flat_map(image).collect()

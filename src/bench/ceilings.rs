@@ -1,0 +1,101 @@
+//! What the adapter can do at best.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::timing::{Effort, Timed};
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::kernels::micro;
+use crate::plan::{Cost, Plan, Step};
+
+/// Rounds of multiply-adds of an invocation: so many that the store at the end does not count.
+const ROUNDS: u32 = 1024;
+/// Invocations that keep every core of a software adapter busy, and every core of a large card.
+const INVOCATIONS: (usize, usize) = (1 << 14, 1 << 20);
+/// Bytes of each of the two buffers of the copy: more than most caches hold.
+const COPY_BYTES: u64 = 64 << 20;
+/// Words that the dispatch which does nothing writes.
+const LATENCY_WORDS: usize = 256;
+
+/// Rates that no kernel exceeds, save where a cache serves it faster than memory does the copy.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Ceilings {
+    /// Fused multiply-adds in registers, in 10^9 floating-point operations a second.
+    pub gflops: f64,
+    /// Reading and writing a large buffer, in 10^9 bytes a second, both counted.
+    pub copy_gbps: f64,
+    /// A dispatch that does nothing but wait for the one before it, in microseconds.
+    pub dispatch_us: f64,
+}
+
+impl Ceilings {
+    /// Measures all three.
+    pub fn measure(gpu: &Arc<Gpu>, effort: Effort) -> Result<Ceilings> {
+        let time = |plan: Plan| {
+            let seconds = Timed::new(gpu, &plan, Step::default())?.one(effort)?;
+            Ok((plan.cost(), seconds))
+        };
+        let (few, many) = INVOCATIONS;
+        let (cost, seconds) = time(multiply_add(if gpu.target().software { few } else { many }))?;
+        let gflops = cost.flops as f64 / seconds / 1e9;
+        let (cost, seconds) = time(copy(COPY_BYTES.min(gpu.report().max_binding_size)))?;
+        let copy_gbps = cost.bytes as f64 / seconds / 1e9;
+        let (_, seconds) = time(latency())?;
+        Ok(Ceilings { gflops, copy_gbps, dispatch_us: seconds * 1e6 })
+    }
+
+    /// The share of the ceiling that is nearer: what arithmetic and memory would take at best, the longer of the
+    /// two, over `seconds`.
+    pub fn share(&self, cost: &Cost, seconds: f64) -> f64 {
+        let arithmetic = cost.flops as f64 / (self.gflops * 1e9);
+        let memory = cost.bytes as f64 / (self.copy_gbps * 1e9);
+        arithmetic.max(memory) / seconds
+    }
+}
+
+pub(super) fn multiply_add(invocations: usize) -> Plan {
+    let mut plan = Plan::new("multiply_add");
+    // Buffers are padded to four rows, so this one has four.
+    let y = plan.tensor("y", 4, invocations);
+    micro::multiply_add(&mut plan, ROUNDS, y);
+    plan
+}
+
+pub(super) fn copy(bytes: u64) -> Plan {
+    let mut plan = Plan::new("copy");
+    let (rows, cols) = (4, bytes as usize / 64 * 4);
+    let (x, y) = (plan.tensor("x", rows, cols), plan.tensor("y", rows, cols));
+    micro::copy(&mut plan, x, y);
+    plan
+}
+
+pub(super) fn latency() -> Plan {
+    let mut plan = Plan::new("latency");
+    let y = plan.tensor("y", 1, LATENCY_WORDS);
+    micro::latency(&mut plan, y);
+    plan
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_is_of_the_ceiling_that_is_nearer() {
+        let ceilings = Ceilings { gflops: 100.0, copy_gbps: 10.0, dispatch_us: 1.0 };
+        // At best 1 s of arithmetic or 2 s of copying.
+        let cost = Cost { flops: 100_000_000_000, bytes: 20_000_000_000 };
+        assert!((ceilings.share(&cost, 4.0) - 0.5).abs() < 1e-12);
+        let arithmetic = Cost { bytes: 0, ..cost };
+        assert!((ceilings.share(&arithmetic, 4.0) - 0.25).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_copy_moves_what_it_says() {
+        let plan = copy(64 << 20);
+        assert_eq!(plan.cost().bytes, 128 << 20);
+        assert_eq!(plan.memory(), 128 << 20);
+    }
+}

@@ -1,0 +1,186 @@
+//! Every variant of matmul, in the shapes of the default model.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::ceilings::Ceilings;
+use super::timing::{Effort, Timed};
+use crate::check::Outcome;
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::kernels::matmul::{Epilogue, Layout, VARIANTS, Variant, choose, matmul_with};
+use crate::plan::{Plan, Step, Target};
+
+/// A product c[m, n] = sum_k A(m, k) B(k, n).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Product {
+    /// How the operands are stored.
+    pub layout: Layout,
+    /// Rows of the result.
+    pub m: usize,
+    /// Terms of a sum.
+    pub k: usize,
+    /// Columns of the result.
+    pub n: usize,
+}
+
+const fn product(layout: Layout, m: usize, k: usize, n: usize) -> Product {
+    Product { layout, m, k, n }
+}
+
+/// The shapes: first the largest one of each layout in a step of 784-400-20 at batch 128.
+const SHAPES: &[Product] = &[
+    product(Layout::NT, 128, 784, 400),
+    product(Layout::NN, 128, 784, 400),
+    product(Layout::TN, 784, 128, 400),
+    product(Layout::NT, 512, 512, 512),
+    product(Layout::NT, 128, 400, 40),
+    product(Layout::NT, 128, 20, 400),
+    product(Layout::NT, 128, 400, 784),
+    product(Layout::NN, 128, 400, 20),
+    product(Layout::TN, 400, 128, 784),
+    product(Layout::TN, 400, 128, 20),
+    product(Layout::TN, 40, 128, 400),
+];
+
+/// The first of [`SHAPES`], which stand for their layouts.
+const LAYOUTS: usize = 3;
+
+impl Product {
+    /// The largest product of each layout in a training step of the default model.
+    pub fn largest() -> &'static [Product] {
+        &SHAPES[..LAYOUTS]
+    }
+
+    /// Floating-point operations.
+    pub fn flops(&self) -> u64 {
+        2 * (self.m * self.k * self.n) as u64
+    }
+
+    /// `m x k x n`.
+    pub fn shape(&self) -> String {
+        format!("{}x{}x{}", self.m, self.k, self.n)
+    }
+
+    /// The plan of this product alone, by one variant.
+    pub fn plan(&self, variant: &'static Variant) -> Plan {
+        let Product { layout, m, k, n } = *self;
+        let (a, b) = match layout {
+            Layout::NN => ((m, k), (k, n)),
+            Layout::NT => ((m, k), (n, k)),
+            Layout::TN => ((k, m), (k, n)),
+        };
+        let mut plan = Plan::new("product");
+        let (a, b) = (plan.tensor("a", a.0, a.1), plan.tensor("b", b.0, b.1));
+        let c = plan.tensor("c", m, n);
+        matmul_with(&mut plan, variant, "product", layout, (a, b, c), Epilogue::Store);
+        plan
+    }
+
+    fn choice(&self, target: &Target) -> &'static Variant {
+        choose(target, self.layout, self.m, self.n)
+    }
+}
+
+/// How fast a variant does a product.
+#[derive(Clone, Debug, Serialize)]
+pub struct MatmulTime {
+    /// `NN`, `NT` or `TN`.
+    pub layout: String,
+    /// Rows of the result.
+    pub m: usize,
+    /// Terms of a sum.
+    pub k: usize,
+    /// Columns of the result.
+    pub n: usize,
+    /// The variant.
+    pub variant: &'static str,
+    /// 10^9 floating-point operations a second; zero where the variant is wrong.
+    pub gflops: f64,
+    /// Share of the ceiling of arithmetic.
+    pub share: f64,
+    /// Whether `kernels::matmul::choose` names it here.
+    pub chosen: bool,
+    /// Whether it disagreed with the reference, and so was not timed.
+    pub wrong: bool,
+}
+
+/// Every layout with every variant that fits it.
+pub(super) fn pairs(target: &Target) -> Vec<(Layout, &'static Variant)> {
+    let layouts = Product::largest().iter().map(|product| product.layout);
+    let fitting =
+        |layout| VARIANTS.iter().filter(move |v| v.fits(target, layout)).map(move |v| (layout, v));
+    layouts.flat_map(fitting).collect()
+}
+
+/// Every shape with every variant that fits it; a quick run has one shape a layout.
+pub(super) fn cells(target: &Target, effort: Effort) -> Vec<(Product, &'static Variant)> {
+    let shapes = if effort == Effort::Quick { Product::largest() } else { SHAPES };
+    let fitting = |product: &Product| {
+        let product = *product;
+        VARIANTS.iter().filter(move |v| v.fits(target, product.layout)).map(move |v| (product, v))
+    };
+    shapes.iter().flat_map(fitting).collect()
+}
+
+/// Times the cells whose (layout, variant) passed its check; `outcomes` are those of `pairs`.
+pub(super) fn measure(
+    gpu: &Arc<Gpu>,
+    pairs: &[(Layout, &'static Variant)],
+    outcomes: &[Outcome],
+    cells: &[(Product, &'static Variant)],
+    ceilings: &Ceilings,
+    effort: Effort,
+    tick: &dyn Fn(),
+) -> Result<Vec<MatmulTime>> {
+    let is_wrong = |layout: Layout, variant: &Variant| {
+        let mut checked = pairs.iter().zip(outcomes);
+        checked.any(|((l, v), outcome)| *l == layout && v.name == variant.name && !outcome.passed)
+    };
+    let time = |(product, variant): &(Product, &'static Variant)| {
+        let wrong = is_wrong(product.layout, variant);
+        let gflops = match wrong {
+            true => 0.0,
+            false => {
+                let seconds = Timed::new(gpu, &product.plan(variant), Step::default())?.one(effort)?;
+                product.flops() as f64 / seconds / 1e9
+            }
+        };
+        tick();
+        let Product { layout, m, k, n } = *product;
+        Ok(MatmulTime {
+            layout: format!("{layout:?}"),
+            m,
+            k,
+            n,
+            variant: variant.name,
+            gflops,
+            share: gflops / ceilings.gflops,
+            chosen: product.choice(&gpu.target()).name == variant.name,
+            wrong,
+        })
+    };
+    cells.iter().map(time).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_choice_is_among_the_cells_of_its_shape() {
+        for target in [Target::PORTABLE, Target { software: true, subgroup: Some(8) }] {
+            let cells = cells(&target, Effort::Full);
+            for product in SHAPES {
+                let choice = product.choice(&target).name;
+                assert!(cells.iter().any(|(p, v)| p == product && v.name == choice), "{product:?} {choice}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_shapes_stand_for_the_layouts() {
+        assert_eq!(Product::largest().iter().map(|p| p.layout as u32).collect::<Vec<_>>(), [1, 0, 2]);
+    }
+}

@@ -1,0 +1,144 @@
+//! What this adapter can do, and what the program makes of it: ceilings, kernels, variants of matmul, whole steps.
+//!
+//! Nothing is timed before it agreed with its CPU reference in the same run. Times are medians of several
+//! measurements; a share is a kernel's rate over the rate that the adapter reached in `shaders/micro.wgsl`.
+
+mod ceilings;
+mod matmul;
+mod profile;
+mod step;
+mod subjects;
+mod timing;
+
+pub use ceilings::Ceilings;
+pub use matmul::{MatmulTime, Product};
+pub use profile::{KernelTime, Profile, profile};
+pub use step::{StepRun, StepTime, Stepper, host_us_per_step, noise, train_steps};
+pub use subjects::{Subject, products, subjects};
+pub use timing::{Effort, Timed};
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde::Serialize;
+
+use crate::check::{self, Outcome};
+use crate::error::Result;
+use crate::gpu::{AdapterReport, Gpu};
+use crate::kernels::activation::Activation;
+use crate::model::ModelConfig;
+use crate::model::plans::{self, Batch, DeviceData};
+use crate::train::Config;
+use crate::train::config::TrainSection;
+
+/// Values of a datum in the measured models: an image of MNIST.
+const INPUT: usize = 784;
+
+/// Everything that `vae-gpu bench` measures.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The crate's version.
+    pub version: &'static str,
+    /// The adapter.
+    pub adapter: AdapterReport,
+    /// What it can do at best.
+    pub ceilings: Ceilings,
+    /// Every dispatch of the default model's training step, in its order.
+    pub kernels: Vec<KernelTime>,
+    /// Every variant of matmul that fits the adapter, in the shapes of the default model.
+    pub matmul: Vec<MatmulTime>,
+    /// Training steps of a few models.
+    pub steps: Vec<StepTime>,
+    /// Checks that ran before anything was timed.
+    pub checked: usize,
+    /// Checks that failed. Where a kernel of the training step is among them, nothing of the step was timed.
+    pub wrong: Vec<Outcome>,
+}
+
+/// Hears how many parts of the work are done, of how many.
+pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
+
+/// Counts the parts of the work.
+struct Meter<'a> {
+    done: AtomicUsize,
+    total: usize,
+    progress: Progress<'a>,
+}
+
+impl Meter<'_> {
+    fn tick(&self) {
+        (self.progress)(self.done.fetch_add(1, Ordering::Relaxed) + 1, self.total);
+    }
+}
+
+/// Measures the adapter, and the kernels and models on it.
+pub fn measure(gpu: &Arc<Gpu>, effort: Effort, progress: Progress) -> Result<Report> {
+    let (default, models) = (default_model(), models(effort));
+    let pairs = matmul::pairs(&gpu.target());
+    let cells = matmul::cells(&gpu.target(), effort);
+    // The ceilings, the check of the step's kernels and its profile are the other three.
+    let total = 3 + pairs.len() + cells.len() + models.len();
+    let meter = Meter { done: AtomicUsize::new(0), total, progress };
+
+    let ceilings = Ceilings::measure(gpu, effort)?;
+    meter.tick();
+
+    let names = step_kernels(&default, gpu);
+    let outcomes = check::run_of(gpu, |kernel| names.contains(kernel))?;
+    let checked = outcomes.len() + pairs.len();
+    let mut wrong = failures(outcomes);
+    let step_is_right = wrong.is_empty();
+    meter.tick();
+
+    let outcomes = check::matmuls(gpu, &pairs, &|_| meter.tick())?;
+    let matmul = matmul::measure(gpu, &pairs, &outcomes, &cells, &ceilings, effort, &|| meter.tick())?;
+    wrong.extend(failures(outcomes));
+
+    let (mut kernels, mut steps) = (Vec::new(), Vec::new());
+    if step_is_right {
+        kernels = profile(gpu, &default, &TrainSection::default(), &ceilings, effort)?.kernels;
+        meter.tick();
+        for (model, batch_size) in &models {
+            steps.push(StepTime::measure(gpu, model, *batch_size, &ceilings, effort)?);
+            meter.tick();
+        }
+    }
+    let (version, adapter) = (env!("CARGO_PKG_VERSION"), gpu.report().clone());
+    Ok(Report { version, adapter, ceilings, kernels, matmul, steps, checked, wrong })
+}
+
+fn failures(outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    outcomes.into_iter().filter(|outcome| !outcome.passed).collect()
+}
+
+/// The model that `vae-gpu train` makes without flags.
+pub fn default_model() -> ModelConfig {
+    let config = Config::default().model;
+    ModelConfig {
+        input: INPUT,
+        hidden: config.hidden,
+        latent: config.latent,
+        activation: config.activation,
+        likelihood: config.likelihood,
+    }
+}
+
+/// The models whose steps are timed, with their batches.
+fn models(effort: Effort) -> Vec<(ModelConfig, usize)> {
+    let small = default_model();
+    if effort == Effort::Quick {
+        return vec![(small, 128)];
+    }
+    let deep =
+        ModelConfig { hidden: vec![200, 200], latent: 50, activation: Activation::Tanh, ..default_model() };
+    vec![(small.clone(), 128), (small, 1024), (deep.clone(), 20), (deep, 1024)]
+}
+
+/// The labels of the kernels of a model's training step; matmul has a check of its own.
+fn step_kernels(model: &ModelConfig, gpu: &Gpu) -> BTreeSet<String> {
+    let data = DeviceData { name: "train".into(), count: 1, binarize: Config::default().train.binarize };
+    let batch = Batch { data, size: 1, samples: 1 };
+    let plan = plans::train(model, gpu.target(), &batch, 1).batch.plan;
+    plan.dispatches.iter().map(|dispatch| dispatch.kernel.label()).collect()
+}

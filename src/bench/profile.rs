@@ -1,0 +1,145 @@
+//! Where the time of a training step goes.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::ceilings::Ceilings;
+use super::step::Stepper;
+use super::timing::Effort;
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::kernels::matmul::Layout;
+use crate::model::ModelConfig;
+use crate::plan::Dispatch;
+use crate::train::config::TrainSection;
+
+/// How long one dispatch takes.
+#[derive(Clone, Debug, Serialize)]
+pub struct KernelTime {
+    /// What it does in the plan, such as `encoder.0`.
+    pub label: String,
+    /// The kernel.
+    pub kernel: String,
+    /// Layout and m x k x n of a product, rows x columns of what other kernels write.
+    pub shape: String,
+    /// Milliseconds.
+    pub ms: f64,
+    /// 10^9 floating-point operations a second.
+    pub gflops: f64,
+    /// 10^9 bytes a second, each input read and each output written once.
+    pub gbps: f64,
+    /// See [`Ceilings::share`].
+    pub share_of_ceiling: f64,
+}
+
+impl KernelTime {
+    pub(super) fn new(dispatch: &Dispatch, seconds: f64, ceilings: &Ceilings) -> KernelTime {
+        // A launch that is too short for the clock.
+        let seconds = seconds.max(1e-9);
+        KernelTime {
+            label: dispatch.label.clone(),
+            kernel: dispatch.kernel.label(),
+            shape: shape(dispatch),
+            ms: seconds * 1e3,
+            gflops: dispatch.cost.flops as f64 / seconds / 1e9,
+            gbps: dispatch.cost.bytes as f64 / seconds / 1e9,
+            share_of_ceiling: ceilings.share(&dispatch.cost, seconds),
+        }
+    }
+
+    /// Whether this is a product of matrices.
+    pub fn is_matmul(&self) -> bool {
+        self.kernel.starts_with("matmul/")
+    }
+}
+
+/// Every dispatch of a training step, timed alone.
+#[derive(Clone, Debug, Serialize)]
+pub struct Profile {
+    /// The dispatches in the order of the plan.
+    pub kernels: Vec<KernelTime>,
+}
+
+impl Profile {
+    /// Milliseconds of all dispatches one after the other.
+    pub fn ms(&self) -> f64 {
+        self.kernels.iter().map(|kernel| kernel.ms).sum()
+    }
+
+    /// The share of the time that is spent on products of matrices.
+    pub fn matmul_share(&self) -> f64 {
+        let matmul: f64 = self.kernels.iter().filter(|k| k.is_matmul()).map(|k| k.ms).sum();
+        matmul / self.ms()
+    }
+
+    /// The dispatches, the longest first.
+    pub fn longest_first(&self) -> Vec<&KernelTime> {
+        let mut kernels: Vec<_> = self.kernels.iter().collect();
+        kernels.sort_by(|a, b| b.ms.total_cmp(&a.ms));
+        kernels
+    }
+}
+
+/// Times every dispatch of a training step of `model`, on buffers of its own.
+pub fn profile(
+    gpu: &Arc<Gpu>,
+    model: &ModelConfig,
+    train: &TrainSection,
+    ceilings: &Ceilings,
+    effort: Effort,
+) -> Result<Profile> {
+    Stepper::on_noise(gpu, model, train)?.profile(ceilings, effort)
+}
+
+/// The shape of a dispatch's work.
+pub(super) fn shape(dispatch: &Dispatch) -> String {
+    let constant = |name| dispatch.consts.iter().find(|(n, _)| *n == name).map(|(_, value)| *value);
+    match (&dispatch.tensors[..], constant("LAYOUT")) {
+        ([a, .., c], Some(layout)) => {
+            let layout = [Layout::NN, Layout::NT, Layout::TN].into_iter().find(|l| *l as u32 == layout);
+            let k = if layout == Some(Layout::TN) { a.rows } else { a.cols };
+            let layout = layout.map_or(String::new(), |l| format!("{l:?} "));
+            format!("{layout}{}x{k}x{}", c.rows, c.cols)
+        }
+        ([.., last], _) => format!("{}x{}", last.rows, last.cols),
+        ([], _) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::default_model;
+    use crate::bench::subjects::plan_of;
+    use crate::plan::Target;
+
+    fn profile_of(ms: &[(&str, f64)]) -> Profile {
+        let kernel = |(kernel, ms): &(&str, f64)| KernelTime {
+            label: String::new(),
+            kernel: (*kernel).to_owned(),
+            shape: String::new(),
+            ms: *ms,
+            gflops: 0.0,
+            gbps: 0.0,
+            share_of_ceiling: 0.0,
+        };
+        Profile { kernels: ms.iter().map(kernel).collect() }
+    }
+
+    #[test]
+    fn the_share_of_matmul_is_by_time() {
+        let profile = profile_of(&[("adam", 1.0), ("matmul/portable", 2.0), ("matmul/subgroup", 1.0)]);
+        assert_eq!((profile.ms(), profile.matmul_share()), (4.0, 0.75));
+        assert_eq!(profile.longest_first()[0].ms, 2.0);
+    }
+
+    #[test]
+    fn products_name_their_layout_and_shape() {
+        let plan = plan_of(&default_model(), Target::PORTABLE, 128);
+        let shapes: Vec<String> = plan.dispatches.iter().map(shape).collect();
+        for expected in ["NT 128x784x400", "NN 128x784x400", "TN 784x128x400", "NT 128x20x400", "128x784"] {
+            assert!(shapes.iter().any(|shape| shape == expected), "{expected} in {shapes:?}");
+        }
+    }
+}

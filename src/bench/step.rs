@@ -1,0 +1,344 @@
+//! Whole training steps: the plan, the submissions and the pace of `train::Trainer`, without evaluation or pictures.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::ceilings::Ceilings;
+use super::profile::{KernelTime, Profile};
+use super::timing::{Effort, dispatches, median};
+use crate::data::{Split, epoch_order};
+use crate::error::{Error, Result};
+use crate::evaluate::upload;
+use crate::gpu::{Gpu, Program, Shared};
+use crate::kernels::activation::Activation;
+use crate::kernels::{adam, philox};
+use crate::model::init::initial_weights;
+use crate::model::plans::{self, Batch, DeviceData, TrainPlan};
+use crate::model::{Layout, ModelConfig};
+use crate::plan::Step;
+use crate::train::config::TrainSection;
+
+/// Parts into which a measurement is cut; the median of them counts.
+const CHUNKS: usize = 5;
+/// Steps whose losses are averaged at the beginning and at the end.
+const LOSSES: u64 = 10;
+/// Steps of a submission on the device that does nothing: as many as one holds.
+const HOST_STEPS: u64 = 64;
+/// Seconds that the timed steps of a model take, in full and in a quick run.
+const SECONDS: (f64, f64) = (2.0, 0.2);
+
+/// A model in training.
+pub struct Stepper {
+    gpu: Arc<Gpu>,
+    program: Program,
+    handles: TrainPlan,
+    train: TrainSection,
+    count: u64,
+    /// Steps submitted.
+    done: u64,
+    /// The epoch whose order is on the device.
+    order_of: Option<u32>,
+}
+
+impl Stepper {
+    /// Uploads `data` and initialises the weights. The device keeps the losses of the last `history` steps.
+    pub fn new(
+        gpu: &Arc<Gpu>,
+        model: &ModelConfig,
+        train: &TrainSection,
+        data: &Split,
+        history: usize,
+    ) -> Result<Stepper> {
+        model.validate()?;
+        let (count, size) = (data.count, train.batch_size);
+        if size == 0 || size > count {
+            return Err(Error::Usage(format!("--batch-size {size}: the training data has {count} rows")));
+        }
+        let rows = DeviceData { name: "train".into(), count, binarize: train.binarize };
+        let batch = Batch { data: rows, size, samples: 1 };
+        let handles = plans::train(model, gpu.target(), &batch, history);
+        let program = Program::new(gpu, handles.batch.plan.clone(), &mut Shared::default())?;
+        upload(&program, handles.batch.data, data);
+        program.write_f32(handles.batch.parameters, &initial_weights(&Layout::new(model), train.seed));
+        let (gpu, train) = (gpu.clone(), train.clone());
+        Ok(Stepper { gpu, program, handles, train, count: count as u64, done: 0, order_of: None })
+    }
+
+    /// A model that learns noise: the time of a step does not depend on the data.
+    pub fn on_noise(gpu: &Arc<Gpu>, model: &ModelConfig, train: &TrainSection) -> Result<Stepper> {
+        let rows = (16 * train.batch_size).max(1024);
+        Self::new(gpu, model, train, &noise(rows, model.input), HOST_STEPS as usize)
+    }
+
+    /// Submits `steps` more steps, as many at once as the pacer says. Does not wait for the last of them.
+    pub fn run(&mut self, steps: u64) -> Result<()> {
+        let an_epoch = self.count.div_ceil(self.train.batch_size as u64);
+        let end = self.done + steps;
+        while self.done < end {
+            let epoch = self.done / an_epoch;
+            self.write_order(epoch as u32 + 1);
+            let left = end.min((epoch + 1) * an_epoch) - self.done;
+            let now = left.min(self.program.pacer.steps() as u64);
+            let batch: Vec<Step> = (1..=now).map(|i| self.step(self.done + i, epoch * an_epoch)).collect();
+            self.program.submit(&batch)?;
+            self.done += now;
+        }
+        Ok(())
+    }
+
+    /// Seconds that `steps` more steps take, from an idle device to an idle device.
+    pub fn seconds(&mut self, steps: u64) -> Result<f64> {
+        self.gpu.wait()?;
+        let begin = Instant::now();
+        self.run(steps)?;
+        self.gpu.wait()?;
+        Ok(begin.elapsed().as_secs_f64())
+    }
+
+    /// -ELBO in nats per datum of the steps from `first` to the last, counted from 1; they must be no more than
+    /// the history holds.
+    fn losses(&self, first: u64) -> Result<Vec<f64>> {
+        let ring = self.handles.batch.terms;
+        assert!(self.done - first < ring.rows as u64, "the history holds {} steps", ring.rows);
+        let terms = self.program.read_f32(ring)?;
+        let loss = |t: u64| {
+            let row = &terms[(t as usize % ring.rows) * ring.cols..];
+            let (recon, kl) = (f64::from(row[0]), f64::from(row[1]));
+            let loss = (kl - recon) / self.rows_of(t) as f64;
+            if loss.is_finite() {
+                return Ok(loss);
+            }
+            let what = if recon.is_finite() { "the KL term" } else { "the reconstruction" };
+            Err(Error::Diverged {
+                step: t,
+                what: what.into(),
+                next: "run `vae-gpu check` on this adapter".into(),
+            })
+        };
+        (first..=self.done).map(loss).collect()
+    }
+
+    /// Times each dispatch of the plan alone. The weights stay as they are; the activations do not.
+    pub fn profile(&mut self, ceilings: &Ceilings, effort: Effort) -> Result<Profile> {
+        self.write_order(1);
+        let step = Step { learning_rate: 0.0, ..self.step(1, 0) };
+        let seconds = dispatches(&mut self.program, &step, effort)?;
+        let timed = self.program.plan().dispatches.iter().zip(seconds);
+        let kernels = timed.map(|(dispatch, seconds)| KernelTime::new(dispatch, seconds, ceilings));
+        Ok(Profile { kernels: kernels.collect() })
+    }
+
+    /// Data in step `t`, counted from 1; the last batch of an epoch may be short.
+    fn rows_of(&self, t: u64) -> u64 {
+        let size = self.train.batch_size as u64;
+        let an_epoch = self.count.div_ceil(size);
+        size.min(self.count - (t - 1) % an_epoch * size)
+    }
+
+    fn write_order(&mut self, epoch: u32) {
+        if self.order_of != Some(epoch) {
+            let order = epoch_order(self.count as usize, self.train.seed, epoch);
+            self.program.write_u32(self.handles.batch.order, &order);
+            self.order_of = Some(epoch);
+        }
+    }
+
+    /// The scalars of step `t`, counted from 1; the epoch's steps begin after `first`.
+    fn step(&self, t: u64, first: u64) -> Step {
+        let (correction1, correction2) = adam::corrections(t);
+        Step {
+            seed_lo: self.train.seed as u32,
+            seed_hi: (self.train.seed >> 32) as u32,
+            step: t as u32,
+            first_row: ((t - 1 - first) * self.train.batch_size as u64) as u32,
+            valid_rows: self.rows_of(t) as u32,
+            history_row: (t % self.handles.batch.terms.rows as u64) as u32,
+            learning_rate: self.train.lr,
+            correction1,
+            correction2,
+            kl_weight: 1.0,
+            ..Step::default()
+        }
+    }
+}
+
+/// `rows` data of `dim` random bytes, the same ones always.
+pub fn noise(rows: usize, dim: usize) -> Split {
+    let words = (0..(rows * dim).div_ceil(16)).flat_map(|i| philox::philox([i as u32, 0, 0, 0], [0, 0]));
+    let mut values: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
+    values.truncate(rows * dim);
+    Split::new(values, dim, None)
+}
+
+/// How long the steps of a model take.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepTime {
+    /// Widths of the encoder's hidden layers.
+    pub hidden: Vec<usize>,
+    /// Dimensions of the latent space.
+    pub latent: usize,
+    /// Nonlinearity of the hidden layers.
+    pub activation: Activation,
+    /// Data in a batch.
+    pub batch: usize,
+    /// Milliseconds of a step, by the wall clock over many.
+    pub ms_per_step: f64,
+    /// Data trained on in a second.
+    pub images_per_second: f64,
+    /// The share of a step that is products of matrices, by the times of the dispatches alone.
+    pub matmul_share: f64,
+    /// What the host does for a step, in microseconds: see [`host_us_per_step`].
+    pub host_us_per_step: f64,
+}
+
+impl StepTime {
+    /// Times the steps of a model that learns noise.
+    pub(super) fn measure(
+        gpu: &Arc<Gpu>,
+        model: &ModelConfig,
+        batch: usize,
+        ceilings: &Ceilings,
+        effort: Effort,
+    ) -> Result<StepTime> {
+        let train = TrainSection { batch_size: batch, ..TrainSection::default() };
+        let mut stepper = Stepper::on_noise(gpu, model, &train)?;
+        // The first step pays for what drivers put off; the next ones tell how long to measure, and set the pace.
+        stepper.seconds(1)?;
+        let look = stepper.seconds(2)? / 2.0;
+        let seconds = if effort == Effort::Full { SECONDS.0 } else { SECONDS.1 };
+        let steps = ((seconds / CHUNKS as f64 / look.max(1e-7)) as u64).max(1);
+        stepper.seconds(steps)?;
+        let mut chunks = Vec::new();
+        for _ in 0..CHUNKS {
+            chunks.push(stepper.seconds(steps)? / steps as f64);
+        }
+        let each = median(&mut chunks);
+        Ok(StepTime {
+            hidden: model.hidden.clone(),
+            latent: model.latent,
+            activation: model.activation,
+            batch,
+            ms_per_step: each * 1e3,
+            images_per_second: batch as f64 / each,
+            matmul_share: stepper.profile(ceilings, effort)?.matmul_share(),
+            host_us_per_step: host_us_per_step(model, &train)?,
+        })
+    }
+}
+
+/// Microseconds that the host needs for a step, encoding and submitting it: the median over submissions to a device
+/// that does nothing.
+pub fn host_us_per_step(model: &ModelConfig, train: &TrainSection) -> Result<f64> {
+    let mut host = Stepper::on_noise(&Gpu::noop(), model, train)?;
+    let step = host.step(1, 0);
+    let mut times = Vec::new();
+    // The first submissions make wgpu's own buffers.
+    for number in 0..16 {
+        let begin = Instant::now();
+        host.program.submit(&[step; HOST_STEPS as usize])?;
+        if number >= 5 {
+            times.push(begin.elapsed().as_secs_f64() / HOST_STEPS as f64 * 1e6);
+        }
+    }
+    Ok(median(&mut times))
+}
+
+/// What `vae-gpu bench --step` reports; the names are those of its JSON.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepRun {
+    /// This program, beside others that report the same.
+    pub peer: &'static str,
+    /// The crate's version.
+    pub version: &'static str,
+    /// Adapter and backend.
+    pub device: String,
+    /// Milliseconds of a step: the median over equal parts of the run, each from an idle to an idle device.
+    pub ms_per_step: f64,
+    /// Data trained on in a second.
+    pub images_per_second: f64,
+    /// Mean -ELBO of the first ten steps, in nats per datum.
+    pub loss_first: f64,
+    /// Mean -ELBO of the last ten steps.
+    pub loss_last: f64,
+}
+
+/// Trains a model for `warmup` steps and then, on the clock, for `steps` (rounded down to five equal parts where there
+/// are as many).
+pub fn train_steps(
+    gpu: &Arc<Gpu>,
+    model: &ModelConfig,
+    train: &TrainSection,
+    data: &Split,
+    (warmup, steps): (u64, u64),
+    progress: &dyn Fn(u64),
+) -> Result<StepRun> {
+    assert!(steps > 0, "no steps to time");
+    let chunks = steps.min(CHUNKS as u64);
+    let each = steps / chunks;
+    let mut stepper = Stepper::new(gpu, model, train, data, warmup.max(each).max(2 * LOSSES) as usize)?;
+    let mut losses = Vec::new();
+    let mut times = Vec::new();
+    for (length, timed) in [(warmup, false)].into_iter().chain((0..chunks).map(|_| (each, true))) {
+        let before = stepper.done;
+        let seconds = stepper.seconds(length)?;
+        if timed {
+            times.push(seconds / length as f64);
+        }
+        if length > 0 {
+            losses.extend(stepper.losses(before + 1)?);
+        }
+        progress(stepper.done);
+    }
+    let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+    let some = losses.len().min(LOSSES as usize);
+    let seconds = median(&mut times);
+    Ok(StepRun {
+        peer: "vae-gpu",
+        version: env!("CARGO_PKG_VERSION"),
+        device: format!("{} ({})", gpu.report().name, gpu.report().backend),
+        ms_per_step: seconds * 1e3,
+        images_per_second: train.batch_size as f64 / seconds,
+        loss_first: mean(&losses[..some]),
+        loss_last: mean(&losses[losses.len() - some..]),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::default_model;
+
+    #[test]
+    fn noise_is_whole_rows_and_the_same_always() {
+        let split = noise(3, 5);
+        assert_eq!((split.count, split.values.len()), (3, 15));
+        assert_eq!(split, noise(3, 5));
+        assert!(split.values.iter().any(|v| *v != split.values[0]));
+    }
+
+    #[test]
+    fn the_last_batch_of_an_epoch_is_short() {
+        let (model, train) = (default_model(), TrainSection { batch_size: 4, ..TrainSection::default() });
+        let gpu = Gpu::noop();
+        let stepper = Stepper::new(&gpu, &model, &train, &noise(10, model.input), 64).unwrap();
+        let steps: Vec<_> =
+            [1, 2, 3].map(|t| stepper.step(t, 0)).iter().map(|s| (s.first_row, s.valid_rows)).collect();
+        assert_eq!(steps, [(0, 4), (4, 4), (8, 2)]);
+        assert_eq!((stepper.step(4, 3).first_row, stepper.rows_of(6)), (0, 2));
+    }
+
+    #[test]
+    fn a_batch_larger_than_the_data_is_misuse() {
+        let train = TrainSection { batch_size: 11, ..TrainSection::default() };
+        let made = Stepper::new(&Gpu::noop(), &default_model(), &train, &noise(10, 784), 64);
+        assert_eq!(made.err().map(|error| error.exit_code()), Some(2));
+    }
+
+    #[test]
+    fn the_host_needs_some_time() {
+        let us = host_us_per_step(&default_model(), &TrainSection::default()).unwrap();
+        assert!(us > 0.0 && us < 1e5, "{us} us");
+    }
+}

@@ -1,0 +1,168 @@
+//! Every kernel in a shape of the default model, for the benches of single kernels.
+
+use super::ceilings;
+use super::matmul::{self, Product};
+use super::profile::shape;
+use crate::kernels::activation::Activation;
+use crate::kernels::matmul::Variant;
+use crate::kernels::{self, likelihood, philox};
+use crate::model::ModelConfig;
+use crate::model::plans::{self, Batch, DeviceData};
+use crate::plan::{BufferId, Dispatch, Element, Plan, Role, Step, Target};
+use crate::train::Config;
+
+/// Rows of a batch.
+const BATCH: usize = 128;
+/// Bytes of the copy.
+const COPY_BYTES: u64 = 16 << 20;
+
+/// One dispatch to be timed alone.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The kernel, as [`crate::check::Outcome::kernel`] names it.
+    pub kernel: String,
+    /// Its shape.
+    pub shape: String,
+    /// The dispatch and its buffers.
+    pub plan: Plan,
+    /// The scalars of its step.
+    pub step: Step,
+}
+
+impl Subject {
+    fn new(plan: Plan) -> Subject {
+        let dispatch = &plan.dispatches[0];
+        let step = Step {
+            step: 1,
+            valid_rows: BATCH as u32,
+            correction1: 1.0,
+            correction2: 1.0,
+            kl_weight: 1.0,
+            ..Step::default()
+        };
+        Subject { kernel: dispatch.kernel.label(), shape: shape(dispatch), plan, step }
+    }
+
+    /// Numbers in the largest of its tensors.
+    pub fn elements(&self) -> u64 {
+        let tensors = self.plan.dispatches.iter().flat_map(|dispatch| &dispatch.tensors);
+        tensors.map(|tensor| (tensor.rows * tensor.cols) as u64).max().unwrap_or(0)
+    }
+}
+
+/// Every kernel but matmul, once.
+pub fn subjects(target: &Target) -> Vec<Subject> {
+    let plans = all_plans(*target);
+    let mut subjects: Vec<Subject> = Vec::new();
+    for kernel in kernels::all().into_iter().filter(|kernel| !kernel.name.starts_with("matmul/")) {
+        // Of several dispatches the one with the most work.
+        let uses = plans.iter().flat_map(|plan| {
+            let same = |d: &&Dispatch| d.kernel.name == kernel.name && d.kernel.entry == kernel.entry;
+            plan.dispatches.iter().filter(same).map(move |dispatch| (plan, dispatch))
+        });
+        let most = uses.max_by_key(|(_, dispatch)| dispatch.cost.bytes);
+        let (plan, dispatch) = most.unwrap_or_else(|| panic!("{} is in none of the plans", kernel.label()));
+        subjects.push(Subject::new(alone(plan, dispatch)));
+    }
+    subjects
+}
+
+/// Every variant of matmul that fits the target, in the largest product of each layout.
+pub fn products(target: &Target) -> Vec<(Product, &'static Variant)> {
+    matmul::cells(target, super::Effort::Quick)
+}
+
+/// Plans that use every kernel.
+fn all_plans(target: Target) -> Vec<Plan> {
+    let mut plans = vec![
+        ceilings::multiply_add(1 << 14),
+        ceilings::copy(COPY_BYTES),
+        ceilings::latency(),
+        draws(),
+        plan_of(&ModelConfig { activation: Activation::Silu, ..super::default_model() }, target, BATCH),
+    ];
+    for likelihood in likelihood::TABLE {
+        let model = ModelConfig { likelihood: likelihood.name.into(), ..super::default_model() };
+        plans.push(plan_of(&model, target, BATCH));
+        plans.push(plans::evaluate(&model, target, &batch(BATCH)).plan);
+        plans.push(plans::reconstruct(&model, target, BATCH).plan);
+        plans.push(plans::sample(&model, target, BATCH, 1.0).plan);
+        plans.push(backward(likelihood, target, &model));
+    }
+    plans
+}
+
+/// The plan of a training step.
+pub(super) fn plan_of(model: &ModelConfig, target: Target, size: usize) -> Plan {
+    plans::train(model, target, &batch(size), 64).batch.plan
+}
+
+fn batch(size: usize) -> Batch {
+    let data = DeviceData { name: "train".into(), count: size, binarize: Config::default().train.binarize };
+    Batch { data, size, samples: 1 }
+}
+
+/// The bare draws, which only tests use.
+fn draws() -> Plan {
+    let mut plan = Plan::new("draws");
+    for kernel in [&philox::WORDS, &philox::UNIFORMS, &philox::NORMALS] {
+        let integers = std::ptr::eq(kernel, &philox::WORDS);
+        let element = if integers { Element::U32 } else { Element::F32 };
+        let out = plan.matrix(kernel.label(), BATCH, super::INPUT, element, Role::Private);
+        philox::random(&mut plan, kernel, out);
+    }
+    plan
+}
+
+/// The backward pass of a likelihood by itself: the ELBO fuses it with the forward pass.
+fn backward(likelihood: &likelihood::Likelihood, target: Target, model: &ModelConfig) -> Plan {
+    let mut plan = Plan::new("backward");
+    let [out, x, d_out] = ["out", "x", "d_out"].map(|name| plan.tensor(name, BATCH, model.input));
+    let weight = kernels::row_vector(&mut plan, "weight", BATCH);
+    (likelihood.append)(&mut plan, &target, likelihood::Pass::Backward { out, x, weight, d_out });
+    plan
+}
+
+/// One dispatch of a plan with only the buffers that it uses.
+fn alone(plan: &Plan, dispatch: &Dispatch) -> Plan {
+    let mut small = Plan::new(dispatch.label.clone());
+    let mut dispatch = dispatch.clone();
+    for tensor in &mut dispatch.tensors {
+        let buffer = &plan.buffers[tensor.buffer.0];
+        let known = small.buffers.iter().position(|b| b.name == buffer.name);
+        tensor.buffer = BufferId(known.unwrap_or_else(|| {
+            small.buffers.push(buffer.clone());
+            small.buffers.len() - 1
+        }));
+    }
+    small.push(dispatch);
+    small
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kernel_is_a_subject_or_a_product() {
+        for target in [Target::PORTABLE, Target { software: true, subgroup: Some(8) }] {
+            let subjects = subjects(&target);
+            for kernel in kernels::all() {
+                let label = kernel.label();
+                let named = subjects.iter().filter(|subject| subject.kernel == label).count();
+                assert_eq!(named, usize::from(!label.starts_with("matmul/")), "{label}");
+            }
+            assert!(subjects.iter().all(|s| s.plan.dispatches.len() == 1 && s.elements() > 0));
+            assert!(!products(&target).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_dispatch_alone_keeps_its_own_buffers_only() {
+        let plan = plan_of(&super::super::default_model(), Target::PORTABLE, 8);
+        let dispatch = plan.dispatches.iter().find(|d| d.kernel.name == "gather").unwrap();
+        let alone = alone(&plan, dispatch);
+        let names: Vec<_> = alone.buffers.iter().map(|b| b.name.as_str()).collect();
+        assert_eq!(names, ["data.train", "order.train", "x"]);
+    }
+}

@@ -1,0 +1,59 @@
+//! The table of dispatches, for `train --profile` and `bench`.
+
+use std::fmt::Arguments;
+use std::sync::Arc;
+
+use super::output::talk;
+use crate::bench::{self, Ceilings, Effort, Profile};
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::model::ModelConfig;
+use crate::train::config::TrainSection;
+
+/// Profiles the training plan of a model on buffers of its own, and prints where its time goes.
+pub fn run(gpu: &Arc<Gpu>, model: &ModelConfig, train: &TrainSection) -> Result<()> {
+    let ceilings = Ceilings::measure(gpu, Effort::Quick)?;
+    let profile = bench::profile(gpu, model, train, &ceilings, Effort::Full)?;
+    talk(format_args!("a training step at batch {}, each dispatch by itself:", train.batch_size));
+    print(&profile, &ceilings, talk);
+    talk(format_args!(
+        "host     {:.1} us a step to encode and submit, while the device works",
+        bench::host_us_per_step(model, train)?
+    ));
+    Ok(())
+}
+
+/// Prints every dispatch, the longest first, with the ceilings that the last column refers to.
+pub fn print(profile: &Profile, ceilings: &Ceilings, line: fn(Arguments)) {
+    line(format_args!(
+        "{:<20} {:<28} {:<16} {:>9} {:>6} {:>9} {:>8} {:>8}",
+        "dispatch", "kernel", "shape", "ms", "share", "GFLOP/s", "GB/s", "of limit"
+    ));
+    let total = profile.ms();
+    for k in profile.longest_first() {
+        line(format_args!(
+            "{:<20} {:<28} {:<16} {:>9.4} {:>5.1}% {:>9.2} {:>8.2} {:>7.0}%",
+            k.label,
+            k.kernel,
+            k.shape,
+            k.ms,
+            100.0 * k.ms / total,
+            k.gflops,
+            k.gbps,
+            100.0 * k.share_of_ceiling
+        ));
+    }
+    line(format_args!(
+        "total {total:.3} ms; {:.1} % of it is not matmul",
+        100.0 * (1.0 - profile.matmul_share())
+    ));
+    line(format_args!("limit    {}", limits(ceilings)));
+}
+
+/// The ceilings in one line.
+pub fn limits(ceilings: &Ceilings) -> String {
+    format!(
+        "{:.1} GFLOP/s of multiply-adds, {:.1} GB/s of copying, {:.1} us a dispatch",
+        ceilings.gflops, ceilings.copy_gbps, ceilings.dispatch_us
+    )
+}

@@ -1,0 +1,230 @@
+//! The generator on the GPU: its words against the host's, its uniforms and normals against their distributions.
+//!
+//! Every draw is a pure function of the seeds below, so what passes once passes always. Bounds are four standard
+//! errors of the statistic over [`COUNT`] independent draws, which chance breaks once in 16,000 times.
+
+mod common;
+
+use std::f64::consts::{PI, SQRT_2};
+use std::sync::Arc;
+
+use vae_gpu::gpu::{Gpu, Program, Shared};
+use vae_gpu::kernels::philox::{self, normals, philox, random, uniform};
+use vae_gpu::plan::{Element, Kernel, Plan, Role, Step, Tensor};
+
+const ROWS: usize = 1000;
+const COLUMNS: usize = 1000;
+const COUNT: usize = ROWS * COLUMNS;
+
+/// Standard errors that a statistic may be off.
+const SIGMAS: f64 = 4.0;
+
+/// The 0.1 % critical value of the Kolmogorov-Smirnov statistic times sqrt(n), for large n: the t of
+/// 2 exp(-2 t^2) = 0.001, the first term of Kolmogorov's series.
+const KOLMOGOROV: f64 = 1.9495;
+
+/// A step with high bits in each half of the seed.
+const STEP: Step = Step {
+    seed_lo: 0x9E37_79B9,
+    seed_hi: 0x1234_5678,
+    step: 17,
+    stream: 0,
+    first_row: 0,
+    valid_rows: 0,
+    history_row: 0,
+    learning_rate: 0.0,
+    correction1: 0.0,
+    correction2: 0.0,
+    kl_weight: 0.0,
+    reserved: 0,
+};
+
+/// One of the kernels that write bare draws, and the matrix [`ROWS`, `COLUMNS`] it fills.
+struct Draws {
+    program: Program,
+    out: Tensor,
+}
+
+impl Draws {
+    fn new(gpu: &Arc<Gpu>, kernel: &'static Kernel) -> Draws {
+        let mut plan = Plan::new("random");
+        let element = kernel.slots[0].element;
+        let out = plan.matrix("out", ROWS, COLUMNS, element, Role::Private);
+        random(&mut plan, kernel, out);
+        Draws { program: Program::new(gpu, plan, &mut Shared::default()).unwrap(), out }
+    }
+
+    fn words(&mut self, step: Step) -> Vec<u32> {
+        assert_eq!(self.out.stride, COLUMNS, "no padding");
+        self.program.submit(&[step]).unwrap();
+        self.program.read_words(self.out.buffer.0, 0, COUNT).unwrap()
+    }
+
+    fn floats(&mut self, step: Step) -> Vec<f64> {
+        assert_eq!(self.program.plan().buffers[self.out.buffer.0].element, Element::F32);
+        self.words(step).into_iter().map(|word| f64::from(f32::from_bits(word))).collect()
+    }
+}
+
+/// The host's calls of the generator for the matrix, in order.
+fn calls(step: Step) -> impl Iterator<Item = [u32; 4]> {
+    let call = move |i: usize| {
+        let (row, vector) = (i / (COLUMNS / 4), i % (COLUMNS / 4));
+        philox([step.step, row as u32, vector as u32, step.stream], [step.seed_lo, step.seed_hi])
+    };
+    (0..COUNT / 4).map(call)
+}
+
+/// Other places of the generator, which must have other draws.
+fn elsewhere() -> [(&'static str, Step); 6] {
+    [
+        ("step", Step { step: STEP.step + 1, ..STEP }),
+        ("stream", Step { stream: philox::STREAM_BINARIZE, ..STEP }),
+        ("stream of evaluation", Step { stream: 16, ..STEP }),
+        ("low seed", Step { seed_lo: STEP.seed_lo + 1, ..STEP }),
+        ("high seed", Step { seed_hi: STEP.seed_hi + 1, ..STEP }),
+        ("halves of the seed", Step { seed_lo: STEP.seed_hi, seed_hi: STEP.seed_lo, ..STEP }),
+    ]
+}
+
+fn require(what: &str, value: f64, expected: f64, bound: f64) {
+    println!("{what}: {value:.3e}, expected {expected:.3e} +- {bound:.1e}");
+    assert!((value - expected).abs() <= bound, "{what}: {value:.3e}, expected {expected:.3e} +- {bound:.1e}");
+}
+
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let count = values.len() as f64;
+    values.sum::<f64>() / count
+}
+
+/// The largest distance of the empirical distribution from `cdf`.
+fn kolmogorov_smirnov(mut values: Vec<f64>, cdf: impl Fn(f64) -> f64) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    let n = values.len() as f64;
+    let distance = |(i, value): (usize, &f64)| {
+        let p = cdf(*value);
+        (p - i as f64 / n).max((i + 1) as f64 / n - p)
+    };
+    values.iter().enumerate().map(distance).fold(0.0, f64::max)
+}
+
+/// Abramowitz & Stegun, Handbook of Mathematical Functions, 7.1.6:
+/// erf x = 2 / sqrt(pi) exp(-x^2) sum_n 2^n x^(2n+1) / (1 3 .. (2n+1)). All terms have one sign, so nothing cancels.
+fn erf(x: f64) -> f64 {
+    let (mut term, mut sum, mut odd) = (x, x, 1.0);
+    while term.abs() > 1e-16 * sum.abs() {
+        odd += 2.0;
+        term *= 2.0 * x * x / odd;
+        sum += term;
+    }
+    2.0 / PI.sqrt() * (-x * x).exp() * sum
+}
+
+/// Pearson's correlation; of independent draws its standard error is 1 / sqrt(n).
+fn correlation(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    let (mean_a, mean_b) = (mean(a.iter().copied()), mean(b.iter().copied()));
+    let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
+    for (a, b) in a.iter().zip(b) {
+        let (a, b) = (a - mean_a, b - mean_b);
+        (ab, aa, bb) = (ab + a * b, aa + a * a, bb + b * b);
+    }
+    ab / (aa * bb).sqrt()
+}
+
+fn uncorrelated(what: &str, a: &[f64], b: &[f64]) {
+    let bound = SIGMAS / (a.len() as f64).sqrt();
+    require(&format!("correlation with {what}"), correlation(a, b), 0.0, bound);
+    // A radius used twice shows only in the sizes.
+    let squares = |values: &[f64]| values.iter().map(|v| v * v).collect::<Vec<_>>();
+    require(
+        &format!("correlation of squares with {what}"),
+        correlation(&squares(a), &squares(b)),
+        0.0,
+        bound,
+    );
+}
+
+#[test]
+fn words_are_the_hosts_bit_for_bit() {
+    let mut words = Draws::new(&common::gpu(), &philox::WORDS);
+    let all_ones = Step { seed_lo: u32::MAX, seed_hi: u32::MAX, step: u32::MAX, stream: u32::MAX, ..STEP };
+    for step in [STEP, all_ones].into_iter().chain(elsewhere().map(|(_, step)| step)) {
+        let got = words.words(step);
+        let wrong = got.iter().zip(calls(step).flatten()).position(|(got, want)| *got != want);
+        assert_eq!(wrong, None, "first wrong word at {step:?}");
+    }
+}
+
+#[test]
+fn uniforms_are_uniform() {
+    let got = Draws::new(&common::gpu(), &philox::UNIFORMS).floats(STEP);
+    // Both sides are exact: 24 bits fit into an f32.
+    let wrong = got.iter().zip(calls(STEP).flatten()).position(|(got, word)| *got != uniform(word));
+    assert_eq!(wrong, None, "first uniform that is not the host's");
+    assert!(got.iter().all(|u| *u > 0.0 && *u < 1.0), "a uniform outside (0, 1)");
+
+    let n = COUNT as f64;
+    let mean_u = mean(got.iter().copied());
+    require("mean", mean_u, 0.5, SIGMAS * (1.0 / 12.0 / n).sqrt());
+    // The fourth central moment is 1/80, so the variance's own variance is (1/80 - 1/144) / n.
+    let variance = mean(got.iter().map(|u| (u - mean_u) * (u - mean_u)));
+    require("variance", variance, 1.0 / 12.0, SIGMAS * ((1.0 / 80.0 - 1.0 / 144.0) / n).sqrt());
+    require("Kolmogorov-Smirnov", kolmogorov_smirnov(got, |u| u), 0.0, KOLMOGOROV / n.sqrt());
+}
+
+#[test]
+fn normals_are_normal() {
+    let got = Draws::new(&common::gpu(), &philox::NORMALS).floats(STEP);
+    let n = COUNT as f64;
+    let want: Vec<f64> = calls(STEP).flat_map(normals).collect();
+    let errors = || got.iter().zip(&want).map(|(got, want)| (got - want).abs());
+    require(
+        "root mean square error",
+        mean(errors().map(|e| e * e).collect::<Vec<_>>().into_iter()).sqrt(),
+        0.0,
+        1e-6,
+    );
+    // WGSL promises log to 2^-21 near 1, where its root, the radius, is as small as 3e-4.
+    require("largest error", errors().fold(0.0, f64::max), 0.0, 1e-3);
+
+    // Standard errors of normal samples' moments: Kendall & Stuart, The Advanced Theory of Statistics, 10.
+    let mean_z = mean(got.iter().copied());
+    require("mean", mean_z, 0.0, SIGMAS * (1.0 / n).sqrt());
+    let moment = |power: i32| mean(got.iter().map(|z| (z - mean_z).powi(power)));
+    let variance = moment(2);
+    require("variance", variance, 1.0, SIGMAS * (2.0 / n).sqrt());
+    require("skewness", moment(3) / variance.powf(1.5), 0.0, SIGMAS * (6.0 / n).sqrt());
+    require("kurtosis", moment(4) / (variance * variance), 3.0, SIGMAS * (24.0 / n).sqrt());
+    let cdf = |z: f64| 0.5 * (1.0 + erf(z / SQRT_2));
+    require("Kolmogorov-Smirnov", kolmogorov_smirnov(got, cdf), 0.0, KOLMOGOROV / n.sqrt());
+}
+
+#[test]
+fn draws_of_different_places_are_unrelated() {
+    let mut draws = Draws::new(&common::gpu(), &philox::NORMALS);
+    let here = draws.floats(STEP);
+    assert_eq!(here, draws.floats(STEP), "one place, one draw");
+    for (what, step) in elsewhere() {
+        let there = draws.floats(step);
+        let equal = here.iter().zip(&there).filter(|(a, b)| a == b).count();
+        // Two normals are equal by chance about once in a few million pairs.
+        assert!(equal < 20, "another {what}: {equal} of {COUNT} draws are equal");
+        uncorrelated(&format!("another {what}"), &here, &there);
+    }
+    uncorrelated("the next row", &here[COLUMNS..], &here[..COUNT - COLUMNS]);
+    // Columns 1 to 3 further share a call of the generator, 4 further have the next.
+    for shift in 1..=4 {
+        uncorrelated(&format!("column + {shift}"), &here[shift..], &here[..COUNT - shift]);
+    }
+}
+
+#[test]
+fn erf_is_right() {
+    // Handbook of Mathematical Functions, table 7.1, and its complement of 7.3 for the last.
+    let table = [(0.0, 0.0), (0.5, 0.520_499_877_8), (1.0, 0.842_700_792_9), (2.0, 0.995_322_265_0)];
+    for (x, want) in table.into_iter().chain([(4.2, 1.0 - 2.855e-9)]) {
+        require(&format!("erf {x}"), erf(x), want, 1e-10);
+        require(&format!("erf -{x}"), erf(-x), -want, 1e-10);
+    }
+}
