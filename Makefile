@@ -3,7 +3,7 @@
 # Mesa's device-selection layer looks for a display and complains where there is none.
 export NODEVICE_SELECT := 1
 
-.PHONY: train test adapter toolchain bench check clean
+.PHONY: train test adapter toolchain bench peers check clean
 
 train: adapter
 	cargo run --release -- train
@@ -23,6 +23,15 @@ toolchain:
 
 bench: adapter
 	cargo bench
+
+# This program beside PyTorch, JAX and burn. A peer that cannot be installed or built is reported as such.
+peers: PEERS := benches/peers
+peers: adapter
+	python3 -m venv $(PEERS)/.venv
+	-xargs -n 1 $(PEERS)/.venv/bin/pip install --quiet < $(PEERS)/requirements.txt
+	-cargo build --release --locked --manifest-path $(PEERS)/burn/Cargo.toml
+	cargo build --release
+	$(PEERS)/.venv/bin/python $(PEERS)/compare.py
 
 check: adapter
 	cargo run --release -- check

@@ -41,3 +41,4 @@ pub mod model;
 pub mod plan;
 pub mod run;
 pub mod train;
+pub mod tune;

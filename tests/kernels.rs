@@ -1,5 +1,12 @@
 //! Every kernel and variant against its CPU reference, on the adapter that `VAE_GPU_DEVICE` names or the best.
 
+use std::sync::Arc;
+
+use vae_gpu::gpu::{Gpu, Program, Shared};
+use vae_gpu::kernels::matmul::{Epilogue, Layout, VARIANTS, Variant, matmul_with};
+use vae_gpu::kernels::philox;
+use vae_gpu::plan::{Plan, Step};
+
 mod common;
 
 #[test]
@@ -16,4 +23,44 @@ fn every_kernel_agrees_with_its_reference() {
         gpu.report().title(),
         failures.join("\n")
     );
+}
+
+/// A tuning may pick any variant, and a checkpoint may be resumed under another tuning: all variants must give
+/// the same bits.
+#[test]
+fn every_variant_of_matmul_gives_the_same_bits() {
+    let gpu = common::gpu();
+    let (m, k, n) = (37, 50, 45);
+    for layout in [Layout::NN, Layout::NT, Layout::TN] {
+        let mut expected: Option<(&str, Vec<f32>)> = None;
+        for variant in VARIANTS.iter().filter(|v| v.fits(&gpu.target(), layout)) {
+            let got = product(&gpu, variant, layout, (m, k, n));
+            let (first, values) = expected.get_or_insert((variant.name, got.clone()));
+            assert!(got == *values, "{layout:?}: {} and {first} differ", variant.name);
+        }
+    }
+}
+
+fn product(
+    gpu: &Arc<Gpu>,
+    variant: &'static Variant,
+    layout: Layout,
+    (m, k, n): (usize, usize, usize),
+) -> Vec<f32> {
+    let (a, b) = match layout {
+        Layout::NN => ((m, k), (k, n)),
+        Layout::NT => ((m, k), (n, k)),
+        Layout::TN => ((k, m), (k, n)),
+    };
+    let mut plan = Plan::new("product");
+    let (a, b) = (plan.tensor("a", a.0, a.1), plan.tensor("b", b.0, b.1));
+    let c = plan.tensor("c", m, n);
+    matmul_with(&mut plan, variant, "product", layout, (a, b, c), Epilogue::Store);
+    let mut program = Program::new(gpu, plan, &mut Shared::default()).unwrap();
+    for (seed, tensor) in [(1, a), (2, b)] {
+        let draw = |i: usize| philox::normals(philox::philox([i as u32, seed, 0, 0], [3, 4]))[0] as f32;
+        program.write_f32(tensor, &(0..tensor.rows * tensor.cols).map(draw).collect::<Vec<_>>());
+    }
+    program.submit(&[Step::default()]).unwrap();
+    program.read_f32(c).unwrap()
 }

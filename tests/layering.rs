@@ -18,9 +18,16 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("run", &["data", "error"]),
     ("train", &["evaluate", "model", "data", "gpu", "plan", "kernels", "run", "error"]),
     ("evaluate", &["model", "data", "gpu", "plan", "kernels", "run", "error"]),
+    ("tune", &["bench", "check", "gpu", "kernels", "run", "plan", "error"]),
     ("check", &["gpu", "kernels", "plan", "error"]),
     ("bench", &["model", "kernels", "gpu", "plan", "check", "train", "evaluate", "data", "error"]),
-    ("cli", &["bench", "check", "train", "evaluate", "run", "model", "data", "gpu", "kernels", "plan", "error"]),
+    (
+        "cli",
+        &[
+            "tune", "bench", "check", "train", "evaluate", "run", "model", "data", "gpu", "kernels", "plan",
+            "error",
+        ],
+    ),
 ];
 
 /// The roots of the library and of the command, which may name every module.

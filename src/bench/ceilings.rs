@@ -12,10 +12,10 @@ use crate::plan::{Cost, Plan, Step};
 
 /// Rounds of multiply-adds of an invocation: so many that the store at the end does not count.
 const ROUNDS: u32 = 1024;
-/// Invocations that keep every core of a software adapter busy, and every core of a large card.
+/// Invocations that keep every core busy: of a software adapter, and of a large card.
 const INVOCATIONS: (usize, usize) = (1 << 14, 1 << 20);
-/// Bytes of each of the two buffers of the copy: more than most caches hold.
-const COPY_BYTES: u64 = 64 << 20;
+/// Bytes of each of the two buffers of the copy, likewise: more than most caches hold.
+const COPY_BYTES: (u64, u64) = (16 << 20, 64 << 20);
 /// Words that the dispatch which does nothing writes.
 const LATENCY_WORDS: usize = 256;
 
@@ -31,16 +31,17 @@ pub struct Ceilings {
 }
 
 impl Ceilings {
-    /// Measures all three.
-    pub fn measure(gpu: &Arc<Gpu>, effort: Effort) -> Result<Ceilings> {
+    /// Measures all three, at full effort: everything else is measured against them.
+    pub fn measure(gpu: &Arc<Gpu>) -> Result<Ceilings> {
         let time = |plan: Plan| {
-            let seconds = Timed::new(gpu, &plan, Step::default())?.one(effort)?;
+            let seconds = Timed::new(gpu, &plan, Step::default())?.one(Effort::Full)?;
             Ok((plan.cost(), seconds))
         };
-        let (few, many) = INVOCATIONS;
-        let (cost, seconds) = time(multiply_add(if gpu.target().software { few } else { many }))?;
+        let software = gpu.target().software;
+        let (cost, seconds) = time(multiply_add(if software { INVOCATIONS.0 } else { INVOCATIONS.1 }))?;
         let gflops = cost.flops as f64 / seconds / 1e9;
-        let (cost, seconds) = time(copy(COPY_BYTES.min(gpu.report().max_binding_size)))?;
+        let bytes = if software { COPY_BYTES.0 } else { COPY_BYTES.1 };
+        let (cost, seconds) = time(copy(bytes.min(gpu.report().max_binding_size)))?;
         let copy_gbps = cost.bytes as f64 / seconds / 1e9;
         let (_, seconds) = time(latency())?;
         Ok(Ceilings { gflops, copy_gbps, dispatch_us: seconds * 1e6 })

@@ -109,8 +109,7 @@ pub struct MatmulTime {
 /// Every layout with every variant that fits it.
 pub(super) fn pairs(target: &Target) -> Vec<(Layout, &'static Variant)> {
     let layouts = Product::largest().iter().map(|product| product.layout);
-    let fitting =
-        |layout| VARIANTS.iter().filter(move |v| v.fits(target, layout)).map(move |v| (layout, v));
+    let fitting = |layout| VARIANTS.iter().filter(move |v| v.fits(target, layout)).map(move |v| (layout, v));
     layouts.flat_map(fitting).collect()
 }
 

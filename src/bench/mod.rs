@@ -27,6 +27,7 @@ use crate::check::{self, Outcome};
 use crate::error::Result;
 use crate::gpu::{AdapterReport, Gpu};
 use crate::kernels::activation::Activation;
+use crate::kernels::tuning::Tuning;
 use crate::model::ModelConfig;
 use crate::model::plans::{self, Batch, DeviceData};
 use crate::train::Config;
@@ -72,8 +73,8 @@ impl Meter<'_> {
     }
 }
 
-/// Measures the adapter, and the kernels and models on it.
-pub fn measure(gpu: &Arc<Gpu>, effort: Effort, progress: Progress) -> Result<Report> {
+/// Measures the adapter, and the kernels and models on it. Steps use the variants of matmul that `tuning` found fastest.
+pub fn measure(gpu: &Arc<Gpu>, tuning: &Tuning, effort: Effort, progress: Progress) -> Result<Report> {
     let (default, models) = (default_model(), models(effort));
     let pairs = matmul::pairs(&gpu.target());
     let cells = matmul::cells(&gpu.target(), effort);
@@ -81,7 +82,7 @@ pub fn measure(gpu: &Arc<Gpu>, effort: Effort, progress: Progress) -> Result<Rep
     let total = 3 + pairs.len() + cells.len() + models.len();
     let meter = Meter { done: AtomicUsize::new(0), total, progress };
 
-    let ceilings = Ceilings::measure(gpu, effort)?;
+    let ceilings = Ceilings::measure(gpu)?;
     meter.tick();
 
     let names = step_kernels(&default, gpu);
@@ -97,10 +98,10 @@ pub fn measure(gpu: &Arc<Gpu>, effort: Effort, progress: Progress) -> Result<Rep
 
     let (mut kernels, mut steps) = (Vec::new(), Vec::new());
     if step_is_right {
-        kernels = profile(gpu, &default, &TrainSection::default(), &ceilings, effort)?.kernels;
+        kernels = profile(gpu, &default, &TrainSection::default(), tuning, &ceilings, effort)?.kernels;
         meter.tick();
         for (model, batch_size) in &models {
-            steps.push(StepTime::measure(gpu, model, *batch_size, &ceilings, effort)?);
+            steps.push(StepTime::measure(gpu, model, *batch_size, tuning, &ceilings, effort)?);
             meter.tick();
         }
     }

@@ -9,7 +9,8 @@ use super::step::Stepper;
 use super::timing::Effort;
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::kernels::matmul::Layout;
+use crate::kernels::matmul::product_of;
+use crate::kernels::tuning::Tuning;
 use crate::model::ModelConfig;
 use crate::plan::Dispatch;
 use crate::train::config::TrainSection;
@@ -35,8 +36,6 @@ pub struct KernelTime {
 
 impl KernelTime {
     pub(super) fn new(dispatch: &Dispatch, seconds: f64, ceilings: &Ceilings) -> KernelTime {
-        // A launch that is too short for the clock.
-        let seconds = seconds.max(1e-9);
         KernelTime {
             label: dispatch.label.clone(),
             kernel: dispatch.kernel.label(),
@@ -86,25 +85,19 @@ pub fn profile(
     gpu: &Arc<Gpu>,
     model: &ModelConfig,
     train: &TrainSection,
+    tuning: &Tuning,
     ceilings: &Ceilings,
     effort: Effort,
 ) -> Result<Profile> {
-    Stepper::on_noise(gpu, model, train)?.profile(ceilings, effort)
+    Stepper::on_noise(gpu, model, train, tuning)?.profile(ceilings, effort)
 }
 
 /// The shape of a dispatch's work.
 pub(super) fn shape(dispatch: &Dispatch) -> String {
-    let constant = |name| dispatch.consts.iter().find(|(n, _)| *n == name).map(|(_, value)| *value);
-    match (&dispatch.tensors[..], constant("LAYOUT")) {
-        ([a, .., c], Some(layout)) => {
-            let layout = [Layout::NN, Layout::NT, Layout::TN].into_iter().find(|l| *l as u32 == layout);
-            let k = if layout == Some(Layout::TN) { a.rows } else { a.cols };
-            let layout = layout.map_or(String::new(), |l| format!("{l:?} "));
-            format!("{layout}{}x{k}x{}", c.rows, c.cols)
-        }
-        ([.., last], _) => format!("{}x{}", last.rows, last.cols),
-        ([], _) => String::new(),
+    if let Some((layout, [m, k, n])) = product_of(dispatch) {
+        return format!("{layout:?} {m}x{k}x{n}");
     }
+    dispatch.tensors.last().map_or(String::new(), |last| format!("{}x{}", last.rows, last.cols))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::upload;
 use crate::gpu::{Gpu, Program, Shared};
 use crate::kernels::activation::Activation;
+use crate::kernels::tuning::Tuning;
 use crate::kernels::{adam, philox};
 use crate::model::init::initial_weights;
 use crate::model::plans::{self, Batch, DeviceData, TrainPlan};
@@ -43,11 +44,13 @@ pub struct Stepper {
 }
 
 impl Stepper {
-    /// Uploads `data` and initialises the weights. The device keeps the losses of the last `history` steps.
+    /// Uploads `data` and initialises the weights. The variants of matmul are those that `tuning` found fastest; the
+    /// device keeps the losses of the last `history` steps.
     pub fn new(
         gpu: &Arc<Gpu>,
         model: &ModelConfig,
         train: &TrainSection,
+        tuning: &Tuning,
         data: &Split,
         history: usize,
     ) -> Result<Stepper> {
@@ -58,7 +61,8 @@ impl Stepper {
         }
         let rows = DeviceData { name: "train".into(), count, binarize: train.binarize };
         let batch = Batch { data: rows, size, samples: 1 };
-        let handles = plans::train(model, gpu.target(), &batch, history);
+        let mut handles = plans::train(model, gpu.target(), &batch, history);
+        tuning.apply(&mut handles.batch.plan);
         let program = Program::new(gpu, handles.batch.plan.clone(), &mut Shared::default())?;
         upload(&program, handles.batch.data, data);
         program.write_f32(handles.batch.parameters, &initial_weights(&Layout::new(model), train.seed));
@@ -67,9 +71,14 @@ impl Stepper {
     }
 
     /// A model that learns noise: the time of a step does not depend on the data.
-    pub fn on_noise(gpu: &Arc<Gpu>, model: &ModelConfig, train: &TrainSection) -> Result<Stepper> {
+    pub fn on_noise(
+        gpu: &Arc<Gpu>,
+        model: &ModelConfig,
+        train: &TrainSection,
+        tuning: &Tuning,
+    ) -> Result<Stepper> {
         let rows = (16 * train.batch_size).max(1024);
-        Self::new(gpu, model, train, &noise(rows, model.input), HOST_STEPS as usize)
+        Self::new(gpu, model, train, tuning, &noise(rows, model.input), HOST_STEPS as usize)
     }
 
     /// Submits `steps` more steps, as many at once as the pacer says. Does not wait for the last of them.
@@ -199,11 +208,12 @@ impl StepTime {
         gpu: &Arc<Gpu>,
         model: &ModelConfig,
         batch: usize,
+        tuning: &Tuning,
         ceilings: &Ceilings,
         effort: Effort,
     ) -> Result<StepTime> {
         let train = TrainSection { batch_size: batch, ..TrainSection::default() };
-        let mut stepper = Stepper::on_noise(gpu, model, &train)?;
+        let mut stepper = Stepper::on_noise(gpu, model, &train, tuning)?;
         // The first step pays for what drivers put off; the next ones tell how long to measure, and set the pace.
         stepper.seconds(1)?;
         let look = stepper.seconds(2)? / 2.0;
@@ -231,7 +241,7 @@ impl StepTime {
 /// Microseconds that the host needs for a step, encoding and submitting it: the median over submissions to a device
 /// that does nothing.
 pub fn host_us_per_step(model: &ModelConfig, train: &TrainSection) -> Result<f64> {
-    let mut host = Stepper::on_noise(&Gpu::noop(), model, train)?;
+    let mut host = Stepper::on_noise(&Gpu::noop(), model, train, &Tuning::default())?;
     let step = host.step(1, 0);
     let mut times = Vec::new();
     // The first submissions make wgpu's own buffers.
@@ -270,6 +280,7 @@ pub fn train_steps(
     gpu: &Arc<Gpu>,
     model: &ModelConfig,
     train: &TrainSection,
+    tuning: &Tuning,
     data: &Split,
     (warmup, steps): (u64, u64),
     progress: &dyn Fn(u64),
@@ -277,7 +288,8 @@ pub fn train_steps(
     assert!(steps > 0, "no steps to time");
     let chunks = steps.min(CHUNKS as u64);
     let each = steps / chunks;
-    let mut stepper = Stepper::new(gpu, model, train, data, warmup.max(each).max(2 * LOSSES) as usize)?;
+    let history = warmup.max(each).max(LOSSES);
+    let mut stepper = Stepper::new(gpu, model, train, tuning, data, history as usize)?;
     let mut losses = Vec::new();
     let mut times = Vec::new();
     for (length, timed) in [(warmup, false)].into_iter().chain((0..chunks).map(|_| (each, true))) {
@@ -322,7 +334,7 @@ mod tests {
     fn the_last_batch_of_an_epoch_is_short() {
         let (model, train) = (default_model(), TrainSection { batch_size: 4, ..TrainSection::default() });
         let gpu = Gpu::noop();
-        let stepper = Stepper::new(&gpu, &model, &train, &noise(10, model.input), 64).unwrap();
+        let stepper = Stepper::new(&gpu, &model, &train, &Tuning::default(), &noise(10, model.input), 64).unwrap();
         let steps: Vec<_> =
             [1, 2, 3].map(|t| stepper.step(t, 0)).iter().map(|s| (s.first_row, s.valid_rows)).collect();
         assert_eq!(steps, [(0, 4), (4, 4), (8, 2)]);
@@ -332,7 +344,7 @@ mod tests {
     #[test]
     fn a_batch_larger_than_the_data_is_misuse() {
         let train = TrainSection { batch_size: 11, ..TrainSection::default() };
-        let made = Stepper::new(&Gpu::noop(), &default_model(), &train, &noise(10, 784), 64);
+        let made = Stepper::new(&Gpu::noop(), &default_model(), &train, &Tuning::default(), &noise(10, 784), 64);
         assert_eq!(made.err().map(|error| error.exit_code()), Some(2));
     }
 

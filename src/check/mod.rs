@@ -91,8 +91,7 @@ pub fn matmuls(
     variants: &[(Layout, &'static Variant)],
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Vec<Outcome>> {
-    let cases: Vec<Case> =
-        variants.iter().map(|(layout, variant)| cases::ragged(variant, *layout)).collect();
+    let cases: Vec<Case> = variants.iter().map(|(layout, variant)| cases::ragged(variant, *layout)).collect();
     run_all(gpu, &cases, progress)
 }
 

@@ -36,6 +36,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Measure the adapter's limits, every kernel's share of them, and training steps
     Bench(BenchArgs),
+    /// Measure which variant of matmul is fastest for a model's shapes on this adapter, and keep the result
+    Tune(TuneArgs),
     /// Print the plan of a training step: every dispatch, its work and memory; needs no GPU
     Explain(ExplainArgs),
 }
@@ -156,6 +158,9 @@ pub struct TrainArgs {
     /// Before training, print how long each dispatch of a step takes (on stderr)
     #[arg(long)]
     pub profile: bool,
+    /// Measure the fastest kernels for this model first, as `vae-gpu tune` does
+    #[arg(long)]
+    pub tune: bool,
     /// Print nothing but the last line
     #[arg(short, long)]
     pub quiet: bool,
@@ -208,6 +213,17 @@ pub struct EvaluateArgs {
     /// Print JSON: count, and mean and standard_error of elbo, recon and kl
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub device: DeviceArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  vae-gpu tune                                           # for 784-400-20 at batch 128
+  vae-gpu tune --hidden 512,256 --batch-size 1024")]
+pub struct TuneArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
     #[command(flatten)]
     pub device: DeviceArgs,
 }
@@ -305,6 +321,8 @@ mod tests {
         let name = |value: &dyn erased::Name| value.name();
         let mut command = Cli::command();
         let help = command.find_subcommand_mut("train").unwrap().render_long_help().to_string();
+        // Where lines are broken depends on the terminal.
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         for (flag, default) in [
             ("--data", config.data.clone()),
             ("--hidden", hidden),

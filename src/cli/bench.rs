@@ -8,6 +8,7 @@ use super::args::BenchArgs;
 use super::output::{result, talk};
 use super::profile;
 use super::saved::announce;
+use super::tune;
 use crate::bench::{self, Effort, MatmulTime, Profile, Report, StepTime};
 use crate::data;
 use crate::error::{Error, Result};
@@ -27,7 +28,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     }
     let effort = if args.quick { Effort::Quick } else { Effort::Full };
     let bar = bar("measuring");
-    let report = bench::measure(&gpu, effort, &|done, total| {
+    let report = bench::measure(&gpu, &tune::known(&gpu), effort, &|done, total| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
     })?;
@@ -57,10 +58,11 @@ fn step(args: &BenchArgs) -> Result<()> {
     let (warmup, steps) = (u64::from(args.warmup), u64::from(args.steps));
     let bar = bar("training");
     bar.set_length(warmup + steps);
-    let done =
-        bench::train_steps(&gpu, &model, &config.train, &dataset.train, (warmup, steps), &|done| {
-            bar.set_position(done)
-        })?;
+    let (data, lengths) = (&dataset.train, (warmup, steps));
+    let tuning = tune::known(&gpu);
+    let done = bench::train_steps(&gpu, &model, &config.train, &tuning, data, lengths, &|done| {
+        bar.set_position(done)
+    })?;
     bar.finish_and_clear();
     if args.json {
         result(format_args!("{}", serde_json::to_string(&done).expect("plain numbers and names")));

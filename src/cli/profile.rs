@@ -7,13 +7,14 @@ use super::output::talk;
 use crate::bench::{self, Ceilings, Effort, Profile};
 use crate::error::Result;
 use crate::gpu::Gpu;
+use crate::kernels::tuning::Tuning;
 use crate::model::ModelConfig;
 use crate::train::config::TrainSection;
 
 /// Profiles the training plan of a model on buffers of its own, and prints where its time goes.
-pub fn run(gpu: &Arc<Gpu>, model: &ModelConfig, train: &TrainSection) -> Result<()> {
-    let ceilings = Ceilings::measure(gpu, Effort::Quick)?;
-    let profile = bench::profile(gpu, model, train, &ceilings, Effort::Full)?;
+pub fn run(gpu: &Arc<Gpu>, model: &ModelConfig, train: &TrainSection, tuning: &Tuning) -> Result<()> {
+    let ceilings = Ceilings::measure(gpu)?;
+    let profile = bench::profile(gpu, model, train, tuning, &ceilings, Effort::Full)?;
     talk(format_args!("a training step at batch {}, each dispatch by itself:", train.batch_size));
     print(&profile, &ceilings, talk);
     talk(format_args!(

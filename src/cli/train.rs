@@ -13,6 +13,7 @@ use super::args::{TrainArgs, set};
 use super::output::{result, talk};
 use super::profile;
 use super::saved::announce;
+use super::tune;
 use crate::data::{self, Dataset, Shape};
 use crate::error::{Error, Result};
 use crate::run::{EpochMetrics, RunDir, curves, metrics, picture};
@@ -39,9 +40,6 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     if trainer.is_done() {
         let epochs = trainer.config().train.epochs;
         talk(format_args!("all {epochs} epochs are done; train longer with --epochs N"));
-    }
-    if args.profile {
-        profile::run(trainer.gpu(), trainer.model(), &trainer.config().train)?;
     }
     let saver = Saver { dir: &dir, shape: dataset.shape, quiet: args.quiet };
     while !trainer.is_done() {
@@ -95,6 +93,7 @@ fn start(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
     let dataset = data::open(&config.data)?;
     let Shape { width, height, channels } = dataset.shape;
     config.shape = Some([width, height, channels]);
+    config.data = data::anywhere(&config.data);
     let trainer = prepare(args, &dataset, config)?;
     let dir = RunDir::create(args.out.as_deref(), &dataset.name, "vae", args.force)?;
     write_config(&dir, trainer.config())?;
@@ -126,6 +125,14 @@ fn resume(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
     let steps = trainer.steps_per_epoch();
     let (begun, epoch) = (state.step.div_ceil(steps), (state.step / steps) as u32);
     let epochs = trainer.config().train.epochs;
+    if state.train_count != dataset.train.count as u64 {
+        return Err(Error::Usage(format!(
+            "{} now holds {} training images, but the run was trained on {}",
+            trainer.config().data,
+            dataset.train.count,
+            state.train_count
+        )));
+    }
     if u64::from(epochs) < begun {
         return Err(Error::Usage(format!("--epochs {epochs}: the run is in epoch {begun} already")));
     }
@@ -157,7 +164,8 @@ fn prepare(args: &TrainArgs, dataset: &Dataset, config: Config) -> Result<Traine
             dataset.name, dataset.train.count, dataset.test.count, dataset.shape
         ));
     }
-    let trainer = Trainer::new(&gpu, dataset, config)?;
+    let tuning = if args.tune { tune::measured(&gpu, &config, dataset)? } else { tune::known(&gpu) };
+    let trainer = Trainer::with_tuning(&gpu, dataset, config, &tuning)?;
     if !args.quiet {
         let (model, train) = (trainer.model(), &trainer.config().train);
         let activation = format!("{:?}", model.activation).to_lowercase();
@@ -175,6 +183,9 @@ fn prepare(args: &TrainArgs, dataset: &Dataset, config: Config) -> Result<Traine
             train.lr,
             train.seed
         ));
+    }
+    if args.profile {
+        profile::run(&gpu, trainer.model(), &trainer.config().train, &tuning)?;
     }
     Ok(trainer)
 }

@@ -120,6 +120,15 @@ pub fn open(source: &str) -> Result<Dataset> {
     }
 }
 
+/// The source as it can be opened again from another folder: a built-in name as it is, a path made absolute.
+pub fn anywhere(source: &str) -> String {
+    let built_in = FORMATS.iter().any(|format| format.name == source);
+    match std::path::absolute(source) {
+        Ok(path) if !built_in && path.exists() => path.to_string_lossy().into_owned(),
+        _ => source.to_owned(),
+    }
+}
+
 /// The legal sources as (word, description), for a help text.
 pub fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
     FORMATS.iter().map(|format| (format.name, format.describe))

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::plan::Target;
 
 /// Environment variable that restricts the backends: a comma-separated list of `vulkan`, `metal`, `dx12`, `gl`,
 /// or `none`.
@@ -36,7 +37,7 @@ impl FromStr for Selection {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Ok(match text.parse() {
             Ok(index) => Selection::Index(index),
-            Err(_) if text.eq_ignore_ascii_case("auto") => Selection::Auto,
+            Err(_) if text.is_empty() || text.eq_ignore_ascii_case("auto") => Selection::Auto,
             Err(_) => Selection::Name(text.to_owned()),
         })
     }
@@ -108,6 +109,12 @@ impl AdapterReport {
     /// Whether the CPU does this adapter's work.
     pub fn is_software(&self) -> bool {
         self.kind == "software"
+    }
+
+    /// What kernels choose their variants by.
+    pub fn target(&self) -> Target {
+        let subgroup = self.subgroup_sizes.and_then(|(min, max)| (min == max).then_some(min));
+        Target { software: self.is_software(), subgroup }
     }
 
     /// Higher is better: real cards before software, native interfaces before OpenGL.

@@ -125,8 +125,7 @@ impl Gpu {
             label: Some("step"),
             entries: &[layout_entry(0, wgpu::BufferBindingType::Uniform, true)],
         });
-        let subgroup = report.subgroup_sizes.and_then(|(min, max)| (min == max).then_some(min));
-        let target = Target { software: report.is_software(), subgroup };
+        let target = report.target();
         Arc::new(Gpu {
             device,
             queue,

@@ -96,6 +96,11 @@ impl Variant {
         self.divides(layout) && self.lanes.is_none_or(|lanes| target.subgroup == Some(lanes))
     }
 
+    /// Whether operands pass through workgroup memory, with a barrier a round.
+    pub fn uses_workgroup_memory(&self) -> bool {
+        self.kernel.name == TILED.name
+    }
+
     /// Whether the rows divide among the lanes: in TN they are handed round in quads.
     fn divides(&self, layout: Layout) -> bool {
         layout != Layout::TN || self.tile_rows.is_multiple_of(4 * self.lanes.unwrap_or(1))
@@ -103,11 +108,7 @@ impl Variant {
 
     fn specialise(&self, layout: Layout, epilogue: u32, activation: Activation) -> Vec<Const> {
         let mut consts = self.consts.to_vec();
-        consts.extend([
-            ("LAYOUT", layout as u32),
-            ("EPILOGUE", epilogue),
-            ("ACTIVATION", activation as u32),
-        ]);
+        consts.extend([("LAYOUT", layout as u32), ("EPILOGUE", epilogue), ("ACTIVATION", activation as u32)]);
         consts
     }
 
@@ -178,14 +179,25 @@ const fn kernel(
     subgroups: bool,
     variants: fn() -> Vec<Vec<Const>>,
 ) -> Kernel {
-    Kernel { name, entry: "main", source, params: Params::FIELDS, slots: SLOTS, step: false, subgroups, variants, reference }
+    Kernel {
+        name,
+        entry: "main",
+        source,
+        params: Params::FIELDS,
+        slots: SLOTS,
+        step: false,
+        subgroups,
+        variants,
+        reference,
+    }
 }
 
 static PORTABLE: Kernel =
     kernel("matmul/portable", shader!("matmul/portable"), false, || specialisations("matmul/portable"));
 static SUBGROUP: Kernel =
     kernel("matmul/subgroup", shader!("matmul/subgroup"), true, || specialisations("matmul/subgroup"));
-static TILED: Kernel = kernel("matmul/tiled", shader!("matmul/tiled"), false, || specialisations("matmul/tiled"));
+static TILED: Kernel =
+    kernel("matmul/tiled", shader!("matmul/tiled"), false, || specialisations("matmul/tiled"));
 
 /// Every variant of a shader, in every layout that it can do, with every epilogue that a plan may ask for.
 fn specialisations(shader: &str) -> Vec<Vec<Const>> {
@@ -227,6 +239,28 @@ fn reference(call: &mut dyn Call) {
             call.put(C, m, n, value);
         }
     }
+}
+
+/// Layout and (m, k, n) of a dispatch, if it is a product.
+pub fn product_of(dispatch: &Dispatch) -> Option<(Layout, [usize; 3])> {
+    KERNELS.iter().find(|kernel| kernel.name == dispatch.kernel.name)?;
+    let p: Params = bytemuck::pod_read_unaligned(&dispatch.params[..size_of::<Params>()]);
+    let (_, number) = dispatch.consts.iter().find(|(name, _)| *name == "LAYOUT")?;
+    let layout = [Layout::NN, Layout::NT, Layout::TN].into_iter().find(|l| *l as u32 == *number)?;
+    Some((layout, [p.m, p.k, p.n].map(|dim| dim as usize)))
+}
+
+/// Lets another variant do a product; the result is the same.
+pub fn set_variant(dispatch: &mut Dispatch, variant: &'static Variant) {
+    let Some((layout, [m, _, n])) = product_of(dispatch) else {
+        panic!("{} is no product", dispatch.label);
+    };
+    assert!(variant.divides(layout), "{}: {} cannot do {layout:?}", dispatch.label, variant.name);
+    let constant = |wanted| dispatch.consts.iter().find(|(name, _)| *name == wanted).map_or(0, |c| c.1);
+    let activation = Activation::from_u32(constant("ACTIVATION"));
+    dispatch.consts = variant.specialise(layout, constant("EPILOGUE"), activation);
+    dispatch.kernel = variant.kernel;
+    dispatch.workgroups = variant.workgroups(m, n);
 }
 
 /// Appends c = epilogue(A B) with the variant that [`choose`] names.

@@ -14,6 +14,7 @@ pub mod philox;
 pub mod prior;
 pub mod reference;
 pub mod row_weight;
+pub mod tuning;
 
 use crate::plan::{Const, Cost, Kernel, PAD, Plan, Target, Tensor, round_up};
 

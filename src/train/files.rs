@@ -35,7 +35,7 @@ pub fn save_checkpoint(
     arenas: &Arenas,
     state: &State,
 ) -> Result<()> {
-    let State { step, sums, seconds, best_test_elbo } = state;
+    let State { step, sums, seconds, best_test_elbo, train_count } = state;
     // Floats are written with all their digits: `{:?}` round-trips.
     let metadata = BTreeMap::from([
         ("config".to_owned(), config.to_toml()),
@@ -46,6 +46,7 @@ pub fn save_checkpoint(
         ("epoch_rows".to_owned(), sums.rows.to_string()),
         ("epoch_seconds".to_owned(), format!("{seconds:?}")),
         ("best_test_elbo".to_owned(), format!("{best_test_elbo:?}")),
+        ("train_count".to_owned(), train_count.to_string()),
     ]);
     let mut tensors = named("", layout, &arenas.parameters);
     tensors.extend(named(MOMENT1, layout, &arenas.moment1));
@@ -81,6 +82,7 @@ pub fn load_checkpoint(path: &Path) -> Result<(Config, Arenas, State)> {
         },
         seconds: number(path, &metadata, "epoch_seconds")?,
         best_test_elbo: number(path, &metadata, "best_test_elbo")?,
+        train_count: number(path, &metadata, "train_count")?,
     };
     Ok((config, arenas, state))
 }

@@ -89,7 +89,7 @@ impl History {
                     return Err(Error::Diverged {
                         step,
                         what: what.into(),
-                        next: "try a smaller --lr; `--resume` continues from the last checkpoint".into(),
+                        next: "start again with a smaller --lr; the files of the last whole epoch are kept".into(),
                     });
                 }
             }

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::evaluate::{Evaluation, Evaluator, Pictures, upload};
 use crate::gpu::{Gpu, Program, Shared};
 use crate::kernels::adam;
+use crate::kernels::tuning::Tuning;
 use crate::model::init::initial_weights;
 use crate::model::plans::{self, Batch, DeviceData, TrainPlan};
 use crate::model::{Layout, ModelConfig};
@@ -45,11 +46,13 @@ pub struct State {
     pub seconds: f64,
     /// The best test ELBO so far, in nats per datum.
     pub best_test_elbo: f64,
+    /// Rows of the training data: with another number the steps would mean something else.
+    pub train_count: u64,
 }
 
 impl Default for State {
     fn default() -> Self {
-        State { step: 0, sums: Sums::default(), seconds: 0.0, best_test_elbo: f64::NEG_INFINITY }
+        State { step: 0, sums: Sums::default(), seconds: 0.0, best_test_elbo: f64::NEG_INFINITY, train_count: 0 }
     }
 }
 
@@ -101,6 +104,16 @@ pub struct Trainer {
 impl Trainer {
     /// Uploads the data, prepares every plan and initialises the weights from the seed.
     pub fn new(gpu: &Arc<Gpu>, dataset: &Dataset, config: Config) -> Result<Trainer> {
+        Self::with_tuning(gpu, dataset, config, &Tuning::default())
+    }
+
+    /// The same, with the variants of matmul that a tuning found fastest.
+    pub fn with_tuning(
+        gpu: &Arc<Gpu>,
+        dataset: &Dataset,
+        config: Config,
+        tuning: &Tuning,
+    ) -> Result<Trainer> {
         config.validate()?;
         let model = config.model_config(dataset.shape);
         model.validate()?;
@@ -115,7 +128,8 @@ impl Trainer {
         let binarize = config.train.binarize;
         let data = DeviceData { name: "train".into(), count, binarize };
         let batch = Batch { data, size, samples: 1 };
-        let handles = plans::train(&model, gpu.target(), &batch, history::ROWS as usize);
+        let mut handles = plans::train(&model, gpu.target(), &batch, history::ROWS as usize);
+        tuning.apply(&mut handles.batch.plan);
         let program = Program::new(gpu, handles.batch.plan.clone(), &mut shared)?;
         upload(&program, handles.batch.data, &dataset.train);
         let evaluator = Evaluator::new(gpu, &mut shared, &model, &dataset.test, "test", binarize)?;
@@ -160,7 +174,7 @@ impl Trainer {
 
     /// Where training stands.
     pub fn state(&self) -> State {
-        State { sums: self.history.sums, ..self.state }
+        State { sums: self.history.sums, train_count: self.count, ..self.state }
     }
 
     /// Whether all epochs are done.

@@ -172,7 +172,8 @@ fn pack(bytes: &[u8], dim: usize) -> Vec<u32> {
     bytes.chunks_exact(dim).flat_map(|row| row.chunks(4).map(word)).collect()
 }
 
-/// ||got - want|| / ||want||, the root of the normalised mean square error; no number passes if `got` has a NaN.
+/// ||got - want|| / ||want||, the root of the normalised mean square error. NaN, which is within no bound, if `got`
+/// holds one.
 pub fn relative_error(got: &[f64], want: &[f64]) -> f64 {
     assert_eq!(got.len(), want.len(), "number of values");
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();

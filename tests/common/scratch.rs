@@ -1,5 +1,6 @@
 //! A folder of its own in which a test runs the command.
 
+use std::env;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -40,7 +41,8 @@ impl Scratch {
     pub fn picture(&self, name: &str) -> (u32, u32) {
         let picture = image::load_from_memory_with_format(&self.read(name), image::ImageFormat::Png);
         let picture = picture.unwrap_or_else(|e| panic!("{name}: {e}")).into_luma8();
-        assert!(picture.pixels().any(|p| *p != picture.get_pixel(0, 0).to_owned()), "{name} has one colour");
+        let first = *picture.get_pixel(0, 0);
+        assert!(picture.pixels().any(|pixel| *pixel != first), "{name} has one colour");
         picture.dimensions()
     }
 
@@ -51,6 +53,12 @@ impl Scratch {
         // A layer of Mesa talks on stderr where it finds no display.
         command.env("NODEVICE_SELECT", "1").env("XDG_RUNTIME_DIR", self.folder.path());
         command.env_remove("RUST_LOG").env_remove("RUST_BACKTRACE");
+        // What `vae-gpu tune` has found here would choose other kernels. Mesa's compiled shaders may stay.
+        let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".cache"));
+        if let Some(caches) = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home) {
+            command.env("MESA_SHADER_CACHE_DIR", caches);
+        }
+        command.env("XDG_CACHE_HOME", self.path("cache"));
         command
     }
 

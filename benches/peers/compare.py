@@ -1,0 +1,263 @@
+"""Runs vae-gpu and its peers in turn and prints a section of Markdown.
+
+python compare.py [--rounds 5] [--steps 200] [--only steps|matmul] [--out ../RESULTS.md]
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import common
+
+HERE = Path(__file__).resolve().parent
+HEADING = "## Beside other frameworks"
+
+OURS = [str(common.ROOT / "target" / "release" / "vae-gpu"), "bench", "--json"]
+BURN = [str(HERE / "burn" / "target" / "release" / "burn-vae")]
+"""The programs that `make peers` builds."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is trained."""
+
+    hidden: str
+    latent: int
+    activation: str
+    batch: int
+
+    def title(self) -> str:
+        return f"784-{self.hidden.replace(',', '-')}-{self.latent} {self.activation}, batch {self.batch}"
+
+
+CONFIGS = [
+    Config("400", 20, "relu", 128),
+    Config("200,200", 50, "tanh", 20),
+    Config("200,200", 50, "tanh", 1024),
+]
+
+
+@dataclass
+class Program:
+    """A program and what its runs gave: JSON objects, or the reason why it has none."""
+
+    name: str
+    command: list[str]
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    failure: str = ""
+
+    def run(self, timeout: float) -> None:
+        """Runs once more, if it has not failed before."""
+        if self.failure:
+            return
+        print(f"  {self.name}", file=sys.stderr, flush=True)
+        try:
+            done = subprocess.run(self.command, cwd=HERE, capture_output=True, text=True, timeout=timeout)
+        except FileNotFoundError:
+            self.failure = f"not built: {Path(self.command[0]).name} is missing"
+        except subprocess.TimeoutExpired:
+            self.failure = f"not done after {timeout:.0f} s"
+        else:
+            if done.returncode == 0:
+                self.runs.append(json.loads(done.stdout))
+            else:
+                self.failure = reason(done.stderr) or f"exit code {done.returncode}"
+
+    def median(self, value: Callable[[dict[str, Any]], float]) -> float:
+        return statistics.median(map(value, self.runs))
+
+
+def reason(stderr: str) -> str:
+    """The line that says what went wrong: the last one that names an error, or the last one."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    errors = [line for line in lines if re.search(r"error|panicked", line, re.IGNORECASE)]
+    return (errors or lines or [""])[-1][:200].replace("|", "\\|")
+
+
+def has_cuda() -> bool:
+    return shutil.which("nvidia-smi") is not None
+
+
+def trainers(config: Config, args: argparse.Namespace) -> list[Program]:
+    """Ours first, then the peers."""
+    model = ["--hidden", config.hidden, "--latent", str(config.latent), "--activation", config.activation]
+    length = ["--steps", str(args.steps), "--warmup", str(args.warmup)]
+    ours = [*OURS, "--step", *model, "--batch-size", str(config.batch), *length]
+    peer = [*model, "--batch", str(config.batch), *length, "--threads", str(args.threads)]
+    torch = [sys.executable, str(HERE / "torch_vae.py")]
+    jax = [sys.executable, str(HERE / "jax_vae.py")]
+    commands = {
+        "vae-gpu": ours,
+        "burn wgpu": [*BURN, "--backend", "wgpu", *peer],
+        "burn flex": [*BURN, "--backend", "flex", *peer],
+        "torch eager": [*torch, "eager", *peer],
+        "torch compile": [*torch, "compile", *peer],
+        "jax": [*jax, "cpu", *peer],
+    }
+    if has_cuda():
+        commands |= {
+            "torch eager, CUDA": [*torch, "eager-cuda", *peer],
+            "torch compile, CUDA": [*torch, "compile-cuda", *peer],
+            "jax, CUDA": [*jax, "cuda", *peer],
+        }
+    return [Program(name, command) for name, command in commands.items()]
+
+
+def steps_table(config: Config, programs: list[Program]) -> list[str]:
+    """One row a program."""
+    lines = [
+        f"### {config.title()}",
+        "",
+        "| program | version | device | ms a step | images/s | vae-gpu is x times as fast | loss |",
+        "| --- | --- | --- | ---: | ---: | ---: | --- |",
+    ]
+    ours = programs[0]
+    for program in programs:
+        if not program.runs or program.failure:
+            lines.append(f"| {program.name} | failed: {program.failure} | | | | | |")
+            continue
+        last = program.runs[-1]
+        ms = program.median(lambda run: run["ms_per_step"])
+        speed = program.median(lambda run: run["images_per_second"])
+        pairs = zip(program.runs, ours.runs, strict=False)
+        ratios = [] if ours.failure else [a["ms_per_step"] / b["ms_per_step"] for a, b in pairs]
+        ratio = f"{statistics.median(ratios):.2f}" if ratios and program is not ours else ""
+        loss = f"{last['loss_first']:.1f} to {last['loss_last']:.1f}"
+        lines.append(
+            f"| {program.name} | {last['version']} | {last['device']} | {ms:.3f} | {speed:.0f} | {ratio} | {loss} |"
+        )
+    return [*lines, ""]
+
+
+Shape = tuple[str, int, int, int]
+
+
+def gflops(rows: list[dict[str, Any]]) -> dict[Shape, dict[str, Any]]:
+    """Rows by layout and M, K, N: of ours, those of the variant that a plan takes."""
+    return {(r["layout"], r["m"], r["k"], r["n"]): r for r in rows if r.get("chosen", True)}
+
+
+def matmul_table(ours: Program, torch: Program) -> list[str]:
+    """One row a shape."""
+    lines = ["### Matrix products, float32", ""]
+    for program in (ours, torch):
+        if program.failure:
+            lines += [f"{program.name} failed: {program.failure}", ""]
+    if torch.failure or not torch.runs:
+        return lines
+    version, device = torch.runs[0]["version"], torch.runs[0]["device"]
+    lines += [
+        "N is an operand as it is multiplied, T a transposed one: a layer is NT, its input's gradient NN, its",
+        "weight's TN. The variant is the one that vae-gpu takes by itself.",
+        "",
+        f"| layout | M x K x N | variant | vae-gpu, GFLOP/s | torch.mm {version} ({device}), GFLOP/s "
+        "| vae-gpu is x times as fast |",
+        "| --- | --- | --- | ---: | ---: | ---: |",
+    ]
+    ours_by_shape = [gflops(run["matmul"]) for run in ours.runs]
+    theirs_by_shape = [gflops(run["matmul"]) for run in torch.runs]
+    for shape in theirs_by_shape[0]:
+        layout, m, k, n = shape
+        theirs = [rows[shape]["gflops"] for rows in theirs_by_shape]
+        mine = [rows[shape]["gflops"] for rows in ours_by_shape if shape in rows]
+        ratios = [a / b for a, b in zip(mine, theirs, strict=False)]
+        left = ("", "", "")
+        if mine:
+            variant = ours_by_shape[-1][shape]["variant"]
+            left = (variant, f"{statistics.median(mine):.1f}", f"{statistics.median(ratios):.2f}")
+        lines.append(
+            f"| {layout} | {m} x {k} x {n} | {left[0]} | {left[1]} | {statistics.median(theirs):.1f} | {left[2]} |"
+        )
+    return [*lines, ""]
+
+
+def matmul(args: argparse.Namespace) -> list[str]:
+    """Ours, and torch in the shapes that ours reports."""
+    ours = Program("vae-gpu", OURS)
+    torch = Program("torch", [sys.executable, str(HERE / "torch_matmul.py"), "cuda" if has_cuda() else "cpu"])
+    torch.command += ["--threads", str(args.threads)]
+    for i in range(args.rounds):
+        print(f"matmul, round {i + 1} of {args.rounds}", file=sys.stderr, flush=True)
+        ours.run(args.timeout)
+        if i == 0 and ours.runs:
+            shapes = [f"{layout}:{m}x{k}x{n}" for layout, m, k, n in gflops(ours.runs[0]["matmul"])]
+            torch.command += ["--shapes", ",".join(shapes)]
+        torch.run(args.timeout)
+    return matmul_table(ours, torch)
+
+
+def machine() -> str:
+    """The processor's name."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists() and (found := re.search(r"model name\s*:\s*(.*)", cpuinfo.read_text())):
+        return found[1]
+    return platform.processor() or platform.machine()
+
+
+def preface(args: argparse.Namespace) -> list[str]:
+    load = f", load average {os.getloadavg()[0]:.1f} at the start" if hasattr(os, "getloadavg") else ""
+    return [
+        HEADING,
+        "",
+        f"{datetime.date.today()}, {machine()}, {common.cores()} cores{load}. {args.rounds} rounds; in each, every",
+        f"program ran once. Times are medians over rounds of the median of {common.PARTS} parts of {args.steps} steps;",
+        "ratios are medians of the ratios within a round. The loss is the mean of the first and of the last",
+        f"{common.LOSSES} steps, -ELBO in nats per image." + ("" if has_cuda() else " This machine has no CUDA."),
+        "",
+    ]
+
+
+def put(path: Path, section: str) -> None:
+    """Replaces the section in a file, or appends it."""
+    text = path.read_text() if path.exists() else ""
+    old = re.compile(rf"^{re.escape(HEADING)}$.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+    if old.search(text):
+        text = old.sub(lambda _: section, text)
+    else:
+        text = f"{text.rstrip()}\n\n{section}" if text else section
+    path.write_text(text)
+
+
+def main() -> None:
+    p = argparse.ArgumentParser(description="Runs vae-gpu and its peers in turn and prints a section of Markdown.")
+    p.add_argument("--rounds", type=int, default=5)
+    p.add_argument("--steps", type=int, default=200, help="steps that are timed in each run")
+    p.add_argument("--warmup", type=int, default=20)
+    p.add_argument("--threads", type=int, default=common.cores(), help="threads of CPU backends [default: all cores]")
+    p.add_argument("--timeout", type=float, default=900, help="seconds after which a run has failed")
+    p.add_argument("--only", choices=["steps", "matmul"])
+    p.add_argument("--out", type=Path, help="put the section into this file too")
+    args = p.parse_args()
+    if args.rounds < 1:
+        p.error("--rounds must be 1 at least")
+
+    lines = preface(args)
+    if args.only != "matmul":
+        for config in CONFIGS:
+            programs = trainers(config, args)
+            for i in range(args.rounds):
+                print(f"{config.title()}, round {i + 1} of {args.rounds}", file=sys.stderr, flush=True)
+                for program in programs:
+                    program.run(args.timeout)
+            lines += steps_table(config, programs)
+    if args.only != "steps":
+        lines += matmul(args)
+    section = "\n".join(lines)
+    print(section, end="")
+    if args.out:
+        put(args.out, section)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""The data: MNIST's training images, and the order in which they are seen."""
+
+import gzip
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+import common
+
+IMAGES = common.ROOT / "data" / "mnist" / "train-images-idx3-ubyte.gz"
+
+Rows = npt.NDArray[np.int32]
+"""Numbers of images."""
+
+
+def images() -> npt.NDArray[np.uint8]:
+    """MNIST's training images [N, D]."""
+    with gzip.open(IMAGES) as file:
+        data = file.read()
+    magic, count, height, width = np.frombuffer(data, ">u4", 4)
+    if magic != 0x0803:
+        raise SystemExit(f"{IMAGES} is no IDX file of images")
+    return np.frombuffer(data, np.uint8, offset=16).reshape(count, height * width)
+
+
+class Order:
+    """Which images are in a batch: a new random order each epoch; a short last batch is left out."""
+
+    def __init__(self, count: int, batch: int, seed: int, upload: Callable[[Rows], None]) -> None:
+        self.count, self.batch, self.upload = count, batch, upload
+        self.rng = np.random.default_rng(seed)
+        self.next = count
+
+    def advance(self) -> int:
+        """The place of the next batch in the order; hands a new order to `upload` when the old one is used up."""
+        if self.next + self.batch > self.count:
+            self.upload(self.rng.permutation(self.count).astype(np.int32))
+            self.next = 0
+        self.next += self.batch
+        return self.next - self.batch

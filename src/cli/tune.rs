@@ -1,0 +1,61 @@
+//! `vae-gpu tune`, and the tuning of `vae-gpu train`.
+
+use std::sync::Arc;
+
+use super::args::TuneArgs;
+use super::output::{result, talk};
+use super::saved::announce;
+use crate::data::{self, Dataset};
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::kernels::tuning::Tuning;
+use crate::model::plans::{self, Batch, DeviceData};
+use crate::train::{Config, history};
+use crate::tune::{self, Finding};
+
+pub fn run(args: &TuneArgs) -> Result<()> {
+    let config = args.model.resolve()?;
+    config.validate()?;
+    let dataset = data::open(&config.data)?;
+    let gpu = args.device.open()?;
+    announce(&gpu);
+    measured(&gpu, &config, &dataset).map(|_| ())
+}
+
+/// What earlier measurements on this adapter found.
+pub fn known(gpu: &Gpu) -> Tuning {
+    tune::default_folder().map_or_else(Tuning::default, |folder| tune::load(&folder, gpu.report()))
+}
+
+/// Measures the products of the training plan, prints each finding, and keeps them in the user's cache folder.
+pub fn measured(gpu: &Arc<Gpu>, config: &Config, dataset: &Dataset) -> Result<Tuning> {
+    let model = config.model_config(dataset.shape);
+    model.validate()?;
+    let data =
+        DeviceData { name: "train".into(), count: dataset.train.count, binarize: config.train.binarize };
+    let batch = Batch { data, size: config.train.batch_size, samples: 1 };
+    let plan = plans::train(&model, gpu.target(), &batch, history::ROWS as usize).batch.plan;
+    result(format_args!(
+        "{:<20} {:>24} {:>9}   {:>24} {:>9}",
+        "product", "default", "GFLOP/s", "fastest", "GFLOP/s"
+    ));
+    let tuning = tune::measure(gpu, &tune::products(&plan), &mut |finding: &Finding| {
+        let Finding { product, default, best } = finding;
+        result(format_args!(
+            "{:<20} {:>24} {:>9.1}   {:>24} {:>9.1}",
+            format!("{:?} {}", product.layout, product.shape()),
+            default.0,
+            default.1,
+            best.0,
+            best.1
+        ));
+    })?;
+    match tune::default_folder() {
+        Some(folder) => {
+            let path = tune::save(&folder, gpu.report(), &tuning)?;
+            talk(format_args!("kept in {}", path.display()));
+        }
+        None => talk(format_args!("not kept: this system names no cache folder")),
+    }
+    Ok(tuning)
+}
