@@ -1,6 +1,7 @@
 // x[b, d] = binarize(data[order[first_row + b], d]): a batch of images from the bytes that live on the device.
 //
-// data  [N, D] bytes, four a word, rows padded to whole words    order [N] the epoch's order of rows
+// data  [N, D] bytes, four a word, rows padded to whole words    order [N] the epoch's order of rows, by their
+//       numbers in the data set, which also number the draws that are fixed
 // x     [B, D] floats; rows from valid_rows on are zero
 //
 // One invocation makes four pixels from one word: one call of the generator gives the four draws.
@@ -16,6 +17,8 @@ const FIXED: u32 = 2u;     // Bernoulli(v / 255), one draw for a pixel, the same
 const DYNAMIC: u32 = 3u;   // Bernoulli(v / 255), a new draw every time (Salakhutdinov & Murray 2008)
 
 const BINARIZE: u32 = 3u;
+// 1: data holds the rows of the next steps only, in the order that they are visited.
+const STREAMED: u32 = 0u;
 const WORKGROUP: u32 = 64u;
 
 struct Params {
@@ -46,7 +49,8 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
         return;
     }
     let datum = order[step.first_row + row];
-    let word = data[datum * params.words + column];
+    let place = select(datum, step.first_row + row, STREAMED == 1u);
+    let word = data[place * params.words + column];
     let v = vec4u(word & 0xFFu, (word >> 8u) & 0xFFu, (word >> 16u) & 0xFFu, word >> 24u);
     let seed = vec2u(step.seed_lo, step.seed_hi);
     switch BINARIZE {

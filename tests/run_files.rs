@@ -36,7 +36,8 @@ fn saved() -> Saved {
     let [parameters, moment1, moment2] = [1, 2, 3].map(|seed| initial_weights(&layout, seed));
     let arenas = Arenas { parameters, moment1, moment2 };
     let sums = Sums { recon: -1.0 / 3.0, kl: 1e-300, rows: u64::from(u32::MAX) };
-    let state = State { step: 1 << 40, sums, seconds: 0.1, best_test_elbo: f64::NEG_INFINITY };
+    let state =
+        State { step: 1 << 40, sums, seconds: 0.1, best_test_elbo: f64::NEG_INFINITY, train_count: 77 };
     files::save_model(&model, &config, &layout, &arenas.parameters).unwrap();
     files::save_checkpoint(&checkpoint, &config, &layout, &arenas, &state).unwrap();
     Saved { _folder: folder, model, checkpoint, config, arenas, state }

@@ -219,3 +219,20 @@ fn a_device_that_does_nothing_trains_in_vain() {
     assert_eq!(trainer.pictures().sample(70, 0).unwrap().len(), 70 * 64);
     assert_eq!(trainer.pictures().reconstruct(&[0.5; 3 * 64]).unwrap().len(), 3 * 64);
 }
+
+#[test]
+fn streamed_data_gives_the_same_bits_as_resident_data() {
+    let gpu = common::gpu();
+    let dataset = tiny::dataset(100, 40);
+    for binarize in [Binarize::Dynamic, Binarize::Fixed] {
+        let train = |stream: bool| {
+            let mut config = config(16);
+            config.train.stream = stream;
+            config.train.binarize = binarize;
+            let mut trainer = trainer(&gpu, &dataset, &config);
+            let numbers = [epoch(&mut trainer), epoch(&mut trainer)];
+            (numbers, bits(&trainer))
+        };
+        assert!(train(true) == train(false), "{binarize:?}: weights or losses differ");
+    }
+}

@@ -138,7 +138,7 @@ fn models(effort: Effort) -> Vec<(ModelConfig, usize)> {
 
 /// The labels of the kernels of a model's training step; matmul has a check of its own.
 fn step_kernels(model: &ModelConfig, gpu: &Gpu) -> BTreeSet<String> {
-    let data = DeviceData { name: "train".into(), count: 1, binarize: Config::default().train.binarize };
+    let data = DeviceData::resident("train", 1, Config::default().train.binarize);
     let batch = Batch { data, size: 1, samples: 1 };
     let plan = plans::train(model, gpu.target(), &batch, 1).batch.plan;
     plan.dispatches.iter().map(|dispatch| dispatch.kernel.label()).collect()

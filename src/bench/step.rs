@@ -10,13 +10,13 @@ use super::profile::{KernelTime, Profile};
 use super::timing::{Effort, dispatches, median};
 use crate::data::{Split, epoch_order};
 use crate::error::{Error, Result};
-use crate::evaluate::upload;
+use crate::evaluate::Feed;
 use crate::gpu::{Gpu, Program, Shared};
 use crate::kernels::activation::Activation;
 use crate::kernels::tuning::Tuning;
 use crate::kernels::{adam, philox};
 use crate::model::init::initial_weights;
-use crate::model::plans::{self, Batch, DeviceData, TrainPlan};
+use crate::model::plans::{self, Batch, TrainPlan};
 use crate::model::{Layout, ModelConfig};
 use crate::plan::Step;
 use crate::train::config::TrainSection;
@@ -35,12 +35,14 @@ pub struct Stepper {
     gpu: Arc<Gpu>,
     program: Program,
     handles: TrainPlan,
+    feed: Feed,
     train: TrainSection,
     count: u64,
     /// Steps submitted.
     done: u64,
-    /// The epoch whose order is on the device.
+    /// The epoch whose order is set, and the order.
     order_of: Option<u32>,
+    order: Vec<u32>,
 }
 
 impl Stepper {
@@ -59,15 +61,24 @@ impl Stepper {
         if size == 0 || size > count {
             return Err(Error::Usage(format!("--batch-size {size}: the training data has {count} rows")));
         }
-        let rows = DeviceData { name: "train".into(), count, binarize: train.binarize };
-        let batch = Batch { data: rows, size, samples: 1 };
+        let rows = Feed::plan(gpu, data, "train", train.binarize, size, train.stream);
+        let batch = Batch { data: rows.clone(), size, samples: 1 };
         let mut handles = plans::train(model, gpu.target(), &batch, history);
         tuning.apply(&mut handles.batch.plan);
         let program = Program::new(gpu, handles.batch.plan.clone(), &mut Shared::default())?;
-        upload(&program, handles.batch.data, data);
+        let feed = Feed::new(&program, &handles.batch, &rows, data, size);
         program.write_f32(handles.batch.parameters, &initial_weights(&Layout::new(model), train.seed));
-        let (gpu, train) = (gpu.clone(), train.clone());
-        Ok(Stepper { gpu, program, handles, train, count: count as u64, done: 0, order_of: None })
+        Ok(Stepper {
+            gpu: gpu.clone(),
+            program,
+            handles,
+            feed,
+            train: train.clone(),
+            count: count as u64,
+            done: 0,
+            order_of: None,
+            order: Vec::new(),
+        })
     }
 
     /// A model that learns noise: the time of a step does not depend on the data.
@@ -89,9 +100,10 @@ impl Stepper {
             let epoch = self.done / an_epoch;
             self.write_order(epoch as u32 + 1);
             let left = end.min((epoch + 1) * an_epoch) - self.done;
-            let now = left.min(self.program.pacer.steps() as u64);
-            let batch: Vec<Step> = (1..=now).map(|i| self.step(self.done + i, epoch * an_epoch)).collect();
-            self.program.submit(&batch)?;
+            let now = left.min(self.program.pacer.steps().min(self.feed.max_steps()) as u64);
+            let mut batch: Vec<Step> =
+                (1..=now).map(|i| self.step(self.done + i, epoch * an_epoch)).collect();
+            self.feed.submit(&mut self.program, &self.handles.batch, &mut batch, &self.order)?;
             self.done += now;
         }
         Ok(())
@@ -148,8 +160,8 @@ impl Stepper {
 
     fn write_order(&mut self, epoch: u32) {
         if self.order_of != Some(epoch) {
-            let order = epoch_order(self.count as usize, self.train.seed, epoch);
-            self.program.write_u32(self.handles.batch.order, &order);
+            self.order = epoch_order(self.count as usize, self.train.seed, epoch);
+            self.feed.write_order(&self.program, &self.handles.batch, &self.order);
             self.order_of = Some(epoch);
         }
     }
@@ -334,7 +346,8 @@ mod tests {
     fn the_last_batch_of_an_epoch_is_short() {
         let (model, train) = (default_model(), TrainSection { batch_size: 4, ..TrainSection::default() });
         let gpu = Gpu::noop();
-        let stepper = Stepper::new(&gpu, &model, &train, &Tuning::default(), &noise(10, model.input), 64).unwrap();
+        let stepper =
+            Stepper::new(&gpu, &model, &train, &Tuning::default(), &noise(10, model.input), 64).unwrap();
         let steps: Vec<_> =
             [1, 2, 3].map(|t| stepper.step(t, 0)).iter().map(|s| (s.first_row, s.valid_rows)).collect();
         assert_eq!(steps, [(0, 4), (4, 4), (8, 2)]);
@@ -344,7 +357,8 @@ mod tests {
     #[test]
     fn a_batch_larger_than_the_data_is_misuse() {
         let train = TrainSection { batch_size: 11, ..TrainSection::default() };
-        let made = Stepper::new(&Gpu::noop(), &default_model(), &train, &Tuning::default(), &noise(10, 784), 64);
+        let made =
+            Stepper::new(&Gpu::noop(), &default_model(), &train, &Tuning::default(), &noise(10, 784), 64);
         assert_eq!(made.err().map(|error| error.exit_code()), Some(2));
     }
 

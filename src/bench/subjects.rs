@@ -84,7 +84,7 @@ fn all_plans(target: Target) -> Vec<Plan> {
     for likelihood in likelihood::TABLE {
         let model = ModelConfig { likelihood: likelihood.name.into(), ..super::default_model() };
         plans.push(plan_of(&model, target, BATCH));
-        plans.push(plans::evaluate(&model, target, &batch(BATCH)).plan);
+        plans.push(plans::evaluate(&model, target, &batch(BATCH), BATCH).plan);
         plans.push(plans::reconstruct(&model, target, BATCH).plan);
         plans.push(plans::sample(&model, target, BATCH, 1.0).plan);
         plans.push(backward(likelihood, target, &model));
@@ -98,7 +98,7 @@ pub(super) fn plan_of(model: &ModelConfig, target: Target, size: usize) -> Plan 
 }
 
 fn batch(size: usize) -> Batch {
-    let data = DeviceData { name: "train".into(), count: size, binarize: Config::default().train.binarize };
+    let data = DeviceData::resident("train", size, Config::default().train.binarize);
     Batch { data, size, samples: 1 }
 }
 

@@ -158,6 +158,9 @@ pub struct TrainArgs {
     /// Before training, print how long each dispatch of a step takes (on stderr)
     #[arg(long)]
     pub profile: bool,
+    /// Stream the data to the device batch by batch even if it fits there; larger data always is
+    #[arg(long)]
+    pub stream: bool,
     /// Measure the fastest kernels for this model first, as `vae-gpu tune` does
     #[arg(long)]
     pub tune: bool,

@@ -18,8 +18,7 @@ pub fn run(args: &ExplainArgs) -> Result<()> {
         TargetArg::Card => Target::PORTABLE,
         TargetArg::Software => Target { software: true, subgroup: Some(8) },
     };
-    let data =
-        DeviceData { name: "train".into(), count: dataset.train.count, binarize: config.train.binarize };
+    let data = DeviceData::resident("train", dataset.train.count, config.train.binarize);
     let batch = Batch { data, size: config.train.batch_size, samples: 1 };
     let plan = plans::train(&model, target, &batch, history::ROWS as usize).batch.plan;
     result(format_args!("{}", plan.to_string().trim_end()));

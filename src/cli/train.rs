@@ -89,6 +89,7 @@ fn start(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
     set(&mut config.train.epochs, &args.epochs);
     set(&mut config.train.lr, &args.lr);
     set(&mut config.train.seed, &args.seed);
+    config.train.stream |= args.stream;
     config.validate()?;
     let dataset = data::open(&config.data)?;
     let Shape { width, height, channels } = dataset.shape;

@@ -1,7 +1,9 @@
 //! What a model is worth: the ELBO of a data set, and pictures.
 
+mod feed;
 mod pictures;
 
+pub use feed::Feed;
 pub use pictures::Pictures;
 
 use std::sync::Arc;
@@ -13,8 +15,8 @@ use crate::error::Result;
 use crate::gpu::{Gpu, Program, Shared};
 use crate::kernels::gather::Binarize;
 use crate::model::ModelConfig;
-use crate::model::plans::{self, Batch, BatchPlan, DeviceData};
-use crate::plan::{Step, Tensor};
+use crate::model::plans::{self, Batch, BatchPlan};
+use crate::plan::Step;
 
 /// Added to every stream of the generator, so that evaluation and training never share a draw.
 const STREAM: u32 = 16;
@@ -48,6 +50,7 @@ pub struct Evaluation {
 pub struct Evaluator {
     program: Program,
     handles: BatchPlan,
+    feed: Feed,
     count: usize,
     batch: usize,
 }
@@ -65,12 +68,13 @@ impl Evaluator {
     ) -> Result<Evaluator> {
         let binarize = if binarize == Binarize::Dynamic { Binarize::Fixed } else { binarize };
         let (count, batch) = (split.count, BATCH.min(split.count));
-        let data = DeviceData { name: name.to_owned(), count, binarize };
-        let handles = plans::evaluate(model, gpu.target(), &Batch { data, size: batch, samples: 1 });
+        let data = Feed::plan(gpu, split, name, binarize, batch, false);
+        let batch_of = Batch { data: data.clone(), size: batch, samples: 1 };
+        let handles = plans::evaluate(model, gpu.target(), &batch_of, count);
         let program = Program::new(gpu, handles.plan.clone(), shared)?;
-        upload(&program, handles.data, split);
-        program.write_u32(handles.order, &(0..count as u32).collect::<Vec<_>>());
-        Ok(Evaluator { program, handles, count, batch })
+        let feed = Feed::new(&program, &handles, &data, split, batch);
+        feed.write_order(&program, &handles, &(0..count as u32).collect::<Vec<_>>());
+        Ok(Evaluator { program, handles, feed, count, batch })
     }
 
     /// The tensor of all parameters, for [`Program::write_f32`].
@@ -89,14 +93,17 @@ impl Evaluator {
                 stream: STREAM,
                 first_row: first_row as u32,
                 valid_rows: self.batch.min(self.count - first_row) as u32,
+                history_row: first_row as u32,
                 ..Step::default()
             }
         };
-        let steps: Vec<Step> = (0..self.count.div_ceil(self.batch)).map(step).collect();
-        let mut rest = &steps[..];
+        let mut steps: Vec<Step> = (0..self.count.div_ceil(self.batch)).map(step).collect();
+        let order: Vec<u32> = (0..self.count as u32).collect();
+        let mut rest = &mut steps[..];
         while !rest.is_empty() {
-            let (now, later) = rest.split_at(self.program.pacer.steps().min(rest.len()));
-            self.program.submit(now)?;
+            let now = self.program.pacer.steps().min(self.feed.max_steps()).min(rest.len());
+            let (now, later) = rest.split_at_mut(now);
+            self.feed.submit(&mut self.program, &self.handles, now, &order)?;
             rest = later;
         }
         let terms = self.program.read_f32(self.handles.terms)?;
@@ -121,19 +128,6 @@ fn summarise(rows: impl Iterator<Item = (f64, f64)>) -> Evaluation {
         Estimate { mean, standard_error: (variance / n).sqrt() }
     });
     Evaluation { count, elbo, recon, kl }
-}
-
-/// Writes the bytes of a split into a data tensor [N, D / 4] of packed words.
-pub(crate) fn upload(program: &Program, data: Tensor, split: &Split) {
-    let width = 4 * data.cols;
-    let mut words = Vec::with_capacity(data.rows * data.cols);
-    let mut row = vec![0u8; width];
-    for i in 0..split.count {
-        let values = split.row(i);
-        row[..values.len()].copy_from_slice(values);
-        words.extend(row.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])));
-    }
-    program.write_u32(data, &words);
 }
 
 #[cfg(test)]

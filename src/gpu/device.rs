@@ -13,7 +13,7 @@ use crate::plan::{Access, Const, Dispatch, Kernel, Step, Target};
 const MAX_IN_FLIGHT: usize = 2;
 
 /// How long the host waits for a submission before it calls the device hung.
-const HANG: Duration = Duration::from_secs(120);
+pub(super) const HANG: Duration = Duration::from_secs(120);
 
 /// How a device is opened.
 #[derive(Clone, Debug, Default)]
@@ -147,6 +147,11 @@ impl Gpu {
     /// What kernels choose their variants by.
     pub fn target(&self) -> Target {
         self.target
+    }
+
+    /// The largest buffer that a kernel can bind, in bytes.
+    pub fn max_storage_bytes(&self) -> u64 {
+        self.report.max_buffer_size.min(self.report.max_binding_size)
     }
 
     /// The first failure since the device was opened, as an error.

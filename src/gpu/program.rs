@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Instant;
 
-use super::device::{Gpu, device_error};
+use super::device::{Gpu, HANG, device_error};
 use super::pacer::{MAX_STEPS, Pacer};
 use crate::error::{Error, Result};
 use crate::plan::{Buffer, Dispatch, Plan, Role, Step, Tensor, round_up};
@@ -63,12 +63,20 @@ impl Reading {
         match self.receive.try_recv() {
             Err(mpsc::TryRecvError::Empty) => Ok(None),
             Err(error) => Err(failed(error)),
-            Ok(Err(error)) => Err(failed(error)),
-            Ok(Ok(())) => {
-                let view = self.staging.get_mapped_range(..).map_err(failed)?;
-                Ok(Some(bytemuck::pod_collect_to_vec(&view)))
-            }
+            Ok(mapped) => self.words(mapped).map(Some),
         }
+    }
+
+    /// The words, once the device is idle. It is perhaps another thread that hears of it and has yet to say so.
+    fn finish(&self) -> Result<Vec<u32>> {
+        let mapped = self.receive.recv_timeout(HANG).map_err(failed)?;
+        self.words(mapped)
+    }
+
+    fn words(&self, mapped: Result<(), wgpu::BufferAsyncError>) -> Result<Vec<u32>> {
+        mapped.map_err(failed)?;
+        let view = self.staging.get_mapped_range(..).map_err(failed)?;
+        Ok(bytemuck::pod_collect_to_vec(&view))
     }
 }
 
@@ -198,7 +206,7 @@ impl Program {
     pub fn read_words(&self, buffer: usize, offset: usize, words: usize) -> Result<Vec<u32>> {
         let reading = self.begin_read(buffer, offset, words)?;
         self.gpu.wait()?;
-        reading.try_finish()?.ok_or_else(|| failed("the device is idle, but the copy is not there"))
+        reading.finish()
     }
 
     /// Starts to read words of a buffer, as they will be once everything submitted so far is done. Does not wait.

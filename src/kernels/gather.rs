@@ -37,7 +37,7 @@ pub static GATHER: Kernel = Kernel {
     slots: &[read_u32(1, "data"), read_u32(2, "order"), write(3, "x")],
     step: true,
     subgroups: false,
-    variants: || (0..4).map(|mode| vec![("BINARIZE", mode)]).collect(),
+    variants: || (0..8).map(|i| vec![("BINARIZE", i % 4), ("STREAMED", i / 4)]).collect(),
     reference,
 };
 
@@ -55,8 +55,10 @@ fn reference(call: &mut dyn Call) {
                 call.put(X, row, col, 0.0);
                 continue;
             }
-            let datum = call.get_u32(ORDER, 0, step.first_row as usize + row) as usize;
-            let v = (call.get_u32(DATA, datum, col / 4) >> (8 * (col % 4))) & 0xFF;
+            let at = step.first_row as usize + row;
+            let datum = call.get_u32(ORDER, 0, at) as usize;
+            let place = if call.constant("STREAMED") == 1 { at } else { datum };
+            let v = (call.get_u32(DATA, place, col / 4) >> (8 * (col % 4))) & 0xFF;
             let x = match mode {
                 0 => f64::from(v) / 255.0,
                 1 => f64::from(u8::from(v > 127)),
@@ -81,10 +83,11 @@ fn bernoulli(word: u32, v: u32) -> f64 {
 
 /// Appends x = binarize(data rows), with data [N, D / 4] of packed bytes and order [1, N].
 ///
-/// The data's stride is that of whole words, not padded further, so that it is the file's size.
-pub fn gather(plan: &mut Plan, binarize: Binarize, data: Tensor, order: Tensor, x: Tensor) {
+/// The data's stride is that of whole words, not padded further, so that it is the file's size. Streamed data holds the
+/// rows of the next steps only, in the order that they are visited.
+pub fn gather(plan: &mut Plan, binarize: Binarize, streamed: bool, data: Tensor, order: Tensor, x: Tensor) {
     assert_eq!(data.stride, x.stride / 4, "a word of data is a vector of x");
-    let consts: Vec<Const> = vec![("BINARIZE", binarize as u32)];
+    let consts: Vec<Const> = vec![("BINARIZE", binarize as u32), ("STREAMED", u32::from(streamed))];
     let params = Params { batch: x.rows as u32, words: x.vectors() };
     plan.push(Dispatch {
         kernel: &GATHER,

@@ -17,10 +17,19 @@ pub const MOMENT2: &str = "moment2";
 pub struct DeviceData {
     /// Name of its shared buffers, such as `train`.
     pub name: String,
-    /// Number of rows.
+    /// Number of rows on the device.
     pub count: usize,
     /// How bytes become x.
     pub binarize: Binarize,
+    /// Whether the rows are those of the next steps only, in their order, instead of the whole data set.
+    pub streamed: bool,
+}
+
+impl DeviceData {
+    /// A data set that lies on the device as a whole.
+    pub fn resident(name: &str, count: usize, binarize: Binarize) -> DeviceData {
+        DeviceData { name: name.to_owned(), count, binarize, streamed: false }
+    }
 }
 
 /// Where a batch comes from, and its size.
@@ -106,11 +115,11 @@ pub fn train(config: &ModelConfig, target: Target, batch: &Batch, history: usize
     TrainPlan { batch, gradients, moment1, moment2 }
 }
 
-/// One batch of evaluation: every datum's terms of the ELBO.
-pub fn evaluate(config: &ModelConfig, target: Target, batch: &Batch) -> BatchPlan {
+/// One batch of evaluation: every datum's terms of the ELBO, of `rows` data in all.
+pub fn evaluate(config: &ModelConfig, target: Target, batch: &Batch, rows: usize) -> BatchPlan {
     let mut net = Network::new("evaluate", config, target);
     let (data, order, x) = batch_input(&mut net, batch);
-    let terms = terms(&mut net.plan, "rows", batch.data.count);
+    let terms = terms(&mut net.plan, "rows", rows);
     let encoded = net.encode(x);
     let (z, kl) = sample_latent(&mut net, encoded.last(), batch.samples);
     let decoded = net.decode(z);
@@ -154,14 +163,14 @@ fn likelihood(config: &ModelConfig) -> &'static Likelihood {
 
 /// data and order in shared buffers, and x [B, D] gathered from them.
 fn batch_input(net: &mut Network, batch: &Batch) -> (Tensor, Tensor, Tensor) {
-    let DeviceData { name, count, binarize } = &batch.data;
+    let DeviceData { name, count, binarize, streamed } = &batch.data;
     let words = net.config.input.div_ceil(4);
     let plan = &mut net.plan;
     let buffer = plan.buffer(format!("data.{name}"), count * words, Element::U32, Role::Shared);
     let data = Tensor { buffer, offset: 0, rows: *count, cols: words, stride: words };
     let order = plan.matrix(format!("order.{name}"), 1, *count, Element::U32, Role::Shared);
     let x = plan.tensor("x", batch.size, net.config.input);
-    gather(plan, *binarize, data, order, x);
+    gather(plan, *binarize, *streamed, data, order, x);
     (data, order, x)
 }
 

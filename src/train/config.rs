@@ -60,6 +60,8 @@ pub struct TrainSection {
     pub seed: u64,
     /// How grey values become x.
     pub binarize: Binarize,
+    /// Send rows with every submission even if the data would fit on the device.
+    pub stream: bool,
 }
 
 impl Default for Config {
@@ -86,7 +88,14 @@ impl Default for ModelSection {
 
 impl Default for TrainSection {
     fn default() -> Self {
-        TrainSection { epochs: 10, batch_size: 128, lr: 1e-3, seed: 0, binarize: Binarize::Dynamic }
+        TrainSection {
+            epochs: 10,
+            batch_size: 128,
+            lr: 1e-3,
+            seed: 0,
+            binarize: Binarize::Dynamic,
+            stream: false,
+        }
     }
 }
 

@@ -89,7 +89,8 @@ impl History {
                     return Err(Error::Diverged {
                         step,
                         what: what.into(),
-                        next: "start again with a smaller --lr; the files of the last whole epoch are kept".into(),
+                        next: "start again with a smaller --lr; the files of the last whole epoch are kept"
+                            .into(),
                     });
                 }
             }

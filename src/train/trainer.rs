@@ -8,12 +8,12 @@ use super::config::Config;
 use super::history::{self, History, Sums};
 use crate::data::{Dataset, epoch_order};
 use crate::error::{Error, Result};
-use crate::evaluate::{Evaluation, Evaluator, Pictures, upload};
+use crate::evaluate::{Evaluation, Evaluator, Feed, Pictures};
 use crate::gpu::{Gpu, Program, Shared};
 use crate::kernels::adam;
 use crate::kernels::tuning::Tuning;
 use crate::model::init::initial_weights;
-use crate::model::plans::{self, Batch, DeviceData, TrainPlan};
+use crate::model::plans::{self, Batch, TrainPlan};
 use crate::model::{Layout, ModelConfig};
 use crate::plan::Step;
 
@@ -52,7 +52,13 @@ pub struct State {
 
 impl Default for State {
     fn default() -> Self {
-        State { step: 0, sums: Sums::default(), seconds: 0.0, best_test_elbo: f64::NEG_INFINITY, train_count: 0 }
+        State {
+            step: 0,
+            sums: Sums::default(),
+            seconds: 0.0,
+            best_test_elbo: f64::NEG_INFINITY,
+            train_count: 0,
+        }
     }
 }
 
@@ -93,12 +99,14 @@ pub struct Trainer {
     count: u64,
     program: Program,
     handles: TrainPlan,
+    feed: Feed,
     evaluator: Evaluator,
     pictures: Pictures,
     history: History,
     state: State,
-    /// The epoch whose order is on the device.
+    /// The epoch whose order is set, and the order.
     order_of: Option<u32>,
+    order: Vec<u32>,
 }
 
 impl Trainer {
@@ -126,12 +134,12 @@ impl Trainer {
         }
         let mut shared = Shared::default();
         let binarize = config.train.binarize;
-        let data = DeviceData { name: "train".into(), count, binarize };
-        let batch = Batch { data, size, samples: 1 };
+        let data = Feed::plan(gpu, &dataset.train, "train", binarize, size, config.train.stream);
+        let batch = Batch { data: data.clone(), size, samples: 1 };
         let mut handles = plans::train(&model, gpu.target(), &batch, history::ROWS as usize);
         tuning.apply(&mut handles.batch.plan);
         let program = Program::new(gpu, handles.batch.plan.clone(), &mut shared)?;
-        upload(&program, handles.batch.data, &dataset.train);
+        let feed = Feed::new(&program, &handles.batch, &data, &dataset.train, size);
         let evaluator = Evaluator::new(gpu, &mut shared, &model, &dataset.test, "test", binarize)?;
         let pictures = Pictures::new(gpu, &mut shared, &model)?;
         let layout = Layout::new(&model);
@@ -144,11 +152,13 @@ impl Trainer {
             count: count as u64,
             program,
             handles,
+            feed,
             evaluator,
             pictures,
             history: History::default(),
             state: State::default(),
             order_of: None,
+            order: Vec::new(),
         })
     }
 
@@ -227,9 +237,11 @@ impl Trainer {
             if self.history.room(self.state.step) < self.program.pacer.steps() as u64 {
                 self.history.drain(&self.program, ring, self.state.step, rows_of)?;
             }
-            let now = self.program.pacer.steps().min((first + steps - self.state.step) as usize);
-            let batch: Vec<Step> = (1..=now as u64).map(|i| self.step(self.state.step + i, first)).collect();
-            self.program.submit(&batch)?;
+            let left = (first + steps - self.state.step) as usize;
+            let now = self.program.pacer.steps().min(self.feed.max_steps()).min(left);
+            let mut batch: Vec<Step> =
+                (1..=now as u64).map(|i| self.step(self.state.step + i, first)).collect();
+            self.feed.submit(&mut self.program, &self.handles.batch, &mut batch, &self.order)?;
             self.state.step += now as u64;
             self.history.poll(rows_of)?;
             if fetched.elapsed() > PROGRESS {
@@ -279,8 +291,8 @@ impl Trainer {
 
     fn write_order(&mut self, epoch: u32) {
         if self.order_of != Some(epoch) {
-            let order = epoch_order(self.count as usize, self.config.train.seed, epoch);
-            self.program.write_u32(self.handles.batch.order, &order);
+            self.order = epoch_order(self.count as usize, self.config.train.seed, epoch);
+            self.feed.write_order(&self.program, &self.handles.batch, &self.order);
             self.order_of = Some(epoch);
         }
     }

@@ -48,7 +48,7 @@ impl Problem {
     ) -> Problem {
         config.validate().unwrap();
         let count = bytes.len() / config.input;
-        let data = DeviceData { name: "train".into(), count, binarize: shape.binarize };
+        let data = DeviceData::resident("train", count, shape.binarize);
         let batch = Batch { data, size: shape.batch, samples: shape.samples };
         let mut order = order.to_vec();
         order.resize(count, 0);

@@ -1,0 +1,91 @@
+//! `vae-gpu bench` as scripts read it.
+
+#[path = "common/scratch.rs"]
+mod scratch;
+#[path = "common/tiny.rs"]
+mod tiny;
+
+use scratch::Scratch;
+use serde_json::Value;
+
+/// A model that steps fast, on the data of the scratch folder.
+const STEP: &str = "bench --step --data tiny --hidden 16 --latent 2 --batch-size 64";
+
+fn json(scratch: &Scratch, args: &str) -> Value {
+    let stdout = scratch.succeed(args);
+    serde_json::from_str(&stdout).unwrap_or_else(|e| panic!("{args}: {e}\n{stdout}"))
+}
+
+#[track_caller]
+fn positive(value: &Value, names: &[&str]) {
+    for name in names {
+        let number = value[name].as_f64();
+        assert!(number.is_some_and(|number| number > 0.0 && number.is_finite()), "{name} of {value}");
+    }
+}
+
+fn list(value: &Value) -> &[Value] {
+    let list = value.as_array().unwrap_or_else(|| panic!("{value} is no list"));
+    assert!(!list.is_empty());
+    list
+}
+
+#[test]
+fn a_quick_bench_measures_everything_and_finds_nothing_wrong() {
+    let report = json(&Scratch::new(), "bench --quick --json");
+    assert!(report["adapter"]["name"].is_string() && report["wrong"].as_array().unwrap().is_empty());
+    positive(&report["ceilings"], &["gflops", "copy_gbps", "dispatch_us"]);
+    for kernel in list(&report["kernels"]) {
+        positive(kernel, &["ms", "share_of_ceiling"]);
+        assert!(["label", "kernel", "shape"].iter().all(|name| kernel[name].is_string()), "{kernel}");
+    }
+    for layout in ["NN", "NT", "TN"] {
+        let variants: Vec<_> = list(&report["matmul"]).iter().filter(|m| m["layout"] == layout).collect();
+        let chosen = variants.iter().filter(|m| m["chosen"] == true).count();
+        assert!(variants.len() > 1 && chosen == 1, "{layout}: {variants:?}");
+        variants.iter().for_each(|m| positive(m, &["m", "k", "n", "gflops", "share"]));
+        assert!(variants.iter().all(|m| m["wrong"] == false));
+    }
+    for step in list(&report["steps"]) {
+        let numbers = ["batch", "ms_per_step", "images_per_second", "matmul_share", "host_us_per_step"];
+        positive(step, &numbers);
+    }
+}
+
+#[test]
+fn timed_steps_train_the_model() {
+    let done = json(&Scratch::new(), &format!("{STEP} --steps 100 --warmup 5 --json"));
+    assert_eq!(done["peer"], "vae-gpu");
+    assert_eq!(done["version"], env!("CARGO_PKG_VERSION"));
+    assert!(done["device"].as_str().unwrap().ends_with(')'), "{done}");
+    positive(&done, &["ms_per_step", "images_per_second", "loss_first", "loss_last"]);
+    let product = done["ms_per_step"].as_f64().unwrap() * done["images_per_second"].as_f64().unwrap();
+    assert!((product - 64_000.0).abs() < 1.0, "{done}");
+    assert!(done["loss_last"].as_f64() < done["loss_first"].as_f64(), "{done}");
+}
+
+#[test]
+fn timed_steps_are_told_in_words_too() {
+    let told = Scratch::new().succeed(&format!("{STEP} --steps 3 --warmup 0"));
+    assert!(told.starts_with("64-16-2-16-64 relu, batch 64: ") && told.lines().count() == 1, "{told}");
+}
+
+#[test]
+fn flags_that_do_nothing_are_misuse() {
+    let scratch = Scratch::new();
+    scratch.fail("bench --hidden 16", 2, "go with --step");
+    scratch.fail("bench --steps 3", 2, "--step");
+    scratch.fail(&format!("{STEP} --quick"), 2, "--quick");
+    scratch.fail("bench --step --data tiny --batch-size 257", 2, "has 256 rows");
+}
+
+#[test]
+fn a_profile_comes_before_the_training() {
+    let scratch = Scratch::new();
+    let train = "train --data tiny --hidden 16 --latent 2 --batch-size 64 --epochs 1 --profile --out run";
+    let assert = scratch.command(train).assert().success();
+    let told = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    for words in ["encoder.0 d_weight", "adam", "% of it is not matmul", "us a step to encode"] {
+        assert!(told.contains(words), "{words} in {told}");
+    }
+}
