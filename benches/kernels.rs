@@ -21,9 +21,14 @@ fn kernels(criterion: &mut Criterion) {
     for subject in subjects(&gpu.target()) {
         let name = subject.kernel.clone();
         let throughput = Throughput::Elements(subject.elements());
-        bench(criterion, &gpu, (&subject.kernel, &subject.shape), throughput, (&subject.plan, subject.step), || {
-            check::run_of(&gpu, |kernel| kernel == name)
-        });
+        bench(
+            criterion,
+            &gpu,
+            (&subject.kernel, &subject.shape),
+            throughput,
+            (&subject.plan, subject.step),
+            || check::run_of(&gpu, |kernel| kernel == name),
+        );
     }
 }
 

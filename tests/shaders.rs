@@ -319,8 +319,13 @@ fn every_adapter_has_room() {
                 "workgroup size {x}x{y}x{z}; the grids assume 1 to {MAX_WORKGROUP_INVOCATIONS} in x"
             ));
         }
-        let size = shader.consts.iter().find(|(name, _)| ["WORKGROUP", "LANES"].contains(name));
-        let expected = size.map_or(WORKGROUP, |(_, value)| *value);
+        let expected =
+            match shader.consts.iter().find(|(name, _)| ["WORKGROUP", "LANES", "SIDE"].contains(name)) {
+                // A square of invocations.
+                Some(("SIDE", side)) => side * side,
+                Some((_, size)) => *size,
+                None => WORKGROUP,
+            };
         if x != expected {
             complaints.push(format!("workgroup of {x}, on the host {expected}"));
         }

@@ -1,5 +1,7 @@
 //! A folder of its own in which a test runs the command.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
 use std::env;
 use std::fs;
 use std::path::PathBuf;
