@@ -13,7 +13,7 @@ const WORKGROUP: u32 = 64u;
 
 // Eight independent sums hide the latency of the arithmetic, and fit the sixteen registers of a software adapter.
 const CHAINS: u32 = 2u;
-const UNROLL: u32 = 16u;
+const UNROLL: u32 = 32u;
 
 struct Params {
     vectors: u32,

@@ -291,11 +291,13 @@ pub struct Target {
     pub software: bool,
     /// The one size of the adapter's subgroups, where it has them and the size does not vary.
     pub subgroup: Option<u32>,
+    /// Products may round their operands to 16 bits: the user asked for it and the adapter can.
+    pub f16: bool,
 }
 
 impl Target {
     /// A target that every adapter can serve.
-    pub const PORTABLE: Target = Target { software: false, subgroup: None };
+    pub const PORTABLE: Target = Target { software: false, subgroup: None, f16: false };
 }
 
 /// A list of buffers and a list of dispatches.

@@ -14,7 +14,7 @@ use vae_gpu::error::{Error, Result};
 use vae_gpu::evaluate::{Evaluation, Evaluator};
 use vae_gpu::gpu::{Gpu, Shared};
 use vae_gpu::kernels::gather::Binarize;
-use vae_gpu::train::config::{ModelSection, TrainSection};
+use vae_gpu::train::config::{ModelSection, Precision, TrainSection};
 use vae_gpu::train::{Config, EpochResult, Progress, Trainer, files};
 
 /// 64-16-3-16-64 with this many rows in a batch.
@@ -235,4 +235,21 @@ fn streamed_data_gives_the_same_bits_as_resident_data() {
         };
         assert!(train(true) == train(false), "{binarize:?}: weights or losses differ");
     }
+}
+
+#[test]
+fn sixteen_bit_products_train_nearly_the_same_or_are_refused() {
+    let gpu = common::gpu();
+    let dataset = tiny::dataset(100, 40);
+    let mut f16 = config(16);
+    f16.train.precision = Precision::F16;
+    if !gpu.report().f16 {
+        let Err(error) = Trainer::new(&gpu, &dataset, f16) else { panic!("trained without 16-bit floats") };
+        assert!(error.to_string().contains("--precision f32"), "{error}");
+        return;
+    }
+    let ([exact, ..], _) = epoch(&mut trainer(&gpu, &dataset, &config(16)));
+    let ([rounded, ..], _) = epoch(&mut trainer(&gpu, &dataset, &f16));
+    assert!(rounded != exact, "the flag changed nothing");
+    assert!((rounded / exact - 1.0).abs() < 1e-3, "ELBO {rounded} with 16 bits, {exact} with 32");
 }

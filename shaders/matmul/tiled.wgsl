@@ -1,16 +1,12 @@
-// Matrix multiplication for real cards: tiles in workgroup memory, blocks in registers.
-//
-// A workgroup of SIDE x SIDE invocations computes a tile of 4 SIDE BLOCKS rows and as many columns of c; an invocation
-// owns BLOCKS x BLOCKS blocks of 4 x 4, SIDE blocks apart, so that neighbours read neighbouring words. The operands pass
-// through workgroup memory, 4 K_QUADS k at a time, in two buffers: while one is multiplied, the vectors of the next are
-// already under way in registers, and one barrier a round is enough.
-// Vectors are kept as they lie in storage; an operand whose vectors run the other way is transposed in registers,
-// which costs nothing. Within a row of the tile, columns are permuted by exclusive or, so that
-// neither stores nor loads of 8 neighbouring invocations meet in a bank.
+// Matrix multiplication for real cards, through tiles of 32-bit floats in workgroup memory (`shared/tile`).
+// A workgroup of SIDE x SIDE invocations computes 4 SIDE BLOCKS rows and as many columns of c.
 // Grid: x over tiles of columns, y over tiles of rows.
 
 #import shared/activation
 #import shared/matmul
+#import shared/tile
+
+alias TileVector = vec4f;
 
 const LAYOUT: u32 = 1u;
 const EPILOGUE: u32 = 0u;
@@ -18,141 +14,8 @@ const ACTIVATION: u32 = 0u;
 const SIDE: u32 = 16u; // at least 8
 const BLOCKS: u32 = 1u; // 1, 2 or 4
 const K_QUADS: u32 = 4u; // 4 / BLOCKS
-const INVOCATIONS: u32 = SIDE * SIDE;
-// Blocks along a side of the tile.
-const QUADS: u32 = SIDE * BLOCKS;
-// Vectors of one operand's tile: QUADS x K_QUADS blocks of four.
-const VECTORS: u32 = 4u * K_QUADS * QUADS;
-const LOADS: u32 = VECTORS / INVOCATIONS;
-const BANK_GROUPS: u32 = 8u; // vectors that all banks hold together on common cards
-
-var<workgroup> a_tile: array<vec4f, 2u * VECTORS>;
-var<workgroup> b_tile: array<vec4f, 2u * VECTORS>;
-
-// One of the vectors of a tile: vector `i` of the block at (k_quad, quad).
-struct Place {
-    quad: u32,
-    k_quad: u32,
-    i: u32,
-}
-
-fn address(place: Place, buffer: u32) -> u32 {
-    let row = place.i * K_QUADS + place.k_quad;
-    return buffer * VECTORS + row * QUADS + (place.quad ^ (row % BANK_GROUPS));
-}
-
-// Which vector the invocation fetches in its n-th load. Neighbours fetch neighbours in storage: along k where
-// the operand's rows run along k, else along the quads.
-fn place_of(n: u32, along_k: bool) -> Place {
-    if (along_k) {
-        let row = n / K_QUADS;
-        return Place(row / 4u, n % K_QUADS, row % 4u);
-    }
-    let k = n / QUADS;
-    return Place(n % QUADS, k / 4u, k % 4u);
-}
-
-fn fetch_a(place: Place, first_row: u32, k_quad: u32) -> vec4f {
-    if (k_quad >= (params.k + 3u) / 4u) {
-        return vec4f(0.0);
-    }
-    if (LAYOUT == TN) {
-        let quad = min(first_row / 4u + place.quad, (params.m - 1u) / 4u);
-        return a[(4u * k_quad + place.i) * params.a_stride + quad];
-    }
-    return a[min(first_row + 4u * place.quad + place.i, params.m - 1u) * params.a_stride + k_quad];
-}
-
-fn fetch_b(place: Place, first_quad: u32, k_quad: u32) -> vec4f {
-    if (k_quad >= (params.k + 3u) / 4u) {
-        return vec4f(0.0);
-    }
-    let quad = first_quad + place.quad;
-    if (LAYOUT == NT) {
-        return b[min(4u * quad + place.i, params.n - 1u) * params.b_stride + k_quad];
-    }
-    return b[(4u * k_quad + place.i) * params.b_stride + min(quad, (params.n - 1u) / 4u)];
-}
-
-fn a_block(quad: u32, k_quad: u32, buffer: u32) -> mat4x4f {
-    let block = mat4x4f(
-        a_tile[address(Place(quad, k_quad, 0u), buffer)],
-        a_tile[address(Place(quad, k_quad, 1u), buffer)],
-        a_tile[address(Place(quad, k_quad, 2u), buffer)],
-        a_tile[address(Place(quad, k_quad, 3u), buffer)],
-    );
-    if (LAYOUT == TN) {
-        return transpose(block);
-    }
-    return block;
-}
-
-fn b_block(quad: u32, k_quad: u32, buffer: u32) -> mat4x4f {
-    let block = mat4x4f(
-        b_tile[address(Place(quad, k_quad, 0u), buffer)],
-        b_tile[address(Place(quad, k_quad, 1u), buffer)],
-        b_tile[address(Place(quad, k_quad, 2u), buffer)],
-        b_tile[address(Place(quad, k_quad, 3u), buffer)],
-    );
-    if (LAYOUT == NT) {
-        return transpose(block);
-    }
-    return block;
-}
 
 @compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let first_row = 4u * QUADS * group.y;
-    let first_quad = QUADS * group.x;
-    let row_quad = local / SIDE;
-    let column_quad = local % SIDE;
-    let rounds = ((params.k + 3u) / 4u + K_QUADS - 1u) / K_QUADS;
-
-    var acc: array<array<mat4x4f, BLOCKS>, BLOCKS>;
-    for (var i = 0u; i < BLOCKS; i++) {
-        for (var j = 0u; j < BLOCKS; j++) {
-            acc[i][j] = mat4x4f();
-        }
-    }
-    var next_a: array<vec4f, LOADS>;
-    var next_b: array<vec4f, LOADS>;
-    for (var round = 0u; round <= rounds; round++) {
-        // Fetch the tiles of this round, multiply those of the round before, then store what was fetched.
-        if (round < rounds) {
-            for (var n = 0u; n < LOADS; n++) {
-                let a_place = place_of(local + n * INVOCATIONS, LAYOUT != TN);
-                let b_place = place_of(local + n * INVOCATIONS, LAYOUT == NT);
-                next_a[n] = fetch_a(a_place, first_row, round * K_QUADS + a_place.k_quad);
-                next_b[n] = fetch_b(b_place, first_quad, round * K_QUADS + b_place.k_quad);
-            }
-        }
-        if (round > 0u) {
-            let buffer = (round - 1u) % 2u;
-            for (var k = 0u; k < K_QUADS; k++) {
-                var b_blocks: array<mat4x4f, BLOCKS>;
-                for (var j = 0u; j < BLOCKS; j++) {
-                    b_blocks[j] = b_block(column_quad + j * SIDE, k, buffer);
-                }
-                for (var i = 0u; i < BLOCKS; i++) {
-                    let a_now = a_block(row_quad + i * SIDE, k, buffer);
-                    for (var j = 0u; j < BLOCKS; j++) {
-                        acc[i][j] = multiply_add(acc[i][j], a_now, b_blocks[j]);
-                    }
-                }
-            }
-        }
-        if (round < rounds) {
-            for (var n = 0u; n < LOADS; n++) {
-                a_tile[address(place_of(local + n * INVOCATIONS, LAYOUT != TN), round % 2u)] = next_a[n];
-                b_tile[address(place_of(local + n * INVOCATIONS, LAYOUT == NT), round % 2u)] = next_b[n];
-            }
-        }
-        workgroupBarrier();
-    }
-    for (var i = 0u; i < BLOCKS; i++) {
-        for (var j = 0u; j < BLOCKS; j++) {
-            let row = first_row + 4u * (row_quad + i * SIDE);
-            store_block(row, first_quad + column_quad + j * SIDE, acc[i][j]);
-        }
-    }
+    multiply_tile(group, local);
 }

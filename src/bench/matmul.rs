@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn the_choice_is_among_the_cells_of_its_shape() {
-        for target in [Target::PORTABLE, Target { software: true, subgroup: Some(8) }] {
+        for target in [Target::PORTABLE, Target { software: true, subgroup: Some(8), ..Target::PORTABLE }] {
             let cells = cells(&target, Effort::Full);
             for product in SHAPES {
                 let choice = product.choice(&target).name;

@@ -15,7 +15,7 @@ use crate::gpu::{Gpu, Program, Shared};
 use crate::kernels::matmul::{Layout, Variant};
 use crate::kernels::philox;
 use crate::kernels::reference::{HostBuffer, Memory};
-use crate::plan::{Element, Plan, Role, Step, Tensor};
+use crate::plan::{Buffer, Element, Plan, Role, Step, Target, Tensor};
 
 /// Words behind each buffer.
 const GUARD: usize = 64;
@@ -74,13 +74,13 @@ pub struct Outcome {
 /// into compiling pipelines, so there are as many threads as cores. Outcomes come in the order of the cases;
 /// `progress` hears of each as it is done, with the number of all.
 pub fn run(gpu: &Arc<Gpu>, progress: &(dyn Fn(usize) + Sync)) -> Result<Vec<Outcome>> {
-    run_all(gpu, &cases::all(&gpu.target()), progress)
+    run_all(gpu, &all_cases(gpu), progress)
 }
 
 /// Runs the cases of the kernels that `wanted` says yes to, by [`Outcome::kernel`]: what a bench asks before it times
 /// them.
 pub fn run_of(gpu: &Arc<Gpu>, wanted: impl Fn(&str) -> bool) -> Result<Vec<Outcome>> {
-    let mut cases = cases::all(&gpu.target());
+    let mut cases = all_cases(gpu);
     cases.retain(|case| wanted(&case.kernel));
     run_all(gpu, &cases, &|_| ())
 }
@@ -95,10 +95,15 @@ pub fn matmuls(
     run_all(gpu, &cases, progress)
 }
 
+/// Every case, those of 16-bit products too where the adapter can.
+fn all_cases(gpu: &Gpu) -> Vec<Case> {
+    cases::all(&Target { f16: gpu.report().f16, ..gpu.target() })
+}
+
 fn run_all(gpu: &Arc<Gpu>, cases: &[Case], progress: &(dyn Fn(usize) + Sync)) -> Result<Vec<Outcome>> {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     let next = AtomicUsize::new(0);
-    let outcomes = Mutex::new(Vec::new());
+    let (turn, outcomes) = (Mutex::new(()), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -106,7 +111,7 @@ fn run_all(gpu: &Arc<Gpu>, cases: &[Case], progress: &(dyn Fn(usize) + Sync)) ->
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     cases.get(number).map(|case| (number, case))
                 } {
-                    let outcome = case.run(gpu);
+                    let outcome = case.run(gpu, &turn);
                     outcomes.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
                     progress(cases.len());
                 }
@@ -155,8 +160,9 @@ impl Case {
         self.tensor(name, rows, cols, Fill::Unwritten)
     }
 
-    /// Runs the case on `gpu` and compares.
-    fn run(&self, gpu: &Arc<Gpu>) -> Result<Outcome> {
+    /// Runs the case on `gpu` and compares. Only the thread whose `turn` it is submits and waits: wgpu may hand the end of
+    /// one thread's read-back to another thread's submission, and the first would find the device idle and nothing there.
+    fn run(&self, gpu: &Arc<Gpu>, turn: &Mutex<()>) -> Result<Outcome> {
         let mut plan = self.plan.clone();
         for buffer in &mut plan.buffers {
             buffer.guard = GUARD;
@@ -168,18 +174,20 @@ impl Case {
             words.resize(words.len() + GUARD, GUARD_WORD);
             program.write_words(index, &words);
         }
-        program.submit(&[self.step])?;
         memory.run(&self.plan, &self.step);
+        let mine = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        program.submit(&[self.step])?;
+        let read = |(index, buffer): (usize, &Buffer)| program.read_words(index, 0, buffer.words + GUARD);
+        let results = self.plan.buffers.iter().enumerate().map(read).collect::<Result<Vec<_>>>()?;
+        drop(mine);
         let (mut worst, mut problem) = (0.0f64, None);
-        for (index, buffer) in memory.buffers.iter().enumerate() {
-            let name = &self.plan.buffers[index].name;
-            let words = self.plan.buffers[index].words;
-            let got = program.read_words(index, 0, words + GUARD)?;
-            let (got, guard) = got.split_at(words);
+        for ((buffer, got), expected) in self.plan.buffers.iter().zip(&results).zip(&memory.buffers) {
+            let name = &buffer.name;
+            let (got, guard) = got.split_at(buffer.words);
             if guard.iter().any(|w| *w != GUARD_WORD) {
                 problem.get_or_insert(format!("{name}: wrote past its end"));
             }
-            let (error, what) = compare(buffer, got);
+            let (error, what) = compare(expected, got, self.tolerance);
             worst = worst.max(error);
             if let Some(what) = what {
                 problem.get_or_insert(format!("{name}: {what}"));
@@ -239,7 +247,9 @@ fn words_of(buffer: &HostBuffer) -> Vec<u32> {
 }
 
 /// The normalised root mean square error of a buffer, and what else is wrong with it.
-fn compare(expected: &HostBuffer, got: &[u32]) -> (f64, Option<String>) {
+fn compare(expected: &HostBuffer, got: &[u32], tolerance: f64) -> (f64, Option<String>) {
+    // What a rounding may make of an exact zero, where relu turns a tiny sum into one.
+    let zero = (10.0 * tolerance).max(1e-4);
     match expected {
         HostBuffer::U32(values) => match values.iter().zip(got).position(|(a, b)| a != b) {
             Some(at) => (1.0, Some(format!("word {at} is {:#x}, expected {:#x}", got[at], values[at]))),
@@ -252,7 +262,7 @@ fn compare(expected: &HostBuffer, got: &[u32]) -> (f64, Option<String>) {
                 if !value.is_finite() {
                     return (f64::INFINITY, Some(format!("element {at} is {value}, expected {want}")));
                 }
-                if *want == 0.0 && value.abs() > 1e-4 {
+                if *want == 0.0 && value.abs() > zero {
                     return (1.0, Some(format!("element {at} is {value}, expected zero")));
                 }
                 difference += (value - want) * (value - want);

@@ -11,6 +11,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood;
 use crate::train::Config;
+use crate::train::config::Precision;
 
 /// Trains and uses variational autoencoders on any GPU
 #[derive(Debug, Parser)]
@@ -158,6 +159,9 @@ pub struct TrainArgs {
     /// Before training, print how long each dispatch of a step takes (on stderr)
     #[arg(long)]
     pub profile: bool,
+    /// Floats of the products' operands; evaluation always has 32 bits [default: f32]
+    #[arg(long, value_enum)]
+    pub precision: Option<Precision>,
     /// Stream the data to the device batch by batch even if it fits there; larger data always is
     #[arg(long)]
     pub stream: bool,

@@ -12,6 +12,7 @@ use super::tune;
 use crate::bench::{self, Effort, MatmulTime, Profile, Report, StepTime};
 use crate::data;
 use crate::error::{Error, Result};
+use crate::train::config::TrainSection;
 
 pub fn run(args: &BenchArgs) -> Result<()> {
     if args.step {
@@ -95,15 +96,16 @@ fn name(value: &impl std::fmt::Debug) -> String {
 }
 
 fn print(report: &Report) {
-    result(format_args!("limits of this adapter: {}", profile::limits(&report.ceilings)));
+    result(format_args!("limits   {}", profile::limits(&report.ceilings)));
     result(format_args!(""));
     if !report.kernels.is_empty() {
         result(format_args!(
-            "a training step of {}, batch 128, each dispatch by itself",
-            bench::default_model().widths()
+            "a training step of {} at batch {}, each dispatch by itself:",
+            bench::default_model().widths(),
+            TrainSection::default().batch_size
         ));
         let step = Profile { kernels: report.kernels.clone() };
-        profile::print(&step, &report.ceilings, result);
+        profile::print(&step, result);
         result(format_args!(""));
     }
     matmul(&report.matmul);

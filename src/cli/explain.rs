@@ -16,7 +16,7 @@ pub fn run(args: &ExplainArgs) -> Result<()> {
     model.validate()?;
     let target = match args.target {
         TargetArg::Card => Target::PORTABLE,
-        TargetArg::Software => Target { software: true, subgroup: Some(8) },
+        TargetArg::Software => Target { software: true, subgroup: Some(8), f16: false },
     };
     let data = DeviceData::resident("train", dataset.train.count, config.train.binarize);
     let batch = Batch { data, size: config.train.batch_size, samples: 1 };

@@ -16,7 +16,8 @@ pub fn run(gpu: &Arc<Gpu>, model: &ModelConfig, train: &TrainSection, tuning: &T
     let ceilings = Ceilings::measure(gpu)?;
     let profile = bench::profile(gpu, model, train, tuning, &ceilings, Effort::Full)?;
     talk(format_args!("a training step at batch {}, each dispatch by itself:", train.batch_size));
-    print(&profile, &ceilings, talk);
+    print(&profile, talk);
+    talk(format_args!("limits   {}", limits(&ceilings)));
     talk(format_args!(
         "host     {:.1} us a step to encode and submit, while the device works",
         bench::host_us_per_step(model, train)?
@@ -24,16 +25,16 @@ pub fn run(gpu: &Arc<Gpu>, model: &ModelConfig, train: &TrainSection, tuning: &T
     Ok(())
 }
 
-/// Prints every dispatch, the longest first, with the ceilings that the last column refers to.
-pub fn print(profile: &Profile, ceilings: &Ceilings, line: fn(Arguments)) {
+/// Prints every dispatch, the longest first.
+pub fn print(profile: &Profile, line: fn(Arguments)) {
     line(format_args!(
-        "{:<20} {:<28} {:<16} {:>9} {:>6} {:>9} {:>8} {:>8}",
+        "{:<22} {:<26} {:<15} {:>9} {:>6} {:>9} {:>8} {:>8}",
         "dispatch", "kernel", "shape", "ms", "share", "GFLOP/s", "GB/s", "of limit"
     ));
     let total = profile.ms();
     for k in profile.longest_first() {
         line(format_args!(
-            "{:<20} {:<28} {:<16} {:>9.4} {:>5.1}% {:>9.2} {:>8.2} {:>7.0}%",
+            "{:<22} {:<26} {:<15} {:>9.4} {:>5.1}% {:>9.2} {:>8.2} {:>7.0}%",
             k.label,
             k.kernel,
             k.shape,
@@ -45,10 +46,9 @@ pub fn print(profile: &Profile, ceilings: &Ceilings, line: fn(Arguments)) {
         ));
     }
     line(format_args!(
-        "total {total:.3} ms; {:.1} % of it is not matmul",
+        "total    {total:.3} ms; {:.1} % of it is not matmul",
         100.0 * (1.0 - profile.matmul_share())
     ));
-    line(format_args!("limit    {}", limits(ceilings)));
 }
 
 /// The ceilings in one line.

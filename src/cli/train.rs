@@ -89,6 +89,7 @@ fn start(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
     set(&mut config.train.epochs, &args.epochs);
     set(&mut config.train.lr, &args.lr);
     set(&mut config.train.seed, &args.seed);
+    set(&mut config.train.precision, &args.precision);
     config.train.stream |= args.stream;
     config.validate()?;
     let dataset = data::open(&config.data)?;
@@ -104,7 +105,8 @@ fn start(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
 /// A run that goes on from its checkpoint.
 fn resume(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
     let path = args.resume.as_deref().unwrap_or_else(|| "".as_ref());
-    if args.model.any() || args.lr.is_some() || args.seed.is_some() {
+    if args.model.any() || args.lr.is_some() || args.precision.is_some() || args.stream || args.seed.is_some()
+    {
         return Err(Error::Usage(
             "--resume continues the run as it was configured: only --epochs, --device and --quiet go with it"
                 .into(),

@@ -114,7 +114,7 @@ impl AdapterReport {
     /// What kernels choose their variants by.
     pub fn target(&self) -> Target {
         let subgroup = self.subgroup_sizes.and_then(|(min, max)| (min == max).then_some(min));
-        Target { software: self.is_software(), subgroup }
+        Target { software: self.is_software(), subgroup, f16: false }
     }
 
     /// Higher is better: real cards before software, native interfaces before OpenGL.

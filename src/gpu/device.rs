@@ -64,7 +64,7 @@ impl Gpu {
         let mut adapters = adapter::candidates(&options.selection)?;
         let reports: Vec<_> = adapters.iter().map(|(_, report)| report.clone()).collect();
         let (adapter, report) = adapters.swap_remove(adapter::select(&reports, &options.selection)?);
-        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16;
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("vae-gpu"),
             required_features: adapter.features() & wanted,

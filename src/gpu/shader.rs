@@ -14,6 +14,7 @@ const SHARED: &[(&str, &str)] = &[
     ("shared/matmul", include_str!("../../shaders/shared/matmul.wgsl")),
     ("shared/philox", include_str!("../../shaders/shared/philox.wgsl")),
     ("shared/row_sum", include_str!("../../shaders/shared/row_sum.wgsl")),
+    ("shared/tile", include_str!("../../shaders/shared/tile.wgsl")),
     ("shared/step", include_str!("../../shaders/shared/step.wgsl")),
 ];
 

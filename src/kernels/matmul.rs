@@ -85,20 +85,26 @@ impl Variant {
     }
 
     /// `side` x `side` invocations compute `blocks` x `blocks` blocks of 4 x 4 each.
-    const fn tiled(name: &'static str, side: u32, blocks: u32) -> Variant {
+    const fn tiled(name: &'static str, kernel: &'static Kernel, side: u32, blocks: u32) -> Variant {
         let consts = [("SIDE", side), ("BLOCKS", blocks), ("K_QUADS", 4 / blocks)];
         let tile = 4 * side * blocks;
-        Variant { name, kernel: &TILED, lanes: None, tile_rows: tile, tile_columns: tile, consts }
+        Variant { name, kernel, lanes: None, tile_rows: tile, tile_columns: tile, consts }
     }
 
     /// Whether this variant runs on `target` and can do `layout`.
     pub fn fits(&self, target: &Target, layout: Layout) -> bool {
-        self.divides(layout) && self.lanes.is_none_or(|lanes| target.subgroup == Some(lanes))
+        let lanes = self.lanes.is_none_or(|lanes| target.subgroup == Some(lanes));
+        self.divides(layout) && lanes && (target.f16 || !self.is_f16())
+    }
+
+    /// Whether it rounds its operands to 16 bits.
+    pub fn is_f16(&self) -> bool {
+        self.kernel.name == TILED_F16.name
     }
 
     /// Whether operands pass through workgroup memory, with a barrier a round.
     pub fn uses_workgroup_memory(&self) -> bool {
-        self.kernel.name == TILED.name
+        [TILED.name, TILED_F16.name].contains(&self.kernel.name)
     }
 
     /// Whether the rows divide among the lanes: in TN they are handed round in quads.
@@ -133,14 +139,20 @@ pub static VARIANTS: &[Variant] = &[
     Variant::subgroup("subgroup4-8x2", 4, 8, 2),
     Variant::portable("portable-8x2", 8, 8, 2),
     Variant::portable("portable-4x1", 32, 4, 1),
-    Variant::tiled("tiled-32", 8, 1),
-    Variant::tiled("tiled-64", 16, 1),
-    Variant::tiled("tiled-128", 16, 2),
+    Variant::tiled("tiled-32", &TILED, 8, 1),
+    Variant::tiled("tiled-64", &TILED, 16, 1),
+    Variant::tiled("tiled-128", &TILED, 16, 2),
+    Variant::tiled("tiled-32-f16", &TILED_F16, 8, 1),
+    Variant::tiled("tiled-64-f16", &TILED_F16, 16, 1),
+    Variant::tiled("tiled-128-f16", &TILED_F16, 16, 2),
 ];
 
 /// The variant for a result [m, n] on `target`: a pure function, good enough to start at once.
 pub fn choose(target: &Target, layout: Layout, m: usize, n: usize) -> &'static Variant {
+    // A real card wants workgroups for all its cores before it wants large tiles.
+    let tile = if m * n >= 128 * LARGE { 2 } else { usize::from(m * n >= 32 * LARGE) };
     let name = match (target.software, target.subgroup) {
+        _ if target.f16 => ["tiled-32-f16", "tiled-64-f16", "tiled-128-f16"][tile],
         // Tiles with no more rows than the result has; TN needs 4 LANES rows.
         (true, Some(8)) if layout == Layout::TN || m > 24 => "subgroup8-32x1",
         (true, Some(8)) if m > 16 => "subgroup8-24x1",
@@ -148,10 +160,7 @@ pub fn choose(target: &Target, layout: Layout, m: usize, n: usize) -> &'static V
         (true, Some(8)) => "subgroup8-8x1",
         (true, Some(4)) => "subgroup4-16x2",
         (true, _) => "portable-8x2",
-        // A real card wants workgroups for all its cores before it wants large tiles.
-        (false, _) if m * n >= 128 * LARGE => "tiled-128",
-        (false, _) if m * n >= 32 * LARGE => "tiled-64",
-        (false, _) => "tiled-32",
+        (false, _) => ["tiled-32", "tiled-64", "tiled-128"][tile],
     };
     named(name).expect("the table has every name that is chosen")
 }
@@ -171,7 +180,7 @@ const EXTRA: usize = 2;
 const C: usize = 3;
 
 /// The shaders of the variants.
-pub(super) const KERNELS: [&Kernel; 3] = [&PORTABLE, &SUBGROUP, &TILED];
+pub(super) const KERNELS: [&Kernel; 4] = [&PORTABLE, &SUBGROUP, &TILED, &TILED_F16];
 
 const fn kernel(
     name: &'static str,
@@ -198,6 +207,9 @@ static SUBGROUP: Kernel =
     kernel("matmul/subgroup", shader!("matmul/subgroup"), true, || specialisations("matmul/subgroup"));
 static TILED: Kernel =
     kernel("matmul/tiled", shader!("matmul/tiled"), false, || specialisations("matmul/tiled"));
+
+static TILED_F16: Kernel =
+    kernel("matmul/tiled_f16", shader!("matmul/tiled_f16"), false, || specialisations("matmul/tiled_f16"));
 
 /// Every variant of a shader, in every layout that it can do, with every epilogue that a plan may ask for.
 fn specialisations(shader: &str) -> Vec<Vec<Const>> {

@@ -7,7 +7,7 @@ use crate::plan::{
 
 /// The recurrences of an invocation, and the rounds of a turn of the loop, as in the shader.
 const CHAINS: usize = 2;
-const UNROLL: u32 = 16;
+const UNROLL: u32 = 32;
 
 params! {
     /// See `shaders/micro.wgsl`.
@@ -63,7 +63,7 @@ pub static LATENCY: Kernel = kernel("latency", &[write(2, "y")], |call: &mut dyn
     }
 });
 
-/// Appends y [1, N] = `rounds` multiply-adds in each of several chains; `rounds` is a multiple of 16.
+/// Appends y [1, N] = `rounds` multiply-adds in each of several chains; `rounds` is a multiple of 32.
 pub fn multiply_add(plan: &mut Plan, rounds: u32, y: Tensor) {
     assert!(rounds.is_multiple_of(UNROLL), "{rounds} rounds are no multiple of {UNROLL}");
     let y = y.flat();

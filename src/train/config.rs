@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::Shape;
 use crate::error::{Error, Result};
+use crate::gpu::Gpu;
 use crate::kernels::activation::Activation;
 use crate::kernels::gather::Binarize;
 use crate::model::ModelConfig;
+use crate::plan::Target;
 
 /// Rows of a batch at most: kernels index with 32 bits.
 const MAX_BATCH: usize = 1 << 16;
@@ -60,8 +62,34 @@ pub struct TrainSection {
     pub seed: u64,
     /// How grey values become x.
     pub binarize: Binarize,
+    /// Floats of the products' operands.
+    pub precision: Precision,
     /// Send rows with every submission even if the data would fit on the device.
     pub stream: bool,
+}
+
+/// Floats of the products' operands; everything else is 32 bits wide, sums too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32 bits
+    F32,
+    /// 16 bits, where the adapter can: faster on real cards, and a little wrong
+    F16,
+}
+
+impl Precision {
+    /// What plans are made for on this device.
+    pub fn target(self, gpu: &Gpu) -> Result<Target> {
+        match self {
+            Precision::F32 => Ok(gpu.target()),
+            Precision::F16 if gpu.report().f16 => Ok(Target { f16: true, ..gpu.target() }),
+            Precision::F16 => Err(Error::Usage(format!(
+                "--precision f16: {} has no 16-bit floats in shaders; use --precision f32 or another --device",
+                gpu.report().title()
+            ))),
+        }
+    }
 }
 
 impl Default for Config {
@@ -94,6 +122,7 @@ impl Default for TrainSection {
             lr: 1e-3,
             seed: 0,
             binarize: Binarize::Dynamic,
+            precision: Precision::F32,
             stream: false,
         }
     }

@@ -132,12 +132,15 @@ impl Trainer {
                 "--batch-size {size}: the training data has only {count} rows"
             )));
         }
+        let target = config.train.precision.target(gpu)?;
         let mut shared = Shared::default();
         let binarize = config.train.binarize;
         let data = Feed::plan(gpu, &dataset.train, "train", binarize, size, config.train.stream);
         let batch = Batch { data: data.clone(), size, samples: 1 };
-        let mut handles = plans::train(&model, gpu.target(), &batch, history::ROWS as usize);
-        tuning.apply(&mut handles.batch.plan);
+        let mut handles = plans::train(&model, target, &batch, history::ROWS as usize);
+        if !target.f16 {
+            tuning.apply(&mut handles.batch.plan);
+        }
         let program = Program::new(gpu, handles.batch.plan.clone(), &mut shared)?;
         let feed = Feed::new(&program, &handles.batch, &data, &dataset.train, size);
         let evaluator = Evaluator::new(gpu, &mut shared, &model, &dataset.test, "test", binarize)?;

@@ -1,0 +1,24 @@
+// Matrix multiplication for real cards, through tiles of 16-bit floats in workgroup memory (`shared/tile`): operands are
+// rounded to 11 bits, sums are kept in 32. Half the traffic of `tiled`; chosen only where the user asks for it.
+// A workgroup of SIDE x SIDE invocations computes 4 SIDE BLOCKS rows and as many columns of c.
+// Grid: x over tiles of columns, y over tiles of rows.
+
+enable f16;
+
+#import shared/activation
+#import shared/matmul
+#import shared/tile
+
+alias TileVector = vec4h;
+
+const LAYOUT: u32 = 1u;
+const EPILOGUE: u32 = 0u;
+const ACTIVATION: u32 = 0u;
+const SIDE: u32 = 16u; // at least 8
+const BLOCKS: u32 = 1u; // 1, 2 or 4
+const K_QUADS: u32 = 4u; // 4 / BLOCKS
+
+@compute @workgroup_size(INVOCATIONS)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    multiply_tile(group, local);
+}
