@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use vae_gpu::bench::{Timed, products, subjects};
 use vae_gpu::check::{self, Outcome};
 use vae_gpu::gpu::{Gpu, Options};
@@ -55,7 +55,7 @@ fn bench(
 ) {
     let mut timed = None;
     let mut group = criterion.benchmark_group(group);
-    group.throughput(throughput);
+    group.throughput(throughput).sampling_mode(SamplingMode::Flat);
     group.bench_function(name, |bencher| {
         let timed = timed.get_or_insert_with(|| {
             agrees(&check().unwrap_or_else(|e| panic!("{e}")));
@@ -86,7 +86,7 @@ criterion_group! {
     config = Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_millis(200))
-        .measurement_time(Duration::from_millis(500));
+        .measurement_time(Duration::from_secs(1));
     targets = kernels, matmul
 }
 criterion_main!(benches);

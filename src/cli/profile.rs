@@ -28,13 +28,13 @@ pub fn run(gpu: &Arc<Gpu>, model: &ModelConfig, train: &TrainSection, tuning: &T
 /// Prints every dispatch, the longest first.
 pub fn print(profile: &Profile, line: fn(Arguments)) {
     line(format_args!(
-        "{:<22} {:<26} {:<15} {:>9} {:>6} {:>9} {:>8} {:>8}",
+        "{:<22} {:<30} {:<15} {:>9} {:>6} {:>9} {:>8} {:>8}",
         "dispatch", "kernel", "shape", "ms", "share", "GFLOP/s", "GB/s", "of limit"
     ));
     let total = profile.ms();
     for k in profile.longest_first() {
         line(format_args!(
-            "{:<22} {:<26} {:<15} {:>9.4} {:>5.1}% {:>9.2} {:>8.2} {:>7.0}%",
+            "{:<22} {:<30} {:<15} {:>9.4} {:>5.1}% {:>9.2} {:>8.2} {:>7.0}%",
             k.label,
             k.kernel,
             k.shape,
