@@ -15,6 +15,7 @@ use vae_gpu::evaluate::{Evaluation, Evaluator};
 use vae_gpu::gpu::{Gpu, Shared};
 use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::train::config::{ModelSection, Precision, TrainSection};
+use vae_gpu::train::schedule::Schedule;
 use vae_gpu::train::{Config, EpochResult, Progress, Trainer, files};
 
 /// 64-16-3-16-64 with this many rows in a batch.
@@ -252,4 +253,36 @@ fn sixteen_bit_products_train_nearly_the_same_or_are_refused() {
     let ([rounded, ..], _) = epoch(&mut trainer(&gpu, &dataset, &f16));
     assert!(rounded != exact, "the flag changed nothing");
     assert!((rounded / exact - 1.0).abs() < 1e-3, "ELBO {rounded} with 16 bits, {exact} with 32");
+}
+
+#[test]
+fn beta_and_its_warm_up_change_what_is_trained_and_not_what_is_reported() {
+    let gpu = common::gpu();
+    let dataset = tiny::dataset(100, 40);
+    let kl = |beta: f64, kl_warmup: f64| {
+        let mut config = config(16);
+        config.train.beta = beta;
+        config.train.kl_warmup = kl_warmup;
+        let mut trainer = trainer(&gpu, &dataset, &config);
+        for _ in 0..5 {
+            let ([elbo, recon, kl], _) = epoch(&mut trainer);
+            assert!((elbo - (recon - kl)).abs() < 1e-9, "the ELBO has no beta");
+        }
+        trainer.evaluate().unwrap().kl.mean
+    };
+    let [heavy, plain, warming, free] = [kl(8.0, 0.0), kl(1.0, 0.0), kl(1.0, 50.0), kl(0.0, 0.0)];
+    assert!(heavy < plain && plain < warming && warming < free, "{heavy} {plain} {warming} {free}");
+}
+
+#[test]
+fn a_learning_rate_of_zero_changes_nothing() {
+    let gpu = common::gpu();
+    let dataset = tiny::dataset(100, 40);
+    let mut config = config(16);
+    // A tenth from epoch 0 on, 60 times over: below the smallest f32.
+    config.train.lr_schedule = Schedule::Steps(vec![0; 60]);
+    let mut trainer = trainer(&gpu, &dataset, &config);
+    let before = trainer.arenas().unwrap().parameters;
+    epoch(&mut trainer);
+    assert!(trainer.arenas().unwrap().parameters == before);
 }

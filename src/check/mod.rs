@@ -103,7 +103,7 @@ fn all_cases(gpu: &Gpu) -> Vec<Case> {
 fn run_all(gpu: &Arc<Gpu>, cases: &[Case], progress: &(dyn Fn(usize) + Sync)) -> Result<Vec<Outcome>> {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
     let next = AtomicUsize::new(0);
-    let (turn, outcomes) = (Mutex::new(()), Mutex::new(Vec::new()));
+    let outcomes = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -111,7 +111,7 @@ fn run_all(gpu: &Arc<Gpu>, cases: &[Case], progress: &(dyn Fn(usize) + Sync)) ->
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     cases.get(number).map(|case| (number, case))
                 } {
-                    let outcome = case.run(gpu, &turn);
+                    let outcome = case.run(gpu);
                     outcomes.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
                     progress(cases.len());
                 }
@@ -160,9 +160,8 @@ impl Case {
         self.tensor(name, rows, cols, Fill::Unwritten)
     }
 
-    /// Runs the case on `gpu` and compares. Only the thread whose `turn` it is submits and waits: wgpu may hand the end of
-    /// one thread's read-back to another thread's submission, and the first would find the device idle and nothing there.
-    fn run(&self, gpu: &Arc<Gpu>, turn: &Mutex<()>) -> Result<Outcome> {
+    /// Runs the case on `gpu` and compares.
+    fn run(&self, gpu: &Arc<Gpu>) -> Result<Outcome> {
         let mut plan = self.plan.clone();
         for buffer in &mut plan.buffers {
             buffer.guard = GUARD;
@@ -175,11 +174,9 @@ impl Case {
             program.write_words(index, &words);
         }
         memory.run(&self.plan, &self.step);
-        let mine = turn.lock().unwrap_or_else(PoisonError::into_inner);
         program.submit(&[self.step])?;
         let read = |(index, buffer): (usize, &Buffer)| program.read_words(index, 0, buffer.words + GUARD);
         let results = self.plan.buffers.iter().enumerate().map(read).collect::<Result<Vec<_>>>()?;
-        drop(mine);
         let (mut worst, mut problem) = (0.0f64, None);
         for ((buffer, got), expected) in self.plan.buffers.iter().zip(&results).zip(&memory.buffers) {
             let name = &buffer.name;

@@ -11,7 +11,8 @@ use crate::kernels::activation::Activation;
 use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood;
 use crate::train::Config;
-use crate::train::config::Precision;
+use crate::train::config::{Precision, TrainSection};
+use crate::train::schedule::Schedule;
 
 /// Trains and uses variational autoencoders on any GPU
 #[derive(Debug, Parser)]
@@ -125,6 +126,54 @@ pub fn set<T: Clone>(value: &mut T, flag: &Option<T>) {
     }
 }
 
+/// How a model is trained. A flag that is not given leaves the value of --config, or the default.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
+pub struct RecipeArgs {
+    /// Learning rate of Adam [default: 1e-3]
+    #[arg(long, value_name = "RATE")]
+    pub lr: Option<f32>,
+    /// How the rate changes: constant, cosine, burda, or steps:20,40 (a tenth from each epoch on) [default: constant]
+    #[arg(long, value_name = "SCHEDULE")]
+    pub lr_schedule: Option<Schedule>,
+    /// Epochs over which the learning rate rises from zero [default: 0]
+    #[arg(long, value_name = "EPOCHS")]
+    pub lr_warmup: Option<f64>,
+    /// Weight of the KL term in what is trained; the reported ELBO is always the true one [default: 1]
+    #[arg(long)]
+    pub beta: Option<f64>,
+    /// Epochs over which the weight of the KL term rises from zero [default: 0]
+    #[arg(long, value_name = "EPOCHS")]
+    pub kl_warmup: Option<f64>,
+    /// Seed of the initial weights, the order of images and every draw [default: 0]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Floats of the products' operands; evaluation always has 32 bits [default: f32]
+    #[arg(long, value_enum)]
+    pub precision: Option<Precision>,
+    /// Stream the data to the device batch by batch even if it fits there; larger data always is
+    #[arg(long)]
+    pub stream: bool,
+}
+
+impl RecipeArgs {
+    /// Whether any flag is given.
+    pub fn any(&self) -> bool {
+        *self != RecipeArgs::default()
+    }
+
+    /// Puts the flags on top of `train`.
+    pub fn apply(&self, train: &mut TrainSection) {
+        set(&mut train.lr, &self.lr);
+        set(&mut train.lr_schedule, &self.lr_schedule);
+        set(&mut train.lr_warmup, &self.lr_warmup);
+        set(&mut train.beta, &self.beta);
+        set(&mut train.kl_warmup, &self.kl_warmup);
+        set(&mut train.seed, &self.seed);
+        set(&mut train.precision, &self.precision);
+        train.stream |= self.stream;
+    }
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   vae-gpu train                                    # MNIST, 784-400-20, 10 epochs
@@ -139,12 +188,8 @@ pub struct TrainArgs {
     /// Passes over the training data [default: 10]
     #[arg(long, value_name = "N")]
     pub epochs: Option<u32>,
-    /// Learning rate of Adam [default: 1e-3]
-    #[arg(long, value_name = "RATE")]
-    pub lr: Option<f32>,
-    /// Seed of the initial weights, the order of images and every draw [default: 0]
-    #[arg(long)]
-    pub seed: Option<u64>,
+    #[command(flatten)]
+    pub recipe: RecipeArgs,
     #[command(flatten)]
     pub device: DeviceArgs,
     /// Run directory [default: runs/DATA-MODEL-N with the next free N]
@@ -159,12 +204,6 @@ pub struct TrainArgs {
     /// Before training, print how long each dispatch of a step takes (on stderr)
     #[arg(long)]
     pub profile: bool,
-    /// Floats of the products' operands; evaluation always has 32 bits [default: f32]
-    #[arg(long, value_enum)]
-    pub precision: Option<Precision>,
-    /// Stream the data to the device batch by batch even if it fits there; larger data always is
-    #[arg(long)]
-    pub stream: bool,
     /// Measure the fastest kernels for this model first, as `vae-gpu tune` does
     #[arg(long)]
     pub tune: bool,

@@ -59,7 +59,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
                 if let Some(bar) = bar {
                     bar.finish_and_clear();
                 }
-                saver.report(&metrics, trainer.config().train.epochs);
+                saver.report(&metrics, &epoch, trainer.config().train.epochs);
             }
             None => {
                 if let Some(bar) = bar {
@@ -87,10 +87,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
 fn start(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
     let mut config = args.model.resolve()?;
     set(&mut config.train.epochs, &args.epochs);
-    set(&mut config.train.lr, &args.lr);
-    set(&mut config.train.seed, &args.seed);
-    set(&mut config.train.precision, &args.precision);
-    config.train.stream |= args.stream;
+    args.recipe.apply(&mut config.train);
     config.validate()?;
     let dataset = data::open(&config.data)?;
     let Shape { width, height, channels } = dataset.shape;
@@ -105,8 +102,7 @@ fn start(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
 /// A run that goes on from its checkpoint.
 fn resume(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
     let path = args.resume.as_deref().unwrap_or_else(|| "".as_ref());
-    if args.model.any() || args.lr.is_some() || args.precision.is_some() || args.stream || args.seed.is_some()
-    {
+    if args.model.any() || args.recipe.any() {
         return Err(Error::Usage(
             "--resume continues the run as it was configured: only --epochs, --device and --quiet go with it"
                 .into(),
@@ -280,12 +276,17 @@ impl Saver<'_> {
         files::save_checkpoint(&self.dir.checkpoint(), config, layout, &arenas, &trainer.state())
     }
 
-    fn report(&self, m: &EpochMetrics, epochs: u32) {
+    fn report(&self, m: &EpochMetrics, epoch: &EpochResult, epochs: u32) {
         if self.quiet {
             return;
         }
+        let weight = epoch.kl_weight;
+        let objective = match weight == 1.0 {
+            true => String::new(),
+            false => format!("  objective {:.2} (beta {weight:.2})", m.train_recon - weight * m.train_kl),
+        };
         result(format_args!(
-            "epoch {:>3}/{epochs}  train {:.2} (recon {:.2}, KL {:.2})  test {:.2} (recon {:.2}, KL {:.2})  {:.0} images/s",
+            "epoch {:>3}/{epochs}  train {:.2} (recon {:.2}, KL {:.2})  test {:.2} (recon {:.2}, KL {:.2})  {:.0} images/s{objective}",
             m.epoch,
             m.train_elbo,
             m.train_recon,

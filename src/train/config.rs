@@ -13,6 +13,8 @@ use crate::kernels::gather::Binarize;
 use crate::model::ModelConfig;
 use crate::plan::Target;
 
+use super::schedule::Schedule;
+
 /// Rows of a batch at most: kernels index with 32 bits.
 const MAX_BATCH: usize = 1 << 16;
 
@@ -58,6 +60,14 @@ pub struct TrainSection {
     pub batch_size: usize,
     /// Adam's learning rate (alpha).
     pub lr: f32,
+    /// How the learning rate changes over the epochs.
+    pub lr_schedule: Schedule,
+    /// Epochs over which the learning rate rises linearly from zero.
+    pub lr_warmup: f64,
+    /// Weight of the KL term in the trained objective (Higgins et al. 2017); what is reported always has weight 1.
+    pub beta: f64,
+    /// Epochs over which the weight of the KL term rises linearly from zero.
+    pub kl_warmup: f64,
     /// Seed of initial weights, epoch order and every draw on the device.
     pub seed: u64,
     /// How grey values become x.
@@ -122,6 +132,10 @@ impl Default for TrainSection {
             lr: 1e-3,
             seed: 0,
             binarize: Binarize::Dynamic,
+            lr_schedule: Schedule::Constant,
+            lr_warmup: 0.0,
+            beta: 1.0,
+            kl_warmup: 0.0,
             precision: Precision::F32,
             stream: false,
         }
@@ -157,6 +171,12 @@ impl Config {
         }
         if !(1..=MAX_BATCH).contains(&batch_size) {
             return Err(Error::Usage(format!("--batch-size {batch_size}: use 1 to {MAX_BATCH}")));
+        }
+        let TrainSection { lr_warmup, beta, kl_warmup, .. } = self.train;
+        for (flag, value) in [("--lr-warmup", lr_warmup), ("--beta", beta), ("--kl-warmup", kl_warmup)] {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(Error::Usage(format!("{flag} {value}: use a number that is not negative")));
+            }
         }
         if !(lr.is_finite() && lr > 0.0) {
             return Err(Error::Usage(format!("--lr {lr}: use a positive number, such as 1e-3")));

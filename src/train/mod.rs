@@ -3,6 +3,7 @@
 pub mod config;
 pub mod files;
 pub mod history;
+pub mod schedule;
 mod trainer;
 
 pub use config::Config;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::config::Config;
 use super::history::{self, History, Sums};
+use super::schedule::ramp;
 use crate::data::{Dataset, epoch_order};
 use crate::error::{Error, Result};
 use crate::evaluate::{Evaluation, Evaluator, Feed, Pictures};
@@ -84,6 +85,8 @@ pub struct EpochResult {
     pub recon: f64,
     /// Mean KL term.
     pub kl: f64,
+    /// Weight that the KL term had in the last step's objective; 1 trains the ELBO itself.
+    pub kl_weight: f64,
     /// Data per second of training time.
     pub images_per_second: f64,
     /// Seconds of training, evaluation not counted.
@@ -272,7 +275,8 @@ impl Trainer {
         let (elbo, recon, kl) = self.history.sums.means();
         let seconds = self.state.seconds;
         let images_per_second = self.history.sums.rows as f64 / seconds;
-        Ok(Some(EpochResult { epoch, elbo, recon, kl, images_per_second, seconds }))
+        let kl_weight = f64::from(self.step(self.state.step, first).kl_weight);
+        Ok(Some(EpochResult { epoch, elbo, recon, kl, kl_weight, images_per_second, seconds }))
     }
 
     /// Evaluates on the test data, and remembers the best ELBO.
@@ -305,7 +309,11 @@ impl Trainer {
         let size = self.config.train.batch_size as u64;
         let first_row = (t - 1 - first) * size;
         let (correction1, correction2) = adam::corrections(t);
-        let seed = self.config.train.seed;
+        let train = &self.config.train;
+        let seed = train.seed;
+        // Epochs before this step, and with it.
+        let epochs = |steps: u64| steps as f64 / self.steps_per_epoch() as f64;
+        let rate = train.lr_schedule.factor(epochs(t - 1), train.epochs) * ramp(epochs(t), train.lr_warmup);
         Step {
             seed_lo: seed as u32,
             seed_hi: (seed >> 32) as u32,
@@ -314,10 +322,10 @@ impl Trainer {
             first_row: first_row as u32,
             valid_rows: size.min(self.count - first_row) as u32,
             history_row: (t % history::ROWS) as u32,
-            learning_rate: self.config.train.lr,
+            learning_rate: (f64::from(train.lr) * rate) as f32,
             correction1,
             correction2,
-            kl_weight: 1.0,
+            kl_weight: (train.beta * ramp(epochs(t), train.kl_warmup)) as f32,
             reserved: 0,
         }
     }
