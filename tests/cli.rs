@@ -64,6 +64,38 @@ fn training_leaves_a_whole_run_behind() {
     assert_eq!(safetensors::SafeTensors::deserialize(&checkpoint).unwrap().len(), 30);
 }
 
+/// Each likelihood from training to pictures; grey data unless the likelihood is of binary data.
+#[test]
+fn every_likelihood_trains() {
+    let scratch = Scratch::new();
+    for (number, (flags, decoder, tensors)) in [
+        ("bernoulli", "bernoulli decoder", 10),
+        ("continuous-bernoulli", "continuous-bernoulli decoder", 10),
+        ("gaussian", "gaussian decoder", 10),
+        ("gaussian-learned", "gaussian-learned (global variance) decoder", 11),
+        ("gaussian-learned --variance pixel", "gaussian-learned (pixel variance) decoder", 12),
+        ("categorical --levels 5", "categorical (5 levels) decoder", 10),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let args = format!("{TRAIN} --likelihood {flags} --out run{number}");
+        let no_warning = contains("of grey data").not();
+        scratch.command(&args).assert().success().stderr(contains(decoder).and(no_warning));
+        let config = String::from_utf8(scratch.read(&format!("run{number}/config.toml"))).unwrap();
+        let binarize = if flags == "bernoulli" { "dynamic" } else { "none" };
+        assert!(config.contains(&format!("binarize = \"{binarize}\"")), "{config}");
+        let weights = scratch.read(&format!("run{number}/model.safetensors"));
+        assert_eq!(safetensors::SafeTensors::deserialize(&weights).unwrap().len(), tensors, "{flags}");
+        scratch.succeed(&format!("evaluate run{number}"));
+        scratch.succeed(&format!("sample run{number} --count 3 --out samples.png"));
+        scratch.succeed(&format!("train --resume run{number} --epochs 3 -q"));
+    }
+    let grey =
+        contains("warning: bernoulli is no likelihood of grey data: use continuous-bernoulli, gaussian");
+    scratch.command(&format!("{TRAIN} --binarize none --out grey")).assert().success().stderr(grey);
+}
+
 #[test]
 fn runs_without_a_name_are_numbered_and_quiet_ones_print_one_line() {
     let scratch = Scratch::new();
@@ -223,6 +255,10 @@ fn misuse() {
         ("train --lr=-1e-3", "--lr -0.001: use a positive number"),
         ("train --activation identity", "relu, tanh, softplus, silu"),
         ("train --likelihood poisson", "bernoulli"),
+        ("train --likelihood categorical --levels 1", "--levels 1: use 2 to 256"),
+        ("train --likelihood categorical --levels 257", "--levels 257: use 2 to 256"),
+        ("train --likelihood categorical --binarize fixed", "use --binarize none"),
+        ("train --likelihood gaussian-learned --variance none", "global, pixel"),
         ("train --binarize maybe", "dynamic"),
         ("train --data nowhere", "mnist"),
         ("train --data run", "this folder has no data"),

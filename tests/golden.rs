@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use common::model::{Engine, Problem, Report, Shape, positions, step, values};
 use safetensors::tensor::{Dtype, SafeTensors};
 use vae_gpu::kernels::gather::Binarize;
+use vae_gpu::kernels::likelihood::Settings;
 use vae_gpu::kernels::philox::{normals, philox, uniform};
 use vae_gpu::model::layout::Parameter;
 use vae_gpu::model::{Layout, ModelConfig};
@@ -61,6 +62,7 @@ impl Golden {
             latent: self.number("latent"),
             activation,
             likelihood: "bernoulli".into(),
+            settings: Settings::DEFAULT,
         }
     }
 

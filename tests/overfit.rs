@@ -8,6 +8,7 @@ use common::model::{Engine, Problem, Shape, step};
 use vae_gpu::data;
 use vae_gpu::kernels::activation::Activation;
 use vae_gpu::kernels::gather::Binarize;
+use vae_gpu::kernels::likelihood::Settings;
 use vae_gpu::model::init::initial_weights;
 use vae_gpu::model::{Layout, ModelConfig};
 
@@ -35,6 +36,7 @@ fn one_batch_is_learned_by_heart() {
         latent: 8,
         activation: Activation::Relu,
         likelihood: "bernoulli".into(),
+        settings: Settings::DEFAULT,
     };
     let bytes = &mnist.test.values[..IMAGES * config.input];
     let order: Vec<u32> = (0..IMAGES as u32).collect();

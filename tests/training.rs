@@ -156,7 +156,8 @@ fn every_row_counts_once_in_an_epoch() {
     let gpu = common::gpu();
     for (rows, batch) in [(100, 32), (33, 33), (37, 36), (4500, 1)] {
         let mut config = config(batch);
-        config.train = TrainSection { lr: f32::MIN_POSITIVE, binarize: Binarize::Threshold, ..config.train };
+        config.train =
+            TrainSection { lr: f32::MIN_POSITIVE, binarize: Some(Binarize::Threshold), ..config.train };
         let dataset = Dataset { test: tiny::dataset(rows, 1).train, ..tiny::dataset(rows, 1) };
         let mut trainer = trainer(&gpu, &dataset, &config);
         assert_eq!(trainer.steps_per_epoch(), rows.div_ceil(batch) as u64);
@@ -195,7 +196,7 @@ fn an_evaluator_repeats_itself_and_agrees_with_the_trainer() -> Result<()> {
     assert_eq!(expected.count, 1003);
 
     let model = trainer.model().clone();
-    let binarize = trainer.config().train.binarize;
+    let binarize = trainer.config().train.binarize(&model);
     let mut evaluator =
         Evaluator::new(&gpu, &mut Shared::default(), &model, &dataset.test, "test", binarize)?;
     evaluator.write_parameters(&trainer.arenas()?.parameters);
@@ -229,7 +230,7 @@ fn streamed_data_gives_the_same_bits_as_resident_data() {
         let train = |stream: bool| {
             let mut config = config(16);
             config.train.stream = stream;
-            config.train.binarize = binarize;
+            config.train.binarize = Some(binarize);
             let mut trainer = trainer(&gpu, &dataset, &config);
             let numbers = [epoch(&mut trainer), epoch(&mut trainer)];
             (numbers, bits(&trainer))

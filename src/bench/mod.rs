@@ -27,6 +27,7 @@ use crate::check::{self, Outcome};
 use crate::error::Result;
 use crate::gpu::{AdapterReport, Gpu};
 use crate::kernels::activation::Activation;
+use crate::kernels::likelihood::Settings;
 use crate::kernels::tuning::Tuning;
 use crate::model::ModelConfig;
 use crate::model::plans::{self, Batch, DeviceData};
@@ -122,6 +123,7 @@ pub fn default_model() -> ModelConfig {
         latent: config.latent,
         activation: config.activation,
         likelihood: config.likelihood,
+        settings: Settings { levels: config.levels, variance: config.variance },
     }
 }
 
@@ -138,7 +140,7 @@ fn models(effort: Effort) -> Vec<(ModelConfig, usize)> {
 
 /// The labels of the kernels of a model's training step; matmul has a check of its own.
 fn step_kernels(model: &ModelConfig, gpu: &Gpu) -> BTreeSet<String> {
-    let data = DeviceData::resident("train", 1, Config::default().train.binarize);
+    let data = DeviceData::resident("train", 1, TrainSection::default().binarize(model));
     let batch = Batch { data, size: 1, samples: 1 };
     let plan = plans::train(model, gpu.target(), &batch, 1).batch.plan;
     plan.dispatches.iter().map(|dispatch| dispatch.kernel.label()).collect()

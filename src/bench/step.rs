@@ -61,7 +61,7 @@ impl Stepper {
         if size == 0 || size > count {
             return Err(Error::Usage(format!("--batch-size {size}: the training data has {count} rows")));
         }
-        let rows = Feed::plan(gpu, data, "train", train.binarize, size, train.stream);
+        let rows = Feed::plan(gpu, data, "train", train.binarize(model), size, train.stream);
         let batch = Batch { data: rows.clone(), size, samples: 1 };
         let mut handles = plans::train(model, gpu.target(), &batch, history);
         tuning.apply(&mut handles.batch.plan);

@@ -9,7 +9,7 @@ use crate::kernels::{self, likelihood, philox};
 use crate::model::ModelConfig;
 use crate::model::plans::{self, Batch, DeviceData};
 use crate::plan::{BufferId, Dispatch, Element, Plan, Role, Step, Target};
-use crate::train::Config;
+use crate::train::config::TrainSection;
 
 /// Rows of a batch.
 const BATCH: usize = 128;
@@ -84,21 +84,21 @@ fn all_plans(target: Target) -> Vec<Plan> {
     for likelihood in likelihood::TABLE {
         let model = ModelConfig { likelihood: likelihood.name.into(), ..super::default_model() };
         plans.push(plan_of(&model, target, BATCH));
-        plans.push(plans::evaluate(&model, target, &batch(BATCH), BATCH).plan);
+        plans.push(plans::evaluate(&model, target, &batch(&model, BATCH), BATCH).plan);
         plans.push(plans::reconstruct(&model, target, BATCH).plan);
         plans.push(plans::sample(&model, target, BATCH, 1.0).plan);
-        plans.push(backward(likelihood, target, &model));
+        plans.push(backward(target, &model));
     }
     plans
 }
 
 /// The plan of a training step.
 pub(super) fn plan_of(model: &ModelConfig, target: Target, size: usize) -> Plan {
-    plans::train(model, target, &batch(size), 64).batch.plan
+    plans::train(model, target, &batch(model, size), 64).batch.plan
 }
 
-fn batch(size: usize) -> Batch {
-    let data = DeviceData::resident("train", size, Config::default().train.binarize);
+fn batch(model: &ModelConfig, size: usize) -> Batch {
+    let data = DeviceData::resident("train", size, TrainSection::default().binarize(model));
     Batch { data, size, samples: 1 }
 }
 
@@ -115,11 +115,17 @@ fn draws() -> Plan {
 }
 
 /// The backward pass of a likelihood by itself: the ELBO fuses it with the forward pass.
-fn backward(likelihood: &likelihood::Likelihood, target: Target, model: &ModelConfig) -> Plan {
+fn backward(target: Target, model: &ModelConfig) -> Plan {
     let mut plan = Plan::new("backward");
-    let [out, x, d_out] = ["out", "x", "d_out"].map(|name| plan.tensor(name, BATCH, model.input));
+    let output = model.output();
+    let out = plan.tensor("out", BATCH, output.columns());
+    let d_out = plan.tensor("d_out", BATCH, output.biases());
+    let x = plan.tensor("x", BATCH, model.input);
+    let bias = plan.tensor("bias", 1, output.biases());
     let weight = kernels::row_vector(&mut plan, "weight", BATCH);
-    (likelihood.append)(&mut plan, &target, likelihood::Pass::Backward { out, x, weight, d_out });
+    let likelihood = model.likelihood().expect("the table has it");
+    let pass = likelihood::Pass::Backward { out, bias, x, weight, d_out };
+    (likelihood.append)(&mut plan, &target, &model.settings, pass);
     plan
 }
 

@@ -3,7 +3,7 @@
 use super::{Case, Fill};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::gather::{self, Binarize};
-use crate::kernels::likelihood::{self, Pass};
+use crate::kernels::likelihood::{self, Data, Likelihood, Pass, Settings};
 use crate::kernels::matmul::{self, Epilogue, Layout};
 use crate::kernels::{adam, bias_grad, latent, micro, objective, philox, prior, row_vector, row_weight};
 use crate::plan::{PAD, Target, Tensor, round_up};
@@ -151,32 +151,58 @@ fn objectives(cases: &mut Vec<Case>) {
 fn likelihoods(cases: &mut Vec<Case>) {
     let software = Target { software: true, ..Target::PORTABLE };
     for likelihood in likelihood::TABLE {
-        for target in [software, Target::PORTABLE] {
-            for (batch, dim, samples) in [(1, 1, 1), (7, 5, 1), (130, 131, 1), (9, 784, 2)] {
-                let rows = batch * samples;
-                for pass in ["forward", "fused", "backward", "mean"] {
-                    let lanes = crate::kernels::row_lanes(&target);
-                    let mut case = Case::new(
-                        format!("likelihood/{}:{pass}", likelihood.name),
-                        format!("{rows}x{dim} K={samples} lanes={lanes}"),
-                    );
-                    case.tolerance = TRANSCENDENTAL;
-                    let out = case.tensor("out", rows, dim, Fill::Normal(30.0));
-                    let x = case.tensor("x", batch, dim, Fill::Binary);
-                    let weight = case.tensor("weight", 1, round_up(rows, PAD), Fill::Square);
-                    let log_p = row_vector(&mut case.plan, "log_p", rows);
-                    let d_out = case.output("d_out", rows, dim);
-                    let pass = match pass {
-                        "forward" => Pass::Forward { out, x, log_p },
-                        "fused" => Pass::Fused { out, x, weight, log_p, d_out },
-                        "backward" => Pass::Backward { out, x, weight, d_out },
-                        _ => Pass::Mean { out, mean: d_out },
-                    };
-                    (likelihood.append)(&mut case.plan, &target, pass);
-                    cases.push(case);
+        for settings in likelihood.settings {
+            for target in [software, Target::PORTABLE] {
+                // From numbers that formulas near zero would lose to those that exp would overflow on.
+                for (batch, dim, samples, scale) in
+                    [(1, 1, 1, 1.0), (7, 5, 1, 1e-3), (130, 131, 1, 1.0), (9, 784, 2, 30.0)]
+                {
+                    let columns = (likelihood.output)(dim, settings).columns();
+                    if batch * samples * columns <= MOST_OUTPUTS {
+                        let shape = (batch, dim, samples);
+                        likelihood_passes(cases, likelihood, settings, &target, shape, scale);
+                    }
                 }
             }
         }
+    }
+}
+
+/// Numbers of the decoder in one case of a likelihood: a layer of 784 x 256 takes the reference too long.
+const MOST_OUTPUTS: usize = 200_000;
+
+fn likelihood_passes(
+    cases: &mut Vec<Case>,
+    likelihood: &Likelihood,
+    settings: &Settings,
+    target: &Target,
+    (batch, dim, samples): (usize, usize, usize),
+    scale: f64,
+) {
+    let rows = batch * samples;
+    let output = (likelihood.output)(dim, settings);
+    for pass in ["forward", "fused", "backward", "mean"] {
+        let lanes = crate::kernels::row_lanes(target);
+        let title = (likelihood.title)(settings);
+        let mut case = Case::new("", format!("{title} {rows}x{dim} K={samples} scale={scale} lanes={lanes}"));
+        case.tolerance = TRANSCENDENTAL;
+        let out = case.tensor("out", rows, output.columns(), Fill::Normal(scale));
+        let bias = case.tensor("bias", 1, output.biases(), Fill::Normal(scale));
+        let fill = if likelihood.data == Data::Binary { Fill::Binary } else { Fill::Grey };
+        let x = case.tensor("x", batch, dim, fill);
+        let weight = case.tensor("weight", 1, round_up(rows, PAD), Fill::Square);
+        let log_p = row_vector(&mut case.plan, "log_p", rows);
+        let d_out = case.output("d_out", rows, output.biases());
+        let mean = case.output("mean", rows, dim);
+        let pass = match pass {
+            "forward" => Pass::Forward { out, bias, x, log_p },
+            "fused" => Pass::Fused { out, bias, x, weight, log_p, d_out },
+            "backward" => Pass::Backward { out, bias, x, weight, d_out },
+            _ => Pass::Mean { out, mean },
+        };
+        (likelihood.append)(&mut case.plan, target, settings, pass);
+        case.kernel = case.plan.dispatches[0].kernel.label();
+        cases.push(case);
     }
 }
 

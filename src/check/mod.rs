@@ -31,6 +31,8 @@ enum Fill {
     Head(usize),
     /// Zero or one.
     Binary,
+    /// v / 255 of bytes v.
+    Grey,
     /// The squares of normals: Adam's second moment.
     Square,
     /// Random words.
@@ -218,6 +220,7 @@ impl Case {
                         Fill::Head(_) => 0.7 * normal,
                         Fill::Square => normal * normal,
                         Fill::Binary => f64::from(u8::from(normal > 0.0)),
+                        Fill::Grey => f64::from(words[col % 4] & 0xFF) / 255.0,
                         Fill::Unwritten => -77.0,
                         Fill::Words => {
                             memory.integers(*tensor)[at] = words[col % 4];

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::error::Result;
 use crate::gpu::{Gpu, Options, Selection};
 use crate::kernels::activation::Activation;
 use crate::kernels::gather::Binarize;
-use crate::kernels::likelihood;
+use crate::kernels::likelihood::{self, Data, Variance};
 use crate::train::Config;
 use crate::train::config::{Precision, TrainSection};
 use crate::train::schedule::Schedule;
@@ -78,28 +78,57 @@ pub struct ModelArgs {
     #[arg(long, value_enum)]
     pub activation: Option<Activation>,
     /// The decoder's distribution p(x|z) [default: bernoulli]
-    #[arg(long, value_parser = PossibleValuesParser::new(likelihood::TABLE.iter().map(|l| l.name)))]
+    #[arg(long, value_parser = PossibleValuesParser::new(likelihoods()))]
     pub likelihood: Option<String>,
+    /// Grey levels of the categorical likelihood, 2 to 256 [default: 16]
+    #[arg(long, value_name = "C")]
+    pub levels: Option<usize>,
+    /// Where the variance of the gaussian-learned likelihood comes from [default: global]
+    #[arg(long, value_enum)]
+    pub variance: Option<Variance>,
     /// Images in a batch [default: 128]
     #[arg(long, value_name = "N")]
     pub batch_size: Option<usize>,
-    /// How grey values become x [default: dynamic]
-    #[arg(long, value_enum)]
+    // The help follows from the table of likelihoods.
+    #[arg(long, value_enum, help = binarize_help())]
     pub binarize: Option<Binarize>,
     /// A config.toml whose values are used where no flag is given
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
 
+/// The likelihoods with a line of help each.
+fn likelihoods() -> impl Iterator<Item = PossibleValue> {
+    likelihood::TABLE.iter().map(|l| PossibleValue::new(l.name).help(l.about))
+}
+
+fn binarize_help() -> String {
+    let binary = likelihood::names_of(Data::Binary).join(", ");
+    format!("How grey values become x [default: dynamic for {binary}, none for the other likelihoods]")
+}
+
 impl ModelArgs {
     /// Whether any flag is given.
     pub fn any(&self) -> bool {
-        let ModelArgs { data, hidden, latent, activation, likelihood, batch_size, binarize, config } = self;
+        let ModelArgs {
+            data,
+            hidden,
+            latent,
+            activation,
+            likelihood,
+            levels,
+            variance,
+            batch_size,
+            binarize,
+            config,
+        } = self;
         data.is_some()
             || hidden.is_some()
             || latent.is_some()
             || activation.is_some()
             || likelihood.is_some()
+            || levels.is_some()
+            || variance.is_some()
             || batch_size.is_some()
             || binarize.is_some()
             || config.is_some()
@@ -113,8 +142,11 @@ impl ModelArgs {
         set(&mut config.model.latent, &self.latent);
         set(&mut config.model.activation, &self.activation);
         set(&mut config.model.likelihood, &self.likelihood);
+        set(&mut config.model.levels, &self.levels);
+        set(&mut config.model.variance, &self.variance);
         set(&mut config.train.batch_size, &self.batch_size);
-        set(&mut config.train.binarize, &self.binarize);
+        config.train.binarize = self.binarize.or(config.train.binarize);
+        config.resolve();
         Ok(config)
     }
 }
@@ -179,6 +211,8 @@ impl RecipeArgs {
   vae-gpu train                                    # MNIST, 784-400-20, 10 epochs
   vae-gpu train --hidden 512,256 --latent 2        # several layers, a latent space to look at
   vae-gpu train --data ./fashion --out runs/fashion
+  vae-gpu train --likelihood gaussian              # grey values instead of black and white ones
+  vae-gpu train --likelihood categorical --levels 8
   vae-gpu train --resume runs/mnist-vae-1 --epochs 20
 
 Units: ELBO, reconstruction and KL are nats per image; speed is images per second of training.")]
@@ -362,9 +396,15 @@ mod tests {
 
     #[test]
     fn the_help_tells_the_true_defaults() {
-        let config = Config::default();
+        let mut config = Config::default();
+        config.resolve();
         let hidden = config.model.hidden.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
         let name = |value: &dyn erased::Name| value.name();
+        let binarize_default = format!(
+            "{} for {}, none for the other likelihoods",
+            name(&config.train.binarize.unwrap()),
+            config.model.likelihood
+        );
         let mut command = Cli::command();
         let help = command.find_subcommand_mut("train").unwrap().render_long_help().to_string();
         // Where lines are broken depends on the terminal.
@@ -375,8 +415,10 @@ mod tests {
             ("--latent", config.model.latent.to_string()),
             ("--activation", name(&config.model.activation)),
             ("--likelihood", config.model.likelihood.clone()),
+            ("--levels", config.model.levels.to_string()),
+            ("--variance", name(&config.model.variance)),
             ("--batch-size", config.train.batch_size.to_string()),
-            ("--binarize", name(&config.train.binarize)),
+            ("--binarize", binarize_default),
             ("--epochs", config.train.epochs.to_string()),
             ("--seed", config.train.seed.to_string()),
         ] {

@@ -43,12 +43,12 @@ fn print(outcomes: &[Outcome]) {
     for outcome in outcomes {
         groups.entry(&outcome.kernel).or_default().push(outcome);
     }
-    result(format_args!("{:<34} {:>6} {:>12}", "kernel", "cases", "worst error"));
+    result(format_args!("{:<42} {:>6} {:>12}", "kernel", "cases", "worst error"));
     for (name, group) in groups {
         let worst = group.iter().map(|o| o.error).fold(0.0, f64::max);
         let failed = group.iter().filter(|o| !o.passed).count();
         let verdict = if failed == 0 { String::new() } else { format!("  {failed} FAILED") };
-        result(format_args!("{name:<34} {:>6} {worst:>12.1e}{verdict}", group.len()));
+        result(format_args!("{name:<42} {:>6} {worst:>12.1e}{verdict}", group.len()));
     }
     for outcome in outcomes {
         if let Some(problem) = &outcome.problem {

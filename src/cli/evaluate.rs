@@ -12,8 +12,9 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     let dataset = saved.dataset()?;
     let train = &saved.config.train;
     let mut shared = Shared::default();
+    let binarize = train.binarize(&saved.model);
     let mut evaluator =
-        Evaluator::new(&saved.gpu, &mut shared, &saved.model, &dataset.test, "test", train.binarize)?;
+        Evaluator::new(&saved.gpu, &mut shared, &saved.model, &dataset.test, "test", binarize)?;
     evaluator.write_parameters(&saved.parameters);
     let evaluation = evaluator.run(train.seed)?;
     if args.json {

@@ -18,7 +18,7 @@ pub fn run(args: &ExplainArgs) -> Result<()> {
         TargetArg::Card => Target::PORTABLE,
         TargetArg::Software => Target { software: true, subgroup: Some(8), f16: false },
     };
-    let data = DeviceData::resident("train", dataset.train.count, config.train.binarize);
+    let data = DeviceData::resident("train", dataset.train.count, config.train.binarize(&model));
     let batch = Batch { data, size: config.train.batch_size, samples: 1 };
     let plan = plans::train(&model, target, &batch, history::ROWS as usize).batch.plan;
     result(format_args!("{}", plan.to_string().trim_end()));

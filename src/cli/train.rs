@@ -171,7 +171,7 @@ fn prepare(args: &TrainArgs, dataset: &Dataset, config: Config) -> Result<Traine
         talk(format_args!(
             "model    {} {activation}, {} decoder, {} parameters",
             model.widths(),
-            model.likelihood,
+            model.decoder(),
             trainer.layout().count()
         ));
         talk(format_args!(
@@ -182,6 +182,9 @@ fn prepare(args: &TrainArgs, dataset: &Dataset, config: Config) -> Result<Traine
             train.lr,
             train.seed
         ));
+    }
+    if let Some(warning) = trainer.config().warning() {
+        talk(format_args!("warning: {warning}"));
     }
     if args.profile {
         profile::run(&gpu, trainer.model(), &trainer.config().train, &tuning)?;

@@ -31,7 +31,7 @@ pub fn known(gpu: &Gpu) -> Tuning {
 pub fn measured(gpu: &Arc<Gpu>, config: &Config, dataset: &Dataset) -> Result<Tuning> {
     let model = config.model_config(dataset.shape);
     model.validate()?;
-    let data = DeviceData::resident("train", dataset.train.count, config.train.binarize);
+    let data = DeviceData::resident("train", dataset.train.count, config.train.binarize(&model));
     let batch = Batch { data, size: config.train.batch_size, samples: 1 };
     let plan = plans::train(&model, gpu.target(), &batch, history::ROWS as usize).batch.plan;
     result(format_args!(

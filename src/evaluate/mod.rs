@@ -23,6 +23,8 @@ const STREAM: u32 = 16;
 
 /// Rows of a batch of evaluation at most.
 const BATCH: usize = 500;
+/// Numbers that the decoder gives for a batch at most: 64 MiB of them fit every adapter's largest binding.
+const OUTPUTS: usize = 16 << 20;
 
 /// A mean over the data, with its standard error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -67,7 +69,8 @@ impl Evaluator {
         binarize: Binarize,
     ) -> Result<Evaluator> {
         let binarize = if binarize == Binarize::Dynamic { Binarize::Fixed } else { binarize };
-        let (count, batch) = (split.count, BATCH.min(split.count));
+        let count = split.count;
+        let batch = BATCH.min(OUTPUTS / model.output().columns()).max(1).min(count);
         let data = Feed::plan(gpu, split, name, binarize, batch, false);
         let batch_of = Batch { data: data.clone(), size: batch, samples: 1 };
         let handles = plans::evaluate(model, gpu.target(), &batch_of, count);

@@ -12,6 +12,7 @@ const SHARED: &[(&str, &str)] = &[
     ("shared/activation", include_str!("../../shaders/shared/activation.wgsl")),
     ("shared/index", include_str!("../../shaders/shared/index.wgsl")),
     ("shared/matmul", include_str!("../../shaders/shared/matmul.wgsl")),
+    ("shared/pointwise", include_str!("../../shaders/shared/pointwise.wgsl")),
     ("shared/philox", include_str!("../../shaders/shared/philox.wgsl")),
     ("shared/row_sum", include_str!("../../shaders/shared/row_sum.wgsl")),
     ("shared/tile", include_str!("../../shaders/shared/tile.wgsl")),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
-use crate::kernels::likelihood::{self, Likelihood};
+use crate::kernels::likelihood::{self, Likelihood, Output, Settings};
 
 /// Widths past this are surely a slip of the keyboard; the limit keeps sizes far from overflow.
 const MAX_WIDTH: usize = 1 << 16;
@@ -23,6 +23,8 @@ pub struct ModelConfig {
     pub activation: Activation,
     /// Name of p(x|z) in the table of likelihoods.
     pub likelihood: String,
+    /// What that likelihood may be told.
+    pub settings: Settings,
 }
 
 impl ModelConfig {
@@ -43,7 +45,7 @@ impl ModelConfig {
         if self.activation == Activation::Identity {
             return Err(Error::Usage("activation: use relu, tanh, softplus or silu".into()));
         }
-        self.likelihood().map(|_| ())
+        (self.likelihood()?.validate)(&self.settings).map_err(Error::Usage)
     }
 
     /// The likelihood's entry in the table.
@@ -52,6 +54,20 @@ impl ModelConfig {
             let known: Vec<_> = likelihood::TABLE.iter().map(|l| l.name).collect();
             Error::Usage(format!("unknown likelihood {:?}: use {}", self.likelihood, known.join(", ")))
         })
+    }
+
+    /// What the decoder's last layer gives.
+    ///
+    /// # Panics
+    /// If the configuration was not validated.
+    pub fn output(&self) -> Output {
+        let likelihood = self.likelihood().expect("the configuration was validated");
+        (likelihood.output)(self.input, &self.settings)
+    }
+
+    /// The likelihood with the settings that it uses, such as `categorical (16 levels)`.
+    pub fn decoder(&self) -> String {
+        self.likelihood().map_or_else(|_| self.likelihood.clone(), |l| (l.title)(&self.settings))
     }
 
     /// The widths from data to data, such as `784-400-20-400-784`.

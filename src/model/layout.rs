@@ -1,7 +1,7 @@
 //! Where each parameter lies in the flat arena that parameters, gradients and Adam's moments share the shape of.
 
 use super::config::ModelConfig;
-use crate::kernels::latent::head_columns;
+use crate::kernels::likelihood::Output;
 use crate::plan::{BINDING_ALIGN, BufferId, PAD, Tensor, round_up};
 
 /// A parameter as files know it: PyTorch's name and shape, and its place in the arena.
@@ -11,8 +11,8 @@ pub struct Parameter {
     pub name: String,
     /// [out, in] of a weight, [out] of a bias.
     pub shape: Vec<usize>,
-    /// Columns of the layer's input, by which PyTorch scales the initial values.
-    pub fan_in: usize,
+    /// Columns of the layer's input, by which PyTorch scales the initial values; none where there is no layer.
+    pub fan_in: Option<usize>,
     /// First word in the arena.
     pub offset: usize,
     /// Words from row to row.
@@ -59,8 +59,10 @@ pub struct Linear {
     pub name: String,
     /// Columns of x.
     pub inputs: usize,
-    /// Columns of y, padding inside included (the head's).
+    /// Columns of y, padding between heads included.
     pub outputs: usize,
+    /// Columns of b and of what lies behind it: a constant of the likelihood.
+    pub biases: usize,
     weight: usize,
     bias: usize,
 }
@@ -76,6 +78,12 @@ impl Linear {
     pub fn bias(&self, arena: BufferId) -> Tensor {
         let stride = round_up(self.outputs, PAD);
         Tensor { buffer: arena, offset: self.bias, rows: 1, cols: self.outputs, stride }
+    }
+
+    /// b and the constant behind it [1, biases] in an arena.
+    pub fn biases(&self, arena: BufferId) -> Tensor {
+        let stride = round_up(self.biases, PAD);
+        Tensor { buffer: arena, offset: self.bias, rows: 1, cols: self.biases, stride }
     }
 }
 
@@ -101,9 +109,10 @@ impl Layout {
     pub fn new(config: &ModelConfig) -> Layout {
         let mut arena = Arena::default();
         let (encoder, width) = arena.stack("encoder", config.input, config.hidden.iter());
-        let head = arena.head(width, config.latent);
+        let heads = Output::new(&[("encoder.mu", config.latent), ("encoder.log_var", config.latent)]);
+        let head = arena.layer("encoder.head", width, &heads);
         let (decoder, last) = arena.stack("decoder", config.latent, config.hidden.iter().rev());
-        let out = arena.linear("decoder.out", last, config.input);
+        let out = arena.layer("decoder.out", last, &config.output());
         Layout { encoder, head, decoder, out, parameters: arena.parameters, words: arena.words }
     }
 
@@ -126,16 +135,9 @@ impl Arena {
         offset
     }
 
-    fn parameter(&mut self, name: String, shape: Vec<usize>, fan_in: usize, offset: usize) {
+    fn parameter(&mut self, name: String, shape: Vec<usize>, fan_in: Option<usize>, offset: usize) {
         let stride = round_up(*shape.last().unwrap_or(&1), PAD);
         self.parameters.push(Parameter { name, shape, fan_in, offset, stride });
-    }
-
-    fn linear(&mut self, name: &str, inputs: usize, outputs: usize) -> Linear {
-        let (weight, bias) = (self.allocate(outputs, inputs), self.allocate(1, outputs));
-        self.parameter(format!("{name}.weight"), vec![outputs, inputs], inputs, weight);
-        self.parameter(format!("{name}.bias"), vec![outputs], inputs, bias);
-        Linear { name: name.to_owned(), inputs, outputs, weight, bias }
     }
 
     /// Hidden layers of these widths, and the last one's width.
@@ -148,22 +150,27 @@ impl Arena {
         let mut width = inputs;
         let layers = widths.enumerate().map(|(i, outputs)| {
             let inputs = std::mem::replace(&mut width, *outputs);
-            self.linear(&format!("{part}.{i}"), inputs, *outputs)
+            let name = format!("{part}.{i}");
+            self.layer(&name, inputs, &Output::new(&[(&name, *outputs)]))
         });
         (layers.collect(), width)
     }
 
-    /// One layer for both heads; files show two.
-    fn head(&mut self, inputs: usize, latent: usize) -> Linear {
-        let outputs = head_columns(latent);
-        let (weight, bias) = (self.allocate(outputs, inputs), self.allocate(1, outputs));
-        for (i, name) in ["encoder.mu", "encoder.log_var"].into_iter().enumerate() {
-            let first = i * outputs / 2;
-            let row = round_up(inputs, PAD);
-            self.parameter(format!("{name}.weight"), vec![latent, inputs], inputs, weight + first * row);
-            self.parameter(format!("{name}.bias"), vec![latent], inputs, bias + first);
+    /// One layer for all parts of its output; files show every part by itself. A constant lies behind the bias.
+    fn layer(&mut self, name: &str, inputs: usize, output: &Output) -> Linear {
+        let (outputs, biases) = (output.columns(), output.biases());
+        let (weight, bias) = (self.allocate(outputs, inputs), self.allocate(1, biases));
+        let mut first = 0;
+        for (head, width) in &output.heads {
+            let at = weight + first * round_up(inputs, PAD);
+            self.parameter(format!("{head}.weight"), vec![*width, inputs], Some(inputs), at);
+            self.parameter(format!("{head}.bias"), vec![*width], Some(inputs), bias + first);
+            first += round_up(*width, PAD);
         }
-        Linear { name: "encoder.head".into(), inputs, outputs, weight, bias }
+        if let Some((constant, width)) = &output.constant {
+            self.parameter(constant.clone(), vec![*width], None, bias + first);
+        }
+        Linear { name: name.to_owned(), inputs, outputs, biases, weight, bias }
     }
 }
 
@@ -171,6 +178,7 @@ impl Arena {
 mod tests {
     use super::*;
     use crate::kernels::activation::Activation;
+    use crate::kernels::likelihood::{Settings, TABLE, Variance};
 
     fn config() -> ModelConfig {
         ModelConfig {
@@ -179,7 +187,14 @@ mod tests {
             latent: 5,
             activation: Activation::Relu,
             likelihood: "bernoulli".into(),
+            settings: Settings::DEFAULT,
         }
+    }
+
+    /// The model with each likelihood and each of its settings.
+    fn configs() -> Vec<ModelConfig> {
+        let config_of = |name: &str, settings| ModelConfig { likelihood: name.into(), settings, ..config() };
+        TABLE.iter().flat_map(|l| l.settings.iter().map(move |s| config_of(l.name, *s))).collect()
     }
 
     #[test]
@@ -207,15 +222,47 @@ mod tests {
     }
 
     #[test]
+    fn the_likelihood_shapes_the_last_layer() {
+        let tail = |likelihood: &str, settings| {
+            let layout = Layout::new(&ModelConfig { likelihood: likelihood.into(), settings, ..config() });
+            let last = layout.parameters[12..].iter().map(|p| (p.name.clone(), p.shape.clone()));
+            (last.collect::<Vec<_>>(), layout.out.outputs, layout.out.biases)
+        };
+        let settings = Settings { levels: 3, variance: Variance::Global };
+        let named = |list: &[(&str, &[usize])]| -> Vec<(String, Vec<usize>)> {
+            list.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec())).collect()
+        };
+        let plain = named(&[("decoder.out.weight", &[39, 9]), ("decoder.out.bias", &[39])]);
+        assert_eq!(tail("categorical", settings), (plain, 39, 39));
+        let global = named(&[
+            ("decoder.out.weight", &[13, 9]),
+            ("decoder.out.bias", &[13]),
+            ("decoder.log_var", &[13]),
+        ]);
+        assert_eq!(tail("gaussian-learned", settings), (global, 13, 32));
+        let pixel = named(&[
+            ("decoder.mu.weight", &[13, 9]),
+            ("decoder.mu.bias", &[13]),
+            ("decoder.log_var.weight", &[13, 9]),
+            ("decoder.log_var.bias", &[13]),
+        ]);
+        let settings = Settings { variance: Variance::Pixel, ..settings };
+        assert_eq!(tail("gaussian-learned", settings), (pixel, 32, 32));
+    }
+
+    #[test]
     fn parameters_do_not_overlap_and_round_trip() {
-        let layout = Layout::new(&config());
-        let mut arena = vec![0.0; layout.words];
-        for (i, p) in layout.parameters.iter().enumerate() {
-            p.insert(&mut arena, &vec![i as f32 + 1.0; p.len()]);
+        for config in configs() {
+            let layout = Layout::new(&config);
+            let mut arena = vec![0.0; layout.words];
+            for (i, p) in layout.parameters.iter().enumerate() {
+                p.insert(&mut arena, &vec![i as f32 + 1.0; p.len()]);
+            }
+            for (i, p) in layout.parameters.iter().enumerate() {
+                let whole = p.extract(&arena).iter().all(|v| *v == i as f32 + 1.0);
+                assert!(whole, "{}: {}", config.decoder(), p.name);
+            }
+            assert_eq!(arena.iter().filter(|v| **v != 0.0).count(), layout.count());
         }
-        for (i, p) in layout.parameters.iter().enumerate() {
-            assert!(p.extract(&arena).iter().all(|v| *v == i as f32 + 1.0), "{}", p.name);
-        }
-        assert_eq!(arena.iter().filter(|v| **v != 0.0).count(), layout.count());
     }
 }

@@ -63,13 +63,18 @@ impl<'a> Network<'a> {
         self.forward(&hidden, &last, x)
     }
 
-    /// The decoder: z [R, Z] to the likelihood's parameters [R, D].
+    /// The bias of the decoder's last layer, with the likelihood's constant behind it.
+    pub fn out_biases(&self) -> Tensor {
+        self.layout.out.biases(self.parameters)
+    }
+
+    /// The decoder: z [R, Z] to the likelihood's parameters [R, heads].
     pub fn decode(&mut self, z: Tensor) -> Activations {
         let (hidden, last) = (self.layout.decoder.clone(), self.layout.out.clone());
         self.forward(&hidden, &last, z)
     }
 
-    /// The decoder's backward pass: from the gradient [R, D] by its output to that [R, Z] by z.
+    /// The decoder's backward pass: from the gradient [R, heads and constant] by its output to that [R, Z] by z.
     pub fn decode_backward(&mut self, activations: &Activations, d_out: Tensor) -> Tensor {
         let mut layers = self.layout.decoder.clone();
         layers.push(self.layout.out.clone());
@@ -122,27 +127,28 @@ impl<'a> Network<'a> {
         y
     }
 
-    /// The gradients of the parameters of `layers`, last to first, from `d` by the last one's sum. Returns the
-    /// gradient by the first one's sum.
+    /// The gradients of the parameters of `layers`, last to first, from `d` by the last one's sum, and by the constant
+    /// behind its bias where there is one. Returns the gradient by the first one's sum.
     fn backward(&mut self, layers: &[Linear], activations: &Activations, d: Tensor) -> Tensor {
         let gradients = self.arena(GRADIENTS).buffer;
         let function = self.config.activation;
-        let mut d = d;
+        let mut d_biases = d;
         for (i, layer) in layers.iter().enumerate().rev() {
             let (plan, target) = (&mut self.plan, &self.target);
             let x = activations.values[i];
+            let d = Tensor { cols: layer.outputs, ..d_biases };
             let operands = (d, x, layer.weight(gradients));
             let label = format!("{} d_weight", layer.name);
             matmul(plan, target, &label, Operands::TN, operands, Epilogue::Store);
-            bias_grad(plan, &layer.name, d, layer.bias(gradients));
+            bias_grad(plan, &layer.name, d_biases, layer.biases(gradients));
             if i > 0 {
                 let d_x = plan.tensor(format!("d_{}", layers[i - 1].name), x.rows, x.cols);
                 let operands = (d, layer.weight(self.parameters), d_x);
                 let epilogue = Epilogue::Backward(function, activations.kept[i - 1]);
                 matmul(plan, target, &format!("{} d_x", layer.name), Operands::NN, operands, epilogue);
-                d = d_x;
+                d_biases = d_x;
             }
         }
-        d
+        d_biases
     }
 }

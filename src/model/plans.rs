@@ -98,9 +98,10 @@ pub fn train(config: &ModelConfig, target: Target, batch: &Batch, history: usize
     let (z, kl) = sample_latent(&mut net, encoded.last(), batch.samples);
     let decoded = net.decode(z);
     let log_p = row_vector(&mut net.plan, "log_p", rows);
-    let d_out = net.plan.tensor("d_decoder.out", rows, config.input);
-    let pass = Pass::Fused { out: decoded.last(), x, weight: recon_weight, log_p, d_out };
-    (likelihood(config).append)(&mut net.plan, &target, pass);
+    let (out, bias) = (decoded.last(), net.out_biases());
+    let d_out = net.plan.tensor("d_decoder.out", rows, bias.cols);
+    let pass = Pass::Fused { out, bias, x, weight: recon_weight, log_p, d_out };
+    (likelihood(config).append)(&mut net.plan, &target, &config.settings, pass);
     objective::batch_sum(&mut net.plan, batch.size, batch.samples, log_p, kl, terms);
 
     let d_z = net.decode_backward(&decoded, d_out);
@@ -124,8 +125,8 @@ pub fn evaluate(config: &ModelConfig, target: Target, batch: &Batch, rows: usize
     let (z, kl) = sample_latent(&mut net, encoded.last(), batch.samples);
     let decoded = net.decode(z);
     let log_p = row_vector(&mut net.plan, "log_p", z.rows);
-    let pass = Pass::Forward { out: decoded.last(), x, log_p };
-    (likelihood(config).append)(&mut net.plan, &target, pass);
+    let pass = Pass::Forward { out: decoded.last(), bias: net.out_biases(), x, log_p };
+    (likelihood(config).append)(&mut net.plan, &target, &config.settings, pass);
     objective::collect(&mut net.plan, batch.size, batch.samples, log_p, kl, terms);
     let parameters = net.arena(PARAMETERS);
     BatchPlan { plan: net.plan, parameters, data, order, terms }
@@ -151,8 +152,9 @@ pub fn sample(config: &ModelConfig, target: Target, batch: usize, temperature: f
 
 fn picture(mut net: Network, x: Option<Tensor>, z: Tensor) -> PicturePlan {
     let out = net.decode(z).last();
-    let mean = net.plan.tensor("mean", out.rows, out.cols);
-    (likelihood(net.config).append)(&mut net.plan, &net.target, Pass::Mean { out, mean });
+    let mean = net.plan.tensor("mean", out.rows, net.config.input);
+    let pass = Pass::Mean { out, mean };
+    (likelihood(net.config).append)(&mut net.plan, &net.target, &net.config.settings, pass);
     let parameters = net.arena(PARAMETERS);
     PicturePlan { plan: net.plan, parameters, x, mean }
 }

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernels::activation::Activation;
 use crate::kernels::gather::Binarize;
+use crate::kernels::likelihood::{self, Data, Settings, Variance};
 use crate::model::ModelConfig;
 use crate::plan::Target;
 
@@ -48,6 +49,10 @@ pub struct ModelSection {
     pub activation: Activation,
     /// Name of p(x|z).
     pub likelihood: String,
+    /// Grey levels of the likelihood `categorical`.
+    pub levels: usize,
+    /// Where the variance of the likelihood `gaussian-learned` comes from.
+    pub variance: Variance,
 }
 
 /// The training's part of a [`Config`].
@@ -70,8 +75,9 @@ pub struct TrainSection {
     pub kl_warmup: f64,
     /// Seed of initial weights, epoch order and every draw on the device.
     pub seed: u64,
-    /// How grey values become x.
-    pub binarize: Binarize,
+    /// How grey values become x; none where that follows from the likelihood.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub binarize: Option<Binarize>,
     /// Floats of the products' operands.
     pub precision: Precision,
     /// Send rows with every submission even if the data would fit on the device.
@@ -120,6 +126,8 @@ impl Default for ModelSection {
             latent: 20,
             activation: Activation::Relu,
             likelihood: "bernoulli".into(),
+            levels: Settings::DEFAULT.levels,
+            variance: Settings::DEFAULT.variance,
         }
     }
 }
@@ -131,7 +139,7 @@ impl Default for TrainSection {
             batch_size: 128,
             lr: 1e-3,
             seed: 0,
-            binarize: Binarize::Dynamic,
+            binarize: None,
             lr_schedule: Schedule::Constant,
             lr_warmup: 0.0,
             beta: 1.0,
@@ -185,7 +193,31 @@ impl Config {
         if layers > MAX_LAYERS {
             return Err(Error::Usage(format!("--hidden names {layers} layers: use at most {MAX_LAYERS}")));
         }
-        self.model_config(Shape { width: 1, height: 1, channels: 1 }).validate()
+        let model = self.model_config(Shape { width: 1, height: 1, channels: 1 });
+        model.validate()?;
+        if model.likelihood()?.data == Data::Levels && self.train.binarize(&model) != Binarize::None {
+            return Err(Error::Usage(format!(
+                "--likelihood {} counts the grey levels of the data: use --binarize none",
+                model.likelihood
+            )));
+        }
+        Ok(())
+    }
+
+    /// What is allowed and hardly wanted.
+    pub fn warning(&self) -> Option<String> {
+        let model = self.model_config(Shape { width: 1, height: 1, channels: 1 });
+        let (name, data) = (&model.likelihood, model.likelihood().ok()?.data);
+        match (data, self.train.binarize(&model)) {
+            (Data::Binary, Binarize::None) => {
+                let others = likelihood::names_of(Data::Grey).join(", ");
+                Some(format!("{name} is no likelihood of grey data: use {others}, or --binarize"))
+            }
+            (Data::Grey, binarize) if binarize != Binarize::None => {
+                Some(format!("{name} is a density of grey data: use --binarize none"))
+            }
+            _ => None,
+        }
     }
 
     /// The image's shape, once the data is known.
@@ -195,8 +227,23 @@ impl Config {
 
     /// The model for images of that shape.
     pub fn model_config(&self, shape: Shape) -> ModelConfig {
-        let ModelSection { hidden, latent, activation, likelihood } = self.model.clone();
-        ModelConfig { input: shape.dim(), hidden, latent, activation, likelihood }
+        let ModelSection { hidden, latent, activation, likelihood, levels, variance } = self.model.clone();
+        let settings = Settings { levels, variance };
+        ModelConfig { input: shape.dim(), hidden, latent, activation, likelihood, settings }
+    }
+
+    /// Puts what follows from other values in its place, so that the file says it.
+    pub fn resolve(&mut self) {
+        let model = self.model_config(Shape { width: 1, height: 1, channels: 1 });
+        self.train.binarize = Some(self.train.binarize(&model));
+    }
+}
+
+impl TrainSection {
+    /// How grey values become x: as the user says, or as the model's likelihood wants it.
+    pub fn binarize(&self, model: &ModelConfig) -> Binarize {
+        let fits = || model.likelihood().map_or(Binarize::Dynamic, |likelihood| likelihood.data.binarize());
+        self.binarize.unwrap_or_else(fits)
     }
 }
 
@@ -216,6 +263,48 @@ mod tests {
     fn missing_keys_have_defaults() {
         assert_eq!(Config::parse("").unwrap(), Config::default());
         assert_eq!(Config::parse("[model]\nlatent = 2\n").unwrap().model.latent, 2);
+    }
+
+    #[test]
+    fn the_likelihood_decides_how_grey_values_become_x() {
+        let parse = |model: &str, train: &str| {
+            Config::parse(&format!("[model]\nlikelihood = \"{model}\"\n[train]\n{train}\n"))
+        };
+        for (model, expected) in [
+            ("bernoulli", Binarize::Dynamic),
+            ("continuous-bernoulli", Binarize::None),
+            ("gaussian", Binarize::None),
+            ("gaussian-learned", Binarize::None),
+            ("categorical", Binarize::None),
+        ] {
+            let mut config = parse(model, "").unwrap();
+            config.resolve();
+            assert_eq!((config.train.binarize, config.warning()), (Some(expected), None), "{model}");
+            assert_eq!(Config::parse(&config.to_toml()).unwrap(), config);
+        }
+        let warning = parse("bernoulli", "binarize = \"none\"").unwrap().warning().unwrap();
+        assert!(
+            warning
+                .starts_with("bernoulli is no likelihood of grey data: use continuous-bernoulli, gaussian")
+        );
+        assert!(warning.ends_with("or --binarize"), "{warning}");
+        assert!(parse("gaussian", "binarize = \"fixed\"").unwrap().warning().is_some());
+        let message = parse("categorical", "binarize = \"fixed\"").unwrap_err();
+        assert!(message.contains("use --binarize none"), "{message}");
+    }
+
+    #[test]
+    fn settings_are_checked_where_the_likelihood_uses_them() {
+        let parse = |name: &str, levels: usize| {
+            Config::parse(&format!("[model]\nlikelihood = \"{name}\"\nlevels = {levels}\n"))
+        };
+        for levels in [0, 1, 257, usize::MAX >> 1] {
+            let message = parse("categorical", levels).unwrap_err();
+            assert!(message.contains(&format!("--levels {levels}: use 2 to 256")), "{message}");
+            assert!(parse("gaussian", levels).is_ok());
+        }
+        assert_eq!(parse("categorical", 256).unwrap().model.levels, 256);
+        assert!(Config::parse("[model]\nvariance = \"none\"\n").unwrap_err().contains("global"));
     }
 
     #[test]

@@ -137,7 +137,7 @@ impl Trainer {
         }
         let target = config.train.precision.target(gpu)?;
         let mut shared = Shared::default();
-        let binarize = config.train.binarize;
+        let binarize = config.train.binarize(&model);
         let data = Feed::plan(gpu, &dataset.train, "train", binarize, size, config.train.stream);
         let batch = Batch { data: data.clone(), size, samples: 1 };
         let mut handles = plans::train(&model, target, &batch, history::ROWS as usize);

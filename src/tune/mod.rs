@@ -15,8 +15,8 @@ use crate::kernels::matmul::{self, VARIANTS, Variant};
 use crate::kernels::tuning::Tuning;
 use crate::plan::{Plan, Step};
 
-/// Measurements of which the fastest counts.
-const SAMPLES: usize = 3;
+/// Measurements of which the one in the middle counts: each is the difference of two times, so the smallest is no bound.
+const SAMPLES: usize = 5;
 /// Seconds that one measurement should last.
 const SECONDS: f64 = 0.02;
 /// A candidate whose first launch is this much slower than the best is not measured further.
@@ -108,7 +108,7 @@ impl Soundness {
     }
 }
 
-/// Seconds of one product: the fastest of a few measurements, or the first launch's if that is hopeless.
+/// Seconds of one product: the median of a few measurements, or the first launch's if that is hopeless.
 fn time(gpu: &Arc<Gpu>, product: &Product, variant: &'static Variant, bar: f64) -> Result<f64> {
     let mut timed = Timed::new(gpu, &product.plan(variant), Step::default())?;
     let first = timed.seconds(1)?;
@@ -116,9 +116,8 @@ fn time(gpu: &Arc<Gpu>, product: &Product, variant: &'static Variant, bar: f64) 
         return Ok(first);
     }
     let launches = (SECONDS / first).clamp(1.0, 1e4) as u64;
-    let mut best = f64::INFINITY;
-    for _ in 0..SAMPLES {
-        best = best.min(timed.seconds(launches)? / launches as f64);
-    }
-    Ok(best)
+    let sample = |_| Ok(timed.seconds(launches)? / launches as f64);
+    let mut seconds = (0..SAMPLES).map(sample).collect::<Result<Vec<f64>>>()?;
+    seconds.sort_by(f64::total_cmp);
+    Ok(seconds[SAMPLES / 2])
 }

@@ -1,16 +1,34 @@
 //! The likelihoods p(x|z): one file each, and one line in [`TABLE`].
 
 pub mod bernoulli;
+pub mod categorical;
+pub mod continuous_bernoulli;
+pub mod gaussian;
+pub mod gaussian_learned;
+mod pointwise;
 
-use crate::plan::{Kernel, Plan, Target, Tensor};
+use serde::{Deserialize, Serialize};
 
-/// A likelihood: its four kernels, and what they ask of the data.
+use super::gather::Binarize;
+use crate::plan::{Kernel, PAD, Plan, Target, Tensor, round_up};
+
+/// A likelihood: its four kernels, what it asks of the data, and what it makes of the decoder's last layer.
 #[derive(Debug)]
 pub struct Likelihood {
     /// Its name on the command line and in files.
     pub name: &'static str,
     /// One line for `--help` and the README.
     pub about: &'static str,
+    /// What it is a distribution of.
+    pub data: Data,
+    /// The settings that checks and tests walk.
+    pub settings: &'static [Settings],
+    /// Says what is wrong with the settings that it uses.
+    pub validate: fn(&Settings) -> Result<(), String>,
+    /// Its name and the settings that it uses, for a line of text.
+    pub title: fn(&Settings) -> String,
+    /// What the decoder's last layer gives for D = `dim` values; with one part it is named `decoder.out`.
+    pub output: fn(dim: usize, settings: &Settings) -> Output,
     /// log p(x|z) of each row.
     pub forward: &'static Kernel,
     /// log p(x|z) and its gradient, where the row weights are known beforehand.
@@ -20,46 +38,149 @@ pub struct Likelihood {
     /// E[x|z], for pictures.
     pub mean: &'static Kernel,
     /// Appends one of the four.
-    pub append: fn(&mut Plan, &Target, Pass),
+    pub append: fn(&mut Plan, &Target, &Settings, Pass),
 }
 
 /// Every likelihood.
-pub const TABLE: &[&Likelihood] = &[&bernoulli::BERNOULLI];
+pub const TABLE: &[&Likelihood] = &[
+    &bernoulli::BERNOULLI,
+    &continuous_bernoulli::CONTINUOUS_BERNOULLI,
+    &gaussian::GAUSSIAN,
+    &gaussian_learned::GAUSSIAN_LEARNED,
+    &categorical::CATEGORICAL,
+];
 
-/// One pass of a likelihood over rows R = B K, with x [B, D] and what the decoder gave, `out` [R, D].
+/// What a likelihood is a distribution of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// Zeros and ones.
+    Binary,
+    /// Grey values as real numbers; log p is that of a density, and can be positive.
+    Grey,
+    /// Grey values in steps: of anything but the grey data itself it makes no sense.
+    Levels,
+}
+
+impl Data {
+    /// How bytes become such data where the user does not say.
+    pub fn binarize(self) -> Binarize {
+        match self {
+            Data::Binary => Binarize::Dynamic,
+            Data::Grey | Data::Levels => Binarize::None,
+        }
+    }
+}
+
+/// What may be set of a likelihood; each uses what it knows of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// C: grey levels of `categorical`.
+    pub levels: usize,
+    /// Where the variance of `gaussian-learned` comes from.
+    pub variance: Variance,
+}
+
+impl Settings {
+    /// Few enough levels for a last layer of D C outputs, and a variance that cannot make up for a bad mean.
+    pub const DEFAULT: Settings = Settings { levels: 16, variance: Variance::Global };
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings::DEFAULT
+    }
+}
+
+/// Where the variance of a Gaussian comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Variance {
+    /// One learned number for each pixel, the same in every image
+    Global,
+    /// The decoder predicts it for each pixel of each image, beside the mean
+    Pixel,
+}
+
+/// What a layer gives, side by side in one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// Name and width of each part. Where there are several, each is padded to whole vectors.
+    pub heads: Vec<(String, usize)>,
+    /// Name and width of a parameter that is the same for every row. It lies behind the layer's bias, padded, and so
+    /// does its gradient behind that of the layer's sum.
+    pub constant: Option<(String, usize)>,
+}
+
+impl Output {
+    /// Parts of these names and widths.
+    pub fn new(heads: &[(&str, usize)]) -> Output {
+        Output {
+            heads: heads.iter().map(|(name, width)| ((*name).to_owned(), *width)).collect(),
+            constant: None,
+        }
+    }
+
+    /// With a parameter that is the same for every row.
+    pub fn with_constant(self, name: &str, width: usize) -> Output {
+        Output { constant: Some((name.to_owned(), width)), ..self }
+    }
+
+    /// Columns of the layer's sum, padding between parts included.
+    pub fn columns(&self) -> usize {
+        match &self.heads[..] {
+            [(_, width)] => *width,
+            heads => heads.iter().map(|(_, width)| round_up(*width, PAD)).sum(),
+        }
+    }
+
+    /// Columns of the bias and the constant behind it, and of their gradient.
+    pub fn biases(&self) -> usize {
+        let padded = |(_, width): &(String, usize)| round_up(self.columns(), PAD) + round_up(*width, PAD);
+        self.constant.as_ref().map_or(self.columns(), padded)
+    }
+}
+
+/// One pass of a likelihood over rows R = B K, with x [B, D] and what the decoder gave: `out` [R, heads], and `bias`
+/// [1, heads and constant], the bias of its last layer with the likelihood's constant behind.
 #[derive(Clone, Copy, Debug)]
 pub enum Pass {
     /// log_p [R].
     Forward {
         /// The decoder's output.
         out: Tensor,
+        /// The bias of its last layer.
+        bias: Tensor,
         /// The data.
         x: Tensor,
         /// log p(x|z) of each row, in nats.
         log_p: Tensor,
     },
-    /// log_p [R] and d_out [R, D] at once.
+    /// log_p [R] and d_out [R, heads and constant] at once.
     Fused {
         /// The decoder's output.
         out: Tensor,
+        /// The bias of its last layer.
+        bias: Tensor,
         /// The data.
         x: Tensor,
         /// What a nat of each row is worth.
         weight: Tensor,
         /// log p(x|z) of each row, in nats.
         log_p: Tensor,
-        /// The loss's gradient by `out`.
+        /// The loss's gradient by `out`, and by the constant.
         d_out: Tensor,
     },
-    /// d_out [R, D] from weights [R].
+    /// d_out [R, heads and constant] from weights [R].
     Backward {
         /// The decoder's output.
         out: Tensor,
+        /// The bias of its last layer.
+        bias: Tensor,
         /// The data.
         x: Tensor,
         /// What a nat of each row is worth.
         weight: Tensor,
-        /// The loss's gradient by `out`.
+        /// The loss's gradient by `out`, and by the constant.
         d_out: Tensor,
     },
     /// mean [R, D].
@@ -74,4 +195,20 @@ pub enum Pass {
 /// The likelihood of that name.
 pub fn find(name: &str) -> Option<&'static Likelihood> {
     TABLE.iter().copied().find(|likelihood| likelihood.name == name)
+}
+
+/// The names of the likelihoods of such data.
+pub fn names_of(data: Data) -> Vec<&'static str> {
+    TABLE.iter().filter(|likelihood| likelihood.data == data).map(|likelihood| likelihood.name).collect()
+}
+
+/// D and K of a pass: columns of x and rows of the decoder's output for each of x.
+fn shape_of(out: Tensor, x: Tensor) -> (usize, usize) {
+    assert_eq!(out.rows % x.rows, 0, "rows of x and of the decoder's output");
+    (x.cols, out.rows / x.rows)
+}
+
+/// Workgroups for `rows` rows of `lanes` invocations each.
+fn row_grid(rows: usize, lanes: u32) -> [u32; 3] {
+    [(rows * lanes as usize).div_ceil(super::WORKGROUP as usize) as u32, 1, 1]
 }

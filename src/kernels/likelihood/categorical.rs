@@ -1,0 +1,165 @@
+//! The categorical likelihood of grey levels (`shaders/likelihood/categorical.wgsl`).
+
+use super::{Data, Likelihood, Output, Pass, Settings, row_grid, shape_of};
+use crate::kernels::{elementwise, params, row_lanes, shader};
+use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Target, Tensor, read, write};
+
+/// The range of C: a byte has no more levels.
+pub const LEVELS: std::ops::RangeInclusive<usize> = 2..=256;
+
+/// The level of x = v / 255 among C: floor(v C / 256) of the byte v.
+pub fn level_of(x: f64, levels: usize) -> usize {
+    let byte = (255.0 * x.clamp(0.0, 1.0)).round() as usize;
+    byte * levels / 256
+}
+
+params! {
+    /// See `shaders/likelihood/categorical.wgsl`.
+    struct Params {
+        rows: u32,
+        samples: u32,
+        dim: u32,
+        levels: u32,
+        stride: u32,
+        x_stride: u32,
+    }
+}
+
+const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
+    Kernel {
+        name: "likelihood/categorical",
+        entry,
+        source: shader!("likelihood/categorical"),
+        params: Params::FIELDS,
+        slots,
+        step: false,
+        subgroups: false,
+        variants: || [1, 32].map(|lanes| vec![("ROW_LANES", lanes)]).to_vec(),
+        reference,
+    }
+}
+
+const DECODED: Slot = read(1, "decoded");
+const X: Slot = read(2, "x");
+const WEIGHT: Slot = read(3, "weight");
+const LOG_P: Slot = write(4, "log_p");
+const D_DECODED: Slot = write(5, "d_decoded");
+
+static FORWARD: Kernel = kernel("forward", &[DECODED, X, LOG_P], |call| log_likelihood(call, 2));
+
+static FUSED: Kernel = kernel("fused", &[DECODED, X, WEIGHT, LOG_P, D_DECODED], |call| {
+    log_likelihood(call, 3);
+    gradient(call, 4);
+});
+
+static BACKWARD: Kernel = kernel("backward", &[DECODED, X, WEIGHT, D_DECODED], |call| gradient(call, 3));
+
+static MEAN: Kernel = kernel("mean", &[DECODED, write(6, "mean_x")], |call| {
+    let p: Params = crate::plan::params(call);
+    for row in 0..p.rows as usize {
+        for pixel in 0..p.dim as usize {
+            let probabilities = log_softmax(call, &p, row, pixel).into_iter().map(f64::exp);
+            let mean: f64 = probabilities.enumerate().map(|(k, probability)| k as f64 * probability).sum();
+            call.put(1, row, pixel, mean / f64::from(p.levels - 1));
+        }
+    }
+});
+
+/// l - logsumexp(l) of a pixel's logits.
+fn log_softmax(call: &dyn Call, p: &Params, row: usize, pixel: usize) -> Vec<f64> {
+    let levels = p.levels as usize;
+    let logits: Vec<f64> = (0..levels).map(|k| call.get(0, row, pixel * levels + k)).collect();
+    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = logits.iter().map(|l| (l - largest).exp()).sum();
+    logits.into_iter().map(|l| l - largest - sum.ln()).collect()
+}
+
+/// log_p[r] = sum_d log softmax(l_d)[level_d].
+fn log_likelihood(call: &mut dyn Call, log_p: usize) {
+    let p: Params = crate::plan::params(call);
+    for row in 0..p.rows as usize {
+        let mut sum = 0.0;
+        for pixel in 0..p.dim as usize {
+            let level = level_of(call.get(1, row / p.samples as usize, pixel), p.levels as usize);
+            sum += log_softmax(call, &p, row, pixel)[level];
+        }
+        call.put(log_p, 0, row, sum);
+    }
+}
+
+/// d_l = weight (softmax(l_d) - [k = level_d]).
+fn gradient(call: &mut dyn Call, d_decoded: usize) {
+    let p: Params = crate::plan::params(call);
+    let levels = p.levels as usize;
+    for row in 0..p.rows as usize {
+        let weight = call.get(2, 0, row);
+        for pixel in 0..p.dim as usize {
+            let level = level_of(call.get(1, row / p.samples as usize, pixel), levels);
+            for (k, log_p) in log_softmax(call, &p, row, pixel).into_iter().enumerate() {
+                let hit = if k == level { 1.0 } else { 0.0 };
+                call.put(d_decoded, row, pixel * levels + k, weight * (log_p.exp() - hit));
+            }
+        }
+    }
+}
+
+/// Grey values in C steps, of any shape of distribution.
+pub static CATEGORICAL: Likelihood = Likelihood {
+    name: "categorical",
+    about: "grey data in C steps (--levels): log p = log softmax(l)[floor(v C / 256)] of the byte v",
+    data: Data::Levels,
+    settings: &[
+        Settings { levels: 2, ..Settings::DEFAULT },
+        Settings { levels: 7, ..Settings::DEFAULT },
+        Settings { levels: 256, ..Settings::DEFAULT },
+    ],
+    validate: |settings| {
+        let (least, most) = (LEVELS.start(), LEVELS.end());
+        match LEVELS.contains(&settings.levels) {
+            true => Ok(()),
+            false => Err(format!("--levels {}: use {least} to {most}", settings.levels)),
+        }
+    },
+    title: |settings| format!("categorical ({} levels)", settings.levels),
+    output: |dim, settings| Output::new(&[("decoder.out", dim * settings.levels)]),
+    forward: &FORWARD,
+    fused: &FUSED,
+    backward: &BACKWARD,
+    mean: &MEAN,
+    append,
+};
+
+fn append(plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {
+    let (kernel, flops, tensors): (&'static Kernel, u64, Vec<Tensor>) = match pass {
+        Pass::Forward { out, x, log_p, .. } => (&FORWARD, 4, vec![out, x, log_p]),
+        Pass::Fused { out, x, weight, log_p, d_out, .. } => (&FUSED, 8, vec![out, x, weight, log_p, d_out]),
+        Pass::Backward { out, x, weight, d_out, .. } => (&BACKWARD, 8, vec![out, x, weight, d_out]),
+        Pass::Mean { out, mean } => (&MEAN, 7, vec![out, mean]),
+    };
+    let out = tensors[0];
+    let (image, samples) = match pass {
+        Pass::Mean { mean, .. } => (mean, 1),
+        Pass::Forward { x, .. } | Pass::Fused { x, .. } | Pass::Backward { x, .. } => (x, shape_of(out, x).1),
+    };
+    assert_eq!(out.cols, image.cols * settings.levels, "logits of a row");
+    let params = Params {
+        rows: out.rows as u32,
+        samples: samples as u32,
+        dim: image.cols as u32,
+        levels: settings.levels as u32,
+        stride: out.stride as u32,
+        x_stride: image.stride as u32,
+    };
+    let lanes = row_lanes(target);
+    let mut cost = elementwise(0, &tensors);
+    cost.flops = flops * (out.rows * out.cols) as u64;
+    plan.push(Dispatch {
+        kernel,
+        label: "log p(x|z)".into(),
+        consts: vec![("ROW_LANES", lanes)],
+        params: params.to_bytes(),
+        tensors,
+        workgroups: row_grid(out.rows, lanes),
+        cost,
+    });
+}

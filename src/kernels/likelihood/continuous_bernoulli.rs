@@ -1,0 +1,79 @@
+//! The continuous Bernoulli likelihood from logits (`shaders/likelihood/continuous_bernoulli.wgsl`).
+
+use super::pointwise::{self, Kernels, Pointwise};
+use super::{Data, Likelihood, Output, Settings};
+use crate::kernels::shader;
+use crate::plan::Kernel;
+
+/// Below this |l| the mean is a Taylor series: its closed form is a difference of two numbers near 1/l.
+const SERIES: f64 = 0.1;
+
+/// log((1 - e^-|l|) / |l|). exp_m1 keeps its digits for small arguments; that of -|l| does not overflow.
+fn log_edge(l: f64) -> f64 {
+    let a = l.abs();
+    if a == 0.0 { 0.0 } else { ((-a).exp_m1() / -a).ln() }
+}
+
+/// A(l) = log of the integral of e^(l x) over 0..1 = log((e^l - 1) / l), so that log p = x l - A(l).
+fn log_partition(l: f64) -> f64 {
+    l.max(0.0) + log_edge(l)
+}
+
+/// log C(lambda) of the paper, with lambda = sigmoid(l): what makes the Bernoulli formula a density on 0..1.
+pub fn log_normaliser(l: f64) -> f64 {
+    // log_partition taken from softplus, without what both have in common.
+    (-l.abs()).exp().ln_1p() - log_edge(l)
+}
+
+/// E[x] = A'(l) = 1 / (1 - e^-l) - 1 / l.
+pub fn mean(l: f64) -> f64 {
+    if l.abs() < SERIES {
+        // The Langevin function of h = l / 2.
+        let (h, h2) = (l / 2.0, l * l / 4.0);
+        return 0.5 + 0.5 * h * (1.0 / 3.0 + h2 * (-1.0 / 45.0 + h2 * (2.0 / 945.0 - h2 / 4725.0)));
+    }
+    let a = l.abs();
+    let below_half = 1.0 / a - 1.0 / a.exp_m1();
+    if l > 0.0 { 1.0 - below_half } else { below_half }
+}
+
+struct ContinuousBernoulli;
+
+impl Pointwise for ContinuousBernoulli {
+    fn log_p(l: f64, x: f64) -> f64 {
+        x * l - log_partition(l)
+    }
+
+    fn slope(l: f64, x: f64) -> f64 {
+        x - mean(l)
+    }
+
+    fn mean(l: f64) -> f64 {
+        mean(l)
+    }
+}
+
+const SHADER: (&str, &str) = ("likelihood/continuous_bernoulli", shader!("likelihood/continuous_bernoulli"));
+static FORWARD: Kernel = pointwise::forward::<ContinuousBernoulli>(SHADER);
+static FUSED: Kernel = pointwise::fused::<ContinuousBernoulli>(SHADER);
+static BACKWARD: Kernel = pointwise::backward::<ContinuousBernoulli>(SHADER);
+static MEAN: Kernel = pointwise::mean::<ContinuousBernoulli>(SHADER);
+
+static KERNELS: Kernels =
+    Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN, flops: 12 };
+
+/// Grey values in 0..1, as the density that belongs to the Bernoulli formula.
+pub static CONTINUOUS_BERNOULLI: Likelihood = Likelihood {
+    name: "continuous-bernoulli",
+    about: "grey data in 0..1: log p = x l - log((e^l - 1) / l) from logits l",
+    data: Data::Grey,
+    settings: &[Settings::DEFAULT],
+    validate: |_| Ok(()),
+    title: |_| "continuous-bernoulli".into(),
+    output: |dim, _| Output::new(&[("decoder.out", dim)]),
+    forward: &FORWARD,
+    fused: &FUSED,
+    backward: &BACKWARD,
+    mean: &MEAN,
+    append: |plan, target, _, pass| pointwise::append(&KERNELS, plan, target, pass),
+};

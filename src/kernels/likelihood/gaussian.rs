@@ -1,0 +1,49 @@
+//! The Gaussian likelihood with variance 1 (`shaders/likelihood/gaussian.wgsl`).
+
+use std::f64::consts::PI;
+
+use super::pointwise::{self, Kernels, Pointwise};
+use super::{Data, Likelihood, Output, Settings};
+use crate::kernels::shader;
+use crate::plan::Kernel;
+
+struct Gaussian;
+
+impl Pointwise for Gaussian {
+    fn log_p(l: f64, x: f64) -> f64 {
+        -0.5 * (x - l) * (x - l) - 0.5 * (2.0 * PI).ln()
+    }
+
+    fn slope(l: f64, x: f64) -> f64 {
+        x - l
+    }
+
+    fn mean(l: f64) -> f64 {
+        l
+    }
+}
+
+const SHADER: (&str, &str) = ("likelihood/gaussian", shader!("likelihood/gaussian"));
+static FORWARD: Kernel = pointwise::forward::<Gaussian>(SHADER);
+static FUSED: Kernel = pointwise::fused::<Gaussian>(SHADER);
+static BACKWARD: Kernel = pointwise::backward::<Gaussian>(SHADER);
+static MEAN: Kernel = pointwise::mean::<Gaussian>(SHADER);
+
+static KERNELS: Kernels =
+    Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN, flops: 2 };
+
+/// Real data with noise of variance 1: squared error, with its constant.
+pub static GAUSSIAN: Likelihood = Likelihood {
+    name: "gaussian",
+    about: "real data, variance 1: log p = -(x - mu)^2 / 2 - log(2 pi) / 2",
+    data: Data::Grey,
+    settings: &[Settings::DEFAULT],
+    validate: |_| Ok(()),
+    title: |_| "gaussian".into(),
+    output: |dim, _| Output::new(&[("decoder.out", dim)]),
+    forward: &FORWARD,
+    fused: &FUSED,
+    backward: &BACKWARD,
+    mean: &MEAN,
+    append: |plan, target, _, pass| pointwise::append(&KERNELS, plan, target, pass),
+};

@@ -1,0 +1,335 @@
+//! The likelihoods against what mathematics says of them: probabilities sum to one, constants, means, limits.
+
+mod common;
+
+use std::f64::consts::{LN_2, PI};
+
+use vae_gpu::gpu::{Program, Shared};
+use vae_gpu::kernels::activation::softplus;
+use vae_gpu::kernels::likelihood::categorical::{LEVELS, level_of};
+use vae_gpu::kernels::likelihood::continuous_bernoulli::{log_normaliser, mean};
+use vae_gpu::kernels::likelihood::gaussian_learned::LOG_VAR_LIMIT;
+use vae_gpu::kernels::likelihood::{Likelihood, Pass, Settings, TABLE, Variance, find};
+use vae_gpu::kernels::reference::Memory;
+use vae_gpu::kernels::row_vector;
+use vae_gpu::plan::{Plan, Step, Target, Tensor};
+
+/// All passes of a likelihood over rows of `dim` values.
+struct Passes {
+    plan: Plan,
+    out: Tensor,
+    bias: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    log_p: Tensor,
+    d_out: Tensor,
+    mean: Tensor,
+}
+
+/// What the reference finds.
+struct Found {
+    /// log p(x|z) of each row.
+    log_p: Vec<f64>,
+    /// The gradient of -log p by the decoder's output, row by row with padding.
+    d_out: Vec<f64>,
+    /// E[x|z], row by row with padding.
+    mean: Vec<f64>,
+}
+
+impl Passes {
+    fn new(likelihood: &Likelihood, settings: &Settings, rows: usize, dim: usize) -> Passes {
+        let mut plan = Plan::new("passes");
+        let output = (likelihood.output)(dim, settings);
+        let out = plan.tensor("out", rows, output.columns());
+        let bias = plan.tensor("bias", 1, output.biases());
+        let x = plan.tensor("x", rows, dim);
+        let weight = row_vector(&mut plan, "weight", rows);
+        let log_p = row_vector(&mut plan, "log_p", rows);
+        let d_out = plan.tensor("d_out", rows, output.biases());
+        let mean = plan.tensor("mean", rows, dim);
+        for pass in [
+            Pass::Forward { out, bias, x, log_p },
+            Pass::Backward { out, bias, x, weight, d_out },
+            Pass::Mean { out, mean },
+        ] {
+            (likelihood.append)(&mut plan, &Target::PORTABLE, settings, pass);
+        }
+        Passes { plan, out, bias, x, weight, log_p, d_out, mean }
+    }
+
+    /// Runs the references with `out` and `x` of each row.
+    fn run(&self, bias: &[f64], rows: &[(Vec<f64>, Vec<f64>)]) -> Found {
+        let mut memory = Memory::new(&self.plan);
+        memory.floats(self.bias)[..bias.len()].copy_from_slice(bias);
+        for (r, (out, x)) in rows.iter().enumerate() {
+            memory.floats(self.out)[r * self.out.stride..][..out.len()].copy_from_slice(out);
+            memory.floats(self.x)[r * self.x.stride..][..x.len()].copy_from_slice(x);
+            memory.floats(self.weight)[r] = 1.0;
+        }
+        memory.run(&self.plan, &Step::default());
+        let mut values = |tensor: Tensor| memory.floats(tensor)[..tensor.words()].to_vec();
+        Found {
+            log_p: values(self.log_p)[..rows.len()].to_vec(),
+            d_out: values(self.d_out),
+            mean: values(self.mean),
+        }
+    }
+}
+
+fn named(name: &str) -> &'static Likelihood {
+    find(name).unwrap_or_else(|| panic!("no likelihood {name}"))
+}
+
+/// What one value can be: points with what each is worth in an integral over x, and the grey that it is shown as.
+struct Domain {
+    points: Vec<f64>,
+    worth: Vec<f64>,
+    shown: Vec<f64>,
+}
+
+impl Domain {
+    /// Real numbers from `a` to `b`, by Simpson's rule.
+    fn reals(a: f64, b: f64) -> Domain {
+        const LAST: usize = 20_000;
+        let step = (b - a) / LAST as f64;
+        let points: Vec<f64> = (0..=LAST).map(|i| a + i as f64 * step).collect();
+        let factor = |i: usize| if i == 0 || i == LAST { 1.0 } else { [2.0, 4.0][i % 2] };
+        let worth = (0..=LAST).map(|i| factor(i) * step / 3.0).collect();
+        Domain { shown: points.clone(), points, worth }
+    }
+
+    /// `count` values, one point each, shown evenly from black to white.
+    fn steps(points: Vec<f64>) -> Domain {
+        let last = points.len() - 1;
+        let shown = (0..=last).map(|i| i as f64 / last as f64).collect();
+        Domain { worth: vec![1.0; last + 1], points, shown }
+    }
+
+    fn of(likelihood: &Likelihood, settings: &Settings) -> Domain {
+        match likelihood.name {
+            "bernoulli" => Domain::steps(vec![0.0, 1.0]),
+            "continuous-bernoulli" => Domain::reals(0.0, 1.0),
+            "gaussian" | "gaussian-learned" => Domain::reals(-30.0, 30.0),
+            "categorical" => {
+                // The first byte of each level.
+                let levels = settings.levels;
+                Domain::steps((0..levels).map(|k| (256 * k).div_ceil(levels) as f64 / 255.0).collect())
+            }
+            other => panic!("{other}: say what its x can be"),
+        }
+    }
+}
+
+/// What the decoder may give for one value: its output, and its bias with the constant behind.
+fn decoded(likelihood: &Likelihood, settings: &Settings) -> Vec<(Vec<f64>, Vec<f64>)> {
+    let outputs = |outputs: &[f64]| outputs.iter().map(|l| (vec![*l], vec![])).collect();
+    match likelihood.name {
+        "continuous-bernoulli" => {
+            outputs(&[-40.0, -1.5, -1e-3, 0.0, 1e-9, 0.05, 0.0999, 0.1001, 0.999, 1.001, 3.0, 40.0])
+        }
+        // Past its limit, a log-variance is that of the limit.
+        "gaussian-learned" => [(0.4, -1.3), (-0.2, 2.0), (0.5, -30.0)]
+            .map(|(mu, log_var)| match settings.variance {
+                Variance::Global => (vec![mu], vec![0.0, 0.0, 0.0, 0.0, log_var]),
+                Variance::Pixel => (vec![mu, 0.0, 0.0, 0.0, log_var], vec![]),
+            })
+            .into(),
+        "categorical" => [0.0, 1.0, 90.0]
+            .map(|scale| ((0..settings.levels).map(|k| scale * (k as f64 * 1.7).sin()).collect(), vec![]))
+            .into(),
+        _ => outputs(&[-3.0, 0.0, 0.3, 20.0]),
+    }
+}
+
+/// The probabilities of a distribution sum to one, and its mean is what the pictures show: for all of the table.
+#[test]
+fn probabilities_sum_to_one() {
+    for likelihood in TABLE {
+        for settings in likelihood.settings {
+            let Domain { points, worth, shown } = Domain::of(likelihood, settings);
+            let passes = Passes::new(likelihood, settings, points.len(), 1);
+            for (out, bias) in decoded(likelihood, settings) {
+                let rows: Vec<_> = points.iter().map(|x| (out.clone(), vec![*x])).collect();
+                let found = passes.run(&bias, &rows);
+                let shares: Vec<f64> =
+                    found.log_p.iter().zip(&worth).map(|(p, worth)| p.exp() * worth).collect();
+                let title = format!("{} {out:?} {bias:?}", (likelihood.title)(settings));
+                let total: f64 = shares.iter().sum();
+                assert!((total - 1.0).abs() < 1e-7, "{title}: sums to {total}");
+                let mean: f64 = shares.iter().zip(&shown).map(|(share, shown)| share * shown).sum();
+                assert!((found.mean[0] - mean).abs() < 1e-7, "{title}: mean {}, not {mean}", found.mean[0]);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_readme_lists_the_table() {
+    let readme = include_str!("../README.md");
+    for likelihood in TABLE {
+        let row = format!("| `{}` | {} |", likelihood.name, likelihood.about);
+        assert!(readme.lines().any(|line| line == row), "README.md lacks the line\n{row}");
+    }
+}
+
+/// The gradient of each likelihood, with each of its settings, by everything that it takes.
+#[test]
+fn gradients_are_those_of_finite_differences() {
+    const DIM: usize = 3;
+    const H: f64 = 1e-5;
+    for likelihood in TABLE {
+        for settings in likelihood.settings {
+            let output = (likelihood.output)(DIM, settings);
+            let draws =
+                |count: usize, phase: f64| (0..count).map(move |i| 2.0 * (phase + i as f64 * 1.3).sin());
+            let (out, bias) = (draws(output.columns(), 0.4), draws(output.biases(), 0.9));
+            let (out, bias): (Vec<f64>, Vec<f64>) = (out.collect(), bias.collect());
+            let x = vec![0.0, 0.4, 1.0];
+            let passes = Passes::new(likelihood, settings, 1, DIM);
+            let run = |out: &[f64], bias: &[f64]| passes.run(bias, &[(out.to_vec(), x.clone())]);
+            let gradient = run(&out, &bias).d_out;
+            for i in 0..output.biases() {
+                let loss = |step: f64| {
+                    let (mut out, mut bias) = (out.clone(), bias.clone());
+                    match out.get_mut(i) {
+                        Some(value) => *value += step,
+                        None => bias[i] += step,
+                    }
+                    -run(&out, &bias).log_p[0]
+                };
+                let slope = (loss(H) - loss(-H)) / (2.0 * H);
+                let title = (likelihood.title)(settings);
+                assert!((gradient[i] - slope).abs() < 1e-8, "{title}: {i}: {} and {slope}", gradient[i]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_perfect_gaussian_is_worth_its_constant() {
+    let x: Vec<f64> = (0..784).map(|i| f64::from(i % 256) / 255.0).collect();
+    let expected = -784.0 / 2.0 * (2.0 * PI).ln();
+    let found =
+        Passes::new(named("gaussian"), &Settings::DEFAULT, 1, 784).run(&[], &[(x.clone(), x.clone())]);
+    assert!((found.log_p[0] - expected).abs() < 1e-9, "{} and {expected}", found.log_p[0]);
+
+    // With log-variances s, each pixel pays s / 2 more.
+    for (variance, offset) in [(Variance::Global, 0), (Variance::Pixel, 784)] {
+        let settings = Settings { variance, ..Settings::DEFAULT };
+        let passes = Passes::new(named("gaussian-learned"), &settings, 1, 784);
+        let (mut out, mut bias) = (x.clone(), vec![0.0; 2 * 784]);
+        if variance == Variance::Pixel {
+            out.resize(offset, 0.0);
+            out.resize(2 * offset, -1.5);
+        } else {
+            bias[784..].fill(-1.5);
+        }
+        let found = passes.run(&bias, &[(out, x.clone())]);
+        let expected = expected + 784.0 * 1.5 / 2.0;
+        assert!((found.log_p[0] - expected).abs() < 1e-9, "{variance:?}: {} and {expected}", found.log_p[0]);
+    }
+}
+
+#[test]
+fn the_log_variance_stops_at_its_limits() {
+    for variance in [Variance::Global, Variance::Pixel] {
+        let settings = Settings { variance, ..Settings::DEFAULT };
+        let passes = Passes::new(named("gaussian-learned"), &settings, 1, 1);
+        let found = |s: f64| match variance {
+            Variance::Global => passes.run(&[0.0, 0.0, 0.0, 0.0, s], &[(vec![0.25], vec![0.5])]),
+            Variance::Pixel => passes.run(&[], &[(vec![0.25, 0.0, 0.0, 0.0, s], vec![0.5])]),
+        };
+        for sign in [-1.0, 1.0] {
+            let (at, past) = (found(sign * LOG_VAR_LIMIT), found(sign * 50.0));
+            assert_eq!(at.log_p, past.log_p);
+            assert_eq!((past.d_out[0], past.d_out[4]), (at.d_out[0], 0.0));
+            assert!(past.d_out[0] != 0.0, "the mean is still learned");
+            assert!(found(sign * (LOG_VAR_LIMIT - 0.1)).d_out[4] != 0.0);
+        }
+    }
+}
+
+#[test]
+fn levels_share_the_bytes() {
+    for levels in LEVELS {
+        let mut sizes = vec![0; levels];
+        let mut last = 0;
+        for byte in 0..=255u8 {
+            // As the device has it, in 32 bits.
+            let level = level_of(f64::from(f32::from(byte) / 255.0), levels);
+            assert_eq!(level, usize::from(byte) * levels / 256, "byte {byte} of {levels} levels");
+            assert!(level == last || level == last + 1);
+            sizes[level] += 1;
+            last = level;
+        }
+        let (least, most) = (sizes.iter().min().unwrap(), sizes.iter().max().unwrap());
+        assert!(*least >= 1 && most - least <= 1, "{levels} levels: {sizes:?}");
+    }
+    let level = |x| level_of(x, 256);
+    assert_eq!([level(-3.0), level(0.0), level(1.0), level(7.0)], [0, 0, 255, 255]);
+}
+
+/// (lambda, its logit, log C(lambda), mean) of the continuous Bernoulli, from the formulas of the paper (Loaiza-Ganem &
+/// Cunningham 2019, equations 8 and 10) with 60 digits:
+///
+/// ```python
+/// from mpmath import mp, mpf, log, atanh
+/// mp.dps = 60
+/// for s in [...]:
+///     l = mpf(s)  # at 1/2: C = 2, mean = 1/2
+///     print(s, log(l / (1 - l)), log(2 * atanh(1 - 2 * l) / (1 - 2 * l)), l / (2 * l - 1) + 1 / (2 * atanh(1 - 2 * l)))
+/// ```
+const CONTINUOUS_BERNOULLI: [(f64, f64, f64, f64); 12] = [
+    (0.001, -6.906_754_778_648_554, 1.934_501_888_838_804_1, 0.143_783_793_671_001_94),
+    (0.1, -2.197_224_577_336_219_6, 1.010_338_559_490_854, 0.330_119_613_313_418_7),
+    (0.3, -0.847_297_860_387_203_6, 0.750_587_750_880_458_7, 0.430_222_501_143_828_65),
+    (0.4999, -0.000_400_000_005_333_333_46, 0.693_147_193_893_278_8, 0.499_966_666_666_311_1),
+    (0.499999, -4.000000000005334e-06, 0.693_147_180_561_278_7, 0.499_999_666_666_666_7),
+    (0.5, 0.0, LN_2, 0.5),
+    (0.500001, 4.000000000005334e-06, 0.693_147_180_561_278_7, 0.500_000_333_333_333_4),
+    (0.5001, 0.000_400_000_005_333_333_46, 0.693_147_193_893_278_8, 0.500_033_333_333_688_9),
+    (0.7, 0.847_297_860_387_203_6, 0.750_587_750_880_458_7, 0.569_777_498_856_171_3),
+    (0.9, 2.197_224_577_336_219_6, 1.010_338_559_490_854, 0.669_880_386_686_581_3),
+    (0.999, 6.906_754_778_648_554, 1.934_501_888_838_804_1, 0.856_216_206_328_998_1),
+    (0.999999, 13.815_509_557_963_773, 2.625_793_842_095_558_4, 0.927_618_581_112_241_3),
+];
+
+#[test]
+fn the_continuous_bernoulli_is_that_of_the_paper() {
+    for (lambda, logit, log_c, expected_mean) in CONTINUOUS_BERNOULLI {
+        assert!((log_normaliser(logit) - log_c).abs() < 1e-14, "{lambda}: log C {}", log_normaliser(logit));
+        assert!((mean(logit) - expected_mean).abs() < 1e-14, "{lambda}: mean {}", mean(logit));
+    }
+    // Past every overflow: the density at the edge is |l|.
+    for l in [1e3, 1e6, 1e30] {
+        assert!((log_normaliser(l) - l.ln()).abs() < 1e-12, "{l}");
+        assert!((mean(l) - 1.0).abs() < 1.1 / l && (mean(-l) * l - 1.0).abs() < 1e-12, "{l}");
+    }
+}
+
+/// What f32 makes of it. At x = 0, log p = log C - log(1 + e^l); the slope is -mean.
+#[test]
+fn the_gpus_continuous_bernoulli_is_that_of_the_paper() {
+    let gpu = common::gpu();
+    let edge = [1e-30, -1.0, 1.0, -0.999, 0.999, 30.0, -30.0, 87.0, -88.0, 1e4, -1e4];
+    let rows: Vec<(f64, f64, f64)> = CONTINUOUS_BERNOULLI
+        .map(|(_, l, log_c, mean)| (l, log_c, mean))
+        .into_iter()
+        .chain(edge.map(|l| (l, log_normaliser(l), mean(l))))
+        .collect();
+    let passes = Passes::new(named("continuous-bernoulli"), &Settings::DEFAULT, rows.len(), 1);
+    let mut program = Program::new(&gpu, passes.plan.clone(), &mut Shared::default()).unwrap();
+    program.write_f32(passes.out, &rows.iter().map(|(l, ..)| *l as f32).collect::<Vec<_>>());
+    program.write_f32(passes.x, &vec![0.0; rows.len()]);
+    program.write_f32(passes.weight, &vec![1.0; passes.weight.cols]);
+    program.submit(&[Step::default()]).unwrap();
+    let [log_p, d_out, means] =
+        [passes.log_p, passes.d_out, passes.mean].map(|tensor| program.read_f32(tensor).unwrap());
+    for (i, (l, log_c, mean)) in rows.into_iter().enumerate() {
+        let expected = log_c - softplus(l);
+        let close = |got: f32, want: f64| (f64::from(got) - want).abs() <= 1e-6 * want.abs().max(1.0);
+        assert!(close(log_p[i], expected), "l = {l}: log p {} and {expected}", log_p[i]);
+        assert!(close(means[i], mean), "l = {l}: mean {} and {mean}", means[i]);
+        assert!(close(d_out[i], mean), "l = {l}: slope {} and {mean}", d_out[i]);
+    }
+}
