@@ -66,7 +66,7 @@ impl Stepper {
         let mut handles = plans::train(model, gpu.target(), &batch, history);
         tuning.apply(&mut handles.batch.plan);
         let program = Program::new(gpu, handles.batch.plan.clone(), &mut Shared::default())?;
-        let feed = Feed::new(&program, &handles.batch, &rows, data, size);
+        let feed = Feed::new(&program, &handles.batch, &rows, data, size)?;
         program.write_f32(handles.batch.parameters, &initial_weights(&Layout::new(model), train.seed));
         Ok(Stepper {
             gpu: gpu.clone(),

@@ -11,6 +11,9 @@ use crate::plan::{Step, Tensor};
 /// Bytes of rows that are streamed with one submission at most, unless a single batch is larger.
 const WINDOW: usize = 32 << 20;
 
+/// Bytes of rows that are uploaded at once.
+const CHUNK: usize = 4 << 20;
+
 /// Steps of a submission at most: more would not fit the ring of steps.
 const MAX_STEPS: usize = 64;
 
@@ -48,14 +51,22 @@ impl Feed {
         data: &DeviceData,
         split: &Split,
         batch: usize,
-    ) -> Feed {
+    ) -> Result<Feed> {
         if data.streamed {
-            return Feed { source: Some(split.clone()), steps: data.count / batch, packed: Vec::new() };
+            let source = Some(split.clone());
+            return Ok(Feed { source, steps: data.count / batch, packed: Vec::new() });
         }
-        let mut packed = Vec::with_capacity(handles.data.words());
-        (0..split.count).for_each(|row| pack(&mut packed, split.row(row)));
-        program.write_u32(handles.data, &packed);
-        Feed { source: None, steps: MAX_STEPS, packed: Vec::new() }
+        // A chunk at a time: the whole would lie in memory three times over.
+        let chunk = (CHUNK / (4 * handles.data.stride)).max(1);
+        let mut packed = Vec::new();
+        for first in (0..split.count).step_by(chunk) {
+            let rows = chunk.min(split.count - first);
+            packed.clear();
+            (first..first + rows).for_each(|row| pack(&mut packed, split.row(row)));
+            program.write_u32(handles.data.slice_rows(first, rows), &packed);
+            program.flush()?;
+        }
+        Ok(Feed { source: None, steps: MAX_STEPS, packed: Vec::new() })
     }
 
     /// Steps that may go into one submission.

@@ -75,7 +75,7 @@ impl Evaluator {
         let batch_of = Batch { data: data.clone(), size: batch, samples: 1 };
         let handles = plans::evaluate(model, gpu.target(), &batch_of, count);
         let program = Program::new(gpu, handles.plan.clone(), shared)?;
-        let feed = Feed::new(&program, &handles, &data, split, batch);
+        let feed = Feed::new(&program, &handles, &data, split, batch)?;
         feed.write_order(&program, &handles, &(0..count as u32).collect::<Vec<_>>());
         Ok(Evaluator { program, handles, feed, count, batch })
     }

@@ -180,6 +180,12 @@ impl Program {
         self.write(tensor, values);
     }
 
+    /// Waits until what was written has arrived, so that the memory of its way there is free again.
+    pub fn flush(&self) -> Result<()> {
+        self.gpu.queue.submit([]);
+        self.gpu.wait()
+    }
+
     fn write(&self, tensor: Tensor, values: &[u32]) {
         assert_eq!(values.len(), tensor.rows * tensor.cols, "elements of {tensor:?}");
         let buffer = &self.buffers[tensor.buffer.0];

@@ -145,7 +145,7 @@ impl Trainer {
             tuning.apply(&mut handles.batch.plan);
         }
         let program = Program::new(gpu, handles.batch.plan.clone(), &mut shared)?;
-        let feed = Feed::new(&program, &handles.batch, &data, &dataset.train, size);
+        let feed = Feed::new(&program, &handles.batch, &data, &dataset.train, size)?;
         let evaluator = Evaluator::new(gpu, &mut shared, &model, &dataset.test, "test", binarize)?;
         let pictures = Pictures::new(gpu, &mut shared, &model)?;
         let layout = Layout::new(&model);
