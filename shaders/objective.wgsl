@@ -1,7 +1,12 @@
 // The terms of the ELBO, summed over a batch, kept on the device until a log line is due.
 //
-//   batch_sum  history[history_row] = (sum_b mean_k log_p[b, k], sum_b kl[b], 0, 0) over the valid rows
-//   collect    rows[first_row + b]  = (mean_k log_p[b, k], kl[b], 0, 0): every datum's own terms, for evaluation
+//   batch_sum  history[history_row] = (sum_b mean_k log_p[b, k], sum_b kl[b], what is trained, 0) over the valid rows
+//   collect    rows[history_row + b] = (mean_k log_p[b, k], kl[b], 0, 0): every datum's own terms, for evaluation
+//
+// What is trained, summed over the batch, depends on OBJECTIVE and on `extra`:
+//   ELBO        reconstruction - kl_weight KL                              extra is not read
+//   IMPORTANCE  the importance-weighted bound                              extra [B], `shaders/importance.wgsl`
+//   FREE_BITS   reconstruction - kl_weight B sum_j max(lambda, KL_j)       extra [Z], the maxima
 //
 // log_p [B, K] as [B K]    kl [B]    history, rows [.., 4]
 // batch_sum: one workgroup; an invocation sums every WORKGROUP-th datum, then a fixed tree: the same bits on
@@ -11,16 +16,22 @@
 #import shared/index
 
 const WORKGROUP: u32 = 64u;
+const ELBO: u32 = 0u;
+const IMPORTANCE: u32 = 1u;
+const FREE_BITS: u32 = 2u;
+const OBJECTIVE: u32 = 0u;
 
 struct Params {
     batch: u32,
     samples: u32,
+    extra: u32, // numbers of extra that are read
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> log_p: array<f32>;
 @group(0) @binding(2) var<storage, read> kl: array<f32>;
-@group(0) @binding(3) var<storage, read_write> history: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> rows: array<vec4f>;
+@group(0) @binding(3) var<storage, read> extra: array<f32>;
+@group(0) @binding(4) var<storage, read_write> history: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> rows: array<vec4f>;
 
 var<workgroup> partial: array<vec4f, WORKGROUP>;
 
@@ -36,7 +47,18 @@ fn terms(datum: u32) -> vec4f {
 fn batch_sum(@builtin(local_invocation_index) local: u32) {
     var sum = vec4f(0.0);
     for (var datum = local; datum < step.valid_rows; datum += WORKGROUP) {
-        sum += terms(datum);
+        var of_datum = terms(datum);
+        if (OBJECTIVE == IMPORTANCE) {
+            of_datum.z = extra[datum];
+        } else {
+            of_datum.z = of_datum.x - select(step.kl_weight * of_datum.y, 0.0, OBJECTIVE == FREE_BITS);
+        }
+        sum += of_datum;
+    }
+    if (OBJECTIVE == FREE_BITS) {
+        for (var j = local; j < params.extra; j += WORKGROUP) {
+            sum.z -= step.kl_weight * f32(step.valid_rows) * extra[j];
+        }
     }
     partial[local] = sum;
     workgroupBarrier();
@@ -55,6 +77,6 @@ fn batch_sum(@builtin(local_invocation_index) local: u32) {
 fn collect(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
     let datum = linear_index(global, groups, WORKGROUP);
     if (datum < step.valid_rows) {
-        rows[step.first_row + datum] = terms(datum);
+        rows[step.history_row + datum] = terms(datum);
     }
 }

@@ -1,7 +1,6 @@
 // z ~ N(0, temperature^2 I): draws from the prior, for samples of the model.
 //
-// z [B, Z]; one invocation four columns; the padding is written as zero. The row of the generator's counter
-// is first_row + b, so that an image does not depend on the batch in which it was drawn.
+// z [B, Z]; one invocation four columns; the padding is written as zero.
 
 #import shared/step
 #import shared/philox
@@ -24,7 +23,7 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
     if (index >= params.batch * params.vectors) {
         return;
     }
-    let row = step.first_row + index / params.vectors;
+    let row = index / params.vectors;
     let column = index % params.vectors;
     let counter = vec4u(step.step, row, column, STREAM_PRIOR + step.stream);
     let draw = normals(philox(counter, vec2u(step.seed_lo, step.seed_hi)));

@@ -234,8 +234,8 @@ pub struct Step {
     pub correction2: f32,
     /// Weight of the KL term in the objective (beta).
     pub kl_weight: f32,
-    /// Unused; keeps the size a multiple of 16 bytes.
-    pub reserved: u32,
+    /// Rounds of samples of these data before this one, in importance sampling.
+    pub round: u32,
 }
 
 impl Step {
@@ -252,7 +252,7 @@ impl Step {
         Field { name: "correction1", offset: 32, ty: "f32" },
         Field { name: "correction2", offset: 36, ty: "f32" },
         Field { name: "kl_weight", offset: 40, ty: "f32" },
-        Field { name: "reserved", offset: 44, ty: "u32" },
+        Field { name: "round", offset: 44, ty: "u32" },
     ];
 }
 

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use common::model::{Engine, Problem, Report, Shape, positions, step, values};
 use safetensors::tensor::{Dtype, SafeTensors};
 use vae_gpu::kernels::gather::Binarize;
-use vae_gpu::kernels::likelihood::Settings;
 use vae_gpu::kernels::philox::{normals, philox, uniform};
 use vae_gpu::model::layout::Parameter;
 use vae_gpu::model::{Layout, ModelConfig};
@@ -61,14 +60,13 @@ impl Golden {
             hidden: self.text("hidden").split(',').map(|h| h.parse().unwrap()).collect(),
             latent: self.number("latent"),
             activation,
-            likelihood: "bernoulli".into(),
-            settings: Settings::DEFAULT,
+            ..ModelConfig::default()
         }
     }
 
     fn problem(&self, target: Target) -> Problem {
         let config = self.config();
-        let shape = Shape { batch: self.number("batch"), samples: 1, binarize: Binarize::Dynamic };
+        let shape = Shape::new(self.number("batch"), Binarize::Dynamic);
         let layout = Layout::new(&config);
         let mut weights = vec![0.0; layout.words];
         for parameter in &layout.parameters {

@@ -8,8 +8,8 @@ use vae_gpu::kernels::activation::Activation;
 use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::kernels::likelihood::{self, Likelihood, Settings};
 use vae_gpu::kernels::philox::philox;
-use vae_gpu::model::init::initial_weights;
-use vae_gpu::model::{Layout, ModelConfig};
+use vae_gpu::model::init::{Init, initial_weights};
+use vae_gpu::model::{Kind, Layout, ModelConfig};
 use vae_gpu::plan::{Dispatch, Step, Target};
 
 /// Half the distance of a central difference: its own error, h^2 f''' / 6, is then about 1e-11, and that of the
@@ -59,10 +59,11 @@ impl Case {
             activation,
             likelihood: likelihood.name.into(),
             settings,
+            ..ModelConfig::default()
         };
         // Bernoulli's formula takes grey values, too.
         let binarize = if short { Binarize::None } else { likelihood.data.binarize() };
-        let shape = Shape { batch: 7, samples, binarize };
+        let shape = Shape { samples, ..Shape::new(7, binarize) };
         // Not the first step, nor the first rows, nor the first row of the history.
         let mut step = Step { first_row: 3, ..step(SEED, 4, shape.batch, 1e-2) };
         if short {
@@ -77,10 +78,12 @@ impl Case {
         let (rows, beta) = (step.valid_rows, step.kl_weight);
         let (batch, samples) = (shape.batch, shape.samples);
         format!(
-            "{} {:?} {} B={rows}/{batch} K={samples} beta={beta}",
+            "{} {} {:?} {} B={rows}/{batch} K={samples} beta={beta} free={}",
+            config.title(),
             config.decoder(),
             config.activation,
-            config.widths()
+            config.widths(),
+            shape.recipe.free_bits
         )
     }
 
@@ -94,7 +97,7 @@ impl Case {
         let bytes: Vec<u8> = (0..count * self.config.input).map(byte).collect();
         let order: Vec<u32> = (0..count as u32).rev().collect();
         let layout = Layout::new(&self.config);
-        let mut weights = initial_weights(&layout, SEED);
+        let mut weights = initial_weights(&layout, Init::Pytorch, SEED);
         // What starts at zero: away from it, and a value beyond the limits of a log-variance.
         for parameter in layout.parameters.iter().filter(|p| p.fan_in.is_none()) {
             let mut values: Vec<f32> = (0..parameter.len()).map(|i| (i as f32).sin()).collect();
@@ -124,7 +127,79 @@ fn cases() -> Vec<Case> {
             }
         }
     }
+    cases.extend(other_objectives());
     cases
+}
+
+/// Every other thing to train, whole and short: the importance-weighted bound, a floor under the KL, an autoencoder, and
+/// each of them told labels.
+fn other_objectives() -> Vec<Case> {
+    let bernoulli = (likelihood::find("bernoulli").unwrap(), Settings::DEFAULT);
+    let learned = likelihood::find("gaussian-learned").unwrap();
+    let mut cases = Vec::new();
+    for (i, (kind, samples, free_bits)) in
+        [(Kind::Iwae, 1, 0.0), (Kind::Iwae, 5, 0.0), (Kind::Vae, 2, FREE_BITS), (Kind::Ae, 1, 0.0)]
+            .into_iter()
+            .enumerate()
+    {
+        for (short, classes) in [(false, 0), (true, 3)] {
+            for of in [bernoulli, (learned, learned.settings[i % learned.settings.len()])] {
+                let mut case = Case::new(of, Activation::Tanh, &[9, 7], samples, short);
+                (case.config.kind, case.config.classes) = (kind, classes);
+                case.shape.recipe.free_bits = free_bits;
+                if kind == Kind::Ae {
+                    case.step.kl_weight = 1.0;
+                }
+                cases.push(case);
+            }
+        }
+    }
+    cases
+}
+
+/// Between the KLs of the dimensions of an untrained model: some lie below.
+const FREE_BITS: f32 = 0.03;
+
+#[test]
+fn some_dimensions_lie_below_the_floor_and_some_above() {
+    let mut both = 0;
+    for case in other_objectives().into_iter().filter(|case| case.shape.recipe.free_bits > 0.0) {
+        let problem = case.problem(Target::PORTABLE);
+        let mut host = problem.host();
+        host.run(&case.step);
+        let floor = host.read(problem.tensor("floor_kl", 1, case.config.latent));
+        let above = floor.iter().filter(|kl| **kl > f64::from(FREE_BITS) + 1e-6).count();
+        both += usize::from(above > 0 && above < floor.len());
+    }
+    assert!(both > 0, "choose another floor");
+}
+
+/// The importance-weighted bound of one sample is the sampled ELBO: the same objective but for the KL, which is
+/// sampled instead of integrated. Its expectation is the same.
+#[test]
+fn the_bound_of_one_sample_is_the_sampled_elbo() {
+    let bernoulli = (likelihood::find("bernoulli").unwrap(), Settings::DEFAULT);
+    let mut case = Case::new(bernoulli, Activation::Tanh, &[9], 1, false);
+    case.config.kind = Kind::Iwae;
+    let problem = case.problem(Target::PORTABLE);
+    let (mut bound, mut elbo, mut squares) = (0.0, 0.0, 0.0);
+    let draws = 4000;
+    for draw in 0..draws {
+        let mut host = problem.host();
+        let step = Step { step: draw, ..case.step };
+        for dispatch in forward(&host) {
+            host.memory.dispatch(dispatch, &step);
+        }
+        let terms = host.read(problem.train.batch.terms.slice_rows(step.history_row as usize, 1));
+        let (one, other) = (terms[2], terms[0] - terms[1]);
+        bound += one;
+        elbo += other;
+        squares += (one - other) * (one - other);
+    }
+    let n = f64::from(draws);
+    let (difference, deviation) = ((bound - elbo) / n, (squares / n).sqrt());
+    assert!(deviation > 0.1, "the KL is sampled");
+    assert!(difference.abs() < 4.0 * deviation / n.sqrt(), "{difference} +- {}", deviation / n.sqrt());
 }
 
 /// The dispatches up to the sum of the loss's terms.
@@ -133,14 +208,13 @@ fn forward<'a>(host: &Host<'a>) -> &'a [Dispatch] {
     &host.plan.dispatches[..=last]
 }
 
-/// -(recon - beta kl), averaged over the batch's rows.
+/// What is trained, with its sign turned, averaged over the batch's rows.
 fn loss(problem: &Problem, host: &mut Host, step: &Step) -> f64 {
     for dispatch in forward(host) {
         host.memory.dispatch(dispatch, step);
     }
     let terms = problem.train.batch.terms.slice_rows(step.history_row as usize, 1);
-    let [recon, kl, ..] = host.read(terms)[..] else { panic!("a row of the history has four numbers") };
-    -(recon - f64::from(step.kl_weight) * kl) / f64::from(step.valid_rows)
+    -host.read(terms)[2] / f64::from(step.valid_rows)
 }
 
 /// The distance from zero of the nearest sum that goes into a relu.

@@ -6,10 +6,8 @@ use std::f64::consts::LN_2;
 
 use common::model::{Engine, Problem, Shape, step};
 use vae_gpu::data;
-use vae_gpu::kernels::activation::Activation;
 use vae_gpu::kernels::gather::Binarize;
-use vae_gpu::kernels::likelihood::Settings;
-use vae_gpu::model::init::initial_weights;
+use vae_gpu::model::init::{Init, initial_weights};
 use vae_gpu::model::{Layout, ModelConfig};
 
 /// B: the first images of the test data, the same ones in every step.
@@ -30,19 +28,13 @@ const GOAL: f64 = -24.0;
 #[test]
 fn one_batch_is_learned_by_heart() {
     let mnist = data::open("mnist").unwrap();
-    let config = ModelConfig {
-        input: mnist.shape.dim(),
-        hidden: vec![128],
-        latent: 8,
-        activation: Activation::Relu,
-        likelihood: "bernoulli".into(),
-        settings: Settings::DEFAULT,
-    };
+    let config =
+        ModelConfig { input: mnist.shape.dim(), hidden: vec![128], latent: 8, ..ModelConfig::default() };
     let bytes = &mnist.test.values[..IMAGES * config.input];
     let order: Vec<u32> = (0..IMAGES as u32).collect();
     let gpu = common::gpu();
-    let shape = Shape { batch: IMAGES, samples: 1, binarize: Binarize::Threshold };
-    let weights = initial_weights(&Layout::new(&config), 1);
+    let shape = Shape::new(IMAGES, Binarize::Threshold);
+    let weights = initial_weights(&Layout::new(&config), Init::Pytorch, 1);
     let problem = Problem::new(&config, gpu.target(), shape, STEPS, (bytes, &order), weights);
     let mut device = problem.device(&gpu);
     (1..=STEPS as u32).for_each(|t| device.run(&step(1, t, IMAGES, 2e-3)));

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 use vae_gpu::error::Error;
 use vae_gpu::model::Layout;
-use vae_gpu::model::init::initial_weights;
+use vae_gpu::model::init::{Init, initial_weights};
 use vae_gpu::run::store::{NamedTensor, read_tensors, write_tensors};
 use vae_gpu::train::config::ModelSection;
 use vae_gpu::train::history::Sums;
@@ -33,11 +33,17 @@ fn saved() -> Saved {
     let section = ModelSection { hidden: vec![7], latent: 3, ..ModelSection::default() };
     let config = Config { shape: Some([tiny::SIDE, tiny::SIDE, 1]), model: section, ..Config::default() };
     let layout = Layout::new(&config.model_config(config.image_shape().unwrap()));
-    let [parameters, moment1, moment2] = [1, 2, 3].map(|seed| initial_weights(&layout, seed));
+    let [parameters, moment1, moment2] = [1, 2, 3].map(|seed| initial_weights(&layout, Init::Pytorch, seed));
     let arenas = Arenas { parameters, moment1, moment2 };
-    let sums = Sums { recon: -1.0 / 3.0, kl: 1e-300, rows: u64::from(u32::MAX) };
-    let state =
-        State { step: 1 << 40, sums, seconds: 0.1, best_test_elbo: f64::NEG_INFINITY, train_count: 77 };
+    let sums = Sums { recon: -1.0 / 3.0, kl: 1e-300, objective: -7.1, rows: u64::from(u32::MAX) };
+    let state = State {
+        step: 1 << 40,
+        sums,
+        seconds: 0.1,
+        best_elbo: f64::NEG_INFINITY,
+        best_epoch: 0,
+        train_count: 77,
+    };
     files::save_model(&model, &config, &layout, &arenas.parameters).unwrap();
     files::save_checkpoint(&checkpoint, &config, &layout, &arenas, &state).unwrap();
     Saved { _folder: folder, model, checkpoint, config, arenas, state }
@@ -188,7 +194,16 @@ fn a_checkpoint_without_its_numbers_is_no_checkpoint() {
         });
         assert!(message.contains(&format!("no number {key:?}")), "{message}");
     };
-    for key in ["step", "epoch_recon", "epoch_kl", "epoch_rows", "epoch_seconds", "best_test_elbo"] {
+    for key in [
+        "step",
+        "epoch_recon",
+        "epoch_kl",
+        "epoch_objective",
+        "epoch_rows",
+        "epoch_seconds",
+        "best_elbo",
+        "best_epoch",
+    ] {
         refusal(key, None);
         refusal(key, Some("many"));
         refusal(key, Some(""));

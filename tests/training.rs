@@ -37,7 +37,7 @@ fn go_on(_: &Progress) -> ControlFlow<()> {
 /// Trains one epoch and evaluates. The numbers are those that do not measure time.
 fn epoch(trainer: &mut Trainer) -> ([f64; 3], Evaluation) {
     let EpochResult { elbo, recon, kl, .. } = trainer.epoch(&mut go_on).unwrap().unwrap();
-    ([elbo, recon, kl], trainer.evaluate().unwrap())
+    ([elbo, recon, kl], trainer.evaluate().unwrap().test)
 }
 
 /// Everything that a checkpoint keeps, bit by bit, but for the seconds.
@@ -45,7 +45,7 @@ fn bits(trainer: &Trainer) -> (Vec<u32>, [u64; 5]) {
     let (arenas, state) = (trainer.arenas().unwrap(), trainer.state());
     let arenas = [arenas.parameters, arenas.moment1, arenas.moment2];
     let sums = state.sums;
-    let floats = [sums.recon, sums.kl, state.best_test_elbo].map(f64::to_bits);
+    let floats = [sums.recon, sums.kl, state.best_elbo].map(f64::to_bits);
     (
         arenas.iter().flatten().map(|value| value.to_bits()).collect(),
         [state.step, sums.rows, floats[0], floats[1], floats[2]],
@@ -192,7 +192,7 @@ fn an_evaluator_repeats_itself_and_agrees_with_the_trainer() -> Result<()> {
     let (gpu, dataset) = (common::gpu(), tiny::dataset(100, 1003));
     let mut trainer = trainer(&gpu, &dataset, &config(32));
     let (_, expected) = epoch(&mut trainer);
-    assert_eq!(expected, trainer.evaluate()?);
+    assert_eq!(expected, trainer.evaluate()?.test);
     assert_eq!(expected.count, 1003);
 
     let model = trainer.model().clone();
@@ -218,8 +218,8 @@ fn a_device_that_does_nothing_trains_in_vain() {
         assert_eq!((train, test.elbo.mean, test.count), ([0.0; 3], 0.0, 20));
     }
     assert_eq!((trainer.state().step, trainer.state().sums.rows), (8, 100));
-    assert_eq!(trainer.pictures().sample(70, 0).unwrap().len(), 70 * 64);
-    assert_eq!(trainer.pictures().reconstruct(&[0.5; 3 * 64]).unwrap().len(), 3 * 64);
+    assert_eq!(trainer.pictures().sample(70, 0, |_| 0).unwrap().len(), 70 * 64);
+    assert_eq!(trainer.pictures().reconstruct(&[0.5; 3 * 64], &[]).unwrap().len(), 3 * 64);
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn beta_and_its_warm_up_change_what_is_trained_and_not_what_is_reported() {
             let ([elbo, recon, kl], _) = epoch(&mut trainer);
             assert!((elbo - (recon - kl)).abs() < 1e-9, "the ELBO has no beta");
         }
-        trainer.evaluate().unwrap().kl.mean
+        trainer.evaluate().unwrap().test.kl.mean
     };
     let [heavy, plain, warming, free] = [kl(8.0, 0.0), kl(1.0, 0.0), kl(1.0, 50.0), kl(0.0, 0.0)];
     assert!(heavy < plain && plain < warming && warming < free, "{heavy} {plain} {warming} {free}");
@@ -281,7 +281,7 @@ fn a_learning_rate_of_zero_changes_nothing() {
     let dataset = tiny::dataset(100, 40);
     let mut config = config(16);
     // A tenth from epoch 0 on, 60 times over: below the smallest f32.
-    config.train.lr_schedule = Schedule::Steps(vec![0; 60]);
+    config.train.lr_schedule = Schedule::Steps { at: vec![0.0; 60], factor: 0.1 };
     let mut trainer = trainer(&gpu, &dataset, &config);
     let before = trainer.arenas().unwrap().parameters;
     epoch(&mut trainer);

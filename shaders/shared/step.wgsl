@@ -11,6 +11,6 @@ struct Step {
     correction1: f32,
     correction2: f32,
     kl_weight: f32,
-    reserved: u32,
+    round: u32,
 }
 @group(1) @binding(0) var<uniform> step: Step;

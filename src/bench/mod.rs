@@ -27,11 +27,9 @@ use crate::check::{self, Outcome};
 use crate::error::Result;
 use crate::gpu::{AdapterReport, Gpu};
 use crate::kernels::activation::Activation;
-use crate::kernels::likelihood::Settings;
 use crate::kernels::tuning::Tuning;
 use crate::model::ModelConfig;
-use crate::model::plans::{self, Batch, DeviceData};
-use crate::train::Config;
+use crate::model::plans::{self, Batch, DeviceData, Recipe};
 use crate::train::config::TrainSection;
 
 /// Values of a datum in the measured models: an image of MNIST.
@@ -116,15 +114,7 @@ fn failures(outcomes: Vec<Outcome>) -> Vec<Outcome> {
 
 /// The model that `vae-gpu train` makes without flags.
 pub fn default_model() -> ModelConfig {
-    let config = Config::default().model;
-    ModelConfig {
-        input: INPUT,
-        hidden: config.hidden,
-        latent: config.latent,
-        activation: config.activation,
-        likelihood: config.likelihood,
-        settings: Settings { levels: config.levels, variance: config.variance },
-    }
+    ModelConfig { input: INPUT, ..ModelConfig::default() }
 }
 
 /// The models whose steps are timed, with their batches.
@@ -142,6 +132,6 @@ fn models(effort: Effort) -> Vec<(ModelConfig, usize)> {
 fn step_kernels(model: &ModelConfig, gpu: &Gpu) -> BTreeSet<String> {
     let data = DeviceData::resident("train", 1, TrainSection::default().binarize(model));
     let batch = Batch { data, size: 1, samples: 1 };
-    let plan = plans::train(model, gpu.target(), &batch, 1).batch.plan;
+    let plan = plans::train(model, gpu.target(), &batch, &Recipe::default(), 1).batch.plan;
     plan.dispatches.iter().map(|dispatch| dispatch.kernel.label()).collect()
 }

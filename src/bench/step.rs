@@ -62,12 +62,15 @@ impl Stepper {
             return Err(Error::Usage(format!("--batch-size {size}: the training data has {count} rows")));
         }
         let rows = Feed::plan(gpu, data, "train", train.binarize(model), size, train.stream);
-        let batch = Batch { data: rows.clone(), size, samples: 1 };
-        let mut handles = plans::train(model, gpu.target(), &batch, history);
+        let batch = Batch { data: rows.clone(), size, samples: train.samples };
+        let mut handles = plans::train(model, gpu.target(), &batch, &train.recipe(), history);
         tuning.apply(&mut handles.batch.plan);
         let program = Program::new(gpu, handles.batch.plan.clone(), &mut Shared::default())?;
         let feed = Feed::new(&program, &handles.batch, &rows, data, size)?;
-        program.write_f32(handles.batch.parameters, &initial_weights(&Layout::new(model), train.seed));
+        program.write_f32(
+            handles.batch.parameters,
+            &initial_weights(&Layout::new(model), train.init, train.seed),
+        );
         Ok(Stepper {
             gpu: gpu.clone(),
             program,

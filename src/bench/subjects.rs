@@ -6,8 +6,8 @@ use super::profile::shape;
 use crate::kernels::activation::Activation;
 use crate::kernels::matmul::Variant;
 use crate::kernels::{self, likelihood, philox};
-use crate::model::ModelConfig;
-use crate::model::plans::{self, Batch, DeviceData};
+use crate::model::plans::{self, Batch, DeviceData, Recipe};
+use crate::model::{Kind, ModelConfig};
 use crate::plan::{BufferId, Dispatch, Element, Plan, Role, Step, Target};
 use crate::train::config::TrainSection;
 
@@ -72,6 +72,11 @@ pub fn products(target: &Target) -> Vec<(Product, &'static Variant)> {
     matmul::cells(target, super::Effort::Quick)
 }
 
+/// Classes of the conditional model that is timed.
+const CLASSES: usize = 10;
+/// Samples a datum of the importance-weighted model that is timed.
+const SAMPLES: usize = 5;
+
 /// Plans that use every kernel.
 fn all_plans(target: Target) -> Vec<Plan> {
     let mut plans = vec![
@@ -89,12 +94,20 @@ fn all_plans(target: Target) -> Vec<Plan> {
         plans.push(plans::sample(&model, target, BATCH, 1.0).plan);
         plans.push(backward(target, &model));
     }
+    let default = super::default_model();
+    let all = Recipe { free_bits: 0.1, clip_norm: 1.0, ..Recipe::default() };
+    let told = ModelConfig { classes: CLASSES, ..default.clone() };
+    plans.push(plans::train(&told, target, &batch(&told, BATCH), &all, 64).batch.plan);
+    let iwae = ModelConfig { kind: Kind::Iwae, ..default };
+    let samples = Batch { samples: SAMPLES, ..batch(&iwae, BATCH) };
+    plans.push(plans::train(&iwae, target, &samples, &Recipe::default(), 64).batch.plan);
+    plans.push(plans::importance(&iwae, target, &samples, BATCH, SAMPLES).plan);
     plans
 }
 
 /// The plan of a training step.
 pub(super) fn plan_of(model: &ModelConfig, target: Target, size: usize) -> Plan {
-    plans::train(model, target, &batch(model, size), 64).batch.plan
+    plans::train(model, target, &batch(model, size), &Recipe::default(), 64).batch.plan
 }
 
 fn batch(model: &ModelConfig, size: usize) -> Batch {

@@ -5,7 +5,11 @@ use crate::kernels::activation::{self, Activation};
 use crate::kernels::gather::{self, Binarize};
 use crate::kernels::likelihood::{self, Data, Likelihood, Pass, Settings};
 use crate::kernels::matmul::{self, Epilogue, Layout};
-use crate::kernels::{adam, bias_grad, latent, micro, objective, philox, prior, row_vector, row_weight};
+use crate::kernels::objective::Objective;
+use crate::kernels::{
+    adam, bias_grad, clip, condition, free_bits, importance, latent, micro, objective, philox, prior,
+    row_vector, row_weight,
+};
 use crate::plan::{PAD, Target, Tensor, round_up};
 
 /// Errors of log, sin and exp: backends promise about 2^-21 absolute, not a relative bound.
@@ -26,6 +30,8 @@ pub(super) fn all(target: &Target) -> Vec<Case> {
     activations(&mut cases);
     latents(&mut cases);
     objectives(&mut cases);
+    importances(&mut cases);
+    conditions(&mut cases);
     likelihoods(&mut cases);
     bias_grads(&mut cases);
     adams(&mut cases);
@@ -97,13 +103,39 @@ fn latents(cases: &mut Vec<Case>) {
             latent::forward(&mut case.plan, samples, h, z, kl);
             cases.push(case);
 
-            let mut case = Case::new("latent:backward", &shape);
+            let mut case = Case::new("latent:forward_ratio", &shape);
             let h = head(&mut case, batch, latent);
-            let d_z = case.tensor("d_z", batch * samples, latent, Fill::Normal(1.0));
-            let weight = case.tensor("weight", 1, round_up(batch, PAD), Fill::Square);
-            let d_head = case.output("d_head", batch, latent::head_columns(latent));
+            let z = case.output("z", batch * samples, latent);
+            let kl = row_vector(&mut case.plan, "kl", batch);
+            let log_ratio = row_vector(&mut case.plan, "log_ratio", batch * samples);
             case.tolerance = TRANSCENDENTAL;
-            latent::backward(&mut case.plan, samples, h, d_z, weight, d_head);
+            latent::forward_ratio(&mut case.plan, samples, h, z, kl, log_ratio);
+            cases.push(case);
+
+            for entry in ["backward", "backward_free_bits", "backward_ratio"] {
+                let mut case = Case::new(format!("latent:{entry}"), &shape);
+                let h = head(&mut case, batch, latent);
+                let d_z = case.tensor("d_z", batch * samples, latent, Fill::Normal(1.0));
+                let weight = case.tensor("weight", 1, round_up(batch * samples, PAD), Fill::Square);
+                let scale = case.tensor("scale", 1, latent, Fill::Square);
+                let d_head = case.output("d_head", batch, latent::head_columns(latent));
+                case.tolerance = TRANSCENDENTAL;
+                let plan = &mut case.plan;
+                match entry {
+                    "backward" => latent::backward(plan, samples, h, d_z, weight, d_head),
+                    "backward_ratio" => latent::backward_ratio(plan, samples, h, d_z, weight, d_head),
+                    _ => latent::backward_free_bits(plan, samples, h, d_z, weight, scale, d_head),
+                }
+                cases.push(case);
+            }
+
+            let mut case = Case::new("free_bits", &shape);
+            let h = head(&mut case, batch, latent);
+            let [floor_kl, kl_scale] = ["floor_kl", "kl_scale"].map(|name| case.output(name, 1, latent));
+            case.step.valid_rows = batch.div_ceil(2) as u32;
+            case.tolerance = TRANSCENDENTAL;
+            // About half of the dimensions lie below.
+            free_bits::free_bits(&mut case.plan, 0.3, h, floor_kl, kl_scale);
             cases.push(case);
 
             let mut case = Case::new("latent:mean", &shape);
@@ -114,7 +146,6 @@ fn latents(cases: &mut Vec<Case>) {
         }
         let mut case = Case::new("prior", format!("{batch}x5"));
         let z = case.output("z", batch, 5);
-        case.step.first_row = 17;
         case.tolerance = TRANSCENDENTAL;
         prior::prior(&mut case.plan, 0.5, z);
         cases.push(case);
@@ -132,18 +163,80 @@ fn objectives(cases: &mut Vec<Case>) {
             row_weight::row_weight(&mut case.plan, batch, samples, recon, kl);
             cases.push(case);
 
-            for kernel in ["batch_sum", "collect"] {
-                let mut case = Case::new(format!("objective:{kernel}"), &shape);
+            for kernel in ["elbo", "importance", "free bits", "collect"] {
+                let entry = if kernel == "collect" { kernel } else { "batch_sum" };
+                let mut case = Case::new(format!("objective:{entry}"), format!("{kernel} {shape}"));
                 let log_p = case.tensor("log_p", 1, round_up(batch * samples, PAD), Fill::Normal(1.0));
                 let kl = case.tensor("kl", 1, round_up(batch, PAD), Fill::Square);
                 let out = case.packed("terms", batch + 11, objective::TERMS, Fill::Unwritten);
                 case.step.first_row = 9;
                 case.step.history_row = 2;
                 case.step.valid_rows = batch as u32;
-                let append = if kernel == "collect" { objective::collect } else { objective::batch_sum };
-                append(&mut case.plan, batch, samples, log_p, kl, out);
+                let extra = case.tensor("extra", 1, round_up(batch, PAD), Fill::Normal(1.0));
+                let plan = &mut case.plan;
+                let objective = match kernel {
+                    "elbo" => Objective::Elbo,
+                    "importance" => Objective::Importance(extra),
+                    _ => Objective::FreeBits(Tensor { cols: batch, ..extra }),
+                };
+                match entry {
+                    "collect" => objective::collect(plan, batch, samples, log_p, kl, out),
+                    _ => objective::batch_sum(plan, batch, samples, (log_p, kl), objective, out),
+                }
                 cases.push(case);
             }
+        }
+    }
+}
+
+fn importances(cases: &mut Vec<Case>) {
+    for batch in ROWS {
+        for samples in [1, 5, 70] {
+            let shape = format!("{batch} K={samples}");
+            let terms = |case: &mut Case| {
+                let row = round_up(batch * samples, PAD);
+                // Apart enough that most weights are tiny.
+                ["log_p", "log_ratio"].map(|name| case.tensor(name, 1, row, Fill::Normal(5.0))).into()
+            };
+            let mut case = Case::new("importance:weights", &shape);
+            let log_w = terms(&mut case);
+            let weight = row_vector(&mut case.plan, "weight", batch * samples);
+            let bound = row_vector(&mut case.plan, "bound", batch);
+            case.step.valid_rows = batch.div_ceil(2) as u32;
+            case.tolerance = TRANSCENDENTAL;
+            importance::weights(&mut case.plan, batch, samples, log_w, (weight, bound));
+            cases.push(case);
+
+            // The first round, one in the middle, and the last, which may be short.
+            for round in [0, 1, 2] {
+                let mut case = Case::new("importance:accumulate", format!("{shape} round {round}"));
+                let log_w = terms(&mut case);
+                let rows = case.packed("rows", batch + 9, 4, Fill::Square);
+                (case.step.history_row, case.step.round) = (7, round);
+                case.step.valid_rows = batch as u32;
+                case.tolerance = TRANSCENDENTAL;
+                let total = 3 * samples - samples / 2;
+                importance::accumulate(&mut case.plan, batch, samples, total, log_w, rows);
+                cases.push(case);
+            }
+        }
+    }
+}
+
+fn conditions(cases: &mut Vec<Case>) {
+    for (batch, width) in shapes() {
+        for samples in [1, 3] {
+            let mut case = Case::new("condition", format!("{batch}x{width} K={samples}"));
+            let classes = batch + 6;
+            let input = case.tensor("input", batch * samples, width, Fill::Normal(1.0));
+            let [labels, order] =
+                ["labels", "order"].map(|name| case.tensor(name, 1, classes, Fill::Permutation));
+            let out = case.output("out", batch * samples, width + classes);
+            case.step.first_row = 5;
+            case.step.valid_rows = batch.div_ceil(2) as u32;
+            let labels = condition::Labels { labels, order };
+            condition::condition(&mut case.plan, samples, input, labels, out);
+            cases.push(case);
         }
     }
 }
@@ -223,8 +316,27 @@ fn adams(cases: &mut Vec<Case>) {
         let parameters = case.tensor("parameters", 1, len, Fill::Normal(1.0));
         let moment1 = case.tensor("moment1", 1, len, Fill::Normal(0.1));
         let moment2 = case.tensor("moment2", 1, len, Fill::Square);
-        adam::adam(&mut case.plan, gradients, parameters, moment1, moment2);
+        let arenas = adam::Arenas { gradients, parameters, moment1, moment2 };
+        adam::adam(&mut case.plan, adam::Settings::default(), arenas, None);
         cases.push(case);
+
+        let mut case = Case::new("adam:clipped", len.to_string());
+        let [gradients, parameters, moment1] =
+            ["gradients", "parameters", "moment1"].map(|name| case.tensor(name, 1, len, Fill::Normal(0.5)));
+        let moment2 = case.tensor("moment2", 1, len, Fill::Square);
+        let scale = case.tensor("scale", 1, 4, Fill::Square);
+        let arenas = adam::Arenas { gradients, parameters, moment1, moment2 };
+        let settings = adam::Settings { epsilon: 1e-4, weight_decay: 0.1 };
+        adam::adam(&mut case.plan, settings, arenas, Some(scale));
+        cases.push(case);
+
+        for limit in [0.5, 1e6] {
+            let mut case = Case::new("clip", format!("{len} to {limit}"));
+            let gradients = case.tensor("gradients", 1, len, Fill::Normal(1.0));
+            let scale = case.output("scale", 1, 4);
+            clip::clip(&mut case.plan, limit, gradients, scale);
+            cases.push(case);
+        }
     }
 }
 

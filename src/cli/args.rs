@@ -1,6 +1,7 @@
 //! The flags, in one place: help and checks follow from it.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -10,8 +11,11 @@ use crate::gpu::{Gpu, Options, Selection};
 use crate::kernels::activation::Activation;
 use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood::{self, Data, Variance};
+use crate::model::Kind;
+use crate::model::init::Init;
 use crate::train::Config;
-use crate::train::config::{Precision, TrainSection};
+use crate::train::config::{Condition, Keep, Precision, TrainSection};
+use crate::train::presets;
 use crate::train::schedule::Schedule;
 
 /// Trains and uses variational autoencoders on any GPU
@@ -23,6 +27,7 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, for the whole run")]
 pub enum Command {
     /// Train a model; everything it makes goes into one run directory
     Train(TrainArgs),
@@ -30,7 +35,7 @@ pub enum Command {
     Sample(SampleArgs),
     /// Show test images above what the model makes of them
     Reconstruct(ReconstructArgs),
-    /// Measure the ELBO on the test data, in nats per image
+    /// Measure ELBO, likelihood, latent dimensions and reconstruction error, in nats per image
     Evaluate(EvaluateArgs),
     /// List the adapters, and which one `auto` takes
     Devices(JsonArgs),
@@ -40,6 +45,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// Measure which variant of matmul is fastest for a model's shapes on this adapter, and keep the result
     Tune(TuneArgs),
+    /// List the published recipes that --preset knows, with their sources and figures
+    Presets(PresetsArgs),
     /// Print the plan of a training step: every dispatch, its work and memory; needs no GPU
     Explain(ExplainArgs),
 }
@@ -68,6 +75,9 @@ pub struct ModelArgs {
     /// Data: mnist (built in), or a folder with IDX files [default: mnist]
     #[arg(long, value_name = "SOURCE")]
     pub data: Option<String>,
+    /// What is trained [default: vae]
+    #[arg(long = "model", value_enum, value_name = "MODEL")]
+    pub kind: Option<Kind>,
     /// Widths of the encoder's hidden layers, such as 512,256; the decoder mirrors them [default: 400]
     #[arg(long, value_name = "WIDTHS", value_delimiter = ',')]
     pub hidden: Option<Vec<usize>>,
@@ -86,6 +96,9 @@ pub struct ModelArgs {
     /// Where the variance of the gaussian-learned likelihood comes from [default: global]
     #[arg(long, value_enum)]
     pub variance: Option<Variance>,
+    /// What encoder and decoder are told beside the image [default: none]
+    #[arg(long, value_enum)]
+    pub condition: Option<Condition>,
     /// Images in a batch [default: 128]
     #[arg(long, value_name = "N")]
     pub batch_size: Option<usize>,
@@ -93,8 +106,14 @@ pub struct ModelArgs {
     #[arg(long, value_enum, help = binarize_help())]
     pub binarize: Option<Binarize>,
     /// A config.toml whose values are used where no flag is given
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "preset")]
     pub config: Option<PathBuf>,
+    /// A published recipe whose values are used where no flag is given; `vae-gpu presets` tells of each
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(presets::TABLE.iter().map(|p| p.name)))]
+    pub preset: Option<String>,
+    /// Multiply the epochs of --preset by this [default: 1]
+    #[arg(long, value_name = "FACTOR", requires = "preset")]
+    pub scale: Option<f64>,
 }
 
 /// The likelihoods with a line of help each.
@@ -112,17 +131,23 @@ impl ModelArgs {
     pub fn any(&self) -> bool {
         let ModelArgs {
             data,
+            kind,
             hidden,
             latent,
             activation,
             likelihood,
             levels,
             variance,
+            condition,
             batch_size,
             binarize,
             config,
+            preset,
+            scale,
         } = self;
         data.is_some()
+            || kind.is_some()
+            || condition.is_some()
             || hidden.is_some()
             || latent.is_some()
             || activation.is_some()
@@ -132,12 +157,20 @@ impl ModelArgs {
             || batch_size.is_some()
             || binarize.is_some()
             || config.is_some()
+            || preset.is_some()
+            || scale.is_some()
     }
 
     /// The file's values, or the defaults, with the flags on top.
     pub fn resolve(&self) -> Result<Config> {
-        let mut config = self.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read)?;
+        let mut config = match (&self.config, self.preset.as_deref().and_then(presets::find)) {
+            (Some(file), _) => Config::read(file)?,
+            (None, Some(preset)) => preset.scaled(self.scale.unwrap_or(1.0))?,
+            (None, None) => Config::default(),
+        };
         set(&mut config.data, &self.data);
+        set(&mut config.model.kind, &self.kind);
+        set(&mut config.model.condition, &self.condition);
         set(&mut config.model.hidden, &self.hidden);
         set(&mut config.model.latent, &self.latent);
         set(&mut config.model.activation, &self.activation);
@@ -164,18 +197,48 @@ pub struct RecipeArgs {
     /// Learning rate of Adam [default: 1e-3]
     #[arg(long, value_name = "RATE")]
     pub lr: Option<f32>,
-    /// How the rate changes: constant, cosine, burda, or steps:20,40 (a tenth from each epoch on) [default: constant]
+    /// How the rate changes: constant, cosine, burda, steps:20,40 (a tenth from each epoch on), or steps:20,40*0.5 (half) [default: constant]
     #[arg(long, value_name = "SCHEDULE")]
     pub lr_schedule: Option<Schedule>,
     /// Epochs over which the learning rate rises from zero [default: 0]
     #[arg(long, value_name = "EPOCHS")]
     pub lr_warmup: Option<f64>,
+    /// K: samples of z an image, averaged in a vae, importance-weighted in an iwae [default: 1]
+    #[arg(long, value_name = "K")]
+    pub samples: Option<usize>,
     /// Weight of the KL term in what is trained; the reported ELBO is always the true one [default: 1]
     #[arg(long)]
     pub beta: Option<f64>,
     /// Epochs over which the weight of the KL term rises from zero [default: 0]
     #[arg(long, value_name = "EPOCHS")]
     pub kl_warmup: Option<f64>,
+    /// Nats of KL that each latent dimension has for free (Kingma et al. 2016) [default: 0]
+    #[arg(long, value_name = "NATS")]
+    pub free_bits: Option<f64>,
+    /// Decoupled weight decay, as AdamW has it [default: 0]
+    #[arg(long, value_name = "RATE")]
+    pub weight_decay: Option<f64>,
+    /// Scale gradients down to this norm where it is larger [default: 0, no limit]
+    #[arg(long, value_name = "NORM")]
+    pub clip_norm: Option<f64>,
+    /// Epsilon of Adam [default: 1e-8]
+    #[arg(long, value_name = "EPSILON")]
+    pub adam_epsilon: Option<f64>,
+    /// How weights and biases begin [default: pytorch]
+    #[arg(long, value_enum)]
+    pub init: Option<Init>,
+    /// Let the output's bias begin where it fits the training data best by itself
+    #[arg(long)]
+    pub output_bias: bool,
+    /// Share of the training data held out for validation, so that the test data choose nothing [default: 0]
+    #[arg(long, value_name = "SHARE")]
+    pub valid: Option<f64>,
+    /// Stop after so many epochs without a better validation ELBO [default: 0, never]
+    #[arg(long, value_name = "EPOCHS")]
+    pub patience: Option<u32>,
+    /// Which weights the run leaves: the last, or those with the best validation ELBO [default: last]
+    #[arg(long, value_enum)]
+    pub keep: Option<Keep>,
     /// Seed of the initial weights, the order of images and every draw [default: 0]
     #[arg(long)]
     pub seed: Option<u64>,
@@ -199,7 +262,17 @@ impl RecipeArgs {
         set(&mut train.lr_schedule, &self.lr_schedule);
         set(&mut train.lr_warmup, &self.lr_warmup);
         set(&mut train.beta, &self.beta);
+        set(&mut train.samples, &self.samples);
         set(&mut train.kl_warmup, &self.kl_warmup);
+        set(&mut train.free_bits, &self.free_bits);
+        set(&mut train.weight_decay, &self.weight_decay);
+        set(&mut train.clip_norm, &self.clip_norm);
+        set(&mut train.adam_epsilon, &self.adam_epsilon);
+        set(&mut train.init, &self.init);
+        train.output_bias |= self.output_bias;
+        set(&mut train.valid, &self.valid);
+        set(&mut train.patience, &self.patience);
+        set(&mut train.keep, &self.keep);
         set(&mut train.seed, &self.seed);
         set(&mut train.precision, &self.precision);
         train.stream |= self.stream;
@@ -213,6 +286,10 @@ impl RecipeArgs {
   vae-gpu train --data ./fashion --out runs/fashion
   vae-gpu train --likelihood gaussian              # grey values instead of black and white ones
   vae-gpu train --likelihood categorical --levels 8
+  vae-gpu train --model iwae --samples 5           # the importance-weighted bound of five samples
+  vae-gpu train --condition labels                 # then: vae-gpu sample RUN --label 3
+  vae-gpu train --preset burda2015-vae --scale 0.01
+  vae-gpu train --valid 0.1 --patience 5 --keep best --epochs 100
   vae-gpu train --resume runs/mnist-vae-1 --epochs 20
 
 Units: ELBO, reconstruction and KL are nats per image; speed is images per second of training.")]
@@ -246,6 +323,37 @@ pub struct TrainArgs {
     pub quiet: bool,
 }
 
+/// A part of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SplitArg {
+    /// What training sees
+    Train,
+    /// What training held out (--valid)
+    Valid,
+    /// What the model is judged by
+    Test,
+}
+
+/// What images are asked of a conditional model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// A row of images for each label.
+    All,
+    /// Images of one label.
+    One(usize),
+}
+
+impl FromStr for Label {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Label, String> {
+        match text {
+            "all" => Ok(Label::All),
+            _ => text.parse().map(Label::One).map_err(|_| "use a label such as 3, or `all`".into()),
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   vae-gpu sample runs/mnist-vae-1                        # 64 images in samples.png
@@ -253,12 +361,15 @@ pub struct TrainArgs {
 pub struct SampleArgs {
     /// Run directory
     pub run: PathBuf,
-    /// Number of images
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub count: u32,
+    /// Number of images [default: 64, or 8 for each label]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub count: Option<u32>,
     /// Seed of the draws
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// Of a conditional model: a label, or `all` for a row of images a label [default: all]
+    #[arg(long, value_name = "LABEL|all")]
+    pub label: Option<Label>,
     /// The picture
     #[arg(long, default_value = "samples.png", value_name = "FILE")]
     pub out: PathBuf,
@@ -286,13 +397,31 @@ pub struct ReconstructArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   vae-gpu evaluate runs/mnist-vae-1
-  vae-gpu evaluate runs/mnist-vae-1 --json > elbo.json")]
+  vae-gpu evaluate runs/mnist-vae-1 --nll-samples 500 --limit 1000
+  vae-gpu evaluate runs/mnist-vae-1 --split train --json > train.json
+
+The JSON has: split, count, model; elbo, recon, kl, each with mean and standard_error, in nats per image; bits_per_dim
+(-ELBO / (D log 2)); mean_squared_error, at z = mu; active_units (latent dimensions where the variance of mu is above
+0.01); kl_per_dimension; nll with samples, mean, standard_error and bits_per_dim; labels, a list with label, count and
+the means of elbo, recon, kl and nll. What a model or its data have not is left out.")]
 pub struct EvaluateArgs {
     /// Run directory
     pub run: PathBuf,
-    /// Print JSON: count, and mean and standard_error of elbo, recon and kl
+    /// Part of the data; valid is what training held out
+    #[arg(long, value_enum, default_value_t = SplitArg::Test)]
+    pub split: SplitArg,
+    /// Also estimate -log p(x) by importance sampling with so many samples an image, such as 500 or 5000
+    #[arg(long, value_name = "S")]
+    pub nll_samples: Option<usize>,
+    /// Evaluate only the first images
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    /// Print JSON; what it holds is said below
     #[arg(long)]
     pub json: bool,
+    /// The picture of the KL of each latent dimension [default: kl.png in the run directory]
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
     #[command(flatten)]
     pub device: DeviceArgs,
 }
@@ -370,6 +499,16 @@ pub enum TargetArg {
     Card,
     /// Mesa's software Vulkan adapter: subgroups of 8
     Software,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  vae-gpu presets
+  vae-gpu train --preset burda2015-vae --scale 0.01      # a hundredth of its epochs")]
+pub struct PresetsArgs {
+    /// Print JSON: a list with name, about, source, published, differs, and config as TOML
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,32 +1,159 @@
 //! `vae-gpu evaluate`.
 
-use super::args::EvaluateArgs;
-use super::output::result;
+use std::ops::ControlFlow;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::args::{EvaluateArgs, SplitArg};
+use super::output::{result, talk};
 use super::saved::Saved;
-use crate::error::Result;
-use crate::evaluate::Evaluator;
+use crate::data::Split;
+use crate::error::{Error, Result};
+use crate::evaluate::{
+    CodeStatistics, Encoder, Estimate, Evaluator, Importance, LabelReport, Measured, Report,
+};
 use crate::gpu::Shared;
+use crate::run::bars;
+
+/// Dimensions that carry less KL than this many nats are summed up in one line.
+const IDLE: f64 = 0.01;
 
 pub fn run(args: &EvaluateArgs) -> Result<()> {
     let saved = Saved::open(&args.run, &args.device)?;
-    let dataset = saved.dataset()?;
-    let train = &saved.config.train;
-    let mut shared = Shared::default();
-    let binarize = train.binarize(&saved.model);
-    let mut evaluator =
-        Evaluator::new(&saved.gpu, &mut shared, &saved.model, &dataset.test, "test", binarize)?;
-    evaluator.write_parameters(&saved.parameters);
-    let evaluation = evaluator.run(train.seed)?;
-    if args.json {
-        let json = serde_json::to_string_pretty(&evaluation).expect("plain numbers");
-        result(format_args!("{json}"));
-        return Ok(());
+    let (split, name) = (split_of(&saved, args)?, name_of(args.split));
+    let report = measure(&saved, &split, name, args.nll_samples)?;
+    if !report.kl_per_dimension.is_empty() {
+        let picture = args.picture.clone().unwrap_or_else(|| args.run.join("kl.png"));
+        bars::draw(&picture, &report.kl_per_dimension)?;
+        talk(format_args!("the KL of each latent dimension is in {}", picture.display()));
     }
-    result(format_args!("{} test images, nats per image", evaluation.count));
-    for (name, estimate) in
-        [("ELBO", evaluation.elbo), ("reconstruction", evaluation.recon), ("KL", evaluation.kl)]
-    {
-        result(format_args!("{name:<15}{:>9.3} +- {:.3}", estimate.mean, estimate.standard_error));
+    if args.json {
+        let json = serde_json::to_string_pretty(&report).expect("plain numbers");
+        result(format_args!("{json}"));
+    } else {
+        print(&report);
     }
     Ok(())
+}
+
+fn name_of(split: SplitArg) -> &'static str {
+    match split {
+        SplitArg::Train => "train",
+        SplitArg::Valid => "valid",
+        SplitArg::Test => "test",
+    }
+}
+
+/// The data that the flags name.
+fn split_of(saved: &Saved, args: &EvaluateArgs) -> Result<Split> {
+    let (dataset, train) = (saved.dataset()?, &saved.config.train);
+    let split = match args.split {
+        SplitArg::Test => dataset.test,
+        SplitArg::Train if train.valid == 0.0 => dataset.train,
+        SplitArg::Train => dataset.train.hold_out(train.valid, train.seed).0,
+        SplitArg::Valid if train.valid == 0.0 => {
+            return Err(Error::Usage(
+                "--split valid: the run held nothing out; train with --valid 0.1".into(),
+            ));
+        }
+        SplitArg::Valid => dataset.train.hold_out(train.valid, train.seed).1,
+    };
+    match args.limit {
+        Some(0) => Err(Error::Usage("--limit 0: evaluate at least one image".into())),
+        Some(limit) if limit < split.count => Ok(split.select(&(0..limit as u32).collect::<Vec<_>>())),
+        _ => Ok(split),
+    }
+}
+
+fn measure(saved: &Saved, split: &Split, name: &str, nll_samples: Option<usize>) -> Result<Report> {
+    let Saved { gpu, model, config, .. } = saved;
+    let (seed, binarize) = (config.train.seed, config.train.binarize(model));
+    let mut shared = Shared::default();
+    // First, because it may refuse.
+    let importance = nll_samples.map(|samples| {
+        let importance = Importance::new(gpu, &mut shared, model, (split, name), binarize, samples)?;
+        Ok::<_, Error>((samples, importance))
+    });
+    let importance = importance.transpose()?;
+
+    let mut evaluator = Evaluator::new(gpu, &mut shared, model, split, name, binarize)?;
+    evaluator.write_parameters(&saved.parameters);
+    let terms = evaluator.terms(seed)?;
+    let mut statistics = CodeStatistics::new(model.latent);
+    let mut encoder = Encoder::new(gpu, &mut shared, model, (split, name), binarize)?;
+    encoder.run(seed, &mut |codes| {
+        statistics.add(codes);
+        Ok(())
+    })?;
+    let nll =
+        importance.map(|(samples, importance)| Ok::<_, Error>((samples, estimate(importance, split, seed)?)));
+    let nll = nll.transpose()?;
+    let nll = nll.as_ref().map(|(samples, values)| (*samples, &values[..]));
+    let measured = Measured { split: name, terms: &terms, nll, labels: split.labels.as_deref() };
+    Ok(Report::new(model, measured, &statistics))
+}
+
+/// -log p(x) of each datum, with a progress bar where somebody watches.
+fn estimate(mut importance: Importance, split: &Split, seed: u64) -> Result<Vec<f64>> {
+    let style = ProgressStyle::with_template("log p(x) {bar:30} {pos}/{len} images, ETA {eta}")
+        .expect("the template is well-formed");
+    // Hidden where stderr is no terminal.
+    let bar = ProgressBar::new(split.count as u64).with_style(style);
+    let values = importance.run(seed, &mut |done| {
+        bar.set_position(done as u64);
+        ControlFlow::Continue(())
+    })?;
+    bar.finish_and_clear();
+    Ok(values.unwrap_or_default())
+}
+
+fn print(report: &Report) {
+    result(format_args!("{} {} images, {}, nats per image", report.count, report.split, report.model));
+    let line = |name: &str, estimate: Estimate, more: String| {
+        result(format_args!("{name:<15}{:>9.3} +- {:.3}{more}", estimate.mean, estimate.standard_error));
+    };
+    if let (Some(elbo), Some(bits)) = (report.elbo, report.bits_per_dim) {
+        line("ELBO", elbo, format!("  ({bits:.4} bits per dimension)"));
+    }
+    line("reconstruction", report.recon, String::new());
+    if let Some(kl) = report.kl {
+        line("KL", kl, String::new());
+    }
+    if let Some(nll) = report.nll {
+        let more = format!("  ({:.4} bits per dimension; {} samples)", nll.bits_per_dim, nll.samples);
+        line("NLL", nll.estimate, more);
+    }
+    result(format_args!("{:<15}{:>9.5}", "MSE at z = mu", report.mean_squared_error));
+    result(format_args!("{:<15}{:>9}", "active units", report.active_units));
+    print_dimensions(&report.kl_per_dimension);
+    print_labels(report);
+}
+
+/// The KL of each dimension, the largest first.
+fn print_dimensions(kl_per_dimension: &[f64]) {
+    let mut sorted: Vec<(usize, f64)> = kl_per_dimension.iter().copied().enumerate().collect();
+    sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let (busy, idle): (Vec<_>, Vec<_>) = sorted.into_iter().partition(|(_, kl)| *kl >= IDLE);
+    if !busy.is_empty() {
+        let list: Vec<String> = busy.iter().map(|(j, kl)| format!("{j}: {kl:.2}")).collect();
+        result(format_args!("KL by dimension  {}", list.join("  ")));
+    }
+    if !idle.is_empty() {
+        result(format_args!("below {IDLE} nats: {} dimensions", idle.len()));
+    }
+}
+
+/// The terms of each class, in as many columns as the model has terms.
+fn print_labels(report: &Report) {
+    let Some(first) = report.labels.first() else { return };
+    let terms = |row: &LabelReport| {
+        let all = [("ELBO", row.elbo), ("recon", Some(row.recon)), ("KL", row.kl), ("NLL", row.nll)];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect::<Vec<_>>()
+    };
+    let names: String = terms(first).iter().map(|(name, _)| format!(" {name:>9}")).collect();
+    result(format_args!("{:>5} {:>7}{names}", "label", "images"));
+    for row in &report.labels {
+        let values: String = terms(row).iter().map(|(_, value)| format!(" {value:>9.2}")).collect();
+        result(format_args!("{:>5} {:>7}{values}", row.label, row.count));
+    }
 }

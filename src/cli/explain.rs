@@ -9,9 +9,10 @@ use crate::plan::{Role, Target};
 use crate::train::history;
 
 pub fn run(args: &ExplainArgs) -> Result<()> {
-    let config = args.model.resolve()?;
+    let mut config = args.model.resolve()?;
     config.validate()?;
     let dataset = data::open(&config.data)?;
+    config.adopt(&dataset)?;
     let model = config.model_config(dataset.shape);
     model.validate()?;
     let target = match args.target {
@@ -19,8 +20,9 @@ pub fn run(args: &ExplainArgs) -> Result<()> {
         TargetArg::Software => Target { software: true, subgroup: Some(8), f16: false },
     };
     let data = DeviceData::resident("train", dataset.train.count, config.train.binarize(&model));
-    let batch = Batch { data, size: config.train.batch_size, samples: 1 };
-    let plan = plans::train(&model, target, &batch, history::ROWS as usize).batch.plan;
+    let batch = Batch { data, size: config.train.batch_size, samples: config.train.samples };
+    let plan =
+        plans::train(&model, target, &batch, &config.train.recipe(), history::ROWS as usize).batch.plan;
     result(format_args!("{}", plan.to_string().trim_end()));
     let cost = plan.cost();
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);

@@ -8,6 +8,7 @@ mod evaluate;
 mod explain;
 mod output;
 mod pictures;
+mod presets;
 mod profile;
 mod saved;
 mod train;
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Tune(args) => tune::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Presets(args) => presets::run(&args),
         Command::Explain(args) => explain::run(&args),
     };
     match result {

@@ -16,11 +16,13 @@ use super::saved::announce;
 use super::tune;
 use crate::data::{self, Dataset, Shape};
 use crate::error::{Error, Result};
+use crate::model::Kind;
 use crate::run::{EpochMetrics, RunDir, curves, metrics, picture};
-use crate::train::{Config, EpochResult, Progress, Trainer, files};
+use crate::train::config::Keep;
+use crate::train::{Config, EpochResult, Judgement, Progress, Trainer, files};
 
 /// Images in a picture of samples, and in one of reconstructions.
-const SAMPLES: usize = 64;
+pub const SAMPLES: usize = 64;
 const RECONSTRUCTIONS: usize = 32;
 /// Images in a row of a picture.
 pub const COLUMNS: usize = 8;
@@ -59,13 +61,14 @@ pub fn run(args: &TrainArgs) -> Result<()> {
                 if let Some(bar) = bar {
                     bar.finish_and_clear();
                 }
-                saver.report(&metrics, &epoch, trainer.config().train.epochs);
+                saver.report(&metrics, &trainer);
             }
             None => {
                 if let Some(bar) = bar {
                     bar.finish_and_clear();
                 }
-                saver.weights(&trainer)?;
+                // Before the first epoch ends, these weights are the best there are.
+                saver.weights(&trainer, trainer.state().best_epoch == 0)?;
                 talk(format_args!(
                     "interrupted after step {}; continue with: vae-gpu train --resume {}",
                     trainer.state().step,
@@ -75,11 +78,22 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             }
         }
     }
-    result(format_args!(
-        "best test ELBO {:.2} nats per image; everything is in {}",
-        trainer.state().best_test_elbo,
-        dir.root().display()
-    ));
+    let (state, place) = (trainer.state(), dir.root().display());
+    if trainer.is_out_of_patience() {
+        talk(format_args!(
+            "stopped: {} epochs without a better validation ELBO",
+            trainer.config().train.patience
+        ));
+    }
+    let (what, split) = match (trainer.model().kind, trainer.config().train.valid > 0.0) {
+        (Kind::Ae, true) => ("reconstruction", "validation"),
+        (Kind::Ae, false) => ("reconstruction", "test"),
+        (_, true) => ("ELBO", "validation"),
+        (_, false) => ("ELBO", "test"),
+    };
+    let best =
+        format!("best {split} {what} {:.2} nats per image after epoch {}", state.best_elbo, state.best_epoch);
+    result(format_args!("{best}; everything is in {place}"));
     Ok(())
 }
 
@@ -90,11 +104,10 @@ fn start(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
     args.recipe.apply(&mut config.train);
     config.validate()?;
     let dataset = data::open(&config.data)?;
-    let Shape { width, height, channels } = dataset.shape;
-    config.shape = Some([width, height, channels]);
+    config.adopt(&dataset)?;
     config.data = data::anywhere(&config.data);
     let trainer = prepare(args, &dataset, config)?;
-    let dir = RunDir::create(args.out.as_deref(), &dataset.name, "vae", args.force)?;
+    let dir = RunDir::create(args.out.as_deref(), &dataset.name, trainer.model().kind.name(), args.force)?;
     write_config(&dir, trainer.config())?;
     Ok((trainer, dir, dataset))
 }
@@ -169,7 +182,8 @@ fn prepare(args: &TrainArgs, dataset: &Dataset, config: Config) -> Result<Traine
         let (model, train) = (trainer.model(), &trainer.config().train);
         let activation = format!("{:?}", model.activation).to_lowercase();
         talk(format_args!(
-            "model    {} {activation}, {} decoder, {} parameters",
+            "model    {} {} {activation}, {} decoder, {} parameters",
+            model.title(),
             model.widths(),
             model.decoder(),
             trainer.layout().count()
@@ -247,59 +261,76 @@ struct Saver<'a> {
 impl Saver<'_> {
     /// Evaluates, and writes everything that an epoch leaves. The checkpoint comes last: what it says is done is done.
     fn epoch(&self, trainer: &mut Trainer, dataset: &Dataset, epoch: &EpochResult) -> Result<EpochMetrics> {
-        let test = trainer.evaluate()?;
+        let judgement = trainer.evaluate()?;
+        let Judgement { test, valid, is_best } = judgement;
         let metrics = EpochMetrics {
             epoch: epoch.epoch,
             step: trainer.state().step,
             train_elbo: epoch.elbo,
             train_recon: epoch.recon,
             train_kl: epoch.kl,
+            train_objective: epoch.objective,
             test_elbo: test.elbo.mean,
             test_recon: test.recon.mean,
             test_kl: test.kl.mean,
+            valid_elbo: valid.map(|valid| valid.elbo.mean),
+            valid_recon: valid.map(|valid| valid.recon.mean),
+            valid_kl: valid.map(|valid| valid.kl.mean),
             images_per_second: epoch.images_per_second,
             seconds: epoch.seconds,
         };
         let seed = trainer.config().train.seed;
-        let samples = trainer.pictures().sample(SAMPLES, seed)?;
-        picture::grid(&self.dir.sample(epoch.epoch), &samples, self.shape, COLUMNS)?;
+        let classes = trainer.model().classes;
+        let pictures = trainer.pictures();
+        if pictures.can_sample() {
+            let samples = pictures.sample(SAMPLES, seed, |i| row_label(i, classes))?;
+            picture::grid(&self.dir.sample(epoch.epoch), &samples, self.shape, COLUMNS)?;
+        }
         let originals = originals(dataset, RECONSTRUCTIONS);
-        let reconstructions = trainer.pictures().reconstruct(&originals)?;
+        let reconstructions =
+            pictures.reconstruct(&originals, dataset.test.labels.as_deref().unwrap_or(&[]))?;
         let path = self.dir.reconstruction(epoch.epoch);
         picture::reconstruction_grid(&path, &originals, &reconstructions, self.shape, COLUMNS)?;
         metrics::append(&self.dir.metrics(), &metrics)?;
         curves::draw(&self.dir.curves(), &metrics::read(&self.dir.metrics())?)?;
-        self.weights(trainer)?;
+        self.weights(trainer, is_best)?;
         Ok(metrics)
     }
 
-    fn weights(&self, trainer: &Trainer) -> Result<()> {
+    /// The checkpoint, and the model file where it is to have these weights.
+    fn weights(&self, trainer: &Trainer, is_best: bool) -> Result<()> {
         let (config, layout, arenas) = (trainer.config(), trainer.layout(), trainer.arenas()?);
-        files::save_model(&self.dir.model(), config, layout, &arenas.parameters)?;
+        if is_best || config.train.keep == Keep::Last {
+            files::save_model(&self.dir.model(), config, layout, &arenas.parameters)?;
+        }
         files::save_checkpoint(&self.dir.checkpoint(), config, layout, &arenas, &trainer.state())
     }
 
-    fn report(&self, m: &EpochMetrics, epoch: &EpochResult, epochs: u32) {
+    fn report(&self, m: &EpochMetrics, trainer: &Trainer) {
         if self.quiet {
             return;
         }
-        let weight = epoch.kl_weight;
-        let objective = match weight == 1.0 {
-            true => String::new(),
-            false => format!("  objective {:.2} (beta {weight:.2})", m.train_recon - weight * m.train_kl),
+        let (kind, train) = (trainer.model().kind, &trainer.config().train);
+        let terms = |elbo: f64, recon: f64, kl: f64| match kind {
+            Kind::Ae => format!("{recon:.2}"),
+            Kind::Vae | Kind::Iwae => format!("{elbo:.2} (recon {recon:.2}, KL {kl:.2})"),
         };
-        result(format_args!(
-            "epoch {:>3}/{epochs}  train {:.2} (recon {:.2}, KL {:.2})  test {:.2} (recon {:.2}, KL {:.2})  {:.0} images/s{objective}",
-            m.epoch,
-            m.train_elbo,
-            m.train_recon,
-            m.train_kl,
-            m.test_elbo,
-            m.test_recon,
-            m.test_kl,
-            m.images_per_second
-        ));
+        let mut line = format!("epoch {:>3}/{}", m.epoch, train.epochs);
+        line += &format!("  train {}", terms(m.train_elbo, m.train_recon, m.train_kl));
+        if kind != Kind::Ae && !train.trains_the_elbo(kind) {
+            line += &format!(", objective {:.2}", m.train_objective);
+        }
+        if let (Some(elbo), Some(recon), Some(kl)) = (m.valid_elbo, m.valid_recon, m.valid_kl) {
+            line += &format!("  valid {}", terms(elbo, recon, kl));
+        }
+        line += &format!("  test {}", terms(m.test_elbo, m.test_recon, m.test_kl));
+        result(format_args!("{line}  {:.0} images/s", m.images_per_second));
     }
+}
+
+/// The class of image `i` of a picture with a row of images a label.
+pub fn row_label(i: usize, classes: usize) -> usize {
+    (i / COLUMNS) % classes.max(1)
 }
 
 /// The first test images, as values in [0, 1].

@@ -32,8 +32,9 @@ pub fn measured(gpu: &Arc<Gpu>, config: &Config, dataset: &Dataset) -> Result<Tu
     let model = config.model_config(dataset.shape);
     model.validate()?;
     let data = DeviceData::resident("train", dataset.train.count, config.train.binarize(&model));
-    let batch = Batch { data, size: config.train.batch_size, samples: 1 };
-    let plan = plans::train(&model, gpu.target(), &batch, history::ROWS as usize).batch.plan;
+    let batch = Batch { data, size: config.train.batch_size, samples: config.train.samples };
+    let plan =
+        plans::train(&model, gpu.target(), &batch, &config.train.recipe(), history::ROWS as usize).batch.plan;
     result(format_args!(
         "{:<20} {:>24} {:>9}   {:>24} {:>9}",
         "product", "default", "GFLOP/s", "fastest", "GFLOP/s"

@@ -85,6 +85,35 @@ impl Split {
         self.values.len().checked_div(self.count).unwrap_or(0)
     }
 
+    /// The data of these numbers.
+    pub fn select(&self, rows: &[u32]) -> Split {
+        let values = rows.iter().flat_map(|row| self.row(*row as usize)).copied().collect();
+        let labels =
+            self.labels.as_ref().map(|labels| rows.iter().map(|row| labels[*row as usize]).collect());
+        Split { count: rows.len(), values, labels }
+    }
+
+    /// The data without a seeded share of them, and that share: what training is judged by where the test data must
+    /// choose nothing.
+    pub fn hold_out(&self, share: f64, seed: u64) -> (Split, Split) {
+        let held = ((self.count as f64 * share).round() as usize).clamp(1, self.count.max(1));
+        let mut order = epoch_order(self.count, seed, HOLD_OUT);
+        let (held, kept) = order.split_at_mut(held.min(self.count));
+        // In the order of the file.
+        held.sort_unstable();
+        kept.sort_unstable();
+        (self.select(kept), self.select(held))
+    }
+
+    /// What number `d` of a datum is over the data, in [0, 1]: each value with its count.
+    pub fn values_of(&self, d: usize) -> Vec<(f64, u64)> {
+        let mut counts = [0u64; 256];
+        let dim = self.dim();
+        self.values.iter().skip(d).step_by(dim.max(1)).for_each(|v| counts[usize::from(*v)] += 1);
+        let values = counts.iter().enumerate().filter(|(_, n)| **n > 0);
+        values.map(|(v, n)| (v as f64 / 255.0, *n)).collect()
+    }
+
     /// The D values of datum `index`, counted from 0.
     ///
     /// # Panics
@@ -107,6 +136,18 @@ pub struct Dataset {
     /// What it is judged by, never trained on.
     pub test: Split,
 }
+
+impl Dataset {
+    /// Number of classes: one more than the largest label. None where either split has no labels.
+    pub fn classes(&self) -> Option<usize> {
+        let largest = |split: &Split| split.labels.as_ref()?.iter().max().copied();
+        let largest = largest(&self.train)?.max(largest(&self.test)?);
+        Some(usize::from(largest) + 1)
+    }
+}
+
+/// The epoch whose order chooses what is held out: no epoch of training, which count from 1.
+const HOLD_OUT: u32 = 0;
 
 /// Opens the data that `--data SOURCE` names: a built-in name or a path.
 ///

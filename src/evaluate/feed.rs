@@ -41,7 +41,7 @@ impl Feed {
         let streamed = stream || split.count as u64 * row as u64 > gpu.max_storage_bytes();
         let steps = (WINDOW / (batch * row).max(1)).clamp(1, MAX_STEPS);
         let count = if streamed { steps * batch } else { split.count };
-        DeviceData { name: name.to_owned(), count, binarize, streamed }
+        DeviceData { name: name.to_owned(), count, labels: split.count, binarize, streamed }
     }
 
     /// Uploads `split` if it stays on the device.
@@ -52,6 +52,9 @@ impl Feed {
         split: &Split,
         batch: usize,
     ) -> Result<Feed> {
+        if let (Some(tensor), Some(labels)) = (handles.labels, &split.labels) {
+            program.write_u32(tensor, &labels.iter().map(|label| u32::from(*label)).collect::<Vec<_>>());
+        }
         if data.streamed {
             let source = Some(split.clone());
             return Ok(Feed { source, steps: data.count / batch, packed: Vec::new() });

@@ -1,10 +1,16 @@
-//! What a model is worth: the ELBO of a data set, and pictures.
+//! What a model is worth: the ELBO and the likelihood of a data set, its codes, and pictures.
 
+mod codes;
 mod feed;
+mod importance;
 mod pictures;
+mod report;
 
+pub use codes::{Codes, Encoder};
 pub use feed::Feed;
+pub use importance::Importance;
 pub use pictures::Pictures;
+pub use report::{CodeStatistics, LabelReport, Measured, Nll, Report};
 
 use std::sync::Arc;
 
@@ -35,8 +41,39 @@ pub struct Estimate {
     pub standard_error: f64,
 }
 
+impl Estimate {
+    /// Of these values.
+    pub fn of(values: impl Iterator<Item = f64>) -> Estimate {
+        let (mut n, mut sum, mut squares) = (0.0, 0.0, 0.0);
+        for value in values {
+            n += 1.0;
+            sum += value;
+            squares += value * value;
+        }
+        let mean = sum / n;
+        let variance = (squares / n - mean * mean).max(0.0) * n / (n - 1.0f64).max(1.0);
+        Estimate { mean, standard_error: (variance / n).sqrt() }
+    }
+}
+
+/// One datum's terms of the ELBO, in nats.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Terms {
+    /// log p(x|z) of one sample of z.
+    pub recon: f64,
+    /// KL(q(z|x) || p(z)); 0 in an autoencoder.
+    pub kl: f64,
+}
+
+impl Terms {
+    /// recon - kl.
+    pub fn elbo(&self) -> f64 {
+        self.recon - self.kl
+    }
+}
+
 /// The ELBO of a data set and its two terms, in nats per datum: elbo = recon - kl.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Evaluation {
     /// Number of data.
     pub count: usize,
@@ -46,6 +83,28 @@ pub struct Evaluation {
     pub recon: Estimate,
     /// KL(q(z|x) || p(z)).
     pub kl: Estimate,
+}
+
+impl Evaluation {
+    /// Of these terms.
+    pub fn of(terms: &[Terms]) -> Evaluation {
+        Evaluation {
+            count: terms.len(),
+            elbo: Estimate::of(terms.iter().map(Terms::elbo)),
+            recon: Estimate::of(terms.iter().map(|t| t.recon)),
+            kl: Estimate::of(terms.iter().map(|t| t.kl)),
+        }
+    }
+}
+
+/// Rows of a batch of evaluation.
+fn batch_size(model: &ModelConfig, count: usize) -> usize {
+    BATCH.min(OUTPUTS / model.output().columns()).max(1).min(count)
+}
+
+/// A step with the draws of `seed`.
+fn seeded(seed: u64) -> Step {
+    Step { seed_lo: seed as u32, seed_hi: (seed >> 32) as u32, ..Step::default() }
 }
 
 /// Evaluates a model on one data set, again and again with the same draws, so that epochs compare.
@@ -68,10 +127,9 @@ impl Evaluator {
         name: &str,
         binarize: Binarize,
     ) -> Result<Evaluator> {
-        let binarize = if binarize == Binarize::Dynamic { Binarize::Fixed } else { binarize };
         let count = split.count;
-        let batch = BATCH.min(OUTPUTS / model.output().columns()).max(1).min(count);
-        let data = Feed::plan(gpu, split, name, binarize, batch, false);
+        let batch = batch_size(model, count);
+        let data = Feed::plan(gpu, split, name, binarize.kept(), batch, false);
         let batch_of = Batch { data: data.clone(), size: batch, samples: 1 };
         let handles = plans::evaluate(model, gpu.target(), &batch_of, count);
         let program = Program::new(gpu, handles.plan.clone(), shared)?;
@@ -87,17 +145,20 @@ impl Evaluator {
 
     /// Evaluates with the draws of `seed`.
     pub fn run(&mut self, seed: u64) -> Result<Evaluation> {
+        Ok(Evaluation::of(&self.terms(seed)?))
+    }
+
+    /// Every datum's terms with the draws of `seed`.
+    pub fn terms(&mut self, seed: u64) -> Result<Vec<Terms>> {
         let step = |number: usize| {
             let first_row = number * self.batch;
             Step {
-                seed_lo: seed as u32,
-                seed_hi: (seed >> 32) as u32,
                 step: number as u32,
                 stream: STREAM,
                 first_row: first_row as u32,
                 valid_rows: self.batch.min(self.count - first_row) as u32,
                 history_row: first_row as u32,
-                ..Step::default()
+                ..seeded(seed)
             }
         };
         let mut steps: Vec<Step> = (0..self.count.div_ceil(self.batch)).map(step).collect();
@@ -109,28 +170,10 @@ impl Evaluator {
             self.feed.submit(&mut self.program, &self.handles, now, &order)?;
             rest = later;
         }
-        let terms = self.program.read_f32(self.handles.terms)?;
-        Ok(summarise(terms.chunks_exact(4).map(|row| (f64::from(row[0]), f64::from(row[1])))))
+        let rows = self.program.read_f32(self.handles.terms)?;
+        let terms = |row: &[f32]| Terms { recon: f64::from(row[0]), kl: f64::from(row[1]) };
+        Ok(rows.chunks_exact(4).map(terms).collect())
     }
-}
-
-/// Means and standard errors of (recon, kl) rows.
-fn summarise(rows: impl Iterator<Item = (f64, f64)>) -> Evaluation {
-    let (mut count, mut sums, mut squares) = (0usize, [0.0; 3], [0.0; 3]);
-    for (recon, kl) in rows {
-        count += 1;
-        for (i, value) in [recon - kl, recon, kl].into_iter().enumerate() {
-            sums[i] += value;
-            squares[i] += value * value;
-        }
-    }
-    let n = count as f64;
-    let [elbo, recon, kl] = [0, 1, 2].map(|i| {
-        let mean = sums[i] / n;
-        let variance = (squares[i] / n - mean * mean).max(0.0) * n / (n - 1.0).max(1.0);
-        Estimate { mean, standard_error: (variance / n).sqrt() }
-    });
-    Evaluation { count, elbo, recon, kl }
 }
 
 #[cfg(test)]
@@ -139,7 +182,8 @@ mod tests {
 
     #[test]
     fn summarises_means_and_standard_errors() {
-        let e = summarise([(-3.0, 1.0), (-5.0, 2.0), (-7.0, 3.0)].into_iter());
+        let e =
+            Evaluation::of(&[(-3.0, 1.0), (-5.0, 2.0), (-7.0, 3.0)].map(|(recon, kl)| Terms { recon, kl }));
         assert_eq!((e.count, e.elbo.mean, e.recon.mean, e.kl.mean), (3, -7.0, -5.0, 2.0));
         // Sample standard deviations 3, 2 and 1, over sqrt(3).
         for (estimate, deviation) in [(e.elbo, 3.0), (e.recon, 2.0), (e.kl, 1.0)] {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Program, Shared};
-use crate::model::ModelConfig;
 use crate::model::plans::{self, PicturePlan};
+use crate::model::{Kind, ModelConfig};
 use crate::plan::Step;
 
 /// Images made at once.
@@ -13,60 +13,97 @@ const BATCH: usize = 64;
 
 /// The two plans that make pictures, on a device.
 pub struct Pictures {
-    sample: (Program, PicturePlan),
+    /// None for an autoencoder, which has no prior.
+    sample: Option<(Program, PicturePlan)>,
     reconstruct: (Program, PicturePlan),
-    input: usize,
+    model: ModelConfig,
 }
 
 impl Pictures {
     /// Prepares both plans; the parameters are those in `shared`.
     pub fn new(gpu: &Arc<Gpu>, shared: &mut Shared, model: &ModelConfig) -> Result<Pictures> {
         let target = gpu.target();
-        let sample = plans::sample(model, target, BATCH, 1.0);
-        let reconstruct = plans::reconstruct(model, target, BATCH);
-        Ok(Pictures {
-            sample: (Program::new(gpu, sample.plan.clone(), shared)?, sample),
-            reconstruct: (Program::new(gpu, reconstruct.plan.clone(), shared)?, reconstruct),
-            input: model.input,
-        })
+        let mut on_device = |handles: PicturePlan| -> Result<_> {
+            Ok((Program::new(gpu, handles.plan.clone(), shared)?, handles))
+        };
+        let sample = match model.kind {
+            Kind::Ae => None,
+            Kind::Vae | Kind::Iwae => Some(on_device(plans::sample(model, target, BATCH, 1.0))?),
+        };
+        let reconstruct = on_device(plans::reconstruct(model, target, BATCH))?;
+        Ok(Pictures { sample, reconstruct, model: model.clone() })
     }
 
     /// Writes the parameters, for every plan that shares them.
     pub fn write_parameters(&self, arena: &[f32]) {
-        self.sample.0.write_f32(self.sample.1.parameters, arena);
+        self.reconstruct.0.write_f32(self.reconstruct.1.parameters, arena);
     }
 
-    /// E[x|z] of `count` draws z from the prior: [count, D]. Image i is the same whatever the count.
-    pub fn sample(&mut self, count: usize, seed: u64) -> Result<Vec<f32>> {
-        let (program, handles) = &mut self.sample;
-        let mut images = Vec::with_capacity(count * self.input);
-        for first_row in (0..count).step_by(BATCH) {
-            let step = Step {
-                seed_lo: seed as u32,
-                seed_hi: (seed >> 32) as u32,
-                first_row: first_row as u32,
-                ..Step::default()
-            };
+    /// Whether there is a prior to draw from.
+    pub fn can_sample(&self) -> bool {
+        self.sample.is_some()
+    }
+
+    /// E[x|z] of `count` draws z from the prior: [count, D]. Image i is the same whatever the count. A conditional model
+    /// makes image i of class `label_of(i)`.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the model is an autoencoder or has no such class; [`Error::Device`].
+    pub fn sample(&mut self, count: usize, seed: u64, label_of: impl Fn(usize) -> usize) -> Result<Vec<f32>> {
+        let Some((program, handles)) = &mut self.sample else {
+            return Err(Error::Usage("an autoencoder has no prior to draw from: use `reconstruct`".into()));
+        };
+        let mut images = Vec::with_capacity(count * self.model.input);
+        for number in 0..count.div_ceil(BATCH) {
+            let first = number * BATCH;
+            let labels: Vec<usize> = (first..first + BATCH).map(|i| label_of(i.min(count - 1))).collect();
+            write_labels(program, handles, &self.model, &labels)?;
+            let step = Step { step: number as u32, valid_rows: BATCH as u32, ..super::seeded(seed) };
             program.submit(&[step])?;
             images.extend(program.read_f32(handles.mean)?);
         }
-        images.truncate(count * self.input);
+        images.truncate(count * self.model.input);
         Ok(images)
     }
 
-    /// E[x|z] at z = mu(x) of each row of x [N, D] in [0, 1].
-    pub fn reconstruct(&mut self, x: &[f32]) -> Result<Vec<f32>> {
+    /// E[x|z] at z = mu(x) of each row of x [N, D] in [0, 1]; a conditional model is told their N labels.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the model has no such class; [`Error::Device`].
+    pub fn reconstruct(&mut self, x: &[f32], labels: &[u8]) -> Result<Vec<f32>> {
         let (program, handles) = &mut self.reconstruct;
+        let input = self.model.input;
         let mut images = Vec::with_capacity(x.len());
-        for rows in x.chunks(BATCH * self.input) {
+        for (number, rows) in x.chunks(BATCH * input).enumerate() {
             let mut batch = rows.to_vec();
-            batch.resize(BATCH * self.input, 0.0);
+            batch.resize(BATCH * input, 0.0);
             if let Some(tensor) = handles.x {
                 program.write_f32(tensor, &batch);
             }
-            program.submit(&[Step::default()])?;
+            let label_of =
+                |row: usize| labels.get(number * BATCH + row).map_or(0, |label| usize::from(*label));
+            write_labels(program, handles, &self.model, &(0..BATCH).map(label_of).collect::<Vec<_>>())?;
+            program.submit(&[Step { valid_rows: BATCH as u32, ..Step::default() }])?;
             images.extend_from_slice(&program.read_f32(handles.mean)?[..rows.len()]);
         }
         Ok(images)
     }
+}
+
+/// Tells a conditional model the labels of a batch.
+fn write_labels(
+    program: &Program,
+    handles: &PicturePlan,
+    model: &ModelConfig,
+    labels: &[usize],
+) -> Result<()> {
+    let Some(tensors) = handles.labels else { return Ok(()) };
+    if let Some(label) = labels.iter().find(|label| **label >= model.classes) {
+        let last = model.classes - 1;
+        return Err(Error::Usage(format!("label {label}: the model knows the labels 0 to {last}")));
+    }
+    let words = |numbers: &mut dyn Iterator<Item = usize>| numbers.map(|n| n as u32).collect::<Vec<_>>();
+    program.write_u32(tensors.labels, &words(&mut labels.iter().copied()));
+    program.write_u32(tensors.order, &words(&mut (0..labels.len())));
+    Ok(())
 }

@@ -20,6 +20,13 @@ pub enum Binarize {
     Dynamic = 3,
 }
 
+impl Binarize {
+    /// The same, drawn once where it would be drawn anew in every epoch: for evaluation, which is to repeat itself.
+    pub fn kept(self) -> Binarize {
+        if self == Binarize::Dynamic { Binarize::Fixed } else { self }
+    }
+}
+
 params! {
     /// See `shaders/gather.wgsl`.
     struct Params {

@@ -20,6 +20,11 @@ impl Params {
     fn log_var(&self, j: usize) -> usize {
         4 * self.vectors as usize + j
     }
+
+    /// Rows of a datum's samples.
+    fn rows(&self, datum: usize) -> std::ops::Range<usize> {
+        datum * self.samples as usize..(datum + 1) * self.samples as usize
+    }
 }
 
 const fn kernel(entry: &'static str, slots: &'static [Slot], step: bool, reference: Reference) -> Kernel {
@@ -38,7 +43,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], step: bool, referen
 
 /// z = mu + sigma * eps, and the KL divergence from the prior.
 pub static FORWARD: Kernel =
-    kernel("forward", &[read(1, "head"), write(4, "z"), write(5, "kl")], true, |call: &mut dyn Call| {
+    kernel("forward", &[read(1, "head"), write(5, "z"), write(6, "kl")], true, |call: &mut dyn Call| {
         let p: Params = crate::plan::params(call);
         let (samples, latent) = (p.samples as usize, p.latent as usize);
         for datum in 0..p.batch as usize {
@@ -56,40 +61,111 @@ pub static FORWARD: Kernel =
         }
     });
 
-/// The gradient by mu and log_var, from that by z and the weight of a datum's KL.
-pub static BACKWARD: Kernel = kernel(
-    "backward",
-    &[read(1, "head"), read(2, "d_z"), read(3, "weight"), write(6, "d_head")],
+/// The same, and each sample's log p(z) - log q(z|x).
+pub static FORWARD_RATIO: Kernel = kernel(
+    "forward_ratio",
+    &[read(1, "head"), write(5, "z"), write(6, "kl"), write(8, "log_ratio")],
     true,
     |call: &mut dyn Call| {
+        (FORWARD.reference)(call);
         let p: Params = crate::plan::params(call);
-        let (samples, latent) = (p.samples as usize, p.latent as usize);
-        for datum in 0..p.batch as usize {
-            let weight = call.get(2, 0, datum);
-            for j in latent..4 * p.vectors as usize {
-                call.put(3, datum, j, 0.0);
-                call.put(3, datum, p.log_var(j), 0.0);
-            }
-            for j in 0..latent {
-                let mu = call.get(0, datum, j);
-                let log_var = call.get(0, datum, p.log_var(j));
-                let mut d_mu = weight * mu;
-                let mut d_log_var = weight * 0.5 * (log_var.exp() - 1.0);
-                for row in datum * samples..(datum + 1) * samples {
-                    let d_z = call.get(1, row, j);
-                    let eps = philox::normal(call, row, j, philox::STREAM_EPS);
-                    d_mu += d_z;
-                    d_log_var += d_z * eps * 0.5 * (0.5 * log_var).exp();
-                }
-                call.put(3, datum, j, d_mu);
-                call.put(3, datum, p.log_var(j), d_log_var);
-            }
+        for row in 0..(p.batch * p.samples) as usize {
+            let ratio = (0..p.latent as usize).map(|j| {
+                let log_var = call.get(0, row / p.samples as usize, p.log_var(j));
+                let (z, eps) = (call.get(1, row, j), philox::normal(call, row, j, philox::STREAM_EPS));
+                0.5 * (eps * eps + log_var - z * z)
+            });
+            let ratio = ratio.sum();
+            call.put(3, 0, row, ratio);
         }
     },
 );
 
+/// The gradient by mu and log_var, from that by z and the weight of a datum's KL.
+pub static BACKWARD: Kernel = kernel(
+    "backward",
+    &[read(1, "head"), read(2, "d_z"), read(3, "weight"), write(7, "d_head")],
+    true,
+    |call: &mut dyn Call| elbo_gradient(call, 3, |_, _| 1.0),
+);
+
+/// The same, with a factor for each dimension's KL.
+pub static BACKWARD_FREE_BITS: Kernel = kernel(
+    "backward_free_bits",
+    &[read(1, "head"), read(2, "d_z"), read(3, "weight"), read(4, "kl_scale"), write(7, "d_head")],
+    true,
+    |call: &mut dyn Call| elbo_gradient(call, 4, |call, j| call.get(3, 0, j)),
+);
+
+/// The gradient of the importance-weighted bound, from that by z and the weight of each sample.
+pub static BACKWARD_RATIO: Kernel = kernel(
+    "backward_ratio",
+    &[read(1, "head"), read(2, "d_z"), read(3, "weight"), write(7, "d_head")],
+    true,
+    |call: &mut dyn Call| {
+        let p: Params = crate::plan::params(call);
+        let kl_weight = f64::from(call.step().kl_weight);
+        gradient(
+            call,
+            3,
+            |call, p, datum, j| {
+                let (mu, log_var) = (call.get(0, datum, j), call.get(0, datum, p.log_var(j)));
+                let sigma = (0.5 * log_var).exp();
+                let (mut d_mu, mut d_log_var) = (0.0, 0.0);
+                for row in p.rows(datum) {
+                    let v = kl_weight * call.get(2, 0, row);
+                    let eps = philox::normal(call, row, j, philox::STREAM_EPS);
+                    let d = call.get(1, row, j) + v * (mu + sigma * eps);
+                    d_mu += d;
+                    d_log_var += 0.5 * (d * eps * sigma - v);
+                }
+                (d_mu, d_log_var)
+            },
+            &p,
+        );
+    },
+);
+
+/// d_head in slot `to`, where each dimension's KL counts `scale`.
+fn elbo_gradient(call: &mut dyn Call, to: usize, scale: impl Fn(&dyn Call, usize) -> f64) {
+    let p: Params = crate::plan::params(call);
+    gradient(
+        call,
+        to,
+        |call, p, datum, j| {
+            let (mu, log_var) = (call.get(0, datum, j), call.get(0, datum, p.log_var(j)));
+            let weight = call.get(2, 0, datum) * scale(call, j);
+            let (mut d_mu, mut d_log_var) = (weight * mu, weight * 0.5 * (log_var.exp() - 1.0));
+            for row in p.rows(datum) {
+                let d_z = call.get(1, row, j);
+                d_mu += d_z;
+                let eps = philox::normal(call, row, j, philox::STREAM_EPS);
+                d_log_var += d_z * eps * 0.5 * (0.5 * log_var).exp();
+            }
+            (d_mu, d_log_var)
+        },
+        &p,
+    );
+}
+
+/// d_head in slot `to` from (d_mu, d_log_var) of each datum and dimension; its padding is zero.
+fn gradient(
+    call: &mut dyn Call,
+    to: usize,
+    of: impl Fn(&dyn Call, &Params, usize, usize) -> (f64, f64),
+    p: &Params,
+) {
+    for datum in 0..p.batch as usize {
+        for j in 0..4 * p.vectors as usize {
+            let (d_mu, d_log_var) = if j < p.latent as usize { of(call, p, datum, j) } else { (0.0, 0.0) };
+            call.put(to, datum, j, d_mu);
+            call.put(to, datum, p.log_var(j), d_log_var);
+        }
+    }
+}
+
 /// z = mu.
-pub static MEAN: Kernel = kernel("mean", &[read(1, "head"), write(4, "z")], false, |call: &mut dyn Call| {
+pub static MEAN: Kernel = kernel("mean", &[read(1, "head"), write(5, "z")], false, |call: &mut dyn Call| {
     let p: Params = crate::plan::params(call);
     for datum in 0..p.batch as usize {
         for j in 0..p.latent as usize {
@@ -123,16 +199,69 @@ pub fn forward(plan: &mut Plan, samples: usize, head: Tensor, z: Tensor, kl: Ten
     });
 }
 
+/// Appends z [B K, Z], kl [B] and log_ratio [B K], from head [B, 2 P].
+pub fn forward_ratio(
+    plan: &mut Plan,
+    samples: usize,
+    head: Tensor,
+    z: Tensor,
+    kl: Tensor,
+    log_ratio: Tensor,
+) {
+    assert!(log_ratio.cols >= z.rows, "a ratio for each row");
+    plan.push(Dispatch {
+        kernel: &FORWARD_RATIO,
+        label: "z, kl, log p(z)/q(z|x)".into(),
+        consts: vec![],
+        params: shape(head, z, samples).to_bytes(),
+        tensors: vec![head, z, kl, log_ratio],
+        workgroups: linear_grid(z.rows, super::WORKGROUP),
+        cost: elementwise(65, &[head, kl, log_ratio, z]),
+    });
+}
+
 /// Appends d_head [B, 2 P], from head, d_z [B K, Z] and the weight [B] of each datum's KL.
 pub fn backward(plan: &mut Plan, samples: usize, head: Tensor, d_z: Tensor, weight: Tensor, d_head: Tensor) {
+    push_backward(plan, &BACKWARD, samples, vec![head, d_z, weight, d_head]);
+}
+
+/// Appends d_head as [`backward`] does, where each dimension's KL counts kl_scale [1, Z] times.
+pub fn backward_free_bits(
+    plan: &mut Plan,
+    samples: usize,
+    head: Tensor,
+    d_z: Tensor,
+    weight: Tensor,
+    kl_scale: Tensor,
+    d_head: Tensor,
+) {
+    assert_eq!(kl_scale.stride, d_z.stride, "a factor for each dimension");
+    push_backward(plan, &BACKWARD_FREE_BITS, samples, vec![head, d_z, weight, kl_scale, d_head]);
+}
+
+/// Appends d_head [B, 2 P], from head, d_z [B K, Z] and the importance weight [B K] of each sample.
+pub fn backward_ratio(
+    plan: &mut Plan,
+    samples: usize,
+    head: Tensor,
+    d_z: Tensor,
+    weight: Tensor,
+    d_head: Tensor,
+) {
+    assert!(weight.cols >= d_z.rows, "a weight for each row");
+    push_backward(plan, &BACKWARD_RATIO, samples, vec![head, d_z, weight, d_head]);
+}
+
+fn push_backward(plan: &mut Plan, kernel: &'static Kernel, samples: usize, tensors: Vec<Tensor>) {
+    let (head, d_z) = (tensors[0], tensors[1]);
     plan.push(Dispatch {
-        kernel: &BACKWARD,
+        kernel,
         label: "d_head".into(),
         consts: vec![],
         params: shape(head, d_z, samples).to_bytes(),
-        tensors: vec![head, d_z, weight, d_head],
+        cost: elementwise(40, &tensors),
+        tensors,
         workgroups: linear_grid(head.rows * d_z.stride / 4, super::WORKGROUP),
-        cost: elementwise(40, &[head, weight, d_z, d_head]),
     });
 }
 

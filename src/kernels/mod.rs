@@ -4,7 +4,11 @@
 pub mod activation;
 pub mod adam;
 pub mod bias_grad;
+pub mod clip;
+pub mod condition;
+pub mod free_bits;
 pub mod gather;
+pub mod importance;
 pub mod latent;
 pub mod likelihood;
 pub mod matmul;
@@ -27,14 +31,24 @@ pub fn all() -> Vec<&'static Kernel> {
         &gather::GATHER,
         &activation::ACTIVATION,
         &latent::FORWARD,
+        &latent::FORWARD_RATIO,
         &latent::BACKWARD,
+        &latent::BACKWARD_FREE_BITS,
+        &latent::BACKWARD_RATIO,
         &latent::MEAN,
+        &condition::CONDITION,
+        &free_bits::FREE_BITS,
         &prior::PRIOR,
         &row_weight::ROW_WEIGHT,
+        &importance::WEIGHTS,
+        &importance::ACCUMULATE,
         &objective::BATCH_SUM,
         &objective::COLLECT,
         &bias_grad::BIAS_GRAD,
+        &clip::SQUARES,
+        &clip::FACTOR,
         &adam::ADAM,
+        &adam::CLIPPED,
         &micro::MULTIPLY_ADD,
         &micro::COPY,
         &micro::LATENCY,

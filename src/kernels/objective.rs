@@ -1,9 +1,9 @@
 //! Sums the terms of the ELBO (`shaders/objective.wgsl`).
 
 use super::{elementwise, params, plain, shader};
-use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Tensor, linear_grid, read, write};
+use crate::plan::{Call, Const, Dispatch, Kernel, Plan, Reference, Slot, Tensor, linear_grid, read, write};
 
-/// Floats of a row of the history: reconstruction, KL, and two in reserve.
+/// Floats of a row of the history: reconstruction, KL, what is trained, and one in reserve.
 pub const TERMS: usize = 4;
 
 params! {
@@ -11,10 +11,31 @@ params! {
     struct Params {
         batch: u32,
         samples: u32,
+        extra: u32,
     }
 }
 
-const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
+/// What is trained, and where it is told on the device.
+#[derive(Clone, Copy, Debug)]
+pub enum Objective {
+    /// Reconstruction less the weighted KL.
+    Elbo,
+    /// The importance-weighted bound [1, B] of each datum.
+    Importance(Tensor),
+    /// Reconstruction less the weighted sum of each dimension's KL, with its floor [1, Z].
+    FreeBits(Tensor),
+}
+
+const ELBO: u32 = 0;
+const IMPORTANCE: u32 = 1;
+const FREE_BITS: u32 = 2;
+
+const fn kernel(
+    entry: &'static str,
+    slots: &'static [Slot],
+    variants: fn() -> Vec<Vec<Const>>,
+    reference: Reference,
+) -> Kernel {
     Kernel {
         name: "objective",
         entry,
@@ -23,27 +44,39 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         slots,
         step: true,
         subgroups: false,
-        variants: plain,
+        variants,
         reference,
     }
 }
 
 /// history[history_row] = the sums over the batch.
-pub static BATCH_SUM: Kernel =
-    kernel("batch_sum", &[read(1, "log_p"), read(2, "kl"), write(3, "history")], |call: &mut dyn Call| {
-        let row = call.step().history_row as usize;
-        let sums = (0..call.step().valid_rows as usize).map(|datum| terms(call, datum));
+pub static BATCH_SUM: Kernel = kernel(
+    "batch_sum",
+    &[read(1, "log_p"), read(2, "kl"), read(3, "extra"), write(4, "history")],
+    || [ELBO, IMPORTANCE, FREE_BITS].map(|objective| vec![("OBJECTIVE", objective)]).to_vec(),
+    |call: &mut dyn Call| {
+        let p: Params = crate::plan::params(call);
+        let step = *call.step();
+        let (rows, beta) = (f64::from(step.valid_rows), f64::from(step.kl_weight));
+        let sums = (0..step.valid_rows as usize).map(|datum| terms(call, datum));
         let (recon, kl) = sums.fold((0.0, 0.0), |sum, term| (sum.0 + term.0, sum.1 + term.1));
-        put_terms(call, row, recon, kl);
-    });
+        let extra = |count: u32| (0..count as usize).map(|i| call.get(2, 0, i)).sum::<f64>();
+        let trained = match call.constant("OBJECTIVE") {
+            IMPORTANCE => extra(step.valid_rows),
+            FREE_BITS => recon - beta * rows * extra(p.extra),
+            _ => recon - beta * kl,
+        };
+        put_terms(call, 3, step.history_row as usize, [recon, kl, trained, 0.0]);
+    },
+);
 
-/// rows[first_row + b] = every datum's own terms.
+/// rows[history_row + b] = every datum's own terms.
 pub static COLLECT: Kernel =
-    kernel("collect", &[read(1, "log_p"), read(2, "kl"), write(4, "rows")], |call: &mut dyn Call| {
+    kernel("collect", &[read(1, "log_p"), read(2, "kl"), write(5, "rows")], plain, |call: &mut dyn Call| {
         for datum in 0..call.step().valid_rows as usize {
             let (recon, kl) = terms(call, datum);
-            let row = call.step().first_row as usize + datum;
-            put_terms(call, row, recon, kl);
+            let row = call.step().history_row as usize + datum;
+            put_terms(call, 2, row, [recon, kl, 0.0, 0.0]);
         }
     });
 
@@ -55,39 +88,57 @@ fn terms(call: &dyn Call, datum: usize) -> (f64, f64) {
     (recon / samples as f64, call.get(1, 0, datum))
 }
 
-fn put_terms(call: &mut dyn Call, row: usize, recon: f64, kl: f64) {
-    for (column, value) in [recon, kl, 0.0, 0.0].into_iter().enumerate() {
-        call.put(2, row, column, value);
+fn put_terms(call: &mut dyn Call, slot: usize, row: usize, terms: [f64; TERMS]) {
+    for (column, value) in terms.into_iter().enumerate() {
+        call.put(slot, row, column, value);
     }
 }
 
 /// Appends the sums over a batch: log_p [B K] and kl [B] into a row of history [.., 4].
-pub fn batch_sum(plan: &mut Plan, batch: usize, samples: usize, log_p: Tensor, kl: Tensor, history: Tensor) {
-    push(plan, &BATCH_SUM, [1, 1, 1], batch, samples, [log_p, kl, history]);
+pub fn batch_sum(
+    plan: &mut Plan,
+    batch: usize,
+    samples: usize,
+    (log_p, kl): (Tensor, Tensor),
+    objective: Objective,
+    history: Tensor,
+) {
+    let (number, extra) = match objective {
+        Objective::Elbo => (ELBO, kl),
+        Objective::Importance(bound) => (IMPORTANCE, bound),
+        Objective::FreeBits(floor_kl) => (FREE_BITS, floor_kl),
+    };
+    assert!(number != IMPORTANCE || extra.cols >= batch, "a bound for each datum");
+    let params = Params { batch: batch as u32, samples: samples as u32, extra: extra.cols as u32 };
+    let consts = vec![("OBJECTIVE", number)];
+    push(plan, &BATCH_SUM, consts, [1, 1, 1], params, vec![log_p, kl, extra, history]);
 }
 
 /// Appends the terms of each datum: log_p [B K] and kl [B] into rows [.., 4].
 pub fn collect(plan: &mut Plan, batch: usize, samples: usize, log_p: Tensor, kl: Tensor, rows: Tensor) {
-    push(plan, &COLLECT, linear_grid(batch, super::WORKGROUP), batch, samples, [log_p, kl, rows]);
+    let params = Params { batch: batch as u32, samples: samples as u32, extra: 0 };
+    let workgroups = linear_grid(batch, super::WORKGROUP);
+    push(plan, &COLLECT, vec![], workgroups, params, vec![log_p, kl, rows]);
 }
 
 fn push(
     plan: &mut Plan,
     kernel: &'static Kernel,
+    consts: Vec<Const>,
     workgroups: [u32; 3],
-    batch: usize,
-    samples: usize,
-    tensors: [Tensor; 3],
+    params: Params,
+    tensors: Vec<Tensor>,
 ) {
-    assert_eq!(tensors[2].stride, TERMS, "a row of terms");
+    let (batch, samples) = (params.batch as usize, params.samples as usize);
+    assert_eq!(tensors[tensors.len() - 1].stride, TERMS, "a row of terms");
     assert!(tensors[0].cols >= batch * samples && tensors[1].cols >= batch, "a term for each row");
     plan.push(Dispatch {
         kernel,
         label: kernel.entry.into(),
-        consts: vec![],
-        params: Params { batch: batch as u32, samples: samples as u32 }.to_bytes(),
-        tensors: tensors.to_vec(),
-        workgroups,
+        consts,
+        params: params.to_bytes(),
         cost: elementwise(1, &tensors[..2]),
+        tensors,
+        workgroups,
     });
 }

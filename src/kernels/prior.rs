@@ -25,10 +25,9 @@ pub static PRIOR: Kernel = Kernel {
     variants: plain,
     reference: |call: &mut dyn Call| {
         let p: Params = crate::plan::params(call);
-        let first = call.step().first_row as usize;
         for row in 0..p.batch as usize {
             for j in 0..p.latent as usize {
-                let eps = philox::normal(call, first + row, j, philox::STREAM_PRIOR);
+                let eps = philox::normal(call, row, j, philox::STREAM_PRIOR);
                 call.put(0, row, j, f64::from(p.temperature) * eps);
             }
         }

@@ -6,8 +6,35 @@ use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
 use crate::kernels::likelihood::{self, Likelihood, Output, Settings};
 
+/// Classes of a conditional model at most: a label is a byte.
+const MAX_CLASSES: usize = 256;
+
 /// Widths past this are surely a slip of the keyboard; the limit keeps sizes far from overflow.
 const MAX_WIDTH: usize = 1 << 16;
+
+/// What is trained: what lies between the encoder and the decoder, and the bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A variational autoencoder, by its evidence lower bound (Kingma & Welling 2013)
+    #[default]
+    Vae,
+    /// The same by the importance-weighted bound of several samples (Burda et al. 2015)
+    Iwae,
+    /// An autoencoder: a deterministic bottleneck, reconstruction alone
+    Ae,
+}
+
+impl Kind {
+    /// Its name on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Vae => "vae",
+            Kind::Iwae => "iwae",
+            Kind::Ae => "ae",
+        }
+    }
+}
 
 /// The shape of a variational autoencoder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +52,26 @@ pub struct ModelConfig {
     pub likelihood: String,
     /// What that likelihood may be told.
     pub settings: Settings,
+    /// What is trained.
+    pub kind: Kind,
+    /// C: classes of the label that encoder and decoder are told; 0 without (Sohn et al. 2015).
+    pub classes: usize,
+}
+
+impl Default for ModelConfig {
+    /// The model that is trained where nothing else is said: 784-400-20.
+    fn default() -> Self {
+        ModelConfig {
+            input: 28 * 28,
+            hidden: vec![400],
+            latent: 20,
+            activation: Activation::Relu,
+            likelihood: "bernoulli".into(),
+            settings: Settings::DEFAULT,
+            kind: Kind::Vae,
+            classes: 0,
+        }
+    }
 }
 
 impl ModelConfig {
@@ -41,6 +88,12 @@ impl ModelConfig {
         }
         self.hidden.iter().try_for_each(|h| width("--hidden", *h))?;
         width("--latent", self.latent)?;
+        if self.classes > MAX_CLASSES {
+            return Err(Error::Usage(format!(
+                "--condition labels: the data has {} classes, more than {MAX_CLASSES}",
+                self.classes
+            )));
+        }
         width("the number of values of a datum,", self.input)?;
         if self.activation == Activation::Identity {
             return Err(Error::Usage("activation: use relu, tanh, softplus or silu".into()));
@@ -63,6 +116,12 @@ impl ModelConfig {
     pub fn output(&self) -> Output {
         let likelihood = self.likelihood().expect("the configuration was validated");
         (likelihood.output)(self.input, &self.settings)
+    }
+
+    /// What it is, such as `conditional iwae`.
+    pub fn title(&self) -> String {
+        let condition = if self.classes > 0 { "conditional " } else { "" };
+        format!("{condition}{}", self.kind.name())
     }
 
     /// The likelihood with the settings that it uses, such as `categorical (16 levels)`.

@@ -2,24 +2,141 @@
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 
-use super::layout::Layout;
+use super::config::ModelConfig;
+use super::layout::{Layout, Parameter};
 
-/// PyTorch's default for `nn.Linear`: weight and bias uniform in +-1/sqrt(fan_in). What belongs to no layer starts at
-/// zero. Pure in (layout, seed).
-pub fn initial_weights(layout: &Layout, seed: u64) -> Vec<f32> {
+/// How weights and biases begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Init {
+    /// Weights and biases uniform in +-1/sqrt(inputs), as PyTorch's Linear
+    #[default]
+    Pytorch,
+    /// Weights uniform in +-sqrt(6 / (inputs + outputs)) (Glorot & Bengio 2010), biases 0
+    Xavier,
+    /// Weights uniform in +-sqrt(6 / inputs) (He et al. 2015), biases 0
+    He,
+}
+
+impl Init {
+    /// Half the range of a parameter's uniform values, of a layer with `inputs`.
+    fn bound(self, parameter: &Parameter, inputs: usize) -> f64 {
+        let (inputs, is_weight) = (inputs as f64, parameter.shape.len() == 2);
+        match self {
+            Init::Pytorch => 1.0 / inputs.sqrt(),
+            Init::Xavier | Init::He if !is_weight => 0.0,
+            Init::Xavier => (6.0 / (inputs + parameter.shape[0] as f64)).sqrt(),
+            Init::He => (6.0 / inputs).sqrt(),
+        }
+    }
+}
+
+/// The arena of initial values. What belongs to no layer starts at zero. Pure in (layout, init, seed).
+pub fn initial_weights(layout: &Layout, init: Init, seed: u64) -> Vec<f32> {
     let mut arena = vec![0.0; layout.words];
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     for parameter in &layout.parameters {
-        let Some(fan_in) = parameter.fan_in else { continue };
-        let bound = 1.0 / (fan_in as f32).sqrt();
+        let Some(inputs) = parameter.fan_in else { continue };
+        let bound = init.bound(parameter, inputs) as f32;
         let values: Vec<f32> = (0..parameter.len()).map(|_| uniform(&mut rng) * bound).collect();
         parameter.insert(&mut arena, &values);
     }
     arena
 }
 
+/// Sets the bias of the decoder's last layer, and the likelihood's constant, to what fits the data best without any z:
+/// `values_of(d)` are the values that number d of a datum takes, each with its count.
+pub fn fit_output_bias(
+    config: &ModelConfig,
+    layout: &Layout,
+    arena: &mut [f32],
+    values_of: impl Fn(usize) -> Vec<(f64, u64)>,
+) {
+    let likelihood = config.likelihood().expect("the configuration was validated");
+    let output = config.output();
+    let names = output.heads.iter().map(|(name, _)| format!("{name}.bias"));
+    let names = names.chain(output.constant.iter().map(|(name, _)| name.clone()));
+    let mut parts: Vec<(&Parameter, Vec<f32>)> = names
+        .filter_map(|name| layout.parameters.iter().find(|p| p.name == name))
+        .map(|parameter| (parameter, Vec::with_capacity(parameter.len())))
+        .collect();
+    for d in 0..config.input {
+        let mut fitted = (likelihood.fit)(&values_of(d), &config.settings).into_iter();
+        for (parameter, values) in &mut parts {
+            values.extend(fitted.by_ref().take(parameter.len() / config.input).map(|v| v as f32));
+        }
+    }
+    for (parameter, values) in parts {
+        parameter.insert(arena, &values);
+    }
+}
+
 /// Uniform in (-1, 1).
 fn uniform(rng: &mut impl Rng) -> f32 {
     rng.random::<f32>() * 2.0 - 1.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::likelihood::{Settings, Variance};
+
+    #[test]
+    fn every_choice_has_its_range_and_its_biases() {
+        let config = ModelConfig { input: 50, hidden: vec![30], ..ModelConfig::default() };
+        let layout = Layout::new(&config);
+        let weight = &layout.parameters[0];
+        for (init, bound, bias_is_zero) in [
+            (Init::Pytorch, 1.0 / 50f32.sqrt(), false),
+            (Init::Xavier, (6.0 / 80f32).sqrt(), true),
+            (Init::He, (6.0 / 50f32).sqrt(), true),
+        ] {
+            let arena = initial_weights(&layout, init, 1);
+            let largest = weight.extract(&arena).into_iter().fold(0f32, |m, w| m.max(w.abs()));
+            assert!((0.98 * bound..=bound).contains(&largest), "{init:?}: {largest}, bound {bound}");
+            let biases = layout.parameters[1].extract(&arena);
+            assert_eq!(biases.iter().all(|b| *b == 0.0), bias_is_zero, "{init:?}");
+        }
+    }
+
+    #[test]
+    fn fitted_biases_go_to_their_values_and_constants() {
+        let values = |d: usize| vec![(0.0, 1), (0.5 * d as f64, 1)];
+        let fitted = |likelihood: &str, settings: Settings| {
+            let config =
+                ModelConfig { input: 3, likelihood: likelihood.into(), settings, ..ModelConfig::default() };
+            let layout = Layout::new(&config);
+            let mut arena = initial_weights(&layout, Init::He, 1);
+            fit_output_bias(&config, &layout, &mut arena, values);
+            let find = |name: &str| {
+                layout
+                    .parameters
+                    .iter()
+                    .find(|p| p.name == name)
+                    .map(|p| p.extract(&arena))
+                    .unwrap_or_default()
+            };
+            [
+                find("decoder.out.bias"),
+                find("decoder.log_var"),
+                find("decoder.mu.bias"),
+                find("decoder.log_var.bias"),
+            ]
+        };
+        let log_var = |d: f64| ((0.25 * d).powi(2).max(1e-12).ln()).max(-7.0) as f32;
+        let global = Settings { variance: Variance::Global, ..Settings::DEFAULT };
+        let means = vec![0.0, 0.25, 0.5];
+        let log_vars: Vec<f32> = [0.0, 1.0, 2.0].map(log_var).to_vec();
+        assert_eq!(fitted("gaussian", global)[0], means);
+        assert_eq!(fitted("gaussian-learned", global)[..2], [means.clone(), log_vars.clone()]);
+        let pixel = Settings { variance: Variance::Pixel, ..global };
+        assert_eq!(fitted("gaussian-learned", pixel)[2..], [means, log_vars]);
+        let levels = Settings { levels: 2, ..global };
+        let logits = &fitted("categorical", levels)[0];
+        assert_eq!(logits.len(), 6);
+        // The second value is 0 and 1/2, one in each level: as likely as each other.
+        assert!((logits[2] - logits[3]).abs() < 1e-6 && logits[0] > logits[1], "{logits:?}");
+    }
 }

@@ -1,6 +1,6 @@
 //! Where each parameter lies in the flat arena that parameters, gradients and Adam's moments share the shape of.
 
-use super::config::ModelConfig;
+use super::config::{Kind, ModelConfig};
 use crate::kernels::likelihood::Output;
 use crate::plan::{BINDING_ALIGN, BufferId, PAD, Tensor, round_up};
 
@@ -92,7 +92,7 @@ impl Linear {
 pub struct Layout {
     /// The encoder's hidden layers.
     pub encoder: Vec<Linear>,
-    /// mu and log_var in one layer, each padded to whole vectors.
+    /// mu and log_var in one layer, each padded to whole vectors; mu alone in an autoencoder.
     pub head: Linear,
     /// The decoder's hidden layers.
     pub decoder: Vec<Linear>,
@@ -108,10 +108,15 @@ impl Layout {
     /// The layout of `config`.
     pub fn new(config: &ModelConfig) -> Layout {
         let mut arena = Arena::default();
-        let (encoder, width) = arena.stack("encoder", config.input, config.hidden.iter());
-        let heads = Output::new(&[("encoder.mu", config.latent), ("encoder.log_var", config.latent)]);
+        let input = config.input + config.classes;
+        let (encoder, width) = arena.stack("encoder", input, config.hidden.iter());
+        let heads = match config.kind {
+            Kind::Ae => Output::new(&[("encoder.mu", config.latent)]),
+            _ => Output::new(&[("encoder.mu", config.latent), ("encoder.log_var", config.latent)]),
+        };
         let head = arena.layer("encoder.head", width, &heads);
-        let (decoder, last) = arena.stack("decoder", config.latent, config.hidden.iter().rev());
+        let (decoder, last) =
+            arena.stack("decoder", config.latent + config.classes, config.hidden.iter().rev());
         let out = arena.layer("decoder.out", last, &config.output());
         Layout { encoder, head, decoder, out, parameters: arena.parameters, words: arena.words }
     }
@@ -188,13 +193,24 @@ mod tests {
             activation: Activation::Relu,
             likelihood: "bernoulli".into(),
             settings: Settings::DEFAULT,
+            kind: Kind::Vae,
+            classes: 0,
         }
     }
 
     /// The model with each likelihood and each of its settings.
     fn configs() -> Vec<ModelConfig> {
         let config_of = |name: &str, settings| ModelConfig { likelihood: name.into(), settings, ..config() };
-        TABLE.iter().flat_map(|l| l.settings.iter().map(move |s| config_of(l.name, *s))).collect()
+        let others = [
+            ModelConfig { kind: Kind::Ae, ..config() },
+            ModelConfig { kind: Kind::Ae, classes: 3, ..config() },
+            ModelConfig { classes: 10, ..config() },
+        ];
+        TABLE
+            .iter()
+            .flat_map(|l| l.settings.iter().map(move |s| config_of(l.name, *s)))
+            .chain(others)
+            .collect()
     }
 
     #[test]
@@ -248,6 +264,17 @@ mod tests {
         ]);
         let settings = Settings { variance: Variance::Pixel, ..settings };
         assert_eq!(tail("gaussian-learned", settings), (pixel, 32, 32));
+    }
+
+    #[test]
+    fn an_autoencoder_has_no_variance_and_labels_widen_what_is_read() {
+        let layout = Layout::new(&ModelConfig { kind: Kind::Ae, classes: 3, ..config() });
+        let shape_of =
+            |name: &str| layout.parameters.iter().find(|p| p.name == name).map(|p| p.shape.clone());
+        assert_eq!(shape_of("encoder.0.weight"), Some(vec![9, 13 + 3]));
+        assert_eq!(shape_of("encoder.mu.weight"), Some(vec![5, 7]));
+        assert_eq!(shape_of("encoder.log_var.weight"), None);
+        assert_eq!(shape_of("decoder.0.weight"), Some(vec![7, 5 + 3]));
     }
 
     #[test]

@@ -1,10 +1,13 @@
 //! Appends the layers of a model to a plan, forward and backward.
 
-use super::config::ModelConfig;
+use super::config::{Kind, ModelConfig};
 use super::layout::{Layout, Linear};
 use crate::kernels::activation::{Activation, activation};
 use crate::kernels::bias_grad::bias_grad;
+use crate::kernels::condition::{Labels, condition};
+use crate::kernels::likelihood::Pass;
 use crate::kernels::matmul::{Epilogue, Layout as Operands, matmul};
+use crate::kernels::{latent, row_vector};
 use crate::plan::{BufferId, Element, Plan, Role, Target, Tensor};
 
 /// Name of the shared buffer of all parameters.
@@ -22,6 +25,8 @@ pub struct Network<'a> {
     pub config: &'a ModelConfig,
     /// Its parameters.
     pub layout: Layout,
+    /// The labels of a batch, in a conditional model.
+    pub labels: Option<Labels>,
     parameters: BufferId,
 }
 
@@ -46,7 +51,7 @@ impl<'a> Network<'a> {
         let layout = Layout::new(config);
         let mut plan = Plan::new(name);
         let parameters = plan.buffer(PARAMETERS, layout.words, Element::F32, Role::Shared);
-        Network { plan, target, config, layout, parameters }
+        Network { plan, target, config, layout, labels: None, parameters }
     }
 
     /// A flat shared buffer of the arena's size: parameters, gradients, moments.
@@ -57,10 +62,23 @@ impl<'a> Network<'a> {
         Tensor { buffer, offset: 0, rows: 1, cols: words, stride: words }
     }
 
-    /// The encoder: x [B, D] to the head [B, 2 P] of mu and log_var.
+    /// The encoder: x [B, D] to the head [B, 2 P] of mu and log_var, or [B, Z] of mu alone.
     pub fn encode(&mut self, x: Tensor) -> Activations {
         let (hidden, last) = (self.layout.encoder.clone(), self.layout.head.clone());
+        let x = self.with_label(x, 1);
         self.forward(&hidden, &last, x)
+    }
+
+    /// The input of the encoder or, with K samples a datum, the decoder: in a conditional model with the label.
+    fn with_label(&mut self, input: Tensor, samples: usize) -> Tensor {
+        if self.config.classes == 0 {
+            return input;
+        }
+        let name = format!("{}, label", self.plan.buffers[input.buffer.0].name);
+        let out = self.plan.tensor(name, input.rows, input.cols + self.config.classes);
+        let labels = self.labels.expect("a conditional model is told the labels");
+        condition(&mut self.plan, samples, input, labels, out);
+        out
     }
 
     /// The bias of the decoder's last layer, with the likelihood's constant behind it.
@@ -68,9 +86,10 @@ impl<'a> Network<'a> {
         self.layout.out.biases(self.parameters)
     }
 
-    /// The decoder: z [R, Z] to the likelihood's parameters [R, heads].
-    pub fn decode(&mut self, z: Tensor) -> Activations {
+    /// The decoder: z [B K, Z] to the likelihood's parameters [B K, heads].
+    pub fn decode(&mut self, z: Tensor, samples: usize) -> Activations {
         let (hidden, last) = (self.layout.decoder.clone(), self.layout.out.clone());
+        let z = self.with_label(z, samples);
         self.forward(&hidden, &last, z)
     }
 
@@ -80,8 +99,10 @@ impl<'a> Network<'a> {
         layers.push(self.layout.out.clone());
         let d = self.backward(&layers, activations, d_out);
         let first = &layers[0];
-        let d_z = self.plan.tensor("d_z", d.rows, first.inputs);
-        let operands = (d, first.weight(self.parameters), d_z);
+        // Nothing needs the gradient by the label.
+        let d_z = self.plan.tensor("d_z", d.rows, self.config.latent);
+        let weight = Tensor { cols: d_z.cols, ..first.weight(self.parameters) };
+        let operands = (d, weight, d_z);
         let label = format!("{} d_x", first.name);
         matmul(&mut self.plan, &self.target, &label, Operands::NN, operands, Epilogue::Store);
         d_z
@@ -92,6 +113,58 @@ impl<'a> Network<'a> {
         let mut layers = self.layout.encoder.clone();
         layers.push(self.layout.head.clone());
         self.backward(&layers, activations, d_head);
+    }
+
+    /// z [B K, Z] and kl [B] from the head [B, 2 P].
+    pub fn sample(&mut self, head: Tensor, samples: usize) -> (Tensor, Tensor) {
+        let (z, kl) = self.code(head, samples);
+        latent::forward(&mut self.plan, samples, head, z, kl);
+        (z, kl)
+    }
+
+    /// z [B K, Z], kl [B] and log p(z) - log q(z|x) [B K] from the head [B, 2 P].
+    pub fn sample_with_ratio(&mut self, head: Tensor, samples: usize) -> (Tensor, Tensor, Tensor) {
+        let (z, kl) = self.code(head, samples);
+        let log_ratio = row_vector(&mut self.plan, "log_ratio", z.rows);
+        latent::forward_ratio(&mut self.plan, samples, head, z, kl, log_ratio);
+        (z, kl, log_ratio)
+    }
+
+    fn code(&mut self, head: Tensor, samples: usize) -> (Tensor, Tensor) {
+        let z = self.plan.tensor("z", head.rows * samples, self.config.latent);
+        (z, row_vector(&mut self.plan, "kl", head.rows))
+    }
+
+    /// z = mu [B, Z]: an autoencoder's head is that already.
+    pub fn mean(&mut self, head: Tensor) -> Tensor {
+        if self.config.kind == Kind::Ae {
+            return head;
+        }
+        let z = self.plan.tensor("z", head.rows, self.config.latent);
+        latent::mean(&mut self.plan, head, z);
+        z
+    }
+
+    /// log p(x|z) [B K] of x [B, D] and z [B K, Z].
+    pub fn log_likelihood(&mut self, x: Tensor, z: Tensor, samples: usize) -> Tensor {
+        let out = self.decode(z, samples).last();
+        let log_p = row_vector(&mut self.plan, "log_p", z.rows);
+        self.likelihood(Pass::Forward { out, bias: self.out_biases(), x, log_p });
+        log_p
+    }
+
+    /// E[x|z] [B, D] of z [B, Z].
+    pub fn decoded_mean(&mut self, z: Tensor) -> Tensor {
+        let out = self.decode(z, 1).last();
+        let mean = self.plan.tensor("mean", out.rows, self.config.input);
+        self.likelihood(Pass::Mean { out, mean });
+        mean
+    }
+
+    /// A pass of the model's likelihood.
+    pub fn likelihood(&mut self, pass: Pass) {
+        let likelihood = self.config.likelihood().expect("the configuration was validated");
+        (likelihood.append)(&mut self.plan, &self.target, &self.config.settings, pass);
     }
 
     fn forward(&mut self, hidden: &[Linear], last: &Linear, x: Tensor) -> Activations {

@@ -1,10 +1,11 @@
-//! The plans of a model: one training step, one batch of evaluation, reconstructions, samples.
+//! The plans of a model: one training step, one batch of evaluation, codes, reconstructions, samples.
 
-use super::config::ModelConfig;
+use super::bounds::Bound;
+use super::config::{Kind, ModelConfig};
 use super::network::{GRADIENTS, Network, PARAMETERS};
+use crate::kernels::condition::Labels;
 use crate::kernels::gather::{Binarize, gather};
-use crate::kernels::likelihood::{Likelihood, Pass};
-use crate::kernels::{adam, latent, objective, prior, row_vector, row_weight};
+use crate::kernels::{adam, clip, importance, objective, prior, row_vector};
 use crate::plan::{Element, Plan, Role, Target, Tensor};
 
 /// Name of the shared buffer of Adam's first moment.
@@ -19,6 +20,8 @@ pub struct DeviceData {
     pub name: String,
     /// Number of rows on the device.
     pub count: usize,
+    /// Number of rows of the whole data set, each of which has a label in a conditional model.
+    pub labels: usize,
     /// How bytes become x.
     pub binarize: Binarize,
     /// Whether the rows are those of the next steps only, in their order, instead of the whole data set.
@@ -28,7 +31,7 @@ pub struct DeviceData {
 impl DeviceData {
     /// A data set that lies on the device as a whole.
     pub fn resident(name: &str, count: usize, binarize: Binarize) -> DeviceData {
-        DeviceData { name: name.to_owned(), count, binarize, streamed: false }
+        DeviceData { name: name.to_owned(), count, labels: count, binarize, streamed: false }
     }
 }
 
@@ -54,6 +57,8 @@ pub struct BatchPlan {
     pub data: Tensor,
     /// The order [1, N] in which rows are visited.
     pub order: Tensor,
+    /// The class [1, N] of each row of the whole data set, in a conditional model.
+    pub labels: Option<Tensor>,
     /// The terms of the ELBO: sums of a batch [history, 4] in training, every datum's [N, 4] in evaluation.
     pub terms: Tensor,
 }
@@ -71,6 +76,19 @@ pub struct TrainPlan {
     pub moment2: Tensor,
 }
 
+/// A plan that shows what the model makes of a batch.
+#[derive(Clone, Debug)]
+pub struct EncodePlan {
+    /// The plan and its batch.
+    pub batch: BatchPlan,
+    /// What the encoder reads [B, D].
+    pub x: Tensor,
+    /// mu and log_var [B, 2 P], or z [B, Z] of an autoencoder.
+    pub head: Tensor,
+    /// E[x|z = mu] [B, D].
+    pub mean: Tensor,
+}
+
 /// A plan that makes pictures.
 #[derive(Clone, Debug)]
 pub struct PicturePlan {
@@ -78,94 +96,165 @@ pub struct PicturePlan {
     pub plan: Plan,
     /// All parameters [1, P].
     pub parameters: Tensor,
-    /// What the encoder reads [B, D]; the plan of samples has none.
+    /// What the encoder reads [B, D]; plans that begin with z have none.
     pub x: Option<Tensor>,
+    /// What the decoder reads [B, Z].
+    pub z: Tensor,
+    /// The labels, in a conditional model.
+    pub labels: Option<Labels>,
     /// E[x|z] [B, D].
     pub mean: Tensor,
 }
 
-/// One step of training: batch, ELBO, all gradients, Adam. The history has `history` rows.
-pub fn train(config: &ModelConfig, target: Target, batch: &Batch, history: usize) -> TrainPlan {
+/// What of training a plan must know.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Recipe {
+    /// Nats below which a latent dimension's KL is not pressed; 0 without.
+    pub free_bits: f32,
+    /// The gradient's norm at most; 0 without a limit.
+    pub clip_norm: f32,
+    /// Adam's settings.
+    pub adam: adam::Settings,
+}
+
+/// One step of training: batch, objective, all gradients, Adam. The history has `history` rows.
+pub fn train(
+    config: &ModelConfig,
+    target: Target,
+    batch: &Batch,
+    recipe: &Recipe,
+    history: usize,
+) -> TrainPlan {
     let mut net = Network::new("train", config, target);
-    let (data, order, x) = batch_input(&mut net, batch);
+    let input = batch_input(&mut net, batch);
     let terms = terms(&mut net.plan, "history", history);
-    let rows = batch.size * batch.samples;
-    let recon_weight = row_vector(&mut net.plan, "recon_weight", rows);
-    let kl_weight = row_vector(&mut net.plan, "kl_weight", batch.size);
-    row_weight::row_weight(&mut net.plan, batch.size, batch.samples, recon_weight, kl_weight);
-
-    let encoded = net.encode(x);
-    let (z, kl) = sample_latent(&mut net, encoded.last(), batch.samples);
-    let decoded = net.decode(z);
-    let log_p = row_vector(&mut net.plan, "log_p", rows);
-    let (out, bias) = (decoded.last(), net.out_biases());
-    let d_out = net.plan.tensor("d_decoder.out", rows, bias.cols);
-    let pass = Pass::Fused { out, bias, x, weight: recon_weight, log_p, d_out };
-    (likelihood(config).append)(&mut net.plan, &target, &config.settings, pass);
-    objective::batch_sum(&mut net.plan, batch.size, batch.samples, log_p, kl, terms);
-
-    let d_z = net.decode_backward(&decoded, d_out);
-    let d_head = net.plan.tensor("d_head", batch.size, encoded.last().cols);
-    latent::backward(&mut net.plan, batch.samples, encoded.last(), d_z, kl_weight, d_head);
+    let encoded = net.encode(input.x);
+    let bound = Bound { batch, recipe, x: input.x, head: encoded.last(), terms };
+    let d_head = bound.append(&mut net);
     net.encode_backward(&encoded, d_head);
 
     let [parameters, gradients, moment1, moment2] =
         [PARAMETERS, GRADIENTS, MOMENT1, MOMENT2].map(|name| net.arena(name));
-    adam::adam(&mut net.plan, gradients, parameters, moment1, moment2);
-    let batch = BatchPlan { plan: net.plan, parameters, data, order, terms };
+    let scale = (recipe.clip_norm > 0.0).then(|| {
+        let scale = net.plan.tensor("gradient scale", 1, 4);
+        clip::clip(&mut net.plan, recipe.clip_norm, gradients, scale);
+        scale
+    });
+    let arenas = adam::Arenas { gradients, parameters, moment1, moment2 };
+    adam::adam(&mut net.plan, recipe.adam, arenas, scale);
+    let batch = input.batch_plan(net, terms);
     TrainPlan { batch, gradients, moment1, moment2 }
 }
 
 /// One batch of evaluation: every datum's terms of the ELBO, of `rows` data in all.
 pub fn evaluate(config: &ModelConfig, target: Target, batch: &Batch, rows: usize) -> BatchPlan {
     let mut net = Network::new("evaluate", config, target);
-    let (data, order, x) = batch_input(&mut net, batch);
+    let input = batch_input(&mut net, batch);
     let terms = terms(&mut net.plan, "rows", rows);
-    let encoded = net.encode(x);
-    let (z, kl) = sample_latent(&mut net, encoded.last(), batch.samples);
-    let decoded = net.decode(z);
-    let log_p = row_vector(&mut net.plan, "log_p", z.rows);
-    let pass = Pass::Forward { out: decoded.last(), bias: net.out_biases(), x, log_p };
-    (likelihood(config).append)(&mut net.plan, &target, &config.settings, pass);
+    let head = net.encode(input.x).last();
+    let (z, kl) = match config.kind {
+        // An autoencoder's z is what its encoder gives, and its KL a row of zeros.
+        Kind::Ae => (head, row_vector(&mut net.plan, "kl", batch.size)),
+        Kind::Vae | Kind::Iwae => net.sample(head, batch.samples),
+    };
+    let log_p = net.log_likelihood(input.x, z, batch.samples);
     objective::collect(&mut net.plan, batch.size, batch.samples, log_p, kl, terms);
-    let parameters = net.arena(PARAMETERS);
-    BatchPlan { plan: net.plan, parameters, data, order, terms }
+    input.batch_plan(net, terms)
+}
+
+/// One round of K samples towards each datum's importance-sampled log p(x), of `rows` data and `total` samples in all.
+pub fn importance(
+    config: &ModelConfig,
+    target: Target,
+    batch: &Batch,
+    rows: usize,
+    total: usize,
+) -> BatchPlan {
+    let mut net = Network::new("importance", config, target);
+    let input = batch_input(&mut net, batch);
+    let terms = terms(&mut net.plan, "rows", rows);
+    let head = net.encode(input.x).last();
+    let (z, _, log_ratio) = net.sample_with_ratio(head, batch.samples);
+    let log_p = net.log_likelihood(input.x, z, batch.samples);
+    let log_w = (log_p, log_ratio);
+    importance::accumulate(&mut net.plan, batch.size, batch.samples, total, log_w, terms);
+    input.batch_plan(net, terms)
+}
+
+/// What the encoder makes of a batch, and the decoder of its mean.
+pub fn encode(config: &ModelConfig, target: Target, batch: &Batch) -> EncodePlan {
+    let mut net = Network::new("encode", config, target);
+    let input = batch_input(&mut net, batch);
+    let head = net.encode(input.x).last();
+    let z = net.mean(head);
+    let mean = net.decoded_mean(z);
+    let x = input.x;
+    EncodePlan { batch: input.batch_plan(net, head), x, head, mean }
 }
 
 /// Reconstructions of x [B, D] through the mean of q(z|x).
 pub fn reconstruct(config: &ModelConfig, target: Target, batch: usize) -> PicturePlan {
     let mut net = Network::new("reconstruct", config, target);
+    let labels = picture_labels(&mut net, batch);
     let x = net.plan.tensor("x", batch, config.input);
     let head = net.encode(x).last();
-    let z = net.plan.tensor("z", batch, config.latent);
-    latent::mean(&mut net.plan, head, z);
-    picture(net, Some(x), z)
+    let z = net.mean(head);
+    picture(net, Some(x), z, labels)
 }
 
 /// Samples of the model: z from the prior, then E[x|z].
 pub fn sample(config: &ModelConfig, target: Target, batch: usize, temperature: f32) -> PicturePlan {
     let mut net = Network::new("sample", config, target);
+    let labels = picture_labels(&mut net, batch);
     let z = net.plan.tensor("z", batch, config.latent);
     prior::prior(&mut net.plan, temperature, z);
-    picture(net, None, z)
+    picture(net, None, z, labels)
 }
 
-fn picture(mut net: Network, x: Option<Tensor>, z: Tensor) -> PicturePlan {
-    let out = net.decode(z).last();
-    let mean = net.plan.tensor("mean", out.rows, net.config.input);
-    let pass = Pass::Mean { out, mean };
-    (likelihood(net.config).append)(&mut net.plan, &net.target, &net.config.settings, pass);
+/// E[x|z] of z [B, Z] that the host writes.
+pub fn decode(config: &ModelConfig, target: Target, batch: usize) -> PicturePlan {
+    let mut net = Network::new("decode", config, target);
+    let labels = picture_labels(&mut net, batch);
+    let z = net.plan.tensor("z", batch, config.latent);
+    picture(net, None, z, labels)
+}
+
+fn picture(mut net: Network, x: Option<Tensor>, z: Tensor, labels: Option<Labels>) -> PicturePlan {
+    let mean = net.decoded_mean(z);
     let parameters = net.arena(PARAMETERS);
-    PicturePlan { plan: net.plan, parameters, x, mean }
+    PicturePlan { plan: net.plan, parameters, x, z, labels, mean }
 }
 
-fn likelihood(config: &ModelConfig) -> &'static Likelihood {
-    config.likelihood().expect("the configuration was validated")
+/// Labels [1, B] and their order [1, B] that the host writes, in a conditional model.
+fn picture_labels(net: &mut Network, batch: usize) -> Option<Labels> {
+    if net.config.classes == 0 {
+        return None;
+    }
+    let [labels, order] =
+        ["labels", "order"].map(|name| net.plan.matrix(name, 1, batch, Element::U32, Role::Private));
+    net.labels = Some(Labels { labels, order });
+    net.labels
 }
 
-/// data and order in shared buffers, and x [B, D] gathered from them.
-fn batch_input(net: &mut Network, batch: &Batch) -> (Tensor, Tensor, Tensor) {
-    let DeviceData { name, count, binarize, streamed } = &batch.data;
+/// Where a batch comes from on the device.
+struct Input {
+    data: Tensor,
+    order: Tensor,
+    labels: Option<Tensor>,
+    x: Tensor,
+}
+
+impl Input {
+    fn batch_plan(self, mut net: Network, terms: Tensor) -> BatchPlan {
+        let Input { data, order, labels, .. } = self;
+        let parameters = net.arena(PARAMETERS);
+        BatchPlan { plan: net.plan, parameters, data, order, labels, terms }
+    }
+}
+
+/// data, order and, in a conditional model, labels in shared buffers, and x [B, D] gathered from them.
+fn batch_input(net: &mut Network, batch: &Batch) -> Input {
+    let DeviceData { name, count, labels, binarize, streamed } = &batch.data;
     let words = net.config.input.div_ceil(4);
     let plan = &mut net.plan;
     let buffer = plan.buffer(format!("data.{name}"), count * words, Element::U32, Role::Shared);
@@ -173,19 +262,15 @@ fn batch_input(net: &mut Network, batch: &Batch) -> (Tensor, Tensor, Tensor) {
     let order = plan.matrix(format!("order.{name}"), 1, *count, Element::U32, Role::Shared);
     let x = plan.tensor("x", batch.size, net.config.input);
     gather(plan, *binarize, *streamed, data, order, x);
-    (data, order, x)
+    if net.config.classes > 0 {
+        let labels = plan.matrix(format!("labels.{name}"), 1, *labels, Element::U32, Role::Shared);
+        net.labels = Some(Labels { labels, order });
+    }
+    Input { data, order, labels: net.labels.map(|labels| labels.labels), x }
 }
 
 /// A private buffer of `rows` rows of terms.
 fn terms(plan: &mut Plan, name: &str, rows: usize) -> Tensor {
     let buffer = plan.buffer(name, rows * objective::TERMS, Element::F32, Role::Private);
     Tensor { buffer, offset: 0, rows, cols: objective::TERMS, stride: objective::TERMS }
-}
-
-/// z [B K, Z] and kl [B] from the head.
-fn sample_latent(net: &mut Network, head: Tensor, samples: usize) -> (Tensor, Tensor) {
-    let z = net.plan.tensor("z", head.rows * samples, net.config.latent);
-    let kl = row_vector(&mut net.plan, "kl", head.rows);
-    latent::forward(&mut net.plan, samples, head, z, kl);
-    (z, kl)
 }

@@ -1,21 +1,16 @@
 //! `curves.png`: how the bound and its two terms went, epoch by epoch.
 
-use std::error::Error as StdError;
-use std::io;
-use std::ops::Range;
 use std::path::Path;
-use std::sync::Once;
 
-use plotters::coord::Shift;
-use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 use plotters::prelude::*;
-use plotters::style::register_font;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::chart::{
+    self, Area, Axis, Drawn, GRID, INK, MARKER, OVERSAMPLING, STROKE, TEST, TRAIN, px, range_of, text,
+};
 use super::metrics::EpochMetrics;
-use super::picture::encode_png;
 use super::write_atomic;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// One panel: what it is called and which columns it shows.
 struct Panel {
@@ -32,20 +27,6 @@ const PANELS: [Panel; 3] = [
 
 /// Width and height of the picture.
 const SIZE: (u32, u32) = (1560, 480);
-/// Everything is drawn this many times larger and then averaged, because the backend draws thick
-/// lines, discs and the places of letters in whole pixels.
-const OVERSAMPLING: u32 = 3;
-
-const FONT: &str = "vae-gpu";
-const INK: RGBColor = RGBColor(51, 51, 51);
-const GRID: RGBColor = RGBColor(228, 228, 228);
-/// Orange and blue stay apart for every kind of colour blindness, and light from dark in print. (A
-/// dashed line would turn to dust where the curve is noisy.)
-const TRAIN: RGBColor = RGBColor(244, 165, 80);
-const TEST: RGBColor = RGBColor(31, 95, 175);
-
-const STROKE: u32 = px(2);
-const MARKER: u32 = px(4);
 const LEGEND_HEIGHT: u32 = px(40);
 /// With more epochs than this, markers would touch and hide the line.
 const MAX_MARKERS: usize = 30;
@@ -53,14 +34,6 @@ const MAX_MARKERS: usize = 30;
 const EARLY: usize = 50;
 /// Numbers beyond this say only that training diverged, and would flatten the rest of the curve.
 const MAX_DRAWN: f64 = 1e9;
-
-/// A length in the picture as the backend draws it.
-const fn px(length: u32) -> u32 {
-    length * OVERSAMPLING
-}
-
-type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
-type Drawn = std::result::Result<(), Box<dyn StdError + Send + Sync>>;
 
 /// Writes the curves of `rows` to `path` as a PNG. Values that are not finite are left out; where
 /// there are no others, a panel is empty.
@@ -77,40 +50,7 @@ pub fn draw(path: &Path, rows: &[EpochMetrics]) -> Result<()> {
 /// # Errors
 /// [`Error::Io`] if the picture cannot be drawn, which would be a mistake of this crate.
 pub fn curves_png(rows: &[EpochMetrics]) -> Result<Vec<u8>> {
-    register_font_once();
-    let size = (px(SIZE.0), px(SIZE.1));
-    let mut large = vec![255; size.0 as usize * size.1 as usize * 3];
-    let root = BitMapBackend::with_buffer(&mut large, size).into_drawing_area();
-    paint(&root, rows).map_err(|error| Error::io("draw", "curves.png", io::Error::other(error)))?;
-    drop(root);
-    Ok(encode_png(&shrink(&large), (SIZE.0 as usize, SIZE.1 as usize), 3))
-}
-
-fn register_font_once() {
-    static REGISTERED: Once = Once::new();
-    REGISTERED.call_once(|| {
-        let registered = register_font(FONT, FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
-        assert!(registered.is_ok(), "the font that is built in is sound");
-    });
-}
-
-/// Averages each square of `OVERSAMPLING` x `OVERSAMPLING` pixels into one.
-fn shrink(large: &[u8]) -> Vec<u8> {
-    let (width, factor) = (SIZE.0 as usize * 3, OVERSAMPLING as usize);
-    let mut small = Vec::with_capacity(width * SIZE.1 as usize);
-    let mut sums = vec![0u32; width];
-    for rows in large.chunks_exact(width * factor * factor) {
-        sums.fill(0);
-        for row in rows.chunks_exact(width * factor) {
-            for (sum, pixels) in sums.chunks_exact_mut(3).zip(row.chunks_exact(3 * factor)) {
-                for (index, &value) in pixels.iter().enumerate() {
-                    sum[index % 3] += u32::from(value);
-                }
-            }
-        }
-        small.extend(sums.iter().map(|sum| (sum / (OVERSAMPLING * OVERSAMPLING)) as u8));
-    }
-    small
+    chart::render("curves.png", SIZE, |root| paint(root, rows))
 }
 
 fn paint(root: &Area, rows: &[EpochMetrics]) -> Drawn {
@@ -119,12 +59,7 @@ fn paint(root: &Area, rows: &[EpochMetrics]) -> Drawn {
     for (area, panel) in panels.split_evenly((1, PANELS.len())).iter().zip(&PANELS) {
         paint_panel(area, panel, rows)?;
     }
-    root.present()?;
     Ok(())
-}
-
-fn text(size: u32) -> TextStyle<'static> {
-    (FONT, px(size)).into_font().color(&INK)
 }
 
 /// One legend for all panels, above them, where it can cover no curve.
@@ -187,64 +122,6 @@ fn paint_panel(area: &Area, panel: &Panel, rows: &[EpochMetrics]) -> Drawn {
     Ok(())
 }
 
-/// The range of `values` with a margin: the part `relative` of its span, and at least `least`, so that
-/// equal values, or a single one, get an axis too.
-fn range_of(values: impl Iterator<Item = f64>, relative: f64, least: f64) -> Range<f64> {
-    let (low, high) = values
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-    if low > high {
-        return 0.0..1.0;
-    }
-    // A thousandth of the values keeps the ticks of a flat curve at a few decimals.
-    let margin = (relative * (high - low)).max(least).max(1e-3 * low.abs().max(high.abs()));
-    low - margin..high + margin
-}
-
-/// A linear axis with numbers at round places, and no more decimals than they need.
-struct Axis {
-    range: Range<f64>,
-    ticks: Vec<f64>,
-    decimals: usize,
-}
-
-impl Axis {
-    /// With at most `most` ticks, or one more, at multiples of a round step: 1, 2 or 5 times a
-    /// power of ten, and at least `least_step`.
-    fn new(range: Range<f64>, most: f64, least_step: f64) -> Axis {
-        let least_step = ((range.end - range.start) / most).max(least_step);
-        let power = 10f64.powf(least_step.log10().floor());
-        let factor = [1.0, 2.0, 5.0].into_iter().find(|factor| factor * power >= least_step).unwrap_or(10.0);
-        let step = factor * power;
-        let (first, last) = ((range.start / step).ceil() as i64, (range.end / step).floor() as i64);
-        let ticks = (first..=last).map(|multiple| multiple as f64 * step).collect();
-        Axis { range, ticks, decimals: (-step.log10().floor()).max(0.0) as usize }
-    }
-}
-
-impl Ranged for Axis {
-    type FormatOption = NoDefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
-        let part = (value - self.range.start) / (self.range.end - self.range.start);
-        limit.0 + (part * f64::from(limit.1 - limit.0)).round() as i32
-    }
-
-    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
-        self.ticks.clone()
-    }
-
-    fn range(&self) -> Range<f64> {
-        self.range.clone()
-    }
-}
-
-impl ValueFormatter<f64> for Axis {
-    fn format_ext(&self, value: &f64) -> String {
-        format!("{value:.*}", self.decimals)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,6 +133,10 @@ mod tests {
             train_elbo: elbo - 2.0,
             train_recon: elbo + 23.0,
             train_kl: 25.0,
+            train_objective: elbo,
+            valid_elbo: None,
+            valid_recon: None,
+            valid_kl: None,
             test_elbo: elbo,
             test_recon: elbo + 25.0,
             test_kl: 25.0,
@@ -311,7 +192,7 @@ mod tests {
 
     #[test]
     fn ticks_are_round_few_and_whole_where_asked() {
-        let at = |range: Range<f64>, least_step| Axis::new(range, 6.0, least_step);
+        let at = |range: std::ops::Range<f64>, least_step| Axis::new(range, 6.0, least_step);
         assert_eq!(at(0.5..3.5, 1.0).ticks, [1.0, 2.0, 3.0]);
         assert_eq!(at(-182.0..-98.0, 0.0).ticks, [-180.0, -160.0, -140.0, -120.0, -100.0]);
         let fine = at(0.11..0.16, 0.0);

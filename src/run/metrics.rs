@@ -23,12 +23,20 @@ pub struct EpochMetrics {
     pub train_recon: f64,
     /// Its divergence from the prior.
     pub train_kl: f64,
+    /// What was trained: the bound itself, or with its divergence weighted, or that of several samples.
+    pub train_objective: f64,
     /// The bound on the test data, after the epoch.
     pub test_elbo: f64,
     /// Its reconstruction term.
     pub test_recon: f64,
     /// Its divergence from the prior.
     pub test_kl: f64,
+    /// The bound on the validation data, where some were held out.
+    pub valid_elbo: Option<f64>,
+    /// Its reconstruction term.
+    pub valid_recon: Option<f64>,
+    /// Its divergence from the prior.
+    pub valid_kl: Option<f64>,
     /// Training images a second, evaluation left out.
     pub images_per_second: f64,
     /// Wall-clock time of the epoch, evaluation included.
@@ -102,9 +110,13 @@ mod tests {
             train_elbo: -100.1 - 1.0 / f64::from(epoch),
             train_recon: -75.0,
             train_kl: 25.1,
+            train_objective: -87.5,
             test_elbo: f64::NAN,
             test_recon: f64::NEG_INFINITY,
             test_kl: 1e-300,
+            valid_elbo: (epoch == 2).then_some(-101.5),
+            valid_recon: None,
+            valid_kl: None,
             images_per_second: 41_234.5,
             seconds: 1.5,
         }
@@ -124,7 +136,10 @@ mod tests {
         }
         assert_eq!(show(&read(&path).unwrap()), show(&[row(1), row(2), row(3)]));
         let text = fs::read_to_string(&path).unwrap();
-        assert!(text.starts_with("epoch,step,train_elbo,train_recon,train_kl,test_elbo,"), "{text}");
+        assert!(
+            text.starts_with("epoch,step,train_elbo,train_recon,train_kl,train_objective,test_elbo,"),
+            "{text}"
+        );
         assert_eq!(text.matches("epoch").count(), 1);
     }
 

@@ -12,6 +12,8 @@
 //!
 //! Every file is whole or absent: [`write_atomic`] writes beside the destination and renames.
 
+pub mod bars;
+mod chart;
 pub mod curves;
 mod directory;
 pub mod metrics;

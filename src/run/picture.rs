@@ -165,13 +165,13 @@ pub(super) fn encode_png(pixels: &[u8], size: (usize, usize), channels: usize) -
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     const GREY: Shape = Shape { width: 3, height: 2, channels: 1 };
     const EDGE: u8 = SEPARATOR_GREY;
 
-    fn decode(png: &[u8]) -> image::DynamicImage {
+    pub(in crate::run) fn decode(png: &[u8]) -> image::DynamicImage {
         image::load_from_memory_with_format(png, image::ImageFormat::Png).unwrap()
     }
 

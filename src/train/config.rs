@@ -5,13 +5,16 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::Shape;
+use crate::data::{Dataset, Shape};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernels::activation::Activation;
+use crate::kernels::adam;
 use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood::{self, Data, Settings, Variance};
-use crate::model::ModelConfig;
+use crate::model::init::Init;
+use crate::model::plans::Recipe;
+use crate::model::{Kind, ModelConfig};
 use crate::plan::Target;
 
 use super::schedule::Schedule;
@@ -31,6 +34,9 @@ pub struct Config {
     /// Width, height and channels of an image; taken from the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shape: Option<[usize; 3]>,
+    /// Number of classes, where the model is told the labels; taken from the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<usize>,
     /// The model.
     pub model: ModelSection,
     /// The training.
@@ -41,6 +47,8 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelSection {
+    /// What is trained: vae, iwae or ae.
+    pub kind: Kind,
     /// Widths of the encoder's hidden layers; the decoder mirrors them.
     pub hidden: Vec<usize>,
     /// Dimensions of the latent space.
@@ -53,6 +61,30 @@ pub struct ModelSection {
     pub levels: usize,
     /// Where the variance of the likelihood `gaussian-learned` comes from.
     pub variance: Variance,
+    /// What else encoder and decoder are told of a datum.
+    pub condition: Condition,
+}
+
+/// What encoder and decoder are told of a datum beside the datum itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Condition {
+    /// Nothing
+    #[default]
+    None,
+    /// Its label, one-hot (Sohn et al. 2015): samples can then be asked for by label
+    Labels,
+}
+
+/// Which weights a run leaves in its model file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// Those after the last epoch
+    #[default]
+    Last,
+    /// Those of the epoch with the best validation ELBO
+    Best,
 }
 
 /// The training's part of a [`Config`].
@@ -69,10 +101,30 @@ pub struct TrainSection {
     pub lr_schedule: Schedule,
     /// Epochs over which the learning rate rises linearly from zero.
     pub lr_warmup: f64,
+    /// K: samples of z a datum.
+    pub samples: usize,
     /// Weight of the KL term in the trained objective (Higgins et al. 2017); what is reported always has weight 1.
     pub beta: f64,
     /// Epochs over which the weight of the KL term rises linearly from zero.
     pub kl_warmup: f64,
+    /// Nats below which the KL of a latent dimension is not pressed (Kingma et al. 2016).
+    pub free_bits: f64,
+    /// Decoupled weight decay (Loshchilov & Hutter 2019).
+    pub weight_decay: f64,
+    /// The gradient's norm at most; 0 without a limit.
+    pub clip_norm: f64,
+    /// Added to the root of Adam's second moment.
+    pub adam_epsilon: f64,
+    /// How weights and biases begin.
+    pub init: Init,
+    /// Let the output's bias begin where it fits the data best by itself.
+    pub output_bias: bool,
+    /// Share of the training data that is kept for validation.
+    pub valid: f64,
+    /// Epochs without a better validation ELBO after which training stops; 0 never.
+    pub patience: u32,
+    /// Which weights the run leaves.
+    pub keep: Keep,
     /// Seed of initial weights, epoch order and every draw on the device.
     pub seed: u64,
     /// How grey values become x; none where that follows from the likelihood.
@@ -113,6 +165,7 @@ impl Default for Config {
         Config {
             data: "mnist".into(),
             shape: None,
+            classes: None,
             model: ModelSection::default(),
             train: TrainSection::default(),
         }
@@ -121,14 +174,11 @@ impl Default for Config {
 
 impl Default for ModelSection {
     fn default() -> Self {
-        ModelSection {
-            hidden: vec![400],
-            latent: 20,
-            activation: Activation::Relu,
-            likelihood: "bernoulli".into(),
-            levels: Settings::DEFAULT.levels,
-            variance: Settings::DEFAULT.variance,
-        }
+        let ModelConfig { hidden, latent, activation, likelihood, settings, kind, .. } =
+            ModelConfig::default();
+        let Settings { levels, variance } = settings;
+        let condition = Condition::None;
+        ModelSection { kind, hidden, latent, activation, likelihood, levels, variance, condition }
     }
 }
 
@@ -143,7 +193,17 @@ impl Default for TrainSection {
             lr_schedule: Schedule::Constant,
             lr_warmup: 0.0,
             beta: 1.0,
+            samples: 1,
             kl_warmup: 0.0,
+            free_bits: 0.0,
+            weight_decay: 0.0,
+            clip_norm: 0.0,
+            adam_epsilon: 1e-8,
+            init: Init::Pytorch,
+            output_bias: false,
+            valid: 0.0,
+            patience: 0,
+            keep: Keep::Last,
             precision: Precision::F32,
             stream: false,
         }
@@ -171,37 +231,31 @@ impl Config {
         toml::to_string(self).expect("a configuration has only plain values")
     }
 
-    /// Checks the ranges of all values.
+    /// Checks the ranges of all values, and that they go together.
     pub fn validate(&self) -> Result<()> {
-        let TrainSection { epochs, batch_size, lr, .. } = self.train;
-        if epochs == 0 {
-            return Err(Error::Usage("--epochs 0: train for at least one epoch".into()));
-        }
-        if !(1..=MAX_BATCH).contains(&batch_size) {
-            return Err(Error::Usage(format!("--batch-size {batch_size}: use 1 to {MAX_BATCH}")));
-        }
-        let TrainSection { lr_warmup, beta, kl_warmup, .. } = self.train;
-        for (flag, value) in [("--lr-warmup", lr_warmup), ("--beta", beta), ("--kl-warmup", kl_warmup)] {
-            if !(value.is_finite() && value >= 0.0) {
-                return Err(Error::Usage(format!("{flag} {value}: use a number that is not negative")));
-            }
-        }
-        if !(lr.is_finite() && lr > 0.0) {
-            return Err(Error::Usage(format!("--lr {lr}: use a positive number, such as 1e-3")));
-        }
+        self.train.validate()?;
         let layers = self.model.hidden.len();
         if layers > MAX_LAYERS {
-            return Err(Error::Usage(format!("--hidden names {layers} layers: use at most {MAX_LAYERS}")));
+            return usage(format!("--hidden names {layers} layers: use at most {MAX_LAYERS}"));
         }
         let model = self.model_config(Shape { width: 1, height: 1, channels: 1 });
         model.validate()?;
         if model.likelihood()?.data == Data::Levels && self.train.binarize(&model) != Binarize::None {
-            return Err(Error::Usage(format!(
+            return usage(format!(
                 "--likelihood {} counts the grey levels of the data: use --binarize none",
                 model.likelihood
-            )));
+            ));
         }
-        Ok(())
+        let TrainSection { samples, beta, kl_warmup, free_bits, .. } = self.train;
+        match self.model.kind {
+            Kind::Ae if samples > 1 || beta != 1.0 || kl_warmup > 0.0 || free_bits > 0.0 => usage(
+                "--model ae has no samples and no KL: leave out --samples, --beta, --kl-warmup and --free-bits",
+            ),
+            Kind::Iwae if free_bits > 0.0 => {
+                usage("--free-bits is a floor under the KL of the ELBO: use it with --model vae")
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What is allowed and hardly wanted.
@@ -220,6 +274,19 @@ impl Config {
         }
     }
 
+    /// Takes from the data what the model must fit.
+    pub fn adopt(&mut self, dataset: &Dataset) -> Result<()> {
+        let Shape { width, height, channels } = dataset.shape;
+        self.shape = Some([width, height, channels]);
+        self.classes = match self.model.condition {
+            Condition::None => None,
+            Condition::Labels => Some(dataset.classes().ok_or_else(|| {
+                Error::Usage(format!("--condition labels: {} has no labels", dataset.name))
+            })?),
+        };
+        Ok(())
+    }
+
     /// The image's shape, once the data is known.
     pub fn image_shape(&self) -> Option<Shape> {
         self.shape.map(|[width, height, channels]| Shape { width, height, channels })
@@ -227,9 +294,11 @@ impl Config {
 
     /// The model for images of that shape.
     pub fn model_config(&self, shape: Shape) -> ModelConfig {
-        let ModelSection { hidden, latent, activation, likelihood, levels, variance } = self.model.clone();
+        let ModelSection { kind, hidden, latent, activation, likelihood, levels, variance, .. } =
+            self.model.clone();
         let settings = Settings { levels, variance };
-        ModelConfig { input: shape.dim(), hidden, latent, activation, likelihood, settings }
+        let classes = self.classes.unwrap_or(0);
+        ModelConfig { input: shape.dim(), hidden, latent, activation, likelihood, settings, kind, classes }
     }
 
     /// Puts what follows from other values in its place, so that the file says it.
@@ -239,7 +308,63 @@ impl Config {
     }
 }
 
+fn usage<T>(message: impl Into<String>) -> Result<T> {
+    Err(Error::Usage(message.into()))
+}
+
 impl TrainSection {
+    fn validate(&self) -> Result<()> {
+        let TrainSection { epochs, batch_size, samples, lr, adam_epsilon, valid, .. } = *self;
+        if epochs == 0 {
+            return usage("--epochs 0: train for at least one epoch");
+        }
+        if !(1..=MAX_BATCH).contains(&batch_size) {
+            return usage(format!("--batch-size {batch_size}: use 1 to {MAX_BATCH}"));
+        }
+        if samples == 0 || samples.saturating_mul(batch_size) > MAX_BATCH {
+            let most = MAX_BATCH / batch_size;
+            return usage(format!("--samples {samples}: with batches of {batch_size}, use 1 to {most}"));
+        }
+        for (flag, value) in [
+            ("--lr-warmup", self.lr_warmup),
+            ("--beta", self.beta),
+            ("--kl-warmup", self.kl_warmup),
+            ("--free-bits", self.free_bits),
+            ("--weight-decay", self.weight_decay),
+            ("--clip-norm", self.clip_norm),
+        ] {
+            if !(value.is_finite() && value >= 0.0) {
+                return usage(format!("{flag} {value}: use a number that is not negative"));
+            }
+        }
+        if !(lr.is_finite() && lr > 0.0) {
+            return usage(format!("--lr {lr}: use a positive number, such as 1e-3"));
+        }
+        if !(adam_epsilon.is_finite() && adam_epsilon > 0.0) {
+            return usage(format!("--adam-epsilon {adam_epsilon}: use a positive number, such as 1e-8"));
+        }
+        if !(0.0..1.0).contains(&valid) {
+            return usage(format!("--valid {valid}: use a share of the training data, such as 0.1"));
+        }
+        if valid == 0.0 && (self.patience > 0 || self.keep == Keep::Best) {
+            return usage("--patience and --keep best choose by validation data: add --valid 0.1");
+        }
+        Ok(())
+    }
+
+    /// What a plan must know of it.
+    pub fn recipe(&self) -> Recipe {
+        let adam =
+            adam::Settings { epsilon: self.adam_epsilon as f32, weight_decay: self.weight_decay as f32 };
+        Recipe { free_bits: self.free_bits as f32, clip_norm: self.clip_norm as f32, adam }
+    }
+
+    /// Whether what is trained is the ELBO itself.
+    pub fn trains_the_elbo(&self, kind: Kind) -> bool {
+        let plain = self.beta == 1.0 && self.kl_warmup == 0.0 && self.free_bits == 0.0;
+        plain && (kind == Kind::Vae || kind == Kind::Iwae && self.samples == 1)
+    }
+
     /// How grey values become x: as the user says, or as the model's likelihood wants it.
     pub fn binarize(&self, model: &ModelConfig) -> Binarize {
         let fits = || model.likelihood().map_or(Binarize::Dynamic, |likelihood| likelihood.data.binarize());
@@ -248,71 +373,4 @@ impl TrainSection {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn toml_round_trips() {
-        let mut config = Config { shape: Some([28, 28, 1]), ..Config::default() };
-        config.train.seed = u64::from(u32::MAX) + 1;
-        config.model.hidden = vec![512, 256];
-        assert_eq!(Config::parse(&config.to_toml()).unwrap(), config);
-    }
-
-    #[test]
-    fn missing_keys_have_defaults() {
-        assert_eq!(Config::parse("").unwrap(), Config::default());
-        assert_eq!(Config::parse("[model]\nlatent = 2\n").unwrap().model.latent, 2);
-    }
-
-    #[test]
-    fn the_likelihood_decides_how_grey_values_become_x() {
-        let parse = |model: &str, train: &str| {
-            Config::parse(&format!("[model]\nlikelihood = \"{model}\"\n[train]\n{train}\n"))
-        };
-        for (model, expected) in [
-            ("bernoulli", Binarize::Dynamic),
-            ("continuous-bernoulli", Binarize::None),
-            ("gaussian", Binarize::None),
-            ("gaussian-learned", Binarize::None),
-            ("categorical", Binarize::None),
-        ] {
-            let mut config = parse(model, "").unwrap();
-            config.resolve();
-            assert_eq!((config.train.binarize, config.warning()), (Some(expected), None), "{model}");
-            assert_eq!(Config::parse(&config.to_toml()).unwrap(), config);
-        }
-        let warning = parse("bernoulli", "binarize = \"none\"").unwrap().warning().unwrap();
-        assert!(
-            warning
-                .starts_with("bernoulli is no likelihood of grey data: use continuous-bernoulli, gaussian")
-        );
-        assert!(warning.ends_with("or --binarize"), "{warning}");
-        assert!(parse("gaussian", "binarize = \"fixed\"").unwrap().warning().is_some());
-        let message = parse("categorical", "binarize = \"fixed\"").unwrap_err();
-        assert!(message.contains("use --binarize none"), "{message}");
-    }
-
-    #[test]
-    fn settings_are_checked_where_the_likelihood_uses_them() {
-        let parse = |name: &str, levels: usize| {
-            Config::parse(&format!("[model]\nlikelihood = \"{name}\"\nlevels = {levels}\n"))
-        };
-        for levels in [0, 1, 257, usize::MAX >> 1] {
-            let message = parse("categorical", levels).unwrap_err();
-            assert!(message.contains(&format!("--levels {levels}: use 2 to 256")), "{message}");
-            assert!(parse("gaussian", levels).is_ok());
-        }
-        assert_eq!(parse("categorical", 256).unwrap().model.levels, 256);
-        assert!(Config::parse("[model]\nvariance = \"none\"\n").unwrap_err().contains("global"));
-    }
-
-    #[test]
-    fn unknown_keys_and_bad_values_are_errors() {
-        assert!(Config::parse("[model]\nlatnet = 2\n").unwrap_err().contains("latnet"));
-        assert!(Config::parse("[train]\nbatch_size = 0\n").unwrap_err().contains("--batch-size"));
-        assert!(Config::parse("[train]\nlr = -1.0\n").unwrap_err().contains("--lr"));
-        assert!(Config::parse("[model]\nhidden = []\n").unwrap_err().contains("--hidden"));
-        assert!(Config::parse("[model]\nlikelihood = \"poisson\"\n").unwrap_err().contains("bernoulli"));
-    }
-}
+mod tests;

@@ -35,7 +35,7 @@ pub fn save_checkpoint(
     arenas: &Arenas,
     state: &State,
 ) -> Result<()> {
-    let State { step, sums, seconds, best_test_elbo, train_count } = state;
+    let State { step, sums, seconds, best_elbo, best_epoch, train_count } = state;
     // Floats are written with all their digits: `{:?}` round-trips.
     let metadata = BTreeMap::from([
         ("config".to_owned(), config.to_toml()),
@@ -43,9 +43,11 @@ pub fn save_checkpoint(
         ("seed".to_owned(), config.train.seed.to_string()),
         ("epoch_recon".to_owned(), format!("{:?}", sums.recon)),
         ("epoch_kl".to_owned(), format!("{:?}", sums.kl)),
+        ("epoch_objective".to_owned(), format!("{:?}", sums.objective)),
         ("epoch_rows".to_owned(), sums.rows.to_string()),
         ("epoch_seconds".to_owned(), format!("{seconds:?}")),
-        ("best_test_elbo".to_owned(), format!("{best_test_elbo:?}")),
+        ("best_elbo".to_owned(), format!("{best_elbo:?}")),
+        ("best_epoch".to_owned(), best_epoch.to_string()),
         ("train_count".to_owned(), train_count.to_string()),
     ]);
     let mut tensors = named("", layout, &arenas.parameters);
@@ -77,11 +79,13 @@ pub fn load_checkpoint(path: &Path) -> Result<(Config, Arenas, State)> {
         sums: Sums {
             recon: number(path, &metadata, "epoch_recon")?,
             kl: number(path, &metadata, "epoch_kl")?,
+            objective: number(path, &metadata, "epoch_objective")?,
             // A data set has less than 2^32 data.
             rows: number::<u32>(path, &metadata, "epoch_rows")?.into(),
         },
         seconds: number(path, &metadata, "epoch_seconds")?,
-        best_test_elbo: number(path, &metadata, "best_test_elbo")?,
+        best_elbo: number(path, &metadata, "best_elbo")?,
+        best_epoch: number(path, &metadata, "best_epoch")?,
         train_count: number(path, &metadata, "train_count")?,
     };
     Ok((config, arenas, state))

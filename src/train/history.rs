@@ -15,6 +15,8 @@ pub struct Sums {
     pub recon: f64,
     /// Sum of the KL terms.
     pub kl: f64,
+    /// Sum of what was trained: the ELBO itself, or with its KL weighted, or the importance-weighted bound.
+    pub objective: f64,
     /// Number of data.
     pub rows: u64,
 }
@@ -24,6 +26,11 @@ impl Sums {
     pub fn means(&self) -> (f64, f64, f64) {
         let n = self.rows.max(1) as f64;
         ((self.recon - self.kl) / n, self.recon / n, self.kl / n)
+    }
+
+    /// What was trained, in nats per datum.
+    pub fn mean_objective(&self) -> f64 {
+        self.objective / self.rows.max(1) as f64
     }
 }
 
@@ -83,8 +90,10 @@ impl History {
     fn add(&mut self, words: &[u32], up_to: u64, rows_of: impl Fn(u64) -> u64) -> Result<()> {
         for step in self.collected + 1..=up_to {
             let row = &words[(step % ROWS) as usize * TERMS..][..TERMS];
-            let [recon, kl] = [row[0], row[1]].map(|w| f64::from(f32::from_bits(w)));
-            for (what, value) in [("the reconstruction", recon), ("the KL term", kl)] {
+            let [recon, kl, objective] = [row[0], row[1], row[2]].map(|w| f64::from(f32::from_bits(w)));
+            for (what, value) in
+                [("the reconstruction", recon), ("the KL term", kl), ("the objective", objective)]
+            {
                 if !value.is_finite() {
                     return Err(Error::Diverged {
                         step,
@@ -96,6 +105,7 @@ impl History {
             }
             self.sums.recon += recon;
             self.sums.kl += kl;
+            self.sums.objective += objective;
             self.sums.rows += rows_of(step);
             self.collected = step;
         }
@@ -113,6 +123,7 @@ mod tests {
             let at = (step % ROWS) as usize * TERMS;
             words[at] = recon.to_bits();
             words[at + 1] = kl.to_bits();
+            words[at + 2] = (recon - 0.5 * kl).to_bits();
         }
         words
     }
@@ -122,8 +133,9 @@ mod tests {
         let mut history = History::restart(ROWS - 2, Sums::default());
         history.add(&ring(&[(ROWS - 1, -5.0, 1.0), (ROWS, -7.0, 2.0)]), ROWS, |_| 4).unwrap();
         history.add(&ring(&[(ROWS, 99.0, 99.0), (ROWS + 1, -9.0, 3.0)]), ROWS + 1, |_| 2).unwrap();
-        assert_eq!(history.sums, Sums { recon: -21.0, kl: 6.0, rows: 10 });
+        assert_eq!(history.sums, Sums { recon: -21.0, kl: 6.0, objective: -24.0, rows: 10 });
         assert_eq!(history.sums.means(), (-2.7, -2.1, 0.6));
+        assert_eq!(history.sums.mean_objective(), -2.4);
     }
 
     #[test]

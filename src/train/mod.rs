@@ -3,8 +3,9 @@
 pub mod config;
 pub mod files;
 pub mod history;
+pub mod presets;
 pub mod schedule;
 mod trainer;
 
 pub use config::Config;
-pub use trainer::{Arenas, EpochResult, Progress, State, Trainer};
+pub use trainer::{Arenas, EpochResult, Judgement, Progress, State, Trainer};

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 
 /// Stages of Burda et al. 2015 (section 5): stage i of 0..=7 lasts 3^i epochs at 10^(-i / 7) of the first rate.
 const BURDA_STAGES: u32 = 8;
-/// Factor of the rate at each epoch of a step list, as in many published recipes.
+/// Factor of the rate at each epoch of a step list where none is said, as in many published recipes.
 const STEP_FACTOR: f64 = 0.1;
 
-/// How the learning rate changes. Written `constant`, `cosine`, `burda` or `steps:20,40` (a tenth from each epoch on).
+/// How the learning rate changes. Written `constant`, `cosine`, `burda`, `steps:20,40` (a tenth from each epoch on) or
+/// `steps:20,40*0.5` (half).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Schedule {
@@ -19,8 +20,13 @@ pub enum Schedule {
     Constant,
     /// Half a cosine, from the full rate to zero at the last epoch.
     Cosine,
-    /// A tenth of what it was, after each of these epochs.
-    Steps(Vec<u32>),
+    /// A part of what it was, after each of these epochs.
+    Steps {
+        /// The epochs.
+        at: Vec<f64>,
+        /// The part.
+        factor: f64,
+    },
     /// Burda's eight stages, stretched over the epochs of the run (3280 in the paper).
     Burda,
 }
@@ -32,9 +38,8 @@ impl Schedule {
         match self {
             Schedule::Constant => 1.0,
             Schedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * share).cos()),
-            Schedule::Steps(at) => {
-                let passed = at.iter().filter(|epoch| done >= f64::from(**epoch)).count();
-                STEP_FACTOR.powi(passed as i32)
+            Schedule::Steps { at, factor } => {
+                factor.powi(at.iter().filter(|epoch| done >= **epoch).count() as i32)
             }
             Schedule::Burda => {
                 // Stages 0..=i end after (3^(i+1) - 1) / 2 epochs of (3^8 - 1) / 2.
@@ -59,9 +64,10 @@ impl fmt::Display for Schedule {
             Schedule::Constant => f.write_str("constant"),
             Schedule::Cosine => f.write_str("cosine"),
             Schedule::Burda => f.write_str("burda"),
-            Schedule::Steps(at) => {
-                let at: Vec<String> = at.iter().map(u32::to_string).collect();
-                write!(f, "steps:{}", at.join(","))
+            Schedule::Steps { at, factor } => {
+                let at: Vec<String> = at.iter().map(f64::to_string).collect();
+                write!(f, "steps:{}", at.join(","))?;
+                if *factor == STEP_FACTOR { Ok(()) } else { write!(f, "*{factor}") }
             }
         }
     }
@@ -92,8 +98,13 @@ impl FromStr for Schedule {
             "burda" => Ok(Schedule::Burda),
             _ => {
                 let list = text.strip_prefix("steps:").ok_or_else(unknown)?;
-                let epochs = list.split(',').map(|epoch| epoch.trim().parse().map_err(|_| unknown()));
-                Ok(Schedule::Steps(epochs.collect::<Result<_, _>>()?))
+                let (list, factor) = list.split_once('*').map_or((list, None), |(at, f)| (at, Some(f)));
+                let number = |text: &str| {
+                    let number: f64 = text.trim().parse().map_err(|_| unknown())?;
+                    if number.is_finite() && number >= 0.0 { Ok(number) } else { Err(unknown()) }
+                };
+                let at = list.split(',').map(number).collect::<Result<_, _>>()?;
+                Ok(Schedule::Steps { at, factor: factor.map_or(Ok(STEP_FACTOR), number)? })
             }
         }
     }
@@ -140,10 +151,10 @@ mod tests {
 
     #[test]
     fn text_round_trips_and_nonsense_is_refused() {
-        for text in ["constant", "cosine", "burda", "steps:20,40"] {
+        for text in ["constant", "cosine", "burda", "steps:20,40", "steps:2.5*0.5"] {
             assert_eq!(text.parse::<Schedule>().unwrap().to_string(), text);
         }
-        for text in ["", "linear", "steps:", "steps:a", "steps:-1"] {
+        for text in ["", "linear", "steps:", "steps:a", "steps:-1", "steps:1*x", "steps:inf"] {
             assert!(text.parse::<Schedule>().unwrap_err().contains("use constant"), "{text}");
         }
     }

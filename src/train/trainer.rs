@@ -13,7 +13,7 @@ use crate::evaluate::{Evaluation, Evaluator, Feed, Pictures};
 use crate::gpu::{Gpu, Program, Shared};
 use crate::kernels::adam;
 use crate::kernels::tuning::Tuning;
-use crate::model::init::initial_weights;
+use crate::model::init::{fit_output_bias, initial_weights};
 use crate::model::plans::{self, Batch, TrainPlan};
 use crate::model::{Layout, ModelConfig};
 use crate::plan::Step;
@@ -45,8 +45,10 @@ pub struct State {
     pub sums: Sums,
     /// Seconds of training in the epoch that is under way.
     pub seconds: f64,
-    /// The best test ELBO so far, in nats per datum.
-    pub best_test_elbo: f64,
+    /// The best ELBO so far, in nats per datum: of the validation data or, where there are none, of the test data.
+    pub best_elbo: f64,
+    /// The epoch, counted from 1, after which it was reached; 0 before any.
+    pub best_epoch: u32,
     /// Rows of the training data: with another number the steps would mean something else.
     pub train_count: u64,
 }
@@ -57,7 +59,8 @@ impl Default for State {
             step: 0,
             sums: Sums::default(),
             seconds: 0.0,
-            best_test_elbo: f64::NEG_INFINITY,
+            best_elbo: f64::NEG_INFINITY,
+            best_epoch: 0,
             train_count: 0,
         }
     }
@@ -85,12 +88,23 @@ pub struct EpochResult {
     pub recon: f64,
     /// Mean KL term.
     pub kl: f64,
-    /// Weight that the KL term had in the last step's objective; 1 trains the ELBO itself.
-    pub kl_weight: f64,
+    /// Mean of what was trained: the ELBO, or with its KL weighted, or the importance-weighted bound.
+    pub objective: f64,
     /// Data per second of training time.
     pub images_per_second: f64,
     /// Seconds of training, evaluation not counted.
     pub seconds: f64,
+}
+
+/// How the model stands after an epoch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Judgement {
+    /// On the test data.
+    pub test: Evaluation,
+    /// On the validation data, where some were held out.
+    pub valid: Option<Evaluation>,
+    /// Whether no epoch before was better: on the validation data or, where there are none, on the test data.
+    pub is_best: bool,
 }
 
 /// Trains one model on one data set.
@@ -99,11 +113,14 @@ pub struct Trainer {
     config: Config,
     model: ModelConfig,
     layout: Layout,
+    /// Rows of the training data, and of those the ones that are trained on.
+    train_count: u64,
     count: u64,
     program: Program,
     handles: TrainPlan,
     feed: Feed,
-    evaluator: Evaluator,
+    test: Evaluator,
+    valid: Option<Evaluator>,
     pictures: Pictures,
     history: History,
     state: State,
@@ -122,13 +139,18 @@ impl Trainer {
     pub fn with_tuning(
         gpu: &Arc<Gpu>,
         dataset: &Dataset,
-        config: Config,
+        mut config: Config,
         tuning: &Tuning,
     ) -> Result<Trainer> {
+        config.adopt(dataset)?;
         config.validate()?;
         let model = config.model_config(dataset.shape);
         model.validate()?;
-        let count = dataset.train.count;
+        let seed = config.train.seed;
+        let held_out = (config.train.valid > 0.0).then(|| dataset.train.hold_out(config.train.valid, seed));
+        let (train, valid) =
+            held_out.as_ref().map_or((&dataset.train, None), |(kept, held)| (kept, Some(held)));
+        let count = train.count;
         let size = config.train.batch_size;
         if size > count {
             return Err(Error::Usage(format!(
@@ -138,28 +160,38 @@ impl Trainer {
         let target = config.train.precision.target(gpu)?;
         let mut shared = Shared::default();
         let binarize = config.train.binarize(&model);
-        let data = Feed::plan(gpu, &dataset.train, "train", binarize, size, config.train.stream);
-        let batch = Batch { data: data.clone(), size, samples: 1 };
-        let mut handles = plans::train(&model, target, &batch, history::ROWS as usize);
+        let data = Feed::plan(gpu, train, "train", binarize, size, config.train.stream);
+        let batch = Batch { data: data.clone(), size, samples: config.train.samples };
+        let mut handles =
+            plans::train(&model, target, &batch, &config.train.recipe(), history::ROWS as usize);
         if !target.f16 {
             tuning.apply(&mut handles.batch.plan);
         }
         let program = Program::new(gpu, handles.batch.plan.clone(), &mut shared)?;
-        let feed = Feed::new(&program, &handles.batch, &data, &dataset.train, size)?;
-        let evaluator = Evaluator::new(gpu, &mut shared, &model, &dataset.test, "test", binarize)?;
+        let feed = Feed::new(&program, &handles.batch, &data, train, size)?;
+        let test = Evaluator::new(gpu, &mut shared, &model, &dataset.test, "test", binarize)?;
+        let valid = valid
+            .map(|split| Evaluator::new(gpu, &mut shared, &model, split, "valid", binarize))
+            .transpose()?;
         let pictures = Pictures::new(gpu, &mut shared, &model)?;
         let layout = Layout::new(&model);
-        program.write_f32(handles.batch.parameters, &initial_weights(&layout, config.train.seed));
+        let mut weights = initial_weights(&layout, config.train.init, seed);
+        if config.train.output_bias {
+            fit_output_bias(&model, &layout, &mut weights, |d| train.values_of(d));
+        }
+        program.write_f32(handles.batch.parameters, &weights);
         Ok(Trainer {
             gpu: gpu.clone(),
             config,
             model,
             layout,
+            train_count: dataset.train.count as u64,
             count: count as u64,
             program,
             handles,
             feed,
-            evaluator,
+            test,
+            valid,
             pictures,
             history: History::default(),
             state: State::default(),
@@ -190,12 +222,20 @@ impl Trainer {
 
     /// Where training stands.
     pub fn state(&self) -> State {
-        State { sums: self.history.sums, train_count: self.count, ..self.state }
+        State { sums: self.history.sums, train_count: self.train_count, ..self.state }
     }
 
-    /// Whether all epochs are done.
+    /// Whether all epochs are done, or patience has run out.
     pub fn is_done(&self) -> bool {
         self.state.step >= self.steps_per_epoch() * u64::from(self.config.train.epochs)
+            || self.is_out_of_patience()
+    }
+
+    /// Whether too many epochs went by without a better one.
+    pub fn is_out_of_patience(&self) -> bool {
+        let patience = u64::from(self.config.train.patience);
+        let epochs = self.state.step / self.steps_per_epoch();
+        patience > 0 && epochs >= u64::from(self.state.best_epoch) + patience
     }
 
     /// Reads weights and moments from the device.
@@ -275,15 +315,22 @@ impl Trainer {
         let (elbo, recon, kl) = self.history.sums.means();
         let seconds = self.state.seconds;
         let images_per_second = self.history.sums.rows as f64 / seconds;
-        let kl_weight = f64::from(self.step(self.state.step, first).kl_weight);
-        Ok(Some(EpochResult { epoch, elbo, recon, kl, kl_weight, images_per_second, seconds }))
+        let objective = self.history.sums.mean_objective();
+        Ok(Some(EpochResult { epoch, elbo, recon, kl, objective, images_per_second, seconds }))
     }
 
-    /// Evaluates on the test data, and remembers the best ELBO.
-    pub fn evaluate(&mut self) -> Result<Evaluation> {
-        let evaluation = self.evaluator.run(self.config.train.seed)?;
-        self.state.best_test_elbo = self.state.best_test_elbo.max(evaluation.elbo.mean);
-        Ok(evaluation)
+    /// Evaluates on the test and the validation data, and remembers the best ELBO.
+    pub fn evaluate(&mut self) -> Result<Judgement> {
+        let seed = self.config.train.seed;
+        let test = self.test.run(seed)?;
+        let valid = self.valid.as_mut().map(|valid| valid.run(seed)).transpose()?;
+        let elbo = valid.unwrap_or(test).elbo.mean;
+        let is_best = elbo > self.state.best_elbo;
+        if is_best {
+            self.state.best_elbo = elbo;
+            self.state.best_epoch = (self.state.step / self.steps_per_epoch()) as u32;
+        }
+        Ok(Judgement { test, valid, is_best })
     }
 
     /// Makes pictures with the present weights.
@@ -326,7 +373,7 @@ impl Trainer {
             correction1,
             correction2,
             kl_weight: (train.beta * ramp(epochs(t), train.kl_warmup)) as f32,
-            reserved: 0,
+            round: 0,
         }
     }
 }

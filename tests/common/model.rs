@@ -7,7 +7,7 @@ use vae_gpu::kernels::adam;
 use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::kernels::reference::Memory;
 use vae_gpu::model::layout::Parameter;
-use vae_gpu::model::plans::{self, Batch, DeviceData, TrainPlan};
+use vae_gpu::model::plans::{self, Batch, DeviceData, Recipe, TrainPlan};
 use vae_gpu::model::{Layout, ModelConfig};
 use vae_gpu::plan::{PAD, Plan, Step, Target, Tensor, round_up};
 
@@ -21,6 +21,8 @@ pub struct Problem {
     pub words: Vec<u32>,
     /// The order in which rows are visited, one number for each row of the data.
     pub order: Vec<u32>,
+    /// The class of each row of the data, in a conditional model.
+    pub labels: Vec<u32>,
     /// The arena of initial weights.
     pub weights: Vec<f32>,
 }
@@ -34,6 +36,15 @@ pub struct Shape {
     pub samples: usize,
     /// How bytes become x.
     pub binarize: Binarize,
+    /// What else of training a plan must know.
+    pub recipe: Recipe,
+}
+
+impl Shape {
+    /// Batches of `batch` rows with a sample each.
+    pub fn new(batch: usize, binarize: Binarize) -> Shape {
+        Shape { batch, samples: 1, binarize, recipe: Recipe::default() }
+    }
 }
 
 impl Problem {
@@ -54,9 +65,10 @@ impl Problem {
         order.resize(count, 0);
         Problem {
             layout: Layout::new(config),
-            train: plans::train(config, target, &batch, history),
+            train: plans::train(config, target, &batch, &shape.recipe, history),
             words: pack(bytes, config.input),
             order,
+            labels: (0..count as u32).map(|i| (7 * i + 1) % config.classes.max(1) as u32).collect(),
             weights,
         }
     }
@@ -68,6 +80,9 @@ impl Problem {
         program.write_f32(batch.parameters, &self.weights);
         program.write_u32(batch.data, &self.words);
         program.write_u32(batch.order, &self.order);
+        if let Some(labels) = batch.labels {
+            program.write_u32(labels, &self.labels);
+        }
         program
     }
 
@@ -80,6 +95,9 @@ impl Problem {
         }
         memory.integers(batch.data)[..self.words.len()].copy_from_slice(&self.words);
         memory.integers(batch.order)[..self.order.len()].copy_from_slice(&self.order);
+        if let Some(labels) = batch.labels {
+            memory.integers(labels)[..self.labels.len()].copy_from_slice(&self.labels);
+        }
         Host { memory, plan: &batch.plan }
     }
 

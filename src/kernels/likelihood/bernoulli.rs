@@ -1,7 +1,7 @@
 //! The Bernoulli likelihood from logits (`shaders/likelihood/bernoulli.wgsl`).
 
 use super::pointwise::{self, Kernels, Pointwise};
-use super::{Data, Likelihood, Output, Settings};
+use super::{Data, Likelihood, Output, Settings, moments};
 use crate::kernels::activation::{sigmoid, softplus};
 use crate::kernels::shader;
 use crate::plan::Kernel;
@@ -40,6 +40,11 @@ pub static BERNOULLI: Likelihood = Likelihood {
     validate: |_| Ok(()),
     title: |_| "bernoulli".into(),
     output: |dim, _| Output::new(&[("decoder.out", dim)]),
+    fit: |values, _| {
+        // A pixel that is never white must be able to learn otherwise; the bounds are those of Burda et al.'s program.
+        let mean = moments(values).0.clamp(0.001, 0.999);
+        vec![(mean / (1.0 - mean)).ln()]
+    },
     forward: &FORWARD,
     fused: &FUSED,
     backward: &BACKWARD,

@@ -122,6 +122,13 @@ pub static CATEGORICAL: Likelihood = Likelihood {
     },
     title: |settings| format!("categorical ({} levels)", settings.levels),
     output: |dim, settings| Output::new(&[("decoder.out", dim * settings.levels)]),
+    fit: |values, settings| {
+        // Half a count more for each level, so that none is impossible.
+        let mut counts = vec![0.5; settings.levels];
+        values.iter().for_each(|(value, count)| counts[level_of(*value, settings.levels)] += *count as f64);
+        let total: f64 = counts.iter().sum();
+        counts.into_iter().map(|count| (count / total).ln()).collect()
+    },
     forward: &FORWARD,
     fused: &FUSED,
     backward: &BACKWARD,

@@ -1,7 +1,7 @@
 //! The continuous Bernoulli likelihood from logits (`shaders/likelihood/continuous_bernoulli.wgsl`).
 
 use super::pointwise::{self, Kernels, Pointwise};
-use super::{Data, Likelihood, Output, Settings};
+use super::{Data, Likelihood, Output, Settings, moments};
 use crate::kernels::shader;
 use crate::plan::Kernel;
 
@@ -35,6 +35,17 @@ pub fn mean(l: f64) -> f64 {
     let a = l.abs();
     let below_half = 1.0 / a - 1.0 / a.exp_m1();
     if l > 0.0 { 1.0 - below_half } else { below_half }
+}
+
+/// The l whose mean is `wanted`, kept off 0 and 1, which no l reaches: the mean grows with l.
+fn logit_of(wanted: f64) -> f64 {
+    let wanted = wanted.clamp(0.001, 0.999);
+    let (mut low, mut high) = (-2000.0, 2000.0);
+    for _ in 0..80 {
+        let middle = 0.5 * (low + high);
+        if mean(middle) < wanted { low = middle } else { high = middle }
+    }
+    0.5 * (low + high)
 }
 
 struct ContinuousBernoulli;
@@ -71,6 +82,7 @@ pub static CONTINUOUS_BERNOULLI: Likelihood = Likelihood {
     validate: |_| Ok(()),
     title: |_| "continuous-bernoulli".into(),
     output: |dim, _| Output::new(&[("decoder.out", dim)]),
+    fit: |values, _| vec![logit_of(moments(values).0)],
     forward: &FORWARD,
     fused: &FUSED,
     backward: &BACKWARD,

@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 
 use super::pointwise::{self, Kernels, Pointwise};
-use super::{Data, Likelihood, Output, Settings};
+use super::{Data, Likelihood, Output, Settings, moments};
 use crate::kernels::shader;
 use crate::plan::Kernel;
 
@@ -41,6 +41,7 @@ pub static GAUSSIAN: Likelihood = Likelihood {
     validate: |_| Ok(()),
     title: |_| "gaussian".into(),
     output: |dim, _| Output::new(&[("decoder.out", dim)]),
+    fit: |values, _| vec![moments(values).0],
     forward: &FORWARD,
     fused: &FUSED,
     backward: &BACKWARD,

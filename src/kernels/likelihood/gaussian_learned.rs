@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use super::{Data, Likelihood, Output, Pass, Settings, Variance, row_grid, shape_of};
+use super::{Data, Likelihood, Output, Pass, Settings, Variance, moments, row_grid, shape_of};
 use crate::kernels::{elementwise, params, row_lanes, shader};
 use crate::plan::{
     Call, Dispatch, Kernel, PAD, Plan, Reference, Slot, Target, Tensor, read, round_up, write,
@@ -124,6 +124,10 @@ pub static GAUSSIAN_LEARNED: Likelihood = Likelihood {
     output: |dim, settings| match settings.variance {
         Variance::Global => Output::new(&[("decoder.out", dim)]).with_constant("decoder.log_var", dim),
         Variance::Pixel => Output::new(&[("decoder.mu", dim), ("decoder.log_var", dim)]),
+    },
+    fit: |values, _| {
+        let (mean, variance) = moments(values);
+        vec![mean, variance.ln().clamp(-LOG_VAR_LIMIT, LOG_VAR_LIMIT)]
     },
     forward: &FORWARD,
     fused: &FUSED,

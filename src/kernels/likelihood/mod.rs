@@ -29,6 +29,9 @@ pub struct Likelihood {
     pub title: fn(&Settings) -> String,
     /// What the decoder's last layer gives for D = `dim` values; with one part it is named `decoder.out`.
     pub output: fn(dim: usize, settings: &Settings) -> Output,
+    /// What the decoder would have to give for one value to fit these (value, count) best, without any z: first the
+    /// outputs of that value, then its constant.
+    pub fit: Fit,
     /// log p(x|z) of each row.
     pub forward: &'static Kernel,
     /// log p(x|z) and its gradient, where the row weights are known beforehand.
@@ -40,6 +43,9 @@ pub struct Likelihood {
     /// Appends one of the four.
     pub append: fn(&mut Plan, &Target, &Settings, Pass),
 }
+
+/// See [`Likelihood::fit`].
+pub type Fit = fn(values: &[(f64, u64)], settings: &Settings) -> Vec<f64>;
 
 /// Every likelihood.
 pub const TABLE: &[&Likelihood] = &[
@@ -190,6 +196,14 @@ pub enum Pass {
         /// E[x|z].
         mean: Tensor,
     },
+}
+
+/// Mean and variance of (value, count).
+fn moments(values: &[(f64, u64)]) -> (f64, f64) {
+    let count = values.iter().map(|(_, n)| *n as f64).sum::<f64>().max(1.0);
+    let mean = values.iter().map(|(v, n)| v * *n as f64).sum::<f64>() / count;
+    let variance = values.iter().map(|(v, n)| (v - mean).powi(2) * *n as f64).sum::<f64>() / count;
+    (mean, variance)
 }
 
 /// The likelihood of that name.

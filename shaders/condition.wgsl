@@ -1,0 +1,46 @@
+// What a conditional model reads: its input with the label of the datum behind it, one column a class
+// (Sohn, Lee & Yan 2015).
+//
+//   out[b K + k] = (in[b K + k], one_hot(labels[order[first_row + b]]))
+//
+// in [B K, W]    out [B K, W + C]    labels, order [N]
+// Rows past the end of the data have no label. One invocation four columns of out.
+
+#import shared/step
+#import shared/index
+
+const WORKGROUP: u32 = 64u;
+
+struct Params {
+    rows: u32,
+    samples: u32,
+    width: u32,       // W
+    in_vectors: u32,  // W / 4, rounded up
+    out_vectors: u32, // (W + C) / 4, rounded up
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<vec4f>;
+@group(0) @binding(2) var<storage, read> labels: array<u32>;
+@group(0) @binding(3) var<storage, read> order: array<u32>;
+@group(0) @binding(4) var<storage, read_write> out: array<vec4f>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
+    let index = linear_index(global, groups, WORKGROUP);
+    if (index >= params.rows * params.out_vectors) {
+        return;
+    }
+    let row = index / params.out_vectors;
+    let j = index % params.out_vectors;
+    // Past W the input is zero.
+    var value = vec4f(0.0);
+    if (j < params.in_vectors) {
+        value = input[row * params.in_vectors + j];
+    }
+    let datum = row / params.samples;
+    if (datum < step.valid_rows) {
+        let column = params.width + labels[order[step.first_row + datum]];
+        value += select(vec4f(0.0), vec4f(1.0), 4u * j + vec4u(0u, 1u, 2u, 3u) == vec4u(column));
+    }
+    out[index] = value;
+}

@@ -1,0 +1,49 @@
+// Free bits (Kingma et al. 2016, appendix C.8): a latent dimension whose KL, averaged over the batch, is below lambda costs
+// lambda and is not pressed further.
+//
+//   floor_kl[j] = max(lambda, KL_j)    kl_scale[j] = 1 where KL_j > lambda, else 0
+//   with KL_j = mean_b 1/2 (mu^2 + exp(log_var) - 1 - log_var) over the valid rows
+//
+// head [B, 2 P]    floor_kl, kl_scale [Z], padded with zeros
+// One workgroup four dimensions; an invocation sums every WORKGROUP-th datum, then a fixed tree.
+
+#import shared/step
+
+const WORKGROUP: u32 = 64u;
+
+struct Params {
+    latent: u32,
+    vectors: u32, // P / 4
+    nats: f32,    // lambda
+}
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> head: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> floor_kl: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> kl_scale: array<vec4f>;
+
+var<workgroup> partial: array<vec4f, WORKGROUP>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let j = group.x;
+    var sum = vec4f(0.0);
+    for (var datum = local; datum < step.valid_rows; datum += WORKGROUP) {
+        let mu = head[datum * 2u * params.vectors + j];
+        let log_var = head[(datum * 2u + 1u) * params.vectors + j];
+        sum += mu * mu + exp(log_var) - 1.0 - log_var;
+    }
+    partial[local] = sum;
+    workgroupBarrier();
+    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
+        if (local < half) {
+            partial[local] += partial[local + half];
+        }
+        workgroupBarrier();
+    }
+    if (local == 0u) {
+        let kl = 0.5 * partial[0] / f32(step.valid_rows);
+        let inside = 4u * j + vec4u(0u, 1u, 2u, 3u) < vec4u(params.latent);
+        floor_kl[j] = select(vec4f(0.0), max(kl, vec4f(params.nats)), inside);
+        kl_scale[j] = select(vec4f(0.0), vec4f(1.0), inside & (kl > vec4f(params.nats)));
+    }
+}

@@ -1,0 +1,247 @@
+//! Everything that is measured of a model on one data set, as `vae-gpu evaluate` prints it.
+
+use std::collections::BTreeMap;
+use std::f64::consts::LN_2;
+
+use serde::Serialize;
+
+use super::codes::Codes;
+use super::{Estimate, Terms};
+use crate::model::{Kind, ModelConfig};
+
+/// A latent dimension is active where the variance of mu over the data is larger (Burda et al. 2015, section 5.2).
+const ACTIVE: f64 = 0.01;
+
+/// What `vae-gpu evaluate --json` prints. Terms are nats per datum; what a model has not is left out.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// `train`, `valid` or `test`.
+    pub split: String,
+    /// Number of data.
+    pub count: usize,
+    /// What was trained, such as `vae`.
+    pub model: String,
+    /// The evidence lower bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elbo: Option<Estimate>,
+    /// E_q[log p(x|z)], with one sample of z a datum.
+    pub recon: Estimate,
+    /// KL(q(z|x) || p(z)).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kl: Option<Estimate>,
+    /// -ELBO / (D log 2). Of a density, not of probabilities, where the likelihood is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bits_per_dim: Option<f64>,
+    /// Mean over data and values of (x - E[x|z = mu])^2.
+    pub mean_squared_error: f64,
+    /// Latent dimensions in which mu varies over the data by more than 0.01.
+    pub active_units: usize,
+    /// The KL of each latent dimension, averaged over the data; they add up to `kl`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kl_per_dimension: Vec<f64>,
+    /// -log p(x), by importance sampling.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nll: Option<Nll>,
+    /// The same of each class, where the data have labels.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<LabelReport>,
+}
+
+/// The negative log-likelihood of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Nll {
+    /// Samples of z a datum.
+    pub samples: usize,
+    /// Mean and standard error over the data.
+    #[serde(flatten)]
+    pub estimate: Estimate,
+    /// nll / (D log 2).
+    pub bits_per_dim: f64,
+}
+
+/// One class of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct LabelReport {
+    /// The class.
+    pub label: u8,
+    /// Number of its data.
+    pub count: usize,
+    /// The evidence lower bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elbo: Option<f64>,
+    /// E_q[log p(x|z)].
+    pub recon: f64,
+    /// KL(q(z|x) || p(z)).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kl: Option<f64>,
+    /// -log p(x).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nll: Option<f64>,
+}
+
+/// Sums over the codes of a data set, batch by batch.
+#[derive(Clone, Debug, Default)]
+pub struct CodeStatistics {
+    count: usize,
+    squared_error: f64,
+    values: usize,
+    mu: Vec<f64>,
+    mu_squared: Vec<f64>,
+    kl: Vec<f64>,
+}
+
+impl CodeStatistics {
+    /// Of a model with `latent` dimensions.
+    pub fn new(latent: usize) -> CodeStatistics {
+        let zeros = vec![0.0; latent];
+        CodeStatistics {
+            mu: zeros.clone(),
+            mu_squared: zeros.clone(),
+            kl: zeros,
+            ..CodeStatistics::default()
+        }
+    }
+
+    /// Adds a batch.
+    pub fn add(&mut self, codes: &Codes) {
+        let latent = self.mu.len();
+        self.count += codes.mu.len() / latent;
+        self.values += codes.x.len();
+        let squares = codes.x.iter().zip(&codes.mean).map(|(x, mean)| f64::from(x - mean).powi(2));
+        self.squared_error += squares.sum::<f64>();
+        for (i, mu) in codes.mu.iter().map(|mu| f64::from(*mu)).enumerate() {
+            self.mu[i % latent] += mu;
+            self.mu_squared[i % latent] += mu * mu;
+            if let Some(log_var) = codes.log_var.get(i).map(|log_var| f64::from(*log_var)) {
+                self.kl[i % latent] += 0.5 * (mu * mu + log_var.exp() - 1.0 - log_var);
+            }
+        }
+    }
+
+    /// Mean of (x - E[x|z = mu])^2 over data and values.
+    pub fn mean_squared_error(&self) -> f64 {
+        self.squared_error / self.values.max(1) as f64
+    }
+
+    /// The KL of each dimension, averaged over the data.
+    pub fn kl_per_dimension(&self) -> Vec<f64> {
+        self.kl.iter().map(|kl| kl / self.count.max(1) as f64).collect()
+    }
+
+    /// Dimensions in which mu varies.
+    pub fn active_units(&self) -> usize {
+        let n = self.count.max(1) as f64;
+        let variances =
+            self.mu.iter().zip(&self.mu_squared).map(|(sum, squares)| squares / n - (sum / n).powi(2));
+        variances.filter(|variance| *variance > ACTIVE).count()
+    }
+}
+
+/// What was measured of each datum.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured<'a> {
+    /// `train`, `valid` or `test`.
+    pub split: &'a str,
+    /// The terms of the ELBO.
+    pub terms: &'a [Terms],
+    /// -log p(x), and the samples that it was estimated from.
+    pub nll: Option<(usize, &'a [f64])>,
+    /// The classes.
+    pub labels: Option<&'a [u8]>,
+}
+
+impl Report {
+    /// Puts together what was measured.
+    pub fn new(model: &ModelConfig, measured: Measured, codes: &CodeStatistics) -> Report {
+        let Measured { split, terms, nll, labels } = measured;
+        let has_kl = model.kind != Kind::Ae;
+        let bits = |nats: f64| nats / (model.input as f64 * LN_2);
+        let estimate = |of: &dyn Fn(&Terms) -> f64| Estimate::of(terms.iter().map(of));
+        let elbo = has_kl.then(|| estimate(&Terms::elbo));
+        let nll_of = |(samples, values): (usize, &[f64])| {
+            let estimate = Estimate::of(values.iter().copied());
+            Nll { samples, estimate, bits_per_dim: bits(estimate.mean) }
+        };
+        Report {
+            split: split.to_owned(),
+            count: terms.len(),
+            model: model.title(),
+            elbo,
+            recon: estimate(&|t| t.recon),
+            kl: has_kl.then(|| estimate(&|t| t.kl)),
+            bits_per_dim: elbo.map(|elbo| bits(-elbo.mean)),
+            mean_squared_error: codes.mean_squared_error(),
+            active_units: codes.active_units(),
+            kl_per_dimension: if has_kl { codes.kl_per_dimension() } else { Vec::new() },
+            nll: nll.map(nll_of),
+            labels: labels.map_or_else(Vec::new, |labels| by_label(terms, nll.map(|n| n.1), labels, has_kl)),
+        }
+    }
+}
+
+fn by_label(terms: &[Terms], nll: Option<&[f64]>, labels: &[u8], has_kl: bool) -> Vec<LabelReport> {
+    let mut classes: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
+    labels
+        .iter()
+        .take(terms.len())
+        .enumerate()
+        .for_each(|(i, label)| classes.entry(*label).or_default().push(i));
+    let report = |(label, data): (u8, Vec<usize>)| {
+        let mean = |of: &dyn Fn(usize) -> f64| data.iter().map(|i| of(*i)).sum::<f64>() / data.len() as f64;
+        LabelReport {
+            label,
+            count: data.len(),
+            elbo: has_kl.then(|| mean(&|i| terms[i].elbo())),
+            recon: mean(&|i| terms[i].recon),
+            kl: has_kl.then(|| mean(&|i| terms[i].kl)),
+            nll: nll.map(|nll| mean(&|i| nll[i])),
+        }
+    };
+    classes.into_iter().map(report).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_give_their_statistics() {
+        let mut statistics = CodeStatistics::new(2);
+        // mu varies in the first dimension only; its KL is 1/2, that of the second (e - 2) / 2.
+        let batch = |mu: f32| Codes {
+            x: vec![0.0, 1.0],
+            mean: vec![0.5, 1.0],
+            mu: vec![mu, 0.0],
+            log_var: vec![0.0, 1.0],
+            ..Codes::default()
+        };
+        for mu in [1.0, -1.0] {
+            statistics.add(&batch(mu));
+        }
+        assert_eq!(statistics.active_units(), 1);
+        assert_eq!(statistics.mean_squared_error(), 0.125);
+        let kl = statistics.kl_per_dimension();
+        assert!((kl[0] - 0.5).abs() < 1e-12 && (kl[1] - (1f64.exp() - 2.0) / 2.0).abs() < 1e-12, "{kl:?}");
+    }
+
+    #[test]
+    fn classes_are_told_apart() {
+        let terms = [(-3.0, 1.0), (-5.0, 2.0), (-7.0, 3.0)].map(|(recon, kl)| Terms { recon, kl });
+        let model = ModelConfig { input: 2, ..ModelConfig::default() };
+        let nll = [1.0, 2.0, 4.0];
+        let measured =
+            Measured { split: "test", terms: &terms, nll: Some((5, &nll)), labels: Some(&[7, 2, 7]) };
+        let report = Report::new(&model, measured, &CodeStatistics::new(20));
+        let [two, seven] = report.labels[..] else { panic!("two classes") };
+        assert_eq!((two.label, two.count, two.elbo, two.nll), (2, 1, Some(-7.0), Some(2.0)));
+        assert_eq!((seven.label, seven.count, seven.recon, seven.nll), (7, 2, -5.0, Some(2.5)));
+        assert!((report.bits_per_dim.unwrap() - 7.0 / (2.0 * LN_2)).abs() < 1e-12);
+        let autoencoder = ModelConfig { kind: Kind::Ae, ..model };
+        let json =
+            serde_json::to_value(Report::new(&autoencoder, measured, &CodeStatistics::new(20))).unwrap();
+        assert!(
+            json.get("elbo").is_none() && json.get("kl").is_none() && json.get("recon").is_some(),
+            "{json}"
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! Clipping of the gradient's norm (`shaders/clip.wgsl`).
+
+use super::{elementwise, params, plain, shader};
+use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Tensor, linear_grid, read, write};
+
+/// Numbers in which the squares are first summed: enough invocations for every core.
+pub const PARTIALS: usize = 2048;
+
+/// As in PyTorch's clip_grad_norm_.
+const TINY: f64 = 1e-6;
+
+params! {
+    /// See `shaders/clip.wgsl`.
+    struct Params {
+        vectors: u32,
+        limit: f32,
+    }
+}
+
+const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
+    Kernel {
+        name: "clip",
+        entry,
+        source: shader!("clip"),
+        params: Params::FIELDS,
+        slots,
+        step: false,
+        subgroups: false,
+        variants: plain,
+        reference,
+    }
+}
+
+/// Partial sums of the gradient's squares.
+pub static SQUARES: Kernel =
+    kernel("squares", &[read(1, "gradients"), write(3, "squares_out")], |call: &mut dyn Call| {
+        let p: Params = crate::plan::params(call);
+        for i in 0..PARTIALS {
+            let vectors = (i..p.vectors as usize).step_by(PARTIALS);
+            let sum: f64 = vectors.flat_map(|v| 4 * v..4 * v + 4).map(|at| call.get(0, 0, at).powi(2)).sum();
+            call.put(1, 0, i, sum);
+        }
+    });
+
+/// (factor, norm, 0, 0) from the partial sums.
+pub static FACTOR: Kernel =
+    kernel("factor", &[read(2, "partial"), write(4, "scale")], |call: &mut dyn Call| {
+        let p: Params = crate::plan::params(call);
+        let norm = (0..PARTIALS).map(|i| call.get(0, 0, i)).sum::<f64>().sqrt();
+        let factor = (f64::from(p.limit) / (norm + TINY)).min(1.0);
+        for (column, value) in [factor, norm, 0.0, 0.0].into_iter().enumerate() {
+            call.put(1, 0, column, value);
+        }
+    });
+
+/// Appends scale [1, 4], whose first number brings the norm of `gradients` [1, P] down to `limit`.
+pub fn clip(plan: &mut Plan, limit: f32, gradients: Tensor, scale: Tensor) {
+    let partial = plan.tensor("squares", 1, PARTIALS);
+    let params = Params { vectors: gradients.vectors(), limit }.to_bytes();
+    let dispatch = |kernel: &'static Kernel, tensors: Vec<Tensor>, workgroups| Dispatch {
+        kernel,
+        label: format!("gradient {}", kernel.entry),
+        consts: vec![],
+        params: params.clone(),
+        cost: elementwise(2, &tensors[..1]),
+        tensors,
+        workgroups,
+    };
+    plan.push(dispatch(&SQUARES, vec![gradients, partial], linear_grid(PARTIALS, super::WORKGROUP)));
+    plan.push(dispatch(&FACTOR, vec![partial, scale], [1, 1, 1]));
+}

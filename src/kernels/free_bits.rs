@@ -1,0 +1,55 @@
+//! Free bits: a floor under the KL of each latent dimension (`shaders/free_bits.wgsl`).
+
+use super::{elementwise, params, plain, shader};
+use crate::plan::{Call, Dispatch, Kernel, Plan, Tensor, read, write};
+
+params! {
+    /// See `shaders/free_bits.wgsl`.
+    struct Params {
+        latent: u32,
+        vectors: u32,
+        nats: f32,
+    }
+}
+
+/// max(lambda, KL_j), and whether KL_j is above lambda.
+pub static FREE_BITS: Kernel = Kernel {
+    name: "free_bits",
+    entry: "main",
+    source: shader!("free_bits"),
+    params: Params::FIELDS,
+    slots: &[read(1, "head"), write(2, "floor_kl"), write(3, "kl_scale")],
+    step: true,
+    subgroups: false,
+    variants: plain,
+    reference: |call: &mut dyn Call| {
+        let p: Params = crate::plan::params(call);
+        let (rows, columns) = (call.step().valid_rows as usize, 4 * p.vectors as usize);
+        let nats = f64::from(p.nats);
+        for j in 0..columns {
+            let kl = |datum: usize| {
+                let (mu, log_var) = (call.get(0, datum, j), call.get(0, datum, columns + j));
+                0.5 * (mu * mu + log_var.exp() - 1.0 - log_var)
+            };
+            let mean = (0..rows).map(kl).sum::<f64>() / rows as f64;
+            let inside = j < p.latent as usize;
+            call.put(1, 0, j, if inside { mean.max(nats) } else { 0.0 });
+            call.put(2, 0, j, f64::from(u8::from(inside && mean > nats)));
+        }
+    },
+};
+
+/// Appends floor_kl [1, Z] and kl_scale [1, Z], from head [B, 2 P]; `nats` is lambda.
+pub fn free_bits(plan: &mut Plan, nats: f32, head: Tensor, floor_kl: Tensor, kl_scale: Tensor) {
+    assert_eq!(head.stride, 2 * floor_kl.stride, "head holds mu and log_var");
+    let params = Params { latent: floor_kl.cols as u32, vectors: floor_kl.vectors(), nats };
+    plan.push(Dispatch {
+        kernel: &FREE_BITS,
+        label: "free bits".into(),
+        consts: vec![],
+        params: params.to_bytes(),
+        tensors: vec![head, floor_kl, kl_scale],
+        workgroups: [floor_kl.vectors(), 1, 1],
+        cost: elementwise(4, &[floor_kl, kl_scale, head]),
+    });
+}

@@ -1,0 +1,120 @@
+//! Importance weights of the samples of a datum (`shaders/importance.wgsl`).
+
+use super::{elementwise, params, plain, shader};
+use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Tensor, linear_grid, read, write};
+
+params! {
+    /// See `shaders/importance.wgsl`.
+    struct Params {
+        batch: u32,
+        samples: u32,
+        total: u32,
+    }
+}
+
+const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
+    Kernel {
+        name: "importance",
+        entry,
+        source: shader!("importance"),
+        params: Params::FIELDS,
+        slots,
+        step: true,
+        subgroups: false,
+        variants: plain,
+        reference,
+    }
+}
+
+const LOG_P: Slot = read(1, "log_p");
+const LOG_RATIO: Slot = read(2, "log_ratio");
+
+/// The bound of each datum, and the weight of each of its samples.
+pub static WEIGHTS: Kernel =
+    kernel("weights", &[LOG_P, LOG_RATIO, write(3, "weight"), write(4, "bound")], |call: &mut dyn Call| {
+        let p: Params = crate::plan::params(call);
+        let step = *call.step();
+        for datum in 0..p.batch as usize {
+            let log_w = log_weights(call, &p, datum, f64::from(step.kl_weight), p.samples);
+            let (largest, sum) = log_sum(&log_w);
+            let rows =
+                if datum < step.valid_rows as usize { f64::from(step.valid_rows) } else { f64::INFINITY };
+            for (k, log_w) in log_w.iter().enumerate() {
+                call.put(2, 0, datum * p.samples as usize + k, (log_w - largest).exp() / sum / rows);
+            }
+            call.put(3, 0, datum, largest + (sum / f64::from(p.samples)).ln());
+        }
+    });
+
+/// The running (largest log w, sum of e^(log w - largest)) of each datum over rounds of K samples.
+pub static ACCUMULATE: Kernel =
+    kernel("accumulate", &[LOG_P, LOG_RATIO, write(5, "rows")], |call: &mut dyn Call| {
+        let p: Params = crate::plan::params(call);
+        let step = *call.step();
+        let left = p.total - step.round * p.samples;
+        for datum in 0..step.valid_rows as usize {
+            let row = step.history_row as usize + datum;
+            let log_w = log_weights(call, &p, datum, 1.0, p.samples.min(left));
+            let (mut largest, mut sum) = log_sum(&log_w);
+            if step.round > 0 {
+                let (before, sum_before) = (call.get(2, row, 0), call.get(2, row, 1));
+                let top = largest.max(before);
+                sum = sum * (largest - top).exp() + sum_before * (before - top).exp();
+                largest = top;
+            }
+            for (column, value) in [largest, sum, 0.0, 0.0].into_iter().enumerate() {
+                call.put(2, row, column, value);
+            }
+        }
+    });
+
+/// log p(x|z) + scale (log p(z) - log q(z|x)) of the first `count` samples of a datum.
+fn log_weights(call: &dyn Call, p: &Params, datum: usize, scale: f64, count: u32) -> Vec<f64> {
+    let first = datum * p.samples as usize;
+    (first..first + count as usize).map(|row| call.get(0, 0, row) + scale * call.get(1, 0, row)).collect()
+}
+
+/// The largest, and the sum of e^(value - largest).
+fn log_sum(values: &[f64]) -> (f64, f64) {
+    let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    (largest, values.iter().map(|value| (value - largest).exp()).sum())
+}
+
+/// Appends weight [B K] and bound [B], from log_p [B K] and log_ratio [B K].
+pub fn weights(
+    plan: &mut Plan,
+    batch: usize,
+    samples: usize,
+    (log_p, log_ratio): (Tensor, Tensor),
+    (weight, bound): (Tensor, Tensor),
+) {
+    assert!(weight.cols >= batch * samples && bound.cols >= batch, "room for the weights");
+    push(plan, &WEIGHTS, [batch, samples, samples], vec![log_p, log_ratio, weight, bound]);
+}
+
+/// Appends a round of K samples of each datum into rows [.., 4]; `total` samples are taken in all rounds.
+pub fn accumulate(
+    plan: &mut Plan,
+    batch: usize,
+    samples: usize,
+    total: usize,
+    (log_p, log_ratio): (Tensor, Tensor),
+    rows: Tensor,
+) {
+    assert_eq!(rows.stride, 4, "a row of largest and sum");
+    push(plan, &ACCUMULATE, [batch, samples, total], vec![log_p, log_ratio, rows]);
+}
+
+fn push(plan: &mut Plan, kernel: &'static Kernel, sizes: [usize; 3], tensors: Vec<Tensor>) {
+    let [batch, samples, total] = sizes.map(|size| size as u32);
+    assert!(tensors[..2].iter().all(|t| t.cols >= sizes[0] * sizes[1]), "a term for each row");
+    plan.push(Dispatch {
+        kernel,
+        label: kernel.entry.into(),
+        consts: vec![],
+        params: Params { batch, samples, total }.to_bytes(),
+        cost: elementwise(10, &tensors[..2]),
+        tensors,
+        workgroups: linear_grid(sizes[0], super::WORKGROUP),
+    });
+}

@@ -1,0 +1,84 @@
+use super::*;
+
+#[test]
+fn toml_round_trips() {
+    let mut config = Config { shape: Some([28, 28, 1]), ..Config::default() };
+    config.train.seed = u64::from(u32::MAX) + 1;
+    config.model.hidden = vec![512, 256];
+    assert_eq!(Config::parse(&config.to_toml()).unwrap(), config);
+}
+
+#[test]
+fn missing_keys_have_defaults() {
+    assert_eq!(Config::parse("").unwrap(), Config::default());
+    assert_eq!(Config::parse("[model]\nlatent = 2\n").unwrap().model.latent, 2);
+}
+
+#[test]
+fn the_likelihood_decides_how_grey_values_become_x() {
+    let parse = |model: &str, train: &str| {
+        Config::parse(&format!("[model]\nlikelihood = \"{model}\"\n[train]\n{train}\n"))
+    };
+    for (model, expected) in [
+        ("bernoulli", Binarize::Dynamic),
+        ("continuous-bernoulli", Binarize::None),
+        ("gaussian", Binarize::None),
+        ("gaussian-learned", Binarize::None),
+        ("categorical", Binarize::None),
+    ] {
+        let mut config = parse(model, "").unwrap();
+        config.resolve();
+        assert_eq!((config.train.binarize, config.warning()), (Some(expected), None), "{model}");
+        assert_eq!(Config::parse(&config.to_toml()).unwrap(), config);
+    }
+    let warning = parse("bernoulli", "binarize = \"none\"").unwrap().warning().unwrap();
+    assert!(
+        warning.starts_with("bernoulli is no likelihood of grey data: use continuous-bernoulli, gaussian")
+    );
+    assert!(warning.ends_with("or --binarize"), "{warning}");
+    assert!(parse("gaussian", "binarize = \"fixed\"").unwrap().warning().is_some());
+    let message = parse("categorical", "binarize = \"fixed\"").unwrap_err();
+    assert!(message.contains("use --binarize none"), "{message}");
+}
+
+#[test]
+fn settings_are_checked_where_the_likelihood_uses_them() {
+    let parse = |name: &str, levels: usize| {
+        Config::parse(&format!("[model]\nlikelihood = \"{name}\"\nlevels = {levels}\n"))
+    };
+    for levels in [0, 1, 257, usize::MAX >> 1] {
+        let message = parse("categorical", levels).unwrap_err();
+        assert!(message.contains(&format!("--levels {levels}: use 2 to 256")), "{message}");
+        assert!(parse("gaussian", levels).is_ok());
+    }
+    assert_eq!(parse("categorical", 256).unwrap().model.levels, 256);
+    assert!(Config::parse("[model]\nvariance = \"none\"\n").unwrap_err().contains("global"));
+}
+
+#[test]
+fn unknown_keys_and_bad_values_are_errors() {
+    assert!(Config::parse("[model]\nlatnet = 2\n").unwrap_err().contains("latnet"));
+    assert!(Config::parse("[train]\nbatch_size = 0\n").unwrap_err().contains("--batch-size"));
+    assert!(Config::parse("[train]\nlr = -1.0\n").unwrap_err().contains("--lr"));
+    assert!(Config::parse("[model]\nhidden = []\n").unwrap_err().contains("--hidden"));
+    assert!(Config::parse("[model]\nlikelihood = \"poisson\"\n").unwrap_err().contains("bernoulli"));
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    for (text, expected) in [
+        ("[model]\nkind = \"ae\"\n[train]\nbeta = 2.0\n", "--model ae has no samples and no KL"),
+        ("[model]\nkind = \"ae\"\n[train]\nsamples = 5\n", "--model ae has no samples and no KL"),
+        ("[model]\nkind = \"iwae\"\n[train]\nfree_bits = 0.5\n", "use it with --model vae"),
+        ("[train]\nkeep = \"best\"\n", "add --valid 0.1"),
+        ("[train]\npatience = 3\n", "add --valid 0.1"),
+        ("[train]\nvalid = 1.0\n", "--valid 1: use a share"),
+        ("[train]\nsamples = 0\n", "--samples 0: with batches of 128, use 1 to 512"),
+        ("[train]\nclip_norm = -1.0\n", "--clip-norm -1: use a number that is not negative"),
+        ("[train]\nadam_epsilon = 0.0\n", "--adam-epsilon 0: use a positive number"),
+    ] {
+        let message = Config::parse(text).unwrap_err();
+        assert!(message.contains(expected), "{text}: {message}");
+    }
+    assert!(Config::parse("[train]\nvalid = 0.1\nkeep = \"best\"\npatience = 3\n").is_ok());
+}

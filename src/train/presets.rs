@@ -1,0 +1,176 @@
+//! Published recipes, by name.
+
+use super::config::{Config, ModelSection, TrainSection};
+use super::schedule::Schedule;
+use crate::error::{Error, Result};
+use crate::kernels::activation::Activation;
+use crate::kernels::gather::Binarize;
+use crate::model::Kind;
+use crate::model::init::Init;
+
+/// A published recipe.
+pub struct Preset {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it trains.
+    pub about: &'static str,
+    /// Who published it, and where.
+    pub source: &'static str,
+    /// The figure to compare with, in nats per image.
+    pub published: &'static str,
+    /// Where this program, or the authors' own, does otherwise than the publication says.
+    pub differs: &'static str,
+    /// The recipe in its own length.
+    pub config: fn() -> Config,
+}
+
+/// Every preset.
+pub const TABLE: &[Preset] = &[
+    Preset {
+        name: "pytorch-example",
+        about: "784-400-20 relu, cross-entropy on grey pixels, 10 epochs",
+        source: "github.com/pytorch/examples, vae/main.py",
+        published: "loss 106.66 on the test images after epoch 7 (the log in its pull request 1416)",
+        differs: "nothing. Cross-entropy of grey pixels is no likelihood of them: the figure compares with no other",
+        config: || {
+            recipe(
+                section(&[400], 20, Activation::Relu),
+                TrainSection { binarize: Some(Binarize::None), ..TrainSection::default() },
+            )
+        },
+    },
+    Preset {
+        name: "kingma2013",
+        about: "784-500-20 tanh, batch 100, one sample, 100 epochs",
+        source: "Kingma & Welling 2013 (arXiv 1312.6114), section 5 and appendix C",
+        published: "curves only (figure 2, between -150 and -100)",
+        differs: "Adam at 1e-3 instead of Adagrad, no prior on the weights, Xavier's initial weights instead of \
+                  N(0, 0.01), binary pixels drawn anew, 100 epochs (the paper names none)",
+        config: || {
+            recipe(
+                section(&[500], 20, Activation::Tanh),
+                TrainSection { batch_size: 100, epochs: 100, init: Init::Xavier, ..TrainSection::default() },
+            )
+        },
+    },
+    Preset {
+        name: "burda2015-vae",
+        about: "784-200-200-50 tanh, one sample, eight stages of 3^i epochs (3280 in all)",
+        source: "Burda, Grosse & Salakhutdinov 2015 (arXiv 1509.00519), section 5.1 and appendix C",
+        published: "NLL 86.76 with 5000 samples, 19 active units (table 1, VAE, 1 layer, k = 1)",
+        differs: BURDA_DIFFERS,
+        config: || burda(Kind::Vae, 1),
+    },
+    Preset {
+        name: "burda2015-iwae",
+        about: "the same by the importance-weighted bound of 50 samples, 3280 epochs",
+        source: "Burda, Grosse & Salakhutdinov 2015 (arXiv 1509.00519), section 5.1 and appendix C",
+        published: "NLL 84.78 with 5000 samples, 25 active units (table 1, IWAE, 1 layer, k = 50); 85.54 with k = 5",
+        differs: BURDA_DIFFERS,
+        config: || burda(Kind::Iwae, 50),
+    },
+    Preset {
+        name: "pythae-mnist",
+        about: "784-400-40 relu, fixed binary pixels, 500 epochs at 1e-4 and less",
+        source: "github.com/clementchadebec/benchmark_VAE, examples/scripts/reproducibility/vae.py",
+        published: "NLL 89.78 with 200 samples",
+        differs: "pixels are binarised once by a draw of this program, not by Larochelle's files, and all 60,000 are \
+                  trained on; the last weights are kept",
+        config: || {
+            recipe(
+                section(&[400], 40, Activation::Relu),
+                TrainSection {
+                    batch_size: 100,
+                    epochs: 500,
+                    lr: 1e-4,
+                    lr_schedule: Schedule::Steps { at: vec![200.0, 350.0], factor: 0.631 },
+                    binarize: Some(Binarize::Fixed),
+                    ..TrainSection::default()
+                },
+            )
+        },
+    },
+];
+
+const BURDA_DIFFERS: &str = "follows the paper: Adam with beta1 0.9, beta2 0.999 and epsilon 1e-4, rates 1e-3 10^(-i/7), \
+    Glorot's weights, and the program's output bias (the logit of the mean pixel), of which the paper says nothing. \
+    Besides, the authors' program (github.com/yburda/iwae) has beta1 0.99, a second moment that starts at ones, \
+    gradients summed over the 20 images, rates rounded to 10, 7.2, 5.2, 3.7, 2.7, 1.9, 1.4 and 1.0 x 1e-4, a KL that is \
+    sampled for the VAE too, and 59,600 images that are never shuffled";
+
+fn section(hidden: &[usize], latent: usize, activation: Activation) -> ModelSection {
+    ModelSection { hidden: hidden.to_vec(), latent, activation, ..ModelSection::default() }
+}
+
+fn recipe(model: ModelSection, train: TrainSection) -> Config {
+    Config { model, train, ..Config::default() }
+}
+
+fn burda(kind: Kind, samples: usize) -> Config {
+    let model = ModelSection { kind, ..section(&[200, 200], 50, Activation::Tanh) };
+    recipe(
+        model,
+        TrainSection {
+            batch_size: 20,
+            samples,
+            epochs: 3280,
+            lr_schedule: Schedule::Burda,
+            adam_epsilon: 1e-4,
+            init: Init::Xavier,
+            output_bias: true,
+            ..TrainSection::default()
+        },
+    )
+}
+
+/// The preset of that name.
+pub fn find(name: &str) -> Option<&'static Preset> {
+    TABLE.iter().find(|preset| preset.name == name)
+}
+
+impl Preset {
+    /// The recipe with `scale` times its epochs, and everything that is told in epochs scaled with them.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if `scale` is not a positive number.
+    pub fn scaled(&self, scale: f64) -> Result<Config> {
+        if !(scale.is_finite() && scale > 0.0) {
+            return Err(Error::Usage(format!("--scale {scale}: use a positive number, such as 0.1")));
+        }
+        let mut config = (self.config)();
+        let train = &mut config.train;
+        train.epochs = (f64::from(train.epochs) * scale).round().clamp(1.0, f64::from(u32::MAX)) as u32;
+        train.lr_warmup *= scale;
+        train.kl_warmup *= scale;
+        if let Schedule::Steps { at, .. } = &mut train.lr_schedule {
+            at.iter_mut().for_each(|epoch| *epoch *= scale);
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_valid_and_can_be_scaled() {
+        for preset in TABLE {
+            let whole = (preset.config)();
+            whole.validate().unwrap();
+            assert_eq!(find(preset.name).map(|p| p.source), Some(preset.source));
+            let tenth = preset.scaled(0.1).unwrap();
+            tenth.validate().unwrap();
+            assert_eq!(tenth.train.epochs, (whole.train.epochs + 5) / 10, "{}", preset.name);
+            // At the same share of the run the rate is the same.
+            let rate = |config: &Config, share: f64| {
+                let epochs = config.train.epochs;
+                config.train.lr_schedule.factor(share * f64::from(epochs), epochs)
+            };
+            for share in [0.0, 0.3, 0.45, 0.75, 0.99] {
+                assert_eq!(rate(&whole, share), rate(&tenth, share), "{} at {share}", preset.name);
+            }
+            assert!(preset.scaled(0.0).is_err() && preset.scaled(f64::NAN).is_err());
+        }
+    }
+}

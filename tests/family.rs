@@ -1,0 +1,331 @@
+//! Every kind of model and objective: the same bits whatever interrupts training, and numbers that agree with what is
+//! known of them.
+
+mod common;
+#[path = "common/tiny.rs"]
+mod tiny;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use vae_gpu::data::{Dataset, Split};
+use vae_gpu::error::Error;
+use vae_gpu::evaluate::{CodeStatistics, Encoder, Evaluation, Importance, Pictures};
+use vae_gpu::gpu::{Gpu, Shared};
+use vae_gpu::kernels::gather::Binarize;
+use vae_gpu::model::init::Init;
+use vae_gpu::model::{Kind, Layout, ModelConfig};
+use vae_gpu::train::config::{Condition, Keep, ModelSection, TrainSection};
+use vae_gpu::train::{Config, Trainer, files};
+
+/// Data with ten classes.
+fn dataset(train: usize, test: usize) -> Dataset {
+    let mut dataset = tiny::dataset(train, test);
+    for split in [&mut dataset.train, &mut dataset.test] {
+        split.labels = Some((0..split.count).map(|i| (i % 10) as u8).collect());
+    }
+    dataset
+}
+
+fn config(kind: Kind) -> Config {
+    let model = ModelSection { kind, hidden: vec![16], latent: 3, ..ModelSection::default() };
+    let train = TrainSection { batch_size: 20, lr: 0.01, epochs: 200, ..TrainSection::default() };
+    Config { model, train, ..Config::default() }
+}
+
+/// One of everything, with a name.
+fn family() -> Vec<(&'static str, Config)> {
+    let with = |kind, change: &dyn Fn(&mut Config)| {
+        let mut config = config(kind);
+        change(&mut config);
+        config
+    };
+    vec![
+        ("ae", with(Kind::Ae, &|_| ())),
+        ("vae of three samples", with(Kind::Vae, &|c| c.train.samples = 3)),
+        ("iwae of four samples", with(Kind::Iwae, &|c| c.train.samples = 4)),
+        ("conditional vae", with(Kind::Vae, &|c| c.model.condition = Condition::Labels)),
+        (
+            "conditional iwae with a beta",
+            with(Kind::Iwae, &|c| {
+                (c.model.condition, c.train.samples) = (Condition::Labels, 2);
+                (c.train.beta, c.train.kl_warmup) = (0.5, 1.5);
+            }),
+        ),
+        (
+            "free bits, clipped and decayed, from another start",
+            with(Kind::Vae, &|c| {
+                (c.train.free_bits, c.train.clip_norm, c.train.weight_decay) = (0.1, 1.0, 0.01);
+                (c.train.init, c.train.output_bias) = (Init::He, true);
+            }),
+        ),
+        (
+            "with validation",
+            with(Kind::Vae, &|c| (c.train.valid, c.train.patience, c.train.keep) = (0.2, 3, Keep::Best)),
+        ),
+    ]
+}
+
+fn epoch(trainer: &mut Trainer) -> Evaluation {
+    trainer.epoch(&mut |_| ControlFlow::Continue(())).unwrap().unwrap();
+    trainer.evaluate().unwrap().test
+}
+
+fn bits(trainer: &Trainer) -> Vec<u32> {
+    let arenas = trainer.arenas().unwrap();
+    let all = [arenas.parameters, arenas.moment1, arenas.moment2];
+    all.iter().flatten().map(|value| value.to_bits()).collect()
+}
+
+#[test]
+fn every_member_learns_and_goes_on_with_the_same_bits() {
+    let (gpu, dataset) = (common::gpu(), dataset(90, 30));
+    for (name, config) in family() {
+        let mut trainer = Trainer::new(&gpu, &dataset, config.clone()).unwrap();
+        let first = epoch(&mut trainer);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint.safetensors");
+        let arenas = trainer.arenas().unwrap();
+        files::save_checkpoint(&path, trainer.config(), trainer.layout(), &arenas, &trainer.state()).unwrap();
+        let last = (0..3).map(|_| epoch(&mut trainer)).last().unwrap();
+        assert!(last.elbo.mean > first.elbo.mean + 1.0, "{name}: {first:?} to {last:?}");
+
+        let (saved, arenas, state) = files::load_checkpoint(&path).unwrap();
+        assert_eq!((&saved, state.step), (trainer.config(), trainer.state().step / 4), "{name}");
+        let mut streamed = saved.clone();
+        streamed.train.stream = true;
+        for again in [saved, streamed] {
+            let mut other = Trainer::new(&gpu, &dataset, again).unwrap();
+            other.restore(&arenas, state);
+            let again = (0..3).map(|_| epoch(&mut other)).last().unwrap();
+            assert_eq!(again, last, "{name}");
+            assert!(bits(&other) == bits(&trainer), "{name}: resumed with other bits");
+        }
+    }
+}
+
+#[test]
+fn an_autoencoder_reconstructs_better_and_has_no_prior() {
+    let (gpu, dataset) = (common::gpu(), dataset(90, 30));
+    let run = |kind| {
+        let mut config = config(kind);
+        config.train.binarize = Some(Binarize::Threshold);
+        let mut trainer = Trainer::new(&gpu, &dataset, config).unwrap();
+        let last = (0..20).map(|_| epoch(&mut trainer)).last().unwrap();
+        (last, trainer)
+    };
+    let (autoencoder, mut trainer) = run(Kind::Ae);
+    let (variational, _) = run(Kind::Vae);
+    assert_eq!(autoencoder.kl.mean, 0.0);
+    assert_eq!(autoencoder.recon, autoencoder.elbo);
+    assert!(autoencoder.recon.mean > variational.recon.mean, "{autoencoder:?} and {variational:?}");
+    let refusal = trainer.pictures().sample(1, 0, |_| 0).unwrap_err();
+    assert!(matches!(&refusal, Error::Usage(text) if text.contains("no prior")), "{refusal}");
+    let nll = Importance::new(
+        &gpu,
+        &mut Shared::default(),
+        trainer.model(),
+        (&dataset.test, "test"),
+        Binarize::Fixed,
+        5,
+    );
+    assert!(matches!(nll.err(), Some(Error::Usage(text)) if text.contains("no model of p(x)")));
+}
+
+#[test]
+fn labels_are_heard() {
+    let (gpu, mut dataset) = (common::gpu(), dataset(200, 30));
+    // The classes are unlike: all black, all white, black again, ..
+    let side = tiny::SIDE * tiny::SIDE;
+    let whole = |count: usize| (0..count).flat_map(|i| vec![255 * (i % 2) as u8; side]).collect();
+    for split in [&mut dataset.train, &mut dataset.test] {
+        let labels = split.labels.take();
+        *split = Split::new(whole(split.count), side, labels);
+    }
+    let mut config = config(Kind::Vae);
+    config.model.condition = Condition::Labels;
+    let mut trainer = Trainer::new(&gpu, &dataset, config).unwrap();
+    for _ in 0..60 {
+        epoch(&mut trainer);
+    }
+    let labels = [3usize, 4, 9, 0];
+    let images = trainer.pictures().sample(labels.len(), 1, |i| labels[i]).unwrap();
+    for (label, image) in labels.iter().zip(images.chunks(side)) {
+        let mean = image.iter().sum::<f32>() / side as f32;
+        assert!((mean - (label % 2) as f32).abs() < 0.1, "label {label}: mean pixel {mean}");
+    }
+    let refusal = trainer.pictures().sample(1, 1, |_| 10).unwrap_err();
+    assert!(matches!(&refusal, Error::Usage(text) if text.contains("labels 0 to 9")), "{refusal}");
+    // The same image, told two labels.
+    let image: Vec<f32> = [0.5; 2 * 64].into();
+    let two = trainer.pictures().reconstruct(&image, &[0, 1]).unwrap();
+    assert!(two[side] > two[0] + 0.5, "{} and {}", two[0], two[side]);
+}
+
+#[test]
+fn data_without_labels_cannot_condition() {
+    let mut config = config(Kind::Vae);
+    config.model.condition = Condition::Labels;
+    let refusal = Trainer::new(&common::gpu(), &tiny::dataset(40, 10), config).err().unwrap();
+    assert!(matches!(&refusal, Error::Usage(text) if text.contains("has no labels")), "{refusal}");
+}
+
+#[test]
+fn patience_ends_a_run_that_gets_no_better() {
+    let (gpu, dataset) = (common::gpu(), dataset(60, 20));
+    let mut config = config(Kind::Vae);
+    // So large a rate that it cannot settle, so long a run that it must overfit.
+    (config.train.valid, config.train.patience, config.train.epochs) = (0.3, 2, 200);
+    (config.train.binarize, config.train.lr) = (Some(Binarize::Threshold), 0.03);
+    let mut trainer = Trainer::new(&gpu, &dataset, config).unwrap();
+    assert_eq!(trainer.steps_per_epoch(), 3, "42 of the 60 images are trained on");
+    let mut history = Vec::new();
+    while !trainer.is_done() {
+        trainer.epoch(&mut |_| ControlFlow::Continue(())).unwrap();
+        history.push(trainer.evaluate().unwrap());
+    }
+    let elbos: Vec<f64> = history.iter().map(|j| j.valid.unwrap().elbo.mean).collect();
+    let best = (0..elbos.len()).max_by(|a, b| elbos[*a].total_cmp(&elbos[*b])).unwrap();
+    assert!(trainer.is_out_of_patience() && elbos.len() == best + 3 && elbos.len() < 200, "{elbos:?}");
+    assert_eq!(trainer.state().best_epoch as usize, best + 1);
+    assert_eq!(history.iter().rposition(|j| j.is_best), Some(best));
+}
+
+fn importance(
+    gpu: &Arc<Gpu>,
+    model: &ModelConfig,
+    weights: &[f32],
+    split: &Split,
+    samples: usize,
+) -> Vec<f64> {
+    let mut importance =
+        Importance::new(gpu, &mut Shared::default(), model, (split, "test"), Binarize::None, samples)
+            .unwrap();
+    importance.write_parameters(weights);
+    importance.run(3, &mut |_| ControlFlow::Continue(())).unwrap().unwrap()
+}
+
+#[test]
+fn more_samples_make_a_tighter_bound() {
+    let (gpu, dataset) = (common::gpu(), dataset(90, 40));
+    let mut trainer = Trainer::new(&gpu, &dataset, config(Kind::Vae)).unwrap();
+    let elbo = (0..3).map(|_| epoch(&mut trainer)).last().unwrap().elbo.mean;
+    let weights = trainer.arenas().unwrap().parameters;
+    // The same binarised pixels as the trainer's evaluation has.
+    let bound = |samples: usize| {
+        let shared = &mut Shared::default();
+        let of = (&dataset.test, "test");
+        let mut importance =
+            Importance::new(&gpu, shared, trainer.model(), of, Binarize::Dynamic, samples).unwrap();
+        importance.write_parameters(&weights);
+        let nll = importance.run(0, &mut |_| ControlFlow::Continue(())).unwrap().unwrap();
+        -nll.iter().sum::<f64>() / nll.len() as f64
+    };
+    let bounds = [1, 10, 100, 2000].map(bound);
+    assert!((bounds[0] - elbo).abs() < 2.0, "one sample gives {} where the ELBO is {elbo}", bounds[0]);
+    assert!(bounds.windows(2).all(|pair| pair[0] < pair[1]), "{bounds:?}");
+}
+
+/// A decoder that is linear, x = A z + noise of variance 1, gives p(x) = N(0, A A^T + 1) in closed form. Its hidden layer
+/// is a relu that is lifted above zero by its bias and let down again by the next.
+#[test]
+fn the_likelihood_of_a_linear_model_is_the_known_one() {
+    const LIFT: f32 = 50.0;
+    let config = ModelConfig {
+        input: 4,
+        hidden: vec![4],
+        latent: 2,
+        likelihood: "gaussian".into(),
+        ..ModelConfig::default()
+    };
+    let a = [[0.9, -0.4], [0.2, 0.7], [-0.5, 0.3], [0.6, 0.8]];
+    // The exact posterior: precision P = A^T A + 1, mean P^-1 A^T x.
+    let product = |i: usize, j: usize| (0..4).map(|d| a[d][i] * a[d][j]).sum::<f64>();
+    let precision = [[product(0, 0) + 1.0, product(0, 1)], [product(1, 0), product(1, 1) + 1.0]];
+    let determinant = precision[0][0] * precision[1][1] - precision[0][1] * precision[1][0];
+    let inverse = [
+        [precision[1][1] / determinant, -precision[0][1] / determinant],
+        [-precision[1][0] / determinant, precision[0][0] / determinant],
+    ];
+    let posterior = |z: usize, d: usize| inverse[z][0] * a[d][0] + inverse[z][1] * a[d][1];
+
+    let layout = Layout::new(&config);
+    let mut weights = vec![0.0; layout.words];
+    let mut set = |name: &str, values: Vec<f64>| {
+        let parameter = layout.parameters.iter().find(|p| p.name == name).unwrap();
+        parameter.insert(&mut weights, &values.iter().map(|v| *v as f32).collect::<Vec<_>>());
+    };
+    let lift = f64::from(LIFT);
+    let identity: Vec<f64> = (0..16).map(|i| f64::from(u8::from(i % 5 == 0))).collect();
+    set("encoder.0.weight", identity);
+    set("encoder.0.bias", vec![lift; 4]);
+    let mu: Vec<f64> = (0..8).map(|i| posterior(i / 4, i % 4)).collect();
+    let down = |row: usize| -lift * mu[4 * row..4 * row + 4].iter().sum::<f64>();
+    set("encoder.mu.bias", vec![down(0), down(1)]);
+    set("encoder.mu.weight", mu);
+    // Wider than the posterior, and without its correlation: an honest proposal that must be weighted.
+    set("encoder.log_var.bias", vec![(1.3 * inverse[0][0]).ln(), (1.3 * inverse[1][1]).ln()]);
+    set("decoder.0.weight", vec![1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+    set("decoder.0.bias", vec![lift, lift, 0.0, 0.0]);
+    set("decoder.out.weight", (0..16).map(|i| if i % 4 < 2 { a[i / 4][i % 4] } else { 0.0 }).collect());
+    set("decoder.out.bias", a.iter().map(|row| -lift * (row[0] + row[1])).collect());
+
+    let bytes: Vec<u8> = (0..40 * 4).map(|i| (i * 97 % 256) as u8).collect();
+    let split = Split::new(bytes, 4, None);
+    let gpu = common::gpu();
+    // Sizes that end in the middle of a round, and many rounds.
+    for samples in [700, 20_011] {
+        let got = importance(&gpu, &config, &weights, &split, samples);
+        let mut worst = 0.0f64;
+        for (row, nll) in got.iter().enumerate() {
+            let x: Vec<f64> = split.row(row).iter().map(|v| f64::from(*v) / 255.0).collect();
+            // By Woodbury: x^T (A A^T + 1)^-1 x = |x|^2 - (A^T x)^T P^-1 (A^T x), and its determinant is that of P.
+            let at: Vec<f64> = (0..2).map(|z| (0..4).map(|d| a[d][z] * x[d]).sum()).collect();
+            let quadratic = x.iter().map(|v| v * v).sum::<f64>()
+                - (0..2).map(|i| (0..2).map(|j| at[i] * inverse[i][j] * at[j]).sum::<f64>()).sum::<f64>();
+            let known = 0.5 * (quadratic + determinant.ln() + 4.0 * (2.0 * std::f64::consts::PI).ln());
+            worst = worst.max((nll - known).abs());
+        }
+        // The weights' relative deviation is below 1 here, so that of their mean is below 1 / sqrt(samples).
+        let bound = 4.0 / (samples as f64).sqrt();
+        assert!(worst < bound, "{samples} samples: off by {worst}, at most {bound}");
+    }
+}
+
+#[test]
+fn codes_agree_with_the_terms_of_the_elbo() {
+    let (gpu, dataset) = (common::gpu(), dataset(90, 33));
+    for (name, config) in family() {
+        let mut trainer = Trainer::new(&gpu, &dataset, config).unwrap();
+        let test = epoch(&mut trainer);
+        let weights = trainer.arenas().unwrap().parameters;
+        let (model, binarize) = (trainer.model().clone(), trainer.config().train.binarize(trainer.model()));
+        let mut encoder =
+            Encoder::new(&gpu, &mut Shared::default(), &model, (&dataset.test, "test"), binarize).unwrap();
+        encoder.write_parameters(&weights);
+        let mut statistics = CodeStatistics::new(model.latent);
+        let (mut rows, mut error) = (0, 0.0);
+        encoder
+            .run(trainer.config().train.seed, &mut |codes| {
+                assert!(codes.x.iter().all(|x| *x == 0.0 || *x == 1.0), "{name}: x is binary");
+                rows += codes.mu.len() / model.latent;
+                error +=
+                    codes.x.iter().zip(&codes.mean).map(|(x, m)| f64::from((x - m).powi(2))).sum::<f64>();
+                statistics.add(codes);
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(rows, 33, "{name}");
+        let kl: f64 = statistics.kl_per_dimension().iter().sum();
+        assert!((kl - test.kl.mean).abs() < 1e-4 * test.kl.mean.max(1.0), "{name}: {kl}, {}", test.kl.mean);
+        let mean_error = error / (33.0 * 64.0);
+        assert!((statistics.mean_squared_error() - mean_error).abs() < 1e-6, "{name}");
+        assert!(mean_error > 0.0 && mean_error < 0.3, "{name}: {mean_error}");
+        // What the picture of a reconstruction shows is the same mean.
+        let pixels: Vec<f32> = dataset.test.values.iter().map(|v| f32::from(*v) / 255.0).collect();
+        let mut pictures = Pictures::new(&gpu, &mut Shared::default(), &model).unwrap();
+        pictures.write_parameters(&weights);
+        let shown = pictures.reconstruct(&pixels, dataset.test.labels.as_deref().unwrap()).unwrap();
+        assert_eq!(shown.len(), pixels.len(), "{name}");
+    }
+}
