@@ -48,6 +48,17 @@ pub enum Error {
         next: String,
     },
 
+    /// The device is gone: unplugged, reset by the driver, or taken away.
+    #[error("the GPU device was lost while {doing}: {problem}\n  {next}")]
+    Lost {
+        /// What the program was doing.
+        doing: String,
+        /// What the driver reported.
+        problem: String,
+        /// What the user can do about it.
+        next: String,
+    },
+
     /// The model or its data does not fit the limits of the adapter.
     #[error("{what} needs {needed} MiB, but the adapter allows {allowed} MiB\n  {next}")]
     Limit {

@@ -86,7 +86,14 @@ fn every_member_learns_and_goes_on_with_the_same_bits() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("checkpoint.safetensors");
         let arenas = trainer.arenas().unwrap();
-        files::save_checkpoint(&path, trainer.config(), trainer.layout(), &arenas, &trainer.state()).unwrap();
+        files::save_checkpoint(
+            (&path, &path.with_extension("previous")),
+            trainer.config(),
+            trainer.layout(),
+            &arenas,
+            &trainer.state(),
+        )
+        .unwrap();
         let last = (0..3).map(|_| epoch(&mut trainer)).last().unwrap();
         assert!(last.elbo.mean > first.elbo.mean + 1.0, "{name}: {first:?} to {last:?}");
 

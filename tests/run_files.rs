@@ -45,7 +45,14 @@ fn saved() -> Saved {
         train_count: 77,
     };
     files::save_model(&model, &config, &layout, &arenas.parameters).unwrap();
-    files::save_checkpoint(&checkpoint, &config, &layout, &arenas, &state).unwrap();
+    files::save_checkpoint(
+        (&checkpoint, &checkpoint.with_extension("previous")),
+        &config,
+        &layout,
+        &arenas,
+        &state,
+    )
+    .unwrap();
     Saved { _folder: folder, model, checkpoint, config, arenas, state }
 }
 

@@ -57,7 +57,14 @@ fn resumed(from: &Trainer, gpu: &Arc<Gpu>, dataset: &Dataset) -> Trainer {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint.safetensors");
     let (arenas, state) = (from.arenas().unwrap(), from.state());
-    files::save_checkpoint(&path, from.config(), from.layout(), &arenas, &state).unwrap();
+    files::save_checkpoint(
+        (&path, &path.with_extension("previous")),
+        from.config(),
+        from.layout(),
+        &arenas,
+        &state,
+    )
+    .unwrap();
     let (config, arenas, state) = files::load_checkpoint(&path).unwrap();
     assert_eq!((&config, state), (from.config(), from.state()));
     let mut trainer = trainer(gpu, dataset, &config);

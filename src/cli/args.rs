@@ -309,9 +309,15 @@ pub struct TrainArgs {
     /// Write into --out even if it holds a run, which is deleted first
     #[arg(long, requires = "out")]
     pub force: bool,
-    /// Continue a run from its checkpoint; only --epochs, --device and --quiet go with it
+    /// Continue a run from its checkpoint; flags of the model and its training do not go with it
     #[arg(long, value_name = "DIR")]
     pub resume: Option<PathBuf>,
+    /// Save a checkpoint at least every so many steps [default: 0, after each epoch]
+    #[arg(long, value_name = "STEPS", default_value_t = 0, hide_default_value = true)]
+    pub checkpoint_every: u64,
+    /// When the device is lost, open it again and go on from the last checkpoint
+    #[arg(long)]
+    pub recover: bool,
     /// Before training, print how long each dispatch of a step takes (on stderr)
     #[arg(long)]
     pub profile: bool,

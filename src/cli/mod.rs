@@ -6,6 +6,7 @@ mod check;
 mod devices;
 mod evaluate;
 mod explain;
+mod faults;
 mod output;
 mod pictures;
 mod presets;

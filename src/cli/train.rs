@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{TrainArgs, set};
+use super::faults::{self, Faults};
 use super::output::{result, talk};
 use super::profile;
 use super::saved::announce;
@@ -17,7 +18,7 @@ use super::tune;
 use crate::data::{self, Dataset, Shape};
 use crate::error::{Error, Result};
 use crate::model::Kind;
-use crate::run::{EpochMetrics, RunDir, curves, metrics, picture};
+use crate::run::{EpochMetrics, RunDir, RunLock, curves, metrics, picture};
 use crate::train::config::Keep;
 use crate::train::{Config, EpochResult, Judgement, Progress, Trainer, files};
 
@@ -33,51 +34,33 @@ const PLAIN_LINES: Duration = Duration::from_secs(10);
 /// Exit code of a program that SIGINT ended.
 const INTERRUPTED: i32 = 130;
 
+/// A training that is under way.
+pub(super) struct Session {
+    pub trainer: Trainer,
+    pub dir: RunDir,
+    pub dataset: Dataset,
+    /// Kept until the end, so that no other process writes into the directory.
+    _lock: RunLock,
+}
+
 pub fn run(args: &TrainArgs) -> Result<()> {
     let stop = stop_on_interrupt()?;
-    let (mut trainer, dir, dataset) = match &args.resume {
+    let mut session = match &args.resume {
         Some(_) => resume(args)?,
         None => start(args)?,
     };
-    if trainer.is_done() {
-        let epochs = trainer.config().train.epochs;
+    if session.trainer.is_done() {
+        let epochs = session.trainer.config().train.epochs;
         talk(format_args!("all {epochs} epochs are done; train longer with --epochs N"));
     }
-    let saver = Saver { dir: &dir, shape: dataset.shape, quiet: args.quiet };
-    while !trainer.is_done() {
-        let bar = bar(args.quiet, &trainer);
-        // The observer cannot break off an epoch that was one submission, so the wish is also heard here.
-        let done = if stop.load(Ordering::Relaxed) {
-            None
-        } else {
-            trainer.epoch(&mut observer(&bar, args.quiet, stop.clone()))?
-        };
-        match done {
-            Some(epoch) => {
-                if let Some(bar) = &bar {
-                    bar.set_message("evaluating");
-                }
-                let metrics = saver.epoch(&mut trainer, &dataset, &epoch)?;
-                if let Some(bar) = bar {
-                    bar.finish_and_clear();
-                }
-                saver.report(&metrics, &trainer);
-            }
-            None => {
-                if let Some(bar) = bar {
-                    bar.finish_and_clear();
-                }
-                // Before the first epoch ends, these weights are the best there are.
-                saver.weights(&trainer, trainer.state().best_epoch == 0)?;
-                talk(format_args!(
-                    "interrupted after step {}; continue with: vae-gpu train --resume {}",
-                    trainer.state().step,
-                    dir.root().display()
-                ));
-                process::exit(INTERRUPTED);
-            }
+    let mut faults = Faults::new();
+    while !session.trainer.is_done() {
+        if let Err(error) = advance(&mut session, args, &stop, &mut faults) {
+            faults.handle(&mut session, args, error)?;
         }
     }
+    faults.give_up_unsaved()?;
+    let Session { trainer, dir, .. } = &session;
     let (state, place) = (trainer.state(), dir.root().display());
     if trainer.is_out_of_patience() {
         talk(format_args!(
@@ -97,8 +80,52 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     Ok(())
 }
 
+/// Trains to the end of the epoch, or until a checkpoint is due, and saves.
+fn advance(
+    session: &mut Session,
+    args: &TrainArgs,
+    stop: &Arc<AtomicBool>,
+    faults: &mut Faults,
+) -> Result<()> {
+    let Session { trainer, dir, dataset, .. } = session;
+    let saver = Saver { dir, shape: dataset.shape, quiet: args.quiet };
+    let bar = bar(args.quiet, trainer);
+    // The observer cannot break off an epoch that was one submission, so the wish is also heard here.
+    let done = if stop.load(Ordering::Relaxed) {
+        None
+    } else {
+        let breaks = faults.next_break(trainer.state().step, args.checkpoint_every);
+        trainer.epoch(&mut observer(&bar, args.quiet, stop.clone(), breaks))?
+    };
+    let saved = match &done {
+        Some(epoch) => {
+            if let Some(bar) = &bar {
+                bar.set_message("evaluating");
+            }
+            saver.epoch(trainer, dataset, epoch)
+        }
+        // Before the first epoch ends, these weights are the best there are.
+        None => saver.weights(trainer, trainer.state().best_epoch == 0),
+    };
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    faults.saved(saved, dir)?;
+    if done.is_none() && stop.load(Ordering::Relaxed) {
+        faults.give_up_unsaved()?;
+        talk(format_args!(
+            "interrupted after step {}; continue with: vae-gpu train --resume {}",
+            trainer.state().step,
+            dir.root().display()
+        ));
+        process::exit(INTERRUPTED);
+    }
+    faults.lose_device_when_asked(trainer);
+    Ok(())
+}
+
 /// A new run.
-fn start(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
+fn start(args: &TrainArgs) -> Result<Session> {
     let mut config = args.model.resolve()?;
     set(&mut config.train.epochs, &args.epochs);
     args.recipe.apply(&mut config.train);
@@ -107,13 +134,14 @@ fn start(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
     config.adopt(&dataset)?;
     config.data = data::anywhere(&config.data);
     let trainer = prepare(args, &dataset, config)?;
-    let dir = RunDir::create(args.out.as_deref(), &dataset.name, trainer.model().kind.name(), args.force)?;
+    let model = trainer.model().kind.name();
+    let (dir, lock) = RunDir::create(args.out.as_deref(), &dataset.name, model, args.force)?;
     write_config(&dir, trainer.config())?;
-    Ok((trainer, dir, dataset))
+    Ok(Session { trainer, dir, dataset, _lock: lock })
 }
 
 /// A run that goes on from its checkpoint.
-fn resume(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
+fn resume(args: &TrainArgs) -> Result<Session> {
     let path = args.resume.as_deref().unwrap_or_else(|| "".as_ref());
     if args.model.any() || args.recipe.any() {
         return Err(Error::Usage(
@@ -122,7 +150,8 @@ fn resume(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
         ));
     }
     let dir = RunDir::open(path)?;
-    let (mut config, arenas, state) = files::load_checkpoint(&dir.checkpoint())?;
+    let lock = dir.lock()?;
+    let (mut config, arenas, state) = faults::last_checkpoint(&dir)?;
     set(&mut config.train.epochs, &args.epochs);
     config.validate()?;
     let dataset = data::open(&config.data)?;
@@ -158,7 +187,7 @@ fn resume(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
             state.step
         ));
     }
-    Ok((trainer, dir, dataset))
+    Ok(Session { trainer, dir, dataset, _lock: lock })
 }
 
 fn write_config(dir: &RunDir, config: &Config) -> Result<()> {
@@ -167,7 +196,7 @@ fn write_config(dir: &RunDir, config: &Config) -> Result<()> {
 }
 
 /// Opens the device, and says what will be trained on what.
-fn prepare(args: &TrainArgs, dataset: &Dataset, config: Config) -> Result<Trainer> {
+pub(super) fn prepare(args: &TrainArgs, dataset: &Dataset, config: Config) -> Result<Trainer> {
     let gpu = args.device.open()?;
     if !args.quiet {
         announce(&gpu);
@@ -229,11 +258,12 @@ fn bar(quiet: bool, trainer: &Trainer) -> Option<ProgressBar> {
     Some(bar)
 }
 
-/// Shows progress and passes on the wish to stop.
+/// Shows progress, and stops where the user or a step asks for it.
 fn observer<'a>(
     bar: &'a Option<ProgressBar>,
     quiet: bool,
     stop: Arc<AtomicBool>,
+    break_at: Option<u64>,
 ) -> impl FnMut(&Progress) -> ControlFlow<()> + 'a {
     let mut last_line = Instant::now();
     move |p| {
@@ -247,7 +277,12 @@ fn observer<'a>(
             last_line = Instant::now();
             talk(format_args!("epoch {} step {}/{} {elbo} {speed:.0} images/s", p.epoch, p.step, p.steps));
         }
-        if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        let step = u64::from(p.epoch - 1) * p.steps + p.step;
+        if stop.load(Ordering::Relaxed) || break_at.is_some_and(|at| step >= at) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 }
 
@@ -260,7 +295,7 @@ struct Saver<'a> {
 
 impl Saver<'_> {
     /// Evaluates, and writes everything that an epoch leaves. The checkpoint comes last: what it says is done is done.
-    fn epoch(&self, trainer: &mut Trainer, dataset: &Dataset, epoch: &EpochResult) -> Result<EpochMetrics> {
+    fn epoch(&self, trainer: &mut Trainer, dataset: &Dataset, epoch: &EpochResult) -> Result<()> {
         let judgement = trainer.evaluate()?;
         let Judgement { test, valid, is_best } = judgement;
         let metrics = EpochMetrics {
@@ -279,31 +314,38 @@ impl Saver<'_> {
             images_per_second: epoch.images_per_second,
             seconds: epoch.seconds,
         };
-        let seed = trainer.config().train.seed;
-        let classes = trainer.model().classes;
+        // What can be written is written, whatever else fails: the weights above all.
+        let pictures = self.pictures(trainer, dataset, epoch.epoch);
+        let curves = metrics::append(&self.dir.metrics(), &metrics)
+            .and_then(|()| curves::draw(&self.dir.curves(), &metrics::read(&self.dir.metrics())?));
+        let weights = self.weights(trainer, is_best);
+        self.report(&metrics, trainer);
+        pictures.and(curves).and(weights)
+    }
+
+    fn pictures(&self, trainer: &mut Trainer, dataset: &Dataset, epoch: u32) -> Result<()> {
+        let (seed, classes) = (trainer.config().train.seed, trainer.model().classes);
         let pictures = trainer.pictures();
         if pictures.can_sample() {
             let samples = pictures.sample(SAMPLES, seed, |i| row_label(i, classes))?;
-            picture::grid(&self.dir.sample(epoch.epoch), &samples, self.shape, COLUMNS)?;
+            picture::grid(&self.dir.sample(epoch), &samples, self.shape, COLUMNS)?;
         }
         let originals = originals(dataset, RECONSTRUCTIONS);
-        let reconstructions =
-            pictures.reconstruct(&originals, dataset.test.labels.as_deref().unwrap_or(&[]))?;
-        let path = self.dir.reconstruction(epoch.epoch);
-        picture::reconstruction_grid(&path, &originals, &reconstructions, self.shape, COLUMNS)?;
-        metrics::append(&self.dir.metrics(), &metrics)?;
-        curves::draw(&self.dir.curves(), &metrics::read(&self.dir.metrics())?)?;
-        self.weights(trainer, is_best)?;
-        Ok(metrics)
+        let labels = dataset.test.labels.as_deref().unwrap_or(&[]);
+        let reconstructions = pictures.reconstruct(&originals, labels)?;
+        let path = self.dir.reconstruction(epoch);
+        picture::reconstruction_grid(&path, &originals, &reconstructions, self.shape, COLUMNS)
     }
 
     /// The checkpoint, and the model file where it is to have these weights.
     fn weights(&self, trainer: &Trainer, is_best: bool) -> Result<()> {
         let (config, layout, arenas) = (trainer.config(), trainer.layout(), trainer.arenas()?);
+        let mut model = Ok(());
         if is_best || config.train.keep == Keep::Last {
-            files::save_model(&self.dir.model(), config, layout, &arenas.parameters)?;
+            model = files::save_model(&self.dir.model(), config, layout, &arenas.parameters);
         }
-        files::save_checkpoint(&self.dir.checkpoint(), config, layout, &arenas, &trainer.state())
+        let paths = (self.dir.checkpoint(), self.dir.previous_checkpoint());
+        files::save_checkpoint((&paths.0, &paths.1), config, layout, &arenas, &trainer.state()).and(model)
     }
 
     fn report(&self, m: &EpochMetrics, trainer: &Trainer) {

@@ -33,8 +33,15 @@ pub struct Gpu {
     checked_shaders: bool,
     pipelines: Mutex<HashMap<PipelineKey, Pipeline>>,
     pub(super) step_layout: wgpu::BindGroupLayout,
-    failure: Arc<Mutex<Option<String>>>,
+    failure: Arc<Mutex<Option<Failure>>>,
     in_flight: Mutex<InFlight>,
+}
+
+/// The first thing that went wrong on a device.
+#[derive(Clone)]
+struct Failure {
+    problem: String,
+    lost: bool,
 }
 
 type PipelineKey = (&'static str, &'static str, Vec<Const>);
@@ -108,18 +115,15 @@ impl Gpu {
         report: AdapterReport,
         checked_shaders: bool,
     ) -> Arc<Gpu> {
-        let failure = Arc::new(Mutex::new(None));
+        let failure: Arc<Mutex<Option<Failure>>> = Arc::default();
         // wgpu's own handlers would panic. The first failure is the cause of those that follow.
-        let keep = |failure: &Arc<Mutex<Option<String>>>| {
-            let failure = failure.clone();
-            move |text: String| {
-                lock(&failure).get_or_insert(text);
-            }
-        };
-        let (on_error, on_loss) = (keep(&failure), keep(&failure));
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(error.to_string())));
+        let (on_error, on_loss) = (failure.clone(), failure.clone());
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            lock(&on_error).get_or_insert(Failure { problem: error.to_string(), lost: false });
+        }));
+        // A loss explains the errors that it causes, whichever is heard of first.
         device.set_device_lost_callback(move |reason, text| {
-            on_loss(format!("device lost ({reason:?}): {text}"))
+            *lock(&on_loss) = Some(Failure { problem: format!("{text} ({reason:?})"), lost: true });
         });
         let step_layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some("step"),
@@ -158,8 +162,21 @@ impl Gpu {
     pub fn check(&self, doing: &str) -> Result<()> {
         match lock(&self.failure).clone() {
             None => Ok(()),
-            Some(problem) => Err(device_error(doing, problem)),
+            Some(Failure { problem, lost: false }) => Err(device_error(doing, problem)),
+            Some(Failure { problem, lost: true }) => Err(Error::Lost {
+                doing: doing.to_owned(),
+                problem,
+                next: "look at the driver's log; `vae-gpu train --recover` goes on with a new device".into(),
+            }),
         }
+    }
+
+    /// Destroys the device, as a driver does that resets or a card that is unplugged: what tests of that need. Everything
+    /// that asks for the device from now on gets [`Error::Lost`].
+    pub fn lose(&self) {
+        self.device.destroy();
+        // Lets the callback be heard.
+        let _ = self.device.poll(wgpu::PollType::Poll);
     }
 
     /// The pipeline of a dispatch, made on first use.
@@ -257,8 +274,9 @@ impl Gpu {
 
     fn wait_for(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
         let poll = wgpu::PollType::Wait { submission_index, timeout: Some(HANG) };
-        self.device.poll(poll).map_err(|error| device_error("waiting for the device", error.to_string()))?;
-        self.check("waiting for the device")
+        let polled = self.device.poll(poll);
+        self.check("waiting for the device")?;
+        polled.map(|_| ()).map_err(|error| device_error("waiting for the device", error.to_string()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which folder a run lives in, and where its files are.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,13 +12,41 @@ const RUNS: &str = "runs";
 const CONFIG: &str = "config.toml";
 const MODEL: &str = "model.safetensors";
 const CHECKPOINT: &str = "checkpoint.safetensors";
+const PREVIOUS: &str = "checkpoint.previous.safetensors";
 const METRICS: &str = "metrics.csv";
 const CURVES: &str = "curves.png";
 const SAMPLES: &str = "samples";
 const RECONSTRUCTIONS: &str = "reconstructions";
 
 /// A folder that has any of these holds a run. The configuration is last, and so is deleted last.
-const FILES: [&str; 5] = [CURVES, METRICS, MODEL, CHECKPOINT, CONFIG];
+const FILES: [&str; 6] = [CURVES, METRICS, MODEL, PREVIOUS, CHECKPOINT, CONFIG];
+
+/// The file that a process which trains keeps locked.
+const LOCK: &str = ".lock";
+
+/// The right to write into a run directory. The operating system takes it back when its owner ends, however that happens.
+#[derive(Debug)]
+pub struct RunLock {
+    _file: File,
+}
+
+impl RunLock {
+    /// Takes the lock of the folder `root`.
+    fn take(root: &Path) -> Result<RunLock> {
+        let path = root.join(LOCK);
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(|error| Error::io("write", &path, error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(RunLock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(Error::Usage(format!(
+                "{} is in use: another process is training there\n  \
+                 wait until it ends, or name another folder with --out",
+                root.display()
+            ))),
+            Err(TryLockError::Error(error)) => Err(Error::io("lock", path, error)),
+        }
+    }
+}
 
 /// The folder of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,16 +60,29 @@ impl RunDir {
     /// else in it; so call this once all that can fail cheaply has been tried.
     ///
     /// # Errors
-    /// [`Error::Usage`] if `out` is a file, or holds a run and `force` is not given; [`Error::Io`].
-    pub fn create(out: Option<&Path>, data: &str, model: &str, force: bool) -> Result<RunDir> {
-        let root = match out {
+    /// [`Error::Usage`] if `out` is a file, holds a run and `force` is not given, or is being written by another process;
+    /// [`Error::Io`].
+    pub fn create(out: Option<&Path>, data: &str, model: &str, force: bool) -> Result<(RunDir, RunLock)> {
+        let (root, lock) = match out {
             Some(out) => claim(out, force)?,
-            None => create_numbered(Path::new(RUNS), data, model)?,
+            None => {
+                let root = create_numbered(Path::new(RUNS), data, model)?;
+                let lock = RunLock::take(&root)?;
+                (root, lock)
+            }
         };
         for folder in [SAMPLES, RECONSTRUCTIONS] {
             create_all(&root.join(folder))?;
         }
-        Ok(RunDir { root })
+        Ok((RunDir { root }, lock))
+    }
+
+    /// Takes the right to write into the folder, as whoever goes on with a run must.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if another process has it; [`Error::Io`].
+    pub fn lock(&self) -> Result<RunLock> {
+        RunLock::take(&self.root)
     }
 
     /// The folder of a run that exists.
@@ -77,7 +118,12 @@ impl RunDir {
         self.root.join(MODEL)
     }
 
-    /// The last epoch's parameters and optimiser state: safetensors.
+    /// The checkpoint before the last one: safetensors.
+    pub fn previous_checkpoint(&self) -> PathBuf {
+        self.root.join(PREVIOUS)
+    }
+
+    /// The last parameters and optimiser state: safetensors.
     pub fn checkpoint(&self) -> PathBuf {
         self.root.join(CHECKPOINT)
     }
@@ -122,7 +168,7 @@ fn create_all(folder: &Path) -> Result<()> {
 }
 
 /// Makes `out` ready for a run: created, or free of the run it held.
-fn claim(out: &Path, force: bool) -> Result<PathBuf> {
+fn claim(out: &Path, force: bool) -> Result<(PathBuf, RunLock)> {
     let shown = out.display();
     if out.exists() && !out.is_dir() {
         return Err(Error::Usage(format!("--out {shown} is a file\n  name a folder, which may be new")));
@@ -134,10 +180,16 @@ fn claim(out: &Path, force: bool) -> Result<PathBuf> {
                  name another folder, go on with that run by `--resume {shown}`, or replace it with `--force`"
             )));
         }
-        Some(_) => delete_run(out)?,
-        None => create_all(out)?,
+        Some(_) => {
+            let lock = RunLock::take(out)?;
+            delete_run(out)?;
+            Ok((out.to_owned(), lock))
+        }
+        None => {
+            create_all(out)?;
+            Ok((out.to_owned(), RunLock::take(out)?))
+        }
     }
-    Ok(out.to_owned())
 }
 
 /// Deletes what a run makes and leaves the rest, folders included.

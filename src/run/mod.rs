@@ -4,7 +4,8 @@
 //! runs/mnist-mlp-1/
 //!     config.toml                        what was trained, and how
 //!     model.safetensors                  the best parameters so far
-//!     checkpoint.safetensors             the last epoch's whole state, for resuming
+//!     checkpoint.safetensors             the whole state of training, for resuming
+//!     checkpoint.previous.safetensors    the one before, should a disk spoil the last
 //!     metrics.csv, curves.png            one row an epoch; the same as a picture
 //!     samples/epoch-0001.png ...         drawn from the prior
 //!     reconstructions/epoch-0001.png ... test data above what the model makes of them
@@ -20,7 +21,7 @@ pub mod metrics;
 pub mod picture;
 pub mod store;
 
-pub use directory::RunDir;
+pub use directory::{RunDir, RunLock};
 pub use metrics::EpochMetrics;
 pub use store::NamedTensor;
 
@@ -40,10 +41,27 @@ const TEMPORARY: (&str, &str) = (".vae-gpu-", ".tmp");
 /// # Errors
 /// [`Error::Io`]; the file at `path` is then what it was before.
 pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-    write_and_rename(path, write).map_err(|error| Error::io("write", path, error))
+    write_and_rename(path, None, write).map_err(|error| Error::io("write", path, error))
 }
 
-fn write_and_rename(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+/// As [`write_atomic`], but the file that was at `path` takes the name `previous` instead of vanishing: once the new one
+/// is whole on the disk, so that at every moment one of the two names has a whole file.
+///
+/// # Errors
+/// [`Error::Io`]; both files are then what they were before.
+pub fn write_keeping(
+    path: &Path,
+    previous: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
+    write_and_rename(path, Some(previous), write).map_err(|error| Error::io("write", path, error))
+}
+
+fn write_and_rename(
+    path: &Path,
+    previous: Option<&Path>,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
@@ -62,6 +80,9 @@ fn write_and_rename(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Resul
     drop(buffered);
     // Before the rename: otherwise a power cut could leave the name on an empty file.
     temporary.as_file().sync_all()?;
+    if let Some(previous) = previous.filter(|_| path.exists()) {
+        std::fs::rename(path, previous)?;
+    }
     temporary.persist(path)?;
     // The rename itself lives in the folder. Windows cannot open one, and some file systems cannot
     // sync one; the content is safe by then, so that is no failure.
@@ -94,6 +115,19 @@ mod tests {
     fn a_missing_folder_is_an_error_that_names_the_file() {
         let message = write_atomic(Path::new("/no/such/folder/file"), |_| Ok(())).unwrap_err().to_string();
         assert!(message.starts_with("cannot write /no/such/folder/file"), "{message}");
+    }
+
+    #[test]
+    fn the_file_before_is_kept_under_another_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, previous] = ["file", "previous"].map(|name| folder.path().join(name));
+        for text in ["one", "two", "three"] {
+            write_keeping(&path, &previous, |out| out.write_all(text.as_bytes())).unwrap();
+        }
+        let error = write_keeping(&path, &previous, |_| Err(io::Error::other("disk full")));
+        assert!(error.is_err());
+        let read = |path: &Path| fs::read_to_string(path).unwrap();
+        assert_eq!((read(&path), read(&previous)), ("three".into(), "two".into()));
     }
 
     #[cfg(unix)]

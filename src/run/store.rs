@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
 use flate2::Crc;
@@ -15,7 +15,7 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde::Serialize;
 
-use super::write_atomic;
+use super::{write_atomic, write_keeping};
 use crate::error::{Error, Result};
 
 /// Most bytes of JSON that are read. A model's header has a few thousand; the format allows 100 MB.
@@ -62,27 +62,48 @@ pub fn write_tensors(
     tensors: &[NamedTensor],
     metadata: &BTreeMap<String, String>,
 ) -> Result<()> {
+    write_atomic(path, content(tensors, metadata))
+}
+
+/// As [`write_tensors`], and the file that was there takes the name `previous`, as [`write_keeping`] says.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be written.
+pub fn write_tensors_keeping(
+    path: &Path,
+    previous: &Path,
+    tensors: &[NamedTensor],
+    metadata: &BTreeMap<String, String>,
+) -> Result<()> {
+    write_keeping(path, previous, content(tensors, metadata))
+}
+
+/// What writes the file.
+fn content<'a>(
+    tensors: &'a [NamedTensor],
+    metadata: &BTreeMap<String, String>,
+) -> impl FnOnce(&mut dyn Write) -> io::Result<()> + use<'a> {
     let mut metadata = metadata.clone();
     metadata.insert(WRITER.0.to_owned(), WRITER.1.to_owned());
     metadata.insert(CHECKSUM.to_owned(), checksum(tensors, &metadata));
 
-    let mut header = Header { metadata: &metadata, tensors: BTreeMap::new() };
+    let mut infos = BTreeMap::new();
     let mut end = 0;
     for NamedTensor { name, shape, values } in tensors {
         assert_eq!(shape.iter().product::<usize>(), values.len(), "values of {name} {shape:?}");
         let start = end;
         end += size_of_val(values.as_slice());
         let info = TensorInfo { dtype: Dtype::F32, shape: shape.clone(), data_offsets: (start, end) };
-        assert!(header.tensors.insert(name, info).is_none(), "two tensors are called {name}");
+        assert!(infos.insert(name.as_str(), info).is_none(), "two tensors are called {name}");
     }
-    write_atomic(path, |out| {
-        let mut json = serde_json::to_vec(&header)?;
+    move |out| {
+        let mut json = serde_json::to_vec(&Header { metadata: &metadata, tensors: infos })?;
         // Padded so that the values start at a multiple of 8, as the format recommends for mapping.
         json.resize(json.len().next_multiple_of(8), b' ');
         out.write_all(&(json.len() as u64).to_le_bytes())?;
         out.write_all(&json)?;
         tensors.iter().try_for_each(|tensor| out.write_all(&le_bytes(&tensor.values)))
-    })
+    }
 }
 
 /// Reads every tensor, in the order of the file, and the metadata but for the checksum.

@@ -8,7 +8,7 @@ use super::history::Sums;
 use super::trainer::{Arenas, State};
 use crate::error::{Error, Result};
 use crate::model::Layout;
-use crate::run::store::{NamedTensor, read_tensors, write_tensors};
+use crate::run::store::{NamedTensor, read_tensors, write_tensors, write_tensors_keeping};
 
 const MOMENT1: &str = "adam.m.";
 const MOMENT2: &str = "adam.v.";
@@ -27,9 +27,10 @@ pub fn load_model(path: &Path) -> Result<(Config, Layout, Vec<f32>)> {
     Ok((config, layout, parameters))
 }
 
-/// Writes everything that training needs to continue with the same bits.
+/// Writes everything that training needs to continue with the same bits. The checkpoint that was at `path` is kept as
+/// `previous`.
 pub fn save_checkpoint(
-    path: &Path,
+    (path, previous): (&Path, &Path),
     config: &Config,
     layout: &Layout,
     arenas: &Arenas,
@@ -53,7 +54,7 @@ pub fn save_checkpoint(
     let mut tensors = named("", layout, &arenas.parameters);
     tensors.extend(named(MOMENT1, layout, &arenas.moment1));
     tensors.extend(named(MOMENT2, layout, &arenas.moment2));
-    write_tensors(path, &tensors, &metadata)
+    write_tensors_keeping(path, previous, &tensors, &metadata)
 }
 
 /// Reads a checkpoint.

@@ -16,7 +16,7 @@ use crate::kernels::tuning::Tuning;
 use crate::model::init::{fit_output_bias, initial_weights};
 use crate::model::plans::{self, Batch, TrainPlan};
 use crate::model::{Layout, ModelConfig};
-use crate::plan::Step;
+use crate::plan::{Access, Element, Step};
 
 /// How often losses are fetched for a progress line.
 const PROGRESS: Duration = Duration::from_millis(200);
@@ -124,6 +124,8 @@ pub struct Trainer {
     pictures: Pictures,
     history: History,
     state: State,
+    /// The parameters before the first step.
+    initial: Vec<f32>,
     /// The epoch whose order is set, and the order.
     order_of: Option<u32>,
     order: Vec<u32>,
@@ -195,6 +197,7 @@ impl Trainer {
             pictures,
             history: History::default(),
             state: State::default(),
+            initial: weights,
             order_of: None,
             order: Vec::new(),
         })
@@ -317,6 +320,45 @@ impl Trainer {
         let images_per_second = self.history.sums.rows as f64 / seconds;
         let objective = self.history.sums.mean_objective();
         Ok(Some(EpochResult { epoch, elbo, recon, kl, objective, images_per_second, seconds }))
+    }
+
+    /// Looks for the first tensor that was not finite in step `bad`: trains again from `state`, whose arenas are given or are
+    /// those of the start, and reads what that step wrote. None where it does not happen again. Training cannot go on
+    /// after this but by [`Trainer::restore`].
+    pub fn find_first_bad(&mut self, from: Option<(&Arenas, State)>, bad: u64) -> Result<Option<String>> {
+        let mut state = State::default();
+        match from {
+            Some((arenas, before)) => {
+                self.restore(arenas, before);
+                state = before;
+            }
+            None => {
+                let zeros = vec![0.0; self.layout.words];
+                let parameters = self.initial.clone();
+                self.restore(&Arenas { parameters, moment1: zeros.clone(), moment2: zeros }, state);
+            }
+        }
+        let steps = self.steps_per_epoch();
+        for t in state.step + 1..=bad {
+            let epoch = (t - 1) / steps;
+            self.write_order(epoch as u32 + 1);
+            let mut step = [self.step(t, epoch * steps)];
+            self.feed.submit(&mut self.program, &self.handles.batch, &mut step, &self.order)?;
+        }
+        let plan = self.program.plan().clone();
+        for dispatch in &plan.dispatches {
+            let slots = dispatch.kernel.slots.iter().zip(&dispatch.tensors);
+            let written =
+                slots.filter(|(slot, _)| slot.access == Access::Write && slot.element == Element::F32);
+            for (_, tensor) in written {
+                if self.program.read_f32(*tensor)?.iter().any(|value| !value.is_finite()) {
+                    let name = &plan.buffers[tensor.buffer.0].name;
+                    let (rows, cols) = (tensor.rows, tensor.cols);
+                    return Ok(Some(format!("{name} [{rows}, {cols}], written by `{}`", dispatch.label)));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Evaluates on the test and the validation data, and remembers the best ELBO.

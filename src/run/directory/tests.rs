@@ -61,7 +61,7 @@ fn a_file_in_place_of_the_folder_is_refused_even_with_force() {
 fn force_deletes_what_a_run_made_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
-    let run = RunDir::create(Some(root), "mnist", "mlp", false).unwrap();
+    let (run, _lock) = RunDir::create(Some(root), "mnist", "mlp", false).unwrap();
     let made = [run.config(), run.model(), run.checkpoint(), run.metrics(), run.curves()];
     let pictures = [run.sample(1), run.sample(12_345), run.reconstruction(1)];
     let kept = ["notes.md", "config.toml.bak", "samples/epoch-1.png", "samples/mine.png", "epoch-0001.png"];

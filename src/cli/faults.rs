@@ -1,0 +1,143 @@
+//! What training does when something breaks: a disk that is full, a device that is lost, numbers that are not finite.
+
+use super::args::TrainArgs;
+use super::output::talk;
+use super::train::{Session, prepare};
+use crate::error::{Error, Result};
+use crate::run::{RunDir, metrics};
+use crate::train::{Arenas, Config, State, Trainer, files};
+
+/// Losses in a row without a step between them, after which the device is given up.
+const MOST_LOSSES: u32 = 3;
+
+/// Names a step after which the device is destroyed: for tests of what follows.
+const LOSE_DEVICE_AT: &str = "VAE_GPU_TEST_LOSE_DEVICE_AT";
+
+/// What went wrong so far.
+pub struct Faults {
+    /// Why the last files could not be written.
+    unsaved: Option<Error>,
+    losses: u32,
+    lost_at: u64,
+    lose_at: Option<u64>,
+}
+
+impl Faults {
+    pub fn new() -> Faults {
+        let lose_at = std::env::var(LOSE_DEVICE_AT).ok().and_then(|step| step.parse().ok());
+        Faults { unsaved: None, losses: 0, lost_at: 0, lose_at }
+    }
+
+    /// The step after which training is to pause: for a checkpoint, or for a test.
+    pub fn next_break(&self, step: u64, checkpoint_every: u64) -> Option<u64> {
+        let checkpoint = (checkpoint_every > 0).then_some(step + checkpoint_every);
+        [checkpoint, self.lose_at].into_iter().flatten().min()
+    }
+
+    /// Takes note of whether the files of this moment were written. Training goes on without them, and tries again.
+    pub fn saved(&mut self, saved: Result<()>, dir: &RunDir) -> Result<()> {
+        self.unsaved = match saved {
+            Ok(()) => None,
+            Err(error @ (Error::Io { .. } | Error::File { .. })) => {
+                talk(format_args!("warning: {error}"));
+                let kept = checkpoint_of(dir).map_or("there is no checkpoint yet".into(), |(_, _, state)| {
+                    format!("the checkpoint of step {} is whole", state.step)
+                });
+                talk(format_args!("{kept}; training goes on and saves again after the next epoch"));
+                Some(error)
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(())
+    }
+
+    /// The end of a training whose last files could not be written is a failure.
+    pub fn give_up_unsaved(&mut self) -> Result<()> {
+        self.unsaved.take().map_or(Ok(()), Err)
+    }
+
+    /// Recovers from `error` if that is wished and can be done; otherwise says where the last checkpoint is.
+    pub fn handle(&mut self, session: &mut Session, args: &TrainArgs, error: Error) -> Result<()> {
+        match error {
+            Error::Lost { .. } if args.recover => self.recover(session, args, error),
+            Error::Diverged { step, what, next } => {
+                let what = match first_bad(session, step) {
+                    Some(tensor) => format!("{what} (first {tensor})"),
+                    None => what,
+                };
+                Err(Error::Diverged { step, what, next })
+            }
+            Error::Lost { .. } | Error::Device { .. } => {
+                let place = session.dir.root().display();
+                match checkpoint_of(&session.dir) {
+                    Some((_, _, state)) => talk(format_args!(
+                        "the last checkpoint is of step {}; continue with: vae-gpu train --resume {place}",
+                        state.step
+                    )),
+                    None => talk(format_args!(
+                        "there is no checkpoint yet; start again with --out {place} --force"
+                    )),
+                }
+                Err(error)
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// A new device, and training from the last checkpoint: the same bits as without the loss.
+    fn recover(&mut self, session: &mut Session, args: &TrainArgs, error: Error) -> Result<()> {
+        let checkpoint = checkpoint_of(&session.dir);
+        let step = checkpoint.as_ref().map_or(0, |(_, _, state)| state.step);
+        self.losses = if step > self.lost_at { 1 } else { self.losses + 1 };
+        self.lost_at = step;
+        if self.losses > MOST_LOSSES {
+            return Err(error);
+        }
+        talk(format_args!("warning: {error}"));
+        talk(format_args!("opening the device again, and going on after step {step}"));
+        let config = session.trainer.config().clone();
+        session.trainer = prepare(args, &session.dataset, config)?;
+        if let Some((_, arenas, state)) = checkpoint {
+            session.trainer.restore(&arenas, state);
+        }
+        let epoch = step / session.trainer.steps_per_epoch();
+        metrics::truncate_after(&session.dir.metrics(), epoch as u32)
+    }
+
+    /// Destroys the device if the environment asks for it.
+    pub fn lose_device_when_asked(&mut self, trainer: &Trainer) {
+        if self.lose_at.is_some_and(|at| trainer.state().step >= at) {
+            self.lose_at = None;
+            trainer.gpu().lose();
+        }
+    }
+}
+
+/// The last checkpoint of a run, or the one before where a disk spoiled it.
+pub fn last_checkpoint(dir: &RunDir) -> Result<(Config, Arenas, State)> {
+    let error = match files::load_checkpoint(&dir.checkpoint()) {
+        Ok(checkpoint) => return Ok(checkpoint),
+        Err(error) => error,
+    };
+    match files::load_checkpoint(&dir.previous_checkpoint()) {
+        Ok(previous) => {
+            talk(format_args!("warning: {error}"));
+            talk(format_args!("going on from the checkpoint before it, of step {}", previous.2.step));
+            Ok(previous)
+        }
+        Err(_) => Err(error),
+    }
+}
+
+/// The same without a word, if there is one.
+fn checkpoint_of(dir: &RunDir) -> Option<(Config, Arenas, State)> {
+    let paths = [dir.checkpoint(), dir.previous_checkpoint()];
+    paths.iter().find_map(|path| files::load_checkpoint(path).ok())
+}
+
+/// The first tensor that was not finite in `step`, if it can be found again.
+fn first_bad(session: &mut Session, step: u64) -> Option<String> {
+    let checkpoint = checkpoint_of(&session.dir).filter(|(_, _, state)| state.step < step);
+    let from = checkpoint.as_ref().map(|(_, arenas, state)| (arenas, *state));
+    session.trainer.find_first_bad(from, step).ok().flatten()
+}

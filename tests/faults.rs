@@ -1,0 +1,290 @@
+//! What training survives: each test does the bad thing for real.
+
+#[path = "common/scratch.rs"]
+mod scratch;
+#[path = "common/tiny.rs"]
+mod tiny;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use predicates::prelude::PredicateBooleanExt;
+use predicates::str::contains;
+use safetensors::SafeTensors;
+use scratch::Scratch;
+use vae_gpu::kernels::philox::philox;
+
+/// Sixteen steps an epoch.
+const TRAIN: &str = "train --data tiny --hidden 16 --latent 2 --batch-size 16 --epochs 4";
+
+/// How often a run is killed.
+const KILLS: u32 = 50;
+
+/// The values of every tensor of a file, whatever its metadata says: seconds differ.
+fn tensors(scratch: &Scratch, name: &str) -> Vec<(String, Vec<u8>)> {
+    let bytes = scratch.read(name);
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let mut tensors: Vec<_> =
+        file.iter().map(|(name, view)| (name.to_owned(), view.data().to_vec())).collect();
+    tensors.sort();
+    tensors
+}
+
+/// A folder with the run `whole`, which nothing disturbed.
+fn with_whole_run() -> Scratch {
+    let scratch = Scratch::new();
+    scratch.succeed(&format!("{TRAIN} --out whole --quiet"));
+    scratch
+}
+
+#[track_caller]
+fn expect_equal(scratch: &Scratch, run: &str) {
+    for file in ["model.safetensors", "checkpoint.safetensors"] {
+        let (a, b) = (tensors(scratch, &format!("{run}/{file}")), tensors(scratch, &format!("whole/{file}")));
+        assert!(a == b, "{run}/{file} is not that of the run that nothing disturbed");
+    }
+}
+
+fn start(scratch: &Scratch, args: &str) -> Child {
+    scratch.std_command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// A number that is spread evenly over 0..below.
+fn drawn(number: u32, below: u64) -> u64 {
+    u64::from(philox([number, 0, 0, 0], [5, 6])[0]) * below >> 32
+}
+
+#[test]
+fn fifty_kills_change_no_bit() {
+    let scratch = with_whole_run();
+    let long = "--epochs 400";
+    let train = format!("{} {long}", TRAIN.trim_end_matches("--epochs 4").trim());
+    scratch.succeed(&format!("{train} --out reference --quiet"));
+    let mut started = false;
+    let mut kills_in_training = 0;
+    for kill in 0..KILLS {
+        // Before there is a whole checkpoint, the run begins again.
+        let args = match started {
+            true => "train --resume run --checkpoint-every 2 --quiet".to_owned(),
+            false => format!("{train} --checkpoint-every 2 --out run --force --quiet"),
+        };
+        let mut child = start(&scratch, &args);
+        // From before the program has read its arguments to the middle of training.
+        thread::sleep(Duration::from_millis(drawn(kill, 500)));
+        child.kill().unwrap();
+        let mut message = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut message).unwrap();
+        child.wait().unwrap();
+        assert!(!message.contains("error") && !message.contains("panicked"), "kill {kill}: {message}");
+        started |= scratch.path("run/checkpoint.safetensors").exists();
+        kills_in_training += u32::from(started);
+    }
+    assert!(kills_in_training > KILLS / 2, "only {kills_in_training} kills met a training");
+    scratch.succeed("train --resume run --checkpoint-every 2 --quiet");
+    let files = ["model.safetensors", "checkpoint.safetensors"];
+    for file in files {
+        let (a, b) =
+            (tensors(&scratch, &format!("run/{file}")), tensors(&scratch, &format!("reference/{file}")));
+        assert!(a == b, "{file} has other bits after {KILLS} kills");
+    }
+    // One row an epoch, whatever was killed.
+    let metrics = String::from_utf8(scratch.read("run/metrics.csv")).unwrap();
+    let epochs: Vec<&str> = metrics.lines().skip(1).map(|row| row.split(',').next().unwrap()).collect();
+    assert_eq!(epochs, (1..=400).map(|epoch| epoch.to_string()).collect::<Vec<_>>());
+    let leftovers = fs::read_dir(scratch.path("run"))
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".tmp"));
+    assert!(leftovers.count() <= KILLS as usize);
+}
+
+/// A limit to the size of files stands for a disk that is full: the write of the larger files fails half-way.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_spoils_nothing_that_was_whole() {
+    let scratch = with_whole_run();
+    scratch.succeed(&format!("{} --epochs 2 --out run --quiet", TRAIN.trim_end_matches(" --epochs 4")));
+    let before = tensors(&scratch, "run/checkpoint.safetensors");
+    let program = env!("CARGO_BIN_EXE_vae-gpu");
+    // Blocks of 1024 bytes: the model fits, the checkpoint does not.
+    let script = format!("trap '' XFSZ; ulimit -f 16; exec {program} train --resume run --epochs 4");
+    let mut command = std::process::Command::new("bash");
+    command.args(["-c", &script]).current_dir(scratch.path("")).env("NODEVICE_SELECT", "1");
+    let output = command.output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    for words in [
+        "warning: cannot write run/checkpoint.safetensors: ",
+        "the checkpoint of step 32 is whole; training goes on and saves again after the next epoch",
+        "error: cannot write run/checkpoint.safetensors: ",
+    ] {
+        assert!(message.contains(words), "{words} in {message}");
+    }
+    assert!(
+        tensors(&scratch, "run/checkpoint.safetensors") == before,
+        "the last whole checkpoint has changed"
+    );
+    scratch.succeed("train --resume run --epochs 4 --quiet");
+    expect_equal(&scratch, "run");
+}
+
+/// The same with a real file system without room, where the test may mount one.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_small_file_system_is_survived() {
+    let scratch = with_whole_run();
+    let disk = scratch.path("disk");
+    fs::create_dir(&disk).unwrap();
+    let mount = |args: &[&str]| std::process::Command::new("mount").args(args).arg(&disk).output();
+    let mounted = mount(&["-t", "tmpfs", "-o", "size=200k", "tmpfs"]);
+    if !mounted.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: this user may not mount a tmpfs");
+        return;
+    }
+    // 4 epochs of pictures and curves need more; each of them fails by name, none takes the others with it.
+    let result = scratch.command(&format!("{TRAIN} --out disk/run")).assert();
+    let output = result.get_output().clone();
+    let message = String::from_utf8(output.stderr).unwrap();
+    let sound = vae_gpu::train::files::load_checkpoint(&disk.join("run/checkpoint.safetensors"));
+    let unmounted = std::process::Command::new("umount").arg(&disk).status();
+    assert!(unmounted.is_ok_and(|status| status.success()));
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(
+        message.contains("No space left on device") && message.contains("cannot write disk/run/"),
+        "{message}"
+    );
+    assert!(!message.contains("panicked"), "{message}");
+    assert!(sound.is_ok() || message.contains("there is no checkpoint yet"), "{message}");
+}
+
+#[test]
+fn a_directory_that_vanishes_is_told_and_not_made_again() {
+    let scratch = Scratch::new();
+    let mut child =
+        start(&scratch, &format!("{} --epochs 60 --out run", TRAIN.trim_end_matches(" --epochs 4")));
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().starts_with("epoch   1/"));
+    fs::remove_dir_all(scratch.path("run")).or_else(|_| fs::remove_dir_all(scratch.path("run"))).unwrap();
+    let rest = lines.count();
+    let output = child.wait_with_output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{rest} lines\n{message}");
+    assert!(
+        message.contains("warning: cannot write run/") && message.contains("error: cannot write run/"),
+        "{message}"
+    );
+    assert!(!scratch.path("run").exists());
+}
+
+#[test]
+fn the_older_checkpoint_stands_in_for_a_damaged_one() {
+    let scratch = with_whole_run();
+    let short = TRAIN.trim_end_matches(" --epochs 4");
+    for (name, damage) in [("flipped", 0), ("truncated", 1), ("missing", 2)] {
+        scratch.succeed(&format!("{short} --epochs 3 --out {name} --quiet"));
+        let path = format!("{name}/checkpoint.safetensors");
+        let mut bytes = scratch.read(&path);
+        let middle = bytes.len() / 2;
+        match damage {
+            0 => bytes[middle] ^= 4,
+            1 => bytes.truncate(middle),
+            _ => fs::remove_file(scratch.path(&path)).unwrap(),
+        }
+        if damage < 2 {
+            scratch.write(&path, bytes);
+        }
+        let assert = scratch.command(&format!("train --resume {name} --epochs 4")).assert().success();
+        assert.stderr(
+            contains("warning: ").and(contains("going on from the checkpoint before it, of step 32")),
+        );
+        expect_equal(&scratch, name);
+    }
+    // Without a sound one, the first is named.
+    for file in ["checkpoint", "checkpoint.previous"] {
+        scratch.write(&format!("flipped/{file}.safetensors"), b"no checkpoint");
+    }
+    scratch
+        .command("train --resume flipped")
+        .assert()
+        .code(1)
+        .stderr(contains("flipped/checkpoint.safetensors"));
+}
+
+#[test]
+fn a_lost_device_is_named_with_the_last_checkpoint() {
+    let scratch = with_whole_run();
+    // Two epochs and a half.
+    let mut command = scratch.command(&format!("{TRAIN} --out run"));
+    let assert = command.env("VAE_GPU_TEST_LOSE_DEVICE_AT", "40").assert().code(1);
+    assert.stderr(
+        contains("error: the GPU device was lost while")
+            .and(contains("continue with: vae-gpu train --resume run"))
+            .and(contains("panicked").not()),
+    );
+    scratch.succeed("train --resume run --quiet");
+    expect_equal(&scratch, "run");
+}
+
+#[test]
+fn a_lost_device_is_opened_again_where_that_is_wished() {
+    let scratch = with_whole_run();
+    for (name, step) in [("late", "40"), ("at-once", "1")] {
+        let mut command = scratch.command(&format!("{TRAIN} --out {name} --recover"));
+        let assert = command.env("VAE_GPU_TEST_LOSE_DEVICE_AT", step).assert().success();
+        assert.stderr(contains("warning: the GPU device was lost").and(contains("opening the device again")));
+        expect_equal(&scratch, name);
+        let metrics = String::from_utf8(scratch.read(&format!("{name}/metrics.csv"))).unwrap();
+        assert_eq!(metrics.lines().count(), 1 + 4, "{metrics}");
+    }
+}
+
+#[test]
+fn numbers_that_are_not_finite_are_traced_to_their_tensor() {
+    let scratch = Scratch::new();
+    let bad = "train --data tiny --hidden 16 --latent 2 --batch-size 16 --lr 1000 --out run";
+    let assert = scratch.command(bad).assert().code(1);
+    let message = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+    assert!(
+        message.contains("training diverged at step ") && message.contains(", written by `"),
+        "{message}"
+    );
+    // After an epoch that went well, its checkpoint is kept.
+    scratch
+        .succeed("train --data tiny --hidden 16 --latent 2 --batch-size 16 --epochs 1 --out sound --quiet");
+    let kept = tensors(&scratch, "sound/checkpoint.safetensors");
+    let config = String::from_utf8(scratch.read("sound/config.toml")).unwrap();
+    assert!(config.contains("epochs = 1"));
+    assert!(tensors(&scratch, "sound/checkpoint.safetensors") == kept);
+}
+
+#[test]
+fn clipping_cures_a_training_that_diverges() {
+    let scratch = Scratch::new();
+    // exp of a log-variance that a large step has thrown far out. Adam's step does not depend on the gradient's scale, so
+    // what clipping changes is the weight of the largest batches in its moments.
+    let train = "train --data tiny --hidden 32,32 --latent 8 --batch-size 8 --epochs 4 --seed 1 --lr 0.5";
+    let wild = scratch.command(&format!("{train} --out wild")).output().unwrap();
+    let message = String::from_utf8(wild.stderr).unwrap();
+    assert_eq!(wild.status.code(), Some(1), "{message}");
+    assert!(message.contains("training diverged"), "{message}");
+    scratch.succeed(&format!("{train} --clip-norm 0.0000001 --out tame"));
+}
+
+#[test]
+fn one_process_a_run() {
+    let scratch = Scratch::new();
+    let mut child =
+        start(&scratch, &format!("{} --epochs 5000 --out run", TRAIN.trim_end_matches(" --epochs 4")));
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().starts_with("epoch   1/"));
+    scratch.fail("train --resume run", 2, "run is in use: another process is training there");
+    scratch.fail(&format!("{TRAIN} --out run --force"), 2, "run is in use");
+    // Reading is no harm.
+    scratch.succeed("sample run");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // The lock has died with its owner.
+    scratch.succeed(&format!("{TRAIN} --out run --force --quiet"));
+}
