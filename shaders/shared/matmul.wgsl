@@ -16,6 +16,7 @@ const STORE: u32 = 0u;      // c = sum
 const FORWARD: u32 = 1u;    // c = activation(sum + bias)                 extra = bias [N]
 const BACKWARD: u32 = 2u;   // c = sum * activation'(kept)                extra = kept [M, N]
 const ACCUMULATE: u32 = 3u; // c = c + sum
+const GRADIENT: u32 = 4u;   // c = sum, and behind it d_bias[m] = sum_k A(m, k): a layer's weights and its bias
 
 struct Params {
     m: u32,
@@ -25,6 +26,7 @@ struct Params {
     b_stride: u32,
     c_stride: u32,
     extra_stride: u32,
+    bias_at: u32, // of d_bias, from the beginning of c
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec4f>;
@@ -71,6 +73,19 @@ fn load_b(k: u32, column: u32) -> mat4x4f {
         b[at + 2u * params.b_stride],
         b[at + 3u * params.b_stride],
     );
+}
+
+// sums + sum_k A(m, k) for the four rows of a block: k by k, so that all variants give the same bits.
+fn add_rows(sums: vec4f, a_block: mat4x4f) -> vec4f {
+    let by_k = transpose(a_block);
+    return sums + by_k[0] + by_k[1] + by_k[2] + by_k[3];
+}
+
+// Stores four elements of d_bias. Past M they are zero, as A is there.
+fn store_bias(row: u32, sums: vec4f) {
+    if (row < params.m) {
+        c[params.bias_at + row / 4u] = sums;
+    }
 }
 
 // Stores what lies inside c of four rows and four columns.

@@ -282,6 +282,11 @@ fn matmuls(cases: &mut Vec<Case>, target: &Target) {
                     cases.push(product(variant, layout, (m, n, k), epilogue, activation));
                 }
             }
+            if layout == Layout::TN {
+                for (m, n) in rows.into_iter().zip(cols.into_iter().rev()) {
+                    cases.push(product(variant, layout, (m, n, 13), 4, Activation::Identity));
+                }
+            }
             first = false;
         }
     }
@@ -300,7 +305,7 @@ fn product(
     epilogue: u32,
     activation: Activation,
 ) -> Case {
-    let name = ["store", "forward", "backward", "accumulate"][epilogue as usize];
+    let name = ["store", "forward", "backward", "accumulate", "gradient"][epilogue as usize];
     let mut case = Case::new(
         format!("matmul {} {layout:?}", variant.name),
         format!("{name} {activation:?} {m}x{k}x{n}"),
@@ -312,13 +317,19 @@ fn product(
     };
     let a = case.tensor("a", a_shape.0, a_shape.1, Fill::Normal(1.0));
     let b = case.tensor("b", b_shape.0, b_shape.1, Fill::Normal(1.0));
-    let fill = if epilogue == 3 { Fill::Normal(1.0) } else { Fill::Unwritten };
-    let c = case.tensor("c", m, n, fill);
-    let epilogue = match epilogue {
-        0 => Epilogue::Store,
-        1 => Epilogue::Forward(activation, case.tensor("bias", 1, n, Fill::Normal(1.0))),
-        2 => Epilogue::Backward(activation, case.tensor("kept", m, n, Fill::Normal(0.5))),
-        _ => Epilogue::Accumulate,
+    let (c, epilogue) = if epilogue == 4 {
+        let (c, d_bias) = case.gradients(m, n);
+        (c, Epilogue::Gradient(d_bias))
+    } else {
+        let fill = if epilogue == 3 { Fill::Normal(1.0) } else { Fill::Unwritten };
+        let c = case.tensor("c", m, n, fill);
+        let epilogue = match epilogue {
+            0 => Epilogue::Store,
+            1 => Epilogue::Forward(activation, case.tensor("bias", 1, n, Fill::Normal(1.0))),
+            2 => Epilogue::Backward(activation, case.tensor("kept", m, n, Fill::Normal(0.5))),
+            _ => Epilogue::Accumulate,
+        };
+        (c, epilogue)
     };
     if activation != Activation::Identity {
         case.tolerance = TRANSCENDENTAL;

@@ -138,9 +138,13 @@ impl<'a> Network<'a> {
             let x = activations.values[i];
             let d = Tensor { cols: layer.outputs, ..d_biases };
             let operands = (d, x, layer.weight(gradients));
-            let label = format!("{} d_weight", layer.name);
-            matmul(plan, target, &label, Operands::TN, operands, Epilogue::Store);
-            bias_grad(plan, &layer.name, d_biases, layer.biases(gradients));
+            // A constant behind the bias has no row in the weights: then all of them are summed by another kernel.
+            let alone = layer.biases == layer.outputs;
+            let epilogue = if alone { Epilogue::Gradient(layer.bias(gradients)) } else { Epilogue::Store };
+            matmul(plan, target, &format!("{} gradient", layer.name), Operands::TN, operands, epilogue);
+            if !alone {
+                bias_grad(plan, &layer.name, d_biases, layer.biases(gradients));
+            }
             if i > 0 {
                 let d_x = plan.tensor(format!("d_{}", layers[i - 1].name), x.rows, x.cols);
                 let operands = (d, layer.weight(self.parameters), d_x);
