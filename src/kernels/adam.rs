@@ -1,6 +1,6 @@
 //! Adam over all parameters at once (`shaders/adam.wgsl`).
 
-use super::{elementwise, params, plain, shader};
+use super::{elementwise, params, shader};
 use crate::plan::{Call, Dispatch, Kernel, Plan, Step, Tensor, linear_grid, read, write};
 
 /// Decay of the first moment, as in the paper and in PyTorch.
@@ -29,7 +29,7 @@ pub static ADAM: Kernel = Kernel {
     slots: &[read(1, "gradients"), write(2, "parameters"), write(3, "moment1"), write(4, "moment2")],
     step: true,
     subgroups: false,
-    variants: plain,
+    variants: || [0, 1].map(|ragged| vec![("WORKGROUP", WORKGROUP), ("RAGGED", ragged)]).to_vec(),
     reference: |call: &mut dyn Call| {
         let p: Params = crate::plan::params(call);
         let Step { learning_rate, correction1, correction2, .. } = *call.step();
@@ -48,6 +48,12 @@ pub static ADAM: Kernel = Kernel {
     },
 };
 
+/// Invocations of a workgroup: many, as each has little to do.
+const WORKGROUP: u32 = 256;
+
+/// Arrays whose length is a multiple of this fill all workgroups, which is fastest.
+pub const WORDS: usize = 4 * WORKGROUP as usize;
+
 /// The bias corrections 1 / (1 - beta1^t) and 1 / (1 - beta2^t) of step `t`, counted from 1.
 pub fn corrections(t: u64) -> (f32, f32) {
     let correction = |beta: f32| (1.0 / (1.0 - f64::from(beta).powf(t as f64))) as f32;
@@ -59,13 +65,15 @@ pub fn adam(plan: &mut Plan, gradients: Tensor, parameters: Tensor, moment1: Ten
     let tensors = [gradients, parameters, moment1, moment2].map(|t| t.flat());
     assert!(tensors.iter().all(|t| t.words() == parameters.words()), "four arrays of one length");
     let params = Params { vectors: tensors[0].vectors(), beta1: BETA1, beta2: BETA2, epsilon: EPSILON };
+    let workgroups = linear_grid(parameters.words() / 4, WORKGROUP);
+    let invocations: u32 = workgroups.iter().product::<u32>() * WORKGROUP;
     plan.push(Dispatch {
         kernel: &ADAM,
         label: "update".into(),
-        consts: vec![],
+        consts: vec![("WORKGROUP", WORKGROUP), ("RAGGED", u32::from(invocations != params.vectors))],
         params: params.to_bytes(),
         tensors: tensors.to_vec(),
-        workgroups: linear_grid(parameters.words() / 4, super::WORKGROUP),
+        workgroups,
         cost: elementwise(12, &tensors),
     });
 }
