@@ -16,10 +16,10 @@ const LAYOUT: u32 = 1u;
 const EPILOGUE: u32 = 0u;
 const ACTIVATION: u32 = 0u;
 const LANES: u32 = 8u;
-const ROWS: u32 = 32u; // a multiple of 4 LANES
+const ROWS: u32 = 32u; // a multiple of 4, in TN of 4 LANES
 const COLUMNS: u32 = 1u;
 const QUADS: u32 = ROWS / 4u;
-const A_VECTORS: u32 = ROWS / LANES;
+const A_VECTORS: u32 = (ROWS + LANES - 1u) / LANES;
 const LANE_QUADS: u32 = (A_VECTORS + 3u) / 4u; // row quads of a lane in TN
 
 @compute @workgroup_size(LANES)

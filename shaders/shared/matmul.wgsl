@@ -93,19 +93,23 @@ fn store_block(row: u32, column: u32, block: mat4x4f) {
     if (4u * column >= params.n) {
         return;
     }
-    if (row < params.m) { store(row, column, block[0]); }
-    if (row + 1u < params.m) { store(row + 1u, column, block[1]); }
-    if (row + 2u < params.m) { store(row + 2u, column, block[2]); }
-    if (row + 3u < params.m) { store(row + 3u, column, block[3]); }
+    var bias = vec4f();
+    if (EPILOGUE == FORWARD) {
+        bias = extra[column];
+    }
+    if (row < params.m) { store(row, column, block[0], bias); }
+    if (row + 1u < params.m) { store(row + 1u, column, block[1], bias); }
+    if (row + 2u < params.m) { store(row + 2u, column, block[2], bias); }
+    if (row + 3u < params.m) { store(row + 3u, column, block[3], bias); }
 }
 
 // Stores four columns of a row of c, the ones past N as zero.
-fn store(row: u32, column: u32, sum: vec4f) {
+fn store(row: u32, column: u32, sum: vec4f, bias: vec4f) {
     let inside = 4u * column + vec4u(0u, 1u, 2u, 3u) < vec4u(params.n);
     let at = row * params.c_stride + column;
     var value = sum;
     if (EPILOGUE == FORWARD) {
-        value = activate(ACTIVATION, sum + extra[column]);
+        value = activate(ACTIVATION, sum + bias);
     }
     if (EPILOGUE == BACKWARD) {
         value = sum * activation_derivative(ACTIVATION, extra[row * params.extra_stride + column]);

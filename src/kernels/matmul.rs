@@ -135,6 +135,7 @@ pub static VARIANTS: &[Variant] = &[
     Variant::subgroup("subgroup8-32x1", 8, 32, 1),
     Variant::subgroup("subgroup8-32x2", 8, 32, 2),
     Variant::subgroup("subgroup8-24x1", 8, 24, 1),
+    Variant::subgroup("subgroup8-20x1", 8, 20, 1),
     Variant::subgroup("subgroup8-16x1", 8, 16, 1),
     Variant::subgroup("subgroup8-16x2", 8, 16, 2),
     Variant::subgroup("subgroup8-8x1", 8, 8, 1),
@@ -160,7 +161,8 @@ pub fn choose(target: &Target, layout: Layout, m: usize, n: usize) -> &'static V
         _ if target.f16 => ["tiled-32-f16", "tiled-64-f16", "tiled-128-f16"][tile],
         // Tiles with no more rows than the result has; TN needs 4 LANES rows.
         (true, Some(8)) if layout == Layout::TN || m > 24 => "subgroup8-32x1",
-        (true, Some(8)) if m > 16 => "subgroup8-24x1",
+        (true, Some(8)) if m > 20 => "subgroup8-24x1",
+        (true, Some(8)) if m > 16 => "subgroup8-20x1",
         (true, Some(8)) if m > 8 => "subgroup8-16x1",
         (true, Some(8)) => "subgroup8-8x1",
         (true, Some(4)) => "subgroup4-16x2",
