@@ -182,7 +182,7 @@ fn likelihood_passes(
     let rows = batch * samples;
     let output = (likelihood.output)(dim, settings);
     for pass in ["forward", "fused", "backward", "mean"] {
-        let lanes = crate::kernels::row_lanes(target);
+        let lanes = crate::kernels::Rows::of(target).lanes;
         let title = (likelihood.title)(settings);
         let mut case = Case::new("", format!("{title} {rows}x{dim} K={samples} scale={scale} lanes={lanes}"));
         case.tolerance = TRANSCENDENTAL;
