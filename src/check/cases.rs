@@ -5,7 +5,7 @@ use crate::kernels::activation::{self, Activation};
 use crate::kernels::gather::{self, Binarize};
 use crate::kernels::likelihood::{self, Data, Likelihood, Pass, Settings};
 use crate::kernels::matmul::{self, Epilogue, Layout};
-use crate::kernels::{adam, bias_grad, latent, micro, objective, philox, prior, row_vector, row_weight};
+use crate::kernels::{adam, bias_grad, latent, micro, objective, philox, prior, row_vector};
 use crate::plan::{PAD, Target, Tensor, round_up};
 
 /// Errors of log, sin and exp: backends promise about 2^-21 absolute, not a relative bound.
@@ -97,6 +97,17 @@ fn latents(cases: &mut Vec<Case>) {
             latent::forward(&mut case.plan, samples, h, z, kl);
             cases.push(case);
 
+            let mut case = Case::new("latent:training", &shape);
+            let h = head(&mut case, batch, latent);
+            let z = case.output("z", batch * samples, latent);
+            let kl = row_vector(&mut case.plan, "kl", batch);
+            let recon_weight = row_vector(&mut case.plan, "recon_weight", batch * samples);
+            let kl_weight = row_vector(&mut case.plan, "kl_weight", batch);
+            case.step.valid_rows = batch.div_ceil(2) as u32;
+            case.tolerance = TRANSCENDENTAL;
+            latent::training(&mut case.plan, samples, h, (z, kl), [recon_weight, kl_weight]);
+            cases.push(case);
+
             let mut case = Case::new("latent:backward", &shape);
             let h = head(&mut case, batch, latent);
             let d_z = case.tensor("d_z", batch * samples, latent, Fill::Normal(1.0));
@@ -125,13 +136,6 @@ fn objectives(cases: &mut Vec<Case>) {
     for batch in ROWS {
         for samples in [1, 3] {
             let shape = format!("{batch} K={samples}");
-            let mut case = Case::new("row_weight", &shape);
-            let recon = row_vector(&mut case.plan, "recon", batch * samples);
-            let kl = row_vector(&mut case.plan, "kl", batch);
-            case.step.valid_rows = batch.div_ceil(2) as u32;
-            row_weight::row_weight(&mut case.plan, batch, samples, recon, kl);
-            cases.push(case);
-
             for kernel in ["batch_sum", "collect"] {
                 let mut case = Case::new(format!("objective:{kernel}"), &shape);
                 let log_p = case.tensor("log_p", 1, round_up(batch * samples, PAD), Fill::Normal(1.0));

@@ -13,7 +13,6 @@ pub mod objective;
 pub mod philox;
 pub mod prior;
 pub mod reference;
-pub mod row_weight;
 pub mod tuning;
 
 use crate::plan::{Const, Cost, Kernel, PAD, Plan, Target, Tensor, round_up};
@@ -27,10 +26,10 @@ pub fn all() -> Vec<&'static Kernel> {
         &gather::GATHER,
         &activation::ACTIVATION,
         &latent::FORWARD,
+        &latent::TRAINING,
         &latent::BACKWARD,
         &latent::MEAN,
         &prior::PRIOR,
-        &row_weight::ROW_WEIGHT,
         &objective::BATCH_SUM,
         &objective::COLLECT,
         &bias_grad::BIAS_GRAD,

@@ -4,7 +4,7 @@ use super::config::ModelConfig;
 use super::network::{GRADIENTS, Network, PARAMETERS};
 use crate::kernels::gather::{Binarize, gather};
 use crate::kernels::likelihood::{Likelihood, Pass};
-use crate::kernels::{adam, latent, objective, prior, row_vector, row_weight};
+use crate::kernels::{adam, latent, objective, prior, row_vector};
 use crate::plan::{Element, Plan, Role, Target, Tensor};
 
 /// Name of the shared buffer of Adam's first moment.
@@ -92,10 +92,11 @@ pub fn train(config: &ModelConfig, target: Target, batch: &Batch, history: usize
     let rows = batch.size * batch.samples;
     let recon_weight = row_vector(&mut net.plan, "recon_weight", rows);
     let kl_weight = row_vector(&mut net.plan, "kl_weight", batch.size);
-    row_weight::row_weight(&mut net.plan, batch.size, batch.samples, recon_weight, kl_weight);
 
     let encoded = net.encode(x);
-    let (z, kl) = sample_latent(&mut net, encoded.last(), batch.samples);
+    let (z, kl) = latent_tensors(&mut net, batch);
+    let weights = [recon_weight, kl_weight];
+    latent::training(&mut net.plan, batch.samples, encoded.last(), (z, kl), weights);
     let decoded = net.decode(z);
     let log_p = row_vector(&mut net.plan, "log_p", rows);
     let (out, bias) = (decoded.last(), net.out_biases());
@@ -122,7 +123,8 @@ pub fn evaluate(config: &ModelConfig, target: Target, batch: &Batch, rows: usize
     let (data, order, x) = batch_input(&mut net, batch);
     let terms = terms(&mut net.plan, "rows", rows);
     let encoded = net.encode(x);
-    let (z, kl) = sample_latent(&mut net, encoded.last(), batch.samples);
+    let (z, kl) = latent_tensors(&mut net, batch);
+    latent::forward(&mut net.plan, batch.samples, encoded.last(), z, kl);
     let decoded = net.decode(z);
     let log_p = row_vector(&mut net.plan, "log_p", z.rows);
     let pass = Pass::Forward { out: decoded.last(), bias: net.out_biases(), x, log_p };
@@ -182,10 +184,8 @@ fn terms(plan: &mut Plan, name: &str, rows: usize) -> Tensor {
     Tensor { buffer, offset: 0, rows, cols: objective::TERMS, stride: objective::TERMS }
 }
 
-/// z [B K, Z] and kl [B] from the head.
-fn sample_latent(net: &mut Network, head: Tensor, samples: usize) -> (Tensor, Tensor) {
-    let z = net.plan.tensor("z", head.rows * samples, net.config.latent);
-    let kl = row_vector(&mut net.plan, "kl", head.rows);
-    latent::forward(&mut net.plan, samples, head, z, kl);
-    (z, kl)
+/// Room for z [B K, Z] and kl [B].
+fn latent_tensors(net: &mut Network, batch: &Batch) -> (Tensor, Tensor) {
+    let z = net.plan.tensor("z", batch.size * batch.samples, net.config.latent);
+    (z, row_vector(&mut net.plan, "kl", batch.size))
 }
