@@ -7,12 +7,14 @@
 // scales g by the factor of `shaders/clip.wgsl`.
 //
 // parameters, gradients, m, v: flat arrays of one length. The zero padding between them has gradient zero and
-// so stays zero. One invocation four elements.
+// so stays zero. One invocation four elements; where they fill the last workgroup there is no test for the end, which
+// on software adapters would make every load and store look at every lane.
 
 #import shared/step
 #import shared/index
 
-const WORKGROUP: u32 = 64u;
+const WORKGROUP: u32 = 256u;
+const RAGGED: u32 = 1u; // 0: all workgroups are full
 
 struct Params {
     vectors: u32,
@@ -31,17 +33,19 @@ struct Params {
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
     let index = linear_index(global, groups, WORKGROUP);
-    if (index < params.vectors) {
-        update(index, gradients[index]);
+    if (RAGGED == 1u && index >= params.vectors) {
+        return;
     }
+    update(index, gradients[index]);
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn clipped(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
     let index = linear_index(global, groups, WORKGROUP);
-    if (index < params.vectors) {
-        update(index, scale[0].x * gradients[index]);
+    if (RAGGED == 1u && index >= params.vectors) {
+        return;
     }
+    update(index, scale[0].x * gradients[index]);
 }
 
 fn update(index: u32, g: vec4f) {

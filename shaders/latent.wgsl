@@ -3,6 +3,8 @@
 //   forward   z = mu + exp(log_var / 2) * eps          kl = 1/2 sum_j (mu^2 + exp(log_var) - 1 - log_var)
 //   backward  d_mu      = sum_k d_z + w mu
 //             d_log_var = sum_k d_z * eps * exp(log_var / 2) / 2 + w (exp(log_var) - 1) / 2
+//   training  forward, and the weights of the ELBO, known before the step: a datum counts 1 / valid_rows, each of its
+//             K samples 1 / (K valid_rows), a nat of its KL kl_weight / valid_rows; past valid_rows nothing counts
 //
 // Where the bound is importance-weighted (Burda et al. 2015), each sample has a weight of its own:
 //
@@ -12,8 +14,9 @@
 //
 // head, d_head [B, 2 P]  mu in columns 0..Z, log_var in columns P..P+Z, with P = Z rounded up to 4
 // z, d_z [B K, Z]        K samples a datum, row b K + k      kl [B]    log_ratio [B K]
-// weight [B]             w = dLoss/dELBO of a datum with the sign turned: what one nat of its KL costs
+// weight, kl_weight [B]  w = dLoss/dELBO of a datum with the sign turned: what one nat of its KL costs
 //        [B K]           of a sample, in backward_ratio; v = weight * kl_weight
+// recon_weight [B K]     what one nat of a row's reconstruction is worth
 // kl_scale [Z]           backward_free_bits: w of dimension j counts this much (`shaders/free_bits.wgsl`)
 //
 // eps is drawn again in the backward pass, never stored. Forward: one invocation a row of z.
@@ -40,6 +43,8 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> kl: array<f32>;
 @group(0) @binding(7) var<storage, read_write> d_head: array<vec4f>;
 @group(0) @binding(8) var<storage, read_write> log_ratio: array<f32>;
+@group(0) @binding(9) var<storage, read_write> recon_weight: array<f32>;
+@group(0) @binding(10) var<storage, read_write> kl_weight: array<f32>;
 
 fn eps(row: u32, vector: u32) -> vec4f {
     let counter = vec4u(step.step, row, vector, STREAM_EPS + step.stream);
@@ -51,12 +56,8 @@ fn mask(vector: u32) -> vec4f {
     return select(vec4f(0.0), vec4f(1.0), 4u * vector + vec4u(0u, 1u, 2u, 3u) < vec4u(params.latent));
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn forward(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
-    let row = linear_index(global, groups, WORKGROUP);
-    if (row >= params.batch * params.samples) {
-        return;
-    }
+// One row of z, and the KL of its datum.
+fn draw(row: u32) {
     let datum = row / params.samples;
     var sum = vec4f(0.0);
     for (var j = 0u; j < params.vectors; j++) {
@@ -68,6 +69,29 @@ fn forward(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups
     }
     if (row % params.samples == 0u) {
         kl[datum] = 0.5 * (sum.x + sum.y + sum.z + sum.w);
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn forward(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
+    let row = linear_index(global, groups, WORKGROUP);
+    if (row < params.batch * params.samples) {
+        draw(row);
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn training(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
+    let row = linear_index(global, groups, WORKGROUP);
+    if (row >= params.batch * params.samples) {
+        return;
+    }
+    draw(row);
+    let datum = row / params.samples;
+    let weight_of_datum = select(0.0, 1.0 / f32(step.valid_rows), datum < step.valid_rows);
+    recon_weight[row] = weight_of_datum / f32(params.samples);
+    if (row % params.samples == 0u) {
+        kl_weight[datum] = weight_of_datum * step.kl_weight;
     }
 }
 

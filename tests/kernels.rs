@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vae_gpu::gpu::{Gpu, Program, Shared};
 use vae_gpu::kernels::matmul::{Epilogue, Layout, VARIANTS, Variant, matmul_with};
 use vae_gpu::kernels::philox;
-use vae_gpu::plan::{Plan, Step};
+use vae_gpu::plan::{BINDING_ALIGN, Element, PAD, Plan, Role, Step, Tensor, round_up};
 
 mod common;
 
@@ -54,13 +54,19 @@ fn product(
     };
     let mut plan = Plan::new("product");
     let (a, b) = (plan.tensor("a", a.0, a.1), plan.tensor("b", b.0, b.1));
-    let c = plan.tensor("c", m, n);
-    matmul_with(&mut plan, variant, "product", layout, (a, b, c), Epilogue::Store);
+    // Room behind c for the bias of a layer whose gradients these are: in TN the variants sum it, too.
+    let [rows, stride] = [m, n].map(|length| round_up(length, PAD));
+    let offset = round_up(rows * stride, BINDING_ALIGN);
+    let buffer = plan.buffer("c", offset + rows, Element::F32, Role::Private);
+    let c = Tensor { buffer, offset: 0, rows: m, cols: n, stride };
+    let d_bias = Tensor { buffer, offset, rows: 1, cols: m, stride: rows };
+    let epilogue = if layout == Layout::TN { Epilogue::Gradient(d_bias) } else { Epilogue::Store };
+    matmul_with(&mut plan, variant, "product", layout, (a, b, c), epilogue);
     let mut program = Program::new(gpu, plan, &mut Shared::default()).unwrap();
     for (seed, tensor) in [(1, a), (2, b)] {
         let draw = |i: usize| philox::normals(philox::philox([i as u32, seed, 0, 0], [3, 4]))[0] as f32;
         program.write_f32(tensor, &(0..tensor.rows * tensor.cols).map(draw).collect::<Vec<_>>());
     }
     program.submit(&[Step::default()]).unwrap();
-    program.read_f32(c).unwrap()
+    [c, d_bias].map(|tensor| program.read_f32(tensor).unwrap()).concat()
 }

@@ -49,6 +49,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
             acc[i][j] = mat4x4f();
         }
     }
+    var row_sums: array<vec4f, QUADS>;
     for (var k = 0u; k < (params.k + 3u) / 4u; k++) {
         var b_blocks: array<mat4x4f, COLUMNS>;
         for (var j = 0u; j < COLUMNS; j++) {
@@ -56,12 +57,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
         }
         for (var i = 0u; i < QUADS; i++) {
             let a_block = load_a(first_row + 4u * i, k);
+            if (EPILOGUE == GRADIENT) {
+                row_sums[i] = add_rows(row_sums[i], a_block);
+            }
             for (var j = 0u; j < COLUMNS; j++) {
                 acc[i][j] = multiply_add(acc[i][j], a_block, b_blocks[j]);
             }
         }
     }
     for (var i = 0u; i < QUADS; i++) {
+        if (EPILOGUE == GRADIENT && first_column == 0u) {
+            store_bias(first_row + 4u * i, row_sums[i]);
+        }
         for (var j = 0u; j < COLUMNS; j++) {
             store_block(first_row + 4u * i, first_column + j * WORKGROUP, acc[i][j]);
         }

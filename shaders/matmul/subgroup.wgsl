@@ -16,10 +16,11 @@ const LAYOUT: u32 = 1u;
 const EPILOGUE: u32 = 0u;
 const ACTIVATION: u32 = 0u;
 const LANES: u32 = 8u;
-const ROWS: u32 = 32u; // a multiple of 4 LANES
+const ROWS: u32 = 32u; // a multiple of 4, in TN of 4 LANES
 const COLUMNS: u32 = 1u;
 const QUADS: u32 = ROWS / 4u;
-const A_VECTORS: u32 = ROWS / LANES;
+const A_VECTORS: u32 = (ROWS + LANES - 1u) / LANES;
+const LANE_QUADS: u32 = (A_VECTORS + 3u) / 4u; // row quads of a lane in TN
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
@@ -37,6 +38,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
             acc[i][j] = mat4x4f();
         }
     }
+    var row_sums: array<vec4f, LANE_QUADS>;
     for (var k = 0u; k < (params.k + 3u) / 4u; k++) {
         var b_blocks: array<mat4x4f, COLUMNS>;
         for (var j = 0u; j < COLUMNS; j++) {
@@ -48,6 +50,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
             if (LAYOUT == TN) {
                 let row = min(first_row + 4u * ((v / 4u) * LANES + lane), last_row);
                 own[v] = a[(4u * k + v % 4u) * params.a_stride + row / 4u];
+                if (EPILOGUE == GRADIENT) {
+                    row_sums[v / 4u] += own[v];
+                }
             } else {
                 own[v] = a[min(first_row + v * LANES + lane, last_row) * params.a_stride + k];
             }
@@ -76,6 +81,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
             for (var j = 0u; j < COLUMNS; j++) {
                 acc[i][j] = multiply_add(acc[i][j], a_block, b_blocks[j]);
             }
+        }
+    }
+    if (EPILOGUE == GRADIENT && group.x == 0u) {
+        for (var v = 0u; v < LANE_QUADS; v++) {
+            store_bias(first_row + 4u * (v * LANES + lane), row_sums[v]);
         }
     }
     for (var i = 0u; i < QUADS; i++) {

@@ -16,6 +16,7 @@ const STORE: u32 = 0u;      // c = sum
 const FORWARD: u32 = 1u;    // c = activation(sum + bias)                 extra = bias [N]
 const BACKWARD: u32 = 2u;   // c = sum * activation'(kept)                extra = kept [M, N]
 const ACCUMULATE: u32 = 3u; // c = c + sum
+const GRADIENT: u32 = 4u;   // c = sum, and behind it d_bias[m] = sum_k A(m, k): a layer's weights and its bias
 
 struct Params {
     m: u32,
@@ -25,6 +26,7 @@ struct Params {
     b_stride: u32,
     c_stride: u32,
     extra_stride: u32,
+    bias_at: u32, // of d_bias, from the beginning of c
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec4f>;
@@ -73,24 +75,41 @@ fn load_b(k: u32, column: u32) -> mat4x4f {
     );
 }
 
+// sums + sum_k A(m, k) for the four rows of a block: k by k, so that all variants give the same bits.
+fn add_rows(sums: vec4f, a_block: mat4x4f) -> vec4f {
+    let by_k = transpose(a_block);
+    return sums + by_k[0] + by_k[1] + by_k[2] + by_k[3];
+}
+
+// Stores four elements of d_bias. Past M they are zero, as A is there.
+fn store_bias(row: u32, sums: vec4f) {
+    if (row < params.m) {
+        c[params.bias_at + row / 4u] = sums;
+    }
+}
+
 // Stores what lies inside c of four rows and four columns.
 fn store_block(row: u32, column: u32, block: mat4x4f) {
     if (4u * column >= params.n) {
         return;
     }
-    if (row < params.m) { store(row, column, block[0]); }
-    if (row + 1u < params.m) { store(row + 1u, column, block[1]); }
-    if (row + 2u < params.m) { store(row + 2u, column, block[2]); }
-    if (row + 3u < params.m) { store(row + 3u, column, block[3]); }
+    var bias = vec4f();
+    if (EPILOGUE == FORWARD) {
+        bias = extra[column];
+    }
+    if (row < params.m) { store(row, column, block[0], bias); }
+    if (row + 1u < params.m) { store(row + 1u, column, block[1], bias); }
+    if (row + 2u < params.m) { store(row + 2u, column, block[2], bias); }
+    if (row + 3u < params.m) { store(row + 3u, column, block[3], bias); }
 }
 
 // Stores four columns of a row of c, the ones past N as zero.
-fn store(row: u32, column: u32, sum: vec4f) {
+fn store(row: u32, column: u32, sum: vec4f, bias: vec4f) {
     let inside = 4u * column + vec4u(0u, 1u, 2u, 3u) < vec4u(params.n);
     let at = row * params.c_stride + column;
     var value = sum;
     if (EPILOGUE == FORWARD) {
-        value = activate(ACTIVATION, sum + extra[column]);
+        value = activate(ACTIVATION, sum + bias);
     }
     if (EPILOGUE == BACKWARD) {
         value = sum * activation_derivative(ACTIVATION, extra[row * params.extra_stride + column]);

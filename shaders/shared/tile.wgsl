@@ -107,6 +107,8 @@ fn multiply_tile(group: vec3u, local: u32) {
             acc[i][j] = mat4x4f();
         }
     }
+    var row_sums: array<vec4f, BLOCKS>;
+    let sums_rows = EPILOGUE == GRADIENT && group.x == 0u;
     var next_a: array<vec4f, LOADS>;
     var next_b: array<vec4f, LOADS>;
     for (var round = 0u; round <= rounds; round++) {
@@ -128,6 +130,9 @@ fn multiply_tile(group: vec3u, local: u32) {
                 }
                 for (var i = 0u; i < BLOCKS; i++) {
                     let a_now = a_block(row_quad + i * SIDE, k, buffer);
+                    if (sums_rows) {
+                        row_sums[i] = add_rows(row_sums[i], a_now);
+                    }
                     for (var j = 0u; j < BLOCKS; j++) {
                         acc[i][j] = multiply_add(acc[i][j], a_now, b_blocks[j]);
                     }
@@ -143,6 +148,9 @@ fn multiply_tile(group: vec3u, local: u32) {
         workgroupBarrier();
     }
     for (var i = 0u; i < BLOCKS; i++) {
+        if (sums_rows && column_quad == 0u) {
+            store_bias(first_row + 4u * (row_quad + i * SIDE), row_sums[i]);
+        }
         for (var j = 0u; j < BLOCKS; j++) {
             let row = first_row + 4u * (row_quad + i * SIDE);
             store_block(row, first_quad + column_quad + j * SIDE, acc[i][j]);

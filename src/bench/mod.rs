@@ -25,7 +25,7 @@ use serde::Serialize;
 
 use crate::check::{self, Outcome};
 use crate::error::Result;
-use crate::gpu::{AdapterReport, Gpu};
+use crate::gpu::{AdapterReport, Clock, Gpu};
 use crate::kernels::activation::Activation;
 use crate::kernels::tuning::Tuning;
 use crate::model::ModelConfig;
@@ -42,6 +42,8 @@ pub struct Report {
     pub version: &'static str,
     /// The adapter.
     pub adapter: AdapterReport,
+    /// What the times of single dispatches were taken by.
+    pub clock: Clock,
     /// What it can do at best.
     pub ceilings: Ceilings,
     /// Every dispatch of the default model's training step, in its order.
@@ -105,7 +107,8 @@ pub fn measure(gpu: &Arc<Gpu>, tuning: &Tuning, effort: Effort, progress: Progre
         }
     }
     let (version, adapter) = (env!("CARGO_PKG_VERSION"), gpu.report().clone());
-    Ok(Report { version, adapter, ceilings, kernels, matmul, steps, checked, wrong })
+    let clock = gpu.clock();
+    Ok(Report { version, adapter, clock, ceilings, kernels, matmul, steps, checked, wrong })
 }
 
 fn failures(outcomes: Vec<Outcome>) -> Vec<Outcome> {

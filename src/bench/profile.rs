@@ -105,6 +105,7 @@ mod tests {
     use super::*;
     use crate::bench::default_model;
     use crate::bench::subjects::plan_of;
+    use crate::gpu::Clock;
     use crate::plan::Target;
 
     fn profile_of(ms: &[(&str, f64)]) -> Profile {
@@ -125,6 +126,16 @@ mod tests {
         let profile = profile_of(&[("adam", 1.0), ("matmul/portable", 2.0), ("matmul/subgroup", 1.0)]);
         assert_eq!((profile.ms(), profile.matmul_share()), (4.0, 0.75));
         assert_eq!(profile.longest_first()[0].ms, 2.0);
+    }
+
+    #[test]
+    fn without_timestamps_the_wall_clock_serves() {
+        let (gpu, train) = (Gpu::noop(), TrainSection { batch_size: 4, ..TrainSection::default() });
+        let ceilings = Ceilings { gflops: 1.0, copy_gbps: 1.0, dispatch_us: 1.0 };
+        let profile =
+            profile(&gpu, &default_model(), &train, &Tuning::default(), &ceilings, Effort::Quick).unwrap();
+        assert_eq!(gpu.clock(), Clock::Wall);
+        assert!(profile.kernels.iter().all(|kernel| kernel.ms > 0.0), "{profile:?}");
     }
 
     #[test]

@@ -103,6 +103,17 @@ fn latents(cases: &mut Vec<Case>) {
             latent::forward(&mut case.plan, samples, h, z, kl);
             cases.push(case);
 
+            let mut case = Case::new("latent:training", &shape);
+            let h = head(&mut case, batch, latent);
+            let z = case.output("z", batch * samples, latent);
+            let kl = row_vector(&mut case.plan, "kl", batch);
+            let recon_weight = row_vector(&mut case.plan, "recon_weight", batch * samples);
+            let kl_weight = row_vector(&mut case.plan, "kl_weight", batch);
+            case.step.valid_rows = batch.div_ceil(2) as u32;
+            case.tolerance = TRANSCENDENTAL;
+            latent::training(&mut case.plan, samples, h, (z, kl), [recon_weight, kl_weight]);
+            cases.push(case);
+
             let mut case = Case::new("latent:forward_ratio", &shape);
             let h = head(&mut case, batch, latent);
             let z = case.output("z", batch * samples, latent);
@@ -157,10 +168,9 @@ fn objectives(cases: &mut Vec<Case>) {
         for samples in [1, 3] {
             let shape = format!("{batch} K={samples}");
             let mut case = Case::new("row_weight", &shape);
-            let recon = row_vector(&mut case.plan, "recon", batch * samples);
-            let kl = row_vector(&mut case.plan, "kl", batch);
+            let weight = row_vector(&mut case.plan, "weight", batch);
             case.step.valid_rows = batch.div_ceil(2) as u32;
-            row_weight::row_weight(&mut case.plan, batch, samples, recon, kl);
+            row_weight::row_weight(&mut case.plan, batch, weight);
             cases.push(case);
 
             for kernel in ["elbo", "importance", "free bits", "collect"] {
@@ -275,7 +285,7 @@ fn likelihood_passes(
     let rows = batch * samples;
     let output = (likelihood.output)(dim, settings);
     for pass in ["forward", "fused", "backward", "mean"] {
-        let lanes = crate::kernels::row_lanes(target);
+        let lanes = crate::kernels::Rows::of(target).lanes;
         let title = (likelihood.title)(settings);
         let mut case = Case::new("", format!("{title} {rows}x{dim} K={samples} scale={scale} lanes={lanes}"));
         case.tolerance = TRANSCENDENTAL;
@@ -394,6 +404,11 @@ fn matmuls(cases: &mut Vec<Case>, target: &Target) {
                     cases.push(product(variant, layout, (m, n, k), epilogue, activation));
                 }
             }
+            if layout == Layout::TN {
+                for (m, n) in rows.into_iter().zip(cols.into_iter().rev()) {
+                    cases.push(product(variant, layout, (m, n, 13), 4, Activation::Identity));
+                }
+            }
             first = false;
         }
     }
@@ -412,7 +427,7 @@ fn product(
     epilogue: u32,
     activation: Activation,
 ) -> Case {
-    let name = ["store", "forward", "backward", "accumulate"][epilogue as usize];
+    let name = ["store", "forward", "backward", "accumulate", "gradient"][epilogue as usize];
     let mut case = Case::new(
         format!("matmul {} {layout:?}", variant.name),
         format!("{name} {activation:?} {m}x{k}x{n}"),
@@ -424,13 +439,19 @@ fn product(
     };
     let a = case.tensor("a", a_shape.0, a_shape.1, Fill::Normal(1.0));
     let b = case.tensor("b", b_shape.0, b_shape.1, Fill::Normal(1.0));
-    let fill = if epilogue == 3 { Fill::Normal(1.0) } else { Fill::Unwritten };
-    let c = case.tensor("c", m, n, fill);
-    let epilogue = match epilogue {
-        0 => Epilogue::Store,
-        1 => Epilogue::Forward(activation, case.tensor("bias", 1, n, Fill::Normal(1.0))),
-        2 => Epilogue::Backward(activation, case.tensor("kept", m, n, Fill::Normal(0.5))),
-        _ => Epilogue::Accumulate,
+    let (c, epilogue) = if epilogue == 4 {
+        let (c, d_bias) = case.gradients(m, n);
+        (c, Epilogue::Gradient(d_bias))
+    } else {
+        let fill = if epilogue == 3 { Fill::Normal(1.0) } else { Fill::Unwritten };
+        let c = case.tensor("c", m, n, fill);
+        let epilogue = match epilogue {
+            0 => Epilogue::Store,
+            1 => Epilogue::Forward(activation, case.tensor("bias", 1, n, Fill::Normal(1.0))),
+            2 => Epilogue::Backward(activation, case.tensor("kept", m, n, Fill::Normal(0.5))),
+            _ => Epilogue::Accumulate,
+        };
+        (c, epilogue)
     };
     if activation != Activation::Identity {
         case.tolerance = TRANSCENDENTAL;

@@ -15,7 +15,7 @@ use crate::gpu::{Gpu, Program, Shared};
 use crate::kernels::matmul::{Layout, Variant};
 use crate::kernels::philox;
 use crate::kernels::reference::{HostBuffer, Memory};
-use crate::plan::{Buffer, Element, Plan, Role, Step, Target, Tensor};
+use crate::plan::{BINDING_ALIGN, Buffer, Element, PAD, Plan, Role, Step, Target, Tensor, round_up};
 
 /// Words behind each buffer.
 const GUARD: usize = 64;
@@ -156,6 +156,17 @@ impl Case {
         let tensor = Tensor { buffer, offset: 0, rows, cols, stride: cols };
         self.fills.push((tensor, fill));
         tensor
+    }
+
+    /// c [m, n] and d_bias [1, m] behind it, as a layer's gradients lie in one buffer.
+    fn gradients(&mut self, m: usize, n: usize) -> (Tensor, Tensor) {
+        let [rows, stride] = [m, n].map(|length| round_up(length, PAD));
+        let offset = round_up(rows * stride, BINDING_ALIGN);
+        let buffer = self.plan.buffer("c", offset + rows, Element::F32, Role::Private);
+        let c = Tensor { buffer, offset: 0, rows: m, cols: n, stride };
+        let d_bias = Tensor { buffer, offset, rows: 1, cols: m, stride: rows };
+        self.fills.extend([(c, Fill::Unwritten), (d_bias, Fill::Unwritten)]);
+        (c, d_bias)
     }
 
     fn output(&mut self, name: &str, rows: usize, cols: usize) -> Tensor {

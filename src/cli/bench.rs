@@ -100,9 +100,10 @@ fn print(report: &Report) {
     result(format_args!(""));
     if !report.kernels.is_empty() {
         result(format_args!(
-            "a training step of {} at batch {}, each dispatch by itself:",
+            "a training step of {} at batch {}, each dispatch by itself, by {}:",
             bench::default_model().widths(),
-            TrainSection::default().batch_size
+            TrainSection::default().batch_size,
+            report.clock
         ));
         let step = Profile { kernels: report.kernels.clone() };
         profile::print(&step, result);

@@ -15,7 +15,11 @@ use crate::train::config::TrainSection;
 pub fn run(gpu: &Arc<Gpu>, model: &ModelConfig, train: &TrainSection, tuning: &Tuning) -> Result<()> {
     let ceilings = Ceilings::measure(gpu)?;
     let profile = bench::profile(gpu, model, train, tuning, &ceilings, Effort::Full)?;
-    talk(format_args!("a training step at batch {}, each dispatch by itself:", train.batch_size));
+    talk(format_args!(
+        "a training step at batch {}, each dispatch by itself, by {}:",
+        train.batch_size,
+        gpu.clock()
+    ));
     print(&profile, talk);
     talk(format_args!("limits   {}", limits(&ceilings)));
     talk(format_args!(

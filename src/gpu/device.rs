@@ -1,10 +1,11 @@
 //! A device with its queue, its pipelines and its errors.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::adapter::{self, AdapterReport, Selection};
+use super::program::Clock;
 use super::shader;
 use crate::error::{Error, Result};
 use crate::plan::{Access, Const, Dispatch, Kernel, Step, Target};
@@ -35,6 +36,7 @@ pub struct Gpu {
     pub(super) step_layout: wgpu::BindGroupLayout,
     failure: Arc<Mutex<Option<Failure>>>,
     in_flight: Mutex<InFlight>,
+    pub(super) clock: OnceLock<Clock>,
 }
 
 /// The first thing that went wrong on a device.
@@ -71,7 +73,7 @@ impl Gpu {
         let mut adapters = adapter::candidates(&options.selection)?;
         let reports: Vec<_> = adapters.iter().map(|(_, report)| report.clone()).collect();
         let (adapter, report) = adapters.swap_remove(adapter::select(&reports, &options.selection)?);
-        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16;
+        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16 | wgpu::Features::TIMESTAMP_QUERY;
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("vae-gpu"),
             required_features: adapter.features() & wanted,
@@ -140,6 +142,7 @@ impl Gpu {
             step_layout,
             failure,
             in_flight: Mutex::default(),
+            clock: OnceLock::new(),
         })
     }
 
@@ -156,6 +159,11 @@ impl Gpu {
     /// The largest buffer that a kernel can bind, in bytes.
     pub fn max_storage_bytes(&self) -> u64 {
         self.report.max_buffer_size.min(self.report.max_binding_size)
+    }
+
+    /// What profiles take their times by; the wall clock before the first.
+    pub fn clock(&self) -> Clock {
+        self.clock.get().copied().unwrap_or(Clock::Wall)
     }
 
     /// The first failure since the device was opened, as an error.

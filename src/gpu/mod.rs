@@ -9,4 +9,4 @@ pub mod shader;
 pub use adapter::{AdapterReport, Selection};
 pub use device::{Gpu, Options};
 pub use pacer::Pacer;
-pub use program::{Program, Reading, Shared};
+pub use program::{Clock, Program, Reading, Shared};

@@ -1,8 +1,11 @@
 //! A plan recorded for a device: its buffers and bind groups, ready to be replayed every step.
 
+mod profile;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::time::Instant;
+
+pub use profile::Clock;
 
 use super::device::{Gpu, HANG, device_error};
 use super::pacer::{MAX_STEPS, Pacer};
@@ -58,6 +61,16 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// Asks for what was copied to `staging` by the submissions so far.
+    fn begin(staging: wgpu::Buffer) -> Reading {
+        let (send, receive) = mpsc::channel();
+        staging.map_async(wgpu::MapMode::Read, .., move |result| {
+            // Nobody listens any more if the reading was dropped.
+            let _ = send.send(result);
+        });
+        Reading { staging, receive }
+    }
+
     /// The words, if they have arrived; to be called once after that.
     pub fn try_finish(&self) -> Result<Option<Vec<u32>>> {
         match self.receive.try_recv() {
@@ -143,33 +156,6 @@ impl Program {
         Ok(())
     }
 
-    /// Seconds that each dispatch takes alone, by the wall clock over `repeats` launches in one submission. What the
-    /// plan's buffers hold afterwards is of no use.
-    pub fn profile(&mut self, step: &Step, repeats: usize) -> Result<Vec<f64>> {
-        self.ring_bytes[..size_of::<Step>()].copy_from_slice(bytemuck::bytes_of(step));
-        self.gpu.queue.write_buffer(&self.step_ring, 0, &self.ring_bytes[..SLOT]);
-        let time = |launch: &Launch, repeats: usize| {
-            let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            for _ in 0..repeats {
-                launch.encode(&mut pass, &self.step_group, 0);
-            }
-            drop(pass);
-            self.gpu.wait()?;
-            let begin = Instant::now();
-            self.gpu.submit(encoder.finish(), 0)?;
-            self.gpu.wait()?;
-            Ok(begin.elapsed().as_secs_f64())
-        };
-        let alone = |launch: &Launch| {
-            time(launch, 1)?;
-            // The difference of two lengths leaves out what a submission costs.
-            let (short, long) = (time(launch, 1)?, time(launch, 1 + repeats)?);
-            Ok((long - short).max(0.0) / repeats as f64)
-        };
-        self.launches.iter().map(alone).collect()
-    }
-
     /// Writes floats [rows, cols], without padding.
     pub fn write_f32(&self, tensor: Tensor, values: &[f32]) {
         self.write(tensor, bytemuck::cast_slice(values));
@@ -223,12 +209,7 @@ impl Program {
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(&self.buffers[buffer], 4 * offset as u64, &staging, 0, bytes);
         self.gpu.queue.submit([encoder.finish()]);
-        let (send, receive) = mpsc::channel();
-        staging.map_async(wgpu::MapMode::Read, .., move |result| {
-            // Nobody listens any more if the reading was dropped.
-            let _ = send.send(result);
-        });
-        Ok(Reading { staging, receive })
+        Ok(Reading::begin(staging))
     }
 
     /// Fills a buffer's words, padding and guard included.

@@ -1,6 +1,6 @@
 //! Adam over all parameters at once (`shaders/adam.wgsl`).
 
-use super::{elementwise, params, plain, shader};
+use super::{elementwise, params, shader};
 use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Step, Tensor, linear_grid, read, write};
 
 /// Decay of the first moment, as in the paper and in PyTorch.
@@ -50,7 +50,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         slots,
         step: true,
         subgroups: false,
-        variants: plain,
+        variants: || [0, 1].map(|ragged| vec![("WORKGROUP", WORKGROUP), ("RAGGED", ragged)]).to_vec(),
         reference,
     }
 }
@@ -84,6 +84,12 @@ fn update(call: &mut dyn Call, first: usize, scale: f64) {
     }
 }
 
+/// Invocations of a workgroup: many, as each has little to do.
+const WORKGROUP: u32 = 256;
+
+/// Arrays whose length is a multiple of this fill all workgroups, which is fastest.
+pub const WORDS: usize = 4 * WORKGROUP as usize;
+
 /// The bias corrections 1 / (1 - beta1^t) and 1 / (1 - beta2^t) of step `t`, counted from 1.
 pub fn corrections(t: u64) -> (f32, f32) {
     let correction = |beta: f32| (1.0 / (1.0 - f64::from(beta).powf(t as f64))) as f32;
@@ -110,13 +116,15 @@ pub fn adam(plan: &mut Plan, settings: Settings, arenas: Arenas, scale: Option<T
     assert!(tensors.iter().all(|t| t.words() == parameters.words()), "four arrays of one length");
     let Settings { epsilon, weight_decay: decay } = settings;
     let params = Params { vectors: tensors[0].vectors(), beta1: BETA1, beta2: BETA2, epsilon, decay };
+    let workgroups = linear_grid(parameters.words() / 4, WORKGROUP);
+    let invocations: u32 = workgroups.iter().product::<u32>() * WORKGROUP;
     plan.push(Dispatch {
         kernel: if scale.is_some() { &CLIPPED } else { &ADAM },
         label: "update".into(),
-        consts: vec![],
+        consts: vec![("WORKGROUP", WORKGROUP), ("RAGGED", u32::from(invocations != params.vectors))],
         params: params.to_bytes(),
         tensors: tensors[..1].iter().copied().chain(scale).chain(tensors[1..].iter().copied()).collect(),
-        workgroups: linear_grid(parameters.words() / 4, super::WORKGROUP),
+        workgroups,
         cost: elementwise(12, &tensors),
     });
 }

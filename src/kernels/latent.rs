@@ -1,8 +1,8 @@
 //! The reparameterised sample and its KL term, forward and backward (`shaders/latent.wgsl`).
 
-use super::{elementwise, params, philox, plain, shader};
+use super::{bytes, elementwise, params, philox, plain, shader};
 use crate::plan::{
-    Call, Dispatch, Kernel, PAD, Plan, Reference, Slot, Tensor, linear_grid, read, round_up, write,
+    Call, Cost, Dispatch, Kernel, PAD, Plan, Reference, Slot, Tensor, linear_grid, read, round_up, write,
 };
 
 params! {
@@ -42,24 +42,44 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], step: bool, referen
 }
 
 /// z = mu + sigma * eps, and the KL divergence from the prior.
-pub static FORWARD: Kernel =
-    kernel("forward", &[read(1, "head"), write(5, "z"), write(6, "kl")], true, |call: &mut dyn Call| {
+pub static FORWARD: Kernel = kernel("forward", &[read(1, "head"), write(5, "z"), write(6, "kl")], true, draw);
+
+/// The same, and the weights of the ELBO: 1 / (K valid_rows) a row, 1 / valid_rows times beta a datum.
+pub static TRAINING: Kernel = kernel(
+    "training",
+    &[read(1, "head"), write(5, "z"), write(6, "kl"), write(9, "recon_weight"), write(10, "kl_weight")],
+    true,
+    |call: &mut dyn Call| {
+        draw(call);
         let p: Params = crate::plan::params(call);
-        let (samples, latent) = (p.samples as usize, p.latent as usize);
-        for datum in 0..p.batch as usize {
-            let mut kl = 0.0;
-            for j in 0..latent {
-                let mu = call.get(0, datum, j);
-                let log_var = call.get(0, datum, p.log_var(j));
-                kl += 0.5 * (mu * mu + log_var.exp() - 1.0 - log_var);
-                for row in datum * samples..(datum + 1) * samples {
-                    let eps = philox::normal(call, row, j, philox::STREAM_EPS);
-                    call.put(1, row, j, mu + (0.5 * log_var).exp() * eps);
-                }
+        let step = *call.step();
+        for datum in 0..p.batch {
+            let weight = if datum < step.valid_rows { 1.0 / f64::from(step.valid_rows) } else { 0.0 };
+            for row in datum * p.samples..(datum + 1) * p.samples {
+                call.put(3, 0, row as usize, weight / f64::from(p.samples));
             }
-            call.put(2, 0, datum, kl);
+            call.put(4, 0, datum as usize, weight * f64::from(step.kl_weight));
         }
-    });
+    },
+);
+
+fn draw(call: &mut dyn Call) {
+    let p: Params = crate::plan::params(call);
+    let (samples, latent) = (p.samples as usize, p.latent as usize);
+    for datum in 0..p.batch as usize {
+        let mut kl = 0.0;
+        for j in 0..latent {
+            let mu = call.get(0, datum, j);
+            let log_var = call.get(0, datum, p.log_var(j));
+            kl += 0.5 * (mu * mu + log_var.exp() - 1.0 - log_var);
+            for row in datum * samples..(datum + 1) * samples {
+                let eps = philox::normal(call, row, j, philox::STREAM_EPS);
+                call.put(1, row, j, mu + (0.5 * log_var).exp() * eps);
+            }
+        }
+        call.put(2, 0, datum, kl);
+    }
+}
 
 /// The same, and each sample's log p(z) - log q(z|x).
 pub static FORWARD_RATIO: Kernel = kernel(
@@ -188,14 +208,31 @@ fn shape(head: Tensor, z: Tensor, samples: usize) -> Params {
 
 /// Appends z [B K, Z] and kl [B], from head [B, 2 P].
 pub fn forward(plan: &mut Plan, samples: usize, head: Tensor, z: Tensor, kl: Tensor) {
+    push_forward(plan, &FORWARD, samples, vec![head, z, kl]);
+}
+
+/// Appends z [B K, Z] and kl [B], from head [B, 2 P], and the weights of the ELBO, [B K] and [B].
+pub fn training(
+    plan: &mut Plan,
+    samples: usize,
+    head: Tensor,
+    (z, kl): (Tensor, Tensor),
+    weights: [Tensor; 2],
+) {
+    assert!(weights[0].cols >= z.rows && weights[1].cols >= head.rows, "room for the weights");
+    push_forward(plan, &TRAINING, samples, vec![head, z, kl, weights[0], weights[1]]);
+}
+
+fn push_forward(plan: &mut Plan, kernel: &'static Kernel, samples: usize, tensors: Vec<Tensor>) {
+    let (head, z) = (tensors[0], tensors[1]);
     plan.push(Dispatch {
-        kernel: &FORWARD,
+        kernel,
         label: "z, kl".into(),
         consts: vec![],
         params: shape(head, z, samples).to_bytes(),
-        tensors: vec![head, z, kl],
         workgroups: linear_grid(z.rows, super::WORKGROUP),
-        cost: elementwise(60, &[head, kl, z]),
+        cost: Cost { flops: 60 * (z.rows * z.cols) as u64, bytes: bytes(&tensors) },
+        tensors,
     });
 }
 

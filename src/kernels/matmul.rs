@@ -2,7 +2,7 @@
 
 use super::activation::Activation;
 use super::{bytes, params, shader};
-use crate::plan::{Call, Const, Cost, Dispatch, Kernel, Plan, Target, Tensor, read, write};
+use crate::plan::{Call, Const, Cost, Dispatch, Kernel, PAD, Plan, Target, Tensor, read, round_up, write};
 
 /// How the operands of c[m, n] = sum_k A(m, k) B(k, n) are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +27,9 @@ pub enum Epilogue {
     Backward(Activation, Tensor),
     /// c = c + sum.
     Accumulate,
+    /// c = sum, and d_bias [1, M] = the sums of A's rows: the gradients of a layer's weights and of its bias, which lies
+    /// behind them in one buffer. In TN.
+    Gradient(Tensor),
 }
 
 impl Epilogue {
@@ -36,6 +39,7 @@ impl Epilogue {
             Epilogue::Forward(..) => 1,
             Epilogue::Backward(..) => 2,
             Epilogue::Accumulate => 3,
+            Epilogue::Gradient(..) => 4,
         }
     }
 }
@@ -50,6 +54,7 @@ params! {
         b_stride: u32,
         c_stride: u32,
         extra_stride: u32,
+        bias_at: u32,
     }
 }
 
@@ -130,6 +135,7 @@ pub static VARIANTS: &[Variant] = &[
     Variant::subgroup("subgroup8-32x1", 8, 32, 1),
     Variant::subgroup("subgroup8-32x2", 8, 32, 2),
     Variant::subgroup("subgroup8-24x1", 8, 24, 1),
+    Variant::subgroup("subgroup8-20x1", 8, 20, 1),
     Variant::subgroup("subgroup8-16x1", 8, 16, 1),
     Variant::subgroup("subgroup8-16x2", 8, 16, 2),
     Variant::subgroup("subgroup8-8x1", 8, 8, 1),
@@ -155,7 +161,8 @@ pub fn choose(target: &Target, layout: Layout, m: usize, n: usize) -> &'static V
         _ if target.f16 => ["tiled-32-f16", "tiled-64-f16", "tiled-128-f16"][tile],
         // Tiles with no more rows than the result has; TN needs 4 LANES rows.
         (true, Some(8)) if layout == Layout::TN || m > 24 => "subgroup8-32x1",
-        (true, Some(8)) if m > 16 => "subgroup8-24x1",
+        (true, Some(8)) if m > 20 => "subgroup8-24x1",
+        (true, Some(8)) if m > 16 => "subgroup8-20x1",
         (true, Some(8)) if m > 8 => "subgroup8-16x1",
         (true, Some(8)) => "subgroup8-8x1",
         (true, Some(4)) => "subgroup4-16x2",
@@ -223,6 +230,9 @@ fn specialisations(shader: &str) -> Vec<Vec<Const>> {
             for (epilogue, activation) in &epilogues {
                 all.push(variant.specialise(layout, *epilogue, *activation));
             }
+            if layout == Layout::TN {
+                all.push(variant.specialise(layout, 4, Identity));
+            }
         }
     }
     all
@@ -243,12 +253,18 @@ fn reference(call: &mut dyn Call) {
                 };
             }
             let value = match epilogue {
-                0 => sum,
                 1 => activation.apply(sum + call.get(EXTRA, 0, n)),
                 2 => sum * activation.derivative(call.get(EXTRA, m, n)),
-                _ => sum + call.get(C, m, n),
+                3 => sum + call.get(C, m, n),
+                _ => sum,
             };
-            call.put(C, m, n, value);
+            // With d_bias behind it, c is all in one row.
+            let (row, col) = if epilogue == 4 { (0, 4 * m * p.c_stride as usize + n) } else { (m, n) };
+            call.put(C, row, col, value);
+        }
+        if epilogue == 4 {
+            let sum = (0..p.k as usize).map(|k| call.get(A, k, m)).sum();
+            call.put(C, 0, 4 * p.bias_at as usize + m, sum);
         }
     }
 }
@@ -302,7 +318,7 @@ pub fn matmul_with(
     assert_eq!(k, b_k, "{label}: inner dimensions of a {a:?} and b {b:?}");
     assert_eq!((m, n), (c.rows, c.cols), "{label}: shape of c");
     let (activation, extra) = match epilogue {
-        Epilogue::Store | Epilogue::Accumulate => (Activation::Identity, a),
+        Epilogue::Store | Epilogue::Accumulate | Epilogue::Gradient(_) => (Activation::Identity, a),
         Epilogue::Forward(activation, bias) => {
             assert_eq!((bias.rows, bias.cols), (1, n), "{label}: shape of the bias");
             assert!(!activation.keeps_input(), "{label}: this activation needs a kernel of its own");
@@ -313,6 +329,17 @@ pub fn matmul_with(
             (activation, kept)
         }
     };
+    let mut cost = Cost { flops: 2 * (m * n * k) as u64, bytes: bytes(&[a, b, c]) };
+    let (mut bound, mut bias_at) = (c, 0);
+    if let Epilogue::Gradient(d_bias) = epilogue {
+        assert_eq!(layout, Layout::TN, "{label}: rows of A are summed in TN");
+        assert_eq!((d_bias.buffer, d_bias.rows, d_bias.cols), (c.buffer, 1, m), "{label}: shape of d_bias");
+        assert!(d_bias.offset >= c.offset + round_up(m, PAD) * c.stride, "{label}: d_bias lies behind c");
+        bias_at = (d_bias.offset - c.offset) / PAD;
+        let words = d_bias.offset + d_bias.stride - c.offset;
+        bound = Tensor { rows: 1, cols: words, stride: words, ..c };
+        cost.bytes += bytes(&[d_bias]);
+    }
     let params = Params {
         m: m as u32,
         n: n as u32,
@@ -321,14 +348,15 @@ pub fn matmul_with(
         b_stride: b.vectors(),
         c_stride: c.vectors(),
         extra_stride: extra.vectors(),
+        bias_at: bias_at as u32,
     };
     plan.push(Dispatch {
         kernel: variant.kernel,
         label: label.into(),
         consts: variant.specialise(layout, epilogue.number(), activation),
         params: params.to_bytes(),
-        tensors: vec![a, b, extra, c],
+        tensors: vec![a, b, extra, bound],
         workgroups: variant.workgroups(m, n),
-        cost: Cost { flops: 2 * (m * n * k) as u64, bytes: bytes(&[a, b, c]) },
+        cost,
     });
 }

@@ -32,6 +32,7 @@ pub fn all() -> Vec<&'static Kernel> {
         &activation::ACTIVATION,
         &latent::FORWARD,
         &latent::FORWARD_RATIO,
+        &latent::TRAINING,
         &latent::BACKWARD,
         &latent::BACKWARD_FREE_BITS,
         &latent::BACKWARD_RATIO,
@@ -63,9 +64,38 @@ pub fn all() -> Vec<&'static Kernel> {
 /// Invocations of a workgroup of the element-wise kernels.
 pub(crate) const WORKGROUP: u32 = 64;
 
-/// Neighbouring invocations that share a row in kernels that sum rows: one where barriers are dear.
-pub(crate) fn row_lanes(target: &Target) -> u32 {
-    if target.software { 1 } else { 32 }
+/// How kernels that sum rows divide them: invocations of a workgroup, and how many neighbours share a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rows {
+    pub workgroup: u32,
+    pub lanes: u32,
+}
+
+impl Rows {
+    /// One invocation a row where barriers are dear, and then small workgroups, so that a few rows are enough for all
+    /// cores.
+    const SOFTWARE: Rows = Rows { workgroup: 8, lanes: 1 };
+    const CARD: Rows = Rows { workgroup: WORKGROUP, lanes: 32 };
+
+    /// The division for a device.
+    pub fn of(target: &Target) -> Rows {
+        if target.software { Rows::SOFTWARE } else { Rows::CARD }
+    }
+
+    /// Every set of constants that a plan may ask for.
+    pub fn variants() -> Vec<Vec<Const>> {
+        [Rows::SOFTWARE, Rows::CARD].map(|rows| rows.consts()).to_vec()
+    }
+
+    /// The constants of the shader.
+    pub fn consts(self) -> Vec<Const> {
+        vec![("WORKGROUP", self.workgroup), ("ROW_LANES", self.lanes)]
+    }
+
+    /// Workgroups for `rows` rows.
+    pub fn grid(self, rows: usize) -> [u32; 3] {
+        [(rows * self.lanes as usize).div_ceil(self.workgroup as usize) as u32, 1, 1]
+    }
 }
 
 /// The one specialisation of a kernel without constants to set.

@@ -36,25 +36,30 @@ impl Bound<'_> {
         self.batch.size * self.batch.samples
     }
 
-    /// log_p [B K], d_z [B K, Z] of an objective whose row weights are known beforehand.
-    fn weighted(&self, net: &mut Network, z: Tensor, kl: Tensor, objective: Objective) -> (Tensor, Tensor) {
+    /// d_z [B K, Z] of an objective whose row weights [B K] are known beforehand.
+    fn weighted(
+        &self,
+        net: &mut Network,
+        (z, kl): (Tensor, Tensor),
+        weight: Tensor,
+        objective: Objective,
+    ) -> Tensor {
         let (size, samples) = (self.batch.size, self.batch.samples);
-        let recon_weight = row_vector(&mut net.plan, "recon_weight", self.rows());
-        let kl_weight = row_vector(&mut net.plan, "kl_weight", size);
-        row_weight::row_weight(&mut net.plan, size, samples, recon_weight, kl_weight);
         let decoded = net.decode(z, samples);
         let log_p = row_vector(&mut net.plan, "log_p", self.rows());
         let (out, bias, x) = (decoded.last(), net.out_biases(), self.x);
         let d_out = net.plan.tensor("d_decoder.out", self.rows(), bias.cols);
-        net.likelihood(Pass::Fused { out, bias, x, weight: recon_weight, log_p, d_out });
+        net.likelihood(Pass::Fused { out, bias, x, weight, log_p, d_out });
         batch_sum(&mut net.plan, size, samples, (log_p, kl), objective, self.terms);
-        (kl_weight, net.decode_backward(&decoded, d_out))
+        net.decode_backward(&decoded, d_out)
     }
 
     /// The ELBO, its KL weighted and with a floor where the recipe says so.
     fn elbo(&self, net: &mut Network) -> Tensor {
         let (head, samples) = (self.head, self.batch.samples);
-        let (z, kl) = net.sample(head, samples);
+        let recon_weight = row_vector(&mut net.plan, "recon_weight", self.rows());
+        let kl_weight = row_vector(&mut net.plan, "kl_weight", self.batch.size);
+        let code = net.sample_for_training(head, samples, [recon_weight, kl_weight]);
         let free = (self.recipe.free_bits > 0.0).then(|| {
             let [floor_kl, kl_scale] =
                 ["floor_kl", "kl_scale"].map(|name| net.plan.tensor(name, 1, net.config.latent));
@@ -62,7 +67,7 @@ impl Bound<'_> {
             (floor_kl, kl_scale)
         });
         let objective = free.map_or(Objective::Elbo, |(floor_kl, _)| Objective::FreeBits(floor_kl));
-        let (kl_weight, d_z) = self.weighted(net, z, kl, objective);
+        let d_z = self.weighted(net, code, recon_weight, objective);
         let d_head = net.plan.tensor("d_head", head.rows, head.cols);
         match free {
             None => latent::backward(&mut net.plan, samples, head, d_z, kl_weight, d_head),
@@ -77,7 +82,9 @@ impl Bound<'_> {
     fn reconstruction(&self, net: &mut Network) -> Tensor {
         // Never written: there is no KL.
         let kl = row_vector(&mut net.plan, "kl", self.batch.size);
-        self.weighted(net, self.head, kl, Objective::Elbo).1
+        let weight = row_vector(&mut net.plan, "recon_weight", self.batch.size);
+        row_weight::row_weight(&mut net.plan, self.batch.size, weight);
+        self.weighted(net, (self.head, kl), weight, Objective::Elbo)
     }
 
     /// The importance-weighted bound of K samples: the weights are known after the decoder, so its likelihood is passed

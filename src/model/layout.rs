@@ -1,6 +1,7 @@
 //! Where each parameter lies in the flat arena that parameters, gradients and Adam's moments share the shape of.
 
 use super::config::{Kind, ModelConfig};
+use crate::kernels::adam;
 use crate::kernels::likelihood::Output;
 use crate::plan::{BINDING_ALIGN, BufferId, PAD, Tensor, round_up};
 
@@ -100,7 +101,7 @@ pub struct Layout {
     pub out: Linear,
     /// Every parameter, in the order of the files.
     pub parameters: Vec<Parameter>,
-    /// Size of the arena.
+    /// Size of the arena, in whole workgroups of Adam.
     pub words: usize,
 }
 
@@ -118,7 +119,8 @@ impl Layout {
         let (decoder, last) =
             arena.stack("decoder", config.latent + config.classes, config.hidden.iter().rev());
         let out = arena.layer("decoder.out", last, &config.output());
-        Layout { encoder, head, decoder, out, parameters: arena.parameters, words: arena.words }
+        let words = round_up(arena.words, adam::WORDS);
+        Layout { encoder, head, decoder, out, parameters: arena.parameters, words }
     }
 
     /// Number of trained values, padding not counted.

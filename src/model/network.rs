@@ -122,6 +122,18 @@ impl<'a> Network<'a> {
         (z, kl)
     }
 
+    /// The same with the weights of the ELBO: of each row's reconstruction [B K] and each datum's KL [B].
+    pub fn sample_for_training(
+        &mut self,
+        head: Tensor,
+        samples: usize,
+        weights: [Tensor; 2],
+    ) -> (Tensor, Tensor) {
+        let (z, kl) = self.code(head, samples);
+        latent::training(&mut self.plan, samples, head, (z, kl), weights);
+        (z, kl)
+    }
+
     /// z [B K, Z], kl [B] and log p(z) - log q(z|x) [B K] from the head [B, 2 P].
     pub fn sample_with_ratio(&mut self, head: Tensor, samples: usize) -> (Tensor, Tensor, Tensor) {
         let (z, kl) = self.code(head, samples);
@@ -211,9 +223,13 @@ impl<'a> Network<'a> {
             let x = activations.values[i];
             let d = Tensor { cols: layer.outputs, ..d_biases };
             let operands = (d, x, layer.weight(gradients));
-            let label = format!("{} d_weight", layer.name);
-            matmul(plan, target, &label, Operands::TN, operands, Epilogue::Store);
-            bias_grad(plan, &layer.name, d_biases, layer.biases(gradients));
+            // A constant behind the bias has no row in the weights: then all of them are summed by another kernel.
+            let alone = layer.biases == layer.outputs;
+            let epilogue = if alone { Epilogue::Gradient(layer.bias(gradients)) } else { Epilogue::Store };
+            matmul(plan, target, &format!("{} gradient", layer.name), Operands::TN, operands, epilogue);
+            if !alone {
+                bias_grad(plan, &layer.name, d_biases, layer.biases(gradients));
+            }
             if i > 0 {
                 let d_x = plan.tensor(format!("d_{}", layers[i - 1].name), x.rows, x.cols);
                 let operands = (d, layer.weight(self.parameters), d_x);

@@ -1,7 +1,7 @@
 //! The categorical likelihood of grey levels (`shaders/likelihood/categorical.wgsl`).
 
-use super::{Data, Likelihood, Output, Pass, Settings, row_grid, shape_of};
-use crate::kernels::{elementwise, params, row_lanes, shader};
+use super::{Data, Likelihood, Output, Pass, Settings, shape_of};
+use crate::kernels::{Rows, elementwise, params, shader};
 use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Target, Tensor, read, write};
 
 /// The range of C: a byte has no more levels.
@@ -34,7 +34,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         slots,
         step: false,
         subgroups: false,
-        variants: || [1, 32].map(|lanes| vec![("ROW_LANES", lanes)]).to_vec(),
+        variants: Rows::variants,
         reference,
     }
 }
@@ -157,16 +157,16 @@ fn append(plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {
         stride: out.stride as u32,
         x_stride: image.stride as u32,
     };
-    let lanes = row_lanes(target);
+    let rows = Rows::of(target);
     let mut cost = elementwise(0, &tensors);
     cost.flops = flops * (out.rows * out.cols) as u64;
     plan.push(Dispatch {
         kernel,
         label: "log p(x|z)".into(),
-        consts: vec![("ROW_LANES", lanes)],
+        consts: rows.consts(),
         params: params.to_bytes(),
         tensors,
-        workgroups: row_grid(out.rows, lanes),
+        workgroups: rows.grid(out.rows),
         cost,
     });
 }

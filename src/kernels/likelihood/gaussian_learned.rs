@@ -2,8 +2,8 @@
 
 use std::f64::consts::PI;
 
-use super::{Data, Likelihood, Output, Pass, Settings, Variance, moments, row_grid, shape_of};
-use crate::kernels::{elementwise, params, row_lanes, shader};
+use super::{Data, Likelihood, Output, Pass, Settings, Variance, moments, shape_of};
+use crate::kernels::{Rows, elementwise, params, shader};
 use crate::plan::{
     Call, Dispatch, Kernel, PAD, Plan, Reference, Slot, Target, Tensor, read, round_up, write,
 };
@@ -33,7 +33,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         slots,
         step: false,
         subgroups: false,
-        variants: || [1, 32].map(|lanes| vec![("ROW_LANES", lanes)]).to_vec(),
+        variants: Rows::variants,
         reference,
     }
 }
@@ -171,16 +171,16 @@ fn append(plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {
         decoded_stride: (decoded_stride / 4) as u32,
         log_var_stride: (log_var_stride / 4) as u32,
     };
-    let lanes = row_lanes(target);
+    let rows = Rows::of(target);
     let mut cost = elementwise(0, &tensors);
     cost.flops = flops * (out.rows * dim) as u64;
     plan.push(Dispatch {
         kernel,
         label: "log p(x|z)".into(),
-        consts: vec![("ROW_LANES", lanes)],
+        consts: rows.consts(),
         params: params.to_bytes(),
         tensors,
-        workgroups: row_grid(out.rows, lanes),
+        workgroups: rows.grid(out.rows),
         cost,
     });
 }

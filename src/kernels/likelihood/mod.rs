@@ -221,8 +221,3 @@ fn shape_of(out: Tensor, x: Tensor) -> (usize, usize) {
     assert_eq!(out.rows % x.rows, 0, "rows of x and of the decoder's output");
     (x.cols, out.rows / x.rows)
 }
-
-/// Workgroups for `rows` rows of `lanes` invocations each.
-fn row_grid(rows: usize, lanes: u32) -> [u32; 3] {
-    [(rows * lanes as usize).div_ceil(super::WORKGROUP as usize) as u32, 1, 1]
-}

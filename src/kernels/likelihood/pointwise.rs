@@ -1,7 +1,7 @@
 //! What the likelihoods share that take one number l of the decoder for each value x (`shaders/shared/pointwise.wgsl`).
 
-use super::{Pass, row_grid, shape_of};
-use crate::kernels::{elementwise, params, row_lanes};
+use super::{Pass, shape_of};
+use crate::kernels::{Rows, elementwise, params};
 use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Target, Tensor, read, write};
 
 params! {
@@ -47,7 +47,7 @@ const fn kernel(
         slots,
         step: false,
         subgroups: false,
-        variants: || [1, 32].map(|lanes| vec![("ROW_LANES", lanes)]).to_vec(),
+        variants: Rows::variants,
         reference,
     }
 }
@@ -126,16 +126,16 @@ pub(super) fn append(kernels: &Kernels, plan: &mut Plan, target: &Target, pass: 
     assert_eq!(out.cols, dim, "the decoder gives one number for each value");
     let params =
         Params { rows: out.rows as u32, samples: samples as u32, dim: dim as u32, vectors: out.vectors() };
-    let lanes = row_lanes(target);
+    let rows = Rows::of(target);
     let mut cost = elementwise(0, &tensors);
     cost.flops = share * kernels.flops * (out.rows * out.cols) as u64;
     plan.push(Dispatch {
         kernel,
         label: "log p(x|z)".into(),
-        consts: vec![("ROW_LANES", lanes)],
+        consts: rows.consts(),
         params: params.to_bytes(),
         tensors,
-        workgroups: row_grid(out.rows, lanes),
+        workgroups: rows.grid(out.rows),
         cost,
     });
 }
