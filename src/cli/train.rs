@@ -320,7 +320,7 @@ impl Saver<'_> {
             .and_then(|()| curves::draw(&self.dir.curves(), &metrics::read(&self.dir.metrics())?));
         let weights = self.weights(trainer, is_best);
         self.report(&metrics, trainer);
-        pictures.and(curves).and(weights)
+        weights.and(curves).and(pictures)
     }
 
     fn pictures(&self, trainer: &mut Trainer, dataset: &Dataset, epoch: u32) -> Result<()> {
