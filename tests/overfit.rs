@@ -38,7 +38,9 @@ fn one_batch_is_learned_by_heart() {
         likelihood: "bernoulli".into(),
         settings: Settings::DEFAULT,
     };
-    let bytes = &mnist.test.values[..IMAGES * config.input];
+    let images = mnist.test.x(0..IMAGES).unwrap();
+    let bytes = images.iter().map(|x| (255.0 * x).round() as u8).collect::<Vec<u8>>();
+    let bytes = &bytes[..];
     let order: Vec<u32> = (0..IMAGES as u32).collect();
     let gpu = common::gpu();
     let shape = Shape { batch: IMAGES, samples: 1, binarize: Binarize::Threshold };

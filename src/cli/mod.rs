@@ -10,6 +10,7 @@ mod output;
 mod pictures;
 mod profile;
 mod saved;
+mod source;
 mod train;
 mod tune;
 
@@ -19,9 +20,17 @@ use clap::Parser;
 
 use args::{Cli, Command};
 
+use crate::data;
+
 /// Runs the command that the arguments name. Exit code 0: done, 1: failed, 2: misuse.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name() != Some(data::GUARDED_THREAD) {
+            report(panic);
+        }
+    }));
     env_logger::Builder::new()
         .filter_level(log::LevelFilter::Warn)
         // The GL backend complains of displays that a compute program does not want.

@@ -17,7 +17,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
 
 pub fn reconstruct(args: &ReconstructArgs) -> Result<()> {
     let saved = Saved::open(&args.run, &args.device)?;
-    let originals = originals(&saved.dataset()?, args.count as usize);
+    let originals = originals(&saved.dataset()?, args.count as usize)?;
     let reconstructions = saved.pictures()?.reconstruct(&originals)?;
     picture::reconstruction_grid(&args.out, &originals, &reconstructions, saved.shape, COLUMNS)?;
     let count = originals.len() / saved.shape.dim();

@@ -13,6 +13,7 @@ use super::args::{TrainArgs, set};
 use super::output::{result, talk};
 use super::profile;
 use super::saved::announce;
+use super::source;
 use super::tune;
 use crate::data::{self, Dataset, Shape};
 use crate::error::{Error, Result};
@@ -89,10 +90,11 @@ fn start(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
     set(&mut config.train.epochs, &args.epochs);
     args.recipe.apply(&mut config.train);
     config.validate()?;
-    let dataset = data::open(&config.data)?;
-    let Shape { width, height, channels } = dataset.shape;
-    config.shape = Some([width, height, channels]);
+    let dataset = source::open(&config.data, &config.source, args.quiet)?;
+    config.adopt(&dataset);
+    config.check_data(&dataset)?;
     config.data = data::anywhere(&config.data);
+    config.source.test_data = config.source.test_data.as_deref().map(data::anywhere);
     let trainer = prepare(args, &dataset, config)?;
     let dir = RunDir::create(args.out.as_deref(), &dataset.name, "vae", args.force)?;
     write_config(&dir, trainer.config())?;
@@ -112,7 +114,7 @@ fn resume(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
     let (mut config, arenas, state) = files::load_checkpoint(&dir.checkpoint())?;
     set(&mut config.train.epochs, &args.epochs);
     config.validate()?;
-    let dataset = data::open(&config.data)?;
+    let dataset = source::open(&config.data, &config.source, args.quiet)?;
     let expected = config.image_shape();
     if expected != Some(dataset.shape) {
         return Err(Error::Usage(format!(
@@ -261,12 +263,14 @@ impl Saver<'_> {
             seconds: epoch.seconds,
         };
         let seed = trainer.config().train.seed;
-        let samples = trainer.pictures().sample(SAMPLES, seed)?;
-        picture::grid(&self.dir.sample(epoch.epoch), &samples, self.shape, COLUMNS)?;
-        let originals = originals(dataset, RECONSTRUCTIONS);
-        let reconstructions = trainer.pictures().reconstruct(&originals)?;
-        let path = self.dir.reconstruction(epoch.epoch);
-        picture::reconstruction_grid(&path, &originals, &reconstructions, self.shape, COLUMNS)?;
+        if self.shape.is_picture() {
+            let samples = trainer.pictures().sample(SAMPLES, seed)?;
+            picture::grid(&self.dir.sample(epoch.epoch), &samples, self.shape, COLUMNS)?;
+            let originals = originals(dataset, RECONSTRUCTIONS)?;
+            let reconstructions = trainer.pictures().reconstruct(&originals)?;
+            let path = self.dir.reconstruction(epoch.epoch);
+            picture::reconstruction_grid(&path, &originals, &reconstructions, self.shape, COLUMNS)?;
+        }
         metrics::append(&self.dir.metrics(), &metrics)?;
         curves::draw(&self.dir.curves(), &metrics::read(&self.dir.metrics())?)?;
         self.weights(trainer)?;
@@ -302,8 +306,7 @@ impl Saver<'_> {
     }
 }
 
-/// The first test images, as values in [0, 1].
-pub fn originals(dataset: &Dataset, count: usize) -> Vec<f32> {
-    let count = count.min(dataset.test.count);
-    (0..count).flat_map(|i| dataset.test.row(i)).map(|v| f32::from(*v) / 255.0).collect()
+/// The first test images, as the model sees them.
+pub fn originals(dataset: &Dataset, count: usize) -> Result<Vec<f32>> {
+    dataset.test.x(0..count.min(dataset.test.count))
 }

@@ -3,7 +3,7 @@
 mod feed;
 mod pictures;
 
-pub use feed::Feed;
+pub use feed::{Feed, packing};
 pub use pictures::Pictures;
 
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::Shape;
+use crate::data::{self, Dataset, Shape};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernels::activation::Activation;
@@ -28,9 +28,11 @@ const MAX_LAYERS: usize = 64;
 pub struct Config {
     /// The data set, as `--data` names it.
     pub data: String,
-    /// Width, height and channels of an image; taken from the data.
+    /// Width, height and channels of an image; taken from the data. A row of a table is one pixel high.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shape: Option<[usize; 3]>,
+    /// How the data is read.
+    pub source: data::Options,
     /// The model.
     pub model: ModelSection,
     /// The training.
@@ -113,6 +115,7 @@ impl Default for Config {
         Config {
             data: "mnist".into(),
             shape: None,
+            source: data::Options::default(),
             model: ModelSection::default(),
             train: TrainSection::default(),
         }
@@ -189,6 +192,7 @@ impl Config {
         if !(lr.is_finite() && lr > 0.0) {
             return Err(Error::Usage(format!("--lr {lr}: use a positive number, such as 1e-3")));
         }
+        self.source.validate()?;
         let layers = self.model.hidden.len();
         if layers > MAX_LAYERS {
             return Err(Error::Usage(format!("--hidden names {layers} layers: use at most {MAX_LAYERS}")));
@@ -218,6 +222,36 @@ impl Config {
             }
             _ => None,
         }
+    }
+
+    /// Takes over what only the data says: its shape, and the scaling of its values.
+    pub fn adopt(&mut self, dataset: &Dataset) {
+        let Shape { width, height, channels } = dataset.shape;
+        self.shape = Some([width, height, channels]);
+        self.source.scaling.clone_from(&dataset.scaling);
+    }
+
+    /// Checks that the data is what the likelihood is for.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if it wants values in 0..1, or draws from them, and the data has others.
+    pub fn check_data(&self, dataset: &Dataset) -> Result<()> {
+        let model = self.model_config(dataset.shape);
+        let likelihood = model.likelihood()?;
+        let binarized = self.train.binarize(&model) != Binarize::None;
+        if dataset.unit || !(likelihood.bounded || binarized) {
+            return Ok(());
+        }
+        let unbounded: Vec<_> = likelihood::TABLE.iter().filter(|l| !l.bounded).map(|l| l.name).collect();
+        let why = match likelihood.bounded {
+            true => format!("--likelihood {} is of values in 0..1", likelihood.name),
+            false => "--binarize draws with values in 0..1".to_owned(),
+        };
+        Err(Error::Usage(format!(
+            "{why}, but {} has others\n  use --likelihood {} without --binarize, or --scale minmax",
+            dataset.name,
+            unbounded.join(" or ")
+        )))
     }
 
     /// The image's shape, once the data is known.

@@ -126,6 +126,7 @@ impl Trainer {
         tuning: &Tuning,
     ) -> Result<Trainer> {
         config.validate()?;
+        config.check_data(dataset)?;
         let model = config.model_config(dataset.shape);
         model.validate()?;
         let count = dataset.train.count;
