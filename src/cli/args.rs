@@ -33,6 +33,8 @@ pub enum Command {
     Reconstruct(ReconstructArgs),
     /// Measure the ELBO on the test data, in nats per image
     Evaluate(EvaluateArgs),
+    /// Say what a source of data is: rows, shape, values, labels, and what training would do with it
+    Data(DataSourceArgs),
     /// List the adapters, and which one `auto` takes
     Devices(JsonArgs),
     /// Compare every kernel with its CPU reference on this adapter (attach the output to a bug report)
@@ -336,7 +338,7 @@ pub struct SampleArgs {
     /// Seed of the draws
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// The picture
+    /// The picture; or the numbers, in the data's own units, as .csv, .npy or .parquet
     #[arg(long, default_value = "samples.png", value_name = "FILE")]
     pub out: PathBuf,
     #[command(flatten)]
@@ -372,6 +374,26 @@ pub struct EvaluateArgs {
     pub json: bool,
     #[command(flatten)]
     pub device: DeviceArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  vae-gpu data mnist --picture mean.png
+  vae-gpu data photos --image-size 64x64                 # a folder of pictures, sub-folders are labels
+  vae-gpu data wine.csv --label-column quality --json
+  vae-gpu data big.npy                                   # read in place, however large")]
+pub struct DataSourceArgs {
+    /// mnist, or the path of a file or folder
+    #[arg(value_name = "SOURCE")]
+    pub data: String,
+    #[command(flatten)]
+    pub source: DataArgs,
+    /// Write the mean of the training part as a PNG
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
+    /// Print JSON, with every column and label
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

