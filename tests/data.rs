@@ -197,7 +197,7 @@ fn bad_files_fail_with_a_place_and_a_remedy() {
     let scratch = Scratch::new();
     for (name, bytes, words) in [
         ("missing.csv", b"a,b\n1,2\n,4\n".to_vec(), "row 2 (line 3), column 1 (`a`): the value is missing"),
-        ("ragged.csv", b"1,2\n3\n".to_vec(), "line 2 has 1 cells, but the first has 2"),
+        ("ragged.csv", b"1,2\n3\n".to_vec(), "row 2 has 1 cells, but the first has 2"),
         ("one.csv", b"1,2\n".to_vec(), "has one row, but training and test need one each"),
         ("empty.csv", Vec::new(), "it is empty"),
         ("short.npy", npy_bytes("5, 5", &[0; 24]), "the file has"),

@@ -1,7 +1,7 @@
 //! Tables as text: a row a line, with or without a line of names above.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
@@ -17,87 +17,223 @@ pub(super) const FORMAT: Format = Format {
     open,
 };
 
-/// Bytes of the beginning by which the separator is chosen.
-const LOOK: usize = 1 << 16;
+/// Bytes of the beginning by which separator and names are told: two lines of the widest table that a model takes.
+const LOOK: usize = 4 << 20;
+/// Bytes that a thread parses at once.
+const BLOCK: usize = 4 << 20;
 /// Cells without a value, besides an empty one.
 const MISSING: [&[u8]; 6] = [b"NA", b"N/A", b"NULL", b"null", b"None", b"?"];
-/// Rows between two calls of progress.
-const PACE: usize = 1 << 14;
 
 fn open(source: &str, options: &Options, progress: Progress) -> Result<Parts> {
     let path = Path::new(source);
     let file = File::open(path).map_err(|error| Error::io("read", path, error))?;
     let size = file.metadata().map_err(|error| Error::io("read", path, error))?.len();
-    let input = BufReader::with_capacity(1 << 18, file);
-    read(path, input, options.label_column.as_deref(), &|done| {
+    read(path, file, options.label_column.as_deref(), BLOCK, &|done| {
         progress(Step { what: "reading bytes", done, total: size });
     })
 }
 
-fn read(path: &Path, mut input: impl BufRead, label: Option<&str>, progress: &dyn Fn(u64)) -> Result<Parts> {
-    let mut look = Vec::new();
+fn read(
+    path: &Path,
+    mut input: impl Read,
+    label: Option<&str>,
+    block: usize,
+    progress: &dyn Fn(u64),
+) -> Result<Parts> {
     let unreadable = |error| Error::io("read", path, error);
+    let mut look = Vec::new();
     input.by_ref().take(LOOK as u64).read_to_end(&mut look).map_err(unreadable)?;
     let delimiter = separator(&look);
-    let whole = (&look[..]).chain(input);
-    let mut reader = ReaderBuilder::new()
-        .has_headers(false)
-        .delimiter(delimiter)
-        .buffer_capacity(1 << 18)
-        .from_reader(whole);
-
+    let mut reader = reader(delimiter, &look[..]);
     let (mut first, mut second) = (ByteRecord::new(), ByteRecord::new());
-    let mut next = |record: &mut ByteRecord| reader.read_byte_record(record).map_err(|e| broken(path, e));
-    if !next(&mut first)? {
+    if !reader.read_byte_record(&mut first).map_err(|error| broken(path, error))? {
         return Err(Error::file(path, "it is empty", "name a table with rows of numbers"));
     }
-    let more = next(&mut second)?;
+    let (names_end, names_lines) = (reader.position().byte() as usize, reader.position().line() - 1);
+    let more = reader.read_byte_record(&mut second).map_err(|error| broken(path, error))?;
     let header = is_header(&first, more.then_some(&second), label);
-    let columns: Vec<String> = (0..first.len())
-        .map(|column| match first.get(column).unwrap_or_default().trim_ascii() {
-            name if header && !name.is_empty() => String::from_utf8_lossy(name).into_owned(),
-            _ => (column + 1).to_string(),
-        })
-        .collect();
+    let names = first.iter().enumerate().map(|(column, name)| match name.trim_ascii() {
+        name if header && !name.is_empty() => String::from_utf8_lossy(name).into_owned(),
+        _ => (column + 1).to_string(),
+    });
+    let mut columns: Vec<String> = names.collect();
+    let label = table::label_column(path, label, &columns)?;
+
+    let layout = Layout { delimiter, columns: columns.len(), label };
+    let begin = if header { (names_end, names_lines) } else { (0, 0) };
     let mut table = Table {
         path,
-        label: table::label_column(path, label, &columns)?,
-        columns,
-        header,
+        columns: &columns,
         values: Vec::new(),
         labels: Labels::default(),
         rows: 0,
+        lines: begin.1,
     };
-    if !header {
-        table.add(&first)?;
+    let mut rest = (&look[begin.0..]).chain(input);
+    table.read(&layout, &mut rest, block, progress)?;
+    let Table { values, labels, .. } = table;
+    let labels = label.map(|label| {
+        columns.remove(label);
+        labels
+    });
+    table::parts(path, columns, values, labels)
+}
+
+fn reader<R: Read>(delimiter: u8, input: R) -> csv::Reader<R> {
+    let mut builder = ReaderBuilder::new();
+    builder.has_headers(false).flexible(true).delimiter(delimiter).buffer_capacity(1 << 18);
+    builder.from_reader(input)
+}
+
+/// What is known of every row.
+struct Layout {
+    delimiter: u8,
+    columns: usize,
+    label: Option<usize>,
+}
+
+/// Some rows, parsed.
+#[derive(Default)]
+struct Rows {
+    values: Vec<f32>,
+    labels: Vec<String>,
+    count: usize,
+    /// The row behind them, if it is a bad one.
+    bad: Option<Bad>,
+}
+
+/// A row that is no row of the table.
+struct Bad {
+    /// The row's line among those of the same block, from 1.
+    line: u64,
+    what: What,
+}
+
+enum What {
+    /// The cell in this column is no number.
+    Cell(usize, Vec<u8>),
+    /// It has as many cells.
+    Ragged(usize),
+    Broken(csv::Error),
+}
+
+impl Layout {
+    /// Parses rows up to the end or the first bad one.
+    fn parse(&self, input: impl Read) -> Rows {
+        let mut reader = reader(self.delimiter, input);
+        let mut record = ByteRecord::new();
+        let mut rows = Rows::default();
+        let what = loop {
+            match reader.read_byte_record(&mut record) {
+                Ok(true) => {}
+                Ok(false) => return rows,
+                Err(error) => break What::Broken(error),
+            }
+            if let Err(what) = self.add(&record, &mut rows) {
+                break what;
+            }
+        };
+        let line = record.position().map_or(1, |position| position.line());
+        rows.bad = Some(Bad { line, what });
+        rows
     }
-    if more {
-        table.add(&second)?;
-        let mut record = second;
-        while reader.read_byte_record(&mut record).map_err(|error| broken(path, error))? {
-            table.add(&record)?;
-            if table.rows.is_multiple_of(PACE) {
-                progress(reader.position().byte());
+
+    fn add(&self, record: &ByteRecord, rows: &mut Rows) -> Result<(), What> {
+        if record.len() != self.columns {
+            return Err(What::Ragged(record.len()));
+        }
+        for (column, cell) in record.iter().enumerate() {
+            if self.label == Some(column) {
+                rows.labels.push(String::from_utf8_lossy(cell.trim_ascii()).into_owned());
+                continue;
+            }
+            match number(cell) {
+                Some(value) if value.is_finite() => rows.values.push(value),
+                _ => return Err(What::Cell(column, cell.trim_ascii().to_vec())),
             }
         }
+        rows.count += 1;
+        Ok(())
     }
-    table.finish()
 }
 
 /// A table while it is read.
 struct Table<'a> {
     path: &'a Path,
-    columns: Vec<String>,
-    label: Option<usize>,
-    header: bool,
+    columns: &'a [String],
     values: Vec<f32>,
     labels: Labels,
     rows: usize,
+    /// Lines so far, names included.
+    lines: u64,
 }
 
 impl Table<'_> {
-    fn add(&mut self, record: &ByteRecord) -> Result<()> {
-        self.rows += 1;
+    /// Reads blocks of whole lines, as many at once as there are cores. A quote may hold a line's end: from the first
+    /// one on, the rest is one block.
+    fn read(
+        &mut self,
+        layout: &Layout,
+        input: &mut impl Read,
+        block: usize,
+        progress: &dyn Fn(u64),
+    ) -> Result<()> {
+        let path = self.path;
+        let unreadable = |error| Error::io("read", path, error);
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let (mut over, mut done) = (Vec::new(), 0);
+        loop {
+            let mut blocks = Vec::new();
+            let (mut plain, mut end) = (true, false);
+            while plain && !end && blocks.len() < threads {
+                let mut bytes = std::mem::take(&mut over);
+                let before = bytes.len();
+                input.by_ref().take(block as u64).read_to_end(&mut bytes).map_err(unreadable)?;
+                end = bytes.len() - before < block;
+                let cut = if end {
+                    Some(bytes.len())
+                } else {
+                    bytes.iter().rposition(|b| *b == b'\n').map(|at| at + 1)
+                };
+                plain = cut.is_some() && !bytes.contains(&b'"');
+                match cut {
+                    Some(cut) if plain => {
+                        over = bytes.split_off(cut);
+                        done += bytes.len() as u64;
+                        blocks.push(bytes);
+                    }
+                    _ => over = bytes,
+                }
+            }
+            let parsed: Vec<Rows> = std::thread::scope(|scope| {
+                let workers: Vec<_> =
+                    blocks.iter().map(|bytes| scope.spawn(|| layout.parse(&bytes[..]))).collect();
+                workers
+                    .into_iter()
+                    .map(|w| w.join().unwrap_or_else(|e| std::panic::resume_unwind(e)))
+                    .collect()
+            });
+            for (rows, bytes) in parsed.into_iter().zip(&blocks) {
+                self.append(rows)?;
+                self.lines += bytes.iter().filter(|b| **b == b'\n').count() as u64;
+            }
+            progress(done);
+            if !plain {
+                return self.append(layout.parse((&over[..]).chain(input)));
+            }
+            if end {
+                return Ok(());
+            }
+        }
+    }
+
+    fn append(&mut self, rows: Rows) -> Result<()> {
+        self.values.extend_from_slice(&rows.values);
+        rows.labels.iter().for_each(|label| self.labels.push(label));
+        self.rows += rows.count;
+        if let Some(bad) = rows.bad {
+            return Err(self.describe(bad));
+        }
         if self.rows > MAX_ROWS {
             return Err(Error::file(
                 self.path,
@@ -105,46 +241,33 @@ impl Table<'_> {
                 "split the data",
             ));
         }
-        for (column, cell) in record.iter().enumerate() {
-            if self.label == Some(column) {
-                self.labels.push(&String::from_utf8_lossy(cell.trim_ascii()));
-                continue;
-            }
-            match number(cell) {
-                Some(value) if value.is_finite() => self.values.push(value),
-                _ => return Err(self.bad(column, cell)),
-            }
-        }
         Ok(())
     }
 
-    /// What is wrong with a cell of the present row.
-    #[cold]
-    fn bad(&self, column: usize, cell: &[u8]) -> Error {
-        let cell = cell.trim_ascii();
-        let name = column_name(column, &self.columns);
-        let line = if self.header { format!(" (line {})", self.rows + 1) } else { String::new() };
-        let place = format!("row {}{line}, {name}", self.rows);
-        let missing = "remove the rows or columns without a value, or fill them in";
-        if is_missing(cell) || number(cell).is_some_and(f32::is_nan) {
-            return Error::file(self.path, format!("{place}: the value is missing"), missing);
+    /// What is wrong with the row behind those that were read.
+    fn describe(&self, Bad { line, what }: Bad) -> Error {
+        let (row, line) = (self.rows + 1, self.lines + line);
+        let row = if line == row as u64 { format!("row {row}") } else { format!("row {row} (line {line})") };
+        let (column, cell) = match what {
+            What::Broken(error) => return broken(self.path, error),
+            What::Ragged(cells) => {
+                let problem = format!("{row} has {cells} cells, but the first has {}", self.columns.len());
+                return Error::file(self.path, problem, "give each row a cell for each column");
+            }
+            What::Cell(column, cell) => (column, cell),
+        };
+        let place = format!("{row}, {}", column_name(column, self.columns));
+        let text: String = String::from_utf8_lossy(&cell).chars().take(40).collect();
+        let fill = "remove the rows or columns without a value, or fill them in";
+        if is_missing(&cell) || number(&cell).is_some_and(f32::is_nan) {
+            return Error::file(self.path, format!("{place}: the value is missing"), fill);
         }
-        if number(cell).is_some() {
-            let problem = format!("{place}: {} is no finite number", String::from_utf8_lossy(cell));
-            return Error::file(self.path, problem, missing);
+        if number(&cell).is_some() {
+            return Error::file(self.path, format!("{place}: {text} is no finite number"), fill);
         }
-        let text: String = String::from_utf8_lossy(cell).chars().take(40).collect();
         let problem = format!("{place}: `{}` is no number", text.escape_debug());
         let next = "remove the column, turn it into numbers, or name it with --label-column";
         Error::file(self.path, problem, next)
-    }
-
-    fn finish(mut self) -> Result<Parts> {
-        let labels = self.label.map(|label| {
-            self.columns.remove(label);
-            self.labels
-        });
-        table::parts(self.path, self.columns, self.values, labels)
     }
 }
 
@@ -185,11 +308,6 @@ fn separator(look: &[u8]) -> u8 {
 fn broken(path: &Path, error: csv::Error) -> Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => Error::io("read", path, error),
-        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
-            let line = pos.map_or("?".into(), |pos| pos.line().to_string());
-            let problem = format!("line {line} has {len} cells, but the first has {expected_len}");
-            Error::file(path, problem, "give each row a cell for each column")
-        }
         kind => Error::file(path, format!("no table: {kind:?}"), "write it again as CSV"),
     }
 }
@@ -201,7 +319,21 @@ mod tests {
     use proptest::prelude::*;
 
     fn parse(text: &[u8], label: Option<&str>) -> Result<Parts> {
-        read(Path::new("t.csv"), text, label, &|_| {})
+        // Blocks of a few lines, and the whole at once: both must say the same.
+        let read = |block| read(Path::new("t.csv"), text, label, block, &|_| {});
+        let (few, whole) = (read(16), read(BLOCK));
+        match (&few, &whole) {
+            (Ok(a), Ok(b)) => {
+                assert_eq!(
+                    (&a.columns, &a.classes, &a.train.labels),
+                    (&b.columns, &b.classes, &b.train.labels)
+                );
+                assert_eq!(a.train.x(0..a.train.count).unwrap(), b.train.x(0..b.train.count).unwrap());
+            }
+            (Err(a), Err(b)) => assert_eq!(a.to_string(), b.to_string()),
+            (a, b) => panic!("{a:?} in blocks, {b:?} at once"),
+        }
+        whole
     }
 
     fn table(text: &str) -> (Vec<String>, Vec<f32>) {
@@ -251,6 +383,7 @@ mod tests {
         refuse(b"a,b\n1,2\n3,red\n", "row 2 (line 3), column 2 (`b`): `red` is no number");
         refuse(b"1,2\n3,\xff\n", "is no number");
         refuse(b"1,2\n3,0x10\n", "`0x10` is no number");
+        refuse(b"a,b\n\n1,2\n3,\n", "row 2 (line 4), column 2 (`b`): the value is missing");
     }
 
     #[test]
@@ -258,10 +391,17 @@ mod tests {
         refuse(b"", "it is empty");
         refuse(b"\n\n", "it is empty");
         refuse(b"a,b\n", "it has no rows");
-        refuse(b"a,b\n1,2\n3\n", "line 3 has 1 cells, but the first has 2");
-        refuse(b"1,2\n3,4,5\n", "line 2 has 3 cells");
+        refuse(b"a,b\n1,2\n3\n", "row 2 (line 3) has 1 cells, but the first has 2");
+        refuse(b"1,2\n3,4,5\n", "row 2 has 3 cells");
         let error = parse(b"a\ncat\n", Some("a")).err().unwrap();
         assert!(error.to_string().contains("no column of numbers"), "{error}");
+    }
+
+    #[test]
+    fn text_in_quotes_may_have_any_character() {
+        let parts = parse(b"x,kind\n1,a\n2,\"b\nb, \"\"b\"\n3,a\n4,b\n", Some("kind")).unwrap();
+        assert_eq!(parts.classes, ["a", "b", "b\nb, \"b"]);
+        assert_eq!(parts.train.labels.as_deref(), Some(&[0, 2, 0, 1][..]));
     }
 
     proptest! {
