@@ -22,7 +22,7 @@ use vae_gpu::train::{Config, Trainer, files};
 fn dataset(train: usize, test: usize) -> Dataset {
     let mut dataset = tiny::dataset(train, test);
     for split in [&mut dataset.train, &mut dataset.test] {
-        split.labels = Some((0..split.count).map(|i| (i % 10) as u8).collect());
+        split.labels = Some((0..split.count).map(|i| (i % 10) as u32).collect());
     }
     dataset
 }
@@ -147,7 +147,7 @@ fn labels_are_heard() {
     let whole = |count: usize| (0..count).flat_map(|i| vec![255 * (i % 2) as u8; side]).collect();
     for split in [&mut dataset.train, &mut dataset.test] {
         let labels = split.labels.take();
-        *split = Split::new(whole(split.count), side, labels);
+        *split = Split::new(whole(split.count), side, None).with_labels(labels.map(|labels| labels.to_vec()));
     }
     let mut config = config(Kind::Vae);
     config.model.condition = Condition::Labels;
@@ -285,7 +285,7 @@ fn the_likelihood_of_a_linear_model_is_the_known_one() {
         let got = importance(&gpu, &config, &weights, &split, samples);
         let mut worst = 0.0f64;
         for (row, nll) in got.iter().enumerate() {
-            let x: Vec<f64> = split.row(row).iter().map(|v| f64::from(*v) / 255.0).collect();
+            let x: Vec<f64> = split.x([row]).unwrap().into_iter().map(f64::from).collect();
             // By Woodbury: x^T (A A^T + 1)^-1 x = |x|^2 - (A^T x)^T P^-1 (A^T x), and its determinant is that of P.
             let at: Vec<f64> = (0..2).map(|z| (0..4).map(|d| a[d][z] * x[d]).sum()).collect();
             let quadratic = x.iter().map(|v| v * v).sum::<f64>()
@@ -329,7 +329,7 @@ fn codes_agree_with_the_terms_of_the_elbo() {
         assert!((statistics.mean_squared_error() - mean_error).abs() < 1e-6, "{name}");
         assert!(mean_error > 0.0 && mean_error < 0.3, "{name}: {mean_error}");
         // What the picture of a reconstruction shows is the same mean.
-        let pixels: Vec<f32> = dataset.test.values.iter().map(|v| f32::from(*v) / 255.0).collect();
+        let pixels = dataset.test.x(0..dataset.test.count).unwrap();
         let mut pictures = Pictures::new(&gpu, &mut Shared::default(), &model).unwrap();
         pictures.write_parameters(&weights);
         let shown = pictures.reconstruct(&pixels, dataset.test.labels.as_deref().unwrap()).unwrap();

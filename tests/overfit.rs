@@ -30,7 +30,9 @@ fn one_batch_is_learned_by_heart() {
     let mnist = data::open("mnist").unwrap();
     let config =
         ModelConfig { input: mnist.shape.dim(), hidden: vec![128], latent: 8, ..ModelConfig::default() };
-    let bytes = &mnist.test.values[..IMAGES * config.input];
+    let images = mnist.test.x(0..IMAGES).unwrap();
+    let bytes = images.iter().map(|x| (255.0 * x).round() as u8).collect::<Vec<u8>>();
+    let bytes = &bytes[..];
     let order: Vec<u32> = (0..IMAGES as u32).collect();
     let gpu = common::gpu();
     let shape = Shape::new(IMAGES, Binarize::Threshold);

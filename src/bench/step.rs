@@ -340,9 +340,10 @@ mod tests {
     #[test]
     fn noise_is_whole_rows_and_the_same_always() {
         let split = noise(3, 5);
-        assert_eq!((split.count, split.values.len()), (3, 15));
-        assert_eq!(split, noise(3, 5));
-        assert!(split.values.iter().any(|v| *v != split.values[0]));
+        assert_eq!((split.count, split.dim()), (3, 5));
+        let values = split.x(0..3).unwrap();
+        assert_eq!(values, noise(3, 5).x(0..3).unwrap());
+        assert!(values.iter().any(|v| *v != values[0]));
     }
 
     #[test]

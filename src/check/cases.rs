@@ -2,7 +2,7 @@
 
 use super::{Case, Fill};
 use crate::kernels::activation::{self, Activation};
-use crate::kernels::gather::{self, Binarize};
+use crate::kernels::gather::{self, Binarize, Packing};
 use crate::kernels::likelihood::{self, Data, Likelihood, Pass, Settings};
 use crate::kernels::matmul::{self, Epilogue, Layout};
 use crate::kernels::objective::Objective;
@@ -57,20 +57,22 @@ fn random(cases: &mut Vec<Case>) {
 }
 
 fn gathers(cases: &mut Vec<Case>) {
-    for mode in [Binarize::None, Binarize::Threshold, Binarize::Fixed, Binarize::Dynamic] {
-        for (batch, dim) in shapes() {
-            let mut case = Case::new("gather", format!("{mode:?} {batch}x{dim}"));
-            let words = dim.div_ceil(4);
-            let count = batch + 9;
-            let data = case.packed("data", count, words, Fill::Words);
-            let order = case.tensor("order", 1, count, Fill::Permutation);
-            let x = case.output("x", batch, 4 * words);
-            // The last batch of an epoch may be short.
-            case.step.first_row = 5;
-            case.step.valid_rows = batch.div_ceil(2) as u32;
-            // Half of the shapes as streamed data.
-            gather::gather(&mut case.plan, mode, batch % 2 == 0, data, order, x);
-            cases.push(case);
+    for packing in Packing::ALL {
+        for mode in [Binarize::None, Binarize::Threshold, Binarize::Fixed, Binarize::Dynamic] {
+            for (batch, dim) in shapes() {
+                let mut case = Case::new("gather", format!("{mode:?} {packing:?} {batch}x{dim}"));
+                let count = batch + 9;
+                let fill = if packing == Packing::Bytes { Fill::Words } else { Fill::FloatBits };
+                let data = case.packed("data", count, packing.words(dim), fill);
+                let order = case.tensor("order", 1, count, Fill::Permutation);
+                let x = case.output("x", batch, dim);
+                // The last batch of an epoch may be short.
+                case.step.first_row = 5;
+                case.step.valid_rows = batch.div_ceil(2) as u32;
+                // Half of the shapes as streamed data.
+                gather::gather(&mut case.plan, mode, batch % 2 == 0, packing, data, order, x);
+                cases.push(case);
+            }
         }
     }
 }

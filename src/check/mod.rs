@@ -37,6 +37,8 @@ enum Fill {
     Square,
     /// Random words.
     Words,
+    /// The bits of floats around one half.
+    FloatBits,
     /// A permutation of 0..cols.
     Permutation,
     /// A value that shows where an output was not written.
@@ -142,7 +144,7 @@ impl Case {
     }
 
     fn tensor(&mut self, name: &str, rows: usize, cols: usize, fill: Fill) -> Tensor {
-        let integers = matches!(fill, Fill::Words | Fill::Permutation);
+        let integers = matches!(fill, Fill::Words | Fill::FloatBits | Fill::Permutation);
         let element = if integers { Element::U32 } else { Element::F32 };
         let tensor = self.plan.matrix(name, rows, cols, element, Role::Private);
         self.fills.push((tensor, fill));
@@ -151,7 +153,8 @@ impl Case {
 
     /// Rows of whole words without further padding: the data set, and results of four columns.
     fn packed(&mut self, name: &str, rows: usize, cols: usize, fill: Fill) -> Tensor {
-        let element = if matches!(fill, Fill::Words) { Element::U32 } else { Element::F32 };
+        let integers = matches!(fill, Fill::Words | Fill::FloatBits);
+        let element = if integers { Element::U32 } else { Element::F32 };
         let buffer = self.plan.buffer(name, rows * cols, element, Role::Private);
         let tensor = Tensor { buffer, offset: 0, rows, cols, stride: cols };
         self.fills.push((tensor, fill));
@@ -235,6 +238,10 @@ impl Case {
                         Fill::Unwritten => -77.0,
                         Fill::Words => {
                             memory.integers(*tensor)[at] = words[col % 4];
+                            continue;
+                        }
+                        Fill::FloatBits => {
+                            memory.integers(*tensor)[at] = (0.5 + 0.5 * normal as f32).to_bits();
                             continue;
                         }
                         Fill::Permutation => {

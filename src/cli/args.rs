@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::data::{self, Colour, Scale, Size};
 use crate::error::Result;
 use crate::gpu::{Gpu, Options, Selection};
 use crate::kernels::activation::Activation;
@@ -37,6 +38,8 @@ pub enum Command {
     Reconstruct(ReconstructArgs),
     /// Measure ELBO, likelihood, latent dimensions and reconstruction error, in nats per image
     Evaluate(EvaluateArgs),
+    /// Say what a source of data is: rows, shape, values, labels, and what training would do with it
+    Data(DataSourceArgs),
     /// List the adapters, and which one `auto` takes
     Devices(JsonArgs),
     /// Compare every kernel with its CPU reference on this adapter (attach the output to a bug report)
@@ -72,12 +75,14 @@ impl DeviceArgs {
 /// What makes a model and its training. A flag that is not given leaves the value of --config, or the default.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ModelArgs {
-    /// Data: mnist (built in), or a folder with IDX files [default: mnist]
-    #[arg(long, value_name = "SOURCE")]
+    // The help follows from the table of formats.
+    #[arg(long, value_name = "SOURCE", help = data_help())]
     pub data: Option<String>,
     /// What is trained [default: vae]
     #[arg(long = "model", value_enum, value_name = "MODEL")]
     pub kind: Option<Kind>,
+    #[command(flatten)]
+    pub source: DataArgs,
     /// Widths of the encoder's hidden layers, such as 512,256; the decoder mirrors them [default: 400]
     #[arg(long, value_name = "WIDTHS", value_delimiter = ',')]
     pub hidden: Option<Vec<usize>>,
@@ -116,6 +121,77 @@ pub struct ModelArgs {
     pub scale: Option<f64>,
 }
 
+/// How data is read. A flag that is not given leaves the value of --config, or what fits the data.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
+pub struct DataArgs {
+    /// Format of the data, where its name tells the wrong one
+    #[arg(long, value_parser = PossibleValuesParser::new(formats()))]
+    pub format: Option<String>,
+    /// Size of the pictures: those of a folder are cut and resized to it, rows of a .npy file are read as it
+    #[arg(long, value_name = "WxH")]
+    pub image_size: Option<Size>,
+    /// Read the pictures of a folder as grey ones [default: as the first one is]
+    #[arg(long, conflicts_with = "colour")]
+    pub grey: bool,
+    /// Read the pictures of a folder as coloured ones
+    #[arg(long)]
+    pub colour: bool,
+    /// Column of a table with labels, by name or by number from 1
+    #[arg(long, value_name = "NAME")]
+    pub label_column: Option<String>,
+    /// Another source, which is the test part
+    #[arg(long, value_name = "SOURCE")]
+    pub test_data: Option<String>,
+    // The help tells the constant.
+    #[arg(long, value_name = "SHARE", help = test_fraction_help())]
+    pub test_fraction: Option<f64>,
+    /// Seed of the choice of test rows [default: 0]
+    #[arg(long, value_name = "SEED")]
+    pub split_seed: Option<u64>,
+    /// How values become x [default: standard for tables of floats, none for pictures]
+    #[arg(long, value_enum)]
+    pub scaling: Option<Scale>,
+}
+
+fn formats() -> impl Iterator<Item = PossibleValue> {
+    data::sources().map(|(name, describe)| PossibleValue::new(name).help(describe))
+}
+
+fn data_help() -> String {
+    let names: Vec<_> = data::sources().map(|(name, _)| name).collect();
+    format!(
+        "Data: mnist (built in), or the path of a file or folder; formats: {} [default: mnist]",
+        names.join(", ")
+    )
+}
+
+fn test_fraction_help() -> String {
+    format!(
+        "Share of the rows that become the test part, where the source has none [default: {}]",
+        data::TEST_FRACTION
+    )
+}
+
+impl DataArgs {
+    /// Puts the flags on top of `options`. What a run has learnt of its data is left behind: a new run learns its own.
+    pub fn apply(&self, options: &mut data::Options) {
+        let DataArgs { format, image_size, label_column, test_data, scaling, .. } = self.clone();
+        options.format = format.or(options.format.take());
+        options.image_size = image_size.or(options.image_size);
+        options.label_column = label_column.or(options.label_column.take());
+        options.scale = scaling.or(options.scale);
+        if self.grey || self.colour {
+            options.colour = Some(if self.grey { Colour::Grey } else { Colour::Colour });
+        }
+        // Either way to a test part replaces the other one of the file.
+        if test_data.is_some() || self.test_fraction.is_some() {
+            (options.test_data, options.test_fraction) = (test_data, self.test_fraction);
+        }
+        set(&mut options.split_seed, &self.split_seed);
+        options.scaling = None;
+    }
+}
+
 /// The likelihoods with a line of help each.
 fn likelihoods() -> impl Iterator<Item = PossibleValue> {
     likelihood::TABLE.iter().map(|l| PossibleValue::new(l.name).help(l.about))
@@ -132,6 +208,7 @@ impl ModelArgs {
         let ModelArgs {
             data,
             kind,
+            source,
             hidden,
             latent,
             activation,
@@ -148,6 +225,7 @@ impl ModelArgs {
         data.is_some()
             || kind.is_some()
             || condition.is_some()
+            || *source != DataArgs::default()
             || hidden.is_some()
             || latent.is_some()
             || activation.is_some()
@@ -171,6 +249,7 @@ impl ModelArgs {
         set(&mut config.data, &self.data);
         set(&mut config.model.kind, &self.kind);
         set(&mut config.model.condition, &self.condition);
+        self.source.apply(&mut config.source);
         set(&mut config.model.hidden, &self.hidden);
         set(&mut config.model.latent, &self.latent);
         set(&mut config.model.activation, &self.activation);
@@ -376,7 +455,7 @@ pub struct SampleArgs {
     /// Of a conditional model: a label, or `all` for a row of images a label [default: all]
     #[arg(long, value_name = "LABEL|all")]
     pub label: Option<Label>,
-    /// The picture
+    /// The picture; or the numbers, in the data's own units, as .csv, .npy or .parquet
     #[arg(long, default_value = "samples.png", value_name = "FILE")]
     pub out: PathBuf,
     #[command(flatten)]
@@ -430,6 +509,26 @@ pub struct EvaluateArgs {
     pub picture: Option<PathBuf>,
     #[command(flatten)]
     pub device: DeviceArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  vae-gpu data mnist --picture mean.png
+  vae-gpu data photos --image-size 64x64                 # a folder of pictures, sub-folders are labels
+  vae-gpu data wine.csv --label-column quality --json
+  vae-gpu data big.npy                                   # read in place, however large")]
+pub struct DataSourceArgs {
+    /// mnist, or the path of a file or folder
+    #[arg(value_name = "SOURCE")]
+    pub data: String,
+    #[command(flatten)]
+    pub source: DataArgs,
+    /// Write the mean of the training part as a PNG
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
+    /// Print JSON, with every column and label
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

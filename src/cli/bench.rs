@@ -8,9 +8,9 @@ use super::args::BenchArgs;
 use super::output::{result, talk};
 use super::profile;
 use super::saved::announce;
+use super::source;
 use super::tune;
 use crate::bench::{self, Effort, MatmulTime, Profile, Report, StepTime};
-use crate::data;
 use crate::error::{Error, Result};
 use crate::train::config::TrainSection;
 
@@ -49,7 +49,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
 fn step(args: &BenchArgs) -> Result<()> {
     let config = args.model.resolve()?;
     config.validate()?;
-    let dataset = data::open(&config.data)?;
+    let dataset = source::open(&config.data, &config.source, args.json)?;
     let model = config.model_config(dataset.shape);
     model.validate()?;
     let gpu = args.device.open()?;

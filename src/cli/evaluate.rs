@@ -50,13 +50,13 @@ fn split_of(saved: &Saved, args: &EvaluateArgs) -> Result<Split> {
     let split = match args.split {
         SplitArg::Test => dataset.test,
         SplitArg::Train if train.valid == 0.0 => dataset.train,
-        SplitArg::Train => dataset.train.hold_out(train.valid, train.seed).0,
+        SplitArg::Train => dataset.train.hold_out(train.valid, train.seed).1,
         SplitArg::Valid if train.valid == 0.0 => {
             return Err(Error::Usage(
                 "--split valid: the run held nothing out; train with --valid 0.1".into(),
             ));
         }
-        SplitArg::Valid => dataset.train.hold_out(train.valid, train.seed).1,
+        SplitArg::Valid => dataset.train.hold_out(train.valid, train.seed).0,
     };
     match args.limit {
         Some(0) => Err(Error::Usage("--limit 0: evaluate at least one image".into())),

@@ -2,8 +2,9 @@
 
 use super::args::{ExplainArgs, TargetArg};
 use super::output::result;
-use crate::data;
+use super::source;
 use crate::error::Result;
+use crate::evaluate::packing;
 use crate::model::plans::{self, Batch, DeviceData};
 use crate::plan::{Role, Target};
 use crate::train::history;
@@ -11,7 +12,7 @@ use crate::train::history;
 pub fn run(args: &ExplainArgs) -> Result<()> {
     let mut config = args.model.resolve()?;
     config.validate()?;
-    let dataset = data::open(&config.data)?;
+    let dataset = source::open(&config.data, &config.source, false)?;
     config.adopt(&dataset)?;
     let model = config.model_config(dataset.shape);
     model.validate()?;
@@ -20,6 +21,7 @@ pub fn run(args: &ExplainArgs) -> Result<()> {
         TargetArg::Software => Target { software: true, subgroup: Some(8), f16: false },
     };
     let data = DeviceData::resident("train", dataset.train.count, config.train.binarize(&model));
+    let data = DeviceData { packing: packing(&dataset.train), ..data };
     let batch = Batch { data, size: config.train.batch_size, samples: config.train.samples };
     let plan =
         plans::train(&model, target, &batch, &config.train.recipe(), history::ROWS as usize).batch.plan;

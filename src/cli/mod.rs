@@ -3,6 +3,7 @@
 mod args;
 mod bench;
 mod check;
+mod data;
 mod devices;
 mod evaluate;
 mod explain;
@@ -12,6 +13,7 @@ mod pictures;
 mod presets;
 mod profile;
 mod saved;
+mod source;
 mod train;
 mod tune;
 
@@ -21,9 +23,17 @@ use clap::Parser;
 
 use args::{Cli, Command};
 
+use crate::data::GUARDED_THREAD;
+
 /// Runs the command that the arguments name. Exit code 0: done, 1: failed, 2: misuse.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name() != Some(GUARDED_THREAD) {
+            report(panic);
+        }
+    }));
     env_logger::Builder::new()
         .filter_level(log::LevelFilter::Warn)
         // The GL backend complains of displays that a compute program does not want.
@@ -38,6 +48,7 @@ pub fn main() -> ExitCode {
         Command::Sample(args) => pictures::sample(&args),
         Command::Reconstruct(args) => pictures::reconstruct(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Data(args) => data::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Tune(args) => tune::run(&args),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::args::DeviceArgs;
 use super::output::talk;
-use crate::data::{self, Dataset, Shape};
+use super::source;
+use crate::data::{Dataset, Shape};
 use crate::error::{Error, Result};
 use crate::evaluate::Pictures;
 use crate::gpu::{Gpu, Shared};
@@ -44,7 +45,7 @@ impl Saved {
 
     /// The data that the model was trained on; it must still have the same shape.
     pub fn dataset(&self) -> Result<Dataset> {
-        let dataset = data::open(&self.config.data)?;
+        let dataset = source::open(&self.config.data, &self.config.source, true)?;
         if dataset.shape != self.shape {
             return Err(Error::Usage(format!(
                 "the model was trained on {} values, but {} now holds {}",

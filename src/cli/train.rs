@@ -14,6 +14,7 @@ use super::faults::{self, Faults};
 use super::output::{result, talk};
 use super::profile;
 use super::saved::announce;
+use super::source;
 use super::tune;
 use crate::data::{self, Dataset, Shape};
 use crate::error::{Error, Result};
@@ -130,9 +131,11 @@ fn start(args: &TrainArgs) -> Result<Session> {
     set(&mut config.train.epochs, &args.epochs);
     args.recipe.apply(&mut config.train);
     config.validate()?;
-    let dataset = data::open(&config.data)?;
+    let dataset = source::open(&config.data, &config.source, args.quiet)?;
     config.adopt(&dataset)?;
+    config.check_data(&dataset)?;
     config.data = data::anywhere(&config.data);
+    config.source.test_data = config.source.test_data.as_deref().map(data::anywhere);
     let trainer = prepare(args, &dataset, config)?;
     let model = trainer.model().kind.name();
     let (dir, lock) = RunDir::create(args.out.as_deref(), &dataset.name, model, args.force)?;
@@ -154,7 +157,7 @@ fn resume(args: &TrainArgs) -> Result<Session> {
     let (mut config, arenas, state) = faults::last_checkpoint(&dir)?;
     set(&mut config.train.epochs, &args.epochs);
     config.validate()?;
-    let dataset = data::open(&config.data)?;
+    let dataset = source::open(&config.data, &config.source, args.quiet)?;
     let expected = config.image_shape();
     if expected != Some(dataset.shape) {
         return Err(Error::Usage(format!(
@@ -324,13 +327,16 @@ impl Saver<'_> {
     }
 
     fn pictures(&self, trainer: &mut Trainer, dataset: &Dataset, epoch: u32) -> Result<()> {
+        if !self.shape.is_picture() {
+            return Ok(());
+        }
         let (seed, classes) = (trainer.config().train.seed, trainer.model().classes);
         let pictures = trainer.pictures();
         if pictures.can_sample() {
             let samples = pictures.sample(SAMPLES, seed, |i| row_label(i, classes))?;
             picture::grid(&self.dir.sample(epoch), &samples, self.shape, COLUMNS)?;
         }
-        let originals = originals(dataset, RECONSTRUCTIONS);
+        let originals = originals(dataset, RECONSTRUCTIONS)?;
         let labels = dataset.test.labels.as_deref().unwrap_or(&[]);
         let reconstructions = pictures.reconstruct(&originals, labels)?;
         let path = self.dir.reconstruction(epoch);
@@ -375,8 +381,7 @@ pub fn row_label(i: usize, classes: usize) -> usize {
     (i / COLUMNS) % classes.max(1)
 }
 
-/// The first test images, as values in [0, 1].
-pub fn originals(dataset: &Dataset, count: usize) -> Vec<f32> {
-    let count = count.min(dataset.test.count);
-    (0..count).flat_map(|i| dataset.test.row(i)).map(|v| f32::from(*v) / 255.0).collect()
+/// The first test images, as the model sees them.
+pub fn originals(dataset: &Dataset, count: usize) -> Result<Vec<f32>> {
+    dataset.test.x(0..count.min(dataset.test.count))
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use super::args::TuneArgs;
 use super::output::{result, talk};
 use super::saved::announce;
-use crate::data::{self, Dataset};
+use super::source;
+use crate::data::Dataset;
 use crate::error::Result;
+use crate::evaluate::packing;
 use crate::gpu::Gpu;
 use crate::kernels::tuning::Tuning;
 use crate::model::plans::{self, Batch, DeviceData};
@@ -16,7 +18,7 @@ use crate::tune::{self, Finding};
 pub fn run(args: &TuneArgs) -> Result<()> {
     let config = args.model.resolve()?;
     config.validate()?;
-    let dataset = data::open(&config.data)?;
+    let dataset = source::open(&config.data, &config.source, false)?;
     let gpu = args.device.open()?;
     announce(&gpu);
     measured(&gpu, &config, &dataset).map(|_| ())
@@ -32,6 +34,7 @@ pub fn measured(gpu: &Arc<Gpu>, config: &Config, dataset: &Dataset) -> Result<Tu
     let model = config.model_config(dataset.shape);
     model.validate()?;
     let data = DeviceData::resident("train", dataset.train.count, config.train.binarize(&model));
+    let data = DeviceData { packing: packing(&dataset.train), ..data };
     let batch = Batch { data, size: config.train.batch_size, samples: config.train.samples };
     let plan =
         plans::train(&model, gpu.target(), &batch, &config.train.recipe(), history::ROWS as usize).batch.plan;

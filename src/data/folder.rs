@@ -5,11 +5,11 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use super::idx::{self, Source};
-use super::{Dataset, Format};
+use super::{Format, Options, Parts, Progress};
 use crate::error::{Error, Result};
 
 pub(super) const FORMAT: Format = Format {
-    name: "FOLDER",
+    name: "idx",
     describe: "a folder with IDX files: train-images-idx3-ubyte, t10k-images-idx3-ubyte and, \
                if there are labels, *-labels-idx1-ubyte; plain or .gz",
     detect,
@@ -27,7 +27,7 @@ fn detect(source: &str) -> bool {
     [TRAIN_IMAGES, TEST_IMAGES].iter().any(|stem| find(folder, stem).is_some())
 }
 
-fn open(source: &str) -> Result<Dataset> {
+fn open(source: &str, _: &Options, _: Progress) -> Result<Parts> {
     let folder = Path::new(source);
     let train = (images(folder, TRAIN_IMAGES)?, labels(folder, TRAIN_LABELS)?);
     let test = (images(folder, TEST_IMAGES)?, labels(folder, TEST_LABELS)?);
@@ -60,7 +60,7 @@ fn read(path: PathBuf) -> Result<Source<'static>> {
 }
 
 /// The folder's own name, also for `.` and `data/..`.
-fn name_of(folder: &Path) -> String {
+pub(super) fn name_of(folder: &Path) -> String {
     let full = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     full.file_name().map_or_else(|| "data".to_owned(), |name| name.to_string_lossy().into_owned())
 }
@@ -95,8 +95,8 @@ mod tests {
             let data = crate::data::open(folder.path().to_str().unwrap()).unwrap();
             assert_eq!((data.train.count, data.test.count), (3, 2));
             assert_eq!((data.shape.width, data.shape.height), (2, 1));
-            assert_eq!((data.train.labels.clone(), data.test.labels.clone()), (None, Some(vec![0, 1])));
-            assert_eq!(data.train.row(2), [5, 6]);
+            assert_eq!((&data.train.labels, data.test.labels.as_deref()), (&None, Some(&[0, 1][..])));
+            assert_eq!(data.train.x([2]).unwrap(), [5.0 / 255.0, 6.0 / 255.0]);
             assert_eq!(Some(data.name.as_str()), folder.path().file_name().unwrap().to_str());
         }
     }
@@ -111,7 +111,7 @@ mod tests {
         gzip.finish().unwrap();
         // A browser may unpack a download and keep its name: the content decides, not the suffix.
         fs::write(folder.path().join(format!("{TEST_IMAGES}.gz")), images_file(2)).unwrap();
-        let data = open(folder.path().to_str().unwrap()).unwrap();
+        let data = crate::data::open(folder.path().to_str().unwrap()).unwrap();
         assert_eq!((data.train.count, data.test.count), (3, 2));
     }
 

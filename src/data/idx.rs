@@ -10,15 +10,13 @@ use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::{Dataset, Shape, Split};
+use super::{MAX_BYTES, Parts, Shape, Split};
 use crate::error::{Error, Result};
 
 /// Most data in one file: 16 million, which leaves room for u32 arithmetic on row numbers.
 pub(super) const MAX_IMAGES: usize = 1 << 24;
 /// Most pixels in a row or column of an image.
 pub(super) const MAX_SIDE: usize = 1 << 12;
-/// Most bytes of pixels in one file, 8 GiB: a gzip bomb stops here.
-pub(super) const MAX_BYTES: u64 = 8 << 30;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const TYPE_U8: u8 = 0x08;
@@ -43,7 +41,7 @@ pub(super) fn dataset(
     name: &str,
     train: (Source, Option<Source>),
     test: (Source, Option<Source>),
-) -> Result<Dataset> {
+) -> Result<Parts> {
     let test_path = test.0.path.clone();
     let (shape, train) = split(train.0, train.1)?;
     let (test_shape, test) = split(test.0, test.1)?;
@@ -54,7 +52,15 @@ pub(super) fn dataset(
             "both must come from the same data set",
         ));
     }
-    Ok(Dataset { name: name.to_owned(), shape, train, test })
+    Ok(Parts {
+        name: name.to_owned(),
+        shape,
+        columns: Vec::new(),
+        classes: Vec::new(),
+        train,
+        test: Some(test),
+        warnings: Vec::new(),
+    })
 }
 
 fn split(images: Source, labels: Option<Source>) -> Result<(Shape, Split)> {

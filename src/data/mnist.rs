@@ -3,14 +3,14 @@
 //! The original four files, by Yann LeCun and Corinna Cortes, CC BY-SA 3.0.
 
 use super::idx::{self, Source};
-use super::{Dataset, Format};
+use super::{Format, Parts};
 use crate::error::Result;
 
 pub(super) const FORMAT: Format = Format {
     name: "mnist",
     describe: "built in: 60,000 + 10,000 handwritten digits, 28x28, grey",
     detect: |source| source == "mnist",
-    open: |_| open(),
+    open: |_, _, _| open(),
 };
 
 /// A file of `data/mnist` as a [`Source`], which names it in messages as it is named there.
@@ -23,7 +23,7 @@ macro_rules! embedded {
     };
 }
 
-fn open() -> Result<Dataset> {
+fn open() -> Result<Parts> {
     let train = embedded!("train-images-idx3-ubyte.gz");
     let train_labels = embedded!("train-labels-idx1-ubyte.gz");
     let test = embedded!("t10k-images-idx3-ubyte.gz");
@@ -34,7 +34,7 @@ fn open() -> Result<Dataset> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Shape, Split};
+    use crate::data::{Row, Shape, Split};
     use sha2::{Digest, Sha256};
 
     /// The SHA-256 of the unpacked file: header, then pixels.
@@ -44,7 +44,11 @@ mod tests {
         for size in [split.count, shape.height, shape.width] {
             hash.update(u32::try_from(size).unwrap().to_be_bytes());
         }
-        hash.update(&split.values);
+        let hashed = split.each(0..split.count, &mut |row| match row {
+            Row::Bytes(values) => hash.update(values),
+            Row::Floats(_) => panic!("MNIST has bytes"),
+        });
+        hashed.unwrap();
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
@@ -70,6 +74,6 @@ mod tests {
         let mnist = open().unwrap();
         let labels = mnist.train.labels.unwrap();
         assert_eq!(labels[..8], [5, 0, 4, 1, 9, 2, 1, 3]);
-        assert!(labels.iter().chain(&mnist.test.labels.unwrap()).all(|&label| label < 10));
+        assert!(labels.iter().chain(mnist.test.unwrap().labels.unwrap().iter()).all(|&label| label < 10));
     }
 }

@@ -1,133 +1,108 @@
 //! Data sets: one reader a file, all giving the same [`Dataset`].
 //!
 //! A new format is one file beside this one, whose `FORMAT` says what it recognises and how it is
-//! read, and one line in the table `FORMATS`. The words after `--data`, the error message and the
-//! help text follow from the table.
+//! read, and one line in the table `FORMATS`. The words after `--data` and `--format`, the error
+//! message and the help text follow from the table.
+//!
+//! A reader gives the values as they are. What all have in common is done here: the test part, the
+//! scaling, and what the user should hear of either.
 
+mod csv;
 mod folder;
 mod idx;
 mod mnist;
+mod npy;
+mod npz;
+mod options;
 mod order;
+mod parquet;
+mod pictures;
+mod scaling;
+mod shape;
+mod split;
+mod summary;
+mod table;
+pub mod write;
 
+pub use options::{Colour, Options, TEST_FRACTION};
 pub use order::epoch_order;
+pub use scaling::{Scale, Scaling};
+pub use shape::{Shape, Size};
+pub use split::{Element, Row, Split};
+pub use summary::Summary;
 
-use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
 
 /// Every kind of data that [`open`] knows; the first whose `detect` says yes reads the source.
-const FORMATS: &[Format] = &[mnist::FORMAT, folder::FORMAT];
+const FORMATS: &[Format] = &[
+    mnist::FORMAT,
+    folder::FORMAT,
+    pictures::FORMAT,
+    npy::FORMAT,
+    npz::FORMAT,
+    csv::FORMAT,
+    parquet::FORMAT,
+];
+
+/// Most rows of a source: their numbers are 32 bits wide.
+const MAX_ROWS: usize = 1 << 31;
+/// Most bytes of values that are held in memory, 8 GiB: what is compressed stops here.
+const MAX_BYTES: u64 = 8 << 30;
+/// Data that unpacks to more than this is looked at twice ..
+const PLENTY: u64 = 256 << 20;
+/// .. and refused if it is as many times larger than its file: no real data is.
+const BOMB: u64 = 200;
+/// Name of the threads whose panics become errors: the command does not report them twice.
+pub const GUARDED_THREAD: &str = "vae-gpu reader";
+/// Columns, files or rows that a warning names at most.
+const NAMED: usize = 5;
 
 /// One kind of data, as a row of the table `FORMATS`.
 struct Format {
-    /// What the user writes after `--data`, or a word for it.
+    /// What the user writes after `--format`, and after `--data` where the data is built in.
     name: &'static str,
     /// One line for the help text and the error message.
     describe: &'static str,
     /// Whether `open` is worth trying: looks at names only, so a damaged file is still detected.
     detect: fn(&str) -> bool,
-    open: fn(&str) -> Result<Dataset>,
+    open: fn(&str, &Options, Progress) -> Result<Parts>,
 }
 
-/// The shape of one datum. Its values lie row by row, the channels of a pixel together: value
-/// `c` of the pixel in column `x` of row `y` is number `(y * width + x) * channels + c`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shape {
-    /// Pixels in a row.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-    /// Values a pixel: 1 for grey, 3 for red, green and blue.
-    pub channels: usize,
+/// How far a long job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What is done, such as "reading pictures".
+    pub what: &'static str,
+    /// How many are done.
+    pub done: u64,
+    /// How many there are; 0 where that is not known.
+    pub total: u64,
 }
 
-impl Shape {
-    /// D, the number of values of one datum. A product that no `usize` holds, which only a damaged or hostile
-    /// file claims, becomes the largest one, so that every check of D refuses it.
-    pub fn dim(self) -> usize {
-        self.width.saturating_mul(self.height).saturating_mul(self.channels)
-    }
+/// Hears of progress now and then, from any thread.
+pub type Progress<'a> = &'a (dyn Fn(Step) + Sync);
+
+/// What a reader gives.
+#[derive(Debug)]
+struct Parts {
+    name: String,
+    shape: Shape,
+    /// Names of a table's columns; none are empty, or there are none at all.
+    columns: Vec<String>,
+    /// What the labels are called; empty where they are called by their numbers.
+    classes: Vec<String>,
+    train: Split,
+    test: Option<Split>,
+    warnings: Vec<String>,
 }
 
-impl fmt::Display for Shape {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{}x{}", self.width, self.height)?;
-        if self.channels == 1 { Ok(()) } else { write!(f, "x{}", self.channels) }
-    }
-}
-
-/// One part of a data set: N data of D values each.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Split {
-    /// N.
-    pub count: usize,
-    /// N x D values, 0 to 255, row major.
-    pub values: Vec<u8>,
-    /// N class numbers, where the source has them. Training never looks at them.
-    pub labels: Option<Vec<u8>>,
-}
-
-impl Split {
-    /// A split of `values`, N x `dim`.
-    ///
-    /// # Panics
-    /// If `values` is no whole number of rows, or `labels` are not N: a reader checks its file first.
-    pub fn new(values: Vec<u8>, dim: usize, labels: Option<Vec<u8>>) -> Split {
-        assert!(dim > 0 && values.len().is_multiple_of(dim), "{} values in rows of {dim}", values.len());
-        let count = values.len() / dim;
-        assert!(labels.as_ref().is_none_or(|labels| labels.len() == count), "one label a row");
-        Split { count, values, labels }
-    }
-
-    /// D, the number of values in a row; 0 for an empty split.
-    pub fn dim(&self) -> usize {
-        self.values.len().checked_div(self.count).unwrap_or(0)
-    }
-
-    /// The data of these numbers.
-    pub fn select(&self, rows: &[u32]) -> Split {
-        let values = rows.iter().flat_map(|row| self.row(*row as usize)).copied().collect();
-        let labels =
-            self.labels.as_ref().map(|labels| rows.iter().map(|row| labels[*row as usize]).collect());
-        Split { count: rows.len(), values, labels }
-    }
-
-    /// The data without a seeded share of them, and that share: what training is judged by where the test data must
-    /// choose nothing.
-    pub fn hold_out(&self, share: f64, seed: u64) -> (Split, Split) {
-        let held = ((self.count as f64 * share).round() as usize).clamp(1, self.count.max(1));
-        let mut order = epoch_order(self.count, seed, HOLD_OUT);
-        let (held, kept) = order.split_at_mut(held.min(self.count));
-        // In the order of the file.
-        held.sort_unstable();
-        kept.sort_unstable();
-        (self.select(kept), self.select(held))
-    }
-
-    /// What number `d` of a datum is over the data, in [0, 1]: each value with its count.
-    pub fn values_of(&self, d: usize) -> Vec<(f64, u64)> {
-        let mut counts = [0u64; 256];
-        let dim = self.dim();
-        self.values.iter().skip(d).step_by(dim.max(1)).for_each(|v| counts[usize::from(*v)] += 1);
-        let values = counts.iter().enumerate().filter(|(_, n)| **n > 0);
-        values.map(|(v, n)| (v as f64 / 255.0, *n)).collect()
-    }
-
-    /// The D values of datum `index`, counted from 0.
-    ///
-    /// # Panics
-    /// If `index` is not below `count`.
-    pub fn row(&self, index: usize) -> &[u8] {
-        let dim = self.dim();
-        &self.values[index * dim..(index + 1) * dim]
-    }
-}
-
-/// A data set in memory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A data set, ready to be trained on.
+#[derive(Debug, Clone)]
 pub struct Dataset {
-    /// A short name, fit for a file name: "mnist", or the name of the folder.
+    /// A short name, fit for a file name: "mnist", or the name of the folder or file.
     pub name: String,
     /// The shape of every datum in both splits.
     pub shape: Shape,
@@ -135,42 +110,273 @@ pub struct Dataset {
     pub train: Split,
     /// What it is judged by, never trained on.
     pub test: Split,
+    /// Names of a table's columns; empty where there are none.
+    pub columns: Vec<String>,
+    /// What the labels are called; empty where they are called by their numbers.
+    pub classes: Vec<String>,
+    /// How the source's values became those of the splits.
+    pub scaling: Option<Scaling>,
+    /// The source's own values in the training part, where they are floats.
+    pub summary: Option<Summary>,
+    /// Whether all values of the training part are in 0..1, so that they can be probabilities.
+    pub unit: bool,
+    /// What the user should hear of.
+    pub warnings: Vec<String>,
+}
+
+impl Dataset {
+    /// A data set in memory, without names.
+    pub fn new(name: &str, shape: Shape, train: Split, test: Split) -> Dataset {
+        Dataset {
+            name: name.to_owned(),
+            shape,
+            train,
+            test,
+            columns: Vec::new(),
+            classes: Vec::new(),
+            scaling: None,
+            summary: None,
+            unit: true,
+            warnings: Vec::new(),
+        }
+    }
 }
 
 impl Dataset {
     /// Number of classes: one more than the largest label. None where either split has no labels.
-    pub fn classes(&self) -> Option<usize> {
+    pub fn class_count(&self) -> Option<usize> {
         let largest = |split: &Split| split.labels.as_ref()?.iter().max().copied();
         let largest = largest(&self.train)?.max(largest(&self.test)?);
-        Some(usize::from(largest) + 1)
+        Some(largest as usize + 1)
     }
 }
-
-/// The epoch whose order chooses what is held out: no epoch of training, which count from 1.
-const HOLD_OUT: u32 = 0;
 
 /// Opens the data that `--data SOURCE` names: a built-in name or a path.
 ///
 /// # Errors
-/// [`Error::Usage`] if no format knows the source, [`Error::File`] if its files are not what they
-/// should be, [`Error::Io`] if they cannot be read.
+/// As [`open_with`].
 pub fn open(source: &str) -> Result<Dataset> {
-    match FORMATS.iter().find(|format| (format.detect)(source)) {
-        Some(format) => (format.open)(source),
-        None => Err(unknown(source)),
+    open_with(source, &Options::default(), &|_| {})
+}
+
+/// Opens the data that `--data SOURCE` names, read as `options` say.
+///
+/// # Errors
+/// [`Error::Usage`] if no format knows the source or it cannot be read as the options say, [`Error::File`] if its files
+/// are not what they should be, [`Error::Io`] if they cannot be read.
+pub fn open_with(source: &str, options: &Options, progress: Progress) -> Result<Dataset> {
+    options.validate()?;
+    let mut parts = read(source, options, progress)?;
+    if let Some(test) = &options.test_data {
+        let other = read(test, options, progress)?;
+        join_test(source, test, &mut parts, other)?;
+    }
+    let (train, test) = match (parts.test.take(), options.test_fraction) {
+        (Some(_), Some(_)) => {
+            return Err(Error::Usage(format!(
+                "--test-fraction: {source} has a test part of its own; leave the flag out"
+            )));
+        }
+        (Some(test), None) => (parts.train, test),
+        (None, _) if parts.train.count < 2 => {
+            return Err(Error::file(
+                source,
+                "has one row, but training and test need one each",
+                "name a test part with --test-data, or use more data",
+            ));
+        }
+        (None, fraction) => {
+            let (test, train) = parts.train.part(fraction.unwrap_or(TEST_FRACTION), options.split_seed);
+            (train, test)
+        }
+    };
+    let parts = Parts { train, ..parts };
+    scale(source, options, parts, test, progress)
+}
+
+fn read(source: &str, options: &Options, progress: Progress) -> Result<Parts> {
+    let format = match &options.format {
+        Some(name) => FORMATS.iter().find(|format| format.name == name),
+        None => FORMATS.iter().find(|format| (format.detect)(source)),
+    };
+    let format = format.ok_or_else(|| unknown(source))?;
+    let parts = (format.open)(source, options, progress)?;
+    let shape = parts.shape;
+    if options.image_size.is_some_and(|size| (size.width, size.height) != (shape.width, shape.height)) {
+        return Err(Error::Usage(format!(
+            "--image-size: {source} holds data of {shape}; the flag is for folders of pictures, and for rows of as many values"
+        )));
+    }
+    if options.colour.is_some() && !std::ptr::eq(format.name, pictures::FORMAT.name) {
+        return Err(Error::Usage(format!(
+            "--grey and --colour are for folders of pictures; {source} is none"
+        )));
+    }
+    if options.label_column.is_some() && parts.columns.is_empty() {
+        return Err(Error::Usage(format!("--label-column: {source} has no columns with names")));
+    }
+    Ok(parts)
+}
+
+/// Makes `other` the test part.
+fn join_test(source: &str, test: &str, parts: &mut Parts, other: Parts) -> Result<()> {
+    let wrong = |problem: String| Err(Error::Usage(format!("--test-data {test}: {problem}")));
+    if parts.test.is_some() {
+        return wrong(format!("{source} has a test part of its own"));
+    }
+    if other.test.is_some() {
+        return wrong("it has a training and a test part; name a source of one part".into());
+    }
+    if other.shape != parts.shape {
+        return wrong(format!("it holds data of {}, but {source} of {}", other.shape, parts.shape));
+    }
+    let differs = other.columns.iter().zip(&parts.columns).find(|(theirs, ours)| theirs != ours);
+    if let Some((theirs, ours)) = differs {
+        return wrong(format!("it has a column `{theirs}` where {source} has `{ours}`"));
+    }
+    // A class that only one part has is still one class of both.
+    let mut classes = std::mem::take(&mut parts.classes);
+    let renamed = |class: &String| {
+        let known = classes.iter().position(|known| known == class);
+        known.unwrap_or_else(|| {
+            classes.push(class.clone());
+            classes.len() - 1
+        }) as u32
+    };
+    let renamed: Vec<u32> = other.classes.iter().map(renamed).collect();
+    let labels = other.train.labels.clone();
+    let labels = labels.map(|labels| {
+        labels.iter().map(|label| renamed.get(*label as usize).copied().unwrap_or(*label)).collect()
+    });
+    parts.classes = classes;
+    parts.warnings.extend(other.warnings);
+    parts.test = Some(other.train.with_labels(labels));
+    Ok(())
+}
+
+/// Learns the scaling, or takes that of the run, and checks that all values are numbers.
+fn scale(source: &str, options: &Options, parts: Parts, test: Split, progress: Progress) -> Result<Dataset> {
+    let Parts { name, shape, columns, classes, train, mut warnings, .. } = parts;
+    let floats = train.element() == Element::Floats;
+    let wanted = options.scale.is_some_and(|scale| scale != Scale::None) || options.scaling.is_some();
+    let mut summary = None;
+    if floats || wanted {
+        let learnt = summary::summarise(&train, "looking at the values", progress)?;
+        let judged = summary::summarise(&test, "looking at the test values", progress)?;
+        let test_source = options.test_data.as_deref().unwrap_or(source);
+        for (split, seen, source) in [(&train, &learnt, source), (&test, &judged, test_source)] {
+            if let Some((row, column)) = seen.bad {
+                return Err(not_finite(source, split.place(row as usize), column, &columns));
+            }
+        }
+        summary = Some(learnt);
+    }
+    let scaling = match (&options.scaling, &summary) {
+        (Some(scaling), _) => Some(scaling.clone()),
+        (None, Some(summary)) => {
+            let fits = match summary.range() {
+                _ if !floats => Scale::None,
+                _ if shape.is_table() => Scale::Standard,
+                (min, max) if min >= 0.0 && max <= 1.0 => Scale::None,
+                _ => Scale::Minmax,
+            };
+            Scaling::learn(options.scale.unwrap_or(fits), summary, shape)
+        }
+        (None, None) => None,
+    };
+    if let Some(scaling) = &scaling {
+        scaling.validate(shape.dim())?;
+    }
+    let mut unit = true;
+    if let Some(summary) = &summary {
+        unit = in_unit(summary, scaling.as_ref());
+        if shape.is_table() {
+            warnings.extend(table_warnings(summary, &columns));
+        }
+    }
+    let shared = scaling.clone().map(Arc::new);
+    let (train, test) = (train.scaled(shared.clone()), test.scaled(shared));
+    Ok(Dataset { name, shape, train, test, columns, classes, scaling, summary, unit, warnings })
+}
+
+/// Whether x of the summarised values is in 0..1.
+fn in_unit(summary: &Summary, scaling: Option<&Scaling>) -> bool {
+    let inside = |mut ends: Vec<f32>| {
+        if let Some(scaling) = scaling {
+            scaling.apply(&mut ends);
+        }
+        ends.iter().all(|x| (0.0..=1.0).contains(x))
+    };
+    let floats = |ends: &[f64]| ends.iter().map(|v| *v as f32).collect();
+    inside(floats(&summary.min)) && inside(floats(&summary.max))
+}
+
+fn not_finite(source: &str, row: usize, column: usize, columns: &[String]) -> Error {
+    Error::file(
+        source,
+        format!("row {}, {}: no finite number", row + 1, column_name(column, columns)),
+        "remove the rows or columns without a value, or fill them in",
+    )
+}
+
+/// `column 3 (`age`)`, from a number that starts at 0.
+fn column_name(column: usize, columns: &[String]) -> String {
+    let number = column + 1;
+    match columns.get(column) {
+        Some(name) if *name != number.to_string() => format!("column {number} (`{name}`)"),
+        _ => format!("column {number}"),
+    }
+}
+
+/// Columns that will teach a model nothing, or that 32-bit floats cannot tell apart.
+fn table_warnings(summary: &Summary, columns: &[String]) -> Vec<String> {
+    let list = |wrong: &dyn Fn(usize) -> bool| {
+        let found: Vec<usize> = (0..summary.std.len()).filter(|column| wrong(*column)).collect();
+        let names: Vec<_> = found.iter().take(NAMED).map(|column| column_name(*column, columns)).collect();
+        let more = found.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        (!found.is_empty()).then(|| format!("{}{more}", names.join(", ")))
+    };
+    let mut warnings = Vec::new();
+    if let Some(names) = list(&|column| summary.std[column] == 0.0) {
+        warnings.push(format!("the same value in every training row, so nothing to learn: {names}"));
+    }
+    let coarse = |column: usize| {
+        let std = summary.std[column];
+        std > 0.0 && summary.mean[column].abs() > COARSE * std
+    };
+    if let Some(names) = list(&coarse) {
+        warnings.push(format!(
+            "values so far from zero that 32-bit floats lose their digits; subtract a constant first: {names}"
+        ));
+    }
+    warnings
+}
+
+/// A mean of more deviations than this leaves a float less than 8 bits for the deviation.
+const COARSE: f64 = 1e5;
+
+/// What the source's own values in the training part are like: for bytes, of v / 255.
+///
+/// # Errors
+/// [`Error::Io`] if the values are in a file that can no longer be read.
+pub fn column_stats(dataset: &Dataset, progress: Progress) -> Result<Summary> {
+    match &dataset.summary {
+        Some(summary) => Ok(summary.clone()),
+        None => summary::summarise(&dataset.train, "looking at the values", progress),
     }
 }
 
 /// The source as it can be opened again from another folder: a built-in name as it is, a path made absolute.
 pub fn anywhere(source: &str) -> String {
-    let built_in = FORMATS.iter().any(|format| format.name == source);
+    let built_in = (mnist::FORMAT.detect)(source);
     match std::path::absolute(source) {
         Ok(path) if !built_in && path.exists() => path.to_string_lossy().into_owned(),
         _ => source.to_owned(),
     }
 }
 
-/// The legal sources as (word, description), for a help text.
+/// The formats as (name, description), for a help text.
 pub fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
     FORMATS.iter().map(|format| (format.name, format.describe))
 }
@@ -188,48 +394,21 @@ fn unknown(source: &str) -> Error {
     Error::Usage(format!("--data `{source}`: {given}; it takes{legal}"))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_unknown_source_names_the_flag_and_every_legal_value() {
-        let error = open("fashon").unwrap_err();
-        assert_eq!(error.exit_code(), 2);
-        let message = error.to_string();
-        assert!(message.starts_with("--data `fashon`: no built-in"), "{message}");
-        for (name, describe) in sources() {
-            assert!(message.contains(name) && message.contains(describe), "{message}");
-        }
-    }
-
-    #[test]
-    fn a_folder_or_file_of_another_kind_is_told_apart() {
-        let folder = tempfile::tempdir().unwrap();
-        let message = open(folder.path().to_str().unwrap()).unwrap_err().to_string();
-        assert!(message.contains("this folder has no data"), "{message}");
-
-        let file = folder.path().join("notes.txt");
-        std::fs::write(&file, "x").unwrap();
-        let message = open(file.to_str().unwrap()).unwrap_err().to_string();
-        assert!(message.contains("single file"), "{message}");
-    }
-
-    #[test]
-    fn no_source_at_all_is_unknown_and_not_the_current_folder() {
-        assert!(matches!(open(""), Err(Error::Usage(_))));
-    }
-
-    #[test]
-    fn rows_are_slices_of_the_values() {
-        let split = Split::new(vec![1, 2, 3, 4, 5, 6], 3, Some(vec![7, 8]));
-        assert_eq!((split.count, split.dim(), split.row(1)), (2, 3, &[4, 5, 6][..]));
-        assert_eq!(Split::new(Vec::new(), 3, None).dim(), 0);
-    }
-
-    #[test]
-    fn a_shape_prints_its_channels_only_where_there_are_several() {
-        assert_eq!(Shape { width: 28, height: 20, channels: 1 }.to_string(), "28x20");
-        assert_eq!(Shape { width: 32, height: 32, channels: 3 }.to_string(), "32x32x3");
-    }
+/// Most bytes that a file of `packed` bytes may become in memory.
+fn most_unpacked(packed: u64) -> u64 {
+    MAX_BYTES.min(PLENTY.max(packed.saturating_mul(BOMB)))
 }
+
+/// Whether a source is a file, or will be missed as one, with one of these endings.
+fn has_extension(source: &str, extensions: &[&str]) -> bool {
+    let extension = Path::new(source).extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|found| extensions.iter().any(|one| found.eq_ignore_ascii_case(one)))
+}
+
+/// A file's name without its ending.
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(|| "data".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests;

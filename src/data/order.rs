@@ -16,11 +16,20 @@ const STREAM: &[u8; 20] = b"vae-gpu epoch order\0";
 /// # Panics
 /// If `count` exceeds a u32; the readers of data cap it far below.
 pub fn epoch_order(count: usize, seed: u64, epoch: u32) -> Vec<u32> {
+    permutation(count, seed, epoch, STREAM)
+}
+
+/// A permutation of `0..count` that depends on `seed` and `stream` alone.
+pub(super) fn shuffled(count: usize, seed: u64, stream: &[u8; 20]) -> Vec<u32> {
+    permutation(count, seed, 0, stream)
+}
+
+fn permutation(count: usize, seed: u64, epoch: u32, stream: &[u8; 20]) -> Vec<u32> {
     let count = u32::try_from(count).expect("a data set is capped below 2^32 data");
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
     key[8..12].copy_from_slice(&epoch.to_le_bytes());
-    key[12..].copy_from_slice(STREAM);
+    key[12..].copy_from_slice(stream);
     let mut rng = ChaCha8Rng::from_seed(key);
 
     let mut order: Vec<u32> = (0..count).collect();

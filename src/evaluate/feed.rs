@@ -1,15 +1,18 @@
 //! How rows of a data set reach the gather kernel: all at once where they fit on the device, else a submission's rows at a
 //! time, while the device works on those before.
 
-use crate::data::Split;
+use crate::data::{Element, Row, Split};
 use crate::error::Result;
 use crate::gpu::{Gpu, Program};
-use crate::kernels::gather::Binarize;
+use crate::kernels::gather::{Binarize, Packing};
 use crate::model::plans::{BatchPlan, DeviceData};
 use crate::plan::{Step, Tensor};
 
 /// Bytes of rows that are streamed with one submission at most, unless a single batch is larger.
 const WINDOW: usize = 32 << 20;
+
+/// Bytes of rows in a file that are left there where the device's memory is the host's: on software adapters.
+const LEFT_IN_FILE: u64 = 256 << 20;
 
 /// Bytes of rows that are uploaded at once.
 const CHUNK: usize = 4 << 20;
@@ -28,7 +31,7 @@ pub struct Feed {
 
 impl Feed {
     /// Where the rows of `split` go, and what the plan must know of it. Streams if the data does not fit
-    /// the adapter's limits, or if `stream` asks for it.
+    /// the adapter's limits or is large and in a file on a software adapter, or if `stream` asks for it.
     pub fn plan(
         gpu: &Gpu,
         split: &Split,
@@ -37,11 +40,14 @@ impl Feed {
         batch: usize,
         stream: bool,
     ) -> DeviceData {
-        let row = 4 * split.dim().div_ceil(4);
-        let streamed = stream || split.count as u64 * row as u64 > gpu.max_storage_bytes();
+        let packing = packing(split);
+        let row = 4 * packing.words(split.dim());
+        let bytes = split.count as u64 * row as u64;
+        let in_file = split.is_in_file() && gpu.report().is_software() && bytes > LEFT_IN_FILE;
+        let streamed = stream || in_file || bytes > gpu.max_storage_bytes();
         let steps = (WINDOW / (batch * row).max(1)).clamp(1, MAX_STEPS);
         let count = if streamed { steps * batch } else { split.count };
-        DeviceData { name: name.to_owned(), count, labels: split.count, binarize, streamed }
+        DeviceData { name: name.to_owned(), count, labels: split.count, binarize, packing, streamed }
     }
 
     /// Uploads `split` if it stays on the device.
@@ -53,7 +59,7 @@ impl Feed {
         batch: usize,
     ) -> Result<Feed> {
         if let (Some(tensor), Some(labels)) = (handles.labels, &split.labels) {
-            program.write_u32(tensor, &labels.iter().map(|label| u32::from(*label)).collect::<Vec<_>>());
+            program.write_u32(tensor, labels);
         }
         if data.streamed {
             let source = Some(split.clone());
@@ -65,7 +71,7 @@ impl Feed {
         for first in (0..split.count).step_by(chunk) {
             let rows = chunk.min(split.count - first);
             packed.clear();
-            (first..first + rows).for_each(|row| pack(&mut packed, split.row(row)));
+            split.each(first..first + rows, &mut |row| pack(&mut packed, row))?;
             program.write_u32(handles.data.slice_rows(first, rows), &packed);
             program.flush()?;
         }
@@ -96,7 +102,8 @@ impl Feed {
             let begin = first.first_row;
             let ids = &order[begin as usize..(last.first_row + last.valid_rows) as usize];
             self.packed.clear();
-            ids.iter().for_each(|id| pack(&mut self.packed, split.row(*id as usize)));
+            let packed = &mut self.packed;
+            split.each(ids.iter().map(|id| *id as usize), &mut |row| pack(packed, row))?;
             program.write_u32(handles.data.slice_rows(0, ids.len()), &self.packed);
             program.write_u32(Tensor { cols: ids.len(), ..handles.order }, ids);
             steps.iter_mut().for_each(|step| step.first_row -= begin);
@@ -105,11 +112,49 @@ impl Feed {
     }
 }
 
-/// Appends a row of bytes as whole words.
-fn pack(words: &mut Vec<u32>, row: &[u8]) {
-    words.extend(row.chunks(4).map(|bytes| {
-        let mut word = [0; 4];
-        word[..bytes.len()].copy_from_slice(bytes);
-        u32::from_le_bytes(word)
-    }));
+/// How the device holds such rows.
+pub fn packing(split: &Split) -> Packing {
+    match split.element() {
+        Element::Bytes => Packing::Bytes,
+        Element::Floats => Packing::Floats,
+    }
+}
+
+/// Appends a row as whole words, padded with zeros to four values.
+fn pack(words: &mut Vec<u32>, row: Row) {
+    match row {
+        Row::Bytes(bytes) => {
+            let (whole, rest) = bytes.as_chunks::<4>();
+            words.extend(whole.iter().map(|bytes| u32::from_le_bytes(*bytes)));
+            if !rest.is_empty() {
+                let mut word = [0; 4];
+                word[..rest.len()].copy_from_slice(rest);
+                words.push(u32::from_le_bytes(word));
+            }
+        }
+        Row::Floats(values) => {
+            words.extend(values.iter().map(|value| value.to_bits()));
+            let padded = words.len() + values.len().next_multiple_of(4) - values.len();
+            words.resize(padded, 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_padded_to_four_values() {
+        let mut words = Vec::new();
+        pack(&mut words, Row::Bytes(&[1, 2, 3, 4, 5]));
+        assert_eq!(words, [0x0403_0201, 5]);
+        words.clear();
+        pack(&mut words, Row::Floats(&[1.0, 2.0, 3.0, 4.0, 5.0]));
+        assert_eq!(words.iter().map(|w| f32::from_bits(*w)).sum::<f32>(), 15.0);
+        assert_eq!((words.len(), words[4..].to_vec()), (8, vec![5f32.to_bits(), 0, 0, 0]));
+        words.clear();
+        pack(&mut words, Row::Floats(&[1.0; 4]));
+        assert_eq!(words.len(), 4);
+    }
 }

@@ -7,7 +7,7 @@ mod pictures;
 mod report;
 
 pub use codes::{Codes, Encoder};
-pub use feed::Feed;
+pub use feed::{Feed, packing};
 pub use importance::Importance;
 pub use pictures::Pictures;
 pub use report::{CodeStatistics, LabelReport, Measured, Nll, Report};

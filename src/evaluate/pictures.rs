@@ -70,7 +70,7 @@ impl Pictures {
     ///
     /// # Errors
     /// [`Error::Usage`] if the model has no such class; [`Error::Device`].
-    pub fn reconstruct(&mut self, x: &[f32], labels: &[u8]) -> Result<Vec<f32>> {
+    pub fn reconstruct(&mut self, x: &[f32], labels: &[u32]) -> Result<Vec<f32>> {
         let (program, handles) = &mut self.reconstruct;
         let input = self.model.input;
         let mut images = Vec::with_capacity(x.len());
@@ -80,8 +80,7 @@ impl Pictures {
             if let Some(tensor) = handles.x {
                 program.write_f32(tensor, &batch);
             }
-            let label_of =
-                |row: usize| labels.get(number * BATCH + row).map_or(0, |label| usize::from(*label));
+            let label_of = |row: usize| labels.get(number * BATCH + row).map_or(0, |label| *label as usize);
             write_labels(program, handles, &self.model, &(0..BATCH).map(label_of).collect::<Vec<_>>())?;
             program.submit(&[Step { valid_rows: BATCH as u32, ..Step::default() }])?;
             images.extend_from_slice(&program.read_f32(handles.mean)?[..rows.len()]);

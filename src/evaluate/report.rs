@@ -63,7 +63,7 @@ pub struct Nll {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct LabelReport {
     /// The class.
-    pub label: u8,
+    pub label: u32,
     /// Number of its data.
     pub count: usize,
     /// The evidence lower bound.
@@ -147,7 +147,7 @@ pub struct Measured<'a> {
     /// -log p(x), and the samples that it was estimated from.
     pub nll: Option<(usize, &'a [f64])>,
     /// The classes.
-    pub labels: Option<&'a [u8]>,
+    pub labels: Option<&'a [u32]>,
 }
 
 impl Report {
@@ -179,14 +179,14 @@ impl Report {
     }
 }
 
-fn by_label(terms: &[Terms], nll: Option<&[f64]>, labels: &[u8], has_kl: bool) -> Vec<LabelReport> {
-    let mut classes: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
+fn by_label(terms: &[Terms], nll: Option<&[f64]>, labels: &[u32], has_kl: bool) -> Vec<LabelReport> {
+    let mut classes: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     labels
         .iter()
         .take(terms.len())
         .enumerate()
         .for_each(|(i, label)| classes.entry(*label).or_default().push(i));
-    let report = |(label, data): (u8, Vec<usize>)| {
+    let report = |(label, data): (u32, Vec<usize>)| {
         let mean = |of: &dyn Fn(usize) -> f64| data.iter().map(|i| of(*i)).sum::<f64>() / data.len() as f64;
         LabelReport {
             label,

@@ -5,18 +5,18 @@ use serde::{Deserialize, Serialize};
 use super::{elementwise, params, philox, shader};
 use crate::plan::{Call, Const, Dispatch, Kernel, Plan, Tensor, linear_grid, read_u32, write};
 
-/// How a grey value v in 0..=255 becomes x.
+/// How a value v becomes x. A byte counts as v / 255, a float as it is: where it is binarised, a probability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 #[repr(u32)]
 pub enum Binarize {
-    /// x = v / 255: grey, for likelihoods of continuous data
+    /// x = v: grey, for likelihoods of continuous data
     None = 0,
-    /// x = 1 where v > 127
+    /// x = 1 where v > 1/2
     Threshold = 1,
-    /// x ~ Bernoulli(v / 255), drawn once for a pixel and kept
+    /// x ~ Bernoulli(v), drawn once for a pixel and kept
     Fixed = 2,
-    /// x ~ Bernoulli(v / 255), drawn anew in every epoch
+    /// x ~ Bernoulli(v), drawn anew in every epoch
     Dynamic = 3,
 }
 
@@ -27,11 +27,35 @@ impl Binarize {
     }
 }
 
+/// How the device holds the data. Rows are padded to four values in either case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Packing {
+    /// Bytes, four a word.
+    Bytes = 0,
+    /// Floats, a word each.
+    Floats = 1,
+}
+
+impl Packing {
+    /// Both.
+    pub const ALL: [Packing; 2] = [Packing::Bytes, Packing::Floats];
+
+    /// Words of a row of `dim` values.
+    pub fn words(self, dim: usize) -> usize {
+        let vectors = dim.div_ceil(4);
+        match self {
+            Packing::Bytes => vectors,
+            Packing::Floats => 4 * vectors,
+        }
+    }
+}
+
 params! {
     /// See `shaders/gather.wgsl`.
     struct Params {
         batch: u32,
-        words: u32,
+        vectors: u32,
     }
 }
 
@@ -44,7 +68,9 @@ pub static GATHER: Kernel = Kernel {
     slots: &[read_u32(1, "data"), read_u32(2, "order"), write(3, "x")],
     step: true,
     subgroups: false,
-    variants: || (0..8).map(|i| vec![("BINARIZE", i % 4), ("STREAMED", i / 4)]).collect(),
+    variants: || {
+        (0..16).map(|i| vec![("BINARIZE", i % 4), ("STREAMED", i / 4 % 2), ("PACKING", i / 8)]).collect()
+    },
     reference,
 };
 
@@ -55,9 +81,10 @@ const X: usize = 2;
 fn reference(call: &mut dyn Call) {
     let p: Params = crate::plan::params(call);
     let mode = call.constant("BINARIZE");
+    let floats = call.constant("PACKING") == Packing::Floats as u32;
     let step = *call.step();
     for row in 0..p.batch as usize {
-        for col in 0..4 * p.words as usize {
+        for col in 0..4 * p.vectors as usize {
             if row >= step.valid_rows as usize {
                 call.put(X, row, col, 0.0);
                 continue;
@@ -65,10 +92,14 @@ fn reference(call: &mut dyn Call) {
             let at = step.first_row as usize + row;
             let datum = call.get_u32(ORDER, 0, at) as usize;
             let place = if call.constant("STREAMED") == 1 { at } else { datum };
-            let v = (call.get_u32(DATA, place, col / 4) >> (8 * (col % 4))) & 0xFF;
+            let v = if floats {
+                f64::from(f32::from_bits(call.get_u32(DATA, place, col)))
+            } else {
+                f64::from((call.get_u32(DATA, place, col / 4) >> (8 * (col % 4))) & 0xFF) / 255.0
+            };
             let x = match mode {
-                0 => f64::from(v) / 255.0,
-                1 => f64::from(u8::from(v > 127)),
+                0 => v,
+                1 => f64::from(u8::from(v > 0.5)),
                 2 => bernoulli(
                     philox::word(call, 0, datum, col, philox::STREAM_BINARIZE_FIXED + step.stream),
                     v,
@@ -83,19 +114,30 @@ fn reference(call: &mut dyn Call) {
     }
 }
 
-/// u < v / 255 for the word's uniform u, in integers.
-fn bernoulli(word: u32, v: u32) -> f64 {
-    f64::from(u8::from((2 * (word >> 9) + 1) * 255 < v << 24))
+/// u < v for the word's uniform u. No u is v / 255 of a byte v: (2 r + 1) 255 is odd, v 2^24 is not.
+fn bernoulli(word: u32, v: f64) -> f64 {
+    let u = f64::from(2 * (word >> 9) + 1) / f64::from(1 << 24);
+    f64::from(u8::from(u < v))
 }
 
-/// Appends x = binarize(data rows), with data [N, D / 4] of packed bytes and order [1, N].
+/// Appends x = binarize(data rows), with data [N, D / 4] of packed bytes or [N, D] of the bits of floats, and order [1, N].
 ///
-/// The data's stride is that of whole words, not padded further, so that it is the file's size. Streamed data holds the
-/// rows of the next steps only, in the order that they are visited.
-pub fn gather(plan: &mut Plan, binarize: Binarize, streamed: bool, data: Tensor, order: Tensor, x: Tensor) {
-    assert_eq!(data.stride, x.stride / 4, "a word of data is a vector of x");
-    let consts: Vec<Const> = vec![("BINARIZE", binarize as u32), ("STREAMED", u32::from(streamed))];
-    let params = Params { batch: x.rows as u32, words: x.vectors() };
+/// The data's stride is that of its own words, not padded further. Streamed data holds the rows of the next steps only,
+/// in the order that they are visited.
+pub fn gather(
+    plan: &mut Plan,
+    binarize: Binarize,
+    streamed: bool,
+    packing: Packing,
+    data: Tensor,
+    order: Tensor,
+    x: Tensor,
+) {
+    assert_eq!(data.stride, packing.words(x.cols), "words of a row");
+    assert_eq!(4 * x.vectors() as usize, x.stride, "a row of x is whole vectors of data");
+    let consts: Vec<Const> =
+        vec![("BINARIZE", binarize as u32), ("STREAMED", u32::from(streamed)), ("PACKING", packing as u32)];
+    let params = Params { batch: x.rows as u32, vectors: x.vectors() };
     plan.push(Dispatch {
         kernel: &GATHER,
         label: "x".into(),
@@ -105,4 +147,22 @@ pub fn gather(plan: &mut Plan, binarize: Binarize, streamed: bool, data: Tensor,
         workgroups: linear_grid(x.words() / 4, super::WORKGROUP),
         cost: elementwise(30, &[x]),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The reference compares floats, the shader integers: they must agree on every byte at the nearest draws.
+    #[test]
+    fn a_byte_is_compared_as_exactly_as_an_integer() {
+        for v in 0..=255u32 {
+            let middle = (u64::from(v) << 23) / 255;
+            for r in middle.saturating_sub(2)..(middle + 3).min(1 << 23) {
+                let integers = (2 * r + 1) * 255 < u64::from(v) << 24;
+                let word = (r as u32) << 9;
+                assert_eq!(bernoulli(word, f64::from(v) / 255.0), f64::from(u8::from(integers)), "{v} {r}");
+            }
+        }
+    }
 }

@@ -47,12 +47,12 @@ pub fn initial_weights(layout: &Layout, init: Init, seed: u64) -> Vec<f32> {
 }
 
 /// Sets the bias of the decoder's last layer, and the likelihood's constant, to what fits the data best without any z:
-/// `values_of(d)` are the values that number d of a datum takes, each with its count.
+/// `marginals` are the values that each number of a datum takes, with their counts.
 pub fn fit_output_bias(
     config: &ModelConfig,
     layout: &Layout,
     arena: &mut [f32],
-    values_of: impl Fn(usize) -> Vec<(f64, u64)>,
+    marginals: &[Vec<(f64, u64)>],
 ) {
     let likelihood = config.likelihood().expect("the configuration was validated");
     let output = config.output();
@@ -62,8 +62,8 @@ pub fn fit_output_bias(
         .filter_map(|name| layout.parameters.iter().find(|p| p.name == name))
         .map(|parameter| (parameter, Vec::with_capacity(parameter.len())))
         .collect();
-    for d in 0..config.input {
-        let mut fitted = (likelihood.fit)(&values_of(d), &config.settings).into_iter();
+    for values_of in marginals {
+        let mut fitted = (likelihood.fit)(values_of, &config.settings).into_iter();
         for (parameter, values) in &mut parts {
             values.extend(fitted.by_ref().take(parameter.len() / config.input).map(|v| v as f32));
         }
@@ -103,13 +103,13 @@ mod tests {
 
     #[test]
     fn fitted_biases_go_to_their_values_and_constants() {
-        let values = |d: usize| vec![(0.0, 1), (0.5 * d as f64, 1)];
+        let values: Vec<_> = [0.0, 0.5, 1.0].map(|largest| vec![(0.0, 1), (largest, 1)]).to_vec();
         let fitted = |likelihood: &str, settings: Settings| {
             let config =
                 ModelConfig { input: 3, likelihood: likelihood.into(), settings, ..ModelConfig::default() };
             let layout = Layout::new(&config);
             let mut arena = initial_weights(&layout, Init::He, 1);
-            fit_output_bias(&config, &layout, &mut arena, values);
+            fit_output_bias(&config, &layout, &mut arena, &values);
             let find = |name: &str| {
                 layout
                     .parameters

@@ -4,7 +4,7 @@ use super::bounds::Bound;
 use super::config::{Kind, ModelConfig};
 use super::network::{GRADIENTS, Network, PARAMETERS};
 use crate::kernels::condition::Labels;
-use crate::kernels::gather::{Binarize, gather};
+use crate::kernels::gather::{Binarize, Packing, gather};
 use crate::kernels::{adam, clip, importance, objective, prior, row_vector};
 use crate::plan::{Element, Plan, Role, Target, Tensor};
 
@@ -13,7 +13,7 @@ pub const MOMENT1: &str = "moment1";
 /// Name of the shared buffer of Adam's second moment.
 pub const MOMENT2: &str = "moment2";
 
-/// A data set on the device: rows of bytes, packed into words.
+/// A data set on the device: rows of whole words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceData {
     /// Name of its shared buffers, such as `train`.
@@ -22,16 +22,19 @@ pub struct DeviceData {
     pub count: usize,
     /// Number of rows of the whole data set, each of which has a label in a conditional model.
     pub labels: usize,
-    /// How bytes become x.
+    /// How values become x.
     pub binarize: Binarize,
+    /// How they lie on the device.
+    pub packing: Packing,
     /// Whether the rows are those of the next steps only, in their order, instead of the whole data set.
     pub streamed: bool,
 }
 
 impl DeviceData {
-    /// A data set that lies on the device as a whole.
+    /// A data set of bytes that lies on the device as a whole.
     pub fn resident(name: &str, count: usize, binarize: Binarize) -> DeviceData {
-        DeviceData { name: name.to_owned(), count, labels: count, binarize, streamed: false }
+        let (name, packing) = (name.to_owned(), Packing::Bytes);
+        DeviceData { name, count, labels: count, binarize, packing, streamed: false }
     }
 }
 
@@ -53,7 +56,7 @@ pub struct BatchPlan {
     pub plan: Plan,
     /// All parameters [1, P].
     pub parameters: Tensor,
-    /// The bytes [N, D / 4] of the data.
+    /// The data: bytes [N, D / 4] or floats [N, D], each row padded to four values.
     pub data: Tensor,
     /// The order [1, N] in which rows are visited.
     pub order: Tensor,
@@ -254,14 +257,14 @@ impl Input {
 
 /// data, order and, in a conditional model, labels in shared buffers, and x [B, D] gathered from them.
 fn batch_input(net: &mut Network, batch: &Batch) -> Input {
-    let DeviceData { name, count, labels, binarize, streamed } = &batch.data;
-    let words = net.config.input.div_ceil(4);
+    let DeviceData { name, count, labels, binarize, packing, streamed } = &batch.data;
+    let words = packing.words(net.config.input);
     let plan = &mut net.plan;
     let buffer = plan.buffer(format!("data.{name}"), count * words, Element::U32, Role::Shared);
     let data = Tensor { buffer, offset: 0, rows: *count, cols: words, stride: words };
     let order = plan.matrix(format!("order.{name}"), 1, *count, Element::U32, Role::Shared);
     let x = plan.tensor("x", batch.size, net.config.input);
-    gather(plan, *binarize, *streamed, data, order, x);
+    gather(plan, *binarize, *streamed, *packing, data, order, x);
     if net.config.classes > 0 {
         let labels = plan.matrix(format!("labels.{name}"), 1, *labels, Element::U32, Role::Shared);
         net.labels = Some(Labels { labels, order });

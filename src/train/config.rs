@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Dataset, Shape};
+use crate::data::{self, Dataset, Shape};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernels::activation::Activation;
@@ -31,12 +31,14 @@ const MAX_LAYERS: usize = 64;
 pub struct Config {
     /// The data set, as `--data` names it.
     pub data: String,
-    /// Width, height and channels of an image; taken from the data.
+    /// Width, height and channels of an image; taken from the data. A row of a table is one pixel high.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shape: Option<[usize; 3]>,
     /// Number of classes, where the model is told the labels; taken from the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<usize>,
+    /// How the data is read.
+    pub source: data::Options,
     /// The model.
     pub model: ModelSection,
     /// The training.
@@ -166,6 +168,7 @@ impl Default for Config {
             data: "mnist".into(),
             shape: None,
             classes: None,
+            source: data::Options::default(),
             model: ModelSection::default(),
             train: TrainSection::default(),
         }
@@ -234,6 +237,7 @@ impl Config {
     /// Checks the ranges of all values, and that they go together.
     pub fn validate(&self) -> Result<()> {
         self.train.validate()?;
+        self.source.validate()?;
         let layers = self.model.hidden.len();
         if layers > MAX_LAYERS {
             return usage(format!("--hidden names {layers} layers: use at most {MAX_LAYERS}"));
@@ -274,17 +278,47 @@ impl Config {
         }
     }
 
-    /// Takes from the data what the model must fit.
+    /// Takes over what only the data says: its shape, its classes, and the scaling of its values.
     pub fn adopt(&mut self, dataset: &Dataset) -> Result<()> {
         let Shape { width, height, channels } = dataset.shape;
         self.shape = Some([width, height, channels]);
         self.classes = match self.model.condition {
             Condition::None => None,
-            Condition::Labels => Some(dataset.classes().ok_or_else(|| {
+            Condition::Labels => Some(dataset.class_count().ok_or_else(|| {
                 Error::Usage(format!("--condition labels: {} has no labels", dataset.name))
             })?),
         };
+        self.source.scaling.clone_from(&dataset.scaling);
         Ok(())
+    }
+
+    /// Checks that the data is what the likelihood is for.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if it wants values in 0..1, or draws from them, and the data has others.
+    pub fn check_data(&self, dataset: &Dataset) -> Result<()> {
+        let model = self.model_config(dataset.shape);
+        let likelihood = model.likelihood()?;
+        let binarized = self.train.binarize(&model) != Binarize::None;
+        if dataset.unit || !(likelihood.bounded || binarized) {
+            return Ok(());
+        }
+        let unbounded: Vec<_> = likelihood::TABLE.iter().filter(|l| !l.bounded).map(|l| l.name).collect();
+        let why = match likelihood.bounded {
+            true => format!("--likelihood {} is of values in 0..1", likelihood.name),
+            false => "--binarize draws with values in 0..1".to_owned(),
+        };
+        // What was standardised may have been in 0..1 before.
+        let before = dataset.summary.as_ref().map(data::Summary::range);
+        let scale = match before {
+            Some((min, max)) if min >= 0.0 && max <= 1.0 => "none",
+            _ => "minmax",
+        };
+        Err(Error::Usage(format!(
+            "{why}, but {} has others\n  use --likelihood {} without --binarize, or --scaling {scale}",
+            dataset.name,
+            unbounded.join(" or ")
+        )))
     }
 
     /// The image's shape, once the data is known.

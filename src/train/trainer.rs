@@ -146,12 +146,16 @@ impl Trainer {
     ) -> Result<Trainer> {
         config.adopt(dataset)?;
         config.validate()?;
+        config.check_data(dataset)?;
         let model = config.model_config(dataset.shape);
         model.validate()?;
         let seed = config.train.seed;
+        if config.train.valid > 0.0 && dataset.train.count < 2 {
+            return Err(Error::Usage("--valid: the training data has only one row".into()));
+        }
         let held_out = (config.train.valid > 0.0).then(|| dataset.train.hold_out(config.train.valid, seed));
         let (train, valid) =
-            held_out.as_ref().map_or((&dataset.train, None), |(kept, held)| (kept, Some(held)));
+            held_out.as_ref().map_or((&dataset.train, None), |(held, kept)| (kept, Some(held)));
         let count = train.count;
         let size = config.train.batch_size;
         if size > count {
@@ -179,7 +183,7 @@ impl Trainer {
         let layout = Layout::new(&model);
         let mut weights = initial_weights(&layout, config.train.init, seed);
         if config.train.output_bias {
-            fit_output_bias(&model, &layout, &mut weights, |d| train.values_of(d));
+            fit_output_bias(&model, &layout, &mut weights, &train.marginals()?);
         }
         program.write_f32(handles.batch.parameters, &weights);
         Ok(Trainer {

@@ -26,12 +26,8 @@ pub fn images(count: usize) -> Vec<u8> {
 /// The data set in memory, without labels.
 pub fn dataset(train: usize, test: usize) -> Dataset {
     let split = |count| Split::new(images(count), SIDE * SIDE, None);
-    Dataset {
-        name: "tiny".into(),
-        shape: Shape { width: SIDE, height: SIDE, channels: 1 },
-        train: split(train),
-        test: split(test),
-    }
+    let shape = Shape { width: SIDE, height: SIDE, channels: 1 };
+    Dataset::new("tiny", shape, split(train), split(test))
 }
 
 /// Writes the four files: the training data gzipped, the test data plain.

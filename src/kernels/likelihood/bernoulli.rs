@@ -36,6 +36,7 @@ pub static BERNOULLI: Likelihood = Likelihood {
     name: "bernoulli",
     about: "binary data: log p = x l - log(1 + e^l) from logits l",
     data: Data::Binary,
+    bounded: true,
     settings: &[Settings::DEFAULT],
     validate: |_| Ok(()),
     title: |_| "bernoulli".into(),

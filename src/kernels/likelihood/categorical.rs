@@ -108,6 +108,7 @@ pub static CATEGORICAL: Likelihood = Likelihood {
     name: "categorical",
     about: "grey data in C steps (--levels): log p = log softmax(l)[floor(v C / 256)] of the byte v",
     data: Data::Levels,
+    bounded: true,
     settings: &[
         Settings { levels: 2, ..Settings::DEFAULT },
         Settings { levels: 7, ..Settings::DEFAULT },

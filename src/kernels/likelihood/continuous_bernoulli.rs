@@ -78,6 +78,7 @@ pub static CONTINUOUS_BERNOULLI: Likelihood = Likelihood {
     name: "continuous-bernoulli",
     about: "grey data in 0..1: log p = x l - log((e^l - 1) / l) from logits l",
     data: Data::Grey,
+    bounded: true,
     settings: &[Settings::DEFAULT],
     validate: |_| Ok(()),
     title: |_| "continuous-bernoulli".into(),

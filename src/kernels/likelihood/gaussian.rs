@@ -37,6 +37,7 @@ pub static GAUSSIAN: Likelihood = Likelihood {
     name: "gaussian",
     about: "real data, variance 1: log p = -(x - mu)^2 / 2 - log(2 pi) / 2",
     data: Data::Grey,
+    bounded: false,
     settings: &[Settings::DEFAULT],
     validate: |_| Ok(()),
     title: |_| "gaussian".into(),

@@ -112,6 +112,7 @@ pub static GAUSSIAN_LEARNED: Likelihood = Likelihood {
     name: "gaussian-learned",
     about: "real data, log-variance s learned (--variance): log p = -((x - mu)^2 e^-s + s + log(2 pi)) / 2",
     data: Data::Grey,
+    bounded: false,
     settings: &[
         Settings { variance: Variance::Global, ..Settings::DEFAULT },
         Settings { variance: Variance::Pixel, ..Settings::DEFAULT },

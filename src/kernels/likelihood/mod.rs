@@ -21,6 +21,8 @@ pub struct Likelihood {
     pub about: &'static str,
     /// What it is a distribution of.
     pub data: Data,
+    /// Whether it is one of values in 0..1 alone.
+    pub bounded: bool,
     /// The settings that checks and tests walk.
     pub settings: &'static [Settings],
     /// Says what is wrong with the settings that it uses.

@@ -1,0 +1,432 @@
+//! Tables as text: a row a line, with or without a line of names above.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use csv::{ByteRecord, ReaderBuilder};
+
+use super::table::{self, Labels};
+use super::{Format, MAX_ROWS, Options, Parts, Progress, Step, column_name, has_extension};
+use crate::error::{Error, Result};
+
+pub(super) const FORMAT: Format = Format {
+    name: "csv",
+    describe: "a table of numbers as .csv or .tsv, with or without names; labels by --label-column",
+    detect: |source| has_extension(source, &["csv", "tsv"]),
+    open,
+};
+
+/// Bytes of the beginning by which separator and names are told: two lines of the widest table that a model takes.
+const LOOK: usize = 4 << 20;
+/// Bytes that a thread parses at once.
+const BLOCK: usize = 4 << 20;
+/// Cells without a value, besides an empty one.
+const MISSING: [&[u8]; 6] = [b"NA", b"N/A", b"NULL", b"null", b"None", b"?"];
+
+fn open(source: &str, options: &Options, progress: Progress) -> Result<Parts> {
+    let path = Path::new(source);
+    let file = File::open(path).map_err(|error| Error::io("read", path, error))?;
+    let size = file.metadata().map_err(|error| Error::io("read", path, error))?.len();
+    read(path, file, options.label_column.as_deref(), BLOCK, &|done| {
+        progress(Step { what: "reading bytes", done, total: size });
+    })
+}
+
+fn read(
+    path: &Path,
+    mut input: impl Read,
+    label: Option<&str>,
+    block: usize,
+    progress: &dyn Fn(u64),
+) -> Result<Parts> {
+    let unreadable = |error| Error::io("read", path, error);
+    let mut look = Vec::new();
+    input.by_ref().take(LOOK as u64).read_to_end(&mut look).map_err(unreadable)?;
+    let delimiter = separator(&look);
+    let mut reader = reader(delimiter, &look[..]);
+    let (mut first, mut second) = (ByteRecord::new(), ByteRecord::new());
+    if !reader.read_byte_record(&mut first).map_err(|error| broken(path, error))? {
+        return Err(Error::file(path, "it is empty", "name a table with rows of numbers"));
+    }
+    let (names_end, names_lines) = (reader.position().byte() as usize, reader.position().line() - 1);
+    let more = reader.read_byte_record(&mut second).map_err(|error| broken(path, error))?;
+    let header = is_header(&first, more.then_some(&second), label);
+    let names = first.iter().enumerate().map(|(column, name)| match name.trim_ascii() {
+        name if header && !name.is_empty() => String::from_utf8_lossy(name).into_owned(),
+        _ => (column + 1).to_string(),
+    });
+    let mut columns: Vec<String> = names.collect();
+    let label = table::label_column(path, label, &columns)?;
+
+    let layout = Layout { delimiter, columns: columns.len(), label };
+    let begin = if header { (names_end, names_lines) } else { (0, 0) };
+    let mut table = Table {
+        path,
+        columns: &columns,
+        values: Vec::new(),
+        labels: Labels::default(),
+        rows: 0,
+        lines: begin.1,
+    };
+    let mut rest = (&look[begin.0..]).chain(input);
+    table.read(&layout, &mut rest, block, progress)?;
+    let Table { values, labels, .. } = table;
+    let labels = label.map(|label| {
+        columns.remove(label);
+        labels
+    });
+    table::parts(path, columns, values, labels)
+}
+
+fn reader<R: Read>(delimiter: u8, input: R) -> csv::Reader<R> {
+    let mut builder = ReaderBuilder::new();
+    builder.has_headers(false).flexible(true).delimiter(delimiter).buffer_capacity(1 << 18);
+    builder.from_reader(input)
+}
+
+/// What is known of every row.
+struct Layout {
+    delimiter: u8,
+    columns: usize,
+    label: Option<usize>,
+}
+
+/// Some rows, parsed.
+#[derive(Default)]
+struct Rows {
+    values: Vec<f32>,
+    labels: Vec<String>,
+    count: usize,
+    /// The row behind them, if it is a bad one.
+    bad: Option<Bad>,
+}
+
+/// A row that is no row of the table.
+struct Bad {
+    /// The row's line among those of the same block, from 1.
+    line: u64,
+    what: What,
+}
+
+enum What {
+    /// The cell in this column is no number.
+    Cell(usize, Vec<u8>),
+    /// It has as many cells.
+    Ragged(usize),
+    Broken(csv::Error),
+}
+
+impl Layout {
+    /// Parses rows up to the end or the first bad one.
+    fn parse(&self, input: impl Read) -> Rows {
+        let mut reader = reader(self.delimiter, input);
+        let mut record = ByteRecord::new();
+        let mut rows = Rows::default();
+        let what = loop {
+            match reader.read_byte_record(&mut record) {
+                Ok(true) => {}
+                Ok(false) => return rows,
+                Err(error) => break What::Broken(error),
+            }
+            if let Err(what) = self.add(&record, &mut rows) {
+                break what;
+            }
+        };
+        let line = record.position().map_or(1, |position| position.line());
+        rows.bad = Some(Bad { line, what });
+        rows
+    }
+
+    fn add(&self, record: &ByteRecord, rows: &mut Rows) -> Result<(), What> {
+        if record.len() != self.columns {
+            return Err(What::Ragged(record.len()));
+        }
+        for (column, cell) in record.iter().enumerate() {
+            if self.label == Some(column) {
+                rows.labels.push(String::from_utf8_lossy(cell.trim_ascii()).into_owned());
+                continue;
+            }
+            match number(cell) {
+                Some(value) if value.is_finite() => rows.values.push(value),
+                _ => return Err(What::Cell(column, cell.trim_ascii().to_vec())),
+            }
+        }
+        rows.count += 1;
+        Ok(())
+    }
+}
+
+/// A table while it is read.
+struct Table<'a> {
+    path: &'a Path,
+    columns: &'a [String],
+    values: Vec<f32>,
+    labels: Labels,
+    rows: usize,
+    /// Lines so far, names included.
+    lines: u64,
+}
+
+impl Table<'_> {
+    /// Reads blocks of whole lines, as many at once as there are cores. A quote may hold a line's end: from the first
+    /// one on, the rest is one block.
+    fn read(
+        &mut self,
+        layout: &Layout,
+        input: &mut impl Read,
+        block: usize,
+        progress: &dyn Fn(u64),
+    ) -> Result<()> {
+        let path = self.path;
+        let unreadable = |error| Error::io("read", path, error);
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let (mut over, mut done) = (Vec::new(), 0);
+        loop {
+            let mut blocks = Vec::new();
+            let (mut plain, mut end) = (true, false);
+            while plain && !end && blocks.len() < threads {
+                let mut bytes = std::mem::take(&mut over);
+                let before = bytes.len();
+                input.by_ref().take(block as u64).read_to_end(&mut bytes).map_err(unreadable)?;
+                end = bytes.len() - before < block;
+                let cut = if end {
+                    Some(bytes.len())
+                } else {
+                    bytes.iter().rposition(|b| *b == b'\n').map(|at| at + 1)
+                };
+                plain = cut.is_some() && !bytes.contains(&b'"');
+                match cut {
+                    Some(cut) if plain => {
+                        over = bytes.split_off(cut);
+                        done += bytes.len() as u64;
+                        blocks.push(bytes);
+                    }
+                    _ => over = bytes,
+                }
+            }
+            let parsed: Vec<Rows> = std::thread::scope(|scope| {
+                let workers: Vec<_> =
+                    blocks.iter().map(|bytes| scope.spawn(|| layout.parse(&bytes[..]))).collect();
+                workers
+                    .into_iter()
+                    .map(|w| w.join().unwrap_or_else(|e| std::panic::resume_unwind(e)))
+                    .collect()
+            });
+            for (rows, bytes) in parsed.into_iter().zip(&blocks) {
+                self.append(rows)?;
+                self.lines += bytes.iter().filter(|b| **b == b'\n').count() as u64;
+            }
+            progress(done);
+            if !plain {
+                return self.append(layout.parse((&over[..]).chain(input)));
+            }
+            if end {
+                return Ok(());
+            }
+        }
+    }
+
+    fn append(&mut self, rows: Rows) -> Result<()> {
+        self.values.extend_from_slice(&rows.values);
+        rows.labels.iter().for_each(|label| self.labels.push(label));
+        self.rows += rows.count;
+        if let Some(bad) = rows.bad {
+            return Err(self.describe(bad));
+        }
+        if self.rows > MAX_ROWS {
+            return Err(Error::file(
+                self.path,
+                format!("it has more than {MAX_ROWS} rows"),
+                "split the data",
+            ));
+        }
+        Ok(())
+    }
+
+    /// What is wrong with the row behind those that were read.
+    fn describe(&self, Bad { line, what }: Bad) -> Error {
+        let (row, line) = (self.rows + 1, self.lines + line);
+        let row = if line == row as u64 { format!("row {row}") } else { format!("row {row} (line {line})") };
+        let (column, cell) = match what {
+            What::Broken(error) => return broken(self.path, error),
+            What::Ragged(cells) => {
+                let problem = format!("{row} has {cells} cells, but the first has {}", self.columns.len());
+                return Error::file(self.path, problem, "give each row a cell for each column");
+            }
+            What::Cell(column, cell) => (column, cell),
+        };
+        let place = format!("{row}, {}", column_name(column, self.columns));
+        let text: String = String::from_utf8_lossy(&cell).chars().take(40).collect();
+        let fill = "remove the rows or columns without a value, or fill them in";
+        if is_missing(&cell) || number(&cell).is_some_and(f32::is_nan) {
+            return Error::file(self.path, format!("{place}: the value is missing"), fill);
+        }
+        if number(&cell).is_some() {
+            return Error::file(self.path, format!("{place}: {text} is no finite number"), fill);
+        }
+        let problem = format!("{place}: `{}` is no number", text.escape_debug());
+        let next = "remove the column, turn it into numbers, or name it with --label-column";
+        Error::file(self.path, problem, next)
+    }
+}
+
+fn number(cell: &[u8]) -> Option<f32> {
+    std::str::from_utf8(cell.trim_ascii()).ok()?.parse().ok()
+}
+
+fn is_missing(cell: &[u8]) -> bool {
+    let cell = cell.trim_ascii();
+    cell.is_empty() || MISSING.contains(&cell)
+}
+
+/// Whether the first line has names: it holds the label's name, or no number at all, or text where the second has a number.
+fn is_header(first: &ByteRecord, second: Option<&ByteRecord>, label: Option<&str>) -> bool {
+    let text = |cell: &[u8]| number(cell).is_none() && !is_missing(cell);
+    let above = |second: &ByteRecord| first.iter().zip(second).any(|(a, b)| text(a) && number(b).is_some());
+    first.iter().any(|cell| label.is_some_and(|label| cell.trim_ascii() == label.as_bytes() && text(cell)))
+        || first.iter().all(|cell| number(cell).is_none()) && first.iter().any(text)
+        || second.is_some_and(above)
+}
+
+/// The most frequent separator of the first line, quoted text apart.
+fn separator(look: &[u8]) -> u8 {
+    let mut quoted = false;
+    let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
+    for byte in look {
+        match byte {
+            b'"' => quoted = !quoted,
+            b'\n' if !quoted => break,
+            _ if quoted => {}
+            byte => counts.iter_mut().filter(|(s, _)| s == byte).for_each(|(_, count)| *count += 1),
+        }
+    }
+    // The first of equals: a comma.
+    counts.iter().rev().max_by_key(|(_, count)| *count).map_or(b',', |(separator, _)| *separator)
+}
+
+fn broken(path: &Path, error: csv::Error) -> Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => Error::io("read", path, error),
+        kind => Error::file(path, format!("no table: {kind:?}"), "write it again as CSV"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::write::Matrix;
+    use proptest::prelude::*;
+
+    fn parse(text: &[u8], label: Option<&str>) -> Result<Parts> {
+        // Blocks of a few lines, and the whole at once: both must say the same.
+        let read = |block| read(Path::new("t.csv"), text, label, block, &|_| {});
+        let (few, whole) = (read(16), read(BLOCK));
+        match (&few, &whole) {
+            (Ok(a), Ok(b)) => {
+                assert_eq!(
+                    (&a.columns, &a.classes, &a.train.labels),
+                    (&b.columns, &b.classes, &b.train.labels)
+                );
+                assert_eq!(a.train.x(0..a.train.count).unwrap(), b.train.x(0..b.train.count).unwrap());
+            }
+            (Err(a), Err(b)) => assert_eq!(a.to_string(), b.to_string()),
+            (a, b) => panic!("{a:?} in blocks, {b:?} at once"),
+        }
+        whole
+    }
+
+    fn table(text: &str) -> (Vec<String>, Vec<f32>) {
+        let parts = parse(text.as_bytes(), None).unwrap();
+        (parts.columns, parts.train.x(0..parts.train.count).unwrap())
+    }
+
+    #[track_caller]
+    fn refuse(text: &[u8], words: &str) {
+        let error = parse(text, None).expect_err("a refusal");
+        assert!(matches!(error, Error::File { .. }) && error.to_string().contains(words), "{error}");
+    }
+
+    #[test]
+    fn a_line_of_names_is_told_from_numbers() {
+        assert_eq!(table("a,b\n1,2\n"), (vec!["a".into(), "b".into()], vec![1.0, 2.0]));
+        assert_eq!(table("1,2\n3,4"), (vec!["1".into(), "2".into()], vec![1.0, 2.0, 3.0, 4.0]));
+        assert_eq!(table("0,1,y\n3,4,5\n").0, ["0", "1", "y"]);
+        assert_eq!(table("\u{feff}\"a, b\"\r\n -1e-3 \r\n"), (vec!["a, b".into()], vec![-1e-3]));
+        assert_eq!(table("a;b\n1;2\n").0, ["a", "b"]);
+        assert_eq!(table("a\tb\n1\t2\n").1, [1.0, 2.0]);
+        assert_eq!(table(",a\n0,5\n").0, ["1", "a"]);
+    }
+
+    #[test]
+    fn the_label_column_is_taken_out() {
+        let parts = parse(b"x,kind,y\n1,dog,2\n3,cat,4\n", Some("kind")).unwrap();
+        assert_eq!(
+            (&parts.columns[..], &parts.classes[..]),
+            (&["x".into(), "y".into()][..], &["cat".into(), "dog".into()][..])
+        );
+        assert_eq!(parts.train.labels.as_deref(), Some(&[1, 0][..]));
+        assert_eq!(parts.train.x(0..2).unwrap(), [1.0, 2.0, 3.0, 4.0]);
+        // A table without names, and its third column.
+        let parts = parse(b"1,2,dog\n3,4,cat\n", Some("3")).unwrap();
+        assert_eq!(parts.train.labels.as_deref(), Some(&[1, 0][..]));
+        assert_eq!(parse(b"a,b\n1,2\n", Some("c")).err().map(|error| error.exit_code()), Some(2));
+    }
+
+    #[test]
+    fn cells_without_a_number_are_named_with_row_and_column() {
+        refuse(b"a,b\n1,2\n3,\n", "row 2 (line 3), column 2 (`b`): the value is missing");
+        refuse(b"1,2\nnan,4\n", "row 2, column 1: the value is missing");
+        refuse(b"1,2\nNA,4\n", "row 2, column 1: the value is missing");
+        refuse(b"1,2\n3,inf\n", "row 2, column 2: inf is no finite number");
+        refuse(b"1,2\n3,1e39\n", "1e39 is no finite number");
+        refuse(b"a,b\n1,2\n3,red\n", "row 2 (line 3), column 2 (`b`): `red` is no number");
+        refuse(b"1,2\n3,\xff\n", "is no number");
+        refuse(b"1,2\n3,0x10\n", "`0x10` is no number");
+        refuse(b"a,b\n\n1,2\n3,\n", "row 2 (line 4), column 2 (`b`): the value is missing");
+    }
+
+    #[test]
+    fn tables_of_no_or_ragged_rows_are_refused() {
+        refuse(b"", "it is empty");
+        refuse(b"\n\n", "it is empty");
+        refuse(b"a,b\n", "it has no rows");
+        refuse(b"a,b\n1,2\n3\n", "row 2 (line 3) has 1 cells, but the first has 2");
+        refuse(b"1,2\n3,4,5\n", "row 2 has 3 cells");
+        let error = parse(b"a\ncat\n", Some("a")).err().unwrap();
+        assert!(error.to_string().contains("no column of numbers"), "{error}");
+    }
+
+    #[test]
+    fn text_in_quotes_may_have_any_character() {
+        let parts = parse(b"x,kind\n1,a\n2,\"b\nb, \"\"b\"\n3,a\n4,b\n", Some("kind")).unwrap();
+        assert_eq!(parts.classes, ["a", "b", "b\nb, \"b"]);
+        assert_eq!(parts.train.labels.as_deref(), Some(&[0, 2, 0, 1][..]));
+    }
+
+    proptest! {
+        #[test]
+        fn a_matrix_survives_writing_and_reading(
+            values in prop::collection::vec([any::<f32>(), any::<f32>()], 1..9),
+        ) {
+            let values: Vec<f32> =
+                values.concat().into_iter().map(|v| if v.is_finite() { v } else { 0.0 }).collect();
+            for names in [&["a, \"b\"".to_owned(), "ü".to_owned()][..], &[]] {
+                let mut text = Vec::new();
+                Matrix::Csv.write(&mut text, names, 2, &values).unwrap();
+                let parts = parse(&text, None).unwrap();
+                let got = parts.train.x(0..parts.train.count).unwrap();
+                prop_assert!(got.iter().zip(&values).all(|(a, b)| a == b) && got.len() == values.len());
+                if !names.is_empty() {
+                    prop_assert_eq!(&parts.columns[..], names);
+                }
+            }
+        }
+
+        #[test]
+        fn no_text_makes_the_reader_panic(text in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&text, None);
+            let _ = parse(&text, Some("1"));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Each test is one way in which a file can lie, but for the first.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::data::write::Matrix;
+use crate::data::{Element, Row};
+
+fn read(bytes: &[u8]) -> Result<Parts> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.npy");
+    std::fs::write(&path, bytes).unwrap();
+    open(path.to_str().unwrap(), &Options::default(), &|_| {})
+}
+
+fn file(descr: &str, shape: &[usize], bytes: usize) -> Vec<u8> {
+    [header(descr, shape), vec![0; bytes]].concat()
+}
+
+/// A file of this dict, in whatever version.
+fn with_dict(version: u8, dict: &str) -> Vec<u8> {
+    let mut bytes = [&MAGIC[..], &[version, 0]].concat();
+    match version {
+        1 => bytes.extend((dict.len() as u16).to_le_bytes()),
+        _ => bytes.extend((dict.len() as u32).to_le_bytes()),
+    }
+    bytes.extend(dict.as_bytes());
+    bytes
+}
+
+#[track_caller]
+fn refuse(bytes: &[u8], words: &str) {
+    let error = read(bytes).expect_err("a refusal");
+    assert!(matches!(error, Error::File { .. }), "{error}");
+    assert!(error.to_string().contains(words), "{error}");
+}
+
+#[test]
+fn every_type_and_shape_of_data_is_read() {
+    for (descr, each) in [("|u1", 1), ("<f4", 4), ("<f8", 8)] {
+        for (dims, shape) in [
+            (vec![2, 12], Shape::table(12)),
+            (vec![2, 3, 4], Shape { width: 4, height: 3, channels: 1 }),
+            (vec![2, 2, 2, 3], Shape { width: 2, height: 2, channels: 3 }),
+        ] {
+            let parts = read(&file(descr, &dims, 24 * each)).unwrap();
+            assert_eq!((parts.shape, parts.train.count), (shape, 2));
+            let element = if each == 1 { Element::Bytes } else { Element::Floats };
+            assert_eq!((parts.train.element(), parts.train.is_in_file()), (element, true));
+        }
+    }
+}
+
+#[test]
+fn versions_and_spellings_of_the_header_are_known() {
+    for version in [1, 2, 3] {
+        for dict in [
+            "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 2), }",
+            "{\"shape\":(1,2),\"fortran_order\":False,\"descr\":\"|u1\"}   \n",
+            "{'descr': '|u1', 'fortran_order': True, 'shape': (1, 2), }",
+        ] {
+            let parts = read(&[with_dict(version, dict), vec![5, 6]].concat());
+            match dict.contains("True") {
+                false => assert_eq!(parts.unwrap().train.x([0]).unwrap(), [5.0 / 255.0, 6.0 / 255.0]),
+                true => assert!(parts.err().unwrap().to_string().contains("Fortran order")),
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_become_pictures_where_the_size_is_told() {
+    let path = Path::new("x.npy");
+    let size = |width, height| Some(Size { width, height });
+    let (_, shape) = rows(path, &[5, 12], size(4, 3)).unwrap();
+    assert_eq!(shape, Shape { width: 4, height: 3, channels: 1 });
+    let (_, shape) = rows(path, &[5, 12], size(2, 2)).unwrap();
+    assert_eq!(shape, Shape { width: 2, height: 2, channels: 3 });
+    for wrong in [size(4, 4), size(5, 2), size(4096, 4096), size(3, 2)] {
+        assert_eq!(rows(path, &[5, 12], wrong).unwrap_err().exit_code(), 2);
+    }
+}
+
+#[test]
+fn headers_that_lie_about_the_size_are_refused() {
+    refuse(&file("<f4", &[2, 2], 15), "promises 144 bytes");
+    refuse(&file("<f4", &[2, 2], 17), "the file has 145");
+    refuse(&file("|u1", &[1 << 31, 1 << 24], 10), "promises");
+    refuse(&file("<f8", &[usize::MAX, 2], 10), "more than");
+    refuse(&file("<f8", &[usize::MAX, usize::MAX, usize::MAX], 10), "more than");
+    refuse(
+        &with_dict(1, "{'descr': '|u1', 'fortran_order': False, 'shape': (99999999999999999999, 2), }"),
+        "sense",
+    );
+    refuse(&with_dict(1, "{'descr': '|u1', 'fortran_order': False, 'shape': (-1, 2), }"), "makes no sense");
+}
+
+#[test]
+fn nothing_in_a_file_is_refused() {
+    for dims in [&[0, 5][..], &[5, 0], &[0, 0, 0], &[3, 0, 2]] {
+        refuse(&file("|u1", dims, 0), "nothing in it");
+    }
+}
+
+#[test]
+fn wrong_types_say_how_to_convert_them() {
+    for (descr, words) in [
+        ("<i8", "elements of type <i8"),
+        ("|O", "Python objects"),
+        (">f4", "big-endian elements (>f4)"),
+        ("<c8", "type <c8"),
+        ("<U5", "type <U5"),
+        ("", "type "),
+    ] {
+        refuse(&file(descr, &[2, 2], 32), words);
+        refuse(&file(descr, &[2, 2], 32), "astype");
+    }
+    let fields = "{'descr': [('a', '<f4'), ('b', '<f4')], 'fortran_order': False, 'shape': (2, 2), }";
+    refuse(&with_dict(1, fields), "named fields");
+}
+
+#[test]
+fn wrong_shapes_say_how_to_turn_them() {
+    refuse(&file("<f4", &[4], 16), "x.reshape");
+    refuse(&file("<f4", &[], 4), "x.reshape");
+    refuse(&file("<f4", &[2, 3, 4, 4], 384), "x.transpose(0, 2, 3, 1)");
+    refuse(&file("<f4", &[2, 4, 4, 2], 256), "1 or 3 channels");
+    refuse(&file("|u1", &[1, 1 << 13, 1 << 13], 1 << 26), "split or shrink");
+}
+
+#[test]
+fn files_that_are_none_or_cut_off_are_refused() {
+    let sound = file("|u1", &[2, 3], 6);
+    for at in 0..sound.len() {
+        refuse(&sound[..at], if at < 128 { "cut off" } else { "promises" });
+    }
+    refuse(b"PK\x03\x04........", "not a .npy file");
+    refuse(&[&MAGIC[..], &[9, 0, 1, 0]].concat(), "version 9");
+    refuse(&[&MAGIC[..], &[2, 0, 255, 255, 255, 255]].concat(), "claims 4294967295 bytes");
+    for dict in ["", "{}", "{'descr': '<f4'}", "{'descr': 5, 'fortran_order': False, 'shape': (1,)}", "é{'"]
+    {
+        refuse(&with_dict(1, dict), "makes no sense");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_matrix_survives_writing_and_reading(
+        (rows, dim, values) in (1usize..9, 1usize..9).prop_flat_map(|(rows, dim)| {
+            (Just(rows), Just(dim), prop::collection::vec(any::<f32>(), rows * dim))
+        }),
+    ) {
+        let mut bytes = Vec::new();
+        Matrix::Npy.write(&mut bytes, &[], dim, &values).unwrap();
+        prop_assert_eq!(bytes.len() % 64, 4 * values.len() % 64);
+        let parts = read(&bytes).unwrap();
+        prop_assert_eq!((parts.train.count, parts.train.dim()), (rows, dim));
+        let mut got = Vec::new();
+        let each = parts.train.each(0..rows, &mut |row| match row {
+            Row::Floats(row) => got.extend_from_slice(row),
+            Row::Bytes(_) => panic!("floats were written"),
+        });
+        each.unwrap();
+        prop_assert!(got.iter().zip(&values).all(|(a, b)| a.to_bits() == b.to_bits()));
+    }
+
+    #[test]
+    fn no_header_makes_the_parser_panic(text in "[{}()':, a-zF<0-9\"é]{0,60}") {
+        let _ = parse(&text);
+        let _ = parse(&format!("{{'descr':{text}'fortran_order': False, 'shape': ({text})}}"));
+    }
+}

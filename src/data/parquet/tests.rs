@@ -1,0 +1,178 @@
+use std::sync::Arc;
+
+use parquet::data_type::{ByteArrayType, DoubleType, Int32Type, Int64Type};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
+use parquet::schema::parser::parse_message_type;
+use proptest::prelude::*;
+
+use super::*;
+use crate::data::write::Matrix;
+
+/// A file of this schema, whose columns are written by these functions, in one row group.
+fn file(schema: &str, columns: &mut [&mut dyn FnMut(&mut SerializedColumnWriter)]) -> Vec<u8> {
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let properties = WriterProperties::builder().set_compression(parquet::basic::Compression::SNAPPY);
+    let mut file = SerializedFileWriter::new(Vec::new(), schema, properties.build().into()).unwrap();
+    let mut group = file.next_row_group().unwrap();
+    for write in columns {
+        let mut column = group.next_column().unwrap().unwrap();
+        write(&mut column);
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    file.into_inner().unwrap()
+}
+
+fn parse(bytes: &[u8], label: Option<&str>) -> Result<Parts> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.parquet");
+    std::fs::write(&path, bytes).unwrap();
+    let options = Options { label_column: label.map(str::to_owned), ..Options::default() };
+    open(path.to_str().unwrap(), &options, &|_| {})
+}
+
+fn x(parts: &Parts) -> Vec<f32> {
+    parts.train.x(0..parts.train.count).unwrap()
+}
+
+#[track_caller]
+fn refuse(bytes: &[u8], words: &str) {
+    let error = parse(bytes, None).expect_err("a refusal");
+    assert!(matches!(error, Error::File { .. }) && error.to_string().contains(words), "{error}");
+}
+
+/// Two optional whole numbers and a text.
+fn mixed() -> Vec<u8> {
+    file(
+        "message m { optional int32 a; required int64 b (INTEGER(64, false)); required binary kind (STRING); }",
+        &mut [
+            &mut |c| assert!(c.typed::<Int32Type>().write_batch(&[-5, 6], Some(&[1, 1]), None).unwrap() > 0),
+            &mut |c| assert!(c.typed::<Int64Type>().write_batch(&[7, -1], None, None).unwrap() > 0),
+            &mut |c| {
+                let kinds = ["dog", "cat"].map(ByteArray::from);
+                c.typed::<ByteArrayType>().write_batch(&kinds, None, None).unwrap();
+            },
+        ],
+    )
+}
+
+/// A column of lists: items with their repetition levels, at definition level 3.
+fn lists(items: &[f64], repeated: &[i16], defined: &[i16]) -> Vec<u8> {
+    file(
+        "message m { optional group v (LIST) { repeated group list { optional double element; } } }",
+        &mut [&mut |c| {
+            c.typed::<DoubleType>().write_batch(items, Some(defined), Some(repeated)).unwrap();
+        }],
+    )
+}
+
+#[test]
+fn numbers_of_every_width_and_labels_of_text_are_read() {
+    let parts = parse(&mixed(), Some("kind")).unwrap();
+    assert_eq!(parts.columns, ["a", "b"]);
+    assert_eq!(x(&parts), [-5.0, 7.0, 6.0, u64::MAX as f32]);
+    assert_eq!(parts.train.labels.as_deref(), Some(&[1, 0][..]));
+    assert_eq!(parts.classes, ["cat", "dog"]);
+    refuse(&mixed(), "column `kind` holds String, and no numbers");
+}
+
+#[test]
+fn lists_of_one_length_are_as_many_columns() {
+    let parts = parse(&lists(&[1.0, 2.0, 3.0, 4.0], &[0, 1, 0, 1], &[3; 4]), None).unwrap();
+    assert_eq!(
+        (&parts.columns[..], x(&parts)),
+        (&["v[0]".into(), "v[1]".into()][..], vec![1.0, 2.0, 3.0, 4.0])
+    );
+    refuse(
+        &lists(&[1.0, 2.0, 3.0], &[0, 1, 0], &[3; 3]),
+        "row 2, column `v`: a list of 1 numbers, but the first has 2",
+    );
+    refuse(
+        &lists(&[1.0, 2.0, 3.0], &[0, 0, 1], &[3; 3]),
+        "row 2, column 1 (`v[0]`): a list of 2 numbers, but the first has 1",
+    );
+    refuse(&lists(&[1.0], &[0, 0], &[3, 0]), "row 2, column 1 (`v[0]`): the value is missing");
+    let error = parse(&lists(&[1.0], &[0], &[3]), Some("v")).err().unwrap();
+    assert!(error.to_string().contains("a column of lists is no label"), "{error}");
+}
+
+#[test]
+fn missing_values_are_named_with_row_and_column() {
+    let bytes = file(
+        "message m { required int32 a; optional int32 b; }",
+        &mut [
+            &mut |c| assert!(c.typed::<Int32Type>().write_batch(&[1, 2, 3], None, None).unwrap() > 0),
+            &mut |c| {
+                assert!(c.typed::<Int32Type>().write_batch(&[1, 2], Some(&[1, 0, 1]), None).unwrap() > 0)
+            },
+        ],
+    );
+    refuse(&bytes, "row 2, column 2 (`b`): the value is missing");
+}
+
+#[test]
+fn columns_that_are_no_numbers_are_refused() {
+    let one = |ty: &str| {
+        file(
+            &format!("message m {{ required {ty}; }}"),
+            &mut [&mut |c| assert!(c.typed::<Int32Type>().write_batch(&[1], None, None).unwrap() > 0)],
+        )
+    };
+    refuse(&one("int32 d (DATE)"), "column `d` holds Date");
+    refuse(&one("int32 d (DECIMAL(9, 2))"), "column `d` holds Decimal");
+    let nested = file(
+        "message m { required group s { required int32 a; required int32 b; } }",
+        &mut [
+            &mut |c| assert!(c.typed::<Int32Type>().write_batch(&[1], None, None).unwrap() > 0),
+            &mut |c| assert!(c.typed::<Int32Type>().write_batch(&[1], None, None).unwrap() > 0),
+        ],
+    );
+    refuse(&nested, "column `s` holds nested columns");
+}
+
+#[test]
+fn a_table_without_rows_or_columns_is_refused() {
+    let empty = file(
+        "message m { required int32 a; }",
+        &mut [&mut |c| assert!(c.typed::<Int32Type>().write_batch(&[], None, None).unwrap() == 0)],
+    );
+    refuse(&empty, "it has no rows");
+    let index = file(
+        "message m { required int32 __index_level_0__; }",
+        &mut [&mut |c| assert!(c.typed::<Int32Type>().write_batch(&[1], None, None).unwrap() > 0)],
+    );
+    refuse(&index, "no column of numbers");
+}
+
+/// A byte may be one that nothing depends on, or a value: then another number, but never a panic.
+#[test]
+fn damage_anywhere_is_an_error_or_another_number() {
+    for sound in [mixed(), lists(&[1.0, 2.0, 3.0, 4.0], &[0, 1, 0, 1], &[3; 4])] {
+        for at in 0..sound.len() {
+            for flip in [0x55, 0x80] {
+                let mut damaged = sound.clone();
+                damaged[at] ^= flip;
+                let _ = parse(&damaged, Some("kind"));
+                let _ = parse(&damaged, None);
+            }
+            refuse(&sound[..at], "damaged, or no Parquet file");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn a_matrix_survives_writing_and_reading(
+        values in prop::collection::vec([any::<f32>(), any::<f32>(), any::<f32>()], 1..200),
+    ) {
+        let values = values.concat();
+        let names = ["a".to_owned(), "b c".to_owned(), "ü".to_owned()];
+        let mut bytes = Vec::new();
+        Matrix::Parquet.write(&mut bytes, &names, 3, &values).unwrap();
+        let parts = parse(&bytes, None).unwrap();
+        prop_assert_eq!(&parts.columns[..], &names[..]);
+        prop_assert!(x(&parts).iter().zip(&values).all(|(a, b)| a.to_bits() == b.to_bits()));
+    }
+}

@@ -1,0 +1,227 @@
+use std::fs::create_dir_all;
+
+use image::{GrayImage, ImageFormat, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
+use tempfile::TempDir;
+
+use super::*;
+
+/// A folder in which pictures are written by name.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Folder {
+        Folder(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        let path = self.0.path().join(name);
+        create_dir_all(path.parent().unwrap()).unwrap();
+        path
+    }
+
+    fn grey(&self, name: &str, width: u32, height: u32, value: u8) {
+        GrayImage::from_pixel(width, height, image::Luma([value])).save(self.path(name)).unwrap();
+    }
+
+    fn read(&self, options: &Options) -> Result<Parts> {
+        open(self.0.path().to_str().unwrap(), options, &|_| {})
+    }
+
+    /// The bytes of the training part.
+    fn bytes(&self, options: &Options) -> Vec<u8> {
+        bytes(&self.read(options).unwrap().train)
+    }
+}
+
+fn bytes(split: &Split) -> Vec<u8> {
+    split.x(0..split.count).unwrap().iter().map(|x| (255.0 * x).round() as u8).collect()
+}
+
+fn size(text: &str) -> Options {
+    Options { image_size: Some(text.parse().unwrap()), ..Options::default() }
+}
+
+fn coloured(colour: Colour) -> Options {
+    Options { colour: Some(colour), ..Options::default() }
+}
+
+#[test]
+fn every_format_gives_the_same_pixels() {
+    let pixels = RgbImage::from_fn(16, 16, |x, y| Rgb([16 * (x as u8 / 8), 200, 100 * (y as u8 / 8)]));
+    for (name, format, tolerance) in [
+        ("a.png", ImageFormat::Png, 0),
+        ("a.bmp", ImageFormat::Bmp, 0),
+        ("a.tiff", ImageFormat::Tiff, 0),
+        ("a.webp", ImageFormat::WebP, 0),
+        ("a.JPG", ImageFormat::Jpeg, 12),
+    ] {
+        let folder = Folder::new();
+        pixels.save_with_format(folder.path(name), format).unwrap();
+        let parts = folder.read(&Options::default()).unwrap();
+        assert_eq!(parts.shape, Shape { width: 16, height: 16, channels: 3 });
+        let got = bytes(&parts.train);
+        let worst = got.iter().zip(pixels.as_raw()).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(worst <= Some(tolerance), "{name}: {worst:?}");
+    }
+}
+
+#[test]
+fn sub_folders_are_labels_in_sorted_order() {
+    let folder = Folder::new();
+    folder.grey("dogs/old/b.png", 2, 2, 3);
+    folder.grey("dogs/a.png", 2, 2, 2);
+    folder.grey("cats/z.png", 2, 2, 1);
+    folder.grey(".hidden/x.png", 2, 2, 9);
+    let parts = folder.read(&Options::default()).unwrap();
+    assert_eq!(parts.classes, ["cats", "dogs"]);
+    assert_eq!(parts.train.labels.as_deref(), Some(&[0, 1, 1][..]));
+    assert_eq!(bytes(&parts.train), [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]);
+    // A picture without a label leaves all without one.
+    folder.grey("0.png", 2, 2, 9);
+    let parts = folder.read(&Options::default()).unwrap();
+    assert_eq!((parts.classes.len(), &parts.train.labels, parts.train.count), (0, &None, 4));
+}
+
+#[test]
+fn folders_called_train_and_test_are_the_parts() {
+    let folder = Folder::new();
+    folder.grey("train/cats/a.png", 1, 1, 1);
+    folder.grey("train/dogs/a.png", 1, 1, 2);
+    folder.grey("test/dogs/a.png", 1, 1, 3);
+    let parts = folder.read(&Options::default()).unwrap();
+    let test = parts.test.unwrap();
+    assert_eq!((parts.train.count, bytes(&test)), (2, vec![3]));
+    assert_eq!(parts.classes, ["cats", "dogs"]);
+    assert_eq!((parts.train.labels.as_deref(), test.labels.as_deref()), (Some(&[0, 1][..]), Some(&[1][..])));
+}
+
+#[test]
+fn pictures_are_resized_in_their_shape() {
+    let folder = Folder::new();
+    // White in more than the middle third, which is what a square picture shows.
+    let wide = GrayImage::from_fn(90, 30, |x, _| image::Luma([if (20..70).contains(&x) { 255 } else { 0 }]));
+    wide.save(folder.path("a.png")).unwrap();
+    folder.grey("b.png", 2, 2, 100);
+    assert_eq!(folder.bytes(&size("10x10"))[..100], [255; 100]);
+    assert_eq!(folder.bytes(&size("10x10"))[100..], [100; 100]);
+    let error = folder.read(&Options::default()).err().unwrap();
+    assert_eq!(error.exit_code(), 2);
+    let message = error.to_string();
+    assert!(message.contains("b.png is 2x2, but ") && message.contains("a.png is 90x30: give"), "{message}");
+}
+
+#[test]
+fn colour_follows_the_first_picture_or_the_flag() {
+    let folder = Folder::new();
+    folder.grey("a.png", 1, 1, 7);
+    RgbImage::from_pixel(1, 1, Rgb([255, 0, 0])).save(folder.path("b.png")).unwrap();
+    let parts = folder.read(&Options::default()).unwrap();
+    assert_eq!((parts.shape.channels, bytes(&parts.train)), (1, vec![7, 54]));
+    assert!(parts.warnings[0].starts_with("1 pictures in colour are read as grey"), "{:?}", parts.warnings);
+    assert_eq!(folder.bytes(&coloured(Colour::Colour)), [7, 7, 7, 255, 0, 0]);
+    assert!(folder.read(&coloured(Colour::Grey)).unwrap().warnings.is_empty());
+}
+
+#[test]
+fn what_is_transparent_is_black() {
+    let folder = Folder::new();
+    let pixels = [Rgba([255, 255, 255, 0]), Rgba([200, 100, 0, 255]), Rgba([255, 255, 255, 128])];
+    RgbaImage::from_fn(3, 1, |x, _| pixels[x as usize]).save(folder.path("a.png")).unwrap();
+    assert_eq!(folder.bytes(&Options::default()), [0, 0, 0, 200, 100, 0, 128, 128, 128]);
+    let grey = Folder::new();
+    image::GrayAlphaImage::from_pixel(1, 1, LumaA([255, 0])).save(grey.path("a.png")).unwrap();
+    assert_eq!(grey.bytes(&Options::default()), [0]);
+}
+
+#[test]
+fn sixteen_bits_become_eight() {
+    let folder = Folder::new();
+    let deep = image::ImageBuffer::<image::Luma<u16>, _>::from_pixel(1, 1, image::Luma([0x8040]));
+    deep.save(folder.path("a.png")).unwrap();
+    assert_eq!(folder.bytes(&Options::default()), [128]);
+}
+
+#[test]
+fn files_that_cannot_be_read_are_counted_and_named() {
+    let folder = Folder::new();
+    for name in 0..7 {
+        fs::write(folder.path(&format!("bad{name}.png")), "no picture").unwrap();
+    }
+    let message = folder.read(&Options::default()).err().unwrap().to_string();
+    assert!(message.contains("none of 7 pictures can be read"), "{message}");
+    folder.grey("good.png", 1, 1, 5);
+    folder.grey("cut.png", 9, 9, 5);
+    let whole = fs::read(folder.path("cut.png")).unwrap();
+    fs::write(folder.path("cut.png"), &whole[..40]).unwrap();
+    fs::write(folder.path("empty.png"), "").unwrap();
+    let parts = folder.read(&Options::default()).unwrap();
+    assert_eq!((parts.train.count, bytes(&parts.train)), (1, vec![5]));
+    let warning = &parts.warnings[0];
+    assert!(
+        warning.starts_with("9 of 10 pictures cannot be read: ") && warning.contains("bad4.png ("),
+        "{warning}"
+    );
+    assert!(warning.ends_with(" and 4 more"), "{warning}");
+}
+
+#[test]
+fn a_picture_that_claims_a_huge_size_is_not_unpacked() {
+    let folder = Folder::new();
+    folder.grey("a.png", 1, 1, 5);
+    let mut png = fs::read(folder.path("a.png")).unwrap();
+    // Width and height of IHDR, with its checksum made right.
+    png[16..24].copy_from_slice(&[0, 0, 0x7f, 0xff, 0, 0, 0x7f, 0xff]);
+    let mut crc = flate2::Crc::new();
+    crc.update(&png[12..29]);
+    png[29..33].copy_from_slice(&crc.sum().to_be_bytes());
+    fs::write(folder.path("bomb.png"), png).unwrap();
+    let parts = folder.read(&Options::default()).unwrap();
+    assert!(parts.warnings[0].contains("bomb.png ("), "{:?}", parts.warnings);
+}
+
+#[test]
+fn more_pixels_than_memory_is_misuse() {
+    let folder = Folder::new();
+    for name in 0..200 {
+        folder.grey(&format!("{name}.png"), 1, 1, 5);
+    }
+    let error = folder.read(&Options { colour: Some(Colour::Colour), ..size("4096x4096") }).err().unwrap();
+    assert!(error.exit_code() == 2 && error.to_string().contains("--image-size"), "{error}");
+}
+
+#[test]
+fn a_folder_of_other_files_is_no_folder_of_pictures() {
+    let folder = Folder::new();
+    fs::write(folder.path("a.txt"), "x").unwrap();
+    assert!(!detect(folder.0.path().to_str().unwrap()) && !detect("") && !detect("/no/such/folder"));
+    assert!(folder.read(&Options::default()).err().unwrap().to_string().contains("no picture in it"));
+    folder.grey("deep/er/a.jpeg.png", 1, 1, 5);
+    assert!(detect(folder.0.path().to_str().unwrap()));
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_once_and_odd_names_are_names() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+    let (folder, elsewhere) = (Folder::new(), Folder::new());
+    folder.grey("cats/a.png", 1, 1, 1);
+    symlink(folder.0.path(), folder.path("cats/loop")).unwrap();
+    symlink("self", folder.path("self")).unwrap();
+    symlink("/no/such/picture.png", folder.path("cats/gone.png")).unwrap();
+    elsewhere.grey("b.png", 1, 1, 2);
+    symlink(elsewhere.0.path(), folder.path("dogs")).unwrap();
+    let odd = folder.0.path().join(OsStr::from_bytes(b"\xff\xfe"));
+    create_dir_all(&odd).unwrap();
+    GrayImage::from_pixel(1, 1, image::Luma([3])).save(odd.join(OsStr::from_bytes(b"\xff.png"))).unwrap();
+    fs::create_dir(folder.path("cats/folder.png")).unwrap();
+
+    let parts = folder.read(&Options::default()).unwrap();
+    assert_eq!(bytes(&parts.train), [1, 2, 3]);
+    assert_eq!(parts.classes, ["cats", "dogs", "\u{fffd}\u{fffd}"]);
+    assert!(
+        parts.warnings[0].starts_with("1 of 4 pictures cannot be read")
+            && parts.warnings[0].contains("gone.png")
+    );
+}

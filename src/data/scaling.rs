@@ -1,0 +1,178 @@
+//! Values in, x out, and back again.
+
+use serde::{Deserialize, Serialize};
+
+use super::Shape;
+use super::summary::Summary;
+use crate::error::{Error, Result};
+
+/// How values become x.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Scale {
+    /// x = (v - mean) / standard deviation, of each column of a table, of all pixels of pictures
+    Standard,
+    /// x = (v - min) / (max - min), of each column of a table, of all pixels of pictures
+    Minmax,
+    /// x = v; a byte v of a picture counts as v / 255
+    None,
+}
+
+/// x = (v - shift) / scale, by column, or with one pair for all values. Learnt from the training part alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scaling {
+    /// What is subtracted: D numbers, or one.
+    pub shift: Vec<f32>,
+    /// What is then divided by, never zero: D numbers, or one.
+    pub scale: Vec<f32>,
+}
+
+impl Scaling {
+    /// The scaling that brings the summarised values to where `scale` says; none for [`Scale::None`]. Where all values
+    /// are the same, the scale is 1.
+    pub fn learn(scale: Scale, summary: &Summary, shape: Shape) -> Option<Scaling> {
+        let pooled;
+        let summary = if shape.is_table() {
+            summary
+        } else {
+            pooled = summary.pooled();
+            &pooled
+        };
+        let (shift, scale): (&[f64], Vec<f64>) = match scale {
+            Scale::None => return None,
+            Scale::Standard => (&summary.mean, summary.std.clone()),
+            Scale::Minmax => {
+                (&summary.min, summary.max.iter().zip(&summary.min).map(|(max, min)| max - min).collect())
+            }
+        };
+        // A spread that a float rounds to zero, or past its end, is as good as none.
+        let usable = |scale: f64| if (scale as f32).is_normal() { scale as f32 } else { 1.0 };
+        Some(Scaling {
+            shift: shift.iter().map(|v| *v as f32).collect(),
+            scale: scale.into_iter().map(usable).collect(),
+        })
+    }
+
+    /// Checks what a file says.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the numbers are not for rows of `dim` values, or cannot be divided by.
+    pub fn validate(&self, dim: usize) -> Result<()> {
+        let Scaling { shift, scale } = self;
+        let fits = |numbers: usize| numbers == 1 || numbers == dim;
+        let sound = shift.iter().all(|v| v.is_finite()) && scale.iter().all(|v| v.is_normal() && *v > 0.0);
+        if shift.len() == scale.len() && fits(shift.len()) && sound {
+            return Ok(());
+        }
+        Err(Error::Usage(format!(
+            "the model was trained on values that were scaled in another way: {} numbers for {dim} columns\n  \
+             use data with the columns that the model was trained on",
+            shift.len()
+        )))
+    }
+
+    /// Turns values [N, D] into x.
+    pub fn apply(&self, values: &mut [f32]) {
+        self.each(values, |v, shift, scale| (v - shift) / scale);
+    }
+
+    /// Turns x [N, D] into values.
+    pub fn undo(&self, x: &mut [f32]) {
+        self.each(x, |x, shift, scale| x * scale + shift);
+    }
+
+    fn each(&self, rows: &mut [f32], map: impl Fn(f32, f32, f32) -> f32) {
+        if let ([shift], [scale]) = (&self.shift[..], &self.scale[..]) {
+            rows.iter_mut().for_each(|v| *v = map(*v, *shift, *scale));
+            return;
+        }
+        for row in rows.chunks_mut(self.shift.len()) {
+            for ((v, shift), scale) in row.iter_mut().zip(&self.shift).zip(&self.scale) {
+                *v = map(*v, *shift, *scale);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn summary(rows: &[[f32; 2]]) -> Summary {
+        let mut summary = Summary::new(2);
+        rows.iter().for_each(|row| summary.add(row));
+        summary.finish()
+    }
+
+    #[test]
+    fn columns_are_brought_to_mean_zero_and_deviation_one() {
+        let scaling = Scaling::learn(
+            Scale::Standard,
+            &summary(&[[1.0, 10.0], [3.0, 10.0], [5.0, 40.0]]),
+            Shape::table(2),
+        );
+        let mut x = [1.0, 10.0, 3.0, 10.0, 5.0, 40.0];
+        scaling.unwrap().apply(&mut x);
+        for column in 0..2 {
+            let values: Vec<f32> = x.iter().skip(column).step_by(2).copied().collect();
+            assert!(values.iter().sum::<f32>().abs() < 1e-6);
+            assert!((values.iter().map(|v| v * v).sum::<f32>() / 3.0 - 1.0).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn minmax_reaches_exactly_zero_and_one_and_constants_stay_finite() {
+        let summary = summary(&[[0.1, 7.0], [0.7, 7.0]]);
+        let scaling = Scaling::learn(Scale::Minmax, &summary, Shape::table(2)).unwrap();
+        let mut x = [0.1, 7.0, 0.7, 7.0];
+        scaling.apply(&mut x);
+        assert_eq!(x, [0.0, 0.0, 1.0, 0.0]);
+        assert_eq!(scaling.scale[1], 1.0);
+        assert_eq!(Scaling::learn(Scale::None, &summary, Shape::table(2)), None);
+    }
+
+    #[test]
+    fn all_pixels_of_pictures_share_one_scale() {
+        let shape = Shape { width: 1, height: 2, channels: 1 };
+        let scaling = Scaling::learn(Scale::Minmax, &summary(&[[0.0, 10.0], [5.0, 20.0]]), shape).unwrap();
+        assert_eq!((&scaling.shift[..], &scaling.scale[..]), (&[0.0][..], &[20.0][..]));
+    }
+
+    #[test]
+    fn what_does_not_fit_the_data_is_refused() {
+        let scaling = |shift: &[f32], scale: &[f32]| Scaling { shift: shift.into(), scale: scale.into() };
+        assert!(scaling(&[1.0], &[2.0]).validate(7).is_ok());
+        assert!(scaling(&[1.0; 7], &[2.0; 7]).validate(7).is_ok());
+        for bad in [
+            scaling(&[1.0; 6], &[2.0; 6]),
+            scaling(&[1.0; 7], &[2.0; 6]),
+            scaling(&[], &[]),
+            scaling(&[1.0], &[0.0]),
+            scaling(&[f32::NAN], &[1.0]),
+            scaling(&[0.0], &[f32::INFINITY]),
+            scaling(&[0.0], &[-1.0]),
+        ] {
+            assert!(bad.validate(7).is_err(), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn undo_is_the_inverse(rows in prop::collection::vec([-1e3f32..1e3, -1e-3f32..1e-3], 2..20)) {
+            for scale in [Scale::Standard, Scale::Minmax] {
+                let scaling = Scaling::learn(scale, &summary(&rows), Shape::table(2)).unwrap();
+                let mut values = rows.concat();
+                scaling.apply(&mut values);
+                prop_assert!(values.iter().all(|v| v.is_finite()));
+                scaling.undo(&mut values);
+                for (row, want) in values.chunks(2).zip(&rows) {
+                    // The range of a column times a few roundings.
+                    prop_assert!((row[0] - want[0]).abs() <= 1e-6 * 2e3, "{row:?} {want:?}");
+                    prop_assert!((row[1] - want[1]).abs() <= 1e-6 * 2e-3, "{row:?} {want:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,480 @@
+//! Rows of values, in memory or in a file, and views of them.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::order::shuffled;
+use super::scaling::Scaling;
+use crate::error::{Error, Result};
+
+/// Bytes that are read from a file at once.
+const BLOCK: usize = 8 << 20;
+/// Threads that read a block whose rows are scattered, and rows a thread for which that pays.
+const READERS: usize = 4;
+const ROWS_A_READER: usize = 64;
+
+/// Keeps the choice of test rows apart from other random numbers that are drawn from the same seed.
+const STREAM: &[u8; 20] = b"vae-gpu test part \0\0";
+/// The same of validation rows.
+const HELD_OUT: &[u8; 20] = b"vae-gpu held out \0\0\0";
+
+/// What the values of a row are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Element {
+    /// Bytes v, of which x = v / 255.
+    Bytes,
+    /// Floats, which are x already.
+    Floats,
+}
+
+/// The values of one row, as the model sees them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Row<'a> {
+    /// D bytes.
+    Bytes(&'a [u8]),
+    /// D floats.
+    Floats(&'a [f32]),
+}
+
+/// One part of a data set: N data of D values each. A view: clones and selections share the values.
+#[derive(Clone, Debug)]
+pub struct Split {
+    /// N.
+    pub count: usize,
+    /// N class numbers, where the source has them. Training never looks at them.
+    pub labels: Option<Arc<[u32]>>,
+    dim: usize,
+    values: Arc<Values>,
+    /// The rows of `values` that are meant; none means the first `count`.
+    rows: Option<Arc<[u32]>>,
+    scaling: Option<Arc<Scaling>>,
+}
+
+/// Where the values are, row major.
+#[derive(Debug)]
+enum Values {
+    Bytes(Vec<u8>),
+    Floats(Vec<f32>),
+    File(FileRows),
+}
+
+/// Rows in a file, one behind the other from a place on.
+#[derive(Debug)]
+pub(super) struct FileRows {
+    pub path: PathBuf,
+    pub file: File,
+    /// Where the first row starts, in bytes.
+    pub start: u64,
+    pub kind: FileKind,
+}
+
+/// Numbers in a file, little endian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FileKind {
+    U8,
+    F32,
+    F64,
+}
+
+impl FileKind {
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            FileKind::U8 => 1,
+            FileKind::F32 => 4,
+            FileKind::F64 => 8,
+        }
+    }
+
+    /// Appends the numbers in `bytes` as floats.
+    pub(super) fn floats(self, bytes: &[u8], out: &mut Vec<f32>) {
+        match self {
+            FileKind::U8 => out.extend(bytes.iter().map(|v| f32::from(*v))),
+            FileKind::F32 => out.extend(bytes.as_chunks().0.iter().map(|v| f32::from_le_bytes(*v))),
+            FileKind::F64 => out.extend(bytes.as_chunks().0.iter().map(|v| f64::from_le_bytes(*v) as f32)),
+        }
+    }
+}
+
+impl Split {
+    /// A split of `values`, N x `dim`, in memory.
+    ///
+    /// # Panics
+    /// If `values` is no whole number of rows, or `labels` are not N: a reader checks its file first.
+    pub fn new(values: Vec<u8>, dim: usize, labels: Option<Vec<u8>>) -> Split {
+        let len = values.len();
+        let labels = labels.map(|labels| labels.into_iter().map(u32::from).collect());
+        Split::of(Values::Bytes(values), len, dim).with_labels(labels)
+    }
+
+    /// A split of floats, N x `dim`, in memory.
+    ///
+    /// # Panics
+    /// If `values` is no whole number of rows.
+    pub fn from_floats(values: Vec<f32>, dim: usize) -> Split {
+        let len = values.len();
+        Split::of(Values::Floats(values), len, dim)
+    }
+
+    /// The `count` rows of a file, which stay there.
+    pub(super) fn in_file(rows: FileRows, count: usize, dim: usize) -> Split {
+        Split::of(Values::File(rows), count * dim, dim)
+    }
+
+    fn of(values: Values, len: usize, dim: usize) -> Split {
+        assert!(dim > 0 && len.is_multiple_of(dim), "{len} values in rows of {dim}");
+        Split { count: len / dim, labels: None, dim, values: values.into(), rows: None, scaling: None }
+    }
+
+    /// The same with labels.
+    ///
+    /// # Panics
+    /// If there is not one label a row.
+    pub fn with_labels(self, labels: Option<Vec<u32>>) -> Split {
+        assert!(labels.as_ref().is_none_or(|labels| labels.len() == self.count), "one label a row");
+        Split { labels: labels.map(Arc::from), ..self }
+    }
+
+    /// The same with x = (v - shift) / scale.
+    pub(super) fn scaled(self, scaling: Option<Arc<Scaling>>) -> Split {
+        Split { scaling, ..self }
+    }
+
+    /// D, the number of values in a row.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// What [`Split::each`] shows.
+    pub fn element(&self) -> Element {
+        match (&*self.values, &self.scaling) {
+            (Values::Bytes(_), None) => Element::Bytes,
+            (Values::File(file), None) if file.kind == FileKind::U8 => Element::Bytes,
+            _ => Element::Floats,
+        }
+    }
+
+    /// Whether the values lie in a file, and not in memory.
+    pub fn is_in_file(&self) -> bool {
+        matches!(*self.values, Values::File(_))
+    }
+
+    /// The number of row `row` in what the reader has read.
+    pub(super) fn place(&self, row: usize) -> usize {
+        self.rows.as_ref().map_or(row, |places| places[row] as usize)
+    }
+
+    /// The rows of these numbers, in their order, without a copy of their values.
+    ///
+    /// # Panics
+    /// If a number is not below `count`.
+    pub fn select(&self, rows: &[u32]) -> Split {
+        let labels =
+            self.labels.as_ref().map(|labels| rows.iter().map(|row| labels[*row as usize]).collect());
+        let place = |row: &u32| self.place(*row as usize) as u32;
+        assert!(rows.iter().all(|row| (*row as usize) < self.count), "rows of a split of {}", self.count);
+        Split { count: rows.len(), labels, rows: Some(rows.iter().map(place).collect()), ..self.clone() }
+    }
+
+    /// A random share of the rows, and the others, each in their order; either gets one row at least. The choice
+    /// depends on `count` and `seed` alone.
+    ///
+    /// # Panics
+    /// If there are not two rows.
+    pub fn part(&self, fraction: f64, seed: u64) -> (Split, Split) {
+        self.part_of(fraction, seed, STREAM)
+    }
+
+    /// As [`Split::part`] with another choice: what training is judged by where the test data must choose nothing, and the
+    /// rest, which is trained on.
+    ///
+    /// # Panics
+    /// If there are not two rows.
+    pub fn hold_out(&self, fraction: f64, seed: u64) -> (Split, Split) {
+        self.part_of(fraction, seed, HELD_OUT)
+    }
+
+    fn part_of(&self, fraction: f64, seed: u64, stream: &[u8; 20]) -> (Split, Split) {
+        assert!(self.count > 1, "{} rows in two parts", self.count);
+        let taken = ((self.count as f64 * fraction).round() as usize).clamp(1, self.count - 1);
+        let mut rows = shuffled(self.count, seed, stream);
+        let (part, rest) = rows.split_at_mut(taken);
+        part.sort_unstable();
+        rest.sort_unstable();
+        (self.select(part), self.select(rest))
+    }
+
+    /// Shows the rows of these numbers, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the values are in a file that can no longer be read.
+    ///
+    /// # Panics
+    /// If a number is not below `count`.
+    pub fn each(&self, rows: impl IntoIterator<Item = usize>, visit: &mut dyn FnMut(Row<'_>)) -> Result<()> {
+        let (count, dim, scaling) = (self.count, self.dim, self.scaling.as_deref());
+        let mut places = rows.into_iter().map(|row| {
+            assert!(row < count, "row {row} of {count}");
+            self.place(row)
+        });
+        let mut scaled = Vec::new();
+        match &*self.values {
+            Values::Bytes(values) => {
+                for place in places {
+                    let row = &values[place * dim..(place + 1) * dim];
+                    show_bytes(row, scaling, &mut scaled, visit);
+                }
+            }
+            Values::Floats(values) => {
+                for place in places {
+                    let row = &values[place * dim..(place + 1) * dim];
+                    let Some(scaling) = scaling else {
+                        visit(Row::Floats(row));
+                        continue;
+                    };
+                    scaled.clear();
+                    scaled.extend_from_slice(row);
+                    scaling.apply(&mut scaled);
+                    visit(Row::Floats(&scaled));
+                }
+            }
+            Values::File(file) => {
+                let width = dim * file.kind.bytes();
+                let (mut block, mut bytes) = (Vec::new(), Vec::new());
+                loop {
+                    block.clear();
+                    block.extend(places.by_ref().take((BLOCK / width).max(1)));
+                    if block.is_empty() {
+                        break;
+                    }
+                    bytes.resize(block.len() * width, 0);
+                    file.read(&block, width, &mut bytes)?;
+                    for row in bytes.chunks_exact(width) {
+                        if file.kind == FileKind::U8 {
+                            show_bytes(row, scaling, &mut scaled, visit);
+                            continue;
+                        }
+                        scaled.clear();
+                        file.kind.floats(row, &mut scaled);
+                        if let Some(scaling) = scaling {
+                            scaling.apply(&mut scaled);
+                        }
+                        visit(Row::Floats(&scaled));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// x [rows, D] of the rows of these numbers, in their order.
+    ///
+    /// # Errors
+    /// As [`Split::each`].
+    ///
+    /// # Panics
+    /// As [`Split::each`].
+    pub fn x(&self, rows: impl IntoIterator<Item = usize>) -> Result<Vec<f32>> {
+        let mut x = Vec::new();
+        self.each(rows, &mut |row| match row {
+            Row::Bytes(values) => x.extend(values.iter().map(|v| f32::from(*v) / 255.0)),
+            Row::Floats(values) => x.extend_from_slice(values),
+        })?;
+        Ok(x)
+    }
+}
+
+impl Split {
+    /// What each of the D values is over the data: values x with their counts. Of floats two values stand for all, with
+    /// the same mean and variance.
+    ///
+    /// # Errors
+    /// As [`Split::each`].
+    pub fn marginals(&self) -> Result<Vec<Vec<(f64, u64)>>> {
+        const LEVELS: usize = 256;
+        let dim = self.dim;
+        if self.element() == Element::Bytes {
+            let mut counts = vec![0u32; dim * LEVELS];
+            self.each(0..self.count, &mut |row| {
+                if let Row::Bytes(values) = row {
+                    values.iter().enumerate().for_each(|(d, v)| counts[d * LEVELS + usize::from(*v)] += 1);
+                }
+            })?;
+            let of = |counts: &[u32]| {
+                let found = counts.iter().enumerate().filter(|(_, n)| **n > 0);
+                found.map(|(v, n)| (v as f64 / 255.0, u64::from(*n))).collect()
+            };
+            return Ok(counts.chunks_exact(LEVELS).map(of).collect());
+        }
+        let (mut sums, mut squares) = (vec![0.0; dim], vec![0.0; dim]);
+        self.each(0..self.count, &mut |row| {
+            if let Row::Floats(values) = row {
+                for (d, value) in values.iter().map(|v| f64::from(*v)).enumerate() {
+                    sums[d] += value;
+                    squares[d] += value * value;
+                }
+            }
+        })?;
+        let n = self.count.max(1) as f64;
+        let pair = |(sum, square): (&f64, &f64)| {
+            let (mean, square) = (sum / n, square / n);
+            let deviation = (square - mean * mean).max(0.0).sqrt();
+            vec![(mean - deviation, 1), (mean + deviation, 1)]
+        };
+        Ok(sums.iter().zip(&squares).map(pair).collect())
+    }
+}
+
+fn show_bytes(row: &[u8], scaling: Option<&Scaling>, scaled: &mut Vec<f32>, visit: &mut dyn FnMut(Row<'_>)) {
+    let Some(scaling) = scaling else {
+        visit(Row::Bytes(row));
+        return;
+    };
+    scaled.clear();
+    scaled.extend(row.iter().map(|v| f32::from(*v) / 255.0));
+    scaling.apply(scaled);
+    visit(Row::Floats(scaled));
+}
+
+impl FileRows {
+    /// Reads the rows at these places, of `width` bytes each. Scattered rows are read by several threads: a disk
+    /// serves many requests faster than one after the other.
+    fn read(&self, places: &[usize], width: usize, bytes: &mut [u8]) -> Result<()> {
+        let runs = 1 + places.windows(2).filter(|pair| pair[1] != pair[0] + 1).count();
+        let threads = READERS.min(runs / ROWS_A_READER).max(1);
+        if threads == 1 {
+            return self.read_some(places, width, bytes);
+        }
+        let share = places.len().div_ceil(threads);
+        std::thread::scope(|scope| {
+            let parts = places.chunks(share).zip(bytes.chunks_mut(share * width));
+            let readers: Vec<_> = parts
+                .map(|(places, bytes)| scope.spawn(move || self.read_some(places, width, bytes)))
+                .collect();
+            let results =
+                readers.into_iter().map(|r| r.join().unwrap_or_else(|e| std::panic::resume_unwind(e)));
+            results.collect::<Vec<_>>().into_iter().collect()
+        })
+    }
+
+    /// Reads rows that follow each other at once.
+    fn read_some(&self, places: &[usize], width: usize, mut bytes: &mut [u8]) -> Result<()> {
+        for run in places.chunk_by(|a, b| *b == a + 1) {
+            let (now, later) = bytes.split_at_mut(run.len() * width);
+            read_exact_at(&self.file, now, self.start + run[0] as u64 * width as u64)
+                .map_err(|error| Error::io("read", &self.path, error))?;
+            bytes = later;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, at)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut bytes: &mut [u8], mut at: u64) -> std::io::Result<()> {
+    while !bytes.is_empty() {
+        let read = std::os::windows::fs::FileExt::seek_read(file, bytes, at)?;
+        if read == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        bytes = &mut bytes[read..];
+        at += read as u64;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn rows(split: &Split, rows: &[usize]) -> Vec<Vec<f32>> {
+        let mut seen = Vec::new();
+        split
+            .each(rows.iter().copied(), &mut |row| match row {
+                Row::Bytes(values) => seen.push(values.iter().map(|v| f32::from(*v)).collect()),
+                Row::Floats(values) => seen.push(values.to_vec()),
+            })
+            .unwrap();
+        seen
+    }
+
+    fn in_file(kind: FileKind, bytes: &[u8], dim: usize) -> Split {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"head").unwrap();
+        file.write_all(bytes).unwrap();
+        let count = bytes.len() / kind.bytes() / dim;
+        Split::in_file(FileRows { path: "file".into(), file, start: 4, kind }, count, dim)
+    }
+
+    #[test]
+    fn rows_come_in_the_order_that_is_asked_for() {
+        let split = Split::new(vec![1, 2, 3, 4, 5, 6], 3, Some(vec![7, 8]));
+        assert_eq!((split.count, split.dim(), split.element()), (2, 3, Element::Bytes));
+        assert_eq!(rows(&split, &[1, 0]), [[4.0, 5.0, 6.0], [1.0, 2.0, 3.0]]);
+        assert_eq!(Split::new(Vec::new(), 3, None).count, 0);
+        assert_eq!(split.x([0]).unwrap(), [1.0 / 255.0, 2.0 / 255.0, 3.0 / 255.0]);
+    }
+
+    #[test]
+    fn a_file_gives_the_same_rows_as_memory() {
+        let floats: Vec<f32> = (0..3000 * 3).map(|i| i as f32 * 0.25 - 7.0).collect();
+        let f32s: Vec<u8> = floats.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let f64s: Vec<u8> = floats.iter().flat_map(|v| f64::from(*v).to_le_bytes()).collect();
+        let memory = Split::from_floats(floats, 3);
+        // Runs, single rows, and enough of them that several threads read.
+        let order: Vec<usize> = (0..3000).map(|i| (i * 7) % 3000).chain(100..900).collect();
+        for (kind, bytes) in [(FileKind::F32, f32s), (FileKind::F64, f64s)] {
+            let file = in_file(kind, &bytes, 3);
+            assert!(file.is_in_file() && file.element() == Element::Floats);
+            assert_eq!(rows(&file, &order), rows(&memory, &order));
+        }
+        let bytes: Vec<u8> = (0..=255).collect();
+        let (file, memory) = (in_file(FileKind::U8, &bytes, 4), Split::new(bytes, 4, None));
+        assert_eq!(file.element(), Element::Bytes);
+        assert_eq!(rows(&file, &[63, 0, 1]), rows(&memory, &[63, 0, 1]));
+    }
+
+    #[test]
+    fn a_file_that_shrank_is_an_error_that_names_it() {
+        let mut split = in_file(FileKind::U8, &[0; 8], 4);
+        split.count = 3;
+        let error = split.each([2], &mut |_| ()).unwrap_err();
+        assert!(error.to_string().starts_with("cannot read file"), "{error}");
+    }
+
+    #[test]
+    fn a_selection_of_a_selection_keeps_values_and_labels_together() {
+        let split = Split::new((0..10).collect(), 1, Some((20..30).collect()));
+        let some = split.select(&[9, 3, 5]).select(&[2, 0]);
+        assert_eq!(rows(&some, &[0, 1]), [[5.0], [9.0]]);
+        assert_eq!(some.labels.as_deref(), Some(&[25, 29][..]));
+    }
+
+    #[test]
+    fn two_parts_have_each_row_once_and_follow_from_the_seed() {
+        let split = Split::new((0..100).collect(), 1, None);
+        let (test, train) = split.part(0.1, 7);
+        assert_eq!((test.count, train.count), (10, 90));
+        let mut all = [test.x(0..10).unwrap(), train.x(0..90).unwrap()].concat();
+        assert!(all[..10].is_sorted() && all[10..].is_sorted());
+        all.sort_by(f32::total_cmp);
+        assert_eq!(all, split.x(0..100).unwrap());
+        assert_eq!(split.part(0.1, 7).0.rows, test.rows);
+        assert_ne!(split.part(0.1, 8).0.rows, test.rows);
+        let (test, train) = split.select(&[0, 1]).part(1e-9, 0);
+        assert_eq!((test.count, train.count), (1, 1));
+    }
+
+    #[test]
+    fn scaled_bytes_are_floats() {
+        let scaling = Scaling { shift: vec![0.5], scale: vec![0.5] };
+        let split = Split::new(vec![0, 255], 2, None).scaled(Some(Arc::new(scaling)));
+        assert_eq!(split.element(), Element::Floats);
+        assert_eq!(split.x([0]).unwrap(), [-1.0, 1.0]);
+    }
+}

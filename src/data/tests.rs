@@ -1,0 +1,146 @@
+use super::*;
+
+fn table(values: &[f32], columns: &[&str]) -> Parts {
+    Parts {
+        name: "table".into(),
+        shape: Shape::table(columns.len()),
+        columns: columns.iter().map(|name| (*name).to_owned()).collect(),
+        classes: Vec::new(),
+        train: Split::from_floats(values.to_vec(), columns.len()),
+        test: None,
+        warnings: Vec::new(),
+    }
+}
+
+fn scaled(parts: Parts, options: &Options) -> Result<Dataset> {
+    let test = parts.train.select(&[0]);
+    scale("source", options, parts, test, &|_| {})
+}
+
+#[test]
+fn an_unknown_source_names_the_flag_and_every_legal_value() {
+    let error = open("fashon").unwrap_err();
+    assert_eq!(error.exit_code(), 2);
+    let message = error.to_string();
+    assert!(message.starts_with("--data `fashon`: no built-in"), "{message}");
+    for (name, describe) in sources() {
+        assert!(message.contains(name) && message.contains(describe), "{message}");
+    }
+}
+
+#[test]
+fn a_folder_or_file_of_another_kind_is_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = open(folder.path().to_str().unwrap()).unwrap_err().to_string();
+    assert!(message.contains("this folder has no data"), "{message}");
+
+    let file = folder.path().join("notes.txt");
+    std::fs::write(&file, "x").unwrap();
+    let message = open(file.to_str().unwrap()).unwrap_err().to_string();
+    assert!(message.contains("single file"), "{message}");
+}
+
+#[test]
+fn no_source_at_all_is_unknown_and_not_the_current_folder() {
+    assert!(matches!(open(""), Err(Error::Usage(_))));
+}
+
+#[test]
+fn flags_that_a_source_has_no_use_for_are_misuse() {
+    let refuse = |options: Options, words: &str| {
+        let error = open_with("mnist", &options, &|_| {}).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains(words), "{error}");
+    };
+    let default = Options::default;
+    refuse(Options { test_fraction: Some(0.1), ..default() }, "mnist has a test part of its own");
+    refuse(Options { test_data: Some("mnist".into()), ..default() }, "--test-data mnist: mnist has a test");
+    refuse(Options { colour: Some(Colour::Grey), ..default() }, "--grey and --colour are for folders");
+    refuse(Options { label_column: Some("y".into()), ..default() }, "--label-column: mnist has no columns");
+    refuse(Options { image_size: Some(Size { width: 8, height: 8 }), ..default() }, "holds data of 28x28");
+}
+
+#[test]
+fn tables_are_standardised_by_their_training_part() {
+    let parts = table(&[1.0, 5.0, 3.0, 5.0], &["a", "b"]);
+    let dataset = scaled(parts, &Options::default()).unwrap();
+    assert_eq!(dataset.train.x(0..2).unwrap(), [-1.0, 0.0, 1.0, 0.0]);
+    assert_eq!(dataset.scaling, Some(Scaling { shift: vec![2.0, 5.0], scale: vec![1.0, 1.0] }));
+    assert!(!dataset.unit);
+    assert_eq!(
+        dataset.warnings,
+        ["the same value in every training row, so nothing to learn: column 2 (`b`)"]
+    );
+    let minmax = Options { scale: Some(Scale::Minmax), ..Options::default() };
+    let dataset = scaled(table(&[1.0, 5.0, 3.0, 5.0], &["a", "b"]), &minmax).unwrap();
+    assert_eq!(dataset.train.x(0..2).unwrap(), [0.0, 0.0, 1.0, 0.0]);
+    assert!(dataset.unit);
+    let none = Options { scale: Some(Scale::None), ..Options::default() };
+    assert_eq!(scaled(table(&[1.0, 0.5], &["a", "b"]), &none).unwrap().scaling, None);
+}
+
+#[test]
+fn a_run_keeps_the_scaling_it_has_learnt() {
+    let known = Scaling { shift: vec![1.0], scale: vec![2.0] };
+    let options = Options { scaling: Some(known.clone()), ..Options::default() };
+    let dataset = scaled(table(&[1.0, 5.0], &["a"]), &options).unwrap();
+    assert_eq!(dataset.train.x(0..2).unwrap(), [0.0, 2.0]);
+    assert_eq!(dataset.scaling, Some(known));
+    let other = Options { scaling: Some(Scaling { shift: vec![0.0; 3], scale: vec![1.0; 3] }), ..options };
+    let message = scaled(table(&[1.0, 5.0], &["a"]), &other).unwrap_err().to_string();
+    assert!(message.contains("use data with the columns"), "{message}");
+}
+
+#[test]
+fn pictures_of_floats_keep_their_values_where_these_are_grey() {
+    let shape = Shape { width: 1, height: 2, channels: 1 };
+    let pictures = |values: &[f32]| Parts { shape, ..table(values, &["a", "b"]) };
+    assert_eq!(scaled(pictures(&[0.0, 0.5, 1.0, 0.25]), &Options::default()).unwrap().scaling, None);
+    let dataset = scaled(pictures(&[0.0, 50.0, 200.0, 100.0]), &Options::default()).unwrap();
+    assert_eq!(dataset.train.x(0..2).unwrap(), [0.0, 0.25, 1.0, 0.5]);
+    assert!(dataset.unit);
+}
+
+#[test]
+fn bytes_are_scaled_on_demand_alone() {
+    let bytes = || Parts { train: Split::new(vec![0, 255], 1, None), ..table(&[1.0], &["a"]) };
+    let dataset = scaled(bytes(), &Options::default()).unwrap();
+    assert_eq!((dataset.train.element(), dataset.summary), (Element::Bytes, None));
+    let standard = Options { scale: Some(Scale::Standard), ..Options::default() };
+    assert_eq!(scaled(bytes(), &standard).unwrap().train.x(0..2).unwrap(), [-1.0, 1.0]);
+}
+
+#[test]
+fn a_value_that_is_no_number_is_named_with_row_and_column() {
+    let message =
+        scaled(table(&[1.0, 2.0, 3.0, f32::NAN], &["a", "b"]), &Options::default()).unwrap_err().to_string();
+    assert!(message.starts_with("source: row 2, column 2 (`b`): no finite"), "{message}");
+}
+
+#[test]
+fn digits_that_floats_do_not_have_are_a_warning() {
+    let dataset = scaled(table(&[1.6e9, 1.6e9 + 256.0], &["t"]), &Options::default()).unwrap();
+    assert!(dataset.warnings[0].contains("subtract a constant first: column 1 (`t`)"));
+}
+
+#[test]
+fn a_test_source_shares_the_classes_of_the_training_source() {
+    let labelled = |labels: &[u32], classes: &[&str]| {
+        let parts = table(&vec![0.0; labels.len()], &["a"]);
+        Parts {
+            train: parts.train.clone().with_labels(Some(labels.to_vec())),
+            classes: classes.iter().map(|name| (*name).to_owned()).collect(),
+            ..parts
+        }
+    };
+    let mut parts = labelled(&[0, 1], &["cat", "dog"]);
+    join_test("train", "test", &mut parts, labelled(&[0, 1, 2], &["cow", "dog", "emu"])).unwrap();
+    assert_eq!(parts.classes, ["cat", "dog", "cow", "emu"]);
+    assert_eq!(parts.test.unwrap().labels.as_deref(), Some(&[2, 1, 3][..]));
+
+    let mut parts = table(&[1.0], &["a"]);
+    let message = join_test("x", "y", &mut parts, table(&[1.0], &["b"])).unwrap_err().to_string();
+    assert!(message.contains("column `b` where x has `a`"), "{message}");
+    let message = join_test("x", "y", &mut parts, table(&[1.0, 2.0], &["a", "b"])).unwrap_err().to_string();
+    assert!(message.contains("data of 2x1, but x of 1x1"), "{message}");
+}

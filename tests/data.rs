@@ -1,0 +1,235 @@
+//! A user's own data through the command: what it is, training on it, and what is said when it is not as it should be.
+
+#[path = "common/scratch.rs"]
+mod scratch;
+#[path = "common/tiny.rs"]
+mod tiny;
+
+use std::fs;
+
+use predicates::prelude::PredicateBooleanExt;
+use predicates::str::contains;
+use scratch::Scratch;
+use serde_json::Value;
+use vae_gpu::data::write::Matrix;
+
+/// A training that takes a moment.
+const TRAIN: &str = "train --hidden 8 --latent 2 --batch-size 32 --epochs 1 --out run";
+
+/// 200 rows of three columns that belong together, and a label.
+fn rows() -> Vec<[f32; 3]> {
+    (0..200).map(|i| (i as f32 * 0.37).sin()).map(|v| [100.0 + 5.0 * v, -v, 7.0]).collect()
+}
+
+fn csv() -> String {
+    let row = |(i, [a, b, c]): (usize, &[f32; 3])| format!("{a},{b},{},{c}\n", ["red", "blue"][i % 2]);
+    let rows = rows();
+    format!("a,b,kind,c\n{}", rows.iter().enumerate().map(row).collect::<String>())
+}
+
+fn matrix(format: Matrix, names: &[&str], dim: usize, values: &[f32]) -> Vec<u8> {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut bytes = Vec::new();
+    format.write(&mut bytes, &names, dim, values).unwrap();
+    bytes
+}
+
+/// A .npy file of bytes.
+fn npy_bytes(shape: &str, values: &[u8]) -> Vec<u8> {
+    let dict = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': ({shape}), }}");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((dict.len() as u16).to_le_bytes());
+    bytes.extend(dict.as_bytes());
+    bytes.extend(values);
+    bytes
+}
+
+/// A folder of 40 blobs in two classes, one of which cannot be read.
+fn write_pictures(scratch: &Scratch) {
+    let blobs = tiny::images(40);
+    for (i, pixels) in blobs.chunks(tiny::SIDE * tiny::SIDE).enumerate() {
+        let folder = scratch.path(["blobs/even", "blobs/odd"][i % 2]);
+        fs::create_dir_all(&folder).unwrap();
+        let side = tiny::SIDE as u32;
+        let picture = image::GrayImage::from_raw(side, side, pixels.to_vec()).unwrap();
+        picture.save(folder.join(format!("{i:02}.png"))).unwrap();
+    }
+    scratch.write("blobs/odd/broken.png", "no picture");
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
+}
+
+#[test]
+fn a_table_is_described_trained_on_and_remembered() {
+    let scratch = Scratch::new();
+    scratch.write("t.csv", csv());
+    let told = json(&scratch.succeed("data t.csv --label-column kind --json"));
+    assert_eq!((&told["kind"], &told["train"], &told["test"]), (&"table".into(), &180.into(), &20.into()));
+    assert_eq!(told["columns"][2]["name"], "c");
+    assert_eq!(told["columns"][2]["std"], 0.0);
+    assert_eq!(told["labels"].as_array().map(Vec::len), Some(2));
+    assert!(told["warnings"][0].as_str().unwrap().contains("column 3 (`c`)"), "{told}");
+    let text = scratch.succeed("data t.csv --label-column kind");
+    assert!(
+        text.starts_with("t: table of 3 columns, floats\nrows      180 for training, 20 for test"),
+        "{text}"
+    );
+
+    let train = format!("{TRAIN} --data t.csv --label-column kind");
+    let message = scratch.fail(&train, 2, "--likelihood bernoulli is of values in 0..1, but t has others");
+    assert!(message.contains("use --likelihood gaussian or gaussian-learned"), "{message}");
+    let warned =
+        contains("warning: the same value in every training row").and(contains("180 training and 20 test"));
+    scratch.command(&format!("{train} --likelihood gaussian")).assert().success().stderr(warned);
+    let config = String::from_utf8(scratch.read("run/config.toml")).unwrap();
+    assert!(config.contains("shape = [3, 1, 1]") && config.contains("label_column = \"kind\""), "{config}");
+    let scaling: toml::Table = config.parse().unwrap();
+    assert_eq!(scaling["source"]["scaling"]["shift"].as_array().map(Vec::len), Some(3));
+    let before = scratch.succeed("evaluate run --json");
+    scratch.succeed("train --resume run --epochs 2 -q");
+    assert_ne!(before, scratch.succeed("evaluate run --json"));
+    scratch.fail("sample run", 2, "data of 3x1, which is no picture; use --out with a name");
+    scratch.fail("reconstruct run", 2, "which is no picture");
+    scratch.succeed("sample run --count 50 --out s.csv");
+    let samples = String::from_utf8(scratch.read("s.csv")).unwrap();
+    let first: Vec<f32> =
+        samples.lines().map(|line| line.split(',').next().unwrap().parse().unwrap()).collect();
+    let mean = first.iter().sum::<f32>() / 50.0;
+    assert!(first.len() == 50 && (90.0..110.0).contains(&mean), "samples in units of the data: {mean}");
+    assert!(!scratch.path("run/samples").join("epoch-0001.png").exists(), "a table has no picture");
+
+    // A new run by the configuration of the old one learns its scaling anew.
+    scratch.write("t.csv", csv().replace("100", "200"));
+    scratch.succeed(&format!("{TRAIN}2 --config run/config.toml -q"));
+    let again = String::from_utf8(scratch.read("run2/config.toml")).unwrap();
+    let again: toml::Table = again.parse().unwrap();
+    assert_ne!(again["source"]["scaling"], scaling["source"]["scaling"]);
+}
+
+#[test]
+fn every_format_trains_and_the_scale_can_be_chosen() {
+    let scratch = Scratch::new();
+    let values: Vec<f32> = rows().concat();
+    scratch.write("t.npy", matrix(Matrix::Npy, &[], 3, &values));
+    scratch.write("t.csv", matrix(Matrix::Csv, &["a", "b", "c"], 3, &values));
+    scratch.write("t.parquet", matrix(Matrix::Parquet, &["a", "b", "c"], 3, &values));
+    let elbo = |name: &str, flags: &str| {
+        scratch.succeed(&format!("{TRAIN} --force --data {name} {flags} -q"));
+        json(&scratch.succeed("evaluate run --json"))["elbo"]["mean"].as_f64().unwrap()
+    };
+    // The same numbers, whatever they come from.
+    let gaussian = ["t.npy", "t.csv", "t.parquet"].map(|name| elbo(name, "--likelihood gaussian"));
+    assert_eq!(gaussian, [gaussian[0]; 3]);
+    assert_eq!(elbo("t.npy", "--likelihood gaussian --stream"), gaussian[0]);
+    // Between 0 and 1, values can be probabilities.
+    assert!(elbo("t.csv", "--scaling minmax") < 0.0);
+    scratch.succeed(&format!(
+        "{TRAIN} --force --data t.csv --scaling minmax --likelihood continuous-bernoulli -q"
+    ));
+    scratch.fail(
+        &format!("{TRAIN} --force --data t.csv --likelihood gaussian --binarize fixed"),
+        2,
+        "--binarize draws",
+    );
+    scratch.fail("data t.csv --scaling mean", 2, "standard, minmax, none");
+}
+
+#[test]
+fn a_folder_of_pictures_is_described_and_trained_on() {
+    let scratch = Scratch::new();
+    write_pictures(&scratch);
+    let assert = scratch.command("data blobs --picture mean.png").assert().success();
+    let warning = contains("warning: 1 of 41 pictures cannot be read: ").and(contains("broken.png"));
+    let assert = assert.stderr(warning);
+    let text = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+    assert!(
+        text.contains("pictures of 8x8, bytes") && text.contains("even ") && text.contains("odd "),
+        "{text}"
+    );
+    // One picture of twice 8 pixels, with 2 around it.
+    assert_eq!(scratch.picture("mean.png"), (20, 20));
+    let shape = |flags: &str| json(&scratch.succeed(&format!("data blobs --json {flags}")))["shape"].clone();
+    assert_eq!(shape("--colour"), serde_json::json!([8, 8, 3]));
+    assert_eq!(shape("--image-size 6x4"), serde_json::json!([6, 4, 1]));
+    scratch.succeed(&format!("{TRAIN} --data blobs --image-size 6x6 --colour -q"));
+    assert_eq!(scratch.picture("run/samples/epoch-0001.png"), (8 * 14 + 2, 8 * 14 + 2));
+    scratch.succeed("sample run --count 3 --out samples.png");
+    scratch.succeed("reconstruct run --count 3 --out pairs.png");
+}
+
+#[test]
+fn a_test_part_may_come_from_another_file_or_a_share() {
+    let scratch = Scratch::new();
+    scratch.write("train.npy", npy_bytes("50, 2, 2", &[9; 200]));
+    scratch.write("test.npy", npy_bytes("10, 2, 2", &[9; 40]));
+    let counts = |flags: &str| {
+        let told = json(&scratch.succeed(&format!("data train.npy --json {flags}")));
+        (told["train"].as_u64().unwrap(), told["test"].as_u64().unwrap())
+    };
+    assert_eq!(counts("--test-data test.npy"), (50, 10));
+    assert_eq!((counts(""), counts("--test-fraction 0.5")), ((45, 5), (25, 25)));
+    scratch.fail("data train.npy --test-fraction 1.5", 2, "--test-fraction 1.5: use a share between 0 and 1");
+    scratch.fail("data tiny --test-fraction 0.5", 2, "tiny has a test part of its own");
+    scratch.fail("data train.npy --test-data tiny", 2, "name a source of one part");
+    scratch.succeed(&format!("{TRAIN} --data train.npy --test-data test.npy -q"));
+    let config = String::from_utf8(scratch.read("run/config.toml")).unwrap();
+    // Runs are used from other folders, too.
+    let absolute = scratch.path("test.npy").canonicalize().unwrap();
+    assert!(config.contains(&format!("test_data = \"{}\"", absolute.display())), "{config}");
+}
+
+#[test]
+fn a_format_can_be_named() {
+    let scratch = Scratch::new();
+    scratch.write("numbers.txt", "1,2\n3,4\n5,6\n");
+    scratch.fail("data numbers.txt", 2, "this is a single file of no known kind; it takes");
+    assert!(scratch.succeed("data numbers.txt --format csv").contains("table of 2 columns"));
+    scratch.fail("data numbers.txt --format npy", 1, "not a .npy file");
+    scratch.fail("data numbers.txt --format xls", 2, "invalid value 'xls'");
+    scratch.fail("data mnist --grey --colour", 2, "cannot be used with");
+    scratch.fail("data mnist --image-size 28", 2, "WxH");
+}
+
+#[test]
+fn bad_files_fail_with_a_place_and_a_remedy() {
+    let scratch = Scratch::new();
+    for (name, bytes, words) in [
+        ("missing.csv", b"a,b\n1,2\n,4\n".to_vec(), "row 2 (line 3), column 1 (`a`): the value is missing"),
+        ("ragged.csv", b"1,2\n3\n".to_vec(), "row 2 has 1 cells, but the first has 2"),
+        ("one.csv", b"1,2\n".to_vec(), "has one row, but training and test need one each"),
+        ("empty.csv", Vec::new(), "it is empty"),
+        ("short.npy", npy_bytes("5, 5", &[0; 24]), "the file has"),
+        ("none.npz", b"nothing".to_vec(), "no zip file"),
+        ("none.parquet", b"PAR1 nothing PAR1".to_vec(), "no Parquet file"),
+        (
+            "nan.npy",
+            matrix(Matrix::Npy, &[], 2, &[1.0, 2.0, f32::NAN, 4.0]),
+            "row 2, column 1: no finite number",
+        ),
+    ] {
+        scratch.write(name, bytes);
+        let message = scratch.fail(&format!("data {name}"), 1, words);
+        assert!(message.contains(name), "{message}");
+        scratch.fail(&format!("{TRAIN} --data {name}"), 1, words);
+    }
+    assert!(!scratch.path("run").exists());
+    scratch.fail("data nowhere.csv", 1, "cannot read nowhere.csv");
+}
+
+/// Pages that make no sense make the crate that reads them panic: a user sees an error like any other.
+#[test]
+fn damaged_parquet_is_an_error_and_no_panic() {
+    let scratch = Scratch::new();
+    let sound = matrix(Matrix::Parquet, &["a"], 1, &[1.0; 100]);
+    for at in (0..sound.len()).step_by(sound.len().div_ceil(40)) {
+        let mut damaged = sound.clone();
+        damaged[at] ^= 0x55;
+        scratch.write("t.parquet", damaged);
+        let output = scratch.std_command("data t.parquet").output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!([Some(0), Some(1)].contains(&output.status.code()), "byte {at}: {stderr}");
+        assert!(!stderr.contains("panicked"), "byte {at}: {stderr}");
+    }
+}
