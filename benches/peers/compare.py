@@ -1,6 +1,6 @@
 """Runs vae-gpu and its peers in turn and prints a section of Markdown.
 
-python compare.py [--rounds 5] [--steps 200] [--only steps|matmul] [--out ../RESULTS.md]
+python compare.py [--rounds 5] [--steps 200] [--only steps|matmul|likelihood] [--out ../RESULTS.md]
 """
 
 import argparse
@@ -13,6 +13,8 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +25,11 @@ import common
 HERE = Path(__file__).resolve().parent
 HEADING = "## Beside other frameworks"
 
-OURS = [str(common.ROOT / "target" / "release" / "vae-gpu"), "bench", "--json"]
+VAE_GPU = str(common.ROOT / "target" / "release" / "vae-gpu")
 BURN = [str(HERE / "burn" / "target" / "release" / "burn-vae")]
 """The programs that `make peers` builds."""
+
+OURS = [VAE_GPU, "bench", "--json"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,11 @@ CONFIGS = [
 ]
 
 
+LIKELIHOOD_SAMPLES = 5000
+LIKELIHOOD_IMAGES = 200
+LIKELIHOOD_HEADING = f"### log p(x) by importance sampling, 784-200-200-50, {LIKELIHOOD_SAMPLES} samples an image"
+
+
 @dataclass
 class Program:
     """A program and what its runs gave: JSON objects, or the reason why it has none."""
@@ -62,6 +71,7 @@ class Program:
         if self.failure:
             return
         print(f"  {self.name}", file=sys.stderr, flush=True)
+        begin = time.perf_counter()
         try:
             done = subprocess.run(self.command, cwd=HERE, capture_output=True, text=True, timeout=timeout)
         except FileNotFoundError:
@@ -70,7 +80,8 @@ class Program:
             self.failure = f"not done after {timeout:.0f} s"
         else:
             if done.returncode == 0:
-                self.runs.append(json.loads(done.stdout))
+                seconds = {"process_seconds": time.perf_counter() - begin}
+                self.runs.append(json.loads(done.stdout) | seconds)
             else:
                 self.failure = reason(done.stderr) or f"exit code {done.returncode}"
 
@@ -197,6 +208,47 @@ def matmul(args: argparse.Namespace) -> list[str]:
     return matmul_table(ours, torch)
 
 
+def likelihood_table(ours: Program, torch: Program) -> list[str]:
+    """One row a program. Ours is timed from start to end of the process, torch without its start."""
+    lines = [LIKELIHOOD_HEADING, ""]
+    failed = [f"{program.name} failed: {program.failure}" for program in (ours, torch) if program.failure]
+    if failed:
+        return [*lines, *failed, ""]
+    speeds = [
+        [run["count"] / run["process_seconds"] for run in ours.runs],
+        [run["images_per_second"] for run in torch.runs],
+    ]
+    ratio = statistics.median(a / b for a, b in zip(*speeds, strict=True))
+    lines += ["| program | images | -log p(x) | images/s | of torch's |", "| --- | ---: | ---: | ---: | ---: |"]
+    for program, speed, share in zip((ours, torch), speeds, (f"{ratio:.2f}", ""), strict=True):
+        last = program.runs[-1]
+        nll = f"{last['nll']['mean']:.2f} +- {last['nll']['standard_error']:.2f}"
+        lines.append(f"| {program.name} | {last['count']} | {nll} | {statistics.median(speed):.1f} | {share} |")
+    return [*lines, ""]
+
+
+def likelihood(args: argparse.Namespace) -> list[str]:
+    """Both on a model that is trained for the purpose; each draws its own binary pixels."""
+    limit = ["--limit", str(LIKELIHOOD_IMAGES)]
+    with tempfile.TemporaryDirectory() as folder:
+        run = str(Path(folder) / "run")
+        model = ["--hidden", "200,200", "--latent", "50", "--activation", "tanh"]
+        try:
+            train = [VAE_GPU, "train", *model, "--epochs", "1", "--out", run]
+            subprocess.run(train, check=True, capture_output=True, timeout=args.timeout)
+        except (OSError, subprocess.SubprocessError) as error:
+            return [LIKELIHOOD_HEADING, "", f"no model to measure: {error}", ""]
+        evaluate = [VAE_GPU, "evaluate", run, "--nll-samples", str(LIKELIHOOD_SAMPLES), *limit, "--json"]
+        ours = Program("vae-gpu", evaluate)
+        nll = [sys.executable, str(HERE / "torch_nll.py"), run, "--samples", str(LIKELIHOOD_SAMPLES), *limit]
+        torch = Program("torch, CPU", [*nll, "--threads", str(args.threads)])
+        for i in range(args.rounds):
+            print(f"likelihood, round {i + 1} of {args.rounds}", file=sys.stderr, flush=True)
+            ours.run(args.timeout)
+            torch.run(args.timeout)
+    return likelihood_table(ours, torch)
+
+
 def machine() -> str:
     """The processor's name."""
     cpuinfo = Path("/proc/cpuinfo")
@@ -236,14 +288,14 @@ def main() -> None:
     p.add_argument("--warmup", type=int, default=20)
     p.add_argument("--threads", type=int, default=common.cores(), help="threads of CPU backends [default: all cores]")
     p.add_argument("--timeout", type=float, default=900, help="seconds after which a run has failed")
-    p.add_argument("--only", choices=["steps", "matmul"])
+    p.add_argument("--only", choices=["steps", "matmul", "likelihood"])
     p.add_argument("--out", type=Path, help="put the section into this file too")
     args = p.parse_args()
     if args.rounds < 1:
         p.error("--rounds must be 1 at least")
 
     lines = preface(args)
-    if args.only != "matmul":
+    if args.only in (None, "steps"):
         for config in CONFIGS:
             programs = trainers(config, args)
             for i in range(args.rounds):
@@ -251,8 +303,10 @@ def main() -> None:
                 for program in programs:
                     program.run(args.timeout)
             lines += steps_table(config, programs)
-    if args.only != "steps":
+    if args.only in (None, "matmul"):
         lines += matmul(args)
+    if args.only in (None, "likelihood"):
+        lines += likelihood(args)
     section = "\n".join(lines)
     print(section, end="")
     if args.out:

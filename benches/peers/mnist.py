@@ -1,4 +1,4 @@
-"""The data: MNIST's training images, and the order in which they are seen."""
+"""The data: MNIST's images, and the order in which they are seen."""
 
 import gzip
 from collections.abc import Callable
@@ -8,19 +8,21 @@ import numpy.typing as npt
 
 import common
 
-IMAGES = common.ROOT / "data" / "mnist" / "train-images-idx3-ubyte.gz"
+FOLDER = common.ROOT / "data" / "mnist"
+FILES = {"train": "train-images-idx3-ubyte.gz", "test": "t10k-images-idx3-ubyte.gz"}
 
 Rows = npt.NDArray[np.int32]
 """Numbers of images."""
 
 
-def images() -> npt.NDArray[np.uint8]:
-    """MNIST's training images [N, D]."""
-    with gzip.open(IMAGES) as file:
+def images(split: str = "train") -> npt.NDArray[np.uint8]:
+    """MNIST's images [N, D] of a split, train or test."""
+    path = FOLDER / FILES[split]
+    with gzip.open(path) as file:
         data = file.read()
     magic, count, height, width = np.frombuffer(data, ">u4", 4)
     if magic != 0x0803:
-        raise SystemExit(f"{IMAGES} is no IDX file of images")
+        raise SystemExit(f"{path} is no IDX file of images")
     return np.frombuffer(data, np.uint8, offset=16).reshape(count, height * width)
 
 

@@ -1,0 +1,323 @@
+"""The models and their training, in PyTorch: Kingma & Welling 2013 with a mirrored MLP on each side, and its family.
+
+Dimensions: B batch rows, K samples a row, D data, H hidden, Z latent, C classes, L levels, N images.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from draws import binarize, draw_eps
+
+STEPS = 10
+LEARNING_RATE = 1e-3
+LOG_VAR_LIMIT = 7.0
+"""The learned log-variance is clamped to plus or minus this."""
+FAR = 10.0
+"""Range of the initial values that `Case.far` names: beyond the clamp, and where sigmoids are flat."""
+
+
+def softplus(a: torch.Tensor) -> torch.Tensor:
+    """log(1 + exp(a)) that neither overflows nor turns linear early (torch's own does, above 20)."""
+    return torch.logaddexp(a, torch.zeros_like(a))
+
+
+ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh, "softplus": softplus, "silu": torch.nn.functional.silu}
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    input: int  # D
+    hidden: tuple[int, ...]  # H of each encoder layer; the decoder's are the same, mirrored
+    latent: int  # Z
+    activation: str
+    batch: int  # B
+    images: int  # N >= B
+    seed: int  # of the GPU's generator
+    host_seed: int  # of NumPy's: data, order, initial weights, labels
+    kind: str = "vae"  # or iwae, ae
+    samples: int = 1  # K
+    likelihood: str = "bernoulli"
+    variance: str = "global"  # of gaussian-learned: one number a pixel, or `pixel`: by the decoder
+    levels: int = 16  # L of categorical
+    classes: int = 0  # C of a conditional model
+    beta: float = 1.0  # weight of the KL
+    free_bits: float = 0.0
+    clip_norm: float = 0.0
+    weight_decay: float = 0.0
+    epsilon: float = 1e-8
+    far: str = ""  # the parameter that begins uniform in +-FAR
+
+    @property
+    def binarize(self) -> str:
+        return "dynamic" if self.likelihood == "bernoulli" else "none"
+
+
+CASES = [
+    Case("relu", 196, (32,), 5, "relu", batch=16, images=20, seed=1, host_seed=11),
+    Case("tanh", 37, (19, 11), 3, "tanh", batch=7, images=10, seed=0x0123456789ABCDEF, host_seed=12),
+    Case("softplus", 20, (8,), 2, "softplus", batch=5, images=5, seed=2**64 - 1, host_seed=13),
+    Case("silu", 13, (9, 7), 5, "silu", batch=6, images=9, seed=42, host_seed=14),
+    Case("samples", 21, (10,), 3, "tanh", 5, 8, seed=3, host_seed=15, samples=3, beta=0.5),
+    Case("iwae", 37, (13, 9), 5, "tanh", 6, 9, seed=4, host_seed=16, kind="iwae", samples=5),
+    Case("ae", 18, (11,), 3, "silu", 6, 7, seed=5, host_seed=17, kind="ae"),
+    Case("conditional", 19, (10, 8), 3, "tanh", 9, 12, seed=6, host_seed=18, classes=4),
+    Case("free-bits", 17, (9,), 6, "silu", 7, 9, seed=7, host_seed=19, free_bits=0.05, beta=0.8),
+    Case(
+        "clip", 15, (12,), 4, "tanh", 6, 8, seed=8, host_seed=20, clip_norm=2.2, weight_decay=3.0, epsilon=1e-4,
+    ),
+    Case("gaussian", 22, (9,), 3, "softplus", 6, 8, seed=9, host_seed=21, likelihood="gaussian"),
+    Case(
+        "gaussian-global", 23, (9,), 3, "tanh", 7, 8, seed=10, host_seed=22, likelihood="gaussian-learned",
+        far="decoder.log_var",
+    ),
+    Case(
+        "gaussian-pixel", 14, (10,), 2, "tanh", 6, 8, seed=11, host_seed=23, likelihood="gaussian-learned",
+        variance="pixel", far="decoder.log_var.bias",
+    ),
+    Case(
+        "continuous-bernoulli", 35, (8,), 3, "silu", 6, 8, seed=12, host_seed=24,
+        likelihood="continuous-bernoulli", far="decoder.out.bias",
+    ),
+    Case(
+        "categorical", 10, (9,), 3, "softplus", 7, 8, seed=13, host_seed=25, likelihood="categorical", levels=8,
+    ),
+    Case(
+        "together", 11, (8,), 3, "tanh", 5, 7, seed=14, host_seed=26, kind="iwae", samples=4, classes=3, beta=0.6,
+        likelihood="gaussian-learned", variance="pixel", clip_norm=3.4, weight_decay=2.0,
+    ),
+]  # fmt: skip
+
+Params = dict[str, torch.Tensor]
+
+
+@dataclass
+class Batch:
+    x: torch.Tensor  # [B, D]
+    eps: torch.Tensor  # [B K, Z]
+    one_hot: torch.Tensor  # [B, C]
+
+
+@dataclass
+class Terms:
+    recon: torch.Tensor  # [B, K]: log p(x|z), in nats as all of these
+    kl: torch.Tensor  # [B, Z]: of each dimension
+    log_ratio: torch.Tensor  # [B, K]: log p(z) - log q(z|x)
+    mu: torch.Tensor  # [B, Z]
+    log_var: torch.Tensor  # [B, Z]
+    z: torch.Tensor  # [B K, Z]
+    decoded: Params  # the decoder's outputs [B K, ..] by name
+
+
+def output_heads(case: Case) -> dict[str, int]:
+    """What the decoder's last layer gives: names and widths."""
+    if case.likelihood == "gaussian-learned" and case.variance == "pixel":
+        return {"decoder.mu": case.input, "decoder.log_var": case.input}
+    return {"decoder.out": case.input * (case.levels if case.likelihood == "categorical" else 1)}
+
+
+def layer_shapes(case: Case) -> dict[str, tuple[int, int]]:
+    """Linear layers in the order of the forward pass: name to (out, in), the shape of the weight."""
+    shapes = {}
+    width = case.input + case.classes
+    for i, h in enumerate(case.hidden):
+        shapes[f"encoder.{i}"] = (h, width)
+        width = h
+    shapes["encoder.mu"] = (case.latent, width)
+    if case.kind != "ae":
+        shapes["encoder.log_var"] = (case.latent, width)
+    width = case.latent + case.classes
+    for i, h in enumerate(reversed(case.hidden)):
+        shapes[f"decoder.{i}"] = (h, width)
+        width = h
+    return shapes | {head: (columns, width) for head, columns in output_heads(case).items()}
+
+
+@dataclass
+class Inputs:
+    data: np.ndarray  # bytes [N, D]
+    order: np.ndarray  # the rows of the batch [B]
+    labels: np.ndarray  # classes [N], all zero in a model that is told none
+    params: dict[str, np.ndarray]  # initial weights, float32
+
+
+def make_inputs(case: Case) -> Inputs:
+    host = np.random.default_rng(case.host_seed)
+
+    shape = (case.images, case.input)
+    grey = host.integers(1, 255, shape)
+    data = np.choose(host.choice(3, shape, p=(0.4, 0.3, 0.3)), (np.zeros(shape, int), np.full(shape, 255), grey))
+    data[:, 0], data[:, -1] = 0, 255  # columns that never vary, as at the edge of a digit
+    order = host.permutation(case.images)[: case.batch]
+
+    # torch.nn.Linear's default for weight and bias alike: uniform in +-1 / sqrt(fan_in).
+    params = {}
+    for layer, (fan_out, fan_in) in layer_shapes(case).items():
+        bound = 1 / np.sqrt(fan_in)
+        params[f"{layer}.weight"] = host.uniform(-bound, bound, (fan_out, fan_in)).astype(np.float32)
+        params[f"{layer}.bias"] = host.uniform(-bound, bound, fan_out).astype(np.float32)
+    if case.likelihood == "gaussian-learned" and case.variance == "global":
+        params["decoder.log_var"] = np.zeros(case.input, np.float32)
+    if case.far:
+        params[case.far] = host.uniform(-FAR, FAR, params[case.far].shape).astype(np.float32)
+    labels = host.integers(0, max(case.classes, 1), case.images)
+    return Inputs(data.astype(np.uint8), order.astype(np.int32), labels.astype(np.uint8), params)
+
+
+def draw_step(case: Case, inputs: Inputs, step: int, dtype=torch.float64) -> Batch:
+    """The batch of a step (1, 2, ...): both streams have the step's number in the counter."""
+    rows = inputs.data[inputs.order]
+    x = binarize(case.seed, step, rows) if case.binarize == "dynamic" else rows / 255
+    eps = draw_eps(case.seed, step, case.batch * case.samples, case.latent)
+    one_hot = np.eye(case.classes)[inputs.labels[inputs.order]] if case.classes else np.zeros((case.batch, 0))
+    return Batch(*(torch.from_numpy(a).to(dtype) for a in (x, eps, one_hot)))
+
+
+def log_p(case: Case, params: Params, decoded: Params, x: torch.Tensor) -> torch.Tensor:
+    """log p(x|z) of each value [B K, D]."""
+    if case.likelihood == "bernoulli":
+        logits = decoded["decoder.out"]
+        return x * logits - softplus(logits)
+    if case.likelihood == "continuous-bernoulli":
+        # The density is e^(l x) over its integral (e^l - 1) / l.
+        logits = decoded["decoder.out"]
+        a = logits.abs()
+        return x * logits - (torch.relu(logits) + torch.log(-torch.expm1(-a) / a))
+    if case.likelihood == "categorical":
+        log_softmax = torch.log_softmax(decoded["decoder.out"].unflatten(1, (case.input, case.levels)), dim=2)
+        level = (x * 255).round().long() * case.levels // 256
+        return log_softmax.gather(2, level[:, :, None])[:, :, 0]
+    mean, log_var = decoded.get("decoder.out"), torch.zeros_like(x)
+    if case.likelihood == "gaussian-learned":
+        mean = decoded.get("decoder.mu", mean)
+        log_var = decoded.get("decoder.log_var", params.get("decoder.log_var"))
+        log_var = log_var.clamp(-LOG_VAR_LIMIT, LOG_VAR_LIMIT)
+    return -0.5 * ((x - mean) ** 2 * torch.exp(-log_var) + log_var + math.log(2 * math.pi))
+
+
+def forward(case: Case, params: Params, batch: Batch) -> Terms:
+    activation = ACTIVATIONS[case.activation]
+
+    def linear(layer: str, a: torch.Tensor) -> torch.Tensor:
+        return a @ params[f"{layer}.weight"].T + params[f"{layer}.bias"]
+
+    def each_sample(rows: torch.Tensor) -> torch.Tensor:
+        return rows.repeat_interleave(case.samples, dim=0)
+
+    h = torch.cat([batch.x, batch.one_hot], dim=1)
+    for i in range(len(case.hidden)):
+        h = activation(linear(f"encoder.{i}", h))
+    mu = linear("encoder.mu", h)
+    if case.kind == "ae":
+        log_var, z = torch.zeros_like(mu), mu
+    else:
+        log_var = linear("encoder.log_var", h)
+        z = each_sample(mu) + torch.exp(each_sample(log_var) / 2) * batch.eps
+
+    h = torch.cat([z, each_sample(batch.one_hot)], dim=1)
+    for i in range(len(case.hidden)):
+        h = activation(linear(f"decoder.{i}", h))
+    decoded = {head: linear(head, h) for head in output_heads(case)}
+
+    recon = log_p(case, params, decoded, each_sample(batch.x)).sum(dim=1)
+    kl = 0.5 * (mu**2 + torch.exp(log_var) - 1 - log_var)
+    if case.kind == "ae":
+        kl = torch.zeros_like(mu)
+    log_ratio = 0.5 * (batch.eps**2 + each_sample(log_var) - z**2).sum(dim=1)
+    by_row = (case.batch, case.samples)
+    return Terms(recon.view(by_row), kl, log_ratio.view(by_row), mu, log_var, z, decoded)
+
+
+def bound_of(case: Case, terms: Terms) -> torch.Tensor:
+    """The importance-weighted bound [B] of Burda et al. 2015, its normalised weights detached as in their eq. 14."""
+    log_w = terms.recon + case.beta * terms.log_ratio
+    weights = torch.softmax(log_w, dim=1).detach()
+    gradient = (weights * log_w).sum(dim=1)
+    value = torch.logsumexp(log_w, dim=1) - math.log(case.samples)
+    return value.detach() + gradient - gradient.detach()
+
+
+def loss_of(case: Case, terms: Terms) -> torch.Tensor:
+    """What training minimises: averaged over rows, in nats."""
+    if case.kind == "iwae":
+        return -bound_of(case, terms).mean()
+    kl = terms.kl.mean(dim=0)  # [Z]
+    if case.free_bits:
+        kl = torch.clamp(kl, min=case.free_bits)
+    return -(terms.recon.mean() - case.beta * kl.sum())
+
+
+def stored(value: torch.Tensor) -> np.ndarray:
+    return value.detach().numpy().astype(np.float32)
+
+
+def first_step(case: Case, params: Params, batch: Batch, terms: Terms, loss: torch.Tensor) -> dict[str, np.ndarray]:
+    """What is stored of the first step. Gradients are those before clipping."""
+    values = {"x": batch.x, "recon": terms.recon.reshape(-1), "kl": terms.kl.sum(dim=1), "loss": loss.reshape(1)}
+    if case.kind != "ae":
+        values["eps"] = batch.eps
+    if case.kind == "iwae":
+        values["bound"] = bound_of(case, terms)
+    if case.free_bits:
+        values["floor_kl"] = torch.clamp(terms.kl.mean(dim=0), min=case.free_bits)
+    values |= {f"grad.{name}": p.grad for name, p in params.items()}
+    return {f"step1.{name}": stored(value) for name, value in values.items()}
+
+
+def train(case: Case, dtype=torch.float64) -> dict[str, np.ndarray]:
+    """Ten Adam steps on the same rows, with fresh binarisation and fresh eps at each step."""
+    inputs = make_inputs(case)
+    # torch.tensor copies: Adam must not write through to the initial weights that are stored below.
+    params = {name: torch.tensor(value, dtype=dtype, requires_grad=True) for name, value in inputs.params.items()}
+    settings = {"lr": LEARNING_RATE, "betas": (0.9, 0.999), "eps": case.epsilon}
+    adam = torch.optim.AdamW(params.values(), weight_decay=case.weight_decay, **settings)
+
+    out = {"data": inputs.data, "order": inputs.order}
+    if case.classes:
+        out["labels"] = inputs.labels
+    out |= {f"param.{name}": value for name, value in inputs.params.items()}
+    losses, norms = [], []
+    for step in range(1, STEPS + 1):
+        batch = draw_step(case, inputs, step, dtype)
+        terms = forward(case, params, batch)
+        loss = loss_of(case, terms)
+        adam.zero_grad()
+        loss.backward()
+        losses.append(loss.item())
+        if step == 1:
+            out |= first_step(case, params, batch, terms, loss)
+        if case.clip_norm:
+            norms.append(torch.nn.utils.clip_grad_norm_(params.values(), case.clip_norm).item())
+        adam.step()
+    out["losses"] = np.array(losses, dtype=np.float32)
+    if case.clip_norm:
+        out["norms"] = np.array(norms, dtype=np.float32)
+    return out | {f"step{STEPS}.param.{name}": stored(p) for name, p in params.items()}
+
+
+def metadata(case: Case) -> dict[str, str]:
+    return {
+        "activation": case.activation,
+        "batch": str(case.batch),
+        "beta": str(case.beta),
+        "binarize": case.binarize,
+        "classes": str(case.classes),
+        "clip_norm": str(case.clip_norm),
+        "epsilon": str(case.epsilon),
+        "free_bits": str(case.free_bits),
+        "hidden": ",".join(map(str, case.hidden)),
+        "input": str(case.input),
+        "kind": case.kind,
+        "latent": str(case.latent),
+        "levels": str(case.levels),
+        "likelihood": case.likelihood,
+        "lr": str(LEARNING_RATE),
+        "samples": str(case.samples),
+        "seed": str(case.seed),
+        "steps": str(STEPS),
+        "variance": case.variance,
+        "weight_decay": str(case.weight_decay),
+    }
