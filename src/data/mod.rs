@@ -7,6 +7,7 @@
 //! A reader gives the values as they are. What all have in common is done here: the test part, the
 //! scaling, and what the user should hear of either.
 
+pub mod columns;
 mod csv;
 mod folder;
 mod idx;
@@ -149,6 +150,27 @@ impl Dataset {
         let largest = largest(&self.train)?.max(largest(&self.test)?);
         Some(largest as usize + 1)
     }
+}
+
+/// The rows of a source as they are in its file: neither split nor scaled. Bytes count as v / 255.
+///
+/// # Errors
+/// As [`open_with`]; [`Error::Usage`] for a source of two parts.
+pub fn rows(source: &str, options: &Options) -> Result<Split> {
+    options.validate()?;
+    let parts = read(source, options, &|_| {})?;
+    match parts.test {
+        None => Ok(parts.train),
+        Some(_) => Err(Error::Usage(format!("{source} has two parts; name a file of rows, such as z.npy"))),
+    }
+}
+
+/// The values of one picture, 0 to 1, cut and resized to `shape`.
+///
+/// # Errors
+/// [`Error::File`] if it cannot be read as a picture.
+pub fn picture(path: &Path, shape: Shape) -> Result<Vec<f32>> {
+    pictures::read_one(path, shape)
 }
 
 /// Opens the data that `--data SOURCE` names: a built-in name or a path.

@@ -31,6 +31,8 @@ const MAX_FILE: u64 = 1 << 30;
 const MAX_DEPTH: usize = 32;
 /// Pictures between two calls of progress.
 const PACE: u64 = 64;
+/// What to do about a picture that cannot be read.
+const NEXT: &str = "name a png, jpeg, bmp, webp or tiff file, or the number of a test image";
 /// The parts that sub-folders may be.
 const TRAIN: &str = "train";
 const TEST: &str = "test";
@@ -263,6 +265,17 @@ impl Target {
         }
         Ok(())
     }
+}
+
+/// The values of one picture, 0 to 1, brought to `shape`.
+pub(super) fn read_one(path: &Path, shape: Shape) -> Result<Vec<f32>> {
+    let target = Target { shape, resize: true, first: path.to_owned(), coloured: AtomicU64::new(0) };
+    let mut values = vec![0; shape.dim()];
+    target.fill(path, &mut values).map_err(|refusal| match refusal {
+        Refusal::Size(problem) => Error::Usage(problem),
+        Refusal::Unreadable(why) => Error::file(path, format!("no picture that can be read: {why}"), NEXT),
+    })?;
+    Ok(values.into_iter().map(|v| f32::from(v) / 255.0).collect())
 }
 
 /// The middle part that has the target's shape, at its size: Lanczos where pixels are lost, else linear.

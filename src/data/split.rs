@@ -176,6 +176,23 @@ impl Split {
         Split { count: rows.len(), labels, rows: Some(rows.iter().map(place).collect()), ..self.clone() }
     }
 
+    /// This and another part of the same rows as one, in the order of the source; none where they are of two sources.
+    pub fn beside(&self, other: &Split) -> Option<Split> {
+        if !Arc::ptr_eq(&self.values, &other.values) {
+            return None;
+        }
+        let mut rows: Vec<(u32, Option<u32>)> = Vec::with_capacity(self.count + other.count);
+        for part in [self, other] {
+            let label = |row: usize| part.labels.as_ref().map(|labels| labels[row]);
+            rows.extend((0..part.count).map(|row| (part.place(row) as u32, label(row))));
+        }
+        rows.sort_unstable();
+        rows.dedup();
+        let places = rows.iter().map(|(place, _)| *place).collect();
+        let labels = rows.iter().map(|(_, label)| *label).collect();
+        Some(Split { count: rows.len(), labels, rows: Some(places), ..self.clone() })
+    }
+
     /// A random share of the rows, and the others, each in their order; either gets one row at least. The choice
     /// depends on `count` and `seed` alone.
     ///
@@ -453,6 +470,18 @@ mod tests {
         let some = split.select(&[9, 3, 5]).select(&[2, 0]);
         assert_eq!(rows(&some, &[0, 1]), [[5.0], [9.0]]);
         assert_eq!(some.labels.as_deref(), Some(&[25, 29][..]));
+    }
+
+    #[test]
+    fn two_parts_of_the_same_rows_are_the_whole_again() {
+        let split = Split::new((0..10).collect(), 1, Some((20..30).collect()));
+        let (test, train) = split.part(0.3, 1);
+        let whole = train.beside(&test).unwrap();
+        assert_eq!((whole.count, whole.labels.as_deref()), (10, split.labels.as_deref()));
+        assert_eq!(whole.x(0..10).unwrap(), split.x(0..10).unwrap());
+        assert!(train.beside(&Split::new(vec![1], 1, None)).is_none());
+        let unlabelled = Split::new(vec![1, 2], 1, None);
+        assert_eq!(unlabelled.beside(&unlabelled).unwrap().labels, None);
     }
 
     #[test]

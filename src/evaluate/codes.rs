@@ -4,14 +4,19 @@ use std::sync::Arc;
 
 use super::{Feed, STREAM, batch_size, seeded};
 use crate::data::Split;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Program, Shared};
 use crate::kernels::gather::Binarize;
 use crate::model::plans::{self, Batch, EncodePlan};
 use crate::model::{Kind, ModelConfig};
-use crate::plan::{PAD, Step, round_up};
+use crate::plan::{PAD, Step, Tensor, round_up};
 
-/// Runs data through the encoder and its mean code through the decoder.
+/// Rows of a batch that passes through the encoder alone, on a software adapter.
+const SOFTWARE_ROWS: usize = 1024;
+/// The same on a real card, which has more to do at once.
+const CARD_ROWS: usize = 8192;
+
+/// Runs data through the encoder and, where that is asked for, its mean code through the decoder.
 pub struct Encoder {
     program: Program,
     handles: EncodePlan,
@@ -26,29 +31,64 @@ pub struct Encoder {
 pub struct Codes {
     /// Number of the first datum.
     pub first: usize,
-    /// x [B, D], as the encoder read it.
+    /// x [B, D], as the encoder read it; empty without the decoder.
     pub x: Vec<f32>,
     /// mu [B, Z]; z itself in an autoencoder.
     pub mu: Vec<f32>,
     /// log sigma^2 [B, Z]; empty in an autoencoder.
     pub log_var: Vec<f32>,
-    /// E[x|z = mu] [B, D].
+    /// A draw z ~ q(z|x) [B, Z], the same as in the ELBO; empty where none was asked for.
+    pub z: Vec<f32>,
+    /// E[x|z = mu] [B, D]; empty without the decoder.
     pub mean: Vec<f32>,
 }
 
 impl Encoder {
-    /// Uploads `split` and prepares the plan; the parameters are those in `shared`.
+    /// Uploads `split` and prepares the plan of encoder and decoder; the parameters are those in `shared`.
     pub fn new(
+        gpu: &Arc<Gpu>,
+        shared: &mut Shared,
+        model: &ModelConfig,
+        split: (&Split, &str),
+        binarize: Binarize,
+    ) -> Result<Encoder> {
+        let batch = batch_size(model, split.0.count);
+        let plan = |batch: &Batch| plans::encode(model, gpu.target(), batch);
+        Encoder::with_plan(gpu, shared, model, split, binarize, (batch, &plan))
+    }
+
+    /// The same without the decoder; with `draw`, each datum has a z too.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if an autoencoder, which has nothing to draw from, is asked to; [`Error::Device`].
+    pub fn of_codes(
+        gpu: &Arc<Gpu>,
+        shared: &mut Shared,
+        model: &ModelConfig,
+        split: (&Split, &str),
+        binarize: Binarize,
+        draw: bool,
+    ) -> Result<Encoder> {
+        if draw && model.kind == Kind::Ae {
+            return Err(Error::Usage("an autoencoder gives one z and no distribution to draw from".into()));
+        }
+        let widest = model.hidden.iter().fold(model.input.max(2 * model.latent), |most, w| most.max(*w));
+        let rows = if gpu.target().software { SOFTWARE_ROWS } else { CARD_ROWS };
+        let batch = rows.min(super::OUTPUTS / widest).clamp(1, split.0.count);
+        let plan = |batch: &Batch| plans::codes(model, gpu.target(), batch, draw);
+        Encoder::with_plan(gpu, shared, model, split, binarize, (batch, &plan))
+    }
+
+    fn with_plan(
         gpu: &Arc<Gpu>,
         shared: &mut Shared,
         model: &ModelConfig,
         (split, name): (&Split, &str),
         binarize: Binarize,
+        (batch, plan): (usize, &dyn Fn(&Batch) -> EncodePlan),
     ) -> Result<Encoder> {
-        let batch = batch_size(model, split.count);
         let data = Feed::plan(gpu, split, name, binarize.kept(), batch, false);
-        let batch_of = Batch { data: data.clone(), size: batch, samples: 1 };
-        let handles = plans::encode(model, gpu.target(), &batch_of);
+        let handles = plan(&Batch { data: data.clone(), size: batch, samples: 1 });
         let program = Program::new(gpu, handles.batch.plan.clone(), shared)?;
         let feed = Feed::new(&program, &handles.batch, &data, split, batch)?;
         feed.write_order(&program, &handles.batch, &(0..split.count as u32).collect::<Vec<_>>());
@@ -74,7 +114,7 @@ impl Encoder {
                 ..seeded(seed)
             }];
             self.feed.submit(&mut self.program, &self.handles.batch, &mut steps, &order)?;
-            let EncodePlan { x, head, mean, .. } = self.handles;
+            let EncodePlan { x, head, z, mean, .. } = self.handles;
             let head = self.program.read_f32(head)?;
             let (mu, log_var) = self.split_head(&head[..]);
             let keep = |mut values: Vec<f32>, width: usize| {
@@ -84,13 +124,19 @@ impl Encoder {
             let (dim, latent) = (self.model.input, self.model.latent);
             take(&Codes {
                 first,
-                x: keep(self.program.read_f32(x)?, dim),
+                x: keep(self.read(mean.map(|_| x))?, dim),
                 mu: keep(mu, latent),
                 log_var: keep(log_var, latent),
-                mean: keep(self.program.read_f32(mean)?, dim),
+                z: keep(self.read(z)?, latent),
+                mean: keep(self.read(mean)?, dim),
             })?;
         }
         Ok(())
+    }
+
+    /// A tensor's values; none of no tensor.
+    fn read(&self, tensor: Option<Tensor>) -> Result<Vec<f32>> {
+        tensor.map_or_else(|| Ok(Vec::new()), |tensor| self.program.read_f32(tensor))
     }
 
     /// mu and log_var out of the rows of the head.

@@ -1,14 +1,20 @@
 //! What a model is worth: the ELBO and the likelihood of a data set, its codes, and pictures.
 
+mod batches;
 mod codes;
+mod decoder;
 mod feed;
 mod importance;
+pub mod latent;
+mod pca;
 mod pictures;
 mod report;
 
 pub use codes::{Codes, Encoder};
+pub use decoder::Decoder;
 pub use feed::{Feed, packing};
 pub use importance::Importance;
+pub use pca::Pca;
 pub use pictures::Pictures;
 pub use report::{CodeStatistics, LabelReport, Measured, Nll, Report};
 
@@ -150,6 +156,11 @@ impl Evaluator {
 
     /// Every datum's terms with the draws of `seed`.
     pub fn terms(&mut self, seed: u64) -> Result<Vec<Terms>> {
+        self.terms_watched(seed, &mut |_| ())
+    }
+
+    /// The same; `progress` hears how many data are done.
+    pub fn terms_watched(&mut self, seed: u64, progress: &mut dyn FnMut(usize)) -> Result<Vec<Terms>> {
         let step = |number: usize| {
             let first_row = number * self.batch;
             Step {
@@ -169,6 +180,7 @@ impl Evaluator {
             let (now, later) = rest.split_at_mut(now);
             self.feed.submit(&mut self.program, &self.handles, now, &order)?;
             rest = later;
+            progress(self.count.saturating_sub(rest.len() * self.batch));
         }
         let rows = self.program.read_f32(self.handles.terms)?;
         let terms = |row: &[f32]| Terms { recon: f64::from(row[0]), kl: f64::from(row[1]) };

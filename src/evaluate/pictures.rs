@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use super::batches::Batches;
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Program, Shared};
-use crate::model::plans::{self, PicturePlan};
+use crate::gpu::{Gpu, Shared};
+use crate::model::plans;
 use crate::model::{Kind, ModelConfig};
-use crate::plan::Step;
 
 /// Images made at once.
 const BATCH: usize = 64;
@@ -14,29 +14,38 @@ const BATCH: usize = 64;
 /// The two plans that make pictures, on a device.
 pub struct Pictures {
     /// None for an autoencoder, which has no prior.
-    sample: Option<(Program, PicturePlan)>,
-    reconstruct: (Program, PicturePlan),
-    model: ModelConfig,
+    sample: Option<Batches>,
+    reconstruct: Batches,
 }
 
 impl Pictures {
     /// Prepares both plans; the parameters are those in `shared`.
     pub fn new(gpu: &Arc<Gpu>, shared: &mut Shared, model: &ModelConfig) -> Result<Pictures> {
+        Pictures::with_temperature(gpu, shared, model, 1.0)
+    }
+
+    /// The same with samples of z ~ N(0, `temperature`^2 I).
+    pub fn with_temperature(
+        gpu: &Arc<Gpu>,
+        shared: &mut Shared,
+        model: &ModelConfig,
+        temperature: f32,
+    ) -> Result<Pictures> {
         let target = gpu.target();
-        let mut on_device = |handles: PicturePlan| -> Result<_> {
-            Ok((Program::new(gpu, handles.plan.clone(), shared)?, handles))
-        };
         let sample = match model.kind {
             Kind::Ae => None,
-            Kind::Vae | Kind::Iwae => Some(on_device(plans::sample(model, target, BATCH, 1.0))?),
+            Kind::Vae | Kind::Iwae => {
+                let plan = plans::sample(model, target, BATCH, temperature);
+                Some(Batches::new(gpu, shared, model, plan)?)
+            }
         };
-        let reconstruct = on_device(plans::reconstruct(model, target, BATCH))?;
-        Ok(Pictures { sample, reconstruct, model: model.clone() })
+        let reconstruct = Batches::new(gpu, shared, model, plans::reconstruct(model, target, BATCH))?;
+        Ok(Pictures { sample, reconstruct })
     }
 
     /// Writes the parameters, for every plan that shares them.
     pub fn write_parameters(&self, arena: &[f32]) {
-        self.reconstruct.0.write_f32(self.reconstruct.1.parameters, arena);
+        self.reconstruct.write_parameters(arena);
     }
 
     /// Whether there is a prior to draw from.
@@ -50,59 +59,19 @@ impl Pictures {
     /// # Errors
     /// [`Error::Usage`] if the model is an autoencoder or has no such class; [`Error::Device`].
     pub fn sample(&mut self, count: usize, seed: u64, label_of: impl Fn(usize) -> usize) -> Result<Vec<f32>> {
-        let Some((program, handles)) = &mut self.sample else {
+        let Some(sample) = &mut self.sample else {
             return Err(Error::Usage("an autoencoder has no prior to draw from: use `reconstruct`".into()));
         };
-        let mut images = Vec::with_capacity(count * self.model.input);
-        for number in 0..count.div_ceil(BATCH) {
-            let first = number * BATCH;
-            let labels: Vec<usize> = (first..first + BATCH).map(|i| label_of(i.min(count - 1))).collect();
-            write_labels(program, handles, &self.model, &labels)?;
-            let step = Step { step: number as u32, valid_rows: BATCH as u32, ..super::seeded(seed) };
-            program.submit(&[step])?;
-            images.extend(program.read_f32(handles.mean)?);
-        }
-        images.truncate(count * self.model.input);
-        Ok(images)
+        sample.run(count, seed, None, &label_of)
     }
 
-    /// E[x|z] at z = mu(x) of each row of x [N, D] in [0, 1]; a conditional model is told their N labels.
+    /// E[x|z] at z = mu(x) of each row of x [N, D]; a conditional model is told their N labels.
     ///
     /// # Errors
     /// [`Error::Usage`] if the model has no such class; [`Error::Device`].
     pub fn reconstruct(&mut self, x: &[f32], labels: &[u32]) -> Result<Vec<f32>> {
-        let (program, handles) = &mut self.reconstruct;
-        let input = self.model.input;
-        let mut images = Vec::with_capacity(x.len());
-        for (number, rows) in x.chunks(BATCH * input).enumerate() {
-            let mut batch = rows.to_vec();
-            batch.resize(BATCH * input, 0.0);
-            if let Some(tensor) = handles.x {
-                program.write_f32(tensor, &batch);
-            }
-            let label_of = |row: usize| labels.get(number * BATCH + row).map_or(0, |label| *label as usize);
-            write_labels(program, handles, &self.model, &(0..BATCH).map(label_of).collect::<Vec<_>>())?;
-            program.submit(&[Step { valid_rows: BATCH as u32, ..Step::default() }])?;
-            images.extend_from_slice(&program.read_f32(handles.mean)?[..rows.len()]);
-        }
-        Ok(images)
+        let tensor = self.reconstruct.handles.x.expect("the plan begins with x");
+        let label_of = |row: usize| labels.get(row).map_or(0, |label| *label as usize);
+        self.reconstruct.run(x.len() / tensor.cols, 0, Some((tensor, x)), &label_of)
     }
-}
-
-/// Tells a conditional model the labels of a batch.
-fn write_labels(
-    program: &Program,
-    handles: &PicturePlan,
-    model: &ModelConfig,
-    labels: &[usize],
-) -> Result<()> {
-    let Some(tensors) = handles.labels else { return Ok(()) };
-    if let Some(label) = labels.iter().find(|label| **label >= model.classes) {
-        let last = model.classes - 1;
-        return Err(Error::Usage(format!("label {label}: the model knows the labels 0 to {last}")));
-    }
-    let words = |numbers: &mut dyn Iterator<Item = usize>| numbers.map(|n| n as u32).collect::<Vec<_>>();
-    program.write_u32(tensors.labels, &words(&mut labels.iter().copied()));
-    program.write_u32(tensors.order, &words(&mut (0..labels.len())));
-    Ok(())
 }

@@ -25,6 +25,11 @@ impl Binarize {
     pub fn kept(self) -> Binarize {
         if self == Binarize::Dynamic { Binarize::Fixed } else { self }
     }
+
+    /// The same without chance: instead of draws, their mean v / 255.
+    pub fn without_chance(self) -> Binarize {
+        if matches!(self, Binarize::Fixed | Binarize::Dynamic) { Binarize::None } else { self }
+    }
 }
 
 /// How the device holds the data. Rows are padded to four values in either case.

@@ -88,8 +88,10 @@ pub struct EncodePlan {
     pub x: Tensor,
     /// mu and log_var [B, 2 P], or z [B, Z] of an autoencoder.
     pub head: Tensor,
-    /// E[x|z = mu] [B, D].
-    pub mean: Tensor,
+    /// A draw z ~ q(z|x) [B, Z], where the plan makes one.
+    pub z: Option<Tensor>,
+    /// E[x|z = mu] [B, D], where the plan has the decoder.
+    pub mean: Option<Tensor>,
 }
 
 /// A plan that makes pictures.
@@ -192,7 +194,17 @@ pub fn encode(config: &ModelConfig, target: Target, batch: &Batch) -> EncodePlan
     let z = net.mean(head);
     let mean = net.decoded_mean(z);
     let x = input.x;
-    EncodePlan { batch: input.batch_plan(net, head), x, head, mean }
+    EncodePlan { batch: input.batch_plan(net, head), x, head, z: None, mean: Some(mean) }
+}
+
+/// The encoder alone; with `draw`, a draw from each q(z|x) too.
+pub fn codes(config: &ModelConfig, target: Target, batch: &Batch, draw: bool) -> EncodePlan {
+    let mut net = Network::new("codes", config, target);
+    let input = batch_input(&mut net, batch);
+    let head = net.encode(input.x).last();
+    let z = draw.then(|| net.sample(head, batch.samples).0);
+    let x = input.x;
+    EncodePlan { batch: input.batch_plan(net, head), x, head, z, mean: None }
 }
 
 /// Reconstructions of x [B, D] through the mean of q(z|x).

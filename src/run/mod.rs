@@ -13,12 +13,14 @@
 //!
 //! Every file is whole or absent: [`write_atomic`] writes beside the destination and renames.
 
+pub mod animation;
 pub mod bars;
 mod chart;
 pub mod curves;
 mod directory;
 pub mod metrics;
 pub mod picture;
+pub mod scatter;
 pub mod store;
 
 pub use directory::{RunDir, RunLock};

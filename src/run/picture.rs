@@ -76,6 +76,26 @@ pub fn reconstruction_grid_png(
     draw(&[originals, reconstructions], PAIR_GAP, shape, columns)
 }
 
+/// One image of D values as a PNG file in memory, a pixel for each of its own.
+///
+/// # Errors
+/// As [`grid_png`].
+///
+/// # Panics
+/// If there are not D values.
+pub fn image_png(image: &[f32], shape: Shape) -> Result<Vec<u8>> {
+    let pixels = enlarged(image, shape, 1)?;
+    Ok(encode_png(&pixels, (shape.width, shape.height), shape.channels))
+}
+
+/// The pixels of one image, each `scale` times as wide and high.
+pub(super) fn enlarged(image: &[f32], shape: Shape, scale: usize) -> Result<Vec<u8>> {
+    assert_eq!(image.len(), shape.dim(), "an image of {shape}");
+    let mut canvas = Canvas::new(shape.width * scale, shape.height * scale, shape.channels)?;
+    canvas.blit(image, shape.width, scale, (0, 0));
+    Ok(canvas.pixels)
+}
+
 /// Draws rows of blocks; a block has the images of one index from each layer, one below the other.
 /// The wider gap, if any, is between rows of blocks.
 fn draw(layers: &[&[f32]], gap: usize, shape: Shape, columns: usize) -> Result<Vec<u8>> {
@@ -233,6 +253,20 @@ pub(super) mod tests {
         let picture = decode(&grid_png(&image, shape, 1).unwrap()).into_rgb8();
         assert_eq!(picture.dimensions(), (44, 5));
         assert_eq!(picture.get_pixel(3, 2).0, [255, 51, 102]);
+    }
+
+    #[test]
+    fn a_single_image_has_its_own_pixels_and_nothing_around() {
+        let values = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0];
+        let picture = decode(&image_png(&values, GREY).unwrap()).into_luma8();
+        assert_eq!(
+            (picture.dimensions(), &picture.into_raw()[..]),
+            ((3, 2), &[0, 51, 102, 153, 204, 255][..])
+        );
+        assert_eq!(
+            enlarged(&values[..2], Shape { height: 1, width: 2, channels: 1 }, 2).unwrap(),
+            [0, 0, 51, 51, 0, 0, 51, 51]
+        );
     }
 
     #[test]
