@@ -6,6 +6,10 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::latent_args::{
+    AnimateArgs, DecodeArgs, EncodeArgs, InterpolateArgs, LatentMapArgs, ManifoldArgs, ScoreArgs,
+    TraverseArgs,
+};
 use crate::data::{self, Colour, Scale, Size};
 use crate::error::Result;
 use crate::gpu::{Gpu, Options, Selection};
@@ -36,6 +40,22 @@ pub enum Command {
     Sample(SampleArgs),
     /// Show test images above what the model makes of them
     Reconstruct(ReconstructArgs),
+    /// Draw the way from one image to another through the latent space
+    Interpolate(InterpolateArgs),
+    /// The same there and back, as a moving picture
+    Animate(AnimateArgs),
+    /// Draw what each latent dimension does, the one with the largest KL first
+    Traverse(TraverseArgs),
+    /// Draw the whole of a two-dimensional latent space
+    Manifold(ManifoldArgs),
+    /// Draw where data are in the latent space, coloured by their labels
+    LatentMap(LatentMapArgs),
+    /// Write the codes of data
+    Encode(EncodeArgs),
+    /// Write what the decoder makes of codes
+    Decode(DecodeArgs),
+    /// Write how unlikely each datum is to the model, the strangest first
+    Score(ScoreArgs),
     /// Measure ELBO, likelihood, latent dimensions and reconstruction error, in nats per image
     Evaluate(EvaluateArgs),
     /// Say what a source of data is: rows, shape, values, labels, and what training would do with it
@@ -417,6 +437,9 @@ pub enum SplitArg {
     Valid,
     /// What the model is judged by
     Test,
+    /// All of data that has no parts
+    #[value(skip)]
+    All,
 }
 
 /// What images are asked of a conditional model.
@@ -442,7 +465,8 @@ impl FromStr for Label {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   vae-gpu sample runs/mnist-vae-1                        # 64 images in samples.png
-  vae-gpu sample runs/mnist-vae-1 --count 100 --seed 7 --out digits.png")]
+  vae-gpu sample runs/mnist-vae-1 --count 100 --seed 7 --out digits.png
+  vae-gpu sample runs/mnist-vae-1 --temperature 0.7 --out - | display")]
 pub struct SampleArgs {
     /// Run directory
     pub run: PathBuf,
@@ -452,10 +476,13 @@ pub struct SampleArgs {
     /// Seed of the draws
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// Standard deviation of z: below 1, samples are more typical and less varied
+    #[arg(long, default_value_t = 1.0)]
+    pub temperature: f32,
     /// Of a conditional model: a label, or `all` for a row of images a label [default: all]
     #[arg(long, value_name = "LABEL|all")]
     pub label: Option<Label>,
-    /// The picture; or the numbers, in the data's own units, as .csv, .npy or .parquet
+    /// The picture, or - for stdout; or the numbers, in the data's own units, as .csv, .npy or .parquet
     #[arg(long, default_value = "samples.png", value_name = "FILE")]
     pub out: PathBuf,
     #[command(flatten)]
@@ -472,7 +499,7 @@ pub struct ReconstructArgs {
     /// Number of test images
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub count: u32,
-    /// The picture
+    /// The picture; - is stdout
     #[arg(long, default_value = "reconstructions.png", value_name = "FILE")]
     pub out: PathBuf,
     #[command(flatten)]

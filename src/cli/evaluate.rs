@@ -2,10 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use indicatif::{ProgressBar, ProgressStyle};
-
-use super::args::{EvaluateArgs, SplitArg};
+use super::args::EvaluateArgs;
 use super::output::{result, talk};
+use super::progress;
 use super::saved::Saved;
 use crate::data::Split;
 use crate::error::{Error, Result};
@@ -20,7 +19,7 @@ const IDLE: f64 = 0.01;
 
 pub fn run(args: &EvaluateArgs) -> Result<()> {
     let saved = Saved::open(&args.run, &args.device)?;
-    let (split, name) = (split_of(&saved, args)?, name_of(args.split));
+    let (split, name) = split_of(&saved, args)?;
     let report = measure(&saved, &split, name, args.nll_samples)?;
     if !report.kl_per_dimension.is_empty() {
         let picture = args.picture.clone().unwrap_or_else(|| args.run.join("kl.png"));
@@ -36,32 +35,15 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     Ok(())
 }
 
-fn name_of(split: SplitArg) -> &'static str {
-    match split {
-        SplitArg::Train => "train",
-        SplitArg::Valid => "valid",
-        SplitArg::Test => "test",
-    }
-}
-
-/// The data that the flags name.
-fn split_of(saved: &Saved, args: &EvaluateArgs) -> Result<Split> {
-    let (dataset, train) = (saved.dataset()?, &saved.config.train);
-    let split = match args.split {
-        SplitArg::Test => dataset.test,
-        SplitArg::Train if train.valid == 0.0 => dataset.train,
-        SplitArg::Train => dataset.train.hold_out(train.valid, train.seed).1,
-        SplitArg::Valid if train.valid == 0.0 => {
-            return Err(Error::Usage(
-                "--split valid: the run held nothing out; train with --valid 0.1".into(),
-            ));
-        }
-        SplitArg::Valid => dataset.train.hold_out(train.valid, train.seed).0,
-    };
+/// The data that the flags name, and what it is called.
+fn split_of(saved: &Saved, args: &EvaluateArgs) -> Result<(Split, &'static str)> {
+    let (split, name) = saved.part(saved.dataset()?, args.split)?;
     match args.limit {
         Some(0) => Err(Error::Usage("--limit 0: evaluate at least one image".into())),
-        Some(limit) if limit < split.count => Ok(split.select(&(0..limit as u32).collect::<Vec<_>>())),
-        _ => Ok(split),
+        Some(limit) if limit < split.count => {
+            Ok((split.select(&(0..limit as u32).collect::<Vec<_>>()), name))
+        }
+        _ => Ok((split, name)),
     }
 }
 
@@ -95,10 +77,7 @@ fn measure(saved: &Saved, split: &Split, name: &str, nll_samples: Option<usize>)
 
 /// -log p(x) of each datum, with a progress bar where somebody watches.
 fn estimate(mut importance: Importance, split: &Split, seed: u64) -> Result<Vec<f64>> {
-    let style = ProgressStyle::with_template("log p(x) {bar:30} {pos}/{len} images, ETA {eta}")
-        .expect("the template is well-formed");
-    // Hidden where stderr is no terminal.
-    let bar = ProgressBar::new(split.count as u64).with_style(style);
+    let bar = progress::bar("log p(x)", split.count);
     let values = importance.run(seed, &mut |done| {
         bar.set_position(done as u64);
         ControlFlow::Continue(())

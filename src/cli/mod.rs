@@ -5,16 +5,23 @@ mod bench;
 mod check;
 mod data;
 mod devices;
+mod encode;
 mod evaluate;
 mod explain;
 mod faults;
+mod interpolate;
+mod latent_args;
+mod latent_map;
 mod output;
 mod pictures;
 mod presets;
 mod profile;
+mod progress;
 mod saved;
+mod score;
 mod source;
 mod train;
+mod traverse;
 mod tune;
 
 use std::process::ExitCode;
@@ -47,6 +54,14 @@ pub fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Sample(args) => pictures::sample(&args),
         Command::Reconstruct(args) => pictures::reconstruct(&args),
+        Command::Interpolate(args) => interpolate::interpolate(&args),
+        Command::Animate(args) => interpolate::animate(&args),
+        Command::Traverse(args) => traverse::traverse(&args),
+        Command::Manifold(args) => traverse::manifold(&args),
+        Command::LatentMap(args) => latent_map::run(&args),
+        Command::Encode(args) => encode::encode(&args),
+        Command::Decode(args) => encode::decode(&args),
+        Command::Score(args) => score::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Devices(args) => devices::run(&args),

@@ -3,13 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::args::DeviceArgs;
+use super::args::{DeviceArgs, SplitArg};
+use super::latent_args::{Pick, SourceArgs};
 use super::output::talk;
 use super::source;
-use crate::data::{Dataset, Shape};
+use crate::data::{self, Colour, Dataset, Options, Shape, Size, Split};
 use crate::error::{Error, Result};
-use crate::evaluate::Pictures;
+use crate::evaluate::{Decoder, Encoder, Pictures};
 use crate::gpu::{Gpu, Shared};
+use crate::kernels::gather::Binarize;
 use crate::model::ModelConfig;
 use crate::run::RunDir;
 use crate::train::{Config, files};
@@ -36,11 +38,192 @@ impl Saved {
         Ok(Saved { config, model, shape, parameters, gpu })
     }
 
+    /// The same for a command that draws data: it must be pictures.
+    pub fn open_pictures(run: &Path, device: &DeviceArgs) -> Result<Saved> {
+        let saved = Saved::open(run, device)?;
+        if !saved.shape.is_picture() {
+            let problem =
+                format!("the model is of tables of {} columns, which are no pictures", saved.shape.width);
+            return Err(Error::Usage(format!(
+                "{problem}\n  use `encode`, `decode`, `score` or `latent-map`"
+            )));
+        }
+        Ok(saved)
+    }
+
     /// The plans that make pictures, with this model's weights.
-    pub fn pictures(&self) -> Result<Pictures> {
-        let pictures = Pictures::new(&self.gpu, &mut Shared::default(), &self.model)?;
+    pub fn pictures(&self, temperature: f32) -> Result<Pictures> {
+        let shared = &mut Shared::default();
+        let pictures = Pictures::with_temperature(&self.gpu, shared, &self.model, temperature)?;
         pictures.write_parameters(&self.parameters);
         Ok(pictures)
+    }
+
+    /// The decoder with this model's weights, for about `count` codes at a time.
+    pub fn decoder(&self, count: usize) -> Result<Decoder> {
+        let decoder = Decoder::new(&self.gpu, &mut Shared::default(), &self.model, count)?;
+        decoder.write_parameters(&self.parameters);
+        Ok(decoder)
+    }
+
+    /// How the encoder reads data where nothing is to depend on chance.
+    pub fn still(&self) -> Binarize {
+        self.config.train.binarize(&self.model).without_chance()
+    }
+
+    /// The data that flags ask for, its name, and what its labels are called.
+    pub fn read(&self, args: &SourceArgs) -> Result<(Split, &'static str, Vec<String>)> {
+        let (dataset, part) = match &args.data {
+            None => (self.dataset()?, args.split.unwrap_or(SplitArg::Test)),
+            Some(source) => {
+                let dataset = self.other(source, args)?;
+                let whole = dataset.train.is_same(&dataset.test);
+                match args.split {
+                    Some(_) if whole => {
+                        return Err(Error::Usage(format!("--split: {source} has no parts; leave it out")));
+                    }
+                    Some(SplitArg::Valid) => {
+                        return Err(Error::Usage(
+                            "--split valid is of the run's own data: leave out --data".into(),
+                        ));
+                    }
+                    _ if whole => (dataset, SplitArg::All),
+                    part => (dataset, part.unwrap_or(SplitArg::Test)),
+                }
+            }
+        };
+        let classes = dataset.classes.clone();
+        let (split, name) = self.part(dataset, part)?;
+        self.check_labels(&split)?;
+        Ok((split, name, classes))
+    }
+
+    /// Other data, read as the model wants it.
+    fn other(&self, source: &str, args: &SourceArgs) -> Result<Dataset> {
+        let run = &self.config.source;
+        let mut options =
+            Options { format: args.format.clone(), scaling: run.scaling.clone(), ..Options::default() };
+        options.whole = true;
+        options.label_column = args.label_column.clone();
+        if data::has_columns(source, options.format.as_deref()) && options.label_column.is_none() {
+            options.label_column.clone_from(&run.label_column);
+        }
+        if data::is_folder_of_pictures(source, options.format.as_deref()) {
+            let Shape { width, height, channels } = self.shape;
+            options.image_size = Some(Size { width, height });
+            options.colour = Some(if channels == 1 { Colour::Grey } else { Colour::Colour });
+        }
+        let dataset = source::open(source, &options, false)?;
+        // Rows of a .npy file may be pictures without a word.
+        let rows = dataset.shape.is_table() && dataset.shape.dim() == self.shape.dim();
+        if dataset.shape != self.shape && !rows {
+            return Err(Error::Usage(format!(
+                "--data {source} holds data of {}, but the model is of {}",
+                dataset.shape, self.shape
+            )));
+        }
+        self.config.check_data(&dataset)?;
+        Ok(dataset)
+    }
+
+    /// A part of the data, and what it is called.
+    pub fn part(&self, dataset: Dataset, part: SplitArg) -> Result<(Split, &'static str)> {
+        let train = &self.config.train;
+        let held_out = || dataset.train.hold_out(train.valid, train.seed);
+        Ok(match part {
+            SplitArg::Test => (dataset.test, "test"),
+            SplitArg::All => (dataset.train, "all"),
+            SplitArg::Train if train.valid == 0.0 => (dataset.train, "train"),
+            SplitArg::Train => (held_out().0, "train"),
+            SplitArg::Valid if train.valid == 0.0 => {
+                return Err(Error::Usage(
+                    "--split valid: the run held nothing out; train with --valid 0.1".into(),
+                ));
+            }
+            SplitArg::Valid => (held_out().1, "valid"),
+        })
+    }
+
+    /// Checks that a conditional model is told labels that it knows.
+    pub fn check_labels(&self, split: &Split) -> Result<()> {
+        let classes = self.model.classes;
+        match &split.labels {
+            _ if classes == 0 => Ok(()),
+            None => Err(Error::Usage(
+                "the model was trained with --condition labels, but the data has none".into(),
+            )),
+            Some(labels) => match labels.iter().find(|label| **label as usize >= classes) {
+                Some(label) => Err(unknown_label(*label, classes)),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// The label that a conditional model must be given; none for others.
+    pub fn given_label(&self, label: Option<u32>) -> Result<Option<u32>> {
+        match (self.model.classes, label) {
+            (0, None) => Ok(None),
+            (0, Some(_)) => {
+                Err(Error::Usage("--label: the model was not trained with --condition labels".into()))
+            }
+            (classes, Some(label)) if label as usize >= classes => Err(unknown_label(label, classes)),
+            (_, Some(label)) => Ok(Some(label)),
+            (classes, None) => {
+                let last = classes - 1;
+                Err(Error::Usage(format!("the model is told labels: give one with --label, 0 to {last}")))
+            }
+        }
+    }
+
+    /// The mean codes [N, Z] of images and, in a conditional model, their labels: `label`, or those of test images.
+    pub fn codes_of(&self, picks: &[&Pick], label: Option<u32>) -> Result<(Vec<f32>, Vec<u32>)> {
+        if label.is_some() {
+            self.given_label(label)?;
+        }
+        // Opened only where a test image is meant: the data may be long gone.
+        let test = match picks.iter().any(|pick| matches!(pick, Pick::Test(_))) {
+            true => Some(self.dataset()?.test),
+            false => None,
+        };
+        let (mut x, mut labels) = (Vec::new(), Vec::new());
+        for pick in picks {
+            let own = match (pick, &test) {
+                (Pick::Test(number), Some(test)) => {
+                    if *number >= test.count {
+                        let last = test.count - 1;
+                        return Err(Error::Usage(format!(
+                            "there is no test image {number}: use 0 to {last}"
+                        )));
+                    }
+                    x.extend(test.x([*number])?);
+                    test.labels.as_ref().map(|labels| labels[*number])
+                }
+                (Pick::Test(_), None) => unreachable!("the test data is open where a number is meant"),
+                (Pick::File(path), _) => {
+                    let mut values = data::picture(path, self.shape)?;
+                    if let Some(scaling) = &self.config.source.scaling {
+                        scaling.apply(&mut values);
+                    }
+                    x.extend(values);
+                    None
+                }
+            };
+            if self.model.classes > 0 {
+                labels.extend(self.given_label(label.or(own))?);
+            }
+        }
+        let given = (self.model.classes > 0).then(|| labels.clone());
+        let split = Split::from_floats(x, self.shape.dim()).with_labels(given);
+        let shared = &mut Shared::default();
+        let mut encoder =
+            Encoder::of_codes(&self.gpu, shared, &self.model, (&split, "images"), self.still(), false)?;
+        encoder.write_parameters(&self.parameters);
+        let mut mu = Vec::new();
+        encoder.run(0, &mut |codes| {
+            mu.extend_from_slice(&codes.mu);
+            Ok(())
+        })?;
+        Ok((mu, labels))
     }
 
     /// The data that the model was trained on; it must still have the same shape.
@@ -54,6 +237,10 @@ impl Saved {
         }
         Ok(dataset)
     }
+}
+
+fn unknown_label(label: u32, classes: usize) -> Error {
+    Error::Usage(format!("label {label}: the model knows the labels 0 to {}", classes - 1))
 }
 
 /// Names the adapter, and warns of a software one.

@@ -165,6 +165,21 @@ pub fn rows(source: &str, options: &Options) -> Result<Split> {
     }
 }
 
+/// Whether a source is read as a folder of pictures, by its name or because `format` says so.
+pub fn is_folder_of_pictures(source: &str, format: Option<&str>) -> bool {
+    is_one_of(source, format, &[pictures::FORMAT.name])
+}
+
+/// Whether a source is read as a table whose columns have names.
+pub fn has_columns(source: &str, format: Option<&str>) -> bool {
+    is_one_of(source, format, &[csv::FORMAT.name, parquet::FORMAT.name])
+}
+
+fn is_one_of(source: &str, format: Option<&str>, names: &[&str]) -> bool {
+    let found = || FORMATS.iter().find(|format| (format.detect)(source)).map(|format| format.name);
+    format.or_else(found).is_some_and(|name| names.contains(&name))
+}
+
 /// The values of one picture, 0 to 1, cut and resized to `shape`.
 ///
 /// # Errors
@@ -200,6 +215,7 @@ pub fn open_with(source: &str, options: &Options, progress: Progress) -> Result<
             )));
         }
         (Some(test), None) => (parts.train, test),
+        (None, _) if options.whole => (parts.train.clone(), parts.train),
         (None, _) if parts.train.count < 2 => {
             return Err(Error::file(
                 source,

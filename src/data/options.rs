@@ -31,6 +31,9 @@ pub struct Options {
     /// Share of the rows that become the test part, where the source has none; [`TEST_FRACTION`] by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_fraction: Option<f64>,
+    /// Both parts are all rows, where the source has no test part of its own: for a model that is trained already.
+    #[serde(skip)]
+    pub whole: bool,
     /// Seed of the choice of these rows.
     pub split_seed: u64,
     /// How values become what the model sees; by default tables are standardised and bytes count as v / 255.

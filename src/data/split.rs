@@ -176,21 +176,10 @@ impl Split {
         Split { count: rows.len(), labels, rows: Some(rows.iter().map(place).collect()), ..self.clone() }
     }
 
-    /// This and another part of the same rows as one, in the order of the source; none where they are of two sources.
-    pub fn beside(&self, other: &Split) -> Option<Split> {
-        if !Arc::ptr_eq(&self.values, &other.values) {
-            return None;
-        }
-        let mut rows: Vec<(u32, Option<u32>)> = Vec::with_capacity(self.count + other.count);
-        for part in [self, other] {
-            let label = |row: usize| part.labels.as_ref().map(|labels| labels[row]);
-            rows.extend((0..part.count).map(|row| (part.place(row) as u32, label(row))));
-        }
-        rows.sort_unstable();
-        rows.dedup();
-        let places = rows.iter().map(|(place, _)| *place).collect();
-        let labels = rows.iter().map(|(_, label)| *label).collect();
-        Some(Split { count: rows.len(), labels, rows: Some(places), ..self.clone() })
+    /// Whether this and another are all rows of the same values.
+    pub fn is_same(&self, other: &Split) -> bool {
+        let rows = |split: &Split| split.rows.as_ref().map(Arc::as_ptr);
+        Arc::ptr_eq(&self.values, &other.values) && rows(self) == rows(other)
     }
 
     /// A random share of the rows, and the others, each in their order; either gets one row at least. The choice
@@ -202,13 +191,14 @@ impl Split {
         self.part_of(fraction, seed, STREAM)
     }
 
-    /// As [`Split::part`] with another choice: what training is judged by where the test data must choose nothing, and the
-    /// rest, which is trained on.
+    /// As [`Split::part`] with another choice, and the other way round: what is trained on, and what training is judged by
+    /// where the test data must choose nothing.
     ///
     /// # Panics
     /// If there are not two rows.
     pub fn hold_out(&self, fraction: f64, seed: u64) -> (Split, Split) {
-        self.part_of(fraction, seed, HELD_OUT)
+        let (held, kept) = self.part_of(fraction, seed, HELD_OUT);
+        (kept, held)
     }
 
     fn part_of(&self, fraction: f64, seed: u64, stream: &[u8; 20]) -> (Split, Split) {
@@ -473,15 +463,12 @@ mod tests {
     }
 
     #[test]
-    fn two_parts_of_the_same_rows_are_the_whole_again() {
-        let split = Split::new((0..10).collect(), 1, Some((20..30).collect()));
+    fn a_clone_is_the_same_and_a_part_is_not() {
+        let split = Split::new((0..10).collect(), 1, None);
         let (test, train) = split.part(0.3, 1);
-        let whole = train.beside(&test).unwrap();
-        assert_eq!((whole.count, whole.labels.as_deref()), (10, split.labels.as_deref()));
-        assert_eq!(whole.x(0..10).unwrap(), split.x(0..10).unwrap());
-        assert!(train.beside(&Split::new(vec![1], 1, None)).is_none());
-        let unlabelled = Split::new(vec![1, 2], 1, None);
-        assert_eq!(unlabelled.beside(&unlabelled).unwrap().labels, None);
+        assert!(split.is_same(&split.clone()) && train.is_same(&train.clone()));
+        assert!(!split.is_same(&train) && !test.is_same(&train));
+        assert!(!split.is_same(&Split::new((0..10).collect(), 1, None)));
     }
 
     #[test]

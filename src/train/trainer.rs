@@ -155,7 +155,7 @@ impl Trainer {
         }
         let held_out = (config.train.valid > 0.0).then(|| dataset.train.hold_out(config.train.valid, seed));
         let (train, valid) =
-            held_out.as_ref().map_or((&dataset.train, None), |(held, kept)| (kept, Some(held)));
+            held_out.as_ref().map_or((&dataset.train, None), |(kept, held)| (kept, Some(held)));
         let count = train.count;
         let size = config.train.batch_size;
         if size > count {

@@ -1,0 +1,132 @@
+//! `vae-gpu encode` and `vae-gpu decode`.
+
+use std::fs;
+use std::path::Path;
+
+use super::latent_args::{DecodeArgs, EncodeArgs, What};
+use super::output;
+use super::progress;
+use super::saved::Saved;
+use crate::data::{self, Element, Options};
+use crate::error::{Error, Result};
+use crate::evaluate::{Codes, Encoder};
+use crate::gpu::Shared;
+use crate::model::Kind;
+use crate::run::{picture, write_atomic};
+
+/// Codes that are decoded between two steps of the progress bar.
+const DECODED: usize = 4096;
+
+pub fn encode(args: &EncodeArgs) -> Result<()> {
+    let format = output::matrix(&args.out)?;
+    let saved = Saved::open(&args.run, &args.device)?;
+    if saved.model.kind == Kind::Ae && args.what != What::Mu {
+        return Err(Error::Usage(
+            "--what: an autoencoder gives one z and no distribution; leave it out".into(),
+        ));
+    }
+    let (split, name, _) = saved.read(&args.source)?;
+    let (shared, draw) = (&mut Shared::default(), args.what == What::Sample);
+    let mut encoder =
+        Encoder::of_codes(&saved.gpu, shared, &saved.model, (&split, name), saved.still(), draw)?;
+    encoder.write_parameters(&saved.parameters);
+    let (part, prefix): (fn(&Codes) -> &[f32], _) = match args.what {
+        What::Mu => (|codes| &codes.mu, "mu"),
+        What::LogVar => (|codes| &codes.log_var, "log_var"),
+        What::Sample => (|codes| &codes.z, "z"),
+    };
+    let latent = saved.model.latent;
+    let mut values = Vec::with_capacity(split.count * latent);
+    let bar = progress::bar("encoding", split.count);
+    encoder.run(saved.config.train.seed, &mut |codes| {
+        values.extend_from_slice(part(codes));
+        bar.set_position(codes.first as u64);
+        Ok(())
+    })?;
+    bar.finish_and_clear();
+    let names: Vec<String> = (0..latent).map(|j| format!("{prefix}_{j}")).collect();
+    output::write(&args.out, |out| format.write(out, &names, latent, &values))?;
+    output::told(&args.out, &format!("{prefix} of {} {name} data, {latent} numbers each, is", split.count));
+    Ok(())
+}
+
+pub fn decode(args: &DecodeArgs) -> Result<()> {
+    let folder = args.out.is_dir() || args.out.to_string_lossy().ends_with(['/', std::path::MAIN_SEPARATOR]);
+    // Before the work, what could refuse its result.
+    let format = if folder { None } else { Some(output::matrix(&args.out)?) };
+    let saved = match folder {
+        true => Saved::open_pictures(&args.run, &args.device)?,
+        false => Saved::open(&args.run, &args.device)?,
+    };
+    let (z, labels) = codes(&saved, args)?;
+    let count = z.len() / saved.model.latent;
+    let mut decoder = saved.decoder(count.min(DECODED))?;
+    let bar = progress::bar("decoding", count);
+    let mut x = Vec::with_capacity(count * saved.model.input);
+    for (number, z) in z.chunks(DECODED * saved.model.latent).enumerate() {
+        let first = number * DECODED;
+        let labels = labels.get(first..labels.len().min(first + DECODED)).unwrap_or(&[]);
+        x.extend(decoder.decode(z, labels)?);
+        bar.set_position(first as u64);
+    }
+    bar.finish_and_clear();
+    match format {
+        None => pictures(&args.out, &x, &saved)?,
+        Some(format) => {
+            // Pictures are drawn as the model sees them; numbers have the units of their columns again.
+            if let Some(scaling) = &saved.config.source.scaling {
+                scaling.undo(&mut x);
+            }
+            output::write(&args.out, |out| format.write(out, &[], saved.model.input, &x))?;
+        }
+    }
+    output::told(&args.out, &format!("{count} data of {} are", saved.shape));
+    Ok(())
+}
+
+/// The codes of the file, and in a conditional model their labels.
+fn codes(saved: &Saved, args: &DecodeArgs) -> Result<(Vec<f32>, Vec<u32>)> {
+    let options = Options { label_column: args.label_column.clone(), ..Options::default() };
+    let split = data::rows(&args.latents, &options)?;
+    let (latent, classes) = (saved.model.latent, saved.model.classes);
+    let wrong = |problem: String, next: &str| Err(Error::file(&args.latents, problem, next));
+    if split.dim() != latent {
+        let next = "write them with `vae-gpu encode`, or name a column of labels with --label-column";
+        return wrong(format!("rows of {} numbers, but the model's codes have {latent}", split.dim()), next);
+    }
+    if split.element() == Element::Bytes {
+        return wrong("its numbers are bytes, but codes are floats".into(), "write them as float32");
+    }
+    let z = split.x(0..split.count)?;
+    if let Some(at) = z.iter().position(|v| !v.is_finite()) {
+        let place = format!("row {}, column {}: no finite number", at / latent + 1, at % latent + 1);
+        return wrong(place, "leave out the rows without a value");
+    }
+    if classes == 0 && args.label_column.is_some() {
+        return Err(Error::Usage("--label-column: the model was not trained with --condition labels".into()));
+    }
+    let labels = match &split.labels {
+        Some(labels) if classes > 0 && args.label.is_none() => labels.to_vec(),
+        _ => saved
+            .given_label(args.label)?
+            .into_iter()
+            .flat_map(|l| std::iter::repeat_n(l, split.count))
+            .collect(),
+    };
+    Ok((z, labels))
+}
+
+/// A picture for each datum, called by its number.
+fn pictures(folder: &Path, x: &[f32], saved: &Saved) -> Result<()> {
+    fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
+    let count = x.len() / saved.model.input;
+    let digits = count.saturating_sub(1).to_string().len();
+    let bar = progress::bar("writing pictures", count);
+    for (number, image) in x.chunks_exact(saved.model.input).enumerate() {
+        let png = picture::image_png(image, saved.shape)?;
+        write_atomic(&folder.join(format!("{number:0digits$}.png")), |out| out.write_all(&png))?;
+        bar.set_position(number as u64);
+    }
+    bar.finish_and_clear();
+    Ok(())
+}

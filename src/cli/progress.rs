@@ -1,0 +1,10 @@
+//! Bars of long jobs.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A bar of `total` data on stderr; hidden where that is no terminal.
+pub fn bar(what: &'static str, total: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} ETA {eta}");
+    let style = style.expect("the template is well-formed");
+    ProgressBar::new(total as u64).with_style(style).with_message(what)
+}

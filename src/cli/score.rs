@@ -1,0 +1,92 @@
+//! `vae-gpu score`.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::latent_args::ScoreArgs;
+use super::output;
+use super::progress;
+use super::saved::Saved;
+use super::train::COLUMNS;
+use crate::data::Split;
+use crate::data::columns::{self, Column};
+use crate::error::{Error, Result};
+use crate::evaluate::{Evaluator, Importance};
+use crate::gpu::Shared;
+use crate::run::picture;
+
+pub fn run(args: &ScoreArgs) -> Result<()> {
+    let parquet = is_parquet(&args.out)?;
+    let saved = match &args.picture {
+        Some(_) => Saved::open_pictures(&args.run, &args.device)?,
+        None => Saved::open(&args.run, &args.device)?,
+    };
+    let (split, name, _) = saved.read(&args.source)?;
+    let scores = scores(&saved, &split, name, args.nll_samples)?;
+    let mut order: Vec<u32> = (0..split.count as u32).collect();
+    // Before all others: what is no number is as strange as can be.
+    let rank = |i: u32| if scores[i as usize].is_nan() { f64::INFINITY } else { scores[i as usize] };
+    order.sort_by(|a, b| rank(*b).total_cmp(&rank(*a)));
+
+    let mut table = vec![
+        ("datum", Column::Whole(order.iter().map(|i| i64::from(*i)).collect())),
+        ("score", Column::Real(order.iter().map(|i| scores[*i as usize]).collect())),
+    ];
+    if let Some(labels) = &split.labels {
+        table.push(("label", Column::Whole(order.iter().map(|i| i64::from(labels[*i as usize])).collect())));
+    }
+    output::write(&args.out, |out| match parquet {
+        true => columns::write_parquet(out, &table),
+        false => columns::write_csv(out, &table),
+    })?;
+    output::told(&args.out, &format!("the scores of {} {name} data, highest first, are", split.count));
+    if let Some(path) = &args.picture {
+        let top = order.iter().take(args.top as usize).map(|i| *i as usize);
+        let png = picture::grid_png(&split.x(top)?, saved.shape, COLUMNS)?;
+        if output::is_stdout(path) && output::is_stdout(&args.out) {
+            return Err(Error::Usage("--out and --picture cannot both go to stdout".into()));
+        }
+        let count = split.count.min(args.top as usize);
+        output::write(path, |out| out.write_all(&png))?;
+        if !output::is_stdout(&args.out) {
+            output::told(path, &format!("the {count} highest are"));
+        }
+    }
+    Ok(())
+}
+
+fn is_parquet(out: &Path) -> Result<bool> {
+    let extension = out.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    match extension.as_deref() {
+        Some("parquet") => Ok(true),
+        Some("csv") => Ok(false),
+        _ if output::is_stdout(out) => Ok(false),
+        _ => Err(Error::Usage(format!("--out {}: scores are written as .csv or .parquet", out.display()))),
+    }
+}
+
+/// What each datum is worth to the model, in nats: the higher, the stranger.
+fn scores(saved: &Saved, split: &Split, name: &str, samples: Option<usize>) -> Result<Vec<f64>> {
+    let (gpu, model, train) = (&saved.gpu, &saved.model, &saved.config.train);
+    let (shared, binarize) = (&mut Shared::default(), train.binarize(model));
+    let bar = progress::bar("scoring", split.count);
+    let scores = match samples {
+        Some(samples) => {
+            let mut importance = Importance::new(gpu, shared, model, (split, name), binarize, samples)?;
+            importance.write_parameters(&saved.parameters);
+            let watch = &mut |done| {
+                bar.set_position(done as u64);
+                ControlFlow::Continue(())
+            };
+            importance.run(train.seed, watch)?.unwrap_or_default()
+        }
+        None => {
+            let mut evaluator = Evaluator::new(gpu, shared, model, split, name, binarize)?;
+            evaluator.write_parameters(&saved.parameters);
+            let terms = evaluator.terms_watched(train.seed, &mut |done| bar.set_position(done as u64))?;
+            terms.iter().map(|terms| -terms.elbo()).collect()
+        }
+    };
+    bar.finish_and_clear();
+    Ok(scores)
+}

@@ -1,0 +1,85 @@
+//! `vae-gpu traverse` and `vae-gpu manifold`.
+
+use super::latent_args::{ManifoldArgs, TraverseArgs};
+use super::output::{self, result};
+use super::progress;
+use super::saved::Saved;
+use crate::error::{Error, Result};
+use crate::evaluate::{CodeStatistics, Encoder, latent};
+use crate::gpu::Shared;
+use crate::model::Kind;
+use crate::run::picture;
+
+pub fn traverse(args: &TraverseArgs) -> Result<()> {
+    let saved = Saved::open_pictures(&args.run, &args.device)?;
+    if saved.model.kind == Kind::Ae {
+        return Err(Error::Usage("an autoencoder has no KL to order its dimensions by, and no prior".into()));
+    }
+    let (base, labels) = match &args.image {
+        Some(image) => saved.codes_of(&[image], args.label)?,
+        None => (vec![0.0; saved.model.latent], saved.given_label(args.label)?.into_iter().collect()),
+    };
+    let kl = kl_per_dimension(&saved)?;
+    let mut dims: Vec<usize> = (0..kl.len()).collect();
+    dims.sort_by(|a, b| kl[*b].total_cmp(&kl[*a]));
+    dims.truncate(args.dims.map_or(kl.len(), |dims| dims as usize));
+    let steps = args.steps as usize;
+    let codes = latent::traverse(&base, &dims, steps);
+    let count = dims.len() * steps;
+    let labels: Vec<u32> = labels.iter().flat_map(|label| std::iter::repeat_n(*label, count)).collect();
+    let images = saved.decoder(count)?.decode(&codes, &labels)?;
+    let png = picture::grid_png(&images, saved.shape, steps)?;
+    output::file(&args.out, &png, &format!("{} latent dimensions from -3 to 3 are", dims.len()))?;
+    if !output::is_stdout(&args.out) {
+        for (row, dim) in dims.iter().enumerate() {
+            result(format_args!("row {row:>3}: dimension {dim:>3}, KL {:.3} nats", kl[*dim]));
+        }
+    }
+    Ok(())
+}
+
+/// The KL of each dimension on the run's test data.
+fn kl_per_dimension(saved: &Saved) -> Result<Vec<f64>> {
+    let test = saved.dataset()?.test;
+    saved.check_labels(&test)?;
+    let mut encoder = Encoder::of_codes(
+        &saved.gpu,
+        &mut Shared::default(),
+        &saved.model,
+        (&test, "test"),
+        saved.still(),
+        false,
+    )?;
+    encoder.write_parameters(&saved.parameters);
+    let mut statistics = CodeStatistics::new(saved.model.latent);
+    let bar = progress::bar("encoding", test.count);
+    encoder.run(0, &mut |codes| {
+        statistics.add(codes);
+        bar.set_position(codes.first as u64);
+        Ok(())
+    })?;
+    bar.finish_and_clear();
+    Ok(statistics.kl_per_dimension())
+}
+
+pub fn manifold(args: &ManifoldArgs) -> Result<()> {
+    let saved = Saved::open_pictures(&args.run, &args.device)?;
+    let latent = saved.model.latent;
+    if latent != 2 {
+        return Err(Error::Usage(format!(
+            "a manifold is of two latent dimensions, but this model has {latent}\n  \
+             train with --latent 2, or look at more dimensions with `vae-gpu traverse`"
+        )));
+    }
+    if saved.model.kind == Kind::Ae {
+        return Err(Error::Usage(
+            "an autoencoder has no prior, and so no quantiles: use `latent-map`".into(),
+        ));
+    }
+    let (side, label) = (args.steps as usize, saved.given_label(args.label)?);
+    let labels: Vec<u32> =
+        label.into_iter().flat_map(|label| std::iter::repeat_n(label, side * side)).collect();
+    let images = saved.decoder(side * side)?.decode(&latent::manifold(side), &labels)?;
+    let png = picture::grid_png(&images, saved.shape, side)?;
+    output::file(&args.out, &png, &format!("{side} x {side} images at equal parts of the prior are"))
+}
