@@ -6,6 +6,7 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::export::ExportArgs;
 use crate::error::Result;
 use crate::gpu::{Gpu, Options, Selection};
 use crate::kernels::activation::Activation;
@@ -37,6 +38,7 @@ pub enum Command {
     Reconstruct(ReconstructArgs),
     /// Measure ELBO, likelihood, latent dimensions and reconstruction error, in nats per image
     Evaluate(EvaluateArgs),
+    Export(ExportArgs),
     /// List the adapters, and which one `auto` takes
     Devices(JsonArgs),
     /// Compare every kernel with its CPU reference on this adapter (attach the output to a bug report)

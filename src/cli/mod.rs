@@ -6,6 +6,7 @@ mod check;
 mod devices;
 mod evaluate;
 mod explain;
+mod export;
 mod output;
 mod pictures;
 mod presets;
@@ -37,6 +38,7 @@ pub fn main() -> ExitCode {
         Command::Sample(args) => pictures::sample(&args),
         Command::Reconstruct(args) => pictures::reconstruct(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Tune(args) => tune::run(&args),

@@ -1,12 +1,14 @@
 //! What a model is worth: the ELBO and the likelihood of a data set, its codes, and pictures.
 
 mod codes;
+mod direct;
 mod feed;
 mod importance;
 mod pictures;
 mod report;
 
 pub use codes::{Codes, Encoder};
+pub use direct::{Direct, Rows};
 pub use feed::Feed;
 pub use importance::Importance;
 pub use pictures::Pictures;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Program, Shared};
+use crate::kernels::condition::Labels;
 use crate::model::plans::{self, PicturePlan};
 use crate::model::{Kind, ModelConfig};
 use crate::plan::Step;
@@ -57,7 +58,7 @@ impl Pictures {
         for number in 0..count.div_ceil(BATCH) {
             let first = number * BATCH;
             let labels: Vec<usize> = (first..first + BATCH).map(|i| label_of(i.min(count - 1))).collect();
-            write_labels(program, handles, &self.model, &labels)?;
+            write_labels(program, handles.labels, &self.model, &labels)?;
             let step = Step { step: number as u32, valid_rows: BATCH as u32, ..super::seeded(seed) };
             program.submit(&[step])?;
             images.extend(program.read_f32(handles.mean)?);
@@ -82,7 +83,12 @@ impl Pictures {
             }
             let label_of =
                 |row: usize| labels.get(number * BATCH + row).map_or(0, |label| usize::from(*label));
-            write_labels(program, handles, &self.model, &(0..BATCH).map(label_of).collect::<Vec<_>>())?;
+            write_labels(
+                program,
+                handles.labels,
+                &self.model,
+                &(0..BATCH).map(label_of).collect::<Vec<_>>(),
+            )?;
             program.submit(&[Step { valid_rows: BATCH as u32, ..Step::default() }])?;
             images.extend_from_slice(&program.read_f32(handles.mean)?[..rows.len()]);
         }
@@ -91,13 +97,13 @@ impl Pictures {
 }
 
 /// Tells a conditional model the labels of a batch.
-fn write_labels(
+pub(super) fn write_labels(
     program: &Program,
-    handles: &PicturePlan,
+    tensors: Option<Labels>,
     model: &ModelConfig,
     labels: &[usize],
 ) -> Result<()> {
-    let Some(tensors) = handles.labels else { return Ok(()) };
+    let Some(tensors) = tensors else { return Ok(()) };
     if let Some(label) = labels.iter().find(|label| **label >= model.classes) {
         let last = model.classes - 1;
         return Err(Error::Usage(format!("label {label}: the model knows the labels 0 to {last}")));
