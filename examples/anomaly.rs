@@ -12,12 +12,12 @@ use vae_gpu::train::{Config, Trainer};
 
 const SENSORS: usize = 16;
 
-/// Readings of 16 sensors that rise and fall together; a broken one reads the opposite.
+/// Readings of 16 sensors that rise and fall together; a broken one is far off.
 fn readings(i: usize, broken: Option<usize>) -> impl Iterator<Item = u8> {
     let level = 60 + 5 * (7 * i % 28) as u8;
     (0..SENSORS).map(move |s| {
         let noise = ((i * 31 + s * 17) % 11) as u8;
-        if broken == Some(s) { 255 - level } else { level + noise }
+        if broken == Some(s) { level ^ 128 } else { level + noise }
     })
 }
 
@@ -33,8 +33,9 @@ fn main() -> Result<()> {
     config.model.hidden = vec![32];
     config.model.latent = 2;
     config.train.batch_size = 64;
-    config.train.epochs = 15;
-    config.train.lr = 3e-3;
+    config.train.epochs = 30;
+    config.train.lr = 1e-2;
+    config.train.output_bias = true;
     let gpu = Gpu::open(&Options::default())?;
     let mut trainer = Trainer::new(&gpu, &dataset, config)?;
     trainer.run(|_| ControlFlow::Continue(()))?;

@@ -30,7 +30,7 @@ fn main() -> Result<()> {
     config.model.hidden = vec![64];
     config.model.latent = 4;
     config.train.batch_size = 32;
-    config.train.epochs = 12;
+    config.train.epochs = 25;
     config.train.lr = 3e-3;
 
     let gpu = Gpu::open(&Options::default())?;

@@ -3,6 +3,7 @@
 mod args;
 mod bench;
 mod check;
+mod compare;
 mod devices;
 mod evaluate;
 mod explain;
@@ -11,7 +12,11 @@ mod output;
 mod pictures;
 mod presets;
 mod profile;
+mod report;
+mod runs;
 mod saved;
+mod shell;
+mod tracking;
 mod train;
 mod tune;
 
@@ -45,6 +50,10 @@ pub fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Presets(args) => presets::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Runs(args) => runs::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -54,3 +63,6 @@ pub fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,22 +8,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 
-use super::args::{TrainArgs, set};
+use super::args::{DeviceArgs, TrainArgs, set};
 use super::output::{result, talk};
 use super::profile;
+use super::report;
 use super::saved::announce;
+use super::tracking::{Tracking, tell};
 use super::tune;
 use crate::data::{self, Dataset, Shape};
 use crate::error::{Error, Result};
 use crate::model::Kind;
-use crate::run::{EpochMetrics, RunDir, curves, metrics, picture};
-use crate::train::config::Keep;
+use crate::run::{EpochMetrics, RunDir, metrics, picture};
+use crate::train::config::{Keep, LogFormat, RunSection};
 use crate::train::{Config, EpochResult, Judgement, Progress, Trainer, files};
 
 /// Images in a picture of samples, and in one of reconstructions.
 pub const SAMPLES: usize = 64;
 const RECONSTRUCTIONS: usize = 32;
+/// Test data whose codes TensorBoard's histogram shows.
+const CODES: usize = 1024;
 /// Images in a row of a picture.
 pub const COLUMNS: usize = 8;
 
@@ -35,7 +40,7 @@ const INTERRUPTED: i32 = 130;
 
 pub fn run(args: &TrainArgs) -> Result<()> {
     let stop = stop_on_interrupt()?;
-    let (mut trainer, dir, dataset) = match &args.resume {
+    let Started { mut trainer, dir, dataset, run } = match &args.resume {
         Some(_) => resume(args)?,
         None => start(args)?,
     };
@@ -43,14 +48,19 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         let epochs = trainer.config().train.epochs;
         talk(format_args!("all {epochs} epochs are done; train longer with --epochs N"));
     }
-    let saver = Saver { dir: &dir, shape: dataset.shape, quiet: args.quiet };
+    let is_json = run.log_format == Some(LogFormat::Json);
+    if is_json && !run.quiet {
+        tell("start", start_event(&trainer, &dir));
+    }
+    let tracking = Tracking::new(&dir, dataset.shape, run.tensorboard, trainer.state().step)?;
+    let mut saver = Saver { dir: &dir, shape: dataset.shape, quiet: run.quiet, is_json, tracking };
     while !trainer.is_done() {
-        let bar = bar(args.quiet, &trainer);
+        let bar = bar(run.quiet, &trainer);
         // The observer cannot break off an epoch that was one submission, so the wish is also heard here.
         let done = if stop.load(Ordering::Relaxed) {
             None
         } else {
-            trainer.epoch(&mut observer(&bar, args.quiet, stop.clone()))?
+            trainer.epoch(&mut observer(&bar, run.quiet, stop.clone()))?
         };
         match done {
             Some(epoch) => {
@@ -69,6 +79,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
                 }
                 // Before the first epoch ends, these weights are the best there are.
                 saver.weights(&trainer, trainer.state().best_epoch == 0)?;
+                if is_json {
+                    tell("interrupted", json!({ "step": trainer.state().step, "run": dir.root() }));
+                }
                 talk(format_args!(
                     "interrupted after step {}; continue with: vae-gpu train --resume {}",
                     trainer.state().step,
@@ -78,6 +91,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             }
         }
     }
+    report::write(&dir, &trainer, &dataset)?;
     let (state, place) = (trainer.state(), dir.root().display());
     if trainer.is_out_of_patience() {
         talk(format_args!(
@@ -91,36 +105,73 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         (_, true) => ("ELBO", "validation"),
         (_, false) => ("ELBO", "test"),
     };
+    if is_json {
+        let (best_elbo, best_epoch) = (state.best_elbo, state.best_epoch);
+        tell(
+            "done",
+            json!({ "best_elbo": best_elbo, "best_epoch": best_epoch, "of": split, "run": dir.root() }),
+        );
+        return Ok(());
+    }
     let best =
         format!("best {split} {what} {:.2} nats per image after epoch {}", state.best_elbo, state.best_epoch);
     result(format_args!("{best}; everything is in {place}"));
     Ok(())
 }
 
+/// A run that can be trained.
+struct Started {
+    trainer: Trainer,
+    dir: RunDir,
+    dataset: Dataset,
+    run: RunSection,
+}
+
+/// What the first line of JSON says.
+fn start_event(trainer: &Trainer, dir: &RunDir) -> serde_json::Value {
+    let (model, train) = (trainer.model(), &trainer.config().train);
+    json!({
+        "run": dir.root(),
+        "data": trainer.config().data,
+        "model": model.title(),
+        "widths": model.widths(),
+        "likelihood": model.decoder(),
+        "parameters": trainer.layout().count(),
+        "epochs": train.epochs,
+        "steps_per_epoch": trainer.steps_per_epoch(),
+        "step": trainer.state().step,
+        "seed": train.seed,
+        "adapter": trainer.gpu().report().title(),
+    })
+}
+
 /// A new run.
-fn start(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
+fn start(args: &TrainArgs) -> Result<Started> {
     let mut config = args.model.resolve()?;
     set(&mut config.train.epochs, &args.epochs);
     args.recipe.apply(&mut config.train);
+    let run = args.run_section(&std::mem::take(&mut config.run))?;
     config.validate()?;
     let dataset = data::open(&config.data)?;
     config.adopt(&dataset)?;
     config.data = data::anywhere(&config.data);
-    let trainer = prepare(args, &dataset, config)?;
-    let dir = RunDir::create(args.out.as_deref(), &dataset.name, trainer.model().kind.name(), args.force)?;
+    let trainer = prepare(&run, &dataset, config)?;
+    let dir = RunDir::create(run.out.as_deref(), &dataset.name, trainer.model().kind.name(), run.force)?;
     write_config(&dir, trainer.config())?;
-    Ok((trainer, dir, dataset))
+    Ok(Started { trainer, dir, dataset, run })
 }
 
 /// A run that goes on from its checkpoint.
-fn resume(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
+fn resume(args: &TrainArgs) -> Result<Started> {
     let path = args.resume.as_deref().unwrap_or_else(|| "".as_ref());
     if args.model.any() || args.recipe.any() {
         return Err(Error::Usage(
-            "--resume continues the run as it was configured: only --epochs, --device and --quiet go with it"
+            "--resume continues the run as it was configured: no flag of the model or its training goes with it \
+             but --epochs"
                 .into(),
         ));
     }
+    let run = args.run_section(&RunSection::default())?;
     let dir = RunDir::open(path)?;
     let (mut config, arenas, state) = files::load_checkpoint(&dir.checkpoint())?;
     set(&mut config.train.epochs, &args.epochs);
@@ -133,7 +184,7 @@ fn resume(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
             config.data, dataset.shape
         )));
     }
-    let mut trainer = prepare(args, &dataset, config)?;
+    let mut trainer = prepare(&run, &dataset, config)?;
     let steps = trainer.steps_per_epoch();
     let (begun, epoch) = (state.step.div_ceil(steps), (state.step / steps) as u32);
     let epochs = trainer.config().train.epochs;
@@ -150,15 +201,16 @@ fn resume(args: &TrainArgs) -> Result<(Trainer, RunDir, Dataset)> {
     }
     trainer.restore(&arenas, state);
     metrics::truncate_after(&dir.metrics(), epoch)?;
+    metrics::truncate_json_after(&dir.metrics_json(), epoch)?;
     write_config(&dir, trainer.config())?;
-    if !args.quiet {
+    if !run.quiet {
         talk(format_args!(
             "resumed  {} after step {} (epoch {epoch} done)",
             dir.root().display(),
             state.step
         ));
     }
-    Ok((trainer, dir, dataset))
+    Ok(Started { trainer, dir, dataset, run })
 }
 
 fn write_config(dir: &RunDir, config: &Config) -> Result<()> {
@@ -167,18 +219,19 @@ fn write_config(dir: &RunDir, config: &Config) -> Result<()> {
 }
 
 /// Opens the device, and says what will be trained on what.
-fn prepare(args: &TrainArgs, dataset: &Dataset, config: Config) -> Result<Trainer> {
-    let gpu = args.device.open()?;
-    if !args.quiet {
+fn prepare(run: &RunSection, dataset: &Dataset, config: Config) -> Result<Trainer> {
+    let device = DeviceArgs { device: run.device.clone(), checked_shaders: run.checked_shaders };
+    let gpu = device.open()?;
+    if !run.quiet {
         announce(&gpu);
         talk(format_args!(
             "data     {}: {} training and {} test images of {}",
             dataset.name, dataset.train.count, dataset.test.count, dataset.shape
         ));
     }
-    let tuning = if args.tune { tune::measured(&gpu, &config, dataset)? } else { tune::known(&gpu) };
+    let tuning = if run.tune { tune::measured(&gpu, &config, dataset)? } else { tune::known(&gpu) };
     let trainer = Trainer::with_tuning(&gpu, dataset, config, &tuning)?;
-    if !args.quiet {
+    if !run.quiet {
         let (model, train) = (trainer.model(), &trainer.config().train);
         let activation = format!("{:?}", model.activation).to_lowercase();
         talk(format_args!(
@@ -200,7 +253,7 @@ fn prepare(args: &TrainArgs, dataset: &Dataset, config: Config) -> Result<Traine
     if let Some(warning) = trainer.config().warning() {
         talk(format_args!("warning: {warning}"));
     }
-    if args.profile {
+    if run.profile {
         profile::run(&gpu, trainer.model(), &trainer.config().train, &tuning)?;
     }
     Ok(trainer)
@@ -256,11 +309,18 @@ struct Saver<'a> {
     dir: &'a RunDir,
     shape: Shape,
     quiet: bool,
+    is_json: bool,
+    tracking: Tracking<'a>,
 }
 
 impl Saver<'_> {
     /// Evaluates, and writes everything that an epoch leaves. The checkpoint comes last: what it says is done is done.
-    fn epoch(&self, trainer: &mut Trainer, dataset: &Dataset, epoch: &EpochResult) -> Result<EpochMetrics> {
+    fn epoch(
+        &mut self,
+        trainer: &mut Trainer,
+        dataset: &Dataset,
+        epoch: &EpochResult,
+    ) -> Result<EpochMetrics> {
         let judgement = trainer.evaluate()?;
         let Judgement { test, valid, is_best } = judgement;
         let metrics = EpochMetrics {
@@ -287,12 +347,15 @@ impl Saver<'_> {
             picture::grid(&self.dir.sample(epoch.epoch), &samples, self.shape, COLUMNS)?;
         }
         let originals = originals(dataset, RECONSTRUCTIONS);
-        let reconstructions =
-            pictures.reconstruct(&originals, dataset.test.labels.as_deref().unwrap_or(&[]))?;
+        let labels = dataset.test.labels.as_deref().unwrap_or(&[]);
+        let reconstructions = pictures.reconstruct(&originals, labels)?;
         let path = self.dir.reconstruction(epoch.epoch);
         picture::reconstruction_grid(&path, &originals, &reconstructions, self.shape, COLUMNS)?;
-        metrics::append(&self.dir.metrics(), &metrics)?;
-        curves::draw(&self.dir.curves(), &metrics::read(&self.dir.metrics())?)?;
+        let codes = match self.tracking.wants_codes() {
+            true => pictures.codes(&self::originals(dataset, CODES), labels)?,
+            false => Vec::new(),
+        };
+        self.tracking.epoch(&metrics, &codes)?;
         self.weights(trainer, is_best)?;
         Ok(metrics)
     }
@@ -309,6 +372,9 @@ impl Saver<'_> {
     fn report(&self, m: &EpochMetrics, trainer: &Trainer) {
         if self.quiet {
             return;
+        }
+        if self.is_json {
+            return tell("epoch", serde_json::to_value(m).expect("plain numbers"));
         }
         let (kind, train) = (trainer.model().kind, &trainer.config().train);
         let terms = |elbo: f64, recon: f64, kl: f64| match kind {

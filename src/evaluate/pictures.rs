@@ -7,7 +7,7 @@ use crate::gpu::{Gpu, Program, Shared};
 use crate::kernels::condition::Labels;
 use crate::model::plans::{self, PicturePlan};
 use crate::model::{Kind, ModelConfig};
-use crate::plan::Step;
+use crate::plan::{Step, Tensor};
 
 /// Images made at once.
 const BATCH: usize = 64;
@@ -72,9 +72,22 @@ impl Pictures {
     /// # Errors
     /// [`Error::Usage`] if the model has no such class; [`Error::Device`].
     pub fn reconstruct(&mut self, x: &[f32], labels: &[u8]) -> Result<Vec<f32>> {
+        self.through(x, labels, |plan| plan.mean)
+    }
+
+    /// mu [N, Z] of each row of x, as for [`Pictures::reconstruct`].
+    ///
+    /// # Errors
+    /// As [`Pictures::reconstruct`].
+    pub fn codes(&mut self, x: &[f32], labels: &[u8]) -> Result<Vec<f32>> {
+        self.through(x, labels, |plan| plan.z)
+    }
+
+    /// What the plan of reconstructions computes of each row of x.
+    fn through(&mut self, x: &[f32], labels: &[u8], of: fn(&PicturePlan) -> Tensor) -> Result<Vec<f32>> {
         let (program, handles) = &mut self.reconstruct;
-        let input = self.model.input;
-        let mut images = Vec::with_capacity(x.len());
+        let (input, wanted) = (self.model.input, of(handles));
+        let mut found = Vec::with_capacity(x.len() / input * wanted.cols);
         for (number, rows) in x.chunks(BATCH * input).enumerate() {
             let mut batch = rows.to_vec();
             batch.resize(BATCH * input, 0.0);
@@ -90,9 +103,9 @@ impl Pictures {
                 &(0..BATCH).map(label_of).collect::<Vec<_>>(),
             )?;
             program.submit(&[Step { valid_rows: BATCH as u32, ..Step::default() }])?;
-            images.extend_from_slice(&program.read_f32(handles.mean)?[..rows.len()]);
+            found.extend_from_slice(&program.read_f32(wanted)?[..rows.len() / input * wanted.cols]);
         }
-        Ok(images)
+        Ok(found)
     }
 }
 

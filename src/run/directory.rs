@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::TEMPORARY;
+use super::{TEMPORARY, tensorboard};
 use crate::error::{Error, Result};
 
 /// Where runs without a folder of their own go.
@@ -13,12 +13,15 @@ const CONFIG: &str = "config.toml";
 const MODEL: &str = "model.safetensors";
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const METRICS: &str = "metrics.csv";
+const METRICS_JSON: &str = "metrics.jsonl";
+const REPORT: &str = "report.html";
+const EVENTS: &str = "tensorboard";
 const CURVES: &str = "curves.png";
 const SAMPLES: &str = "samples";
 const RECONSTRUCTIONS: &str = "reconstructions";
 
 /// A folder that has any of these holds a run. The configuration is last, and so is deleted last.
-const FILES: [&str; 5] = [CURVES, METRICS, MODEL, CHECKPOINT, CONFIG];
+const FILES: [&str; 7] = [REPORT, CURVES, METRICS_JSON, METRICS, MODEL, CHECKPOINT, CONFIG];
 
 /// The folder of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +90,21 @@ impl RunDir {
         self.root.join(METRICS)
     }
 
+    /// The same rows: a JSON object a line.
+    pub fn metrics_json(&self) -> PathBuf {
+        self.root.join(METRICS_JSON)
+    }
+
+    /// Everything about the run in one file: HTML.
+    pub fn report(&self) -> PathBuf {
+        self.root.join(REPORT)
+    }
+
+    /// Folder of the event files for TensorBoard.
+    pub fn events(&self) -> PathBuf {
+        self.root.join(EVENTS)
+    }
+
     /// The metrics as a picture: PNG.
     pub fn curves(&self) -> PathBuf {
         self.root.join(CURVES)
@@ -147,6 +165,10 @@ fn delete_run(root: &Path) -> Result<()> {
         if folder.symlink_metadata().is_ok_and(|found| found.is_dir()) {
             delete_files(&folder, |name| is_picture_name(name) || is_temporary_name(name))?;
         }
+    }
+    let events = root.join(EVENTS);
+    if events.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+        delete_files(&events, |name| name.starts_with(tensorboard::PREFIX))?;
     }
     delete_files(root, is_temporary_name)?;
     for path in FILES.map(|name| root.join(name)) {

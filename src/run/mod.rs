@@ -5,7 +5,9 @@
 //!     config.toml                        what was trained, and how
 //!     model.safetensors                  the best parameters so far
 //!     checkpoint.safetensors             the last epoch's whole state, for resuming
-//!     metrics.csv, curves.png            one row an epoch; the same as a picture
+//!     metrics.csv, metrics.jsonl         one row an epoch
+//!     curves.png, report.html            the same as a picture; everything in one page
+//!     tensorboard/                       the same for TensorBoard, where it is asked for
 //!     samples/epoch-0001.png ...         drawn from the prior
 //!     reconstructions/epoch-0001.png ... test data above what the model makes of them
 //! ```
@@ -14,11 +16,15 @@
 
 pub mod bars;
 mod chart;
+pub mod comparison;
 pub mod curves;
 mod directory;
 pub mod metrics;
 pub mod picture;
+pub mod report;
 pub mod store;
+pub mod tensorboard;
+pub mod time;
 
 pub use directory::RunDir;
 pub use metrics::EpochMetrics;
