@@ -32,13 +32,10 @@ fn metrics_are_the_same_in_both_files_also_after_a_resume() {
     let scratch = Scratch::new();
     scratch.succeed(&format!("{TRAIN} --epochs 2 --out run -q"));
     // A crash between a row and the checkpoint leaves a row too many.
-    let two = lines(&scratch.read("run/metrics.jsonl"));
-    let mut more = scratch.read("run/metrics.jsonl");
-    more.extend(more.clone().split_inclusive(|b| *b == b'\n').next_back().unwrap().to_vec());
-    scratch.write(
-        "run/metrics.jsonl",
-        text(more).replacen("\"epoch\":2", "\"epoch\":3", 2).replacen(":3", ":2", 1),
-    );
+    let written = text(scratch.read("run/metrics.jsonl"));
+    let two = lines(written.as_bytes());
+    let last = written.lines().last().unwrap().replace("\"epoch\":2", "\"epoch\":3");
+    scratch.write("run/metrics.jsonl", format!("{written}{last}\n"));
     scratch.succeed("train --resume run --epochs 3 -q");
     let rows = lines(&scratch.read("run/metrics.jsonl"));
     assert_eq!((rows.len(), &rows[..2]), (3, &two[..]));
