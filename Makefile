@@ -3,7 +3,7 @@
 # Mesa's device-selection layer looks for a display and complains where there is none.
 export NODEVICE_SELECT := 1
 
-.PHONY: train test adapter toolchain bench peers check clean
+.PHONY: train test test-python adapter toolchain bench peers check clean
 
 train: adapter
 	cargo run --release -- train
@@ -12,7 +12,17 @@ test: adapter toolchain
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	cargo test
+	cargo run --quiet --example train_and_sample
+	cargo run --quiet --example encode
+	cargo run --quiet --example anomaly
 	./tests/adapters.sh
+
+# What other programs make of our files: ONNX, safetensors and TensorBoard events, in Python.
+test-python: PYTHON := $(CURDIR)/target/python
+test-python: adapter
+	test -x $(PYTHON)/bin/python || python3 -m venv $(PYTHON)
+	$(PYTHON)/bin/pip install --quiet -r tests/python/requirements.txt
+	VAE_GPU_PYTHON=$(PYTHON)/bin/python cargo test --test export --test tracking -- onnxruntime tensorboard
 
 # A GPU adapter, Mesa's software one if there is none.
 adapter: toolchain

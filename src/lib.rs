@@ -15,16 +15,40 @@
 //! Everything is in nats per datum, constants included: ELBO = E_q\[log p(x|z)\] - KL(q(z|x) || p(z)), with names and
 //! signs as in Kingma & Welling 2013 (arXiv 1312.6114) and Burda et al. 2015 (arXiv 1509.00519).
 //!
-//! ```no_run
-//! use vae_gpu::{data, gpu::{Gpu, Options}, train::{Config, Trainer}};
+//! Train on data in memory, and use the model:
+//!
+//! ```
 //! use std::ops::ControlFlow;
+//! use vae_gpu::data::{Dataset, Shape, Split};
+//! use vae_gpu::gpu::{Gpu, Options};
+//! use vae_gpu::train::{Config, Trainer};
+//! use vae_gpu::Vae;
 //!
 //! # fn main() -> vae_gpu::error::Result<()> {
+//! let stripes: Vec<u8> = (0..64 * 16).map(|i| if (i / 16 + i) % 4 < 2 { 255 } else { 0 }).collect();
+//! let split = Split::new(stripes, 16, None); // 64 images of 4x4, bytes
+//! let shape = Shape { width: 4, height: 4, channels: 1 };
+//! let dataset = Dataset { name: "stripes".into(), shape, train: split.clone(), test: split };
+//!
+//! let mut config = Config::default();
+//! config.model.hidden = vec![16];
+//! config.model.latent = 2;
+//! config.train.batch_size = 16;
+//! config.train.epochs = 3;
+//!
 //! let gpu = Gpu::open(&Options::default())?;
-//! let mut trainer = Trainer::new(&gpu, &data::open("mnist")?, Config::default())?;
-//! trainer.epoch(&mut |_| ControlFlow::Continue(()))?;
-//! let elbo = trainer.evaluate()?.elbo;
-//! let images = trainer.pictures().sample(64, 0)?; // [64, 784], values in 0..=1
+//! let mut trainer = Trainer::new(&gpu, &dataset, config)?;
+//! trainer.run(|epoch| {
+//!     println!("test ELBO {:.2} nats", epoch.judgement.test.elbo.mean);
+//!     ControlFlow::Continue(())
+//! })?;
+//!
+//! let mut vae = Vae::of(&trainer)?; // or Vae::load("runs/mnist-vae-1")?
+//! let images = vae.sample(8, 0)?; // [8, 16], values in 0..=1
+//! let codes = vae.encode(&images)?; // mu, log_var [8, 2]
+//! let again = vae.decode(&codes.mu)?; // [8, 16]
+//! let nats = vae.elbo(&images)?[0].elbo();
+//! # assert!(again.len() == 8 * 16 && nats.is_finite());
 //! # Ok(())
 //! # }
 //! ```
@@ -35,6 +59,7 @@ pub mod cli;
 pub mod data;
 pub mod error;
 pub mod evaluate;
+pub mod export;
 pub mod gpu;
 pub mod kernels;
 pub mod model;
@@ -42,3 +67,6 @@ pub mod plan;
 pub mod run;
 pub mod train;
 pub mod tune;
+pub mod vae;
+
+pub use vae::Vae;

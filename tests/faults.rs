@@ -54,7 +54,7 @@ fn start(scratch: &Scratch, args: &str) -> Child {
 
 /// A number that is spread evenly over 0..below.
 fn drawn(number: u32, below: u64) -> u64 {
-    u64::from(philox([number, 0, 0, 0], [5, 6])[0]) * below >> 32
+    (u64::from(philox([number, 0, 0, 0], [5, 6])[0]) * below) >> 32
 }
 
 /// When the checkpoint was written, if there is one.

@@ -18,14 +18,16 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("run", &["data", "error"]),
     ("train", &["evaluate", "model", "data", "gpu", "plan", "kernels", "run", "error"]),
     ("evaluate", &["model", "data", "gpu", "plan", "kernels", "run", "error"]),
+    ("vae", &["train", "evaluate", "model", "gpu", "run", "error"]),
+    ("export", &["model", "kernels", "error"]),
     ("tune", &["bench", "check", "gpu", "kernels", "run", "plan", "error"]),
     ("check", &["gpu", "kernels", "plan", "error"]),
     ("bench", &["model", "kernels", "gpu", "plan", "check", "train", "evaluate", "data", "error"]),
     (
         "cli",
         &[
-            "tune", "bench", "check", "train", "evaluate", "run", "model", "data", "gpu", "kernels", "plan",
-            "error",
+            "tune", "bench", "check", "train", "evaluate", "export", "run", "model", "data", "gpu",
+            "kernels", "plan", "error",
         ],
     ),
 ];

@@ -6,12 +6,16 @@ use std::str::FromStr;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::compare::CompareArgs;
+use super::export::ExportArgs;
 use super::latent_args::{
     AnimateArgs, DecodeArgs, EncodeArgs, InterpolateArgs, LatentMapArgs, ManifoldArgs, ScoreArgs,
     TraverseArgs,
 };
+use super::runs::RunsArgs;
+use super::shell::{CompletionsArgs, ManArgs};
 use crate::data::{self, Colour, Scale, Size};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Options, Selection};
 use crate::kernels::activation::Activation;
 use crate::kernels::gather::Binarize;
@@ -19,7 +23,7 @@ use crate::kernels::likelihood::{self, Data, Variance};
 use crate::model::Kind;
 use crate::model::init::Init;
 use crate::train::Config;
-use crate::train::config::{Condition, Keep, Precision, TrainSection};
+use crate::train::config::{Condition, Keep, LogFormat, Precision, RunSection, TrainSection};
 use crate::train::presets;
 use crate::train::schedule::Schedule;
 
@@ -60,6 +64,11 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Say what a source of data is: rows, shape, values, labels, and what training would do with it
     Data(DataSourceArgs),
+    Export(ExportArgs),
+    /// List runs: model, data, best ELBO, epochs, when
+    Runs(RunsArgs),
+    /// Compare runs: what differs, in a table, and their ELBO by epoch, in a picture
+    Compare(CompareArgs),
     /// List the adapters, and which one `auto` takes
     Devices(JsonArgs),
     /// Compare every kernel with its CPU reference on this adapter (attach the output to a bug report)
@@ -72,13 +81,17 @@ pub enum Command {
     Presets(PresetsArgs),
     /// Print the plan of a training step: every dispatch, its work and memory; needs no GPU
     Explain(ExplainArgs),
+    /// Print a script with which a shell completes commands and flags
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write all of them
+    Man(ManArgs),
 }
 
 #[derive(Clone, Debug, Default, Args)]
 pub struct DeviceArgs {
-    /// Adapter: auto, a number of `vae-gpu devices`, or a part of its name, backend or driver
-    #[arg(long, value_name = "auto|INDEX|NAME", env = "VAE_GPU_DEVICE", default_value = "auto")]
-    pub device: String,
+    /// Adapter: auto, a number of `vae-gpu devices`, or a part of its name, backend or driver [default: auto]
+    #[arg(long, value_name = "auto|INDEX|NAME", env = "VAE_GPU_DEVICE")]
+    pub device: Option<String>,
     /// Keep bounds checks in the shaders: slower, for hunting a bug
     #[arg(long)]
     pub checked_shaders: bool,
@@ -87,7 +100,7 @@ pub struct DeviceArgs {
 impl DeviceArgs {
     /// Opens the adapter.
     pub fn open(&self) -> Result<std::sync::Arc<Gpu>> {
-        let Ok(selection) = self.device.parse::<Selection>();
+        let Ok(selection) = self.device.as_deref().unwrap_or("auto").parse::<Selection>();
         Gpu::open(&Options { selection, checked_shaders: self.checked_shaders })
     }
 }
@@ -130,7 +143,8 @@ pub struct ModelArgs {
     // The help follows from the table of likelihoods.
     #[arg(long, value_enum, help = binarize_help())]
     pub binarize: Option<Binarize>,
-    /// A config.toml whose values are used where no flag is given
+    /// A TOML file whose values are used where no flag is given: the config.toml of a run, and a part [run] for flags
+    /// such as device and out
     #[arg(long, value_name = "FILE", conflicts_with = "preset")]
     pub config: Option<PathBuf>,
     /// A published recipe whose values are used where no flag is given; `vae-gpu presets` tells of each
@@ -406,14 +420,14 @@ pub struct TrainArgs {
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub out: Option<PathBuf>,
     /// Write into --out even if it holds a run, which is deleted first
-    #[arg(long, requires = "out")]
+    #[arg(long)]
     pub force: bool,
     /// Continue a run from its checkpoint; flags of the model and its training do not go with it
     #[arg(long, value_name = "DIR")]
     pub resume: Option<PathBuf>,
     /// Save a checkpoint at least every so many steps [default: 0, after each epoch]
-    #[arg(long, value_name = "STEPS", default_value_t = 0, hide_default_value = true)]
-    pub checkpoint_every: u64,
+    #[arg(long, value_name = "STEPS")]
+    pub checkpoint_every: Option<u64>,
     /// When the device is lost, open it again and go on from the last checkpoint
     #[arg(long)]
     pub recover: bool,
@@ -423,9 +437,43 @@ pub struct TrainArgs {
     /// Measure the fastest kernels for this model first, as `vae-gpu tune` does
     #[arg(long)]
     pub tune: bool,
+    /// Write event files for TensorBoard: `tensorboard --logdir runs` then shows all runs
+    #[arg(long)]
+    pub tensorboard: bool,
+    /// How epochs are told on stdout [default: text]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
     /// Print nothing but the last line
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+impl TrainArgs {
+    /// Where and how to run: the flags on top of what the file says.
+    pub fn run_section(&self, file: &RunSection) -> Result<RunSection> {
+        let run = RunSection {
+            device: self.device.device.clone().or_else(|| file.device.clone()),
+            checked_shaders: self.device.checked_shaders || file.checked_shaders,
+            out: self.out.clone().or_else(|| file.out.clone()),
+            force: self.force || file.force,
+            checkpoint_every: self.checkpoint_every.unwrap_or(file.checkpoint_every),
+            recover: self.recover || file.recover,
+            profile: self.profile || file.profile,
+            tune: self.tune || file.tune,
+            quiet: self.quiet || file.quiet,
+            tensorboard: self.tensorboard || file.tensorboard,
+            log_format: self.log_format.or(file.log_format),
+        };
+        if run.force && run.out.is_none() {
+            return Err(Error::Usage("--force: name the run to replace by --out".into()));
+        }
+        if run.tune && run.log_format == Some(LogFormat::Json) {
+            return Err(Error::Usage(
+                "--tune prints a table: run `vae-gpu tune` before `train --log-format json`".into(),
+            ));
+        }
+        Ok(run)
+    }
 }
 
 /// A part of the data.

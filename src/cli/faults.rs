@@ -1,6 +1,5 @@
 //! What training does when something breaks: a disk that is full, a device that is lost, numbers that are not finite.
 
-use super::args::TrainArgs;
 use super::output::talk;
 use super::train::{Session, prepare};
 use crate::error::{Error, Result};
@@ -57,9 +56,9 @@ impl Faults {
     }
 
     /// Recovers from `error` if that is wished and can be done; otherwise says where the last checkpoint is.
-    pub fn handle(&mut self, session: &mut Session, args: &TrainArgs, error: Error) -> Result<()> {
+    pub fn handle(&mut self, session: &mut Session, error: Error) -> Result<()> {
         match error {
-            Error::Lost { .. } if args.recover => self.recover(session, args, error),
+            Error::Lost { .. } if session.run.recover => self.recover(session, error),
             Error::Diverged { step, what, next } => {
                 let what = match first_bad(session, step) {
                     Some(tensor) => format!("{what} (first {tensor})"),
@@ -85,7 +84,7 @@ impl Faults {
     }
 
     /// A new device, and training from the last checkpoint: the same bits as without the loss.
-    fn recover(&mut self, session: &mut Session, args: &TrainArgs, error: Error) -> Result<()> {
+    fn recover(&mut self, session: &mut Session, error: Error) -> Result<()> {
         let checkpoint = checkpoint_of(&session.dir);
         let step = checkpoint.as_ref().map_or(0, |(_, _, state)| state.step);
         self.losses = if step > self.lost_at { 1 } else { self.losses + 1 };
@@ -96,11 +95,12 @@ impl Faults {
         talk(format_args!("warning: {error}"));
         talk(format_args!("opening the device again, and going on after step {step}"));
         let config = session.trainer.config().clone();
-        session.trainer = prepare(args, &session.dataset, config)?;
+        session.trainer = prepare(&session.run, &session.dataset, config)?;
         if let Some((_, arenas, state)) = checkpoint {
             session.trainer.restore(&arenas, state);
         }
         let epoch = step / session.trainer.steps_per_epoch();
+        metrics::truncate_json_after(&session.dir.metrics_json(), epoch as u32)?;
         metrics::truncate_after(&session.dir.metrics(), epoch as u32)
     }
 

@@ -3,11 +3,13 @@
 mod args;
 mod bench;
 mod check;
+mod compare;
 mod data;
 mod devices;
 mod encode;
 mod evaluate;
 mod explain;
+mod export;
 mod faults;
 mod interpolate;
 mod latent_args;
@@ -17,9 +19,14 @@ mod pictures;
 mod presets;
 mod profile;
 mod progress;
+mod report;
+mod runs;
 mod saved;
+mod saver;
 mod score;
+mod shell;
 mod source;
+mod tracking;
 mod train;
 mod traverse;
 mod tune;
@@ -64,12 +71,17 @@ pub fn main() -> ExitCode {
         Command::Score(args) => score::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Data(args) => data::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Devices(args) => devices::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Tune(args) => tune::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Presets(args) => presets::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Runs(args) => runs::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -79,3 +91,6 @@ pub fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

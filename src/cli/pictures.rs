@@ -3,7 +3,7 @@
 use super::args::{Label, ReconstructArgs, SampleArgs};
 use super::output;
 use super::saved::Saved;
-use super::train::{COLUMNS, SAMPLES, originals, row_label};
+use super::saver::{COLUMNS, SAMPLES, originals, row_label};
 use crate::data::write::Matrix;
 use crate::error::{Error, Result};
 use crate::run::picture;

@@ -7,7 +7,7 @@ use super::latent_args::ScoreArgs;
 use super::output;
 use super::progress;
 use super::saved::Saved;
-use super::train::COLUMNS;
+use super::saver::COLUMNS;
 use crate::data::Split;
 use crate::data::columns::{self, Column};
 use crate::error::{Error, Result};

@@ -8,26 +8,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 
-use super::args::{TrainArgs, set};
+use super::args::{DeviceArgs, TrainArgs, set};
 use super::faults::{self, Faults};
 use super::output::{result, talk};
 use super::profile;
+use super::report;
 use super::saved::announce;
+use super::saver::Saver;
 use super::source;
+use super::tracking::{Tracking, tell};
 use super::tune;
-use crate::data::{self, Dataset, Shape};
+use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::model::Kind;
-use crate::run::{EpochMetrics, RunDir, RunLock, curves, metrics, picture};
-use crate::train::config::Keep;
-use crate::train::{Config, EpochResult, Judgement, Progress, Trainer, files};
-
-/// Images in a picture of samples, and in one of reconstructions.
-pub const SAMPLES: usize = 64;
-const RECONSTRUCTIONS: usize = 32;
-/// Images in a row of a picture.
-pub const COLUMNS: usize = 8;
+use crate::run::{RunDir, RunLock, metrics};
+use crate::train::config::{LogFormat, RunSection};
+use crate::train::{Config, Progress, Trainer};
 
 /// How often a long epoch says where it is when there is no terminal for a bar.
 const PLAIN_LINES: Duration = Duration::from_secs(10);
@@ -40,6 +38,8 @@ pub(super) struct Session {
     pub trainer: Trainer,
     pub dir: RunDir,
     pub dataset: Dataset,
+    pub run: RunSection,
+    pub tracking: Tracking,
     /// Kept until the end, so that no other process writes into the directory.
     _lock: RunLock,
 }
@@ -54,14 +54,19 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         let epochs = session.trainer.config().train.epochs;
         talk(format_args!("all {epochs} epochs are done; train longer with --epochs N"));
     }
+    let is_json = session.run.log_format == Some(LogFormat::Json);
+    if is_json && !session.run.quiet {
+        tell("start", start_event(&session.trainer, &session.dir));
+    }
     let mut faults = Faults::new();
     while !session.trainer.is_done() {
-        if let Err(error) = advance(&mut session, args, &stop, &mut faults) {
-            faults.handle(&mut session, args, error)?;
+        if let Err(error) = advance(&mut session, &stop, &mut faults) {
+            faults.handle(&mut session, error)?;
         }
     }
     faults.give_up_unsaved()?;
-    let Session { trainer, dir, .. } = &session;
+    let Session { trainer, dir, dataset, .. } = &session;
+    report::write(dir, trainer, dataset)?;
     let (state, place) = (trainer.state(), dir.root().display());
     if trainer.is_out_of_patience() {
         talk(format_args!(
@@ -75,6 +80,14 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         (_, true) => ("ELBO", "validation"),
         (_, false) => ("ELBO", "test"),
     };
+    if is_json {
+        let (best_elbo, best_epoch) = (state.best_elbo, state.best_epoch);
+        tell(
+            "done",
+            json!({ "best_elbo": best_elbo, "best_epoch": best_epoch, "of": split, "run": dir.root() }),
+        );
+        return Ok(());
+    }
     let best =
         format!("best {split} {what} {:.2} nats per image after epoch {}", state.best_elbo, state.best_epoch);
     result(format_args!("{best}; everything is in {place}"));
@@ -82,22 +95,17 @@ pub fn run(args: &TrainArgs) -> Result<()> {
 }
 
 /// Trains to the end of the epoch, or until a checkpoint is due, and saves.
-fn advance(
-    session: &mut Session,
-    args: &TrainArgs,
-    stop: &Arc<AtomicBool>,
-    faults: &mut Faults,
-) -> Result<()> {
-    let Session { trainer, dir, dataset, .. } = session;
-    let saver = Saver { dir, shape: dataset.shape, quiet: args.quiet };
-    let bar = bar(args.quiet, trainer);
+fn advance(session: &mut Session, stop: &Arc<AtomicBool>, faults: &mut Faults) -> Result<()> {
+    let Session { trainer, dir, dataset, run, tracking, .. } = session;
+    let bar = bar(run.quiet, trainer);
     // The observer cannot break off an epoch that was one submission, so the wish is also heard here.
     let done = if stop.load(Ordering::Relaxed) {
         None
     } else {
-        let breaks = faults.next_break(trainer.state().step, args.checkpoint_every);
-        trainer.epoch(&mut observer(&bar, args.quiet, stop.clone(), breaks))?
+        let breaks = faults.next_break(trainer.state().step, run.checkpoint_every);
+        trainer.epoch(&mut observer(&bar, run.quiet, stop.clone(), breaks))?
     };
+    let mut saver = Saver { dir, run, tracking };
     let saved = match &done {
         Some(epoch) => {
             if let Some(bar) = &bar {
@@ -114,6 +122,9 @@ fn advance(
     faults.saved(saved, dir)?;
     if done.is_none() && stop.load(Ordering::Relaxed) {
         faults.give_up_unsaved()?;
+        if run.log_format == Some(LogFormat::Json) {
+            tell("interrupted", json!({ "step": trainer.state().step, "run": dir.root() }));
+        }
         talk(format_args!(
             "interrupted after step {}; continue with: vae-gpu train --resume {}",
             trainer.state().step,
@@ -125,22 +136,42 @@ fn advance(
     Ok(())
 }
 
+/// What the first line of JSON says.
+fn start_event(trainer: &Trainer, dir: &RunDir) -> serde_json::Value {
+    let (model, train) = (trainer.model(), &trainer.config().train);
+    json!({
+        "run": dir.root(),
+        "data": trainer.config().data,
+        "model": model.title(),
+        "widths": model.widths(),
+        "likelihood": model.decoder(),
+        "parameters": trainer.layout().count(),
+        "epochs": train.epochs,
+        "steps_per_epoch": trainer.steps_per_epoch(),
+        "step": trainer.state().step,
+        "seed": train.seed,
+        "adapter": trainer.gpu().report().title(),
+    })
+}
+
 /// A new run.
 fn start(args: &TrainArgs) -> Result<Session> {
     let mut config = args.model.resolve()?;
     set(&mut config.train.epochs, &args.epochs);
     args.recipe.apply(&mut config.train);
+    let run = args.run_section(&std::mem::take(&mut config.run))?;
     config.validate()?;
-    let dataset = source::open(&config.data, &config.source, args.quiet)?;
+    let dataset = source::open(&config.data, &config.source, run.quiet)?;
     config.adopt(&dataset)?;
     config.check_data(&dataset)?;
     config.data = data::anywhere(&config.data);
     config.source.test_data = config.source.test_data.as_deref().map(data::anywhere);
-    let trainer = prepare(args, &dataset, config)?;
+    let trainer = prepare(&run, &dataset, config)?;
     let model = trainer.model().kind.name();
-    let (dir, lock) = RunDir::create(args.out.as_deref(), &dataset.name, model, args.force)?;
+    let (dir, lock) = RunDir::create(run.out.as_deref(), &dataset.name, model, run.force)?;
     write_config(&dir, trainer.config())?;
-    Ok(Session { trainer, dir, dataset, _lock: lock })
+    let tracking = Tracking::new(&dir, dataset.shape, run.tensorboard, 0)?;
+    Ok(Session { trainer, dir, dataset, run, tracking, _lock: lock })
 }
 
 /// A run that goes on from its checkpoint.
@@ -148,16 +179,18 @@ fn resume(args: &TrainArgs) -> Result<Session> {
     let path = args.resume.as_deref().unwrap_or_else(|| "".as_ref());
     if args.model.any() || args.recipe.any() {
         return Err(Error::Usage(
-            "--resume continues the run as it was configured: only --epochs, --device and --quiet go with it"
+            "--resume continues the run as it was configured: no flag of the model or its training goes with it \
+             but --epochs"
                 .into(),
         ));
     }
+    let run = args.run_section(&RunSection::default())?;
     let dir = RunDir::open(path)?;
     let lock = dir.lock()?;
     let (mut config, arenas, state) = faults::last_checkpoint(&dir)?;
     set(&mut config.train.epochs, &args.epochs);
     config.validate()?;
-    let dataset = source::open(&config.data, &config.source, args.quiet)?;
+    let dataset = source::open(&config.data, &config.source, run.quiet)?;
     let expected = config.image_shape();
     if expected != Some(dataset.shape) {
         return Err(Error::Usage(format!(
@@ -165,7 +198,7 @@ fn resume(args: &TrainArgs) -> Result<Session> {
             config.data, dataset.shape
         )));
     }
-    let mut trainer = prepare(args, &dataset, config)?;
+    let mut trainer = prepare(&run, &dataset, config)?;
     let steps = trainer.steps_per_epoch();
     let (begun, epoch) = (state.step.div_ceil(steps), (state.step / steps) as u32);
     let epochs = trainer.config().train.epochs;
@@ -182,15 +215,17 @@ fn resume(args: &TrainArgs) -> Result<Session> {
     }
     trainer.restore(&arenas, state);
     metrics::truncate_after(&dir.metrics(), epoch)?;
+    metrics::truncate_json_after(&dir.metrics_json(), epoch)?;
     write_config(&dir, trainer.config())?;
-    if !args.quiet {
+    if !run.quiet {
         talk(format_args!(
             "resumed  {} after step {} (epoch {epoch} done)",
             dir.root().display(),
             state.step
         ));
     }
-    Ok(Session { trainer, dir, dataset, _lock: lock })
+    let tracking = Tracking::new(&dir, dataset.shape, run.tensorboard, state.step)?;
+    Ok(Session { trainer, dir, dataset, run, tracking, _lock: lock })
 }
 
 fn write_config(dir: &RunDir, config: &Config) -> Result<()> {
@@ -199,18 +234,19 @@ fn write_config(dir: &RunDir, config: &Config) -> Result<()> {
 }
 
 /// Opens the device, and says what will be trained on what.
-pub(super) fn prepare(args: &TrainArgs, dataset: &Dataset, config: Config) -> Result<Trainer> {
-    let gpu = args.device.open()?;
-    if !args.quiet {
+pub(super) fn prepare(run: &RunSection, dataset: &Dataset, config: Config) -> Result<Trainer> {
+    let device = DeviceArgs { device: run.device.clone(), checked_shaders: run.checked_shaders };
+    let gpu = device.open()?;
+    if !run.quiet {
         announce(&gpu);
         talk(format_args!(
             "data     {}: {} training and {} test images of {}",
             dataset.name, dataset.train.count, dataset.test.count, dataset.shape
         ));
     }
-    let tuning = if args.tune { tune::measured(&gpu, &config, dataset)? } else { tune::known(&gpu) };
+    let tuning = if run.tune { tune::measured(&gpu, &config, dataset)? } else { tune::known(&gpu) };
     let trainer = Trainer::with_tuning(&gpu, dataset, config, &tuning)?;
-    if !args.quiet {
+    if !run.quiet {
         let (model, train) = (trainer.model(), &trainer.config().train);
         let activation = format!("{:?}", model.activation).to_lowercase();
         talk(format_args!(
@@ -232,7 +268,7 @@ pub(super) fn prepare(args: &TrainArgs, dataset: &Dataset, config: Config) -> Re
     if let Some(warning) = trainer.config().warning() {
         talk(format_args!("warning: {warning}"));
     }
-    if args.profile {
+    if run.profile {
         profile::run(&gpu, trainer.model(), &trainer.config().train, &tuning)?;
     }
     Ok(trainer)
@@ -287,101 +323,4 @@ fn observer<'a>(
             ControlFlow::Continue(())
         }
     }
-}
-
-/// Writes what a run leaves behind.
-struct Saver<'a> {
-    dir: &'a RunDir,
-    shape: Shape,
-    quiet: bool,
-}
-
-impl Saver<'_> {
-    /// Evaluates, and writes everything that an epoch leaves. The checkpoint comes last: what it says is done is done.
-    fn epoch(&self, trainer: &mut Trainer, dataset: &Dataset, epoch: &EpochResult) -> Result<()> {
-        let judgement = trainer.evaluate()?;
-        let Judgement { test, valid, is_best } = judgement;
-        let metrics = EpochMetrics {
-            epoch: epoch.epoch,
-            step: trainer.state().step,
-            train_elbo: epoch.elbo,
-            train_recon: epoch.recon,
-            train_kl: epoch.kl,
-            train_objective: epoch.objective,
-            test_elbo: test.elbo.mean,
-            test_recon: test.recon.mean,
-            test_kl: test.kl.mean,
-            valid_elbo: valid.map(|valid| valid.elbo.mean),
-            valid_recon: valid.map(|valid| valid.recon.mean),
-            valid_kl: valid.map(|valid| valid.kl.mean),
-            images_per_second: epoch.images_per_second,
-            seconds: epoch.seconds,
-        };
-        // What can be written is written, whatever else fails: the weights above all.
-        let pictures = self.pictures(trainer, dataset, epoch.epoch);
-        let curves = metrics::append(&self.dir.metrics(), &metrics)
-            .and_then(|()| curves::draw(&self.dir.curves(), &metrics::read(&self.dir.metrics())?));
-        let weights = self.weights(trainer, is_best);
-        self.report(&metrics, trainer);
-        weights.and(curves).and(pictures)
-    }
-
-    fn pictures(&self, trainer: &mut Trainer, dataset: &Dataset, epoch: u32) -> Result<()> {
-        if !self.shape.is_picture() {
-            return Ok(());
-        }
-        let (seed, classes) = (trainer.config().train.seed, trainer.model().classes);
-        let pictures = trainer.pictures();
-        if pictures.can_sample() {
-            let samples = pictures.sample(SAMPLES, seed, |i| row_label(i, classes))?;
-            picture::grid(&self.dir.sample(epoch), &samples, self.shape, COLUMNS)?;
-        }
-        let originals = originals(dataset, RECONSTRUCTIONS)?;
-        let labels = dataset.test.labels.as_deref().unwrap_or(&[]);
-        let reconstructions = pictures.reconstruct(&originals, labels)?;
-        let path = self.dir.reconstruction(epoch);
-        picture::reconstruction_grid(&path, &originals, &reconstructions, self.shape, COLUMNS)
-    }
-
-    /// The checkpoint, and the model file where it is to have these weights.
-    fn weights(&self, trainer: &Trainer, is_best: bool) -> Result<()> {
-        let (config, layout, arenas) = (trainer.config(), trainer.layout(), trainer.arenas()?);
-        let mut model = Ok(());
-        if is_best || config.train.keep == Keep::Last {
-            model = files::save_model(&self.dir.model(), config, layout, &arenas.parameters);
-        }
-        let paths = (self.dir.checkpoint(), self.dir.previous_checkpoint());
-        files::save_checkpoint((&paths.0, &paths.1), config, layout, &arenas, &trainer.state()).and(model)
-    }
-
-    fn report(&self, m: &EpochMetrics, trainer: &Trainer) {
-        if self.quiet {
-            return;
-        }
-        let (kind, train) = (trainer.model().kind, &trainer.config().train);
-        let terms = |elbo: f64, recon: f64, kl: f64| match kind {
-            Kind::Ae => format!("{recon:.2}"),
-            Kind::Vae | Kind::Iwae => format!("{elbo:.2} (recon {recon:.2}, KL {kl:.2})"),
-        };
-        let mut line = format!("epoch {:>3}/{}", m.epoch, train.epochs);
-        line += &format!("  train {}", terms(m.train_elbo, m.train_recon, m.train_kl));
-        if kind != Kind::Ae && !train.trains_the_elbo(kind) {
-            line += &format!(", objective {:.2}", m.train_objective);
-        }
-        if let (Some(elbo), Some(recon), Some(kl)) = (m.valid_elbo, m.valid_recon, m.valid_kl) {
-            line += &format!("  valid {}", terms(elbo, recon, kl));
-        }
-        line += &format!("  test {}", terms(m.test_elbo, m.test_recon, m.test_kl));
-        result(format_args!("{line}  {:.0} images/s", m.images_per_second));
-    }
-}
-
-/// The class of image `i` of a picture with a row of images a label.
-pub fn row_label(i: usize, classes: usize) -> usize {
-    (i / COLUMNS) % classes.max(1)
-}
-
-/// The first test images, as the model sees them.
-pub fn originals(dataset: &Dataset, count: usize) -> Result<Vec<f32>> {
-    dataset.test.x(0..count.min(dataset.test.count))
 }

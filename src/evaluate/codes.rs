@@ -116,7 +116,7 @@ impl Encoder {
             self.feed.submit(&mut self.program, &self.handles.batch, &mut steps, &order)?;
             let EncodePlan { x, head, z, mean, .. } = self.handles;
             let head = self.program.read_f32(head)?;
-            let (mu, log_var) = self.split_head(&head[..]);
+            let (mu, log_var) = split_head(&self.model, &head);
             let keep = |mut values: Vec<f32>, width: usize| {
                 values.truncate(rows * width);
                 values
@@ -138,17 +138,17 @@ impl Encoder {
     fn read(&self, tensor: Option<Tensor>) -> Result<Vec<f32>> {
         tensor.map_or_else(|| Ok(Vec::new()), |tensor| self.program.read_f32(tensor))
     }
+}
 
-    /// mu and log_var out of the rows of the head.
-    fn split_head(&self, head: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        if self.model.kind == Kind::Ae {
-            return (head.to_vec(), Vec::new());
-        }
-        let (latent, padded) = (self.model.latent, round_up(self.model.latent, PAD));
-        let part = |from: usize| {
-            let rows = head.chunks_exact(2 * padded).flat_map(|row| &row[from..from + latent]);
-            rows.copied().collect()
-        };
-        (part(0), part(padded))
+/// mu and log_var [B, Z] out of the rows of the head; log_var is empty in an autoencoder.
+pub(super) fn split_head(model: &ModelConfig, head: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    if model.kind == Kind::Ae {
+        return (head.to_vec(), Vec::new());
     }
+    let (latent, padded) = (model.latent, round_up(model.latent, PAD));
+    let part = |from: usize| {
+        let rows = head.chunks_exact(2 * padded).flat_map(|row| &row[from..from + latent]);
+        rows.copied().collect()
+    };
+    (part(0), part(padded))
 }

@@ -3,6 +3,7 @@
 mod batches;
 mod codes;
 mod decoder;
+mod direct;
 mod feed;
 mod importance;
 pub mod latent;
@@ -12,6 +13,7 @@ mod report;
 
 pub use codes::{Codes, Encoder};
 pub use decoder::Decoder;
+pub use direct::{Direct, Rows};
 pub use feed::{Feed, packing};
 pub use importance::Importance;
 pub use pca::Pca;

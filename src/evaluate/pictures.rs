@@ -74,4 +74,15 @@ impl Pictures {
         let label_of = |row: usize| labels.get(row).map_or(0, |label| *label as usize);
         self.reconstruct.run(x.len() / tensor.cols, 0, Some((tensor, x)), &label_of)
     }
+
+    /// mu [N, Z] of each row of x, as for [`Pictures::reconstruct`].
+    ///
+    /// # Errors
+    /// As [`Pictures::reconstruct`].
+    pub fn codes(&mut self, x: &[f32], labels: &[u32]) -> Result<Vec<f32>> {
+        let tensor = self.reconstruct.handles.x.expect("the plan begins with x");
+        let label_of = |row: usize| labels.get(row).map_or(0, |label| *label as usize);
+        let z = self.reconstruct.handles.z;
+        self.reconstruct.read(x.len() / tensor.cols, 0, Some((tensor, x)), &label_of, z)
+    }
 }

@@ -111,6 +111,23 @@ pub struct PicturePlan {
     pub mean: Tensor,
 }
 
+/// A plan that judges rows of x that the host writes.
+#[derive(Clone, Debug)]
+pub struct JudgePlan {
+    /// The plan.
+    pub plan: Plan,
+    /// All parameters [1, P].
+    pub parameters: Tensor,
+    /// What the encoder reads [B, D].
+    pub x: Tensor,
+    /// The labels, in a conditional model.
+    pub labels: Option<Labels>,
+    /// mu and log_var [B, 2 P], or z [B, Z] of an autoencoder.
+    pub head: Tensor,
+    /// log p(x|z) of one sample of z [1, B], and the KL [1, B]; plans that only encode have none.
+    pub terms: Option<(Tensor, Tensor)>,
+}
+
 /// What of training a plan must know.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Recipe {
@@ -157,11 +174,7 @@ pub fn evaluate(config: &ModelConfig, target: Target, batch: &Batch, rows: usize
     let input = batch_input(&mut net, batch);
     let terms = terms(&mut net.plan, "rows", rows);
     let head = net.encode(input.x).last();
-    let (z, kl) = match config.kind {
-        // An autoencoder's z is what its encoder gives, and its KL a row of zeros.
-        Kind::Ae => (head, row_vector(&mut net.plan, "kl", batch.size)),
-        Kind::Vae | Kind::Iwae => net.sample(head, batch.samples),
-    };
+    let (z, kl) = code(&mut net, head, batch.samples);
     let log_p = net.log_likelihood(input.x, z, batch.samples);
     objective::collect(&mut net.plan, batch.size, batch.samples, log_p, kl, terms);
     input.batch_plan(net, terms)
@@ -232,6 +245,29 @@ pub fn decode(config: &ModelConfig, target: Target, batch: usize) -> PicturePlan
     let labels = picture_labels(&mut net, batch);
     let z = net.plan.tensor("z", batch, config.latent);
     picture(net, None, z, labels)
+}
+
+/// mu and log_var of x [B, D] that the host writes and, with `terms`, each row's terms of the ELBO.
+pub fn judge(config: &ModelConfig, target: Target, batch: usize, terms: bool) -> JudgePlan {
+    let mut net = Network::new("judge", config, target);
+    let labels = picture_labels(&mut net, batch);
+    let x = net.plan.tensor("x", batch, config.input);
+    let head = net.encode(x).last();
+    let terms = terms.then(|| {
+        let (z, kl) = code(&mut net, head, 1);
+        (net.log_likelihood(x, z, 1), kl)
+    });
+    let parameters = net.arena(PARAMETERS);
+    JudgePlan { plan: net.plan, parameters, x, labels, head, terms }
+}
+
+/// z [B K, Z] of q(z|x), and kl [1, B].
+fn code(net: &mut Network, head: Tensor, samples: usize) -> (Tensor, Tensor) {
+    match net.config.kind {
+        // An autoencoder's z is what its encoder gives, and its KL a row of zeros.
+        Kind::Ae => (head, row_vector(&mut net.plan, "kl", head.rows)),
+        Kind::Vae | Kind::Iwae => net.sample(head, samples),
+    }
 }
 
 fn picture(mut net: Network, x: Option<Tensor>, z: Tensor, labels: Option<Labels>) -> PicturePlan {

@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::TEMPORARY;
+use super::{TEMPORARY, tensorboard};
 use crate::error::{Error, Result};
 
 /// Where runs without a folder of their own go.
@@ -14,12 +14,15 @@ const MODEL: &str = "model.safetensors";
 const CHECKPOINT: &str = "checkpoint.safetensors";
 const PREVIOUS: &str = "checkpoint.previous.safetensors";
 const METRICS: &str = "metrics.csv";
+const METRICS_JSON: &str = "metrics.jsonl";
+const REPORT: &str = "report.html";
+const EVENTS: &str = "tensorboard";
 const CURVES: &str = "curves.png";
 const SAMPLES: &str = "samples";
 const RECONSTRUCTIONS: &str = "reconstructions";
 
 /// A folder that has any of these holds a run. The configuration is last, and so is deleted last.
-const FILES: [&str; 6] = [CURVES, METRICS, MODEL, PREVIOUS, CHECKPOINT, CONFIG];
+const FILES: [&str; 8] = [REPORT, CURVES, METRICS_JSON, METRICS, MODEL, PREVIOUS, CHECKPOINT, CONFIG];
 
 /// The file that a process which trains keeps locked.
 const LOCK: &str = ".lock";
@@ -133,6 +136,21 @@ impl RunDir {
         self.root.join(METRICS)
     }
 
+    /// The same rows: a JSON object a line.
+    pub fn metrics_json(&self) -> PathBuf {
+        self.root.join(METRICS_JSON)
+    }
+
+    /// Everything about the run in one file: HTML.
+    pub fn report(&self) -> PathBuf {
+        self.root.join(REPORT)
+    }
+
+    /// Folder of the event files for TensorBoard.
+    pub fn events(&self) -> PathBuf {
+        self.root.join(EVENTS)
+    }
+
     /// The metrics as a picture: PNG.
     pub fn curves(&self) -> PathBuf {
         self.root.join(CURVES)
@@ -174,12 +192,10 @@ fn claim(out: &Path, force: bool) -> Result<(PathBuf, RunLock)> {
         return Err(Error::Usage(format!("--out {shown} is a file\n  name a folder, which may be new")));
     }
     match FILES.iter().find(|name| out.join(name).exists()) {
-        Some(found) if !force => {
-            return Err(Error::Usage(format!(
-                "--out {shown} already holds a run: it has {found}\n  \
+        Some(found) if !force => Err(Error::Usage(format!(
+            "--out {shown} already holds a run: it has {found}\n  \
                  name another folder, go on with that run by `--resume {shown}`, or replace it with `--force`"
-            )));
-        }
+        ))),
         Some(_) => {
             let lock = RunLock::take(out)?;
             delete_run(out)?;
@@ -199,6 +215,10 @@ fn delete_run(root: &Path) -> Result<()> {
         if folder.symlink_metadata().is_ok_and(|found| found.is_dir()) {
             delete_files(&folder, |name| is_picture_name(name) || is_temporary_name(name))?;
         }
+    }
+    let events = root.join(EVENTS);
+    if events.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+        delete_files(&events, |name| name.starts_with(tensorboard::PREFIX))?;
     }
     delete_files(root, is_temporary_name)?;
     for path in FILES.map(|name| root.join(name)) {

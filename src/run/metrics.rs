@@ -1,4 +1,4 @@
-//! `metrics.csv`: one row an epoch, for spreadsheets, scripts and the curves.
+//! `metrics.csv` and `metrics.jsonl`: one row an epoch, for spreadsheets, scripts and the curves.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -91,6 +91,40 @@ pub fn truncate_after(path: &Path, epoch: u32) -> Result<()> {
     write_atomic(path, |out| out.write_all(&to_csv(&rows, true)?))
 }
 
+/// Adds `row` to the file at `path` as a line of JSON with the names of the columns; what is not finite is null.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn append_json(path: &Path, row: &EpochMetrics) -> Result<()> {
+    let write = || {
+        let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+        let mut line = serde_json::to_vec(row)?;
+        line.push(b'\n');
+        file.write_all(&line)
+    };
+    write().map_err(|error| Error::io("write", path, error))
+}
+
+/// Removes the lines after `epoch`, and what a crash or another program left that is no row. A file that is not there
+/// has none.
+///
+/// # Errors
+/// [`Error::Io`]; the file is then unchanged.
+pub fn truncate_json_after(path: &Path, epoch: u32) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Row {
+        epoch: u32,
+    }
+    if !path.exists() {
+        return Ok(());
+    }
+    let bytes = fs::read(path).map_err(|error| Error::io("read", path, error))?;
+    let is_kept = |line: &&[u8]| serde_json::from_slice::<Row>(line).is_ok_and(|row| row.epoch <= epoch);
+    let whole = bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
+    let kept: Vec<u8> = whole.filter(is_kept).flatten().copied().collect();
+    write_atomic(path, |out| out.write_all(&kept))
+}
+
 fn to_csv(rows: &[EpochMetrics], header: bool) -> io::Result<Vec<u8>> {
     let mut writer = csv::WriterBuilder::new().has_headers(header).from_writer(Vec::new());
     for row in rows {
@@ -175,6 +209,37 @@ mod tests {
         truncate_after(&path, 2).unwrap();
         append(&path, &row(2)).unwrap();
         assert_eq!(fs::read(&path).unwrap(), whole);
+    }
+
+    #[test]
+    fn lines_of_json_have_the_columns_and_are_forgotten_in_the_same_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        truncate_json_after(&path, 2).unwrap();
+        assert!(!path.exists());
+        for epoch in 1..=3 {
+            append_json(&path, &row(epoch)).unwrap();
+        }
+        let whole = fs::read_to_string(&path).unwrap();
+        let lines: Vec<serde_json::Value> =
+            whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let header = String::from_utf8(to_csv(&[row(1)], true).unwrap()).unwrap();
+        let columns: Vec<&str> = header.lines().next().unwrap().split(',').collect();
+        for line in &lines {
+            let line = line.as_object().unwrap();
+            assert_eq!(line.len(), columns.len());
+            assert!(columns.iter().all(|name| line.contains_key(*name)), "{line:?}");
+            assert!(line["test_elbo"].is_null() && line["train_recon"] == -75.0, "{line:?}");
+        }
+        fs::write(&path, &whole[..whole.len() - 5]).unwrap();
+        truncate_json_after(&path, 3).unwrap();
+        append_json(&path, &row(3)).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), whole);
+        truncate_json_after(&path, 1).unwrap();
+        assert_eq!(
+            fs::read_to_string(&path).unwrap().lines().collect::<Vec<_>>(),
+            [whole.lines().next().unwrap()]
+        );
     }
 
     #[test]

@@ -6,7 +6,9 @@
 //!     model.safetensors                  the best parameters so far
 //!     checkpoint.safetensors             the whole state of training, for resuming
 //!     checkpoint.previous.safetensors    the one before, should a disk spoil the last
-//!     metrics.csv, curves.png            one row an epoch; the same as a picture
+//!     metrics.csv, metrics.jsonl         one row an epoch
+//!     curves.png, report.html            the same as a picture; everything in one page
+//!     tensorboard/                       the same for TensorBoard, where it is asked for
 //!     samples/epoch-0001.png ...         drawn from the prior
 //!     reconstructions/epoch-0001.png ... test data above what the model makes of them
 //! ```
@@ -16,12 +18,16 @@
 pub mod animation;
 pub mod bars;
 mod chart;
+pub mod comparison;
 pub mod curves;
 mod directory;
 pub mod metrics;
 pub mod picture;
+pub mod report;
 pub mod scatter;
 pub mod store;
+pub mod tensorboard;
+pub mod time;
 
 pub use directory::{RunDir, RunLock};
 pub use metrics::EpochMetrics;

@@ -169,6 +169,14 @@ impl Canvas {
     }
 }
 
+/// Width and height of a PNG file that this crate has written; 0 of anything else.
+pub(super) fn png_size(png: &[u8]) -> (u32, u32) {
+    // Signature, length and name of the header come first.
+    let number =
+        |at: usize| png.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes);
+    (number(16), number(20))
+}
+
 /// [0, 1] to 0..=255. The cast saturates, and makes a NaN 0.
 fn to_byte(value: f32) -> u8 {
     (value * 255.0).round() as u8

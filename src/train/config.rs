@@ -1,5 +1,9 @@
 //! The configuration of a run: everything that a run's result depends on.
 
+mod run;
+
+pub use run::{LogFormat, RunSection};
+
 use std::fs;
 use std::path::Path;
 
@@ -43,6 +47,9 @@ pub struct Config {
     pub model: ModelSection,
     /// The training.
     pub train: TrainSection,
+    /// What a file says of this machine; never written.
+    #[serde(skip_serializing)]
+    pub run: RunSection,
 }
 
 /// The model's part of a [`Config`].
@@ -171,6 +178,7 @@ impl Default for Config {
             source: data::Options::default(),
             model: ModelSection::default(),
             train: TrainSection::default(),
+            run: RunSection::default(),
         }
     }
 }
@@ -224,7 +232,7 @@ impl Config {
 
     /// Reads TOML, checking keys and values.
     pub fn parse(text: &str) -> Result<Config, String> {
-        let config: Config = toml::from_str(text).map_err(|e| e.to_string())?;
+        let config: Config = toml::from_str(text).map_err(|e| with_nearest(&e))?;
         config.validate().map_err(|e| e.to_string())?;
         Ok(config)
     }
@@ -339,6 +347,21 @@ impl Config {
     pub fn resolve(&mut self) {
         let model = self.model_config(Shape { width: 1, height: 1, channels: 1 });
         self.train.binarize = Some(self.train.binarize(&model));
+    }
+}
+
+/// What is wrong with a file and, where a name is unknown, the known one that is nearest to it.
+fn with_nearest(error: &toml::de::Error) -> String {
+    let text = error.to_string();
+    // serde says: unknown field `latnet`, expected one of `hidden`, `latent`
+    let names: Vec<&str> = error.message().split('`').skip(1).step_by(2).collect();
+    let [unknown, known @ ..] = &names[..] else { return text };
+    let distance = |name: &&&str| strsim::damerau_levenshtein(unknown, name);
+    match known.iter().min_by_key(distance) {
+        Some(nearest) if error.message().starts_with("unknown ") => {
+            format!("{}\n  the nearest known name is `{nearest}`", text.trim_end())
+        }
+        _ => text,
     }
 }
 

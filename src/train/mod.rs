@@ -8,4 +8,4 @@ pub mod schedule;
 mod trainer;
 
 pub use config::Config;
-pub use trainer::{Arenas, EpochResult, Judgement, Progress, State, Trainer};
+pub use trainer::{Arenas, EpochReport, EpochResult, Judgement, Progress, State, Trainer};

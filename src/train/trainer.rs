@@ -1,10 +1,12 @@
 //! The training loop.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::config::Config;
+use super::files;
 use super::history::{self, History, Sums};
 use super::schedule::ramp;
 use crate::data::{Dataset, epoch_order};
@@ -105,6 +107,15 @@ pub struct Judgement {
     pub valid: Option<Evaluation>,
     /// Whether no epoch before was better: on the validation data or, where there are none, on the test data.
     pub is_best: bool,
+}
+
+/// What [`Trainer::run`] tells after each epoch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EpochReport {
+    /// How the training went.
+    pub result: EpochResult,
+    /// How the model stands.
+    pub judgement: Judgement,
 }
 
 /// Trains one model on one data set.
@@ -363,6 +374,37 @@ impl Trainer {
             }
         }
         Ok(None)
+    }
+
+    /// Trains all epochs that are left, and evaluates after each. Ends early when `on_epoch` breaks, or when patience runs
+    /// out.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] if the loss is no number any more, [`Error::Device`].
+    pub fn run(&mut self, mut on_epoch: impl FnMut(&EpochReport) -> ControlFlow<()>) -> Result<()> {
+        while !self.is_done() {
+            // Nothing breaks the epoch off, so there is a result.
+            let Some(result) = self.epoch(&mut |_| ControlFlow::Continue(()))? else { break };
+            let judgement = self.evaluate()?;
+            if on_epoch(&EpochReport { result, judgement }).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the present weights to `path` as a `model.safetensors`, for [`crate::Vae::load`] and every other reader of
+    /// that format.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Device`].
+    pub fn save_model(&self, path: &Path) -> Result<()> {
+        files::save_model(
+            path,
+            &self.config,
+            &self.layout,
+            &self.program.read_f32(self.handles.batch.parameters)?,
+        )
     }
 
     /// Evaluates on the test and the validation data, and remembers the best ELBO.

@@ -50,5 +50,6 @@ pub static BERNOULLI: Likelihood = Likelihood {
     fused: &FUSED,
     backward: &BACKWARD,
     mean: &MEAN,
+    expectation: |formula, heads, _, _| formula.apply("Sigmoid", &heads[..1]),
     append: |plan, target, _, pass| pointwise::append(&KERNELS, plan, target, pass),
 };

@@ -1,5 +1,6 @@
 //! The categorical likelihood of grey levels (`shaders/likelihood/categorical.wgsl`).
 
+use super::formula::{Formula, Value};
 use super::{Data, Likelihood, Output, Pass, Settings, shape_of};
 use crate::kernels::{Rows, elementwise, params, shader};
 use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Target, Tensor, read, write};
@@ -134,8 +135,22 @@ pub static CATEGORICAL: Likelihood = Likelihood {
     fused: &FUSED,
     backward: &BACKWARD,
     mean: &MEAN,
+    expectation,
     append,
 };
+
+/// sum_k softmax(l_d)[k] k / (C - 1), with the logits of a pixel as rows of a matrix.
+fn expectation(formula: &mut dyn Formula, heads: &[Value], dim: usize, settings: &Settings) -> Value {
+    let levels = settings.levels;
+    let by_pixel = formula.shape(&[-1, dim as i64, levels as i64]);
+    let logits = formula.apply("Reshape", &[heads[0], by_pixel]);
+    let probabilities = formula.apply("Softmax", &[logits]);
+    let grey: Vec<f64> = (0..levels).map(|k| k as f64 / (levels - 1) as f64).collect();
+    let grey = formula.column(&grey);
+    let mean = formula.apply("MatMul", &[probabilities, grey]);
+    let by_row = formula.shape(&[-1, dim as i64]);
+    formula.apply("Reshape", &[mean, by_row])
+}
 
 fn append(plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {
     let (kernel, flops, tensors): (&'static Kernel, u64, Vec<Tensor>) = match pass {

@@ -1,5 +1,6 @@
 //! The continuous Bernoulli likelihood from logits (`shaders/likelihood/continuous_bernoulli.wgsl`).
 
+use super::formula::{Formula, Value};
 use super::pointwise::{self, Kernels, Pointwise};
 use super::{Data, Likelihood, Output, Settings, moments};
 use crate::kernels::shader;
@@ -35,6 +36,41 @@ pub fn mean(l: f64) -> f64 {
     let a = l.abs();
     let below_half = 1.0 / a - 1.0 / a.exp_m1();
     if l > 0.0 { 1.0 - below_half } else { below_half }
+}
+
+/// Below this |l| the formula is the series, as in the shader: in 32 bits the closed form loses digits earlier.
+const FORMULA_SERIES: f64 = 1.0;
+
+/// [`mean`] as the shader has it.
+fn expectation(formula: &mut dyn Formula, heads: &[Value], _: usize, _: &Settings) -> Value {
+    let l = heads[0];
+    let [zero, half, one, limit] = [0.0, 0.5, 1.0, FORMULA_SERIES].map(|value| formula.number(value));
+    let h = formula.apply("Mul", &[l, half]);
+    let h2 = formula.apply("Mul", &[h, h]);
+    // Horner's rule: 1/3 - h^2/45 + 2 h^4/945 - h^6/4725 + 2 h^8/93555.
+    let mut sum = formula.number(2.0 / 93555.0);
+    for coefficient in [-1.0 / 4725.0, 2.0 / 945.0, -1.0 / 45.0, 1.0 / 3.0] {
+        let product = formula.apply("Mul", &[sum, h2]);
+        let coefficient = formula.number(coefficient);
+        sum = formula.apply("Add", &[product, coefficient]);
+    }
+    let langevin = formula.apply("Mul", &[h, sum]);
+    let langevin = formula.apply("Mul", &[langevin, half]);
+    let series = formula.apply("Add", &[langevin, half]);
+
+    let distance = formula.apply("Abs", &[l]);
+    let a = formula.apply("Max", &[distance, limit]);
+    let minus_a = formula.apply("Neg", &[a]);
+    let e = formula.apply("Exp", &[minus_a]);
+    let rest = formula.apply("Sub", &[one, e]);
+    let ratio = formula.apply("Div", &[e, rest]);
+    let inverse = formula.apply("Div", &[one, a]);
+    let below_half = formula.apply("Sub", &[inverse, ratio]);
+    let above_half = formula.apply("Sub", &[one, below_half]);
+    let is_positive = formula.apply("Greater", &[l, zero]);
+    let closed = formula.apply("Where", &[is_positive, above_half, below_half]);
+    let is_small = formula.apply("Less", &[distance, limit]);
+    formula.apply("Where", &[is_small, series, closed])
 }
 
 /// The l whose mean is `wanted`, kept off 0 and 1, which no l reaches: the mean grows with l.
@@ -88,5 +124,6 @@ pub static CONTINUOUS_BERNOULLI: Likelihood = Likelihood {
     fused: &FUSED,
     backward: &BACKWARD,
     mean: &MEAN,
+    expectation,
     append: |plan, target, _, pass| pointwise::append(&KERNELS, plan, target, pass),
 };

@@ -47,5 +47,6 @@ pub static GAUSSIAN: Likelihood = Likelihood {
     fused: &FUSED,
     backward: &BACKWARD,
     mean: &MEAN,
+    expectation: |_, heads, _, _| heads[0],
     append: |plan, target, _, pass| pointwise::append(&KERNELS, plan, target, pass),
 };

@@ -134,6 +134,7 @@ pub static GAUSSIAN_LEARNED: Likelihood = Likelihood {
     fused: &FUSED,
     backward: &BACKWARD,
     mean: &MEAN,
+    expectation: |_, heads, _, _| heads[0],
     append,
 };
 

@@ -3,12 +3,14 @@
 pub mod bernoulli;
 pub mod categorical;
 pub mod continuous_bernoulli;
+pub mod formula;
 pub mod gaussian;
 pub mod gaussian_learned;
 mod pointwise;
 
 use serde::{Deserialize, Serialize};
 
+use self::formula::Expectation;
 use super::gather::Binarize;
 use crate::plan::{Kernel, PAD, Plan, Target, Tensor, round_up};
 
@@ -42,6 +44,8 @@ pub struct Likelihood {
     pub backward: &'static Kernel,
     /// E[x|z], for pictures.
     pub mean: &'static Kernel,
+    /// The same as a formula, for programs that read exported models.
+    pub expectation: Expectation,
     /// Appends one of the four.
     pub append: fn(&mut Plan, &Target, &Settings, Pass),
 }

@@ -56,6 +56,28 @@ fn settings_are_checked_where_the_likelihood_uses_them() {
 }
 
 #[test]
+fn an_unknown_name_is_answered_with_the_nearest() {
+    for (text, nearest) in [
+        ("[model]\nlatnet = 2\n", "`latent`"),
+        ("[train]\nbatchsize = 2\n", "`batch_size`"),
+        ("[modle]\n", "`model`"),
+        ("[run]\ntensor_board = true\n", "`tensorboard`"),
+        ("[model]\nactivation = \"rellu\"\n", "`relu`"),
+    ] {
+        let message = Config::parse(text).unwrap_err();
+        assert!(message.ends_with(&format!("the nearest known name is {nearest}")), "{message}");
+    }
+    assert!(!Config::parse("[model]\nlatent = \"two\"\n").unwrap_err().contains("nearest"));
+}
+
+#[test]
+fn what_is_said_of_the_machine_is_read_and_never_written() {
+    let config = Config::parse("[run]\nout = \"here\"\ntensorboard = true\nlog_format = \"json\"\n").unwrap();
+    assert!(config.run.tensorboard && config.run.log_format == Some(LogFormat::Json));
+    assert_eq!(Config::parse(&config.to_toml()).unwrap(), Config::default());
+}
+
+#[test]
 fn unknown_keys_and_bad_values_are_errors() {
     assert!(Config::parse("[model]\nlatnet = 2\n").unwrap_err().contains("latnet"));
     assert!(Config::parse("[train]\nbatch_size = 0\n").unwrap_err().contains("--batch-size"));

@@ -1,0 +1,45 @@
+//! `vae-gpu export`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::output::result;
+use crate::error::{Error, Result};
+use crate::export::onnx::{self, OPSET, Trained};
+use crate::run::{RunDir, write_atomic};
+use crate::train::files;
+
+#[derive(Debug, Args)]
+#[command(about = format!("Write a trained model as ONNX graphs (opset {OPSET}); needs no GPU"), after_help = format!("Examples:
+  vae-gpu export runs/mnist-vae-1 --onnx onnx            # onnx/encoder.onnx and onnx/decoder.onnx
+
+encoder.onnx: x [N, D], eps [N, Z] -> mu, log_var, z [N, Z], with z = mu + exp(log_var / 2) eps; an autoencoder's has x
+and z alone. decoder.onnx: z [N, Z] -> mean [N, D] = E[x|z], and what the decoder's last layer gives, unchanged: out, or
+mu and log_var. A conditional model has a further input label [N, C], one-hot. All are 32-bit floats, N is free, and the
+operators are those of opset {OPSET}. The metadata has the run's configuration as TOML."))]
+pub struct ExportArgs {
+    /// Run directory
+    pub run: PathBuf,
+    /// Folder for encoder.onnx and decoder.onnx; made if it is not there
+    #[arg(long, value_name = "DIR", required = true)]
+    pub onnx: PathBuf,
+}
+
+pub fn run(args: &ExportArgs) -> Result<()> {
+    let path = RunDir::open(&args.run)?.model();
+    let (config, layout, parameters) = files::load_model(&path)?;
+    let shape = config.image_shape().expect("a model file without a shape is refused");
+    let model = config.model_config(shape);
+    let metadata = BTreeMap::from([("config".to_owned(), config.to_toml())]);
+    let trained = Trained { model: &model, layout: &layout, parameters: &parameters, metadata: &metadata };
+    let graphs = [("encoder.onnx", onnx::encoder(trained)?), ("decoder.onnx", onnx::decoder(trained)?)];
+    fs::create_dir_all(&args.onnx).map_err(|error| Error::io("create", &args.onnx, error))?;
+    for (name, bytes) in &graphs {
+        write_atomic(&args.onnx.join(name), |out| out.write_all(bytes))?;
+    }
+    result(format_args!("encoder.onnx and decoder.onnx are in {}", args.onnx.display()));
+    Ok(())
+}

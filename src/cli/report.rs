@@ -1,0 +1,120 @@
+//! The `report.html` of `vae-gpu train`.
+
+use super::saver::originals;
+use super::tracking::read;
+use crate::data::Dataset;
+use crate::error::Result;
+use crate::evaluate::{CodeStatistics, Codes, Direct, Rows};
+use crate::model::Kind;
+use crate::run::report::{Figure, Line, Report};
+use crate::run::{EpochMetrics, RunDir, bars, metrics, write_atomic};
+use crate::train::Trainer;
+
+/// Test data that the KL of each dimension is averaged over at most.
+const MAX_CODES: usize = 10_000;
+
+/// Writes the page, from what the run has left so far.
+pub fn write(dir: &RunDir, trainer: &Trainer, dataset: &Dataset) -> Result<()> {
+    let rows = metrics::read(&dir.metrics())?;
+    let Some(last) = rows.last() else { return Ok(()) };
+    let (model, train, state) = (trainer.model(), &trainer.config().train, trainer.state());
+    let root = std::path::absolute(dir.root()).unwrap_or_else(|_| dir.root().to_owned());
+    let report = Report {
+        name: root.file_name().map_or_else(|| root.display().to_string(), |name| name.display().to_string()),
+        summary: format!(
+            "{} {} with a {} decoder on {}: {} training and {} test data of {}",
+            model.title(),
+            model.widths(),
+            model.decoder(),
+            dataset.name,
+            dataset.train.count,
+            dataset.test.count,
+            dataset.shape
+        ),
+        tiles: tiles(trainer, last),
+        figures: figures(dir, trainer, dataset, last)?,
+        table: vec![
+            ("Best epoch", format!("{} of {}", state.best_epoch, last.epoch)),
+            ("Last training ELBO", nats(last.train_elbo)),
+            ("Last test ELBO", nats(last.test_elbo)),
+            ("Last test reconstruction", nats(last.test_recon)),
+            ("Last test KL", nats(last.test_kl)),
+            ("Training time", format!("{:.1} s", rows.iter().map(|row| row.seconds).sum::<f64>())),
+            ("Steps", format!("{} of {} data", last.step, train.batch_size)),
+            ("Parameters", trainer.layout().count().to_string()),
+            ("Adapter", trainer.gpu().report().title()),
+            ("Driver", driver(trainer)),
+            ("Version", format!("vae-gpu {}", env!("CARGO_PKG_VERSION"))),
+        ],
+        config: trainer.config().to_toml(),
+    };
+    write_atomic(&dir.report(), |out| out.write_all(report.to_html().as_bytes()))
+}
+
+fn nats(value: f64) -> String {
+    format!("{value:.2} nats per datum")
+}
+
+fn driver(trainer: &Trainer) -> String {
+    let report = trainer.gpu().report();
+    format!("{} {}", report.driver, report.driver_info).trim().to_owned()
+}
+
+fn tiles(trainer: &Trainer, last: &EpochMetrics) -> Vec<Line> {
+    let best = match (trainer.model().kind, trainer.config().train.valid > 0.0) {
+        (Kind::Ae, true) => "Best validation reconstruction, nats",
+        (Kind::Ae, false) => "Best test reconstruction, nats",
+        (_, true) => "Best validation ELBO, nats per datum",
+        (_, false) => "Best test ELBO, nats per datum",
+    };
+    vec![
+        (best, format!("{:.2}", trainer.state().best_elbo)),
+        ("Epochs", format!("{} of {}", last.epoch, trainer.config().train.epochs)),
+        ("Training speed, images/s", format!("{:.0}", last.images_per_second)),
+        ("Latent dimensions", trainer.model().latent.to_string()),
+    ]
+}
+
+fn figures(dir: &RunDir, trainer: &Trainer, dataset: &Dataset, last: &EpochMetrics) -> Result<Vec<Figure>> {
+    let mut figures = vec![Figure {
+        title: "Curves",
+        caption: "The bound and its two terms after each epoch: ELBO = reconstruction - KL.".into(),
+        png: read(&dir.curves())?,
+        wide: true,
+    }];
+    let samples = dir.sample(last.epoch);
+    if samples.exists() {
+        let caption = format!("Decoded from draws of the prior, after epoch {}.", last.epoch);
+        figures.push(Figure { title: "Samples", caption, png: read(&samples)?, wide: false });
+    }
+    figures.push(Figure {
+        title: "Reconstructions",
+        caption: "Test data, and below each what the model makes of it.".into(),
+        png: read(&dir.reconstruction(last.epoch))?,
+        wide: false,
+    });
+    figures.extend(kl(trainer, dataset)?);
+    Ok(figures)
+}
+
+/// The KL of each latent dimension on the test data, by the present weights.
+fn kl(trainer: &Trainer, dataset: &Dataset) -> Result<Option<Figure>> {
+    let model = trainer.model();
+    if model.kind == Kind::Ae {
+        return Ok(None);
+    }
+    let x = originals(dataset, MAX_CODES)?;
+    let count = x.len() / model.input;
+    let labels = dataset.test.labels.as_deref().filter(|_| model.classes > 0).unwrap_or(&[]);
+    let rows = Rows { values: &x, labels: &labels[..labels.len().min(count)] };
+    let (mu, log_var) = Direct::new(trainer.gpu(), model, trainer.arenas()?.parameters).encode(rows)?;
+    let mut statistics = CodeStatistics::new(model.latent);
+    statistics.add(&Codes { mu, log_var, ..Codes::default() });
+    let caption = format!(
+        "Nats that each dimension carries, over {count} test data; {} of {} are active (the variance of mu is above 0.01).",
+        statistics.active_units(),
+        model.latent
+    );
+    let png = bars::bars_png(&statistics.kl_per_dimension())?;
+    Ok(Some(Figure { title: "KL of each latent dimension", caption, png, wide: true }))
+}

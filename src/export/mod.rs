@@ -1,0 +1,4 @@
+//! A trained model in the formats of other programs.
+
+pub mod onnx;
+mod proto;

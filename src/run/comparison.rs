@@ -1,0 +1,97 @@
+//! The ELBO of several runs in one picture.
+
+use plotters::prelude::*;
+
+use super::chart::{self, Area, Axis, Drawn, GRID, INK, MARKER, OVERSAMPLING, STROKE, px, range_of, text};
+use super::metrics::EpochMetrics;
+use crate::error::Result;
+
+/// Width of the picture, and height of its plot.
+const WIDTH: u32 = 1100;
+const HEIGHT: u32 = 560;
+/// Height of a line of the legend.
+const LINE: u32 = 30;
+/// With more epochs than this, markers would touch and hide the line.
+const MAX_MARKERS: usize = 30;
+/// The first 1/50 of a long run may lie out of view: the steep start would flatten all that follows.
+const EARLY: usize = 50;
+/// Numbers beyond this say only that training diverged.
+const MAX_DRAWN: f64 = 1e9;
+
+/// Colours that stay apart for every kind of colour blindness (Okabe & Ito), but for their yellow, which is too light for
+/// a line. More runs than colours begin anew.
+const COLOURS: [RGBColor; 7] = [
+    RGBColor(0, 114, 178),
+    RGBColor(230, 159, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+    RGBColor(213, 94, 0),
+    RGBColor(51, 51, 51),
+];
+
+/// The test ELBO of each run, by epoch, as a PNG file in memory. Values that are not finite are left out.
+///
+/// # Errors
+/// [`crate::error::Error::Io`] if the picture cannot be drawn, which would be a mistake of this crate.
+pub fn comparison_png(runs: &[(String, Vec<EpochMetrics>)]) -> Result<Vec<u8>> {
+    let legend = LINE * runs.len() as u32 + 16;
+    chart::render("the comparison", (WIDTH, HEIGHT + legend), |root| {
+        let (above, below) = root.split_vertically(px(legend));
+        paint_legend(&above, runs)?;
+        paint_plot(&below, runs)
+    })
+}
+
+fn colour(index: usize) -> RGBColor {
+    COLOURS[index % COLOURS.len()]
+}
+
+fn paint_legend(area: &Area, runs: &[(String, Vec<EpochMetrics>)]) -> Drawn {
+    let at = |x: u32, y: u32| (px(x) as i32, px(y) as i32);
+    for (i, (name, _)) in runs.iter().enumerate() {
+        let middle = 24 + LINE * i as u32;
+        let line = [at(104, middle), at(154, middle)];
+        area.draw(&PathElement::new(line, colour(i).stroke_width(STROKE)))?;
+        area.draw(&Circle::new(at(129, middle), MARKER, colour(i).filled()))?;
+        area.draw(&Text::new(name.clone(), at(166, middle - 5), text(20)))?;
+    }
+    Ok(())
+}
+
+fn paint_plot(area: &Area, runs: &[(String, Vec<EpochMetrics>)]) -> Drawn {
+    let points = |rows: &[EpochMetrics]| -> Vec<(f64, f64)> {
+        let points = rows.iter().map(|row| (f64::from(row.epoch), row.test_elbo));
+        points.filter(|(_, elbo)| elbo.abs() <= MAX_DRAWN).collect()
+    };
+    let curves: Vec<Vec<(f64, f64)>> = runs.iter().map(|(_, rows)| points(rows)).collect();
+    let epochs = range_of(curves.iter().flatten().map(|point| point.0), 0.02, 0.5);
+    let settled = curves.iter().flat_map(|curve| &curve[curve.len() / EARLY..]);
+    let nats = range_of(settled.map(|point| point.1), 0.06, 0.01);
+    let mut chart = ChartBuilder::on(area)
+        .margin(px(12))
+        .margin_right(px(24))
+        .x_label_area_size(px(56))
+        .y_label_area_size(px(84))
+        .build_cartesian_2d(Axis::new(epochs, 12.0, 1.0), Axis::new(nats.clone(), 8.0, 0.0))?;
+    chart
+        .configure_mesh()
+        .bold_line_style(GRID.stroke_width(OVERSAMPLING))
+        .light_line_style(TRANSPARENT)
+        .axis_style(INK.mix(0.4).stroke_width(OVERSAMPLING))
+        .set_all_tick_mark_size(px(5))
+        .y_label_offset(px(18) / 4)
+        .label_style(text(18))
+        .axis_desc_style(text(20))
+        .x_desc("epoch")
+        .y_desc("test ELBO, nats per datum")
+        .draw()?;
+    for (i, mut curve) in curves.into_iter().enumerate() {
+        curve.retain(|point| nats.contains(&point.1));
+        if curve.len() <= MAX_MARKERS {
+            chart.draw_series(curve.iter().map(|&point| Circle::new(point, MARKER, colour(i).filled())))?;
+        }
+        chart.draw_series(LineSeries::new(curve, colour(i).stroke_width(STROKE)))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! A trained model for programs: load it, encode, decode, sample, and judge data by it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::evaluate::{Direct, Pictures, Rows, Terms};
+use crate::gpu::{Gpu, Options, Shared};
+use crate::model::ModelConfig;
+use crate::run::RunDir;
+use crate::train::{Config, Trainer, files};
+
+/// What the encoder makes of N data.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Codes {
+    /// mu [N, Z], the mean of q(z|x); z itself in an autoencoder.
+    pub mu: Vec<f32>,
+    /// log sigma^2 [N, Z]; empty in an autoencoder.
+    pub log_var: Vec<f32>,
+}
+
+/// A trained model on a device. Sizes: N data of D values, Z latent dimensions; matrices lie row by row.
+///
+/// Values are what the model was trained on: images in [0, 1]. A conditional model is told the class of each row, as a
+/// pair: `vae.encode((&x[..], &labels[..]))`.
+pub struct Vae {
+    gpu: Arc<Gpu>,
+    config: Config,
+    model: ModelConfig,
+    parameters: Vec<f32>,
+    direct: Direct,
+    pictures: Option<Pictures>,
+}
+
+impl Vae {
+    /// Loads a run directory or a `model.safetensors`, and opens the best adapter.
+    ///
+    /// # Errors
+    /// [`Error::File`] and [`Error::Io`] if there is no such model,
+    /// [`Error::Adapter`] if there is no adapter.
+    pub fn load(path: impl AsRef<Path>) -> Result<Vae> {
+        Vae::load_on(&Gpu::open(&Options::default())?, path)
+    }
+
+    /// The same on a device that is open already.
+    ///
+    /// # Errors
+    /// As [`Vae::load`].
+    pub fn load_on(gpu: &Arc<Gpu>, path: impl AsRef<Path>) -> Result<Vae> {
+        let path = path.as_ref();
+        let file = if path.is_file() { path.to_owned() } else { RunDir::open(path)?.model() };
+        let (config, _, parameters) = files::load_model(&file)?;
+        let shape = config.image_shape().expect("a model file without a shape is refused");
+        let model = config.model_config(shape);
+        Ok(Vae::new(gpu, config, model, parameters))
+    }
+
+    /// A copy of the model that is being trained, with its present weights.
+    ///
+    /// # Errors
+    /// [`Error::Device`].
+    pub fn of(trainer: &Trainer) -> Result<Vae> {
+        let parameters = trainer.arenas()?.parameters;
+        Ok(Vae::new(trainer.gpu(), trainer.config().clone(), trainer.model().clone(), parameters))
+    }
+
+    fn new(gpu: &Arc<Gpu>, config: Config, model: ModelConfig, parameters: Vec<f32>) -> Vae {
+        let direct = Direct::new(gpu, &model, parameters.clone());
+        Vae { gpu: gpu.clone(), config, model, parameters, direct, pictures: None }
+    }
+
+    /// How it was trained.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What it is: D is its `input`, Z its `latent`, C its `classes`.
+    pub fn model(&self) -> &ModelConfig {
+        &self.model
+    }
+
+    /// q(z|x) of each row of x [N, D].
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if `x` is no whole number of rows, or a conditional model is not told
+    /// the class of each; [`Error::Device`].
+    pub fn encode<'a>(&mut self, x: impl Into<Rows<'a>>) -> Result<Codes> {
+        let (mu, log_var) = self.direct.encode(x.into())?;
+        Ok(Codes { mu, log_var })
+    }
+
+    /// E[x|z] [N, D] of each row of z [N, Z].
+    ///
+    /// # Errors
+    /// As [`Vae::encode`].
+    pub fn decode<'a>(&mut self, z: impl Into<Rows<'a>>) -> Result<Vec<f32>> {
+        self.direct.decode(z.into())
+    }
+
+    /// E[x|z] [N, D] of `n` draws z from the prior N(0, I). The same seed gives the same draws, and draw i is the same
+    /// whatever n. A conditional model draws its classes in turn.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for an autoencoder, which has no prior.
+    pub fn sample(&mut self, n: usize, seed: u64) -> Result<Vec<f32>> {
+        let classes = self.model.classes.max(1);
+        self.pictures()?.sample(n, seed, |i| i % classes)
+    }
+
+    /// The same, all of one class.
+    ///
+    /// # Errors
+    /// As [`Vae::sample`], and [`Error::Usage`] if the model knows no such class.
+    pub fn sample_label(&mut self, n: usize, seed: u64, label: u8) -> Result<Vec<f32>> {
+        if self.model.classes == 0 {
+            return Err(Error::Usage("the model was not trained with labels".into()));
+        }
+        self.pictures()?.sample(n, seed, |_| usize::from(label))
+    }
+
+    /// The ELBO of each row of x [N, D] in nats, as its two terms. One sample of z a row is drawn, from the seed of the
+    /// training: the same in every call. The lower, the less the row is like the training data.
+    ///
+    /// # Errors
+    /// As [`Vae::encode`].
+    pub fn elbo<'a>(&mut self, x: impl Into<Rows<'a>>) -> Result<Vec<Terms>> {
+        self.direct.terms(x.into(), self.config.train.seed)
+    }
+
+    fn pictures(&mut self) -> Result<&mut Pictures> {
+        if self.pictures.is_none() {
+            let pictures = Pictures::new(&self.gpu, &mut Shared::default(), &self.model)?;
+            pictures.write_parameters(&self.parameters);
+            self.pictures = Some(pictures);
+        }
+        Ok(self.pictures.as_mut().expect("it was just made"))
+    }
+}
