@@ -15,6 +15,8 @@ use std::path::Path;
 use scratch::Scratch;
 use vae_gpu::Vae;
 use vae_gpu::evaluate::Rows;
+use vae_gpu::kernels::activation::Activation;
+use vae_gpu::kernels::likelihood;
 use vae_gpu::run::store::{NamedTensor, write_tensors};
 
 const TRAIN: &str = "train --data tiny --hidden 16 --latent 3 --batch-size 64 --epochs 1 -q";
@@ -157,6 +159,18 @@ fn graphs_have_the_inputs_outputs_and_weights_of_the_model() {
     assert_eq!(described(&decoder, 12), ["mean Nx64", "out Nx64", "log_var 1x64"]);
     let decoder = graph_of("--likelihood gaussian-learned --variance pixel", "decoder");
     assert_eq!(described(&decoder, 12), ["mean Nx64", "mu Nx64", "log_var Nx64"]);
+}
+
+#[test]
+fn every_likelihood_and_activation_is_among_the_models() {
+    let is_there = |flag: String| MODELS.iter().any(|(_, flags)| flags.contains(&flag));
+    for likelihood in likelihood::TABLE.iter().filter(|l| l.name != "bernoulli") {
+        assert!(is_there(format!("--likelihood {}", likelihood.name)), "{}", likelihood.name);
+    }
+    for activation in Activation::HIDDEN.into_iter().filter(|a| *a != Activation::Relu) {
+        let name = format!("{activation:?}").to_lowercase();
+        assert!(is_there(format!("--activation {name}")), "{name}");
+    }
 }
 
 #[test]

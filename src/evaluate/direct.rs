@@ -10,7 +10,7 @@ use crate::gpu::{Gpu, Program, Shared};
 use crate::kernels::condition::Labels;
 use crate::model::ModelConfig;
 use crate::model::plans::{self, JudgePlan, PicturePlan};
-use crate::plan::{Step, Tensor};
+use crate::plan::{Plan, Step, Tensor};
 
 /// Rows that pass through the device at once at most.
 const BATCH: usize = 128;
@@ -50,10 +50,7 @@ impl<'a> From<(&'a [f32], &'a [u32])> for Rows<'a> {
 
 /// A model on a device. Each plan is prepared when it is first asked for.
 pub struct Direct {
-    gpu: Arc<Gpu>,
-    shared: Shared,
-    model: ModelConfig,
-    parameters: Vec<f32>,
+    device: Device,
     encode: Option<(Program, JudgePlan)>,
     judge: Option<(Program, JudgePlan)>,
     decode: Option<(Program, PicturePlan)>,
@@ -62,8 +59,9 @@ pub struct Direct {
 impl Direct {
     /// The model with these weights.
     pub fn new(gpu: &Arc<Gpu>, model: &ModelConfig, parameters: Vec<f32>) -> Direct {
-        let (gpu, model) = (gpu.clone(), model.clone());
-        Direct { gpu, shared: Shared::default(), model, parameters, encode: None, judge: None, decode: None }
+        let (gpu, model, shared) = (gpu.clone(), model.clone(), Shared::default());
+        let device = Device { gpu, shared, model, parameters };
+        Direct { device, encode: None, judge: None, decode: None }
     }
 
     /// mu and log_var [N, Z] of x [N, D]; log_var is empty in an autoencoder, and mu its z.
@@ -72,22 +70,17 @@ impl Direct {
     /// [`Error::Usage`] if `x` is no whole number of rows, or a conditional model is not told the class of each;
     /// [`Error::Device`].
     pub fn encode(&mut self, x: Rows) -> Result<(Vec<f32>, Vec<f32>)> {
-        self.check(x, self.model.input)?;
-        if self.encode.is_none() {
-            let plan = plans::judge(&self.model, self.gpu.target(), BATCH, false);
-            self.encode = Some((self.program(&plan.plan, plan.parameters)?, plan));
-        }
-        let Some((program, plan)) = &mut self.encode else { return Ok(Default::default()) };
+        let Direct { device, encode, .. } = self;
+        let (dim, latent) = (device.model.input, device.model.latent);
+        device.check(x, dim)?;
+        let (program, plan) = prepared(encode, || device.judge(false))?;
         let (mut mu, mut log_var) = (Vec::new(), Vec::new());
-        for (_, rows) in batches(x, self.model.input) {
-            let count = write(program, &self.model, plan.x, plan.labels, rows)?;
+        for (_, rows) in batches(x, dim) {
+            let count = write(program, &device.model, plan.x, plan.labels, rows)?;
             program.submit(&[Step { valid_rows: count as u32, ..Step::default() }])?;
-            let head = program.read_f32(plan.head)?;
-            let (mut mu_rows, mut log_var_rows) = split_head(&self.model, &head);
-            mu_rows.truncate(count * self.model.latent);
-            log_var_rows.truncate(count * self.model.latent);
-            mu.extend(mu_rows);
-            log_var.extend(log_var_rows);
+            let (mu_rows, log_var_rows) = split_head(&device.model, &program.read_f32(plan.head)?);
+            mu.extend(mu_rows.into_iter().take(count * latent));
+            log_var.extend(log_var_rows.into_iter().take(count * latent));
         }
         Ok((mu, log_var))
     }
@@ -97,17 +90,15 @@ impl Direct {
     /// # Errors
     /// As [`Direct::encode`].
     pub fn decode(&mut self, z: Rows) -> Result<Vec<f32>> {
-        self.check(z, self.model.latent)?;
-        if self.decode.is_none() {
-            let plan = plans::decode(&self.model, self.gpu.target(), BATCH);
-            self.decode = Some((self.program(&plan.plan, plan.parameters)?, plan));
-        }
-        let Some((program, plan)) = &mut self.decode else { return Ok(Vec::new()) };
+        let Direct { device, decode, .. } = self;
+        let (dim, latent) = (device.model.input, device.model.latent);
+        device.check(z, latent)?;
+        let (program, plan) = prepared(decode, || device.decode())?;
         let mut means = Vec::new();
-        for (_, rows) in batches(z, self.model.latent) {
-            let count = write(program, &self.model, plan.z, plan.labels, rows)?;
+        for (_, rows) in batches(z, latent) {
+            let count = write(program, &device.model, plan.z, plan.labels, rows)?;
             program.submit(&[Step { valid_rows: count as u32, ..Step::default() }])?;
-            means.extend_from_slice(&program.read_f32(plan.mean)?[..count * self.model.input]);
+            means.extend_from_slice(&program.read_f32(plan.mean)?[..count * dim]);
         }
         Ok(means)
     }
@@ -117,16 +108,14 @@ impl Direct {
     /// # Errors
     /// As [`Direct::encode`].
     pub fn terms(&mut self, x: Rows, seed: u64) -> Result<Vec<Terms>> {
-        self.check(x, self.model.input)?;
-        if self.judge.is_none() {
-            let plan = plans::judge(&self.model, self.gpu.target(), BATCH, true);
-            self.judge = Some((self.program(&plan.plan, plan.parameters)?, plan));
-        }
-        let Some((program, plan)) = &mut self.judge else { return Ok(Vec::new()) };
-        let Some((log_p, kl)) = plan.terms else { return Ok(Vec::new()) };
+        let Direct { device, judge, .. } = self;
+        let dim = device.model.input;
+        device.check(x, dim)?;
+        let (program, plan) = prepared(judge, || device.judge(true))?;
+        let (log_p, kl) = plan.terms.expect("the plan was made with terms");
         let mut terms = Vec::new();
-        for (number, rows) in batches(x, self.model.input) {
-            let count = write(program, &self.model, plan.x, plan.labels, rows)?;
+        for (number, rows) in batches(x, dim) {
+            let count = write(program, &device.model, plan.x, plan.labels, rows)?;
             let (step, valid_rows) = (number as u32, count as u32);
             program.submit(&[Step { step, stream: STREAM, valid_rows, ..seeded(seed) }])?;
             let (log_p, kl) = (program.read_f32(log_p)?, program.read_f32(kl)?);
@@ -135,8 +124,28 @@ impl Direct {
         }
         Ok(terms)
     }
+}
 
-    fn program(&mut self, plan: &crate::plan::Plan, parameters: Tensor) -> Result<Program> {
+/// What every plan is prepared from.
+struct Device {
+    gpu: Arc<Gpu>,
+    shared: Shared,
+    model: ModelConfig,
+    parameters: Vec<f32>,
+}
+
+impl Device {
+    fn judge(&mut self, terms: bool) -> Result<(Program, JudgePlan)> {
+        let plan = plans::judge(&self.model, self.gpu.target(), BATCH, terms);
+        Ok((self.program(&plan.plan, plan.parameters)?, plan))
+    }
+
+    fn decode(&mut self) -> Result<(Program, PicturePlan)> {
+        let plan = plans::decode(&self.model, self.gpu.target(), BATCH);
+        Ok((self.program(&plan.plan, plan.parameters)?, plan))
+    }
+
+    fn program(&mut self, plan: &Plan, parameters: Tensor) -> Result<Program> {
         let program = Program::new(&self.gpu, plan.clone(), &mut self.shared)?;
         program.write_f32(parameters, &self.parameters);
         Ok(program)
@@ -159,6 +168,14 @@ impl Direct {
             )));
         }
         Ok(())
+    }
+}
+
+/// What is in `slot`, made first if nothing is.
+fn prepared<T>(slot: &mut Option<T>, make: impl FnOnce() -> Result<T>) -> Result<&mut T> {
+    match slot {
+        Some(ready) => Ok(ready),
+        None => Ok(slot.insert(make()?)),
     }
 }
 

@@ -16,7 +16,7 @@ const FILLED: f64 = 0.8;
 /// Writes the KL of each latent dimension to `path` as a PNG, the largest first.
 ///
 /// # Errors
-/// [`crate::Error::Io`].
+/// [`crate::error::Error::Io`].
 pub fn draw(path: &Path, kl_per_dimension: &[f64]) -> Result<()> {
     let png = bars_png(kl_per_dimension)?;
     write_atomic(path, |out| out.write_all(&png))
@@ -25,7 +25,7 @@ pub fn draw(path: &Path, kl_per_dimension: &[f64]) -> Result<()> {
 /// The bars as a PNG file in memory.
 ///
 /// # Errors
-/// [`crate::Error::Io`] if the picture cannot be drawn, which would be a mistake of this crate.
+/// [`crate::error::Error::Io`] if the picture cannot be drawn, which would be a mistake of this crate.
 pub fn bars_png(kl_per_dimension: &[f64]) -> Result<Vec<u8>> {
     let mut sorted: Vec<f64> = kl_per_dimension.iter().copied().filter(|kl| kl.is_finite()).collect();
     sorted.sort_by(|a, b| b.total_cmp(a));

@@ -39,7 +39,7 @@ const MAX_DRAWN: f64 = 1e9;
 /// there are no others, a panel is empty.
 ///
 /// # Errors
-/// [`Error::Io`].
+/// [`crate::error::Error::Io`].
 pub fn draw(path: &Path, rows: &[EpochMetrics]) -> Result<()> {
     let png = curves_png(rows)?;
     write_atomic(path, |out| out.write_all(&png))
@@ -48,7 +48,7 @@ pub fn draw(path: &Path, rows: &[EpochMetrics]) -> Result<()> {
 /// The curves of `rows` as a PNG file in memory.
 ///
 /// # Errors
-/// [`Error::Io`] if the picture cannot be drawn, which would be a mistake of this crate.
+/// [`crate::error::Error::Io`] if the picture cannot be drawn, which would be a mistake of this crate.
 pub fn curves_png(rows: &[EpochMetrics]) -> Result<Vec<u8>> {
     chart::render("curves.png", SIZE, |root| paint(root, rows))
 }

@@ -1,4 +1,4 @@
-//! Event files for TensorBoard: records of one [`Event`] each, framed as TensorFlow does it.
+//! Event files for TensorBoard: records of one event each, framed as TensorFlow does it.
 //!
 //! ```text
 //! length: u64, crc(length): u32, event: [u8; length], crc(event): u32      all little-endian
