@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Output;
 
-use image::{DynamicImage, ImageFormat};
+use image::{AnimationDecoder, DynamicImage, ImageFormat, RgbaImage};
 use scratch::Scratch;
 use vae_gpu::data::{Options, rows};
 
@@ -103,16 +103,7 @@ fn an_interpolation_has_its_ends_and_turns_back() {
 
     scratch.succeed("animate run --from 0 --to 5 --steps 6");
     let frames = |name: &str| {
-        let reader = std::io::Cursor::new(scratch.read(name));
-        let frames = match name.ends_with("gif") {
-            true => {
-                image::AnimationDecoder::into_frames(image::codecs::gif::GifDecoder::new(reader).unwrap())
-            }
-            false => image::AnimationDecoder::into_frames(
-                image::codecs::png::PngDecoder::new(reader).unwrap().apng().unwrap(),
-            ),
-        };
-        frames.collect_frames().unwrap().into_iter().map(|frame| frame.into_buffer()).collect::<Vec<_>>()
+        if name.ends_with("gif") { gif_frames(&scratch.read(name)) } else { apng_frames(&scratch.read(name)) }
     };
     let gif = frames("animation.gif");
     // 2 x 6 frames without the ends again, 32 times as large.
@@ -377,6 +368,26 @@ fn clothes_are_strange_to_a_model_of_digits() {
     let scores = |name| read_scores(&scratch, name).into_iter().map(|(_, score)| score).collect::<Vec<_>>();
     let area = area_under_roc(&scores("digits.csv"), &scores("clothes.csv"));
     assert!(area >= 0.99, "{area}");
+}
+
+/// The frames of a GIF, in RGBA.
+fn gif_frames(bytes: &[u8]) -> Vec<RgbaImage> {
+    let mut options = gif::DecodeOptions::new();
+    options.set_color_output(gif::ColorOutput::RGBA);
+    let mut decoder = options.read_info(bytes).unwrap();
+    let (width, height) = (decoder.width().into(), decoder.height().into());
+    let mut frames = Vec::new();
+    while let Some(frame) = decoder.read_next_frame().unwrap() {
+        frames.push(RgbaImage::from_raw(width, height, frame.buffer.to_vec()).unwrap());
+    }
+    frames
+}
+
+/// The frames of an APNG, in RGBA.
+fn apng_frames(bytes: &[u8]) -> Vec<RgbaImage> {
+    let decoder = image::codecs::png::PngDecoder::new(std::io::Cursor::new(bytes)).unwrap();
+    let frames = decoder.apng().unwrap().into_frames().collect_frames().unwrap();
+    frames.into_iter().map(|frame| frame.into_buffer()).collect()
 }
 
 /// Datum and score of each row.
