@@ -240,6 +240,8 @@ fn codes_go_out_and_come_back() {
         "--split: x.npy has no parts; leave it out",
     );
     refuse("encode run --split valid --out z.npy", 2, "the run held nothing out");
+    write_npy(&scratch.path("far.npy"), 2, &[-1.0; 128]);
+    refuse("encode run --data far.npy --out z.npy", 2, "far.npy has values that are not in 0..1");
     refuse("encode run --data none.npy --out z.npy", 1, "none.npy");
     refuse("encode run --data mu.npy --out z.npy", 2, "holds data of 3x1, but the model is of 8x8");
     refuse("decode run --latents x.npy --out z.npy", 1, "rows of 64 numbers, but the model's codes have 3");
@@ -249,8 +251,8 @@ fn codes_go_out_and_come_back() {
         2,
         "none: numbers are written as .npy, .csv or .parquet",
     );
-    scratch.write("nan.csv", "a,b,c\n1,2,3\n1,NaN,3\n");
-    refuse("decode run --latents nan.csv --out z.npy", 1, "row 2, column 2");
+    write_npy(&scratch.path("nan.npy"), 2, &[1.0, 2.0, 3.0, 1.0, f32::NAN, 3.0]);
+    refuse("decode run --latents nan.npy --out z.npy", 1, "row 2, column 2: no finite number");
     scratch.write("file", "");
     refuse("decode run --latents mu.npy --out file/", 1, "file");
 }
@@ -305,6 +307,10 @@ fn the_strangest_data_come_first() {
     assert_eq!((worst.width(), worst.height()), (146, 38));
     let pixel = |i: usize| tiny::images(64)[64 * scores[0].0 + i];
     assert_eq!(cell(&worst, 0, 0)[2 * 3 + 16 * 2 * 4], pixel(3 + 8 * 4));
+    assert_eq!(
+        stdout(&scratch, "score run --out scores.csv --picture - --top 12"),
+        scratch.read("worst.png")
+    );
     scratch.succeed("score run --out scores.parquet");
     let (columns, values) = matrix(&scratch, "scores.parquet");
     assert_eq!((columns, values.len()), (3, 3 * 64), "datum, score, label");

@@ -7,7 +7,7 @@ use super::args::{DeviceArgs, SplitArg};
 use super::latent_args::{Pick, SourceArgs};
 use super::output::talk;
 use super::source;
-use crate::data::{self, Colour, Dataset, Options, Shape, Size, Split};
+use crate::data::{self, Colour, Dataset, Options, Scale, Shape, Size, Split};
 use crate::error::{Error, Result};
 use crate::evaluate::{Decoder, Encoder, Pictures};
 use crate::gpu::{Gpu, Shared};
@@ -104,6 +104,8 @@ impl Saved {
         let mut options =
             Options { format: args.format.clone(), scaling: run.scaling.clone(), ..Options::default() };
         options.whole = true;
+        // As the run's own values became x, and in no way of their own.
+        options.scale = run.scaling.is_none().then_some(Scale::None);
         options.label_column = args.label_column.clone();
         if data::has_columns(source, options.format.as_deref()) && options.label_column.is_none() {
             options.label_column.clone_from(&run.label_column);
@@ -122,7 +124,12 @@ impl Saved {
                 dataset.shape, self.shape
             )));
         }
-        self.config.check_data(&dataset)?;
+        if self.config.check_data(&dataset).is_err() {
+            return Err(Error::Usage(format!(
+                "--data {source} has values that are not in 0..1, but the model is of such\n  \
+                 bring them there as those that it was trained on were"
+            )));
+        }
         Ok(dataset)
     }
 

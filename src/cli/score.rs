@@ -17,6 +17,9 @@ use crate::run::picture;
 
 pub fn run(args: &ScoreArgs) -> Result<()> {
     let parquet = is_parquet(&args.out)?;
+    if output::is_stdout(&args.out) && args.picture.as_deref().is_some_and(output::is_stdout) {
+        return Err(Error::Usage("--out and --picture cannot both go to stdout".into()));
+    }
     let saved = match &args.picture {
         Some(_) => Saved::open_pictures(&args.run, &args.device)?,
         None => Saved::open(&args.run, &args.device)?,
@@ -39,15 +42,15 @@ pub fn run(args: &ScoreArgs) -> Result<()> {
         true => columns::write_parquet(out, &table),
         false => columns::write_csv(out, &table),
     })?;
-    output::told(&args.out, &format!("the scores of {} {name} data, highest first, are", split.count));
+    if !args.picture.as_deref().is_some_and(output::is_stdout) {
+        output::told(&args.out, &format!("the scores of {} {name} data, highest first, are", split.count));
+    }
     if let Some(path) = &args.picture {
         let top = order.iter().take(args.top as usize).map(|i| *i as usize);
         let png = picture::grid_png(&split.x(top)?, saved.shape, COLUMNS)?;
-        if output::is_stdout(path) && output::is_stdout(&args.out) {
-            return Err(Error::Usage("--out and --picture cannot both go to stdout".into()));
-        }
         let count = split.count.min(args.top as usize);
         output::write(path, |out| out.write_all(&png))?;
+        // A line of talk has no place behind the scores.
         if !output::is_stdout(&args.out) {
             output::told(path, &format!("the {count} highest are"));
         }
