@@ -266,7 +266,7 @@ fn misuse() {
         ("train --likelihood gaussian-learned --variance none", "global, pixel"),
         ("train --binarize maybe", "dynamic"),
         ("train --data nowhere", "mnist"),
-        ("train --data run", "this folder has no data"),
+        ("train --data run", "give all one size with --image-size"),
         ("train --data tiny --batch-size 257", "has only 256 rows"),
         ("train --data tiny --device nosuch", "no adapter has this name; these are here:\n  0 "),
         ("train --data tiny --device 99", "there is no such adapter; these are here:\n  0 "),
