@@ -28,7 +28,7 @@
 //! let stripes: Vec<u8> = (0..64 * 16).map(|i| if (i / 16 + i) % 4 < 2 { 255 } else { 0 }).collect();
 //! let split = Split::new(stripes, 16, None); // 64 images of 4x4, bytes
 //! let shape = Shape { width: 4, height: 4, channels: 1 };
-//! let dataset = Dataset { name: "stripes".into(), shape, train: split.clone(), test: split };
+//! let dataset = Dataset::new("stripes", shape, split.clone(), split);
 //!
 //! let mut config = Config::default();
 //! config.model.hidden = vec![16];

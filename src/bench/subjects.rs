@@ -98,6 +98,8 @@ fn all_plans(target: Target) -> Vec<Plan> {
     let all = Recipe { free_bits: 0.1, clip_norm: 1.0, ..Recipe::default() };
     let told = ModelConfig { classes: CLASSES, ..default.clone() };
     plans.push(plans::train(&told, target, &batch(&told, BATCH), &all, 64).batch.plan);
+    let autoencoder = ModelConfig { kind: Kind::Ae, ..default.clone() };
+    plans.push(plan_of(&autoencoder, target, BATCH));
     let iwae = ModelConfig { kind: Kind::Iwae, ..default };
     let samples = Batch { samples: SAMPLES, ..batch(&iwae, BATCH) };
     plans.push(plans::train(&iwae, target, &samples, &Recipe::default(), 64).batch.plan);

@@ -87,12 +87,12 @@ fn figures(dir: &RunDir, trainer: &Trainer, dataset: &Dataset, last: &EpochMetri
         let caption = format!("Decoded from draws of the prior, after epoch {}.", last.epoch);
         figures.push(Figure { title: "Samples", caption, png: read(&samples)?, wide: false });
     }
-    figures.push(Figure {
-        title: "Reconstructions",
-        caption: "Test data, and below each what the model makes of it.".into(),
-        png: read(&dir.reconstruction(last.epoch))?,
-        wide: false,
-    });
+    // Of tables there are no pictures.
+    let reconstructions = dir.reconstruction(last.epoch);
+    if reconstructions.exists() {
+        let caption = "Test data, and below each what the model makes of it.".into();
+        figures.push(Figure { title: "Reconstructions", caption, png: read(&reconstructions)?, wide: false });
+    }
     figures.extend(kl(trainer, dataset)?);
     Ok(figures)
 }

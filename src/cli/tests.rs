@@ -7,6 +7,10 @@ use clap::CommandFactory;
 use super::args::Cli;
 use crate::train::Config;
 
+/// Flags that a file tells in other words.
+const IN_OTHER_WORDS: [(&str, &str); 4] =
+    [("model", "kind"), ("scaling", "scale"), ("grey", "colour"), ("colour", "colour")];
+
 /// Flags of `train` that a file cannot hold: they say which file, or which run.
 const NOT_IN_FILES: [&str; 4] = ["config", "preset", "scale", "resume"];
 
@@ -26,13 +30,15 @@ fn every_flag_of_train_has_a_key_in_the_file_and_no_key_is_without_a_flag() {
         .get_arguments()
         .filter_map(|argument| argument.get_long())
         .filter(|flag| !["help", "version"].contains(flag) && !NOT_IN_FILES.contains(flag))
-        // --model says which kind of model.
-        .map(|flag| if flag == "model" { "kind".into() } else { flag.replace('-', "_") })
+        .map(|flag| match IN_OTHER_WORDS.iter().find(|(word, _)| *word == flag) {
+            Some((_, key)) => (*key).to_owned(),
+            None => flag.replace('-', "_"),
+        })
         .collect();
     let mut known: BTreeSet<String> =
-        ["", "[model]", "[train]", "[run]"].iter().flat_map(|part| keys(part)).collect();
+        ["", "[source]", "[model]", "[train]", "[run]"].iter().flat_map(|part| keys(part)).collect();
     // The parts themselves, and what is taken from the data.
-    for name in ["model", "train", "run", "shape", "classes"] {
+    for name in ["source", "model", "train", "run", "shape", "classes", "scaling"] {
         assert!(known.remove(name), "{name} is no key");
     }
     assert_eq!(flags, known);

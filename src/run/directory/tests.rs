@@ -61,7 +61,11 @@ fn a_file_in_place_of_the_folder_is_refused_even_with_force() {
 fn force_deletes_what_a_run_made_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
-    let (run, _lock) = RunDir::create(Some(root), "mnist", "mlp", false).unwrap();
+    let (run, lock) = RunDir::create(Some(root), "mnist", "mlp", false).unwrap();
+    fs::write(run.config(), "x").unwrap();
+    let refusal = RunDir::create(Some(root), "mnist", "mlp", true).unwrap_err();
+    assert!(refusal.to_string().contains("is in use"), "{refusal}");
+    drop(lock);
     let made = [run.config(), run.model(), run.checkpoint(), run.metrics(), run.curves()];
     let pictures = [run.sample(1), run.sample(12_345), run.reconstruction(1)];
     let kept = ["notes.md", "config.toml.bak", "samples/epoch-1.png", "samples/mine.png", "epoch-0001.png"];
@@ -97,7 +101,7 @@ fn a_folder_with_other_things_in_it_is_welcome() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("notes.md"), "x").unwrap();
     RunDir::create(Some(folder.path()), "mnist", "mlp", false).unwrap();
-    assert_eq!(names(folder.path()), ["notes.md", RECONSTRUCTIONS, SAMPLES].map(String::from).into());
+    assert_eq!(names(folder.path()), [LOCK, "notes.md", RECONSTRUCTIONS, SAMPLES].map(String::from).into());
 }
 
 #[test]
