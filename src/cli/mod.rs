@@ -28,6 +28,7 @@ mod shell;
 mod source;
 mod tracking;
 mod train;
+mod train_args;
 mod traverse;
 mod tune;
 

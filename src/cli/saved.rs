@@ -42,10 +42,10 @@ impl Saved {
     pub fn open_pictures(run: &Path, device: &DeviceArgs) -> Result<Saved> {
         let saved = Saved::open(run, device)?;
         if !saved.shape.is_picture() {
-            let problem =
-                format!("the model is of tables of {} columns, which are no pictures", saved.shape.width);
             return Err(Error::Usage(format!(
-                "{problem}\n  use `encode`, `decode`, `score` or `latent-map`"
+                "the model is of data of {}, which is no picture; use --out with a name that ends with .csv, .npy or \
+                 .parquet with `sample`, or `encode`, `decode`, `score`, `latent-map`",
+                saved.shape
             )));
         }
         Ok(saved)

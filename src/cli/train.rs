@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::args::{DeviceArgs, TrainArgs, set};
+use super::args::{DeviceArgs, set};
 use super::faults::{self, Faults};
 use super::output::{result, talk};
 use super::profile;
@@ -19,6 +19,7 @@ use super::saved::announce;
 use super::saver::Saver;
 use super::source;
 use super::tracking::{Tracking, tell};
+use super::train_args::TrainArgs;
 use super::tune;
 use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
