@@ -294,7 +294,18 @@ def main() -> None:
     if args.rounds < 1:
         p.error("--rounds must be 1 at least")
 
-    lines = preface(args)
+    section = ""
+
+    def add(lines: list[str]) -> None:
+        """Prints and writes what is known so far: a comparison that is broken off has said all it knew."""
+        nonlocal section
+        text = "\n".join([*lines, ""])
+        section += text
+        print(text, end="", flush=True)
+        if args.out:
+            put(args.out, section)
+
+    add(preface(args))
     if args.only in (None, "steps"):
         for config in CONFIGS:
             programs = trainers(config, args)
@@ -302,15 +313,11 @@ def main() -> None:
                 print(f"{config.title()}, round {i + 1} of {args.rounds}", file=sys.stderr, flush=True)
                 for program in programs:
                     program.run(args.timeout)
-            lines += steps_table(config, programs)
+            add(steps_table(config, programs))
     if args.only in (None, "matmul"):
-        lines += matmul(args)
+        add(matmul(args))
     if args.only in (None, "likelihood"):
-        lines += likelihood(args)
-    section = "\n".join(lines)
-    print(section, end="")
-    if args.out:
-        put(args.out, section)
+        add(likelihood(args))
 
 
 if __name__ == "__main__":

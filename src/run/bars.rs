@@ -4,7 +4,7 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
-use super::chart::{self, Area, Axis, Drawn, GRID, INK, OVERSAMPLING, TEST, px, text};
+use super::chart::{self, Area, Axis, Drawn, Grid, TEST, px};
 use super::write_atomic;
 use crate::error::Result;
 
@@ -41,19 +41,7 @@ fn paint(root: &Area, sorted: &[f64]) -> Drawn {
         .x_label_area_size(px(56))
         .y_label_area_size(px(76))
         .build_cartesian_2d(Axis::new(0.5..width + 0.5, 20.0, 1.0), Axis::new(0.0..top, 8.0, 0.0))?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .bold_line_style(GRID.stroke_width(OVERSAMPLING))
-        .light_line_style(TRANSPARENT)
-        .axis_style(INK.mix(0.4).stroke_width(OVERSAMPLING))
-        .set_all_tick_mark_size(px(5))
-        .y_label_offset(px(18) / 4)
-        .label_style(text(18))
-        .axis_desc_style(text(20))
-        .x_desc("latent dimension, by KL")
-        .y_desc("KL, nats per datum")
-        .draw()?;
+    chart::mesh(&mut chart, Grid::Rows, "latent dimension, by KL", "KL, nats per datum")?;
     chart.draw_series(sorted.iter().enumerate().map(|(i, kl)| {
         let (middle, half) = (i as f64 + 1.0, FILLED / 2.0);
         Rectangle::new([(middle - half, 0.0), (middle + half, *kl)], TEST.filled())

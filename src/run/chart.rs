@@ -27,6 +27,13 @@ pub(super) const TEST: RGBColor = RGBColor(31, 95, 175);
 
 pub(super) const STROKE: u32 = px(2);
 pub(super) const MARKER: u32 = px(4);
+/// With more epochs than this, markers would touch and hide the line.
+pub(super) const MAX_MARKERS: usize = 30;
+/// The first 1/50 of a long run may lie out of view: the steep start would flatten all that follows.
+pub(super) const EARLY: usize = 50;
+/// Numbers beyond this say only that training diverged, and would flatten the rest of the curve.
+pub(super) const MAX_DRAWN: f64 = 1e9;
+
 /// A length in the picture as the backend draws it.
 pub(super) const fn px(length: u32) -> u32 {
     length * OVERSAMPLING
@@ -79,6 +86,39 @@ fn shrink(large: &[u8], size: (u32, u32)) -> Vec<u8> {
 
 pub(super) fn text(size: u32) -> TextStyle<'static> {
     (FONT, px(size)).into_font().color(&INK)
+}
+
+/// Which lines of a grid are drawn.
+pub(super) enum Grid {
+    /// Across and upright.
+    Both,
+    /// Across alone.
+    Rows,
+}
+
+/// Draws the grid and the axes.
+pub(super) fn mesh(
+    chart: &mut ChartContext<'_, BitMapBackend<'_>, Cartesian2d<Axis, Axis>>,
+    grid: Grid,
+    x: &str,
+    y: &str,
+) -> Drawn {
+    let mut mesh = chart.configure_mesh();
+    if let Grid::Rows = grid {
+        mesh.disable_x_mesh();
+    }
+    mesh.bold_line_style(GRID.stroke_width(OVERSAMPLING))
+        .light_line_style(TRANSPARENT)
+        .axis_style(INK.mix(0.4).stroke_width(OVERSAMPLING))
+        .set_all_tick_mark_size(px(5))
+        // The backend places text a quarter of its size too high.
+        .y_label_offset(px(18) / 4)
+        .label_style(text(18))
+        .axis_desc_style(text(20))
+        .x_desc(x)
+        .y_desc(y)
+        .draw()?;
+    Ok(())
 }
 
 /// The range of `values` with a margin: the part `relative` of its span, and at least `least`, so that

@@ -2,7 +2,9 @@
 
 use plotters::prelude::*;
 
-use super::chart::{self, Area, Axis, Drawn, GRID, INK, MARKER, OVERSAMPLING, STROKE, px, range_of, text};
+use super::chart::{
+    self, Area, Axis, Drawn, EARLY, Grid, MARKER, MAX_DRAWN, MAX_MARKERS, STROKE, px, range_of, text,
+};
 use super::metrics::EpochMetrics;
 use crate::error::Result;
 
@@ -11,12 +13,6 @@ const WIDTH: u32 = 1100;
 const HEIGHT: u32 = 560;
 /// Height of a line of the legend.
 const LINE: u32 = 30;
-/// With more epochs than this, markers would touch and hide the line.
-const MAX_MARKERS: usize = 30;
-/// The first 1/50 of a long run may lie out of view: the steep start would flatten all that follows.
-const EARLY: usize = 50;
-/// Numbers beyond this say only that training diverged.
-const MAX_DRAWN: f64 = 1e9;
 
 /// Colours that stay apart for every kind of colour blindness (Okabe & Ito), but for their yellow, which is too light for
 /// a line. More runs than colours begin anew.
@@ -74,18 +70,7 @@ fn paint_plot(area: &Area, runs: &[(String, Vec<EpochMetrics>)]) -> Drawn {
         .x_label_area_size(px(56))
         .y_label_area_size(px(84))
         .build_cartesian_2d(Axis::new(epochs, 12.0, 1.0), Axis::new(nats.clone(), 8.0, 0.0))?;
-    chart
-        .configure_mesh()
-        .bold_line_style(GRID.stroke_width(OVERSAMPLING))
-        .light_line_style(TRANSPARENT)
-        .axis_style(INK.mix(0.4).stroke_width(OVERSAMPLING))
-        .set_all_tick_mark_size(px(5))
-        .y_label_offset(px(18) / 4)
-        .label_style(text(18))
-        .axis_desc_style(text(20))
-        .x_desc("epoch")
-        .y_desc("test ELBO, nats per datum")
-        .draw()?;
+    chart::mesh(&mut chart, Grid::Both, "epoch", "test ELBO, nats per datum")?;
     for (i, mut curve) in curves.into_iter().enumerate() {
         curve.retain(|point| nats.contains(&point.1));
         if curve.len() <= MAX_MARKERS {

@@ -6,7 +6,8 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::chart::{
-    self, Area, Axis, Drawn, GRID, INK, MARKER, OVERSAMPLING, STROKE, TEST, TRAIN, px, range_of, text,
+    self, Area, Axis, Drawn, EARLY, Grid, MARKER, MAX_DRAWN, MAX_MARKERS, STROKE, TEST, TRAIN, px, range_of,
+    text,
 };
 use super::metrics::EpochMetrics;
 use super::write_atomic;
@@ -28,12 +29,6 @@ const PANELS: [Panel; 3] = [
 /// Width and height of the picture.
 const SIZE: (u32, u32) = (1560, 480);
 const LEGEND_HEIGHT: u32 = px(40);
-/// With more epochs than this, markers would touch and hide the line.
-const MAX_MARKERS: usize = 30;
-/// The first 1/50 of a long run may lie out of view: the steep start would flatten all that follows.
-const EARLY: usize = 50;
-/// Numbers beyond this say only that training diverged, and would flatten the rest of the curve.
-const MAX_DRAWN: f64 = 1e9;
 
 /// Writes the curves of `rows` to `path` as a PNG. Values that are not finite are left out; where
 /// there are no others, a panel is empty.
@@ -99,19 +94,7 @@ fn paint_panel(area: &Area, panel: &Panel, rows: &[EpochMetrics]) -> Drawn {
     let (plot, left) = (chart.plotting_area().get_pixel_range().0, area.get_base_pixel().0);
     let centred = text(24).pos(Pos::new(HPos::Center, VPos::Top));
     area.draw(&Text::new(panel.title, ((plot.start + plot.end) / 2 - left, px(14) as i32), centred))?;
-    chart
-        .configure_mesh()
-        .bold_line_style(GRID.stroke_width(OVERSAMPLING))
-        .light_line_style(TRANSPARENT)
-        .axis_style(INK.mix(0.4).stroke_width(OVERSAMPLING))
-        .set_all_tick_mark_size(px(5))
-        // The backend places text a quarter of its size too high.
-        .y_label_offset(px(18) / 4)
-        .label_style(text(18))
-        .axis_desc_style(text(20))
-        .x_desc("epoch")
-        .y_desc("nats per image")
-        .draw()?;
+    chart::mesh(&mut chart, Grid::Both, "epoch", "nats per image")?;
 
     for (curve, colour) in [(train, TRAIN), (test, TEST)] {
         if rows.len() <= MAX_MARKERS {

@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::chart::{self, Area, Axis, Drawn, GRID, INK, OVERSAMPLING, px, range_of, text};
+use super::chart::{self, Area, Axis, Drawn, Grid, px, range_of, text};
 use crate::error::Result;
 
 /// Width and height of the picture.
@@ -82,19 +82,7 @@ impl Scatter {
             .x_label_area_size(px(56))
             .y_label_area_size(px(76))
             .build_cartesian_2d(Axis::new(x, 10.0, 0.0), Axis::new(y, 10.0, 0.0))?;
-        chart
-            .configure_mesh()
-            .bold_line_style(GRID.stroke_width(OVERSAMPLING))
-            .light_line_style(TRANSPARENT)
-            .axis_style(INK.mix(0.4).stroke_width(OVERSAMPLING))
-            .set_all_tick_mark_size(px(5))
-            // The backend places text a quarter of its size too high.
-            .y_label_offset(px(18) / 4)
-            .label_style(text(18))
-            .axis_desc_style(text(20))
-            .x_desc(&self.axes[0])
-            .y_desc(&self.axes[1])
-            .draw()?;
+        chart::mesh(&mut chart, Grid::Both, &self.axes[0], &self.axes[1])?;
         let size = px(if finite.len() > MANY { 2 } else { 4 });
         let class =
             |i: usize| self.labels.get(i).and_then(|label| classes.binary_search(label).ok()).unwrap_or(0);
