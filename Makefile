@@ -3,7 +3,7 @@
 # Mesa's device-selection layer looks for a display and complains where there is none.
 export NODEVICE_SELECT := 1
 
-.PHONY: train test test-python adapter toolchain bench peers check clean
+.PHONY: train test test-python fuzz fuzz-smoke adapter toolchain bench peers check clean
 
 train: adapter
 	cargo run --release -- train
@@ -23,6 +23,18 @@ test-python: adapter
 	test -x $(PYTHON)/bin/python || python3 -m venv $(PYTHON)
 	$(PYTHON)/bin/pip install --quiet -r tests/python/requirements.txt
 	VAE_GPU_PYTHON=$(PYTHON)/bin/python cargo test --test export --test tracking -- onnxruntime tensorboard
+
+# Every reader with hostile bytes, for so many seconds each. It needs cargo-fuzz, and a nightly compiler.
+FUZZ := cargo +nightly fuzz
+FUZZ_SECONDS := 600
+fuzz-smoke: FUZZ_SECONDS := 20
+fuzz fuzz-smoke: toolchain
+	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install cargo-fuzz"; exit 1; }
+	set -e; for seeds in tests/fuzz/seeds/*; do \
+	    target=$$(basename $$seeds); mkdir -p tests/fuzz/corpus/$$target; echo "== $$target"; \
+	    $(FUZZ) run --fuzz-dir tests/fuzz $$target tests/fuzz/corpus/$$target $$seeds -- \
+	        -max_total_time=$(FUZZ_SECONDS) -timeout=10 -malloc_limit_mb=128 -rss_limit_mb=1024 -print_final_stats=1; \
+	done
 
 # A GPU adapter, Mesa's software one if there is none.
 adapter: toolchain

@@ -100,15 +100,35 @@ pub enum Error {
 /// A result with this crate's [`enum@Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// Most characters of a message that quotes a file: those at its beginning, and those at its end.
+const QUOTED: (usize, usize) = (700, 300);
+
+/// The text without control characters but the ends of its lines, and without its middle if it is long.
+fn presentable(text: &str) -> String {
+    let plain = |c: char| if c.is_control() && c != '\n' { c.escape_default().to_string() } else { c.into() };
+    let count = text.chars().count();
+    let (start, end) = QUOTED;
+    if count <= start + end {
+        return text.chars().map(plain).collect();
+    }
+    let first: String = text.chars().take(start).map(plain).collect();
+    let last: String = text.chars().skip(count - end).map(plain).collect();
+    format!("{first} .. {last}")
+}
+
 impl Error {
     /// An [`Error::Io`] for `path`.
     pub fn io(action: &'static str, path: impl AsRef<Path>, source: io::Error) -> Self {
         Error::Io { action, path: path.as_ref().to_owned(), source }
     }
 
-    /// An [`Error::File`] for `path`.
-    pub fn file(path: impl AsRef<Path>, problem: impl Into<String>, next: impl Into<String>) -> Self {
-        Error::File { path: path.as_ref().to_owned(), problem: problem.into(), next: next.into() }
+    /// An [`Error::File`] for `path`. The problem may quote what is in the file: it is made fit for a screen.
+    pub fn file(path: impl AsRef<Path>, problem: impl AsRef<str>, next: impl Into<String>) -> Self {
+        Error::File {
+            path: path.as_ref().to_owned(),
+            problem: presentable(problem.as_ref()),
+            next: next.into(),
+        }
     }
 
     /// The exit code of the command: 2 for misuse, 1 for every other failure.
@@ -117,5 +137,17 @@ impl Error {
             Error::Usage(_) => 2,
             _ => 1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_says_is_made_fit_for_a_screen() {
+        assert_eq!(presentable("a\x1b[31m\nb\0é"), "a\\u{1b}[31m\nb\\u{0}é");
+        let long = presentable(&format!("{}{}", "é".repeat(100_000), "end"));
+        assert!(long.starts_with("éé") && long.ends_with("end") && long.chars().count() == 1004);
     }
 }

@@ -1,0 +1,58 @@
+//! The seeds of the fuzz targets and damaged copies of them, read in every run of the tests: cut off, with changed bytes,
+//! with parts twice. `make fuzz` looks further.
+
+#[path = "fuzz/inputs.rs"]
+mod inputs;
+
+use std::fs;
+use std::path::Path;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Damaged copies of each seed.
+const COPIES: u64 = 24;
+/// Most bytes that one copy has changed.
+const CHANGES: usize = 8;
+
+/// A copy that was cut, changed or lengthened at places that `seed` chooses.
+fn damaged(bytes: &[u8], seed: u64) -> Vec<u8> {
+    let mut draw = ChaCha8Rng::seed_from_u64(seed);
+    let mut copy = bytes.to_vec();
+    match seed % 3 {
+        0 => copy.truncate(draw.random_range(0..=bytes.len())),
+        1 => {
+            for _ in 0..draw.random_range(1..=CHANGES) {
+                let place = draw.random_range(0..bytes.len());
+                copy[place] = draw.random();
+            }
+        }
+        _ => {
+            let start = draw.random_range(0..bytes.len());
+            let part = bytes[start..draw.random_range(start..bytes.len()) + 1].to_vec();
+            let place = draw.random_range(0..=bytes.len());
+            copy.splice(place..place, part);
+        }
+    }
+    copy
+}
+
+#[test]
+fn seeds_and_damaged_copies_are_read_or_refused() {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/seeds");
+    for (name, _) in inputs::TARGETS {
+        let mut files: Vec<_> =
+            fs::read_dir(seeds.join(name)).unwrap().map(|file| file.unwrap().path()).collect();
+        files.sort();
+        assert!(!files.is_empty(), "{name} has no seeds");
+        for file in files {
+            let bytes = fs::read(&file).unwrap();
+            println!("{}", file.display());
+            inputs::run(name, &bytes);
+            for copy in 0..COPIES {
+                println!("  copy {copy}");
+                inputs::run(name, &damaged(&bytes, copy));
+            }
+        }
+    }
+}
