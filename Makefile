@@ -3,7 +3,7 @@
 # Mesa's device-selection layer looks for a display and complains where there is none.
 export NODEVICE_SELECT := 1
 
-.PHONY: train test test-python fuzz fuzz-smoke adapter toolchain bench peers check clean
+.PHONY: train test test-python fuzz fuzz-smoke deny adapter toolchain bench peers check clean
 
 train: adapter
 	cargo run --release -- train
@@ -35,6 +35,13 @@ fuzz fuzz-smoke: toolchain
 	    $(FUZZ) run --fuzz-dir tests/fuzz $$target tests/fuzz/corpus/$$target $$seeds -- \
 	        -max_total_time=$(FUZZ_SECONDS) -timeout=10 -malloc_limit_mb=128 -rss_limit_mb=1024 -print_final_stats=1; \
 	done
+
+# Licences, sources and versions of every crate and, where their list can be fetched, known holes.
+deny: toolchain
+	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install cargo-deny"; exit 1; }
+	cargo deny --offline check licenses sources bans
+	@if cargo deny fetch db >/dev/null 2>&1; then cargo deny check advisories; \
+	    else echo "the list of advisories cannot be fetched: not checked"; fi
 
 # A GPU adapter, Mesa's software one if there is none.
 adapter: toolchain
