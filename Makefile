@@ -3,7 +3,7 @@
 # Mesa's device-selection layer looks for a display and complains where there is none.
 export NODEVICE_SELECT := 1
 
-.PHONY: train test test-python fuzz fuzz-smoke adapter toolchain bench peers check clean
+.PHONY: train test test-python fuzz fuzz-smoke miri soak adapter toolchain bench peers check clean
 
 train: adapter
 	cargo run --release -- train
@@ -37,6 +37,16 @@ fuzz fuzz-smoke: toolchain
 	    $(FUZZ) run --fuzz-dir tests/fuzz $$target tests/fuzz/corpus/$$target $$seeds -- \
 	        -max_total_time=$(FUZZ_SECONDS) -timeout=10 -malloc_limit_mb=$$most -rss_limit_mb=1024; \
 	done
+
+# The tests of what needs no device and no foreign code, under the interpreter that finds undefined behaviour.
+miri: toolchain
+	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --lib -- $(MIRI_TESTS)
+MIRI_TESTS := plan:: model::layout data::idx data::npy data::csv error::
+
+# Half an hour of training, watched from outside.
+soak: adapter
+	cargo build --release
+	python3 benches/soak.py
 
 # A GPU adapter, Mesa's software one if there is none.
 adapter: toolchain
