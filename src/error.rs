@@ -1,5 +1,6 @@
 //! The one error type of the crate. Each message says what went wrong, where, and what to do next.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ pub enum Error {
     Usage(String),
 
     /// The operating system refused to read or write a file.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}{}", Shown(path), remedy(action, source))]
     Io {
         /// What was tried, as a verb: "read", "write", "create".
         action: &'static str,
@@ -23,7 +24,7 @@ pub enum Error {
     },
 
     /// A file was read but its content is not what it should be.
-    #[error("{}: {problem}\n  {next}", path.display())]
+    #[error("{}: {problem}\n  {next}", Shown(path))]
     File {
         /// The file.
         path: PathBuf,
@@ -100,6 +101,35 @@ pub enum Error {
 /// A result with this crate's [`enum@Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// A path as messages show it: on one line, whatever is in its name.
+struct Shown<'a>(&'a Path);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let path = self.0.to_string_lossy();
+        path.chars().try_for_each(|c| match c.is_control() {
+            true => write!(f, "{}", c.escape_default()),
+            false => write!(f, "{c}"),
+        })
+    }
+}
+
+/// What to do about a refusal of the operating system, on a line of its own; nothing where that depends.
+fn remedy(action: &str, source: &io::Error) -> &'static str {
+    use io::ErrorKind::*;
+    match source.kind() {
+        NotFound if action == "read" => "\n  check the name; a relative one counts from the current folder",
+        NotFound => "\n  make the folder that it is to be in, or name another one",
+        PermissionDenied => "\n  it belongs to someone else: name another one, or change its permissions",
+        AlreadyExists | NotADirectory => "\n  a file stands where a folder is meant: name another place",
+        IsADirectory => "\n  it is a folder: name a file",
+        ReadOnlyFilesystem => "\n  nothing can be written there: name another place",
+        StorageFull => "\n  make room there, or name another place",
+        InvalidData => "\n  it is no text: name another file",
+        _ => "",
+    }
+}
+
 /// Most characters of a message that quotes a file: those at its beginning, and those at its end.
 const QUOTED: (usize, usize) = (700, 300);
 
@@ -143,6 +173,18 @@ impl Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_shown_on_one_line_and_a_refusal_with_a_remedy() {
+        let message = Error::io("read", "a\n\x1b[2Jb", io::ErrorKind::NotFound.into()).to_string();
+        assert!(message.starts_with("cannot read a\\n\\u{1b}[2Jb: "), "{message}");
+        assert!(
+            message.ends_with("\n  check the name; a relative one counts from the current folder"),
+            "{message}"
+        );
+        assert!(!Error::io("read", "a", io::Error::other("?")).to_string().contains('\n'));
+        assert!(Error::file("a\nb", "?", "!").to_string().starts_with("a\\nb: ?"));
+    }
 
     #[test]
     fn what_a_file_says_is_made_fit_for_a_screen() {

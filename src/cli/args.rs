@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::compare::CompareArgs;
@@ -12,19 +11,13 @@ use super::latent_args::{
     AnimateArgs, DecodeArgs, EncodeArgs, InterpolateArgs, LatentMapArgs, ManifoldArgs, ScoreArgs,
     TraverseArgs,
 };
+use super::model_args::ModelArgs;
 use super::runs::RunsArgs;
 use super::shell::{CompletionsArgs, ManArgs};
-use super::source::{DataArgs, data_help};
+use super::source::DataArgs;
 use super::train_args::TrainArgs;
 use crate::error::Result;
 use crate::gpu::{Gpu, Options, Selection};
-use crate::kernels::activation::Activation;
-use crate::kernels::gather::Binarize;
-use crate::kernels::likelihood::{self, Data, Variance};
-use crate::model::Kind;
-use crate::train::Config;
-use crate::train::config::Condition;
-use crate::train::presets;
 
 /// Trains and uses variational autoencoders on any GPU
 #[derive(Debug, Parser)]
@@ -101,134 +94,6 @@ impl DeviceArgs {
     pub fn open(&self) -> Result<std::sync::Arc<Gpu>> {
         let Ok(selection) = self.device.as_deref().unwrap_or("auto").parse::<Selection>();
         Gpu::open(&Options { selection, checked_shaders: self.checked_shaders })
-    }
-}
-
-/// What makes a model and its training. A flag that is not given leaves the value of --config, or the default.
-#[derive(Clone, Debug, Default, Args)]
-pub struct ModelArgs {
-    // The help follows from the table of formats.
-    #[arg(long, value_name = "SOURCE", help = data_help())]
-    pub data: Option<String>,
-    /// What is trained [default: vae]
-    #[arg(long = "model", value_enum, value_name = "MODEL")]
-    pub kind: Option<Kind>,
-    #[command(flatten)]
-    pub source: DataArgs,
-    /// Widths of the encoder's hidden layers, such as 512,256; the decoder mirrors them [default: 400]
-    #[arg(long, value_name = "WIDTHS", value_delimiter = ',')]
-    pub hidden: Option<Vec<usize>>,
-    /// Dimensions of the latent space [default: 20]
-    #[arg(long, value_name = "Z")]
-    pub latent: Option<usize>,
-    /// Nonlinearity of the hidden layers [default: relu]
-    #[arg(long, value_enum)]
-    pub activation: Option<Activation>,
-    /// The decoder's distribution p(x|z) [default: bernoulli]
-    #[arg(long, value_parser = PossibleValuesParser::new(likelihoods()))]
-    pub likelihood: Option<String>,
-    /// Grey levels of the categorical likelihood, 2 to 256 [default: 16]
-    #[arg(long, value_name = "C")]
-    pub levels: Option<usize>,
-    /// Where the variance of the gaussian-learned likelihood comes from [default: global]
-    #[arg(long, value_enum)]
-    pub variance: Option<Variance>,
-    /// What encoder and decoder are told beside the image [default: none]
-    #[arg(long, value_enum)]
-    pub condition: Option<Condition>,
-    /// Images in a batch [default: 128]
-    #[arg(long, value_name = "N")]
-    pub batch_size: Option<usize>,
-    // The help follows from the table of likelihoods.
-    #[arg(long, value_enum, help = binarize_help())]
-    pub binarize: Option<Binarize>,
-    /// A TOML file whose values are used where no flag is given: the config.toml of a run, and a part [run] for flags
-    /// such as device and out
-    #[arg(long, value_name = "FILE", conflicts_with = "preset")]
-    pub config: Option<PathBuf>,
-    /// A published recipe whose values are used where no flag is given; `vae-gpu presets` tells of each
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(presets::TABLE.iter().map(|p| p.name)))]
-    pub preset: Option<String>,
-    /// Multiply the epochs of --preset by this [default: 1]
-    #[arg(long, value_name = "FACTOR", requires = "preset")]
-    pub scale: Option<f64>,
-}
-
-/// The likelihoods with a line of help each.
-fn likelihoods() -> impl Iterator<Item = PossibleValue> {
-    likelihood::TABLE.iter().map(|l| PossibleValue::new(l.name).help(l.about))
-}
-
-fn binarize_help() -> String {
-    let binary = likelihood::names_of(Data::Binary).join(", ");
-    format!("How grey values become x [default: dynamic for {binary}, none for the other likelihoods]")
-}
-
-impl ModelArgs {
-    /// Whether any flag is given.
-    pub fn any(&self) -> bool {
-        let ModelArgs {
-            data,
-            kind,
-            source,
-            hidden,
-            latent,
-            activation,
-            likelihood,
-            levels,
-            variance,
-            condition,
-            batch_size,
-            binarize,
-            config,
-            preset,
-            scale,
-        } = self;
-        data.is_some()
-            || kind.is_some()
-            || condition.is_some()
-            || *source != DataArgs::default()
-            || hidden.is_some()
-            || latent.is_some()
-            || activation.is_some()
-            || likelihood.is_some()
-            || levels.is_some()
-            || variance.is_some()
-            || batch_size.is_some()
-            || binarize.is_some()
-            || config.is_some()
-            || preset.is_some()
-            || scale.is_some()
-    }
-
-    /// The file's values, or the defaults, with the flags on top.
-    pub fn resolve(&self) -> Result<Config> {
-        let mut config = match (&self.config, self.preset.as_deref().and_then(presets::find)) {
-            (Some(file), _) => Config::read(file)?,
-            (None, Some(preset)) => preset.scaled(self.scale.unwrap_or(1.0))?,
-            (None, None) => Config::default(),
-        };
-        set(&mut config.data, &self.data);
-        set(&mut config.model.kind, &self.kind);
-        set(&mut config.model.condition, &self.condition);
-        self.source.apply(&mut config.source);
-        set(&mut config.model.hidden, &self.hidden);
-        set(&mut config.model.latent, &self.latent);
-        set(&mut config.model.activation, &self.activation);
-        set(&mut config.model.likelihood, &self.likelihood);
-        set(&mut config.model.levels, &self.levels);
-        set(&mut config.model.variance, &self.variance);
-        set(&mut config.train.batch_size, &self.batch_size);
-        config.train.binarize = self.binarize.or(config.train.binarize);
-        config.resolve();
-        Ok(config)
-    }
-}
-
-/// Overwrites `value` where a flag was given.
-pub fn set<T: Clone>(value: &mut T, flag: &Option<T>) {
-    if let Some(flag) = flag {
-        value.clone_from(flag);
     }
 }
 
@@ -460,70 +325,4 @@ pub struct ExplainArgs {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    #[test]
-    fn clap_finds_no_fault() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn the_help_tells_the_true_defaults() {
-        let mut config = Config::default();
-        config.resolve();
-        let hidden = config.model.hidden.iter().map(usize::to_string).collect::<Vec<_>>().join(",");
-        let name = |value: &dyn erased::Name| value.name();
-        let binarize_default = format!(
-            "{} for {}, none for the other likelihoods",
-            name(&config.train.binarize.unwrap()),
-            config.model.likelihood
-        );
-        let mut command = Cli::command();
-        let help = command.find_subcommand_mut("train").unwrap().render_long_help().to_string();
-        // Where lines are broken depends on the terminal.
-        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
-        for (flag, default) in [
-            ("--data", config.data.clone()),
-            ("--hidden", hidden),
-            ("--latent", config.model.latent.to_string()),
-            ("--activation", name(&config.model.activation)),
-            ("--likelihood", config.model.likelihood.clone()),
-            ("--levels", config.model.levels.to_string()),
-            ("--variance", name(&config.model.variance)),
-            ("--batch-size", config.train.batch_size.to_string()),
-            ("--binarize", binarize_default),
-            ("--epochs", config.train.epochs.to_string()),
-            ("--seed", config.train.seed.to_string()),
-        ] {
-            let at = help.find(&format!("{flag} ")).unwrap_or_else(|| panic!("{flag} in the help"));
-            let told = help[at..].split("[default: ").nth(1).and_then(|t| t.split(']').next()).unwrap();
-            assert_eq!(told, default, "{flag}");
-        }
-        let told: f32 =
-            help.split("Adam [default: ").nth(1).unwrap().split(']').next().unwrap().parse().unwrap();
-        assert_eq!(told, config.train.lr);
-    }
-
-    mod erased {
-        use clap::ValueEnum;
-
-        pub trait Name {
-            fn name(&self) -> String;
-        }
-
-        impl<T: ValueEnum> Name for T {
-            fn name(&self) -> String {
-                self.to_possible_value().unwrap().get_name().to_owned()
-            }
-        }
-    }
-
-    #[test]
-    fn flags_win_over_the_file() {
-        let args = ModelArgs { latent: Some(3), ..ModelArgs::default() };
-        let config = args.resolve().unwrap();
-        assert_eq!((config.model.latent, config.model.hidden), (3, vec![400]));
-    }
-}
+mod tests;

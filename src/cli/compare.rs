@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use toml::Value;
 
-use super::output::talk;
+use super::output::{self, talk};
 use super::runs::{self, Opened, table};
 use crate::error::Result;
 use crate::run::{EpochMetrics, comparison, write_atomic};
@@ -27,6 +27,7 @@ pub struct CompareArgs {
 }
 
 pub fn run(args: &CompareArgs) -> Result<()> {
+    output::check_picture("--out", &args.out)?;
     let opened = args.runs.iter().map(|path| runs::open(path)).collect::<Result<Vec<_>>>()?;
     let names: Vec<String> = args.runs.iter().map(|path| name_of(path, &args.runs)).collect();
     let mut rows = differences(&opened);

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::args::DataSourceArgs;
-use super::output::{result, talk};
+use super::output::{self, result, talk};
 use super::source;
 use crate::data::{Dataset, Element, Options, Shape, Split, Summary, column_stats};
 use crate::error::{Error, Result};
@@ -19,6 +19,9 @@ const SHOWN: usize = 20;
 const BAR: usize = 40;
 
 pub fn run(args: &DataSourceArgs) -> Result<()> {
+    if let Some(path) = &args.picture {
+        output::check_picture("--picture", path)?;
+    }
     let mut options = Options::default();
     args.source.apply(&mut options);
     let dataset = source::open(&args.data, &options, true)?;

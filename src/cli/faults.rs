@@ -119,6 +119,15 @@ pub fn last_checkpoint(dir: &RunDir) -> Result<(Config, Arenas, State)> {
         Ok(checkpoint) => return Ok(checkpoint),
         Err(error) => error,
     };
+    let missing = |path: &std::path::Path| !path.exists();
+    if missing(&dir.checkpoint()) && missing(&dir.previous_checkpoint()) {
+        let next = format!("begin again with --config {} and another --out", dir.config().display());
+        return Err(Error::file(
+            dir.checkpoint(),
+            "there is no checkpoint: the run ended before its first",
+            next,
+        ));
+    }
     match files::load_checkpoint(&dir.previous_checkpoint()) {
         Ok(previous) => {
             talk(format_args!("warning: {error}"));

@@ -9,6 +9,7 @@ use crate::run::animation::Animation;
 use crate::run::picture;
 
 pub fn interpolate(args: &InterpolateArgs) -> Result<()> {
+    output::check_picture("--out", &args.out)?;
     let saved = Saved::open_pictures(&args.path.run, &args.device)?;
     let images = images(&saved, &args.path)?;
     let png = picture::grid_png(&images, saved.shape, args.path.steps as usize)?;

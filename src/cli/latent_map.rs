@@ -10,6 +10,7 @@ use crate::gpu::Shared;
 use crate::run::scatter::{MOST_CLASSES, Scatter};
 
 pub fn run(args: &LatentMapArgs) -> Result<()> {
+    output::check_picture("--out", &args.out)?;
     let saved = Saved::open(&args.run, &args.device)?;
     let latent = saved.model.latent;
     if latent < 2 {

@@ -14,6 +14,7 @@ mod faults;
 mod interpolate;
 mod latent_args;
 mod latent_map;
+mod model_args;
 mod output;
 mod pictures;
 mod presets;
@@ -34,7 +35,8 @@ mod tune;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Command};
 
@@ -42,7 +44,10 @@ use crate::data::GUARDED_THREAD;
 
 /// Runs the command that the arguments name. Exit code 0: done, 1: failed, 2: misuse.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         if std::thread::current().name() != Some(GUARDED_THREAD) {
@@ -91,6 +96,44 @@ pub fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Parses the arguments. A number below zero is a value, which is then refused with its flag, and no unknown flag.
+fn parse() -> Result<Cli, clap::Error> {
+    let mut command = Cli::command();
+    let names: Vec<String> = command.get_subcommands().map(|found| found.get_name().to_owned()).collect();
+    for name in names {
+        command = command.mut_subcommand(name, |found| {
+            found.mut_args(|arg| match arg.get_action().takes_values() {
+                true => arg.allow_negative_numbers(true),
+                false => arg,
+            })
+        });
+    }
+    Cli::from_arg_matches(&command.try_get_matches()?)
+}
+
+/// Prints what clap says, but for the words of Rust's own parsers of numbers.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let source = std::error::Error::source(error);
+    let said = source.filter(|_| error.kind() == ErrorKind::ValueValidation).map(ToString::to_string);
+    let plain = match said.as_deref() {
+        Some("invalid digit found in string") => Some("use a whole number that is not negative"),
+        Some("number too large to fit in target type") => Some("the number is too large"),
+        Some("invalid float literal") => Some("use a number"),
+        Some("cannot parse integer from empty string" | "cannot parse float from empty string") => {
+            Some("a number is missing")
+        }
+        _ => None,
+    };
+    match (said, plain) {
+        (Some(said), Some(plain)) => {
+            output::talk(format_args!("{}", error.to_string().replace(&said, plain).trim_end()));
+        }
+        // There is nobody to tell when it fails.
+        _ => drop(error.print()),
+    }
+    ExitCode::from(error.exit_code() as u8)
 }
 
 #[cfg(test)]

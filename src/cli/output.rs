@@ -1,5 +1,6 @@
 //! Printing that survives a closed pipe.
 
+use std::borrow::Cow;
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
@@ -9,9 +10,22 @@ use crate::data::write::Matrix;
 use crate::error::{Error, Result};
 use crate::run::write_atomic;
 
+/// A text with what would steer the terminal spelt out: names come from files and folders of others. Spelt as JSON does
+/// it, so that JSON stays what it is.
+fn harmless(text: &str) -> Cow<'_, str> {
+    // Characters that turn the direction of writing make a name look like another one.
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let steers = |c: char| c.is_control() && !matches!(c, '\n' | '\t') || turns(c);
+    if !text.contains(steers) {
+        return text.into();
+    }
+    let spelt = |c: char| if steers(c) { format!("\\u{:04x}", c as u32) } else { c.to_string() };
+    text.chars().map(spelt).collect::<String>().into()
+}
+
 /// A result, on stdout. When nobody reads any more (`vae-gpu .. | head`), the program ends quietly.
 pub fn result(line: Arguments) {
-    if let Err(error) = writeln!(io::stdout().lock(), "{line}") {
+    if let Err(error) = writeln!(io::stdout().lock(), "{}", harmless(&line.to_string())) {
         let closed = error.kind() == ErrorKind::BrokenPipe;
         process::exit(if closed { 0 } else { 1 });
     }
@@ -19,7 +33,7 @@ pub fn result(line: Arguments) {
 
 /// Talk, on stderr. There is nobody to tell when it fails.
 pub fn talk(line: Arguments) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = writeln!(io::stderr().lock(), "{}", harmless(&line.to_string()));
 }
 
 /// Whether a file is asked for on stdout.
@@ -54,7 +68,42 @@ pub fn file(out: &Path, bytes: &[u8], what: &str) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a name that promises another format than that of a picture; before the work, not behind it.
+pub fn check_picture(flag: &str, out: &Path) -> Result<()> {
+    match out.extension() {
+        Some(extension) if !extension.eq_ignore_ascii_case("png") => {
+            Err(Error::Usage(format!("{flag} {}: a picture is written as .png", out.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The format in which numbers go to `out`.
 pub fn matrix(out: &Path) -> Result<Matrix> {
     if is_stdout(out) { Ok(Matrix::Csv) } else { Matrix::of(out) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_steers_the_terminal_and_json_stays_json() {
+        assert_eq!(harmless("plain\n\tword é"), "plain\n\tword é");
+        assert_eq!(harmless("a\x1b[31m\r\u{85}\u{202e}b"), "a\\u001b[31m\\u000d\\u0085\\u202eb");
+        let json = serde_json::to_string("\u{9b}31m\u{7f}").unwrap();
+        let text = harmless(&json);
+        assert!(!text.contains('\u{9b}'));
+        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), "\u{9b}31m\u{7f}");
+    }
+
+    #[test]
+    fn the_name_of_a_picture_promises_a_png() {
+        for name in ["a.png", "a.PNG", "a", "-", "/dev/null"] {
+            assert!(check_picture("--out", Path::new(name)).is_ok(), "{name}");
+        }
+        for name in ["a.jpg", "a.csv", "a.png.gz"] {
+            assert!(matches!(check_picture("--out", Path::new(name)), Err(Error::Usage(_))), "{name}");
+        }
+    }
 }

@@ -10,6 +10,16 @@ use crate::run::picture;
 
 pub fn sample(args: &SampleArgs) -> Result<()> {
     let format = Matrix::of(&args.out).ok();
+    if format.is_none() && args.out.extension().is_some_and(|found| !found.eq_ignore_ascii_case("png")) {
+        let out = args.out.display();
+        return Err(Error::Usage(format!(
+            "--out {out}: samples are written as .png or, in numbers, as .csv, .npy or .parquet"
+        )));
+    }
+    let temperature = args.temperature;
+    if !(temperature.is_finite() && temperature >= 0.0) {
+        return Err(Error::Usage(format!("--temperature {temperature}: use a number that is not negative")));
+    }
     let saved = match format {
         Some(_) => Saved::open(&args.run, &args.device)?,
         None => Saved::open_pictures(&args.run, &args.device)?,
@@ -28,10 +38,6 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
         Some(Label::One(label)) => label,
         Some(Label::All) | None => row_label(i, classes),
     };
-    let temperature = args.temperature;
-    if !(temperature.is_finite() && temperature >= 0.0) {
-        return Err(Error::Usage(format!("--temperature {temperature}: use a number that is not negative")));
-    }
     let mut images = saved.pictures(temperature)?.sample(count, args.seed, label_of)?;
     let what = format!("{count} samples are");
     if let Some(format) = format {
@@ -47,6 +53,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
 }
 
 pub fn reconstruct(args: &ReconstructArgs) -> Result<()> {
+    output::check_picture("--out", &args.out)?;
     let saved = Saved::open_pictures(&args.run, &args.device)?;
     let dataset = saved.dataset()?;
     let originals = originals(&dataset, args.count as usize)?;

@@ -31,8 +31,8 @@ pub struct RunsArgs {
 /// A run in a line.
 #[derive(Debug, Serialize)]
 pub struct Summary {
-    /// Its directory.
-    pub run: PathBuf,
+    /// Its directory; JSON has no words for a name that is no Unicode.
+    pub run: String,
     model: String,
     data: String,
     likelihood: String,
@@ -71,7 +71,7 @@ pub fn open(path: &Path) -> Result<Opened> {
         channels: 0,
     }));
     let summary = Summary {
-        run: path.to_owned(),
+        run: path.to_string_lossy().into_owned(),
         model: model.title(),
         data: config.data.clone(),
         likelihood: model.decoder(),
@@ -115,7 +115,7 @@ fn cells(summary: &Summary) -> Vec<String> {
         path.file_name().map_or_else(|| path.display().to_string(), |n| n.display().to_string())
     };
     vec![
-        last(&summary.run),
+        last(summary.run.as_ref()),
         format!("{} {}", summary.model, summary.widths),
         last(summary.data.as_ref()),
         summary.likelihood.clone(),

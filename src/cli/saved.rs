@@ -29,6 +29,10 @@ impl Saved {
     /// Loads the model of a run and opens the device.
     pub fn open(run: &Path, device: &DeviceArgs) -> Result<Saved> {
         let path = RunDir::open(run)?.model();
+        if !path.exists() {
+            let next = format!("finish the run first: vae-gpu train --resume {}", run.display());
+            return Err(Error::file(path, "there is no model: no epoch of the run has ended", next));
+        }
         let (config, _, parameters) = files::load_model(&path)?;
         let shape = config.image_shape().ok_or_else(|| {
             Error::file(&path, "does not name the data's shape", "train again with this version of vae-gpu")

@@ -17,6 +17,9 @@ use crate::run::picture;
 
 pub fn run(args: &ScoreArgs) -> Result<()> {
     let parquet = is_parquet(&args.out)?;
+    if let Some(picture) = &args.picture {
+        output::check_picture("--picture", picture)?;
+    }
     if output::is_stdout(&args.out) && args.picture.as_deref().is_some_and(output::is_stdout) {
         return Err(Error::Usage("--out and --picture cannot both go to stdout".into()));
     }

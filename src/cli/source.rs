@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::args::set;
+use super::model_args::set;
 use super::output::talk;
 use crate::data::{self, Colour, Dataset, Options, Scale, Size, Step};
 use crate::error::Result;

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::args::{DeviceArgs, set};
+use super::args::DeviceArgs;
 use super::faults::{self, Faults};
+use super::model_args::set;
 use super::output::{result, talk};
 use super::profile;
 use super::report;
@@ -85,7 +86,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         let (best_elbo, best_epoch) = (state.best_elbo, state.best_epoch);
         tell(
             "done",
-            json!({ "best_elbo": best_elbo, "best_epoch": best_epoch, "of": split, "run": dir.root() }),
+            json!({ "best_elbo": best_elbo, "best_epoch": best_epoch, "of": split, "run": name_of(dir) }),
         );
         return Ok(());
     }
@@ -124,7 +125,7 @@ fn advance(session: &mut Session, stop: &Arc<AtomicBool>, faults: &mut Faults) -
     if done.is_none() && stop.load(Ordering::Relaxed) {
         faults.give_up_unsaved()?;
         if run.log_format == Some(LogFormat::Json) {
-            tell("interrupted", json!({ "step": trainer.state().step, "run": dir.root() }));
+            tell("interrupted", json!({ "step": trainer.state().step, "run": name_of(dir) }));
         }
         talk(format_args!(
             "interrupted after step {}; continue with: vae-gpu train --resume {}",
@@ -137,11 +138,16 @@ fn advance(session: &mut Session, stop: &Arc<AtomicBool>, faults: &mut Faults) -
     Ok(())
 }
 
+/// The run's folder in JSON, which has no words for a name that is no Unicode.
+fn name_of(dir: &RunDir) -> String {
+    dir.root().to_string_lossy().into_owned()
+}
+
 /// What the first line of JSON says.
 fn start_event(trainer: &Trainer, dir: &RunDir) -> serde_json::Value {
     let (model, train) = (trainer.model(), &trainer.config().train);
     json!({
-        "run": dir.root(),
+        "run": name_of(dir),
         "data": trainer.config().data,
         "model": model.title(),
         "widths": model.widths(),
@@ -162,6 +168,9 @@ fn start(args: &TrainArgs) -> Result<Session> {
     args.recipe.apply(&mut config.train);
     let run = args.run_section(&std::mem::take(&mut config.run))?;
     config.validate()?;
+    if let Some(out) = &run.out {
+        RunDir::check(out, run.force)?;
+    }
     let dataset = source::open(&config.data, &config.source, run.quiet)?;
     config.adopt(&dataset)?;
     config.check_data(&dataset)?;

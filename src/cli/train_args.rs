@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::{DeviceArgs, ModelArgs, set};
+use super::args::DeviceArgs;
+use super::model_args::{ModelArgs, set};
 use crate::error::{Error, Result};
 use crate::model::init::Init;
 use crate::train::config::{Keep, LogFormat, Precision, RunSection, TrainSection};

@@ -11,6 +11,7 @@ use crate::model::Kind;
 use crate::run::picture;
 
 pub fn traverse(args: &TraverseArgs) -> Result<()> {
+    output::check_picture("--out", &args.out)?;
     let saved = Saved::open_pictures(&args.run, &args.device)?;
     if saved.model.kind == Kind::Ae {
         return Err(Error::Usage("an autoencoder has no KL to order its dimensions by, and no prior".into()));
@@ -63,6 +64,7 @@ fn kl_per_dimension(saved: &Saved) -> Result<Vec<f64>> {
 }
 
 pub fn manifold(args: &ManifoldArgs) -> Result<()> {
+    output::check_picture("--out", &args.out)?;
     let saved = Saved::open_pictures(&args.run, &args.device)?;
     let latent = saved.model.latent;
     if latent != 2 {

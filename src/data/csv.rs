@@ -7,7 +7,7 @@ use std::path::Path;
 use csv::{ByteRecord, ReaderBuilder};
 
 use super::table::{self, Labels};
-use super::{Format, MAX_ROWS, Options, Parts, Progress, Step, column_name, has_extension};
+use super::{Format, MAX_COLUMNS, MAX_ROWS, Options, Parts, Progress, Step, column_name, has_extension};
 use crate::error::{Error, Result};
 
 pub(super) const FORMAT: Format = Format {
@@ -19,6 +19,8 @@ pub(super) const FORMAT: Format = Format {
 
 /// Bytes of the beginning by which separator and names are told: two lines of the widest table that a model takes.
 const LOOK: usize = 4 << 20;
+/// Bytes of a line without quotes at most: what is longer than the first may be is no row.
+const LINE: usize = LOOK;
 /// Bytes that a thread parses at once.
 const BLOCK: usize = 4 << 20;
 /// Cells without a value, besides an empty one.
@@ -48,6 +50,10 @@ fn read(
     let (mut first, mut second) = (ByteRecord::new(), ByteRecord::new());
     if !reader.read_byte_record(&mut first).map_err(|error| broken(path, error))? {
         return Err(Error::file(path, "it is empty", "name a table with rows of numbers"));
+    }
+    if first.len() > MAX_COLUMNS {
+        let problem = format!("its first line has more than {MAX_COLUMNS} columns");
+        return Err(Error::file(path, problem, "write it as a table with a row a line"));
     }
     let (names_end, names_lines) = (reader.position().byte() as usize, reader.position().line() - 1);
     let more = reader.read_byte_record(&mut second).map_err(|error| broken(path, error))?;
@@ -104,8 +110,9 @@ struct Rows {
 
 /// A row that is no row of the table.
 struct Bad {
-    /// The row's line among those of the same block, from 1.
+    /// The line among those of the same block, from 1, and the byte behind the row before.
     line: u64,
+    byte: u64,
     what: What,
 }
 
@@ -133,8 +140,8 @@ impl Layout {
                 break what;
             }
         };
-        let line = record.position().map_or(1, |position| position.line());
-        rows.bad = Some(Bad { line, what });
+        let (line, byte) = record.position().map_or((1, 0), |place| (place.line(), place.byte()));
+        rows.bad = Some(Bad { line, byte, what });
         rows
     }
 
@@ -195,7 +202,12 @@ impl Table<'_> {
                 } else {
                     bytes.iter().rposition(|b| *b == b'\n').map(|at| at + 1)
                 };
-                plain = cut.is_some() && !bytes.contains(&b'"');
+                let quoted = bytes.contains(&b'"');
+                if cut.is_none() && !quoted && bytes.len() >= LINE {
+                    let problem = format!("a line of more than {} MiB", LINE >> 20);
+                    return Err(Error::file(path, problem, "write it as a table with a row a line"));
+                }
+                plain = cut.is_some() && !quoted;
                 match cut {
                     Some(cut) if plain => {
                         over = bytes.split_off(cut);
@@ -213,7 +225,10 @@ impl Table<'_> {
                     .map(|w| w.join().unwrap_or_else(|e| std::panic::resume_unwind(e)))
                     .collect()
             });
-            for (rows, bytes) in parsed.into_iter().zip(&blocks) {
+            for (mut rows, bytes) in parsed.into_iter().zip(&blocks) {
+                if let Some(bad) = &mut rows.bad {
+                    bad.line += blank_lines(bytes, bad.byte);
+                }
                 self.append(rows)?;
                 self.lines += bytes.iter().filter(|b| **b == b'\n').count() as u64;
             }
@@ -245,7 +260,7 @@ impl Table<'_> {
     }
 
     /// What is wrong with the row behind those that were read.
-    fn describe(&self, Bad { line, what }: Bad) -> Error {
+    fn describe(&self, Bad { line, what, .. }: Bad) -> Error {
         let (row, line) = (self.rows + 1, self.lines + line);
         let row = if line == row as u64 { format!("row {row}") } else { format!("row {row} (line {line})") };
         let (column, cell) = match what {
@@ -269,6 +284,13 @@ impl Table<'_> {
         let next = "remove the column, turn it into numbers, or name it with --label-column";
         Error::file(self.path, problem, next)
     }
+}
+
+/// Ends of lines from this byte on, before anything else: those that the reader passes over.
+fn blank_lines(bytes: &[u8], from: u64) -> u64 {
+    let rest = bytes.get(from as usize..).unwrap_or(&[]);
+    let ends = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r'));
+    ends.filter(|byte| **byte == b'\n').count() as u64
 }
 
 fn number(cell: &[u8]) -> Option<f32> {
@@ -395,6 +417,8 @@ mod tests {
         refuse(b"1,2\n3,\xff\n", "is no number");
         refuse(b"1,2\n3,0x10\n", "`0x10` is no number");
         refuse(b"a,b\n\n1,2\n3,\n", "row 2 (line 4), column 2 (`b`): the value is missing");
+        refuse(b"1,2\n\n\n3,\n", "row 2 (line 4), column 2: the value is missing");
+        refuse(b"1,2\r\n3,4\r\n\r\n5,", "row 3 (line 4), column 2: the value is missing");
     }
 
     #[test]

@@ -29,6 +29,9 @@ fn detect(source: &str) -> bool {
 
 fn open(source: &str, _: &Options, _: Progress) -> Result<Parts> {
     let folder = Path::new(source);
+    if !folder.is_dir() {
+        return Err(Error::file(folder, "no such folder", "name the folder that the four IDX files are in"));
+    }
     let train = (images(folder, TRAIN_IMAGES)?, labels(folder, TRAIN_LABELS)?);
     let test = (images(folder, TEST_IMAGES)?, labels(folder, TEST_LABELS)?);
     idx::dataset(&name_of(folder), train, test)
@@ -55,8 +58,10 @@ fn labels(folder: &Path, stem: &str) -> Result<Option<Source<'static>>> {
 }
 
 fn read(path: PathBuf) -> Result<Source<'static>> {
-    let file = File::open(&path).map_err(|error| Error::io("read", &path, error))?;
-    Ok(Source { path, bytes: Box::new(BufReader::with_capacity(1 << 16, file)) })
+    let unreadable = |error| Error::io("read", &path, error);
+    let file = File::open(&path).map_err(unreadable)?;
+    let length = file.metadata().map_err(unreadable)?.len();
+    Ok(Source { path, length, bytes: Box::new(BufReader::with_capacity(1 << 16, file)) })
 }
 
 /// The folder's own name, also for `.` and `data/..`.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::{MAX_BYTES, Parts, Shape, Split};
+use super::{MAX_BYTES, Parts, Shape, Split, most_unpacked};
 use crate::error::{Error, Result};
 
 /// Most data in one file: 16 million, which leaves room for u32 arithmetic on row numbers.
@@ -23,9 +23,10 @@ const TYPE_U8: u8 = 0x08;
 const FETCH_AGAIN: &str = "fetch or copy the file again";
 const NOT_IDX: &str = "give an IDX file of bytes, as MNIST has them; convert other data first";
 
-/// A file to parse: the name that messages carry, and its bytes.
+/// A file to parse: the name that messages carry, how long it is, and its bytes.
 pub(super) struct Source<'a> {
     pub path: PathBuf,
+    pub length: u64,
     pub bytes: Box<dyn BufRead + 'a>,
 }
 
@@ -87,19 +88,25 @@ fn split(images: Source, labels: Option<Source>) -> Result<(Shape, Split)> {
 
 /// Parses one file, plain or gzipped, that should hold `what`.
 fn parse<const DIMS: usize>(source: Source, what: &str) -> Result<Array<DIMS>> {
-    let Source { path, mut bytes } = source;
+    let Source { path, length, mut bytes } = source;
     // `fill_buf` looks without consuming. A file of one byte is neither gzip nor IDX.
     let start = bytes.fill_buf().map_err(|error| Error::io("read", &path, error))?;
     if start.starts_with(&GZIP_MAGIC) {
         // The decoder of several members, because the one-member decoder stops in silence before
         // whatever follows the first.
-        parse_plain(&path, &mut MultiGzDecoder::new(bytes), what)
+        parse_plain(&path, &mut MultiGzDecoder::new(bytes), most_unpacked(length), what)
     } else {
-        parse_plain(&path, &mut bytes, what)
+        parse_plain(&path, &mut bytes, MAX_BYTES, what)
     }
 }
 
-fn parse_plain<const DIMS: usize>(path: &Path, bytes: &mut dyn Read, what: &str) -> Result<Array<DIMS>> {
+/// Parses bytes of which at most `most` are values.
+fn parse_plain<const DIMS: usize>(
+    path: &Path,
+    bytes: &mut dyn Read,
+    most: u64,
+    what: &str,
+) -> Result<Array<DIMS>> {
     let mut magic = [0; 4];
     read_header(path, bytes, &mut magic)?;
     check_magic::<DIMS>(path, magic, what)?;
@@ -112,6 +119,11 @@ fn parse_plain<const DIMS: usize>(path: &Path, bytes: &mut dyn Read, what: &str)
         *size = u32::from_be_bytes(word) as usize;
     }
     let total = check_sizes(path, &sizes, what)?;
+    if total > most {
+        let problem =
+            format!("its header says {sizes:?}, {total} bytes, more than its size can hold unpacked");
+        return Err(Error::file(path, problem, "unpack it with gunzip, and see whether it is what it says"));
+    }
 
     let mut values = Vec::new();
     bytes.take(total).read_to_end(&mut values).map_err(|error| broken(path, error))?;

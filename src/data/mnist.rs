@@ -4,23 +4,28 @@
 
 use super::idx::{self, Source};
 use super::{Format, Parts};
-use crate::error::Result;
+use crate::error::{Error, Result};
+
+/// What `--data` calls it.
+pub(super) const NAME: &str = "mnist";
 
 pub(super) const FORMAT: Format = Format {
-    name: "mnist",
+    name: NAME,
     describe: "built in: 60,000 + 10,000 handwritten digits, 28x28, grey",
-    detect: |source| source == "mnist",
-    open: |_, _, _| open(),
+    detect: |source| source == NAME,
+    open: |source, _, _| match source {
+        NAME => open(),
+        _ => Err(Error::Usage(format!("--format {NAME} is of the built-in data alone: use --data {NAME}"))),
+    },
 };
 
 /// A file of `data/mnist` as a [`Source`], which names it in messages as it is named there.
 macro_rules! embedded {
-    ($name:literal) => {
-        Source {
-            path: concat!("data/mnist/", $name).into(),
-            bytes: Box::new(&include_bytes!(concat!("../../data/mnist/", $name))[..]),
-        }
-    };
+    ($name:literal) => {{
+        let bytes = &include_bytes!(concat!("../../data/mnist/", $name))[..];
+        let length = bytes.len() as u64;
+        Source { path: concat!("data/mnist/", $name).into(), length, bytes: Box::new(bytes) }
+    }};
 }
 
 fn open() -> Result<Parts> {
@@ -28,7 +33,7 @@ fn open() -> Result<Parts> {
     let train_labels = embedded!("train-labels-idx1-ubyte.gz");
     let test = embedded!("t10k-images-idx3-ubyte.gz");
     let test_labels = embedded!("t10k-labels-idx1-ubyte.gz");
-    idx::dataset("mnist", (train, Some(train_labels)), (test, Some(test_labels)))
+    idx::dataset(NAME, (train, Some(train_labels)), (test, Some(test_labels)))
 }
 
 #[cfg(test)]

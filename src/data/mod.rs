@@ -56,6 +56,10 @@ const MAX_BYTES: u64 = 8 << 30;
 const PLENTY: u64 = 256 << 20;
 /// .. and refused if it is as many times larger than its file: no real data is.
 const BOMB: u64 = 200;
+/// Most columns of a table: each has a name, and a model takes fewer.
+const MAX_COLUMNS: usize = 1 << 17;
+/// Letters by which a name may miss that of a built-in data set and still be taken for it.
+const TYPOS: usize = 2;
 /// Name of the threads whose panics become errors: the command does not report them twice.
 pub const GUARDED_THREAD: &str = "vae-gpu reader";
 /// Columns, files or rows that a warning names at most.
@@ -158,7 +162,7 @@ impl Dataset {
 /// As [`open_with`]; [`Error::Usage`] for a source of two parts.
 pub fn rows(source: &str, options: &Options) -> Result<Split> {
     options.validate()?;
-    let parts = read(source, options, &|_| {})?;
+    let parts = read("--latents", source, options, &|_| {})?;
     match parts.test {
         None => Ok(parts.train),
         Some(_) => Err(Error::Usage(format!("{source} has two parts; name a file of rows, such as z.npy"))),
@@ -203,9 +207,9 @@ pub fn open(source: &str) -> Result<Dataset> {
 /// are not what they should be, [`Error::Io`] if they cannot be read.
 pub fn open_with(source: &str, options: &Options, progress: Progress) -> Result<Dataset> {
     options.validate()?;
-    let mut parts = read(source, options, progress)?;
+    let mut parts = read("--data", source, options, progress)?;
     if let Some(test) = &options.test_data {
-        let other = read(test, options, progress)?;
+        let other = read("--test-data", test, options, progress)?;
         join_test(source, test, &mut parts, other)?;
     }
     let (train, test) = match (parts.test.take(), options.test_fraction) {
@@ -232,12 +236,13 @@ pub fn open_with(source: &str, options: &Options, progress: Progress) -> Result<
     scale(source, options, parts, test, progress)
 }
 
-fn read(source: &str, options: &Options, progress: Progress) -> Result<Parts> {
+/// Reads `source`, which `flag` names.
+fn read(flag: &str, source: &str, options: &Options, progress: Progress) -> Result<Parts> {
     let format = match &options.format {
         Some(name) => FORMATS.iter().find(|format| format.name == name),
         None => FORMATS.iter().find(|format| (format.detect)(source)),
     };
-    let format = format.ok_or_else(|| unknown(source))?;
+    let format = format.ok_or_else(|| unknown(flag, source))?;
     let parts = (format.open)(source, options, progress)?;
     let shape = parts.shape;
     if options.image_size.is_some_and(|size| (size.width, size.height) != (shape.width, shape.height)) {
@@ -408,8 +413,9 @@ pub fn column_stats(dataset: &Dataset, progress: Progress) -> Result<Summary> {
 /// The source as it can be opened again from another folder: a built-in name as it is, a path made absolute.
 pub fn anywhere(source: &str) -> String {
     let built_in = (mnist::FORMAT.detect)(source);
+    // The way to the current folder may hold what is no Unicode, and then has no name in TOML.
     match std::path::absolute(source) {
-        Ok(path) if !built_in && path.exists() => path.to_string_lossy().into_owned(),
+        Ok(path) if !built_in && path.exists() => path.to_str().unwrap_or(source).to_owned(),
         _ => source.to_owned(),
     }
 }
@@ -419,17 +425,19 @@ pub fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
     FORMATS.iter().map(|format| (format.name, format.describe))
 }
 
-fn unknown(source: &str) -> Error {
+fn unknown(flag: &str, source: &str) -> Error {
     let path = Path::new(source);
     let given = if path.is_dir() {
-        "this folder has no data that is known"
+        "this folder has no data that is known".to_owned()
     } else if path.exists() {
-        "this is a single file of no known kind"
+        "this is a single file of no known kind".to_owned()
     } else {
-        "no built-in data set has this name, and there is no such path"
+        let near = strsim::damerau_levenshtein(source, mnist::NAME) <= TYPOS;
+        let meant = if near { format!(" (did you mean `{}`?)", mnist::NAME) } else { String::new() };
+        format!("no built-in data set has this name, and there is no such path{meant}")
     };
     let legal: String = sources().map(|(name, describe)| format!("\n  {name:<8} {describe}")).collect();
-    Error::Usage(format!("--data `{source}`: {given}; it takes{legal}"))
+    Error::Usage(format!("{flag} `{source}`: {given}; it takes{legal}"))
 }
 
 /// Most bytes that a file of `packed` bytes may become in memory.

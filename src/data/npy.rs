@@ -151,7 +151,7 @@ impl Header {
         let before = if start[6] == 1 { 10 } else { 12 };
         let text = String::from_utf8_lossy(&text);
         let (descr, fortran, shape) = parse(&text).ok_or_else(|| {
-            let problem = format!("its header makes no sense: {}", text.trim().escape_debug());
+            let problem = format!("its header makes no sense: {}", text.trim());
             Error::file(path, problem, "write it with np.save")
         })?;
         if fortran && shape.len() > 1 {

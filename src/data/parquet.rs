@@ -12,8 +12,8 @@ use parquet::schema::types::ColumnDescriptor;
 
 use super::table::{self, Labels};
 use super::{
-    Format, GUARDED_THREAD, MAX_ROWS, Options, Parts, Progress, Step, column_name, has_extension,
-    most_unpacked,
+    Format, GUARDED_THREAD, MAX_COLUMNS, MAX_ROWS, Options, Parts, Progress, Step, column_name,
+    has_extension, most_unpacked,
 };
 use crate::error::{Error, Result};
 
@@ -26,6 +26,8 @@ pub(super) const FORMAT: Format = Format {
 
 /// Records that are unpacked at once.
 const BATCH: usize = 1 << 14;
+/// Bytes that an item of a list takes while it is read: a value and two levels.
+const ITEM: u64 = 12;
 /// Columns that pandas adds by itself.
 const INDEX: &str = "__index_level_";
 
@@ -75,6 +77,7 @@ fn read_file(path: &Path, options: &Options, progress: Progress) -> Result<Parts
         Error::file(path, format!("it says that it has more than {MAX_ROWS} rows"), "split the data")
     })?;
 
+    check_lists(path, &reader, packed)?;
     let (mut columns, names) = columns(path, &reader, options.label_column.as_deref())?;
     let dim = names.len();
     let bytes = (rows as u64).saturating_mul(4 * dim as u64);
@@ -106,6 +109,29 @@ fn read_file(path: &Path, options: &Options, progress: Progress) -> Result<Parts
         });
     }
     table::parts(path, names, values, labels)
+}
+
+/// Refuses lists that unpack to more than the file can hold: a list is read as a whole, and equal items cost it nothing.
+fn check_lists(path: &Path, reader: &SerializedFileReader<File>, packed: u64) -> Result<()> {
+    let schema = reader.metadata().file_metadata().schema_descr();
+    let lists = (0..schema.num_columns()).filter(|leaf| schema.column(*leaf).max_rep_level() > 0);
+    for leaf in lists {
+        let mut items = 0u64;
+        for index in 0..reader.num_row_groups() {
+            let group = reader.get_row_group(index).map_err(|error| broken(path, &error))?;
+            let mut pages = group.get_column_page_reader(leaf).map_err(|error| broken(path, &error))?;
+            while let Some(page) = pages.peek_next_page().map_err(|error| broken(path, &error))? {
+                items = items.saturating_add(page.num_levels.or(page.num_rows).unwrap_or(0) as u64);
+                pages.skip_next_page().map_err(|error| broken(path, &error))?;
+            }
+        }
+        if items.saturating_mul(ITEM) > most_unpacked(packed) {
+            let name = schema.get_column_root(leaf).name();
+            let problem = format!("its {packed} bytes claim {items} items in the lists of column `{name}`");
+            return Err(Error::file(path, problem, "save large tables as .npy, which is read in place"));
+        }
+    }
+    Ok(())
 }
 
 /// The columns to read, and the names of those of the table.
@@ -140,6 +166,10 @@ fn columns(
             }
             column.place = Some(names.len());
             let number = |item: usize| format!("{}[{item}]", column.name);
+            if names.len().saturating_add(column.width) > MAX_COLUMNS {
+                let problem = format!("its rows have more than {MAX_COLUMNS} columns");
+                return Err(Error::file(path, problem, "remove columns, or shorten their lists"));
+            }
             match described.max_rep_level() {
                 0 => names.push(column.name.clone()),
                 _ => names.extend((0..column.width).map(number)),

@@ -10,7 +10,10 @@ use std::sync::{Mutex, PoisonError};
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
-use super::{Colour, Format, MAX_BYTES, MAX_ROWS, NAMED, Options, Parts, Progress, Shape, Size, Split, Step};
+use super::{
+    Colour, Format, MAX_BYTES, MAX_ROWS, NAMED, Options, Parts, Progress, Shape, Size, Split, Step,
+    most_unpacked,
+};
 use crate::error::{Error, Result};
 
 pub(super) const FORMAT: Format = Format {
@@ -288,8 +291,11 @@ fn resized(picture: DynamicImage, width: u32, height: u32) -> DynamicImage {
 /// Decodes a picture, turned as its camera says, on black where it is transparent.
 fn load(path: &Path) -> Result<DynamicImage, String> {
     let size = fs::metadata(path).map_err(|error| error.to_string())?;
-    if !size.is_file() || size.len() > MAX_FILE {
-        return Err(format!("no file of at most {} MiB", MAX_FILE >> 20));
+    if !size.is_file() {
+        return Err(if size.is_dir() { "it is a folder" } else { "it is no file" }.into());
+    }
+    if size.len() > MAX_FILE {
+        return Err(format!("a file of more than {} MiB", MAX_FILE >> 20));
     }
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
     let told = |error: image::ImageError| error.to_string();
@@ -302,6 +308,16 @@ fn load(path: &Path) -> Result<DynamicImage, String> {
     reader.limits(limits);
     let reader = reader.with_guessed_format().map_err(|error| error.to_string())?;
     let mut decoder = reader.into_decoder().map_err(told)?;
+    // The limits above are those of the decoder's own memory; the pixels come on top, and a header may lie.
+    let pixels = decoder.total_bytes();
+    if pixels > MAX_ALLOC.min(most_unpacked(size.len())) {
+        let (width, height) = decoder.dimensions();
+        let (packed, most) = (size.len(), MAX_ALLOC >> 20);
+        return Err(format!(
+            "its {packed} bytes claim to be {width}x{height} pixels, {} MiB, where {most} MiB are the most",
+            pixels >> 20
+        ));
+    }
     let orientation = decoder.orientation().map_err(told)?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(told)?;
     if picture.width() == 0 || picture.height() == 0 {

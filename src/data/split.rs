@@ -364,12 +364,23 @@ impl FileRows {
         })
     }
 
+    /// The file had the right length when it was opened.
+    fn unreadable(&self, error: std::io::Error) -> Error {
+        match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => {
+                let next = "leave the file as it is while it is in use, and begin again";
+                Error::file(&self.path, "it has become shorter since it was opened", next)
+            }
+            _ => Error::io("read", &self.path, error),
+        }
+    }
+
     /// Reads rows that follow each other at once.
     fn read_some(&self, places: &[usize], width: usize, mut bytes: &mut [u8]) -> Result<()> {
         for run in places.chunk_by(|a, b| *b == a + 1) {
             let (now, later) = bytes.split_at_mut(run.len() * width);
             read_exact_at(&self.file, now, self.start + run[0] as u64 * width as u64)
-                .map_err(|error| Error::io("read", &self.path, error))?;
+                .map_err(|error| self.unreadable(error))?;
             bytes = later;
         }
         Ok(())
@@ -451,7 +462,7 @@ mod tests {
         let mut split = in_file(FileKind::U8, &[0; 8], 4);
         split.count = 3;
         let error = split.each([2], &mut |_| ()).unwrap_err();
-        assert!(error.to_string().starts_with("cannot read file"), "{error}");
+        assert!(error.to_string().starts_with("file: it has become shorter"), "{error}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use csv::QuoteStyle;
 use parquet::data_type::FloatType;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
@@ -64,7 +65,11 @@ impl Matrix {
                 Ok(())
             }
             Matrix::Csv => {
-                let mut csv = csv::Writer::from_writer(out);
+                // A name with another separator would be taken for several by whoever guesses the separator, as we do.
+                let other = |name: &String| name.contains([';', '\t']);
+                let quotes =
+                    if names.iter().any(other) { QuoteStyle::NonNumeric } else { QuoteStyle::Necessary };
+                let mut csv = csv::WriterBuilder::new().quote_style(quotes).from_writer(out);
                 if !names.is_empty() {
                     csv.write_record(names)?;
                 }

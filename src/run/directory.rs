@@ -80,6 +80,14 @@ impl RunDir {
         Ok((RunDir { root }, lock))
     }
 
+    /// Refuses what [`RunDir::create`] would refuse, before any work.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if `out` is a file, or holds a run and `force` is not given.
+    pub fn check(out: &Path, force: bool) -> Result<()> {
+        held(out, force).map(|_| ())
+    }
+
     /// Takes the right to write into the folder, as whoever goes on with a run must.
     ///
     /// # Errors
@@ -185,8 +193,8 @@ fn create_all(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))
 }
 
-/// Makes `out` ready for a run: created, or free of the run it held.
-fn claim(out: &Path, force: bool) -> Result<(PathBuf, RunLock)> {
+/// Whether `out` holds a run, which `force` allows.
+fn held(out: &Path, force: bool) -> Result<bool> {
     let shown = out.display();
     if out.exists() && !out.is_dir() {
         return Err(Error::Usage(format!("--out {shown} is a file\n  name a folder, which may be new")));
@@ -196,16 +204,19 @@ fn claim(out: &Path, force: bool) -> Result<(PathBuf, RunLock)> {
             "--out {shown} already holds a run: it has {found}\n  \
                  name another folder, go on with that run by `--resume {shown}`, or replace it with `--force`"
         ))),
-        Some(_) => {
-            let lock = RunLock::take(out)?;
-            delete_run(out)?;
-            Ok((out.to_owned(), lock))
-        }
-        None => {
-            create_all(out)?;
-            Ok((out.to_owned(), RunLock::take(out)?))
-        }
+        found => Ok(found.is_some()),
     }
+}
+
+/// Makes `out` ready for a run: created, or free of the run it held.
+fn claim(out: &Path, force: bool) -> Result<(PathBuf, RunLock)> {
+    if held(out, force)? {
+        let lock = RunLock::take(out)?;
+        delete_run(out)?;
+        return Ok((out.to_owned(), lock));
+    }
+    create_all(out)?;
+    Ok((out.to_owned(), RunLock::take(out)?))
 }
 
 /// Deletes what a run makes and leaves the rest, folders included.

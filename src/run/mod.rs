@@ -80,7 +80,7 @@ fn write_and_rename(
     // file, so it asks for what every new file asks for, and the umask takes its share.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let temporary = builder.tempfile_in(folder)?;
+    let temporary = builder.tempfile_in(folder).map_err(unnamed)?;
 
     let mut buffered = BufWriter::with_capacity(1 << 16, temporary.as_file());
     write(&mut buffered)?;
@@ -98,6 +98,14 @@ fn write_and_rename(
         let _ = File::open(folder).and_then(|folder| folder.sync_all());
     }
     Ok(())
+}
+
+/// The error without the temporary file's name, of which nobody has heard.
+fn unnamed(error: io::Error) -> io::Error {
+    match error.to_string().rsplit_once(" at path ") {
+        Some((what, _)) => io::Error::new(error.kind(), what.to_owned()),
+        None => error,
+    }
 }
 
 #[cfg(test)]
@@ -123,6 +131,7 @@ mod tests {
     fn a_missing_folder_is_an_error_that_names_the_file() {
         let message = write_atomic(Path::new("/no/such/folder/file"), |_| Ok(())).unwrap_err().to_string();
         assert!(message.starts_with("cannot write /no/such/folder/file"), "{message}");
+        assert!(!message.contains(TEMPORARY.0), "{message}");
     }
 
     #[test]

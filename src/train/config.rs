@@ -5,6 +5,7 @@ mod run;
 pub use run::{LogFormat, RunSection};
 
 use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,9 @@ const MAX_BATCH: usize = 1 << 16;
 
 /// Hidden layers at most: more would not train, and a hostile file could name a million.
 const MAX_LAYERS: usize = 64;
+
+/// Bytes of a file that are read: the scaling of the widest data that a model takes has room.
+const MAX_FILE: u64 = 8 << 20;
 
 /// A run's `config.toml`. Every key may be left out and then has its default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -224,7 +228,11 @@ impl Default for TrainSection {
 impl Config {
     /// Reads a TOML file.
     pub fn read(path: &Path) -> Result<Config> {
-        let text = fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
+        let unreadable = |e| Error::io("read", path, e);
+        let mut text = String::new();
+        fs::File::open(path)
+            .and_then(|file| file.take(MAX_FILE).read_to_string(&mut text))
+            .map_err(unreadable)?;
         Self::parse(&text).map_err(|problem| {
             Error::file(path, problem, "see the config.toml of any run for the keys and their values")
         })
@@ -350,16 +358,28 @@ impl Config {
     }
 }
 
+/// What Rust calls the kinds of numbers, and what everyone else does.
+const NUMBERS: [(&str, &str); 5] = [
+    ("usize", "a whole number that is not negative"),
+    ("u32", "a whole number from 0 to 4294967295"),
+    ("u64", "a whole number that is not negative"),
+    ("f32", "a number"),
+    ("f64", "a number"),
+];
+
 /// What is wrong with a file and, where a name is unknown, the known one that is nearest to it.
 fn with_nearest(error: &toml::de::Error) -> String {
-    let text = error.to_string();
+    let mut text = error.to_string().trim_end().to_owned();
+    for (theirs, plain) in NUMBERS {
+        text = text.replace(&format!(", expected {theirs}"), &format!(", expected {plain}"));
+    }
     // serde says: unknown field `latnet`, expected one of `hidden`, `latent`
     let names: Vec<&str> = error.message().split('`').skip(1).step_by(2).collect();
     let [unknown, known @ ..] = &names[..] else { return text };
     let distance = |name: &&&str| strsim::damerau_levenshtein(unknown, name);
     match known.iter().min_by_key(distance) {
         Some(nearest) if error.message().starts_with("unknown ") => {
-            format!("{}\n  the nearest known name is `{nearest}`", text.trim_end())
+            format!("{text}\n  the nearest known name is `{nearest}`")
         }
         _ => text,
     }

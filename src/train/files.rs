@@ -112,6 +112,9 @@ fn described(path: &Path, metadata: &BTreeMap<String, String>) -> Result<(Config
     let shape = config.image_shape().ok_or_else(|| foreign(path, "does not name the data's shape".into()))?;
     let model = config.model_config(shape);
     model.validate().map_err(|e| foreign(path, e.to_string()))?;
+    if let Some(scaling) = &config.source.scaling {
+        scaling.validate(shape.dim()).map_err(|e| foreign(path, e.to_string()))?;
+    }
     let layout = Layout::new(&model);
     Ok((config, layout))
 }

@@ -7,7 +7,7 @@ use flate2::{Compression, write::GzEncoder};
 use super::*;
 
 fn source(bytes: &[u8]) -> Source<'_> {
-    Source { path: "file".into(), bytes: Box::new(bytes) }
+    Source { path: "file".into(), length: bytes.len() as u64, bytes: Box::new(bytes) }
 }
 
 fn header(dims: &[u32]) -> Vec<u8> {
@@ -168,6 +168,6 @@ fn the_disk_fails() {
             Err(io::Error::other("bad sector"))
         }
     }
-    let source = Source { path: "file".into(), bytes: Box::new(io::BufReader::new(Broken)) };
+    let source = Source { path: "file".into(), length: 100, bytes: Box::new(io::BufReader::new(Broken)) };
     assert!(matches!(parse::<3>(source, "images"), Err(Error::Io { .. })));
 }
