@@ -3,7 +3,7 @@
 # Mesa's device-selection layer looks for a display and complains where there is none.
 export NODEVICE_SELECT := 1
 
-.PHONY: train test test-python fuzz fuzz-smoke deny adapter toolchain bench peers check clean
+.PHONY: train test test-python fuzz fuzz-smoke miri soak deny adapter toolchain bench peers check clean
 
 train: adapter
 	cargo run --release -- train
@@ -24,7 +24,8 @@ test-python: adapter
 	$(PYTHON)/bin/pip install --quiet -r tests/python/requirements.txt
 	VAE_GPU_PYTHON=$(PYTHON)/bin/python cargo test --test export --test tracking -- onnxruntime tensorboard
 
-# Every reader with hostile bytes, for so many seconds each. It needs cargo-fuzz, and a nightly compiler.
+# Every reader with hostile bytes, for so many seconds each. It needs cargo-fuzz, and a nightly compiler. No file of a
+# few kilobytes may ask for more than 128 MiB at once; a decoder of TIFF asks for up to 256, which it does not touch.
 FUZZ := cargo +nightly fuzz
 FUZZ_SECONDS := 600
 fuzz-smoke: FUZZ_SECONDS := 20
@@ -32,8 +33,9 @@ fuzz fuzz-smoke: toolchain
 	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install cargo-fuzz"; exit 1; }
 	set -e; for seeds in tests/fuzz/seeds/*; do \
 	    target=$$(basename $$seeds); mkdir -p tests/fuzz/corpus/$$target; echo "== $$target"; \
+	    most=128; [ $$target != pictures ] || most=300; \
 	    $(FUZZ) run --fuzz-dir tests/fuzz $$target tests/fuzz/corpus/$$target $$seeds -- \
-	        -max_total_time=$(FUZZ_SECONDS) -timeout=10 -malloc_limit_mb=128 -rss_limit_mb=1024 -print_final_stats=1; \
+	        -max_total_time=$(FUZZ_SECONDS) -timeout=10 -malloc_limit_mb=$$most -rss_limit_mb=1024; \
 	done
 
 # Licences, sources and versions of every crate and, where their list can be fetched, known holes.
@@ -42,6 +44,16 @@ deny: toolchain
 	cargo deny --offline check licenses sources bans
 	@if cargo deny fetch db >/dev/null 2>&1; then cargo deny check advisories; \
 	    else echo "the list of advisories cannot be fetched: not checked"; fi
+
+# The tests of what needs no device and no foreign code, under the interpreter that finds undefined behaviour.
+miri: toolchain
+	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --lib -- $(MIRI_TESTS)
+MIRI_TESTS := plan:: model::layout data::idx data::npy data::csv error::
+
+# Half an hour of training, watched from outside.
+soak: adapter
+	cargo build --release
+	python3 benches/soak.py
 
 # A GPU adapter, Mesa's software one if there is none.
 adapter: toolchain

@@ -17,6 +17,7 @@ struct Params {
     width: u32,       // W
     in_vectors: u32,  // W / 4, rounded up
     out_vectors: u32, // (W + C) / 4, rounded up
+    count: u32,       // labels
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> input: array<vec4f>;
@@ -39,7 +40,7 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
     }
     let datum = row / params.samples;
     if (datum < step.valid_rows) {
-        let column = params.width + labels[order[step.first_row + datum]];
+        let column = params.width + labels[min(order[step.first_row + datum], params.count - 1u)];
         value += select(vec4f(0.0), vec4f(1.0), 4u * j + vec4u(0u, 1u, 2u, 3u) == vec4u(column));
     }
     out[index] = value;

@@ -26,6 +26,7 @@ const WORKGROUP: u32 = 64u;
 struct Params {
     batch: u32,
     vectors: u32, // vec4s of a row of x
+    count: u32,   // rows of data
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> data: array<u32>;
@@ -66,7 +67,8 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
         return;
     }
     let datum = order[step.first_row + row];
-    let place = select(datum, step.first_row + row, STREAMED == 1u);
+    // What the order says is not believed: a place past the last datum would be outside the buffer.
+    let place = min(select(datum, step.first_row + row, STREAMED == 1u), params.count - 1u);
     let at = place * params.vectors + column;
     if (PACKING == 1u) {
         let v = bitcast<vec4f>(vec4u(data[4u * at], data[4u * at + 1u], data[4u * at + 2u], data[4u * at + 3u]));

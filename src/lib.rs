@@ -65,6 +65,8 @@ pub mod kernels;
 pub mod model;
 pub mod plan;
 pub mod run;
+#[doc = include_str!("soundness.md")]
+pub mod soundness {}
 pub mod train;
 pub mod tune;
 pub mod vae;

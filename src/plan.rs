@@ -3,7 +3,11 @@
 //! A plan is built once per (model, batch shape). It can be printed, checked and executed by plain loops
 //! (`kernels::reference`), or recorded for a device and replayed every step (`gpu::Program`).
 
+mod step;
+
 use std::fmt;
+
+pub use step::{Reach, Step};
 
 /// Rows, and the number of rows, are padded to a multiple of this many words, so that kernels load and
 /// store `vec4` and tiles of four rows. The padding is zero and stays zero.
@@ -171,7 +175,13 @@ pub struct Kernel {
     pub variants: fn() -> Vec<Vec<Const>>,
     /// The plain loops that tests and `vae-gpu check` compare the kernel with.
     pub reference: crate::plan::Reference,
+    /// Only this crate makes kernels: their shaders run without bounds checks.
+    pub(crate) trusted: Trusted,
 }
+
+/// Says that a kernel's shader was proved to stay within its bindings; see [`crate::soundness`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trusted;
 
 impl Kernel {
     /// `name` or, where a file has several entry points, `name:entry`.
@@ -206,54 +216,6 @@ pub trait Call {
 /// Reads a Params struct from a [`Call`].
 pub fn params<P: bytemuck::AnyBitPattern>(call: &dyn Call) -> P {
     bytemuck::pod_read_unaligned(&call.params()[..size_of::<P>()])
-}
-
-/// The scalars of one training step: group 1 binding 0 of every kernel that asks for it.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-pub struct Step {
-    /// Low half of the seed of the counter-based generator.
-    pub seed_lo: u32,
-    /// High half of the seed.
-    pub seed_hi: u32,
-    /// Counter of the generator: the step, counted from 1 in training.
-    pub step: u32,
-    /// Added to a kernel's random stream, so that training and evaluation never share draws.
-    pub stream: u32,
-    /// Position of the batch's first row in the epoch's order.
-    pub first_row: u32,
-    /// Rows of the batch that carry data; the others have weight zero.
-    pub valid_rows: u32,
-    /// Where in the history this step's loss terms go.
-    pub history_row: u32,
-    /// Learning rate of Adam (alpha).
-    pub learning_rate: f32,
-    /// 1 / (1 - beta1^t) of Adam.
-    pub correction1: f32,
-    /// 1 / (1 - beta2^t) of Adam.
-    pub correction2: f32,
-    /// Weight of the KL term in the objective (beta).
-    pub kl_weight: f32,
-    /// Rounds of samples of these data before this one, in importance sampling.
-    pub round: u32,
-}
-
-impl Step {
-    /// The layout that a shader's `struct Step` must have.
-    pub const FIELDS: &'static [Field] = &[
-        Field { name: "seed_lo", offset: 0, ty: "u32" },
-        Field { name: "seed_hi", offset: 4, ty: "u32" },
-        Field { name: "step", offset: 8, ty: "u32" },
-        Field { name: "stream", offset: 12, ty: "u32" },
-        Field { name: "first_row", offset: 16, ty: "u32" },
-        Field { name: "valid_rows", offset: 20, ty: "u32" },
-        Field { name: "history_row", offset: 24, ty: "u32" },
-        Field { name: "learning_rate", offset: 28, ty: "f32" },
-        Field { name: "correction1", offset: 32, ty: "f32" },
-        Field { name: "correction2", offset: 36, ty: "f32" },
-        Field { name: "kl_weight", offset: 40, ty: "f32" },
-        Field { name: "round", offset: 44, ty: "u32" },
-    ];
 }
 
 /// Work of a dispatch, for `explain` and the benches.
@@ -300,21 +262,43 @@ impl Target {
     pub const PORTABLE: Target = Target { software: false, subgroup: None, f16: false };
 }
 
-/// A list of buffers and a list of dispatches.
-#[derive(Clone, Debug, Default)]
+/// A list of buffers and a list of dispatches. Only this crate adds to them: that is what makes unchecked shaders sound.
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// What the plan is: `train`, `evaluate`, ...
     pub name: String,
     /// Every buffer.
-    pub buffers: Vec<Buffer>,
+    pub(crate) buffers: Vec<Buffer>,
     /// Every launch, in order.
-    pub dispatches: Vec<Dispatch>,
+    pub(crate) dispatches: Vec<Dispatch>,
+    /// What the steps that run it must keep to.
+    reach: Reach,
 }
 
 impl Plan {
     /// An empty plan.
     pub fn new(name: impl Into<String>) -> Self {
-        Plan { name: name.into(), ..Plan::default() }
+        Plan { name: name.into(), buffers: Vec::new(), dispatches: Vec::new(), reach: Reach::ANY }
+    }
+
+    /// Every buffer.
+    pub fn buffers(&self) -> &[Buffer] {
+        &self.buffers
+    }
+
+    /// Every launch, in order.
+    pub fn dispatches(&self) -> &[Dispatch] {
+        &self.dispatches
+    }
+
+    /// How far a step may reach.
+    pub fn reach(&self) -> Reach {
+        self.reach
+    }
+
+    /// Keeps the steps to `reach`, beside what they were kept to before.
+    pub(crate) fn keep_within(&mut self, reach: Reach) {
+        self.reach = self.reach.and(reach);
     }
 
     /// Adds a buffer of `words` words and returns its index.
@@ -357,7 +341,7 @@ impl Plan {
     }
 
     /// Appends a dispatch after checking it against its kernel: this is what makes unchecked shaders sound.
-    pub fn push(&mut self, dispatch: Dispatch) {
+    pub(crate) fn push(&mut self, dispatch: Dispatch) {
         let Dispatch { kernel, label, tensors, .. } = &dispatch;
         let at = || format!("{} ({label})", kernel.label());
         assert_eq!(tensors.len(), kernel.slots.len(), "{}: one tensor a slot", at());

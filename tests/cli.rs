@@ -140,7 +140,11 @@ fn the_config_of_a_run_repeats_it() {
     assert_eq!(scratch.read("first/config.toml"), scratch.read("second/config.toml"));
     assert!(scratch.read("first/model.safetensors") == scratch.read("second/model.safetensors"));
 
-    scratch.succeed("train --config first/config.toml --latent 4 --out third -q --checked-shaders");
+    // The run-time checks of the shaders change nothing.
+    scratch.succeed("train --config first/config.toml --out checked -q --checked-shaders");
+    assert!(scratch.read("first/model.safetensors") == scratch.read("checked/model.safetensors"));
+
+    scratch.succeed("train --config first/config.toml --latent 4 --out third -q");
     let config = String::from_utf8(scratch.read("third/config.toml")).unwrap();
     assert!(config.contains("latent = 4") && config.contains("hidden = [12, 8]"), "{config}");
 }

@@ -204,8 +204,8 @@ fn the_bound_of_one_sample_is_the_sampled_elbo() {
 
 /// The dispatches up to the sum of the loss's terms.
 fn forward<'a>(host: &Host<'a>) -> &'a [Dispatch] {
-    let last = host.plan.dispatches.iter().position(|d| d.kernel.entry == "batch_sum").unwrap();
-    &host.plan.dispatches[..=last]
+    let last = host.plan.dispatches().iter().position(|d| d.kernel.entry == "batch_sum").unwrap();
+    &host.plan.dispatches()[..=last]
 }
 
 /// What is trained, with its sign turned, averaged over the batch's rows.

@@ -43,6 +43,7 @@ const NAMES: &[(&str, &[&str])] = &[
     ("eprint!", PRINTERS),
     ("eprintln!", PRINTERS),
     ("dbg!", &[]),
+    ("unsafe", &["gpu"]),
     ("stdout(", PRINTERS),
     ("stderr(", PRINTERS),
 ];
@@ -61,6 +62,21 @@ fn modules_import_in_one_direction() {
     }
     assert!(seen.contains("plan") && seen.contains("gpu"), "src/ was not read: {seen:?}");
     assert!(broken.is_empty(), "{} rules broken\n{}", broken.len(), broken.join("\n"));
+}
+
+#[test]
+fn every_unsafe_block_has_its_proof_on_the_page() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut blocks: Vec<String> = Vec::new();
+    for path in files(&src) {
+        let text = fs::read_to_string(&path).unwrap();
+        let count = without_tests(tokens(&text)).iter().filter(|token| token.text == "unsafe").count();
+        let file = path.strip_prefix(&src).unwrap().display().to_string().replace('\\', "/");
+        blocks.extend(vec![format!("src/{file}"); count]);
+    }
+    let page = fs::read_to_string(src.join("soundness.md")).unwrap();
+    let proved = page.lines().filter_map(|line| line.strip_prefix("## `")?.split_once('`'));
+    assert_eq!(proved.map(|(file, _)| file).collect::<Vec<_>>(), blocks);
 }
 
 #[test]

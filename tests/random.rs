@@ -50,7 +50,7 @@ impl Draws {
     }
 
     fn floats(&mut self, step: Step) -> Vec<f64> {
-        assert_eq!(self.program.plan().buffers[self.out.buffer.0].element, Element::F32);
+        assert_eq!(self.program.plan().buffers()[self.out.buffer.0].element, Element::F32);
         self.words(step).into_iter().map(|word| f64::from(f32::from_bits(word))).collect()
     }
 }

@@ -52,6 +52,9 @@ CONFIGS = [
 ]
 
 
+BURN_SHARE = 5
+"""burn's wgpu backend runs a fifth of the steps: on a software adapter it would take minutes a run."""
+
 LIKELIHOOD_SAMPLES = 5000
 LIKELIHOOD_IMAGES = 200
 LIKELIHOOD_HEADING = f"### log p(x) by importance sampling, 784-200-200-50, {LIKELIHOOD_SAMPLES} samples an image"
@@ -104,16 +107,18 @@ def trainers(config: Config, args: argparse.Namespace) -> list[Program]:
     """Ours first, then the peers."""
     model = ["--hidden", config.hidden, "--latent", str(config.latent), "--activation", config.activation]
     length = ["--steps", str(args.steps), "--warmup", str(args.warmup)]
+    few = ["--steps", str(burn_steps(args)), "--warmup", str(args.warmup)]
     ours = [*OURS, "--step", *model, "--batch-size", str(config.batch), *length]
     peer = [*model, "--batch", str(config.batch), *length, "--threads", str(args.threads)]
     torch = [sys.executable, str(HERE / "torch_vae.py")]
     jax = [sys.executable, str(HERE / "jax_vae.py")]
     commands = {
         "vae-gpu": ours,
-        "burn wgpu": [*BURN, "--backend", "wgpu", *peer],
+        "burn wgpu": [*BURN, "--backend", "wgpu", *model, "--batch", str(config.batch), *few],
         "burn flex": [*BURN, "--backend", "flex", *peer],
-        "torch eager": [*torch, "eager", *peer],
-        "torch compile": [*torch, "compile", *peer],
+        "torch eager, fused Adam": [*torch, "eager", *peer],
+        "torch eager, default Adam": [*torch, "eager-plain", *peer],
+        "torch compile, fused Adam": [*torch, "compile", *peer],
         "jax": [*jax, "cpu", *peer],
     }
     if has_cuda():
@@ -123,6 +128,12 @@ def trainers(config: Config, args: argparse.Namespace) -> list[Program]:
             "jax, CUDA": [*jax, "cuda", *peer],
         }
     return [Program(name, command) for name, command in commands.items()]
+
+
+def burn_steps(args: argparse.Namespace) -> int:
+    """Steps of burn's wgpu backend."""
+    steps: int = args.steps
+    return max(steps // BURN_SHARE, common.PARTS)
 
 
 def steps_table(config: Config, programs: list[Program]) -> list[str]:
@@ -263,9 +274,10 @@ def preface(args: argparse.Namespace) -> list[str]:
         HEADING,
         "",
         f"{datetime.date.today()}, {machine()}, {common.cores()} cores{load}. {args.rounds} rounds; in each, every",
-        f"program ran once. Times are medians over rounds of the median of {common.PARTS} parts of {args.steps} steps;",
-        "ratios are medians of the ratios within a round. The loss is the mean of the first and of the last",
-        f"{common.LOSSES} steps, -ELBO in nats per image." + ("" if has_cuda() else " This machine has no CUDA."),
+        f"program ran once. Times are medians over rounds of the median of {common.PARTS} parts of {args.steps} steps",
+        f"(burn wgpu: of {burn_steps(args)}); ratios are medians of the ratios within a round. The loss is the mean of",
+        f"the first and of the last {common.LOSSES} steps, -ELBO in nats per image."
+        + ("" if has_cuda() else " This machine has no CUDA."),
         "",
     ]
 

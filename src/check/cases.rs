@@ -63,7 +63,8 @@ fn gathers(cases: &mut Vec<Case>) {
                 let mut case = Case::new("gather", format!("{mode:?} {packing:?} {batch}x{dim}"));
                 let count = batch + 9;
                 let fill = if packing == Packing::Bytes { Fill::Words } else { Fill::FloatBits };
-                let data = case.packed("data", count, packing.words(dim), fill);
+                // The order names data past the last one, too.
+                let data = case.packed("data", count - 2, packing.words(dim), fill);
                 let order = case.tensor("order", 1, count, Fill::Permutation);
                 let x = case.output("x", batch, dim);
                 // The last batch of an epoch may be short.
@@ -241,8 +242,9 @@ fn conditions(cases: &mut Vec<Case>) {
             let mut case = Case::new("condition", format!("{batch}x{width} K={samples}"));
             let classes = batch + 6;
             let input = case.tensor("input", batch * samples, width, Fill::Normal(1.0));
-            let [labels, order] =
-                ["labels", "order"].map(|name| case.tensor(name, 1, classes, Fill::Permutation));
+            let labels = case.tensor("labels", 1, classes, Fill::Permutation);
+            // It names data past the last one, too.
+            let order = case.tensor("order", 1, classes + 2, Fill::Permutation);
             let out = case.output("out", batch * samples, width + classes);
             case.step.first_row = 5;
             case.step.valid_rows = batch.div_ceil(2) as u32;

@@ -138,6 +138,12 @@ impl Program {
     /// for the result, only until few enough submissions are in flight.
     pub fn submit(&mut self, steps: &[Step]) -> Result<()> {
         assert!(steps.len() <= MAX_STEPS, "{} steps in one submission", steps.len());
+        let reach = self.plan.reach();
+        assert!(
+            steps.iter().all(|step| reach.allows(step)),
+            "a step of {:?} passes {reach:?}",
+            self.plan.name
+        );
         for (step, slot) in steps.iter().zip(self.ring_bytes.chunks_exact_mut(SLOT)) {
             slot[..size_of::<Step>()].copy_from_slice(bytemuck::bytes_of(step));
         }
@@ -324,5 +330,29 @@ fn create(gpu: &Gpu, name: &str, bytes: usize, usage: wgpu::BufferUsages) -> Res
                 "use a smaller batch (--batch-size), a smaller model (--hidden) or another adapter (--device)"
                     .into(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Reach;
+
+    fn submit(step: Step) {
+        let mut plan = Plan::new("plan");
+        plan.keep_within(Reach { batch: 4, order: 6, history: 2, ..Reach::ANY });
+        let mut program = Program::new(&Gpu::noop(), plan, &mut Shared::default()).unwrap();
+        program.submit(&[step]).unwrap();
+    }
+
+    #[test]
+    fn a_step_within_reach_is_submitted() {
+        submit(Step { valid_rows: 4, first_row: 2, history_row: 1, ..Step::default() });
+    }
+
+    #[test]
+    #[should_panic(expected = "passes Reach")]
+    fn a_step_that_reaches_too_far_is_refused() {
+        submit(Step { valid_rows: 4, first_row: 3, ..Step::default() });
     }
 }

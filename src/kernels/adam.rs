@@ -1,7 +1,9 @@
 //! Adam over all parameters at once (`shaders/adam.wgsl`).
 
 use super::{elementwise, params, shader};
-use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Step, Tensor, linear_grid, read, write};
+use crate::plan::{
+    Call, Dispatch, Kernel, Plan, Reference, Slot, Step, Tensor, Trusted, linear_grid, read, write,
+};
 
 /// Decay of the first moment, as in the paper and in PyTorch.
 pub const BETA1: f32 = 0.9;
@@ -50,6 +52,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         slots,
         step: true,
         subgroups: false,
+        trusted: Trusted,
         variants: || [0, 1].map(|ragged| vec![("WORKGROUP", WORKGROUP), ("RAGGED", ragged)]).to_vec(),
         reference,
     }

@@ -1,7 +1,7 @@
 //! Clipping of the gradient's norm (`shaders/clip.wgsl`).
 
 use super::{elementwise, params, plain, shader};
-use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Tensor, linear_grid, read, write};
+use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read, write};
 
 /// Numbers in which the squares are first summed: enough invocations for every core.
 pub const PARTIALS: usize = 2048;
@@ -26,6 +26,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         slots,
         step: false,
         subgroups: false,
+        trusted: Trusted,
         variants: plain,
         reference,
     }

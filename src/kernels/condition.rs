@@ -1,7 +1,7 @@
 //! The input of a conditional model (`shaders/condition.wgsl`).
 
 use super::{elementwise, params, plain, shader};
-use crate::plan::{Call, Dispatch, Kernel, Plan, Tensor, linear_grid, read, read_u32, write};
+use crate::plan::{Call, Dispatch, Kernel, Plan, Reach, Tensor, Trusted, linear_grid, read, read_u32, write};
 
 params! {
     /// See `shaders/condition.wgsl`.
@@ -11,6 +11,7 @@ params! {
         width: u32,
         in_vectors: u32,
         out_vectors: u32,
+        count: u32,
     }
 }
 
@@ -23,6 +24,7 @@ pub static CONDITION: Kernel = Kernel {
     slots: &[read(1, "input"), read_u32(2, "labels"), read_u32(3, "order"), write(4, "out")],
     step: true,
     subgroups: false,
+    trusted: Trusted,
     variants: plain,
     reference: |call: &mut dyn Call| {
         let p: Params = crate::plan::params(call);
@@ -30,8 +32,9 @@ pub static CONDITION: Kernel = Kernel {
         let (width, out) = (p.width as usize, call.tensor(3));
         for row in 0..p.rows as usize {
             let datum = row / p.samples as usize;
+            let place = |at: usize| call.get_u32(2, 0, at).min(p.count - 1) as usize;
             let label = (datum < step.valid_rows as usize)
-                .then(|| call.get_u32(1, 0, call.get_u32(2, 0, step.first_row as usize + datum) as usize));
+                .then(|| call.get_u32(1, 0, place(step.first_row as usize + datum)));
             for col in 0..out.stride {
                 let value = match col {
                     _ if col < width => call.get(0, row, col),
@@ -68,7 +71,9 @@ pub fn condition(
         width: input.cols as u32,
         in_vectors: input.vectors(),
         out_vectors: out.vectors(),
+        count: labels.cols as u32,
     };
+    plan.keep_within(Reach { order: order.cols, ..Reach::ANY });
     plan.push(Dispatch {
         kernel: &CONDITION,
         label: "label".into(),

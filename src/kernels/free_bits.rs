@@ -1,7 +1,7 @@
 //! Free bits: a floor under the KL of each latent dimension (`shaders/free_bits.wgsl`).
 
 use super::{elementwise, params, plain, shader};
-use crate::plan::{Call, Dispatch, Kernel, Plan, Tensor, read, write};
+use crate::plan::{Call, Dispatch, Kernel, Plan, Reach, Tensor, Trusted, read, write};
 
 params! {
     /// See `shaders/free_bits.wgsl`.
@@ -21,6 +21,7 @@ pub static FREE_BITS: Kernel = Kernel {
     slots: &[read(1, "head"), write(2, "floor_kl"), write(3, "kl_scale")],
     step: true,
     subgroups: false,
+    trusted: Trusted,
     variants: plain,
     reference: |call: &mut dyn Call| {
         let p: Params = crate::plan::params(call);
@@ -43,6 +44,7 @@ pub static FREE_BITS: Kernel = Kernel {
 pub fn free_bits(plan: &mut Plan, nats: f32, head: Tensor, floor_kl: Tensor, kl_scale: Tensor) {
     assert_eq!(head.stride, 2 * floor_kl.stride, "head holds mu and log_var");
     let params = Params { latent: floor_kl.cols as u32, vectors: floor_kl.vectors(), nats };
+    plan.keep_within(Reach { batch: head.rows, ..Reach::ANY });
     plan.push(Dispatch {
         kernel: &FREE_BITS,
         label: "free bits".into(),

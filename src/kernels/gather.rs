@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{elementwise, params, philox, shader};
-use crate::plan::{Call, Const, Dispatch, Kernel, Plan, Tensor, linear_grid, read_u32, write};
+use crate::plan::{
+    Call, Const, Dispatch, Kernel, Plan, Reach, Tensor, Trusted, linear_grid, read_u32, write,
+};
 
 /// How a value v becomes x. A byte counts as v / 255, a float as it is: where it is binarised, a probability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -61,6 +63,7 @@ params! {
     struct Params {
         batch: u32,
         vectors: u32,
+        count: u32,
     }
 }
 
@@ -73,6 +76,7 @@ pub static GATHER: Kernel = Kernel {
     slots: &[read_u32(1, "data"), read_u32(2, "order"), write(3, "x")],
     step: true,
     subgroups: false,
+    trusted: Trusted,
     variants: || {
         (0..16).map(|i| vec![("BINARIZE", i % 4), ("STREAMED", i / 4 % 2), ("PACKING", i / 8)]).collect()
     },
@@ -97,6 +101,7 @@ fn reference(call: &mut dyn Call) {
             let at = step.first_row as usize + row;
             let datum = call.get_u32(ORDER, 0, at) as usize;
             let place = if call.constant("STREAMED") == 1 { at } else { datum };
+            let place = place.min(p.count as usize - 1);
             let v = if floats {
                 f64::from(f32::from_bits(call.get_u32(DATA, place, col)))
             } else {
@@ -142,7 +147,8 @@ pub fn gather(
     assert_eq!(4 * x.vectors() as usize, x.stride, "a row of x is whole vectors of data");
     let consts: Vec<Const> =
         vec![("BINARIZE", binarize as u32), ("STREAMED", u32::from(streamed)), ("PACKING", packing as u32)];
-    let params = Params { batch: x.rows as u32, vectors: x.vectors() };
+    let params = Params { batch: x.rows as u32, vectors: x.vectors(), count: data.rows as u32 };
+    plan.keep_within(Reach { batch: x.rows, order: order.cols, ..Reach::ANY });
     plan.push(Dispatch {
         kernel: &GATHER,
         label: "x".into(),

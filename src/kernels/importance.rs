@@ -1,7 +1,9 @@
 //! Importance weights of the samples of a datum (`shaders/importance.wgsl`).
 
 use super::{elementwise, params, plain, shader};
-use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Tensor, linear_grid, read, write};
+use crate::plan::{
+    Call, Dispatch, Kernel, Plan, Reach, Reference, Slot, Tensor, Trusted, linear_grid, read, write,
+};
 
 params! {
     /// See `shaders/importance.wgsl`.
@@ -21,6 +23,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         slots,
         step: true,
         subgroups: false,
+        trusted: Trusted,
         variants: plain,
         reference,
     }
@@ -102,6 +105,7 @@ pub fn accumulate(
     rows: Tensor,
 ) {
     assert_eq!(rows.stride, 4, "a row of largest and sum");
+    plan.keep_within(Reach { batch, results: rows.rows, ..Reach::ANY });
     push(plan, &ACCUMULATE, [batch, samples, total], vec![log_p, log_ratio, rows]);
 }
 

@@ -2,7 +2,8 @@
 
 use super::{bytes, elementwise, params, philox, plain, shader};
 use crate::plan::{
-    Call, Cost, Dispatch, Kernel, PAD, Plan, Reference, Slot, Tensor, linear_grid, read, round_up, write,
+    Call, Cost, Dispatch, Kernel, PAD, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read, round_up,
+    write,
 };
 
 params! {
@@ -36,6 +37,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], step: bool, referen
         slots,
         step,
         subgroups: false,
+        trusted: Trusted,
         variants: plain,
         reference,
     }

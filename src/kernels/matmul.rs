@@ -2,7 +2,9 @@
 
 use super::activation::Activation;
 use super::{bytes, params, shader};
-use crate::plan::{Call, Const, Cost, Dispatch, Kernel, PAD, Plan, Target, Tensor, read, round_up, write};
+use crate::plan::{
+    Call, Const, Cost, Dispatch, Kernel, PAD, Plan, Target, Tensor, Trusted, read, round_up, write,
+};
 
 /// How the operands of c[m, n] = sum_k A(m, k) B(k, n) are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,6 +205,7 @@ const fn kernel(
         slots: SLOTS,
         step: false,
         subgroups,
+        trusted: Trusted,
         variants,
         reference,
     }

@@ -2,7 +2,7 @@
 
 use super::{bytes, elementwise, params, plain, shader};
 use crate::plan::{
-    Call, Cost, Dispatch, Kernel, PAD, Plan, Reference, Slot, Tensor, linear_grid, read, write,
+    Call, Cost, Dispatch, Kernel, PAD, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read, write,
 };
 
 /// The recurrences of an invocation, and the rounds of a turn of the loop, as in the shader.
@@ -28,6 +28,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         slots,
         step: false,
         subgroups: false,
+        trusted: Trusted,
         variants: plain,
         reference,
     }

@@ -1,7 +1,9 @@
 //! Sums the terms of the ELBO (`shaders/objective.wgsl`).
 
 use super::{elementwise, params, plain, shader};
-use crate::plan::{Call, Const, Dispatch, Kernel, Plan, Reference, Slot, Tensor, linear_grid, read, write};
+use crate::plan::{
+    Call, Const, Dispatch, Kernel, Plan, Reach, Reference, Slot, Tensor, Trusted, linear_grid, read, write,
+};
 
 /// Floats of a row of the history: reconstruction, KL, what is trained, and one in reserve.
 pub const TERMS: usize = 4;
@@ -44,6 +46,7 @@ const fn kernel(
         slots,
         step: true,
         subgroups: false,
+        trusted: Trusted,
         variants,
         reference,
     }
@@ -111,6 +114,7 @@ pub fn batch_sum(
     assert!(number != IMPORTANCE || extra.cols >= batch, "a bound for each datum");
     let params = Params { batch: batch as u32, samples: samples as u32, extra: extra.cols as u32 };
     let consts = vec![("OBJECTIVE", number)];
+    plan.keep_within(Reach { batch, history: history.rows, ..Reach::ANY });
     push(plan, &BATCH_SUM, consts, [1, 1, 1], params, vec![log_p, kl, extra, history]);
 }
 
@@ -118,6 +122,7 @@ pub fn batch_sum(
 pub fn collect(plan: &mut Plan, batch: usize, samples: usize, log_p: Tensor, kl: Tensor, rows: Tensor) {
     let params = Params { batch: batch as u32, samples: samples as u32, extra: 0 };
     let workgroups = linear_grid(batch, super::WORKGROUP);
+    plan.keep_within(Reach { batch, results: rows.rows, ..Reach::ANY });
     push(plan, &COLLECT, vec![], workgroups, params, vec![log_p, kl, rows]);
 }
 

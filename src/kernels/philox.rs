@@ -3,7 +3,7 @@
 
 use super::{elementwise, params, plain, shader};
 use crate::plan::{
-    Call, Dispatch, Kernel, Plan, Slot, Tensor, linear_grid, params as read_params, write, write_u32,
+    Call, Dispatch, Kernel, Plan, Slot, Tensor, Trusted, linear_grid, params as read_params, write, write_u32,
 };
 
 /// Stream of the latent noise.
@@ -78,6 +78,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: crate::p
         slots,
         step: true,
         subgroups: false,
+        trusted: Trusted,
         variants: plain,
         reference,
     }

@@ -1,7 +1,7 @@
 //! Draws from the prior (`shaders/prior.wgsl`).
 
 use super::{elementwise, params, philox, plain, shader};
-use crate::plan::{Call, Dispatch, Kernel, Plan, Tensor, linear_grid, write};
+use crate::plan::{Call, Dispatch, Kernel, Plan, Tensor, Trusted, linear_grid, write};
 
 params! {
     /// See `shaders/prior.wgsl`.
@@ -22,6 +22,7 @@ pub static PRIOR: Kernel = Kernel {
     slots: &[write(1, "z")],
     step: true,
     subgroups: false,
+    trusted: Trusted,
     variants: plain,
     reference: |call: &mut dyn Call| {
         let p: Params = crate::plan::params(call);

@@ -2,7 +2,7 @@
 //! with its weights: `latent::training`.
 
 use super::{elementwise, params, plain, shader};
-use crate::plan::{Call, Dispatch, Kernel, Plan, Tensor, linear_grid, write};
+use crate::plan::{Call, Dispatch, Kernel, Plan, Tensor, Trusted, linear_grid, write};
 
 params! {
     /// See `shaders/row_weight.wgsl`.
@@ -20,6 +20,7 @@ pub static ROW_WEIGHT: Kernel = Kernel {
     slots: &[write(1, "weight")],
     step: true,
     subgroups: false,
+    trusted: Trusted,
     variants: plain,
     reference: |call: &mut dyn Call| {
         let p: Params = crate::plan::params(call);

@@ -3,7 +3,7 @@
 use super::formula::{Formula, Value};
 use super::{Data, Likelihood, Output, Pass, Settings, shape_of};
 use crate::kernels::{Rows, elementwise, params, shader};
-use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Target, Tensor, read, write};
+use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Target, Tensor, Trusted, read, write};
 
 /// The range of C: a byte has no more levels.
 pub const LEVELS: std::ops::RangeInclusive<usize> = 2..=256;
@@ -35,6 +35,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         slots,
         step: false,
         subgroups: false,
+        trusted: Trusted,
         variants: Rows::variants,
         reference,
     }

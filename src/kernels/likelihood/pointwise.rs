@@ -2,7 +2,7 @@
 
 use super::{Pass, shape_of};
 use crate::kernels::{Rows, elementwise, params};
-use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Target, Tensor, read, write};
+use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Target, Tensor, Trusted, read, write};
 
 params! {
     /// See `shaders/shared/pointwise.wgsl`.
@@ -47,6 +47,7 @@ const fn kernel(
         slots,
         step: false,
         subgroups: false,
+        trusted: Trusted,
         variants: Rows::variants,
         reference,
     }
