@@ -180,7 +180,7 @@ fn files_have_the_permissions_that_the_user_wants() {
     for (name, value) in command.get_envs().filter_map(|(name, value)| Some((name, value?))) {
         shell.env(name, value);
     }
-    assert!(shell.status().unwrap().success());
+    assert!(shell.output().unwrap().status.success());
     let files = tree(&scratch.path("run"));
     assert!(files.len() > 8, "{files:?}");
     for path in files.keys() {
