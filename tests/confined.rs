@@ -120,6 +120,12 @@ fn labels_from_data_stay_words() {
         );
     }
     assert!(before.keys().all(|path| after.contains_key(path)), "a file was deleted");
+
+    // Labels are numbered by their names: with a new one, the model's mean others.
+    let table = String::from_utf8(scratch.read("t.csv")).unwrap();
+    scratch.write("t.csv", table.replacen("\"a/b\"", "new", 1));
+    let words = "now holds 11 classes, but the run was trained on 10";
+    scratch.fail("train --resume run --epochs 3", 2, words);
 }
 
 #[test]
@@ -205,14 +211,7 @@ fn a_folder_that_cannot_be_written_ends_training_before_it_begins() {
     }
     fs::set_permissions(scratch.path(""), fs::Permissions::from_mode(0o755)).unwrap();
     let is_root = fs::metadata(scratch.path("run")).unwrap().uid() == 0;
-    for (args, words) in [
-        ("train --data tiny --epochs 1 --out locked", "cannot write locked/.lock: Permission denied"),
-        ("train --data tiny --epochs 1 --out locked/run", "cannot create locked/run: Permission denied"),
-        ("train --data tiny --epochs 1 --out run --force", "cannot write run/.lock: Permission denied"),
-        ("train --resume run --epochs 2", "cannot write run/.lock: Permission denied"),
-        ("sample run --out locked/x.png", "cannot write locked/x.png: Permission denied"),
-    ] {
-        let before = tree(&scratch.path(""));
+    let output = |args: &str| {
         let plain = scratch.std_command(args);
         let mut command = std::process::Command::new(&program);
         command.args(plain.get_args()).current_dir(scratch.path(""));
@@ -222,7 +221,17 @@ fn a_folder_that_cannot_be_written_ends_training_before_it_begins() {
         if is_root {
             command.uid(NOBODY).gid(NOBODY).env("MESA_SHADER_CACHE_DISABLE", "true");
         }
-        let output = command.output().unwrap();
+        command.output().unwrap()
+    };
+    for (args, words) in [
+        ("train --data tiny --epochs 1 --out locked", "cannot write locked/.lock: Permission denied"),
+        ("train --data tiny --epochs 1 --out locked/run", "cannot create locked/run: Permission denied"),
+        ("train --data tiny --epochs 1 --out run --force", "cannot write run/.lock: Permission denied"),
+        ("train --resume run --epochs 2", "cannot write run/.lock: Permission denied"),
+        ("sample run --out locked/x.png", "cannot write locked/x.png: Permission denied"),
+    ] {
+        let before = tree(&scratch.path(""));
+        let output = output(args);
         let message = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{args}: {message}");
         let errors = message.lines().filter(|line| line.starts_with("error: ")).count();
@@ -232,6 +241,11 @@ fn a_folder_that_cannot_be_written_ends_training_before_it_begins() {
         );
         assert!(output.stdout.is_empty() && tree(&scratch.path("")) == before, "{args}: it began");
     }
+    // A run of someone else's can be used all the same; of the picture that nobody asked for there is a warning.
+    let evaluated = output("evaluate run");
+    let message = String::from_utf8(evaluated.stderr).unwrap();
+    assert!(evaluated.status.success() && message.contains("warning: cannot write run/kl.png"), "{message}");
+    assert!(evaluated.stdout.starts_with(b"64 test images"), "the results are on stdout");
     for folder in ["run", "locked"] {
         fs::set_permissions(scratch.path(folder), fs::Permissions::from_mode(0o755)).unwrap();
     }

@@ -161,7 +161,7 @@ fn sizes_that_lie_allocate_nothing() {
             refused(&folder.write("lies.npy", foreign::npy(descr, shape, &[0; 64])), words);
             let packed = foreign::npz(&[("x", foreign::npy(descr, shape, &[0; 64]))]);
             let path = folder.write("lies.npz", packed);
-            let message = refused_within(&path.join("x.npy").parent().unwrap().to_owned(), SMALL);
+            let message = refused_within(&path, SMALL);
             assert!(message.contains("bytes are packed") || message.contains("makes no sense"), "{message}");
         }
     }
