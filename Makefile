@@ -3,7 +3,7 @@
 # Mesa's device-selection layer looks for a display and complains where there is none.
 export NODEVICE_SELECT := 1
 
-.PHONY: train test test-python fuzz fuzz-smoke miri soak adapter toolchain bench peers check clean
+.PHONY: train test test-python fuzz fuzz-smoke miri soak deny adapter toolchain bench peers check clean
 
 train: adapter
 	cargo run --release -- train
@@ -37,6 +37,13 @@ fuzz fuzz-smoke: toolchain
 	    $(FUZZ) run --fuzz-dir tests/fuzz $$target tests/fuzz/corpus/$$target $$seeds -- \
 	        -max_total_time=$(FUZZ_SECONDS) -timeout=10 -malloc_limit_mb=$$most -rss_limit_mb=1024; \
 	done
+
+# Licences, sources and versions of every crate and, where their list can be fetched, known holes.
+deny: toolchain
+	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install cargo-deny"; exit 1; }
+	cargo deny --offline check licenses sources bans
+	@if cargo deny fetch db >/dev/null 2>&1; then cargo deny check advisories; \
+	    else echo "the list of advisories cannot be fetched: not checked"; fi
 
 # The tests of what needs no device and no foreign code, under the interpreter that finds undefined behaviour.
 # Tree borrows, because zlib-rs breaks the older rules of stacked borrows.

@@ -138,6 +138,7 @@ const ROWS: &[(&str, &[&str])] = &[
             "manifold run --out x.svg",
             "latent-map run --out x.pdf",
             "compare run run --out x.gif",
+            "evaluate run --picture x.svg",
             "data tiny --picture x.jpg",
             "encode run --out z.txt",
             "decode run --latents two.npy --out x.png",

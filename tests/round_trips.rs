@@ -37,7 +37,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
 }
 
 /// A matrix of any floats, and how many columns it has.
-fn matrix(value: impl Strategy<Value = f32>) -> impl Strategy<Value = (usize, Vec<f32>)> {
+fn matrix(value: impl Strategy<Value = f32> + 'static) -> impl Strategy<Value = (usize, Vec<f32>)> {
     let value = value.boxed();
     (1usize..9, 1usize..9)
         .prop_flat_map(move |(rows, dim)| (Just(dim), prop::collection::vec(value.clone(), rows * dim)))
@@ -481,6 +481,7 @@ proptest! {
         let bytes = fs::read(&path).unwrap();
         let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
         let told: BTreeMap<String, String> = header.metadata().clone().unwrap().into_iter().collect();
-        prop_assert_eq!(told["config"].parse::<toml::Table>().unwrap()["data"].as_str(), Some(&config.data[..]));
+        let found: toml::Table = told["config"].parse().unwrap();
+        prop_assert_eq!(found["data"].as_str(), Some(&config.data[..]));
     }
 }

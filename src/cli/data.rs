@@ -86,6 +86,7 @@ fn print(dataset: &Dataset, summary: &Summary) {
         let most = labels.iter().map(|(_, count)| *count).max().unwrap_or(1).max(1);
         result(format_args!("labels    of the training part, {} classes", labels.len()));
         for (name, count) in labels.iter().take(SHOWN) {
+            let name = output::word(name);
             result(format_args!("  {name:<20} {count:>8} {}", "#".repeat(count * BAR / most)));
         }
         more(labels.len());
@@ -100,7 +101,7 @@ fn table(dataset: &Dataset, summary: &Summary) {
     let columns = summary.mean.len();
     for column in 0..columns.min(SHOWN) {
         let number = (column + 1).to_string();
-        let name = dataset.columns.get(column).unwrap_or(&number);
+        let name = output::word(dataset.columns.get(column).unwrap_or(&number));
         let of = |values: &[f64]| short(values[column]);
         let Summary { mean, std, min, max, .. } = summary;
         let [mean, std, min, max] = [mean, std, min, max].map(|values| of(values));

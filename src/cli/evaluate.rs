@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::args::EvaluateArgs;
-use super::output::{result, talk};
+use super::output::{self, result, talk};
 use super::progress;
 use super::saved::Saved;
 use crate::data::Split;
@@ -18,13 +18,21 @@ use crate::run::bars;
 const IDLE: f64 = 0.01;
 
 pub fn run(args: &EvaluateArgs) -> Result<()> {
+    if let Some(picture) = &args.picture {
+        output::check_picture("--picture", picture)?;
+    }
     let saved = Saved::open(&args.run, &args.device)?;
     let (split, name) = split_of(&saved, args)?;
+    saved.check_labels(&split)?;
     let report = measure(&saved, &split, name, args.nll_samples)?;
     if !report.kl_per_dimension.is_empty() {
         let picture = args.picture.clone().unwrap_or_else(|| args.run.join("kl.png"));
-        bars::draw(&picture, &report.kl_per_dimension)?;
-        talk(format_args!("the KL of each latent dimension is in {}", picture.display()));
+        match bars::draw(&picture, &report.kl_per_dimension) {
+            Ok(()) => talk(format_args!("the KL of each latent dimension is in {}", picture.display())),
+            // Nobody asked for it: a run that others own can be evaluated too.
+            Err(error) if args.picture.is_none() => talk(format_args!("warning: {error}")),
+            Err(error) => return Err(error),
+        }
     }
     if args.json {
         let json = serde_json::to_string_pretty(&report).expect("plain numbers");

@@ -23,6 +23,11 @@ fn harmless(text: &str) -> Cow<'_, str> {
     text.chars().map(spelt).collect::<String>().into()
 }
 
+/// A name from the data as a part of a line: it cannot begin another one.
+pub fn word(name: &str) -> String {
+    name.replace('\n', "\\n").replace('\t', "\\t")
+}
+
 /// A result, on stdout. When nobody reads any more (`vae-gpu .. | head`), the program ends quietly.
 pub fn result(line: Arguments) {
     if let Err(error) = writeln!(io::stdout().lock(), "{}", harmless(&line.to_string())) {

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use clap::Args;
 use serde::Serialize;
 
-use super::output::{result, talk};
+use super::output::{self, result, talk};
 use crate::error::{Error, Result};
 use crate::run::{EpochMetrics, RunDir, metrics, time};
 use crate::train::Config;
@@ -112,7 +112,7 @@ pub fn run(args: &RunsArgs) -> Result<()> {
 
 fn cells(summary: &Summary) -> Vec<String> {
     let last = |path: &Path| {
-        path.file_name().map_or_else(|| path.display().to_string(), |n| n.display().to_string())
+        output::word(&path.file_name().map_or(path.to_string_lossy(), |name| name.to_string_lossy()))
     };
     vec![
         last(summary.run.as_ref()),

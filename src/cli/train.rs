@@ -208,6 +208,15 @@ fn resume(args: &TrainArgs) -> Result<Session> {
             config.data, dataset.shape
         )));
     }
+    let (classes, now) = (config.classes, dataset.class_count());
+    if classes.is_some() && now != classes {
+        return Err(Error::Usage(format!(
+            "{} now holds {} classes, but the run was trained on {}",
+            config.data,
+            now.unwrap_or(0),
+            classes.unwrap_or(0)
+        )));
+    }
     let mut trainer = prepare(&run, &dataset, config)?;
     let steps = trainer.steps_per_epoch();
     let (begun, epoch) = (state.step.div_ceil(steps), (state.step / steps) as u32);
