@@ -1,26 +1,118 @@
 #!/bin/sh
-# `vae-gpu check` on every adapter that this machine has beside the one of the tests: OpenGL where wgpu finds it,
-# SwiftShader where Chromium brings it.
+# What this machine's other adapters make of the program: OpenGL where wgpu finds it, SwiftShader where Chromium
+# brings it.
+#   adapters.sh       `vae-gpu check` on each, beside the adapter that `cargo test` chooses
+#   adapters.sh test  the whole test suite on every adapter, that one too, and a table of what came of it
 set -eu
+
+gl="VAE_GPU_BACKENDS=gl"
+swiftshader=/usr/lib/chromium/vk_swiftshader_icd.json
 
 # The tests' own build makes the program too; `cargo build` would compile wgpu again with fewer features of naga.
 cargo test --quiet --no-run
-program="${CARGO_TARGET_DIR:-target}/debug/vae-gpu"
+target="${CARGO_TARGET_DIR:-target}"
+program="$target/debug/vae-gpu"
 
-tested=0
+# Calls `$1 NAME VARIABLE=VALUE ..` for each of the others.
+others() {
+    if [ -n "$(env "$gl" "$program" devices 2>/dev/null)" ]; then
+        "$1" OpenGL "$gl"
+    fi
+    if [ -e "$swiftshader" ]; then
+        "$1" SwiftShader VAE_GPU_BACKENDS=vulkan VK_DRIVER_FILES="$swiftshader"
+    fi
+}
+
+seen=0
 check() {
     echo "== $1"
     shift
     env "$@" "$program" check
-    tested=$((tested + 1))
+    seen=$((seen + 1))
 }
 
-if [ -n "$(VAE_GPU_BACKENDS=gl "$program" devices 2>/dev/null)" ]; then
-    check "OpenGL" VAE_GPU_BACKENDS=gl
-fi
-for driver in /usr/lib/chromium/vk_swiftshader_icd.json; do
-    if [ -e "$driver" ]; then
-        check "SwiftShader" VAE_GPU_BACKENDS=vulkan VK_DRIVER_FILES="$driver"
+logs="$target/adapters"
+failed=0
+# Tests that cannot run here say `skipped: why`; `--show-output` lets that through.
+suite() {
+    name="$1"
+    shift
+    echo "== $name: $(env "$@" "$program" devices | sed -n '/<- auto/s/ *<- auto//p')"
+    log="$logs/$name.log"
+    if ! env "$@" CARGO_TERM_COLOR=never cargo test --no-fail-fast -- --show-output >"$log" 2>&1; then
+        failed=$((failed + 1))
+        grep -E '^test .*FAILED|^error' "$log" || true
+        echo "all of it is in $log"
     fi
-done
-echo "$tested further adapters checked"
+    grep '^skipped: ' "$log" | sort -u || true
+    seen=$((seen + 1))
+}
+
+# One line a test binary and one column a log: passed / failed / skipped, seconds. A binary without a result has died.
+table() {
+    awk '
+        FNR == 1 { close_suite(); n += 1; name = FILENAME; sub(/.*\//, "", name); sub(/\.log$/, "", name); adapter[n] = name }
+        /^ +Running / { close_suite(); suite = $2 == "unittests" ? $3 : $2; open = 1; skipped = 0 }
+        /^ +Doc-tests / { close_suite(); suite = "documentation"; open = 1; skipped = 0 }
+        /^skipped: / { skipped += 1 }
+        # Of the documentation there may be two results.
+        /^test result: / {
+            seconds = $NF; sub(/s$/, "", seconds)
+            add($4 - skipped, $6, $8 + skipped, seconds)
+            skipped = 0; open = 0
+        }
+        function add(p, f, s, t) {
+            if (!(suite in known)) { known[suite] = 1; order[++suites] = suite }
+            at = suite SUBSEP n
+            passed[at] += p; broken[at] += f; left[at] += s; time[at] += t
+            all_passed[n] += p; all_broken[n] += f; all_left[n] += s; all_time[n] += t
+            have[at] = 1
+        }
+        function close_suite() {
+            if (open) { add(0, 0, 0, 0); died[suite SUBSEP n] = 1 }
+            open = 0
+        }
+        function cell(p, f, s, t) { return sprintf("%d / %d / %d, %.1f s", p, f, s, t) }
+        END {
+            close_suite()
+            line = sprintf("%-24s", "passed / failed / skipped"); 
+            for (i = 1; i <= n; i++) line = line sprintf(" | %-22s", adapter[i])
+            print line
+            for (j = 1; j <= suites; j++) {
+                line = sprintf("%-25s", order[j])
+                for (i = 1; i <= n; i++) {
+                    at = order[j] SUBSEP i
+                    text = have[at] ? cell(passed[at], broken[at], left[at], time[at]) : "not run"
+                    if (died[at]) text = "died"
+                    line = line sprintf(" | %-22s", text)
+                }
+                print line
+            }
+            line = sprintf("%-25s", "all")
+            for (i = 1; i <= n; i++)
+                line = line sprintf(" | %-22s", cell(all_passed[i], all_broken[i], all_left[i], all_time[i]))
+            print line
+        }' "$@"
+}
+
+case "${1:-check}" in
+check)
+    others check
+    echo "$seen further adapters checked"
+    ;;
+test)
+    rm -rf "$logs"
+    mkdir -p "$logs"
+    suite default
+    others suite
+    table "$logs"/*.log
+    if [ "$failed" -gt 0 ]; then
+        echo "$failed of $seen adapters have failures" >&2
+        exit 1
+    fi
+    ;;
+*)
+    echo "usage: adapters.sh [check | test]" >&2
+    exit 2
+    ;;
+esac

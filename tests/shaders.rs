@@ -3,29 +3,25 @@
 //! Each test walks every const set of every kernel (`Kernel::variants`) and names the kernel, entry and consts
 //! of whatever it finds.
 
+#[path = "common/shader.rs"]
+mod shader;
 #[path = "common/translate.rs"]
 mod translate;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 
-use translate::BACKENDS;
-
-use naga::back::pipeline_constants::process_overrides;
 use naga::proc::Layouter;
-use naga::valid::{Capabilities, FunctionInfo, GlobalUse, ModuleInfo, ValidationFlags, Validator};
-use naga::{
-    AddressSpace, ArraySize, GlobalVariable, Handle, Module, ResourceBinding, ScalarKind, ShaderStage,
-    StorageAccess, TypeInner,
-};
-use vae_gpu::gpu::shader::compose;
+use naga::valid::{Capabilities, GlobalUse, ValidationFlags, Validator};
+use naga::{AddressSpace, ArraySize, Module, ResourceBinding, ScalarKind, StorageAccess, TypeInner};
+use shader::{SHADERS, Shader};
+use translate::{BACKENDS, is_excused};
 use vae_gpu::kernels::activation::Activation;
 use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::kernels::matmul::Layout;
 use vae_gpu::kernels::{self, philox};
-use vae_gpu::plan::{Access, Const, Element, Field, Kernel, Step};
+use vae_gpu::plan::{Access, Element, Field, Step};
 
 /// What every adapter allows (the defaults of WebGPU), with one storage buffer to spare.
 const MAX_STORAGE_BUFFERS: usize = 7;
@@ -37,94 +33,6 @@ const WORKGROUP: u32 = 64;
 
 /// A file longer than this is two kernels.
 const MAX_LINES: usize = 500;
-
-/// One specialisation of a kernel, parsed and validated as wgpu does it.
-struct Shader {
-    kernel: &'static Kernel,
-    consts: Vec<Const>,
-    module: Module,
-    info: ModuleInfo,
-}
-
-fn title(kernel: &Kernel, consts: &[Const]) -> String {
-    let consts: Vec<String> = consts.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    format!("{}, entry {}, consts [{}]", kernel.name, kernel.entry, consts.join(" "))
-}
-
-/// Whether a shader asks for 16-bit floats; it then runs only where the adapter offers them.
-fn is_f16(kernel: &Kernel) -> bool {
-    kernel.source.lines().any(|line| line == "enable f16;")
-}
-
-/// What cannot be translated, and why: (shader, backend, reason).
-const EXCEPTIONS: &[(&str, &str, &str)] =
-    &[("matmul/tiled_f16", "GLSL ES 3.1", "GLSL ES has no 16-bit floats, and GL adapters do not offer them")];
-
-impl Shader {
-    fn parse(kernel: &'static Kernel, consts: Vec<Const>) -> Result<Shader, String> {
-        let text = compose(kernel.source, &consts).map_err(|e| e.to_string())?;
-        let module = naga::front::wgsl::parse_str(&text).map_err(|e| e.emit_to_string(&text))?;
-        let mut capabilities = if kernel.subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() };
-        capabilities.set(Capabilities::SHADER_FLOAT16, is_f16(kernel));
-        let info = Validator::new(ValidationFlags::all(), capabilities)
-            .validate(&module)
-            .map_err(|e| e.emit_to_string(&text))?;
-        if !module.entry_points.iter().any(|e| e.name == kernel.entry && e.stage == ShaderStage::Compute) {
-            return Err("no such compute entry point".into());
-        }
-        Ok(Shader { kernel, consts, module, info })
-    }
-
-    fn entry(&self) -> (&naga::EntryPoint, &FunctionInfo) {
-        let index = self.module.entry_points.iter().position(|e| e.name == self.kernel.entry);
-        let index = index.expect("parse looked for it");
-        (&self.module.entry_points[index], self.info.get_entry_point(index))
-    }
-
-    /// The module's variables that the entry point uses, itself or through the functions it calls.
-    fn used(&self) -> impl Iterator<Item = (Handle<GlobalVariable>, &GlobalVariable)> {
-        let (_, info) = self.entry();
-        self.module.global_variables.iter().filter(move |(handle, _)| !info[*handle].is_empty())
-    }
-
-    /// The module with only what the entry point reaches, as every backend of wgpu asks for it.
-    fn one_entry(&self) -> Result<Shader, String> {
-        let entry = Some((ShaderStage::Compute, self.kernel.entry));
-        let (module, info) = process_overrides(&self.module, &self.info, entry, &Default::default())
-            .map_err(|e| e.to_string())?;
-        Ok(Shader {
-            kernel: self.kernel,
-            consts: self.consts.clone(),
-            module: module.into_owned(),
-            info: info.into_owned(),
-        })
-    }
-
-    /// The pipeline layout that the host makes: each binding, whether it is storage and whether it is written.
-    fn layout(&self) -> Vec<(ResourceBinding, bool, bool)> {
-        let kernel = self.kernel;
-        let mut layout = vec![(ResourceBinding { group: 0, binding: 0 }, false, false)];
-        layout.extend(kernel.slots.iter().map(|slot| {
-            (ResourceBinding { group: 0, binding: slot.binding }, true, slot.access == Access::Write)
-        }));
-        layout.extend(kernel.step.then_some((ResourceBinding { group: 1, binding: 0 }, false, false)));
-        layout
-    }
-}
-
-/// Every specialisation of every kernel with its title, or why it is no valid shader.
-static SHADERS: LazyLock<Vec<(String, Result<Shader, String>)>> = LazyLock::new(|| {
-    let mut shaders = Vec::new();
-    for kernel in kernels::all() {
-        let variants = (kernel.variants)();
-        if variants.is_empty() {
-            shaders.push((kernel.label(), Err("no const set, so nothing is tested".into())));
-        }
-        let parsed = variants.into_iter().map(|set| (title(kernel, &set), Shader::parse(kernel, set)));
-        shaders.extend(parsed);
-    }
-    shaders
-});
 
 /// Runs `check` on every shader that parsed (`every_shader_is_valid` fails for the others) and fails with all
 /// that it complains of; a complaint about many shaders is printed once.
@@ -371,13 +279,11 @@ fn every_backend_translates_every_shader() {
         };
         for (backend, translate) in BACKENDS {
             // Without the run-time checks, as usual, and with them (`--checked-shaders`).
-            let translated = translate(&shader, false).and_then(|()| translate(&shader, true));
-            let excused = EXCEPTIONS.iter().any(|(name, b, _)| *name == shader.kernel.name && b == backend);
+            let translated = translate(&shader, false).and_then(|_| translate(&shader, true));
+            let excused = is_excused(shader.kernel, backend);
             match translated {
                 Err(error) if !excused => complaints.push(format!("{backend}: {error}")),
-                Ok(()) if excused => {
-                    complaints.push(format!("{backend}: translates, and needs no exception"))
-                }
+                Ok(_) if excused => complaints.push(format!("{backend}: translates, and needs no exception")),
                 _ => {}
             }
         }

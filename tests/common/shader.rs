@@ -1,0 +1,95 @@
+//! Every specialisation of every kernel, parsed and validated as wgpu does it.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::sync::LazyLock;
+
+use naga::back::pipeline_constants::process_overrides;
+use naga::valid::{Capabilities, FunctionInfo, ModuleInfo, ValidationFlags, Validator};
+use naga::{GlobalVariable, Handle, Module, ResourceBinding, ShaderStage};
+use vae_gpu::gpu::shader::compose;
+use vae_gpu::kernels;
+use vae_gpu::plan::{Access, Const, Kernel};
+
+/// One specialisation of a kernel, parsed and validated as wgpu does it.
+pub struct Shader {
+    pub kernel: &'static Kernel,
+    pub consts: Vec<Const>,
+    pub module: Module,
+    pub info: ModuleInfo,
+}
+
+pub fn title(kernel: &Kernel, consts: &[Const]) -> String {
+    let consts: Vec<String> = consts.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    format!("{}, entry {}, consts [{}]", kernel.name, kernel.entry, consts.join(" "))
+}
+
+/// Whether a shader asks for 16-bit floats; it then runs only where the adapter offers them.
+pub fn is_f16(kernel: &Kernel) -> bool {
+    kernel.source.lines().any(|line| line == "enable f16;")
+}
+
+impl Shader {
+    pub fn parse(kernel: &'static Kernel, consts: Vec<Const>) -> Result<Shader, String> {
+        let text = compose(kernel.source, &consts).map_err(|e| e.to_string())?;
+        let module = naga::front::wgsl::parse_str(&text).map_err(|e| e.emit_to_string(&text))?;
+        let mut capabilities = if kernel.subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() };
+        capabilities.set(Capabilities::SHADER_FLOAT16, is_f16(kernel));
+        let info = Validator::new(ValidationFlags::all(), capabilities)
+            .validate(&module)
+            .map_err(|e| e.emit_to_string(&text))?;
+        if !module.entry_points.iter().any(|e| e.name == kernel.entry && e.stage == ShaderStage::Compute) {
+            return Err("no such compute entry point".into());
+        }
+        Ok(Shader { kernel, consts, module, info })
+    }
+
+    pub fn entry(&self) -> (&naga::EntryPoint, &FunctionInfo) {
+        let index = self.module.entry_points.iter().position(|e| e.name == self.kernel.entry);
+        let index = index.expect("parse looked for it");
+        (&self.module.entry_points[index], self.info.get_entry_point(index))
+    }
+
+    /// The module's variables that the entry point uses, itself or through the functions it calls.
+    pub fn used(&self) -> impl Iterator<Item = (Handle<GlobalVariable>, &GlobalVariable)> {
+        let (_, info) = self.entry();
+        self.module.global_variables.iter().filter(move |(handle, _)| !info[*handle].is_empty())
+    }
+
+    /// The module with only what the entry point reaches, as every backend of wgpu asks for it.
+    pub fn one_entry(&self) -> Result<Shader, String> {
+        let entry = Some((ShaderStage::Compute, self.kernel.entry));
+        let (module, info) = process_overrides(&self.module, &self.info, entry, &Default::default())
+            .map_err(|e| e.to_string())?;
+        Ok(Shader {
+            kernel: self.kernel,
+            consts: self.consts.clone(),
+            module: module.into_owned(),
+            info: info.into_owned(),
+        })
+    }
+
+    /// The pipeline layout that the host makes: each binding, whether it is storage and whether it is written.
+    pub fn layout(&self) -> Vec<(ResourceBinding, bool, bool)> {
+        let kernel = self.kernel;
+        let mut layout = vec![(ResourceBinding { group: 0, binding: 0 }, false, false)];
+        layout.extend(kernel.slots.iter().map(|slot| {
+            (ResourceBinding { group: 0, binding: slot.binding }, true, slot.access == Access::Write)
+        }));
+        layout.extend(kernel.step.then_some((ResourceBinding { group: 1, binding: 0 }, false, false)));
+        layout
+    }
+}
+
+/// Every specialisation of every kernel with its title, or why it is no valid shader.
+pub static SHADERS: LazyLock<Vec<(String, Result<Shader, String>)>> = LazyLock::new(|| {
+    let mut shaders = Vec::new();
+    for kernel in kernels::all() {
+        let variants = (kernel.variants)();
+        if variants.is_empty() {
+            shaders.push((kernel.label(), Err("no const set, so nothing is tested".into())));
+        }
+        let parsed = variants.into_iter().map(|set| (title(kernel, &set), Shader::parse(kernel, set)));
+        shaders.extend(parsed);
+    }
+    shaders
+});

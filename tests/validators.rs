@@ -1,0 +1,177 @@
+//! What programs beyond naga make of its translations: `spirv-val` of the SPIR-V, `glslangValidator` of the GLSL ES and,
+//! by its HLSL front end, of the HLSL. Debian's packages are spirv-tools and glslang-tools.
+
+#[path = "common/shader.rs"]
+mod shader;
+#[path = "common/translate.rs"]
+mod translate;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::slice;
+use std::sync::Mutex;
+use std::thread;
+
+use shader::{SHADERS, Shader};
+use translate::{BACKENDS, is_excused};
+
+/// A program that reads translations.
+struct Tool {
+    /// Its name in the table of exceptions.
+    name: &'static str,
+    program: &'static str,
+    /// Whose translations it reads.
+    backend: &'static str,
+    args: &'static [&'static str],
+    /// The flag that names the entry point, where the program must be told.
+    entry: Option<&'static str>,
+    /// What files' names end with.
+    extension: &'static str,
+    /// Files that it reads in one call.
+    batch: usize,
+}
+
+const SPIRV_VAL: Tool = Tool {
+    name: "spirv-val",
+    program: "spirv-val",
+    backend: "SPIR-V 1.3",
+    args: &["--target-env", "vulkan1.1"],
+    entry: None,
+    extension: "spv",
+    batch: 1,
+};
+
+const GLSLANG: Tool = Tool {
+    name: "glslangValidator",
+    program: "glslangValidator",
+    backend: "GLSL ES 3.1",
+    args: &["-S", "comp"],
+    entry: None,
+    extension: "comp",
+    batch: 50,
+};
+
+const GLSLANG_HLSL: Tool = Tool {
+    name: "glslangValidator -D",
+    program: "glslangValidator",
+    backend: "HLSL 6.0",
+    args: &["-D", "-V", "-S", "comp", "-o", "/dev/null"],
+    entry: Some("-e"),
+    extension: "hlsl",
+    batch: 1,
+};
+
+#[test]
+fn spirv_passes_spirv_val() {
+    SPIRV_VAL.check();
+}
+
+#[test]
+fn glsl_passes_glslang() {
+    GLSLANG.check();
+}
+
+#[test]
+fn hlsl_passes_glslang() {
+    GLSLANG_HLSL.check();
+}
+
+/// One shader on its way through a tool.
+struct Subject {
+    title: String,
+    excused: bool,
+    file: PathBuf,
+    entry: String,
+}
+
+impl Tool {
+    /// Hands every translation of every shader to the tool, and fails with all that it complains of, each complaint once.
+    fn check(&self) {
+        if Command::new(self.program).arg("--version").stdout(Stdio::null()).status().is_err() {
+            println!("skipped: there is no {}: install Debian's spirv-tools and glslang-tools", self.program);
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let subjects = self.write(folder.path());
+        assert!(subjects.len() > 100, "{} shaders", subjects.len());
+        let complaints = self.run_all(&subjects);
+        let show = |(what, titles): (&String, &Vec<String>)| {
+            format!("{}: {what}\n  and so {} in all", titles[0], titles.len())
+        };
+        let shown: Vec<String> = complaints.iter().map(show).collect();
+        assert!(complaints.is_empty(), "{}\n{}", self.name, shown.join("\n"));
+    }
+
+    /// Each const set of each kernel; with the run-time checks, and of kernels that are excused, the first alone.
+    fn write(&self, folder: &Path) -> Vec<Subject> {
+        let named = BACKENDS.iter().find(|(name, _)| *name == self.backend);
+        let (_, translate) = named.expect("a backend of the table");
+        let (mut subjects, mut seen) = (Vec::new(), BTreeSet::new());
+        for (title, shader) in SHADERS.iter() {
+            let Ok(shader) = shader.as_ref().map_err(Clone::clone).and_then(Shader::one_entry) else {
+                continue;
+            };
+            let is_first = seen.insert(shader.kernel.label());
+            let excused = is_excused(shader.kernel, self.name);
+            if excused && !is_first {
+                continue;
+            }
+            for checks in [false, true].into_iter().take(1 + usize::from(is_first)) {
+                let Ok(translated) = translate(&shader, checks) else { continue };
+                let file = folder.join(format!("{}.{}", subjects.len(), self.extension));
+                fs::write(&file, &translated.code).unwrap();
+                let title = format!("{title}{}", if checks { ", with run-time checks" } else { "" });
+                subjects.push(Subject { title, excused, file, entry: translated.entry });
+            }
+        }
+        subjects
+    }
+
+    /// Complaints with the shaders that they are about.
+    fn run_all(&self, subjects: &[Subject]) -> BTreeMap<String, Vec<String>> {
+        let threads = thread::available_parallelism().map_or(1, |n| n.get());
+        let next = Mutex::new(subjects.chunks(self.batch));
+        let complaints: Mutex<BTreeMap<String, Vec<String>>> = Mutex::default();
+        let work = || {
+            loop {
+                let Some(batch) = next.lock().unwrap().next() else { break };
+                // Only where one of several is refused is each asked for by itself.
+                if batch.iter().all(|subject| !subject.excused) && self.run(batch).is_ok() {
+                    continue;
+                }
+                for subject in batch {
+                    let complaint = match (self.run(slice::from_ref(subject)), subject.excused) {
+                        (Err(complaint), false) => complaint,
+                        (Ok(()), true) => "passes, and needs no exception".to_owned(),
+                        _ => continue,
+                    };
+                    complaints.lock().unwrap().entry(complaint).or_default().push(subject.title.clone());
+                }
+            }
+        };
+        thread::scope(|scope| {
+            (0..threads).for_each(|_| drop(scope.spawn(work)));
+        });
+        complaints.into_inner().unwrap()
+    }
+
+    fn run(&self, subjects: &[Subject]) -> Result<(), String> {
+        let mut command = Command::new(self.program);
+        command.args(self.args);
+        if let Some(flag) = self.entry {
+            command.args([flag, &subjects[0].entry]);
+        }
+        command.args(subjects.iter().map(|subject| &subject.file));
+        let output = command.output().map_err(|error| error.to_string())?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let text = [output.stdout, output.stderr].concat();
+        let path = subjects[0].file.display().to_string();
+        let text = String::from_utf8_lossy(&text).replace(&path, "");
+        // The first lines tell; the rest are what follows from them.
+        Err(text.lines().filter(|line| !line.trim().is_empty()).take(3).collect::<Vec<_>>().join("\n"))
+    }
+}
