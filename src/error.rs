@@ -61,14 +61,14 @@ pub enum Error {
     },
 
     /// The model or its data does not fit the limits of the adapter.
-    #[error("{what} needs {needed} MiB, but the adapter allows {allowed} MiB\n  {next}")]
+    #[error("{what} needs {needed}, but {allowed}\n  {next}")]
     Limit {
-        /// The tensor or buffer.
+        /// The buffer, the binding or the dispatch.
         what: String,
-        /// What it needs, in MiB, rounded up.
-        needed: u64,
-        /// What the adapter allows, in MiB.
-        allowed: u64,
+        /// What it needs, with its unit.
+        needed: String,
+        /// Who allows what: "the adapter allows 128 MiB".
+        allowed: String,
         /// What the user can do about it.
         next: String,
     },

@@ -103,7 +103,7 @@ impl Stepper {
             let epoch = self.done / an_epoch;
             self.write_order(epoch as u32 + 1);
             let left = end.min((epoch + 1) * an_epoch) - self.done;
-            let now = left.min(self.program.pacer.steps().min(self.feed.max_steps()) as u64);
+            let now = left.min(self.program.steps_at_once().min(self.feed.max_steps()) as u64);
             let mut batch: Vec<Step> =
                 (1..=now).map(|i| self.step(self.done + i, epoch * an_epoch)).collect();
             self.feed.submit(&mut self.program, &self.handles.batch, &mut batch, &self.order)?;

@@ -93,7 +93,7 @@ impl DeviceArgs {
     /// Opens the adapter.
     pub fn open(&self) -> Result<std::sync::Arc<Gpu>> {
         let Ok(selection) = self.device.as_deref().unwrap_or("auto").parse::<Selection>();
-        Gpu::open(&Options { selection, checked_shaders: self.checked_shaders })
+        Gpu::open(&Options { selection, checked_shaders: self.checked_shaders, ..Options::default() })
     }
 }
 

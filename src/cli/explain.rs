@@ -3,9 +3,10 @@
 use super::args::{ExplainArgs, TargetArg};
 use super::output::result;
 use super::source;
-use crate::error::Result;
-use crate::evaluate::packing;
-use crate::model::plans::{self, Batch, DeviceData};
+use crate::error::{Error, Result};
+use crate::evaluate::Feed;
+use crate::gpu::Limits;
+use crate::model::plans::{self, Batch};
 use crate::plan::{Role, Target};
 use crate::train::history;
 
@@ -20,11 +21,14 @@ pub fn run(args: &ExplainArgs) -> Result<()> {
         TargetArg::Card => Target::PORTABLE,
         TargetArg::Software => Target { software: true, subgroup: Some(8), f16: false },
     };
-    let data = DeviceData::resident("train", dataset.train.count, config.train.binarize(&model));
-    let data = DeviceData { packing: packing(&dataset.train), ..data };
-    let batch = Batch { data, size: config.train.batch_size, samples: config.train.samples };
-    let plan =
-        plans::train(&model, target, &batch, &config.train.recipe(), history::ROWS as usize).batch.plan;
+    let train = &config.train;
+    let plan_within = |limits| {
+        let (binarize, size) = (train.binarize(&model), train.batch_size);
+        let data = Feed::plan_within(limits, &dataset.train, "train", binarize, size, train.stream);
+        let batch = Batch { data, size, samples: train.samples };
+        plans::train(&model, target, &batch, &train.recipe(), history::ROWS as usize).batch.plan
+    };
+    let plan = plan_within(Limits::ANYWHERE);
     result(format_args!("{}", plan.to_string().trim_end()));
     let cost = plan.cost();
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
@@ -41,5 +45,14 @@ pub fn run(args: &ExplainArgs) -> Result<()> {
         mib(shared),
         mib(plan.memory() - shared)
     ));
+    Limits::ANYWHERE.check(&plan, "no adapter allows more than")?;
+    let everywhere = Limits::EVERYWHERE.check(&plan_within(Limits::EVERYWHERE), "some adapters allow only");
+    match everywhere {
+        Ok(()) => result(format_args!("limits: every adapter can hold this plan")),
+        Err(Error::Limit { what, needed, allowed, .. }) => result(format_args!(
+            "limits: {what} needs {needed}, but {allowed}; `vae-gpu devices` says what yours allows"
+        )),
+        Err(error) => return Err(error),
+    }
     Ok(())
 }

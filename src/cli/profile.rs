@@ -26,7 +26,24 @@ pub fn run(gpu: &Arc<Gpu>, model: &ModelConfig, train: &TrainSection, tuning: &T
         "host     {:.1} us a step to encode and submit, while the device works",
         bench::host_us_per_step(model, train)?
     ));
+    // These were no steps of the training.
+    gpu.take_durations();
     Ok(())
+}
+
+/// Prints how long the submissions of the training took on the device, after it.
+pub fn submissions(gpu: &Gpu) {
+    let durations = gpu.take_durations();
+    talk(format_args!("submissions by the time that the device was busy with them:"));
+    for (from, below, count) in durations.buckets() {
+        let range = match below {
+            Some(below) => format!("{from} to {below} ms"),
+            None => format!("{from} ms and longer"),
+        };
+        talk(format_args!("  {range:<18} {count:>9}"));
+    }
+    let longest = 1e3 * durations.longest().as_secs_f64();
+    talk(format_args!("  {:<18} {:>9}, the longest {longest:.1} ms", "all", durations.count()));
 }
 
 /// Prints every dispatch, the longest first.

@@ -69,6 +69,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     faults.give_up_unsaved()?;
     let Session { trainer, dir, dataset, .. } = &session;
     report::write(dir, trainer, dataset)?;
+    if session.run.profile {
+        profile::submissions(trainer.gpu());
+    }
     let (state, place) = (trainer.state(), dir.root().display());
     if trainer.is_out_of_patience() {
         talk(format_args!(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Feed, STREAM, batch_size, seeded};
+use super::{Feed, STREAM, batch_size, rows_within, seeded};
 use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Program, Shared};
@@ -52,7 +52,7 @@ impl Encoder {
         split: (&Split, &str),
         binarize: Binarize,
     ) -> Result<Encoder> {
-        let batch = batch_size(model, split.0.count);
+        let batch = batch_size(gpu, model, split.0.count);
         let plan = |batch: &Batch| plans::encode(model, gpu.target(), batch);
         Encoder::with_plan(gpu, shared, model, split, binarize, (batch, &plan))
     }
@@ -72,9 +72,8 @@ impl Encoder {
         if draw && model.kind == Kind::Ae {
             return Err(Error::Usage("an autoencoder gives one z and no distribution to draw from".into()));
         }
-        let widest = model.hidden.iter().fold(model.input.max(2 * model.latent), |most, w| most.max(*w));
         let rows = if gpu.target().software { SOFTWARE_ROWS } else { CARD_ROWS };
-        let batch = rows.min(super::OUTPUTS / widest).clamp(1, split.0.count);
+        let batch = rows.min(rows_within(gpu, model)).min(split.0.count);
         let plan = |batch: &Batch| plans::codes(model, gpu.target(), batch, draw);
         Encoder::with_plan(gpu, shared, model, split, binarize, (batch, &plan))
     }

@@ -16,7 +16,7 @@ pub struct Decoder {
 impl Decoder {
     /// Prepares the plan, for about `count` codes at a time; the parameters are those in `shared`.
     pub fn new(gpu: &Arc<Gpu>, shared: &mut Shared, model: &ModelConfig, count: usize) -> Result<Decoder> {
-        let batch = super::batch_size(model, count.max(1));
+        let batch = super::batch_size(gpu, model, count.max(1));
         let batches = Batches::new(gpu, shared, model, plans::decode(model, gpu.target(), batch))?;
         Ok(Decoder { batches, classes: model.classes })
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::batches::write_labels;
 use super::codes::split_head;
-use super::{STREAM, Terms, seeded};
+use super::{STREAM, Terms, rows_within, seeded};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Program, Shared};
 use crate::kernels::condition::Labels;
@@ -75,7 +75,7 @@ impl Direct {
         device.check(x, dim)?;
         let (program, plan) = prepared(encode, || device.judge(false))?;
         let (mut mu, mut log_var) = (Vec::new(), Vec::new());
-        for (_, rows) in batches(x, dim) {
+        for (_, rows) in batches(x, dim, plan.x.rows) {
             let count = write(program, &device.model, plan.x, plan.labels, rows)?;
             program.submit(&[Step { valid_rows: count as u32, ..Step::default() }])?;
             let (mu_rows, log_var_rows) = split_head(&device.model, &program.read_f32(plan.head)?);
@@ -95,7 +95,7 @@ impl Direct {
         device.check(z, latent)?;
         let (program, plan) = prepared(decode, || device.decode())?;
         let mut means = Vec::new();
-        for (_, rows) in batches(z, latent) {
+        for (_, rows) in batches(z, latent, plan.z.rows) {
             let count = write(program, &device.model, plan.z, plan.labels, rows)?;
             program.submit(&[Step { valid_rows: count as u32, ..Step::default() }])?;
             means.extend_from_slice(&program.read_f32(plan.mean)?[..count * dim]);
@@ -114,7 +114,7 @@ impl Direct {
         let (program, plan) = prepared(judge, || device.judge(true))?;
         let (log_p, kl) = plan.terms.expect("the plan was made with terms");
         let mut terms = Vec::new();
-        for (number, rows) in batches(x, dim) {
+        for (number, rows) in batches(x, dim, plan.x.rows) {
             let count = write(program, &device.model, plan.x, plan.labels, rows)?;
             let (step, valid_rows) = (number as u32, count as u32);
             program.submit(&[Step { step, stream: STREAM, valid_rows, ..seeded(seed) }])?;
@@ -136,13 +136,17 @@ struct Device {
 
 impl Device {
     fn judge(&mut self, terms: bool) -> Result<(Program, JudgePlan)> {
-        let plan = plans::judge(&self.model, self.gpu.target(), BATCH, terms);
+        let plan = plans::judge(&self.model, self.gpu.target(), self.batch(), terms);
         Ok((self.program(&plan.plan, plan.parameters)?, plan))
     }
 
     fn decode(&mut self) -> Result<(Program, PicturePlan)> {
-        let plan = plans::decode(&self.model, self.gpu.target(), BATCH);
+        let plan = plans::decode(&self.model, self.gpu.target(), self.batch());
         Ok((self.program(&plan.plan, plan.parameters)?, plan))
+    }
+
+    fn batch(&self) -> usize {
+        BATCH.min(rows_within(&self.gpu, &self.model))
     }
 
     fn program(&mut self, plan: &Plan, parameters: Tensor) -> Result<Program> {
@@ -179,10 +183,10 @@ fn prepared<T>(slot: &mut Option<T>, make: impl FnOnce() -> Result<T>) -> Result
     }
 }
 
-/// The number of each batch, and its rows.
-fn batches(rows: Rows<'_>, width: usize) -> impl Iterator<Item = (usize, Rows<'_>)> {
-    rows.values.chunks(BATCH * width).enumerate().map(move |(number, values)| {
-        let labels = rows.labels.chunks(BATCH).nth(number).unwrap_or(&[]);
+/// The number of each batch of `size` rows, and its rows.
+fn batches(rows: Rows<'_>, width: usize, size: usize) -> impl Iterator<Item = (usize, Rows<'_>)> {
+    rows.values.chunks(size * width).enumerate().map(move |(number, values)| {
+        let labels = rows.labels.chunks(size).nth(number).unwrap_or(&[]);
         (number, Rows { values, labels })
     })
 }
@@ -196,9 +200,9 @@ fn write(
     rows: Rows,
 ) -> Result<usize> {
     let mut values = rows.values.to_vec();
-    values.resize(BATCH * to.cols, 0.0);
+    values.resize(to.rows * to.cols, 0.0);
     program.write_f32(to, &values);
     let label_of = |row: usize| rows.labels.get(row).map_or(0, |label| *label as usize);
-    write_labels(program, labels, model, &(0..BATCH).map(label_of).collect::<Vec<_>>())?;
+    write_labels(program, labels, model, &(0..to.rows).map(label_of).collect::<Vec<_>>())?;
     Ok(rows.values.len() / to.cols)
 }

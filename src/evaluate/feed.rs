@@ -3,10 +3,10 @@
 
 use crate::data::{Element, Row, Split};
 use crate::error::Result;
-use crate::gpu::{Gpu, Program};
+use crate::gpu::{Gpu, Limits, Program};
 use crate::kernels::gather::{Binarize, Packing};
 use crate::model::plans::{BatchPlan, DeviceData};
-use crate::plan::{Step, Tensor};
+use crate::plan::{PAD, Step, Tensor};
 
 /// Bytes of rows that are streamed with one submission at most, unless a single batch is larger.
 const WINDOW: usize = 32 << 20;
@@ -40,12 +40,27 @@ impl Feed {
         batch: usize,
         stream: bool,
     ) -> DeviceData {
-        let packing = packing(split);
-        let row = 4 * packing.words(split.dim());
-        let bytes = split.count as u64 * row as u64;
+        let bytes = split.count as u64 * row_bytes(split) as u64;
         let in_file = split.is_in_file() && gpu.report().is_software() && bytes > LEFT_IN_FILE;
-        let streamed = stream || in_file || bytes > gpu.max_storage_bytes();
-        let steps = (WINDOW / (batch * row).max(1)).clamp(1, MAX_STEPS);
+        Feed::plan_within(gpu.limits(), split, name, binarize, batch, stream || in_file)
+    }
+
+    /// The same for a device of which only the limits are known.
+    pub fn plan_within(
+        limits: Limits,
+        split: &Split,
+        name: &str,
+        binarize: Binarize,
+        batch: usize,
+        stream: bool,
+    ) -> DeviceData {
+        let packing = packing(split);
+        // The order lies beside the data, a whole group of rows of it.
+        let row = row_bytes(split).max(4 * PAD);
+        let most = limits.storage();
+        let streamed = stream || split.count as u64 * row as u64 > most;
+        let window = (WINDOW as u64).min(most) as usize;
+        let steps = (window / (batch * row)).clamp(1, MAX_STEPS);
         let count = if streamed { steps * batch } else { split.count };
         DeviceData { name: name.to_owned(), count, labels: split.count, binarize, packing, streamed }
     }
@@ -110,6 +125,11 @@ impl Feed {
         }
         program.submit(steps)
     }
+}
+
+/// Bytes of a row on the device.
+fn row_bytes(split: &Split) -> usize {
+    4 * packing(split).words(split.dim())
 }
 
 /// How the device holds such rows.

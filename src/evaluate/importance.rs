@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::{Feed, seeded};
+use super::{Feed, rows_within, seeded, window};
 use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Program, Shared};
 use crate::kernels::gather::Binarize;
+use crate::kernels::objective::TERMS;
 use crate::model::plans::{self, Batch, BatchPlan};
 use crate::model::{Kind, ModelConfig};
 use crate::plan::Step;
@@ -31,6 +32,7 @@ pub struct Importance {
     feed: Feed,
     count: usize,
     batch: usize,
+    window: usize,
     samples: usize,
     rounds: usize,
 }
@@ -57,18 +59,19 @@ impl Importance {
         }
         let binarize = binarize.kept();
         let rows = if gpu.target().software { SOFTWARE_ROWS } else { CARD_ROWS };
-        let rows = rows.min(super::OUTPUTS / model.output().columns()).max(1);
+        let rows = rows.min(rows_within(gpu, model));
         // As few rounds as may be, each as full as the others.
         let rounds = samples.div_ceil(ROUND.min(rows));
         let round = samples.div_ceil(rounds);
         let batch = (rows / round).clamp(1, split.count);
+        let window = window(gpu, batch, split.count);
         let data = Feed::plan(gpu, split, name, binarize, batch, false);
         let batch_of = Batch { data: data.clone(), size: batch, samples: round };
-        let handles = plans::importance(model, gpu.target(), &batch_of, split.count, samples);
+        let handles = plans::importance(model, gpu.target(), &batch_of, window, samples);
         let program = Program::new(gpu, handles.plan.clone(), shared)?;
         let feed = Feed::new(&program, &handles, &data, split, batch)?;
         feed.write_order(&program, &handles, &(0..split.count as u32).collect::<Vec<_>>());
-        Ok(Importance { program, handles, feed, count: split.count, batch, samples, rounds })
+        Ok(Importance { program, handles, feed, count: split.count, batch, window, samples, rounds })
     }
 
     /// Writes the parameters.
@@ -84,23 +87,28 @@ impl Importance {
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f64>>> {
         let order: Vec<u32> = (0..self.count as u32).collect();
-        let all = self.count.div_ceil(self.batch) * self.rounds;
-        let mut next = 0;
-        while next < all {
-            let batch = next / self.rounds;
-            // Rows that are streamed come with the submission of their batch.
-            let most = self.program.pacer.steps().min(self.feed.max_steps()).min(all - next);
-            let mut steps: Vec<Step> = (next..next + most).map(|i| self.step(i, seed)).collect();
-            self.feed.submit(&mut self.program, &self.handles, &mut steps, &order)?;
-            next += most;
-            if progress((batch * self.batch).min(self.count)).is_break() {
-                return Ok(None);
-            }
-        }
-        let rows = self.program.read_f32(self.handles.terms)?;
         let log_samples = (self.samples as f64).ln();
-        let nll = |row: &[f32]| log_samples - f64::from(row[0]) - f64::from(row[1]).ln();
-        Ok(Some(rows.chunks_exact(4).map(nll).collect()))
+        let of = |row: &[f32]| log_samples - f64::from(row[0]) - f64::from(row[1]).ln();
+        let mut nll = Vec::with_capacity(self.count);
+        let mut next = 0;
+        while nll.len() < self.count {
+            let rows = self.window.min(self.count - nll.len());
+            let end = next + rows.div_ceil(self.batch) * self.rounds;
+            while next < end {
+                let batch = next / self.rounds;
+                // Rows that are streamed come with the submission of their batch.
+                let most = self.program.steps_at_once().min(self.feed.max_steps()).min(end - next);
+                let mut steps: Vec<Step> = (next..next + most).map(|i| self.step(i, seed)).collect();
+                self.feed.submit(&mut self.program, &self.handles, &mut steps, &order)?;
+                next += most;
+                if progress((batch * self.batch).min(self.count)).is_break() {
+                    return Ok(None);
+                }
+            }
+            let rows = self.program.read_f32(self.handles.terms.slice_rows(0, rows))?;
+            nll.extend(rows.chunks_exact(TERMS).map(of));
+        }
+        Ok(Some(nll))
     }
 
     fn step(&self, number: usize, seed: u64) -> Step {
@@ -110,7 +118,7 @@ impl Importance {
             stream: STREAM,
             first_row: first_row as u32,
             valid_rows: self.batch.min(self.count - first_row) as u32,
-            history_row: first_row as u32,
+            history_row: (first_row % self.window) as u32,
             round: (number % self.rounds) as u32,
             ..seeded(seed)
         }

@@ -28,16 +28,17 @@ use crate::data::Split;
 use crate::error::Result;
 use crate::gpu::{Gpu, Program, Shared};
 use crate::kernels::gather::Binarize;
+use crate::kernels::objective::TERMS;
 use crate::model::ModelConfig;
 use crate::model::plans::{self, Batch, BatchPlan};
-use crate::plan::Step;
+use crate::plan::{PAD, Step, round_up};
 
 /// Added to every stream of the generator, so that evaluation and training never share a draw.
 const STREAM: u32 = 16;
 
 /// Rows of a batch of evaluation at most.
 const BATCH: usize = 500;
-/// Numbers that the decoder gives for a batch at most: 64 MiB of them fit every adapter's largest binding.
+/// Numbers of a layer for a batch at most: 64 MiB of them fit the largest binding of every real adapter.
 const OUTPUTS: usize = 16 << 20;
 
 /// A mean over the data, with its standard error.
@@ -106,8 +107,23 @@ impl Evaluation {
 }
 
 /// Rows of a batch of evaluation.
-fn batch_size(model: &ModelConfig, count: usize) -> usize {
-    BATCH.min(OUTPUTS / model.output().columns()).max(1).min(count)
+fn batch_size(gpu: &Gpu, model: &ModelConfig, count: usize) -> usize {
+    BATCH.min(rows_within(gpu, model)).min(count)
+}
+
+/// Rows whose widest layer keeps within [`OUTPUTS`] and the adapter's limits.
+fn rows_within(gpu: &Gpu, model: &ModelConfig) -> usize {
+    let ends = [model.input, 2 * round_up(model.latent, PAD), model.output().columns()];
+    let widest = ends.iter().chain(&model.hidden).max().map_or(1, |width| round_up(*width, PAD));
+    let rows = (gpu.limits().storage() / 4).min(OUTPUTS as u64) as usize / widest;
+    // A tensor has whole groups of rows.
+    if rows > PAD { rows / PAD * PAD } else { rows.max(1) }
+}
+
+/// Rows of whose terms the device keeps track at once: all, or as many whole batches as it can hold.
+fn window(gpu: &Gpu, batch: usize, count: usize) -> usize {
+    let most = (gpu.limits().storage() / (4 * TERMS as u64)) as usize;
+    if count <= most { count } else { (most / batch).max(1) * batch }
 }
 
 /// A step with the draws of `seed`.
@@ -122,6 +138,7 @@ pub struct Evaluator {
     feed: Feed,
     count: usize,
     batch: usize,
+    window: usize,
 }
 
 impl Evaluator {
@@ -136,14 +153,15 @@ impl Evaluator {
         binarize: Binarize,
     ) -> Result<Evaluator> {
         let count = split.count;
-        let batch = batch_size(model, count);
+        let batch = batch_size(gpu, model, count);
+        let window = window(gpu, batch, count);
         let data = Feed::plan(gpu, split, name, binarize.kept(), batch, false);
         let batch_of = Batch { data: data.clone(), size: batch, samples: 1 };
-        let handles = plans::evaluate(model, gpu.target(), &batch_of, count);
+        let handles = plans::evaluate(model, gpu.target(), &batch_of, window);
         let program = Program::new(gpu, handles.plan.clone(), shared)?;
         let feed = Feed::new(&program, &handles, &data, split, batch)?;
         feed.write_order(&program, &handles, &(0..count as u32).collect::<Vec<_>>());
-        Ok(Evaluator { program, handles, feed, count, batch })
+        Ok(Evaluator { program, handles, feed, count, batch, window })
     }
 
     /// The tensor of all parameters, for [`Program::write_f32`].
@@ -170,23 +188,28 @@ impl Evaluator {
                 stream: STREAM,
                 first_row: first_row as u32,
                 valid_rows: self.batch.min(self.count - first_row) as u32,
-                history_row: first_row as u32,
+                history_row: (first_row % self.window) as u32,
                 ..seeded(seed)
             }
         };
         let mut steps: Vec<Step> = (0..self.count.div_ceil(self.batch)).map(step).collect();
         let order: Vec<u32> = (0..self.count as u32).collect();
-        let mut rest = &mut steps[..];
-        while !rest.is_empty() {
-            let now = self.program.pacer.steps().min(self.feed.max_steps()).min(rest.len());
-            let (now, later) = rest.split_at_mut(now);
-            self.feed.submit(&mut self.program, &self.handles, now, &order)?;
-            rest = later;
-            progress(self.count.saturating_sub(rest.len() * self.batch));
+        let mut terms = Vec::with_capacity(self.count);
+        for window in steps.chunks_mut(self.window.div_ceil(self.batch)) {
+            let mut rest = window;
+            while !rest.is_empty() {
+                let now = self.program.steps_at_once().min(self.feed.max_steps()).min(rest.len());
+                let (now, later) = rest.split_at_mut(now);
+                self.feed.submit(&mut self.program, &self.handles, now, &order)?;
+                rest = later;
+                progress(self.count.min(terms.len() + self.window).saturating_sub(rest.len() * self.batch));
+            }
+            let rows = self.window.min(self.count - terms.len());
+            let rows = self.program.read_f32(self.handles.terms.slice_rows(0, rows))?;
+            let of = |row: &[f32]| Terms { recon: f64::from(row[0]), kl: f64::from(row[1]) };
+            terms.extend(rows.chunks_exact(TERMS).map(of));
         }
-        let rows = self.program.read_f32(self.handles.terms)?;
-        let terms = |row: &[f32]| Terms { recon: f64::from(row[0]), kl: f64::from(row[1]) };
-        Ok(rows.chunks_exact(4).map(terms).collect())
+        Ok(terms)
     }
 }
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::batches::Batches;
+use super::rows_within;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Shared};
 use crate::model::plans;
 use crate::model::{Kind, ModelConfig};
 
-/// Images made at once.
+/// Images made at once at most.
 const BATCH: usize = 64;
 
 /// The two plans that make pictures, on a device.
@@ -31,15 +32,15 @@ impl Pictures {
         model: &ModelConfig,
         temperature: f32,
     ) -> Result<Pictures> {
-        let target = gpu.target();
+        let (target, batch) = (gpu.target(), BATCH.min(rows_within(gpu, model)));
         let sample = match model.kind {
             Kind::Ae => None,
             Kind::Vae | Kind::Iwae => {
-                let plan = plans::sample(model, target, BATCH, temperature);
+                let plan = plans::sample(model, target, batch, temperature);
                 Some(Batches::new(gpu, shared, model, plan)?)
             }
         };
-        let reconstruct = Batches::new(gpu, shared, model, plans::reconstruct(model, target, BATCH))?;
+        let reconstruct = Batches::new(gpu, shared, model, plans::reconstruct(model, target, batch))?;
         Ok(Pictures { sample, reconstruct })
     }
 

@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::adapter::{self, AdapterReport, Selection};
+use super::durations::Durations;
+use super::limits::Limits;
+use super::pacer::{Pacer, Portion};
 use super::program::Clock;
 use super::shader;
 use crate::error::{Error, Result};
@@ -23,6 +26,8 @@ pub struct Options {
     pub selection: Selection,
     /// Keep wgpu's bounds checks in the shaders: slower, for hunting a bug.
     pub checked_shaders: bool,
+    /// Limits below the adapter's own: what a smaller adapter would do, for tests.
+    pub limits: Limits,
 }
 
 /// An open device. Pipelines are made once and kept.
@@ -31,10 +36,11 @@ pub struct Gpu {
     pub(super) queue: wgpu::Queue,
     report: AdapterReport,
     target: Target,
+    limits: Limits,
     checked_shaders: bool,
     pipelines: Mutex<HashMap<PipelineKey, Pipeline>>,
     pub(super) step_layout: wgpu::BindGroupLayout,
-    failure: Arc<Mutex<Option<Failure>>>,
+    failures: Failures,
     in_flight: Mutex<InFlight>,
     pub(super) clock: OnceLock<Clock>,
 }
@@ -46,6 +52,34 @@ struct Failure {
     lost: bool,
 }
 
+/// Where wgpu's callbacks leave what went wrong.
+#[derive(Clone, Default)]
+struct Failures(Arc<Mutex<Option<Failure>>>);
+
+impl Failures {
+    /// The first error is the cause of those that follow.
+    fn error(&self, problem: String) {
+        lock(&self.0).get_or_insert(Failure { problem, lost: false });
+    }
+
+    /// A loss explains the errors that it causes, whichever is heard of first.
+    fn loss(&self, problem: String) {
+        *lock(&self.0) = Some(Failure { problem, lost: true });
+    }
+
+    fn check(&self, doing: &str) -> Result<()> {
+        match lock(&self.0).clone() {
+            None => Ok(()),
+            Some(Failure { problem, lost: false }) => Err(device_error(doing, problem)),
+            Some(Failure { problem, lost: true }) => Err(Error::Lost {
+                doing: doing.to_owned(),
+                problem,
+                next: "look at the driver's log; `vae-gpu train --recover` goes on with a new device".into(),
+            }),
+        }
+    }
+}
+
 type PipelineKey = (&'static str, &'static str, Vec<Const>);
 
 #[derive(Clone)]
@@ -54,16 +88,38 @@ pub(super) struct Pipeline {
     pub layout: wgpu::BindGroupLayout,
 }
 
+struct Submission {
+    index: wgpu::SubmissionIndex,
+    /// Who learns how long it took.
+    learner: Option<Learner>,
+}
+
+/// The pacer of a program, and what of its steps a submission holds.
+pub(super) type Learner = (Arc<Mutex<Pacer>>, Portion);
+
 #[derive(Default)]
 struct InFlight {
-    /// Submissions with the number of steps in each.
-    queue: VecDeque<(wgpu::SubmissionIndex, usize)>,
+    queue: VecDeque<Submission>,
     /// When the last one that was waited for was done.
     last_done: Option<Instant>,
+    /// Of those that were waited for.
+    durations: Durations,
+}
+
+impl InFlight {
+    /// Takes note that the oldest is done, which took the device since the one before it.
+    fn done(&mut self, learner: Option<Learner>) {
+        let now = Instant::now();
+        let Some(before) = self.last_done.replace(now) else { return };
+        self.durations.add(now - before);
+        if let Some((pacer, portion)) = learner {
+            lock(&pacer).learn(portion, now - before);
+        }
+    }
 }
 
 /// A panic while a lock was held is a bug; the data behind it is still whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -77,7 +133,7 @@ impl Gpu {
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("vae-gpu"),
             required_features: adapter.features() & wanted,
-            required_limits: adapter.limits(),
+            required_limits: lowered(adapter.limits(), options.limits),
             ..Default::default()
         }))
         .map_err(|error| {
@@ -91,7 +147,15 @@ impl Gpu {
 
     /// A device that does nothing: for tests, and to measure the host's share of a step.
     pub fn noop() -> Arc<Gpu> {
-        let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor::default());
+        Self::noop_within(Limits::default())
+    }
+
+    /// The same with limits below WebGPU's own.
+    pub fn noop_within(limits: Limits) -> Arc<Gpu> {
+        let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor {
+            required_limits: lowered(wgpu::Limits::default(), limits),
+            ..Default::default()
+        });
         let limits = device.limits();
         let report = AdapterReport {
             index: 0,
@@ -117,30 +181,26 @@ impl Gpu {
         report: AdapterReport,
         checked_shaders: bool,
     ) -> Arc<Gpu> {
-        let failure: Arc<Mutex<Option<Failure>>> = Arc::default();
-        // wgpu's own handlers would panic. The first failure is the cause of those that follow.
-        let (on_error, on_loss) = (failure.clone(), failure.clone());
-        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-            lock(&on_error).get_or_insert(Failure { problem: error.to_string(), lost: false });
-        }));
-        // A loss explains the errors that it causes, whichever is heard of first.
-        device.set_device_lost_callback(move |reason, text| {
-            *lock(&on_loss) = Some(Failure { problem: format!("{text} ({reason:?})"), lost: true });
-        });
+        let failures = Failures::default();
+        // wgpu's own handlers would panic.
+        let (on_error, on_loss) = (failures.clone(), failures.clone());
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error.error(error.to_string())));
+        device.set_device_lost_callback(move |reason, text| on_loss.loss(format!("{text} ({reason:?})")));
         let step_layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some("step"),
             entries: &[layout_entry(0, wgpu::BufferBindingType::Uniform, true)],
         });
-        let target = report.target();
+        let (target, limits) = (report.target(), limits_of(&device.limits()));
         Arc::new(Gpu {
             device,
             queue,
             report,
             target,
+            limits,
             checked_shaders,
             pipelines: Mutex::default(),
             step_layout,
-            failure,
+            failures,
             in_flight: Mutex::default(),
             clock: OnceLock::new(),
         })
@@ -156,9 +216,9 @@ impl Gpu {
         self.target
     }
 
-    /// The largest buffer that a kernel can bind, in bytes.
-    pub fn max_storage_bytes(&self) -> u64 {
-        self.report.max_buffer_size.min(self.report.max_binding_size)
+    /// What plans must keep within.
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// What profiles take their times by; the wall clock before the first.
@@ -168,15 +228,7 @@ impl Gpu {
 
     /// The first failure since the device was opened, as an error.
     pub fn check(&self, doing: &str) -> Result<()> {
-        match lock(&self.failure).clone() {
-            None => Ok(()),
-            Some(Failure { problem, lost: false }) => Err(device_error(doing, problem)),
-            Some(Failure { problem, lost: true }) => Err(Error::Lost {
-                doing: doing.to_owned(),
-                problem,
-                next: "look at the driver's log; `vae-gpu train --recover` goes on with a new device".into(),
-            }),
-        }
+        self.failures.check(doing)
     }
 
     /// Destroys the device, as a driver does that resets or a card that is unplugged: what tests of that need. Everything
@@ -246,38 +298,43 @@ impl Gpu {
         Pipeline { pipeline, layout }
     }
 
-    /// Submits commands that hold `steps` steps, after waiting until few enough are in flight. Returns what was
-    /// learnt while waiting: the steps of a finished submission and how long the device took for them.
-    pub(super) fn submit(
-        &self,
-        commands: wgpu::CommandBuffer,
-        steps: usize,
-    ) -> Result<Option<(usize, Duration)>> {
+    /// Submits commands after waiting until few enough are in flight. `learner` hears how long the device took for them once
+    /// somebody waits for that.
+    pub(super) fn submit(&self, commands: wgpu::CommandBuffer, learner: Option<Learner>) -> Result<()> {
         let mut in_flight = lock(&self.in_flight);
-        let mut measured = None;
         while in_flight.queue.len() >= MAX_IN_FLIGHT {
-            let Some((index, done)) = in_flight.queue.pop_front() else { break };
-            self.wait_for(Some(index))?;
-            let now = Instant::now();
-            measured = in_flight.last_done.replace(now).map(|before| (done, now - before));
+            self.wait_for_oldest(&mut in_flight)?;
         }
         if in_flight.queue.is_empty() {
             in_flight.last_done = Some(Instant::now());
         }
         let index = self.queue.submit([commands]);
-        in_flight.queue.push_back((index, steps));
+        in_flight.queue.push_back(Submission { index, learner });
         drop(in_flight);
-        self.check("submitting work")?;
-        Ok(measured)
+        self.check("submitting work")
     }
 
     /// Waits until everything submitted is done.
     pub fn wait(&self) -> Result<()> {
         let mut in_flight = lock(&self.in_flight);
-        in_flight.queue.clear();
-        in_flight.last_done = None;
+        while !in_flight.queue.is_empty() {
+            self.wait_for_oldest(&mut in_flight)?;
+        }
         self.wait_for(None)?;
         self.check("waiting for the device")
+    }
+
+    fn wait_for_oldest(&self, in_flight: &mut InFlight) -> Result<()> {
+        if let Some(Submission { index, learner }) = in_flight.queue.pop_front() {
+            self.wait_for(Some(index))?;
+            in_flight.done(learner);
+        }
+        Ok(())
+    }
+
+    /// How long submissions took since the device was opened or this was last asked.
+    pub fn take_durations(&self) -> Durations {
+        std::mem::take(&mut lock(&self.in_flight).durations)
     }
 
     fn wait_for(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
@@ -285,6 +342,25 @@ impl Gpu {
         let polled = self.device.poll(poll);
         self.check("waiting for the device")?;
         polled.map(|_| ()).map_err(|error| device_error("waiting for the device", error.to_string()))
+    }
+}
+
+fn limits_of(limits: &wgpu::Limits) -> Limits {
+    Limits {
+        buffer: limits.max_buffer_size,
+        binding: limits.max_storage_buffer_binding_size,
+        workgroups: limits.max_compute_workgroups_per_dimension,
+    }
+}
+
+/// These limits with those of `most` where they are smaller.
+fn lowered(limits: wgpu::Limits, most: Limits) -> wgpu::Limits {
+    let Limits { buffer, binding, workgroups } = limits_of(&limits).min(most);
+    wgpu::Limits {
+        max_buffer_size: buffer,
+        max_storage_buffer_binding_size: binding,
+        max_compute_workgroups_per_dimension: workgroups,
+        ..limits
     }
 }
 
@@ -303,5 +379,30 @@ fn layout_entry(binding: u32, ty: wgpu::BufferBindingType, dynamic: bool) -> wgp
         visibility: wgpu::ShaderStages::COMPUTE,
         ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: dynamic, min_binding_size: min },
         count: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a driver's reset looks like from here: errors of what was under way, and the callback with the loss, in any order.
+    #[test]
+    fn a_loss_explains_the_errors_around_it() {
+        let gpu = Gpu::noop();
+        assert!(gpu.check("testing").is_ok());
+        gpu.failures.error("a buffer is invalid".into());
+        gpu.failures.error("another".into());
+        let error = gpu.check("testing").unwrap_err();
+        assert!(
+            matches!(&error, Error::Device { problem, .. } if problem == "a buffer is invalid"),
+            "{error}"
+        );
+        gpu.failures.loss("the driver was reset (Unknown)".into());
+        gpu.failures.error("a queue is invalid".into());
+        // Whoever asks next hears of it.
+        for error in [gpu.check("testing"), gpu.wait()].map(Result::unwrap_err) {
+            assert!(matches!(&error, Error::Lost { problem, .. } if problem.contains("reset")), "{error}");
+        }
     }
 }

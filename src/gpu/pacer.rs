@@ -1,6 +1,9 @@
-//! How many steps go into one submission.
+//! How much work goes into one submission.
 
+use std::ops::Range;
 use std::time::Duration;
+
+use crate::plan::Cost;
 
 /// What a submission should take: long enough that its overhead vanishes, short enough for every driver's
 /// watchdog and for a prompt answer to Ctrl-C.
@@ -9,15 +12,33 @@ const GOAL: Duration = Duration::from_millis(50);
 /// Steps in a submission at most: the slots of the Step ring.
 pub(super) const MAX_STEPS: usize = 64;
 
-/// Adapts the size of submissions to measured time.
+/// Parts of the first step, of which nobody knows yet how long it takes.
+const FIRST_PARTS: usize = 8;
+
+/// What a byte weighs beside a floating-point operation when a step is divided: between what software and cards do.
+const FLOPS_A_BYTE: u64 = 8;
+
+/// What of a program's steps a submission holds: whole ones, or a part of one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Portion {
+    /// Whether it begins a step.
+    pub begins: bool,
+    /// Steps that it ends.
+    pub ends: usize,
+}
+
+/// Adapts the size of submissions to measured time: many short steps, or a part of a long one.
 #[derive(Clone, Debug)]
-pub struct Pacer {
+pub(super) struct Pacer {
     steps: usize,
+    parts: usize,
+    /// What the parts of the present step have taken so far.
+    partial: Duration,
 }
 
 impl Default for Pacer {
     fn default() -> Self {
-        Pacer { steps: 1 }
+        Pacer { steps: 1, parts: FIRST_PARTS, partial: Duration::ZERO }
     }
 }
 
@@ -27,35 +48,110 @@ impl Pacer {
         self.steps
     }
 
-    /// Learns that `steps` steps took `time`. Grows at most twofold at once, shrinks at once.
-    pub fn learn(&mut self, steps: usize, time: Duration) {
-        let each = time.as_secs_f64() / steps as f64;
-        let fitting = (GOAL.as_secs_f64() / each.max(1e-9)) as usize;
-        self.steps = fitting.min(2 * self.steps).clamp(1, MAX_STEPS);
+    /// Submissions that a single step is divided into.
+    pub fn parts(&self) -> usize {
+        self.parts
     }
+
+    /// Learns that a submission took `time`. Grows at most twofold at once, shrinks at once.
+    pub fn learn(&mut self, portion: Portion, time: Duration) {
+        self.partial = if portion.begins { time } else { self.partial + time };
+        if portion.ends == 0 {
+            return;
+        }
+        let each = self.partial.as_secs_f64() / portion.ends as f64;
+        let goal = GOAL.as_secs_f64();
+        let fitting = (goal / each.max(1e-9)) as usize;
+        self.steps = fitting.min(2 * self.steps).clamp(1, MAX_STEPS);
+        self.parts = (each / goal).ceil().max(1.0) as usize;
+    }
+}
+
+/// What a dispatch of this cost weighs when a step is divided.
+pub(super) fn weight(cost: Cost) -> u64 {
+    // Each launch costs something.
+    1 + cost.flops + FLOPS_A_BYTE * cost.bytes
+}
+
+/// Ranges that cover `weights` in order, at most `parts` and none empty, each about as heavy as the others.
+pub(super) fn divide(weights: &[u64], parts: usize) -> Vec<Range<usize>> {
+    let total: u64 = weights.iter().sum();
+    let mut ranges = Vec::new();
+    let (mut begin, mut sum) = (0, 0u64);
+    for (i, weight) in weights.iter().enumerate() {
+        sum += weight;
+        let is_full = u128::from(sum) * parts as u128 >= u128::from(total) * (ranges.len() as u128 + 1);
+        if is_full || i + 1 == weights.len() {
+            ranges.push(begin..i + 1);
+            begin = i + 1;
+        }
+    }
+    ranges
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn learn(pacer: &mut Pacer, steps: usize, time: Duration) {
+        pacer.learn(Portion { begins: true, ends: steps }, time);
+    }
+
     #[test]
     fn grows_to_the_goal_and_not_past_the_ring() {
         let mut pacer = Pacer::default();
         for _ in 0..10 {
-            pacer.learn(pacer.steps(), Duration::from_millis(10) * pacer.steps() as u32);
+            let steps = pacer.steps();
+            learn(&mut pacer, steps, Duration::from_millis(10) * steps as u32);
         }
         assert_eq!(pacer.steps(), 5);
         for _ in 0..10 {
-            pacer.learn(pacer.steps(), Duration::from_micros(100) * pacer.steps() as u32);
+            let steps = pacer.steps();
+            learn(&mut pacer, steps, Duration::from_micros(100) * steps as u32);
         }
         assert_eq!(pacer.steps(), MAX_STEPS);
     }
 
     #[test]
     fn shrinks_at_once_and_never_to_zero() {
-        let mut pacer = Pacer { steps: 64 };
-        pacer.learn(64, Duration::from_secs(60));
-        assert_eq!(pacer.steps(), 1);
+        let mut pacer = Pacer { steps: 64, ..Pacer::default() };
+        learn(&mut pacer, 64, Duration::from_secs(60));
+        assert_eq!((pacer.steps(), pacer.parts()), (1, 19));
+    }
+
+    /// Whatever a step takes, no submission takes longer than the goal once a step was measured, if its dispatches are short
+    /// enough, and none before that is longer than a part of the first step.
+    #[test]
+    fn no_submission_passes_the_goal() {
+        const DISPATCHES: u32 = 100;
+        let weights = vec![1; DISPATCHES as usize];
+        for each in [1, 900, 40_000, 60_000, 777_000, 4_000_000].map(Duration::from_micros) {
+            let (mut pacer, mut longest, mut first) = (Pacer::default(), Duration::ZERO, Duration::ZERO);
+            for round in 0..20 {
+                let steps = pacer.steps();
+                let parts = divide(&weights, if steps == 1 { pacer.parts() } else { 1 });
+                for part in parts {
+                    let time = each * steps as u32 * part.len() as u32 / DISPATCHES;
+                    let ends = if part.end == weights.len() { steps } else { 0 };
+                    pacer.learn(Portion { begins: part.start == 0, ends }, time);
+                    let of = if round == 0 { &mut first } else { &mut longest };
+                    *of = time.max(*of);
+                }
+            }
+            assert!(first <= each / 7, "{each:?} a step: {first:?} at first");
+            // A dispatch is not divided.
+            assert!(longest <= GOAL + each / DISPATCHES, "{each:?} a step: {longest:?}");
+        }
+    }
+
+    #[test]
+    fn a_step_is_divided_by_weight() {
+        assert_eq!(divide(&[1, 1, 1, 1], 2), [0..2, 2..4]);
+        assert_eq!(divide(&[1, 1, 1], 8), [0..1, 1..2, 2..3]);
+        assert_eq!(divide(&[10, 1, 1, 10], 2), [0..2, 2..4]);
+        // One that is heavier than a part leaves fewer parts.
+        assert_eq!(divide(&[1, 100, 1, 1], 3), [0..2, 2..4]);
+        assert_eq!(divide(&[5, 7], 1).first(), Some(&(0..2)));
+        assert!(divide(&[], 4).is_empty());
     }
 }

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 pub use profile::Clock;
 
-use super::device::{Gpu, HANG, device_error};
-use super::pacer::{MAX_STEPS, Pacer};
+use super::device::{Gpu, HANG, device_error, lock};
+use super::limits::{advice, bytes_of};
+use super::pacer::{MAX_STEPS, Pacer, Portion, divide, weight};
 use crate::error::{Error, Result};
-use crate::plan::{Buffer, Dispatch, Plan, Role, Step, Tensor, round_up};
+use crate::plan::{Buffer, Dispatch, Plan, Role, Step, Tensor};
 
 /// Slots of the Step ring and of the Params buffer lie this far apart: the largest alignment that WebGPU allows an
 /// adapter to ask of dynamic offsets.
@@ -28,11 +29,12 @@ pub struct Program {
     plan: Plan,
     buffers: Vec<wgpu::Buffer>,
     launches: Vec<Launch>,
+    /// What each launch weighs where a step is divided.
+    weights: Vec<u64>,
     step_ring: wgpu::Buffer,
     step_group: wgpu::BindGroup,
     ring_bytes: Vec<u8>,
-    /// How many steps the caller should submit at once.
-    pub pacer: Pacer,
+    pacer: Arc<Mutex<Pacer>>,
 }
 
 struct Launch {
@@ -100,8 +102,12 @@ fn failed(problem: impl ToString) -> Error {
 impl Program {
     /// Makes the plan's buffers (those that are shared are taken from `shared`, or put there), its pipelines and
     /// its bind groups: everything that the step loop must not do.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if the plan goes beyond a limit of the device, before anything is made; [`Error::Device`].
     pub fn new(gpu: &Arc<Gpu>, plan: Plan, shared: &mut Shared) -> Result<Program> {
         gpu.check("preparing a plan")?;
+        gpu.limits().check(&plan, "the adapter allows")?;
         let buffers = plan.buffers.iter().map(|b| make_buffer(gpu, b, shared)).collect::<Result<Vec<_>>>()?;
         compile_all(gpu, &plan.dispatches);
         let launches = launches(gpu, &plan, &buffers)?;
@@ -116,16 +122,18 @@ impl Program {
         });
         gpu.check(&format!("preparing the plan {:?}", plan.name))?;
         let ring_bytes = vec![0; MAX_STEPS * SLOT];
+        let weights = plan.dispatches.iter().map(|dispatch| weight(dispatch.cost)).collect();
         let gpu = gpu.clone();
         Ok(Program {
             gpu,
             plan,
             buffers,
             launches,
+            weights,
             step_ring,
             step_group,
             ring_bytes,
-            pacer: Pacer::default(),
+            pacer: Arc::default(),
         })
     }
 
@@ -134,8 +142,13 @@ impl Program {
         &self.plan
     }
 
-    /// Submits the plan once for each of `steps`; at most as many as [`Pacer::steps`] may say. Does not wait
-    /// for the result, only until few enough submissions are in flight.
+    /// How many steps the caller should submit at once.
+    pub fn steps_at_once(&self) -> usize {
+        lock(&self.pacer).steps()
+    }
+
+    /// Submits the plan once for each of `steps`; at most as many as [`Program::steps_at_once`] may say. A single step that is too long
+    /// for one submission goes in parts. Does not wait for the result, only until few enough submissions are in flight.
     pub fn submit(&mut self, steps: &[Step]) -> Result<()> {
         assert!(steps.len() <= MAX_STEPS, "{} steps in one submission", steps.len());
         let reach = self.plan.reach();
@@ -148,16 +161,19 @@ impl Program {
             slot[..size_of::<Step>()].copy_from_slice(bytemuck::bytes_of(step));
         }
         self.gpu.queue.write_buffer(&self.step_ring, 0, &self.ring_bytes[..steps.len() * SLOT]);
-        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        for slot in 0..steps.len() {
-            for launch in &self.launches {
-                launch.encode(&mut pass, &self.step_group, slot);
+        let parts = if steps.len() == 1 { lock(&self.pacer).parts() } else { 1 };
+        for part in divide(&self.weights, parts) {
+            let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            for slot in 0..steps.len() {
+                for launch in &self.launches[part.clone()] {
+                    launch.encode(&mut pass, &self.step_group, slot);
+                }
             }
-        }
-        drop(pass);
-        if let Some((steps, time)) = self.gpu.submit(encoder.finish(), steps.len())? {
-            self.pacer.learn(steps, time);
+            drop(pass);
+            let ends = if part.end == self.launches.len() { steps.len() } else { 0 };
+            let portion = Portion { begins: part.start == 0, ends };
+            self.gpu.submit(encoder.finish(), Some((self.pacer.clone(), portion)))?;
         }
         Ok(())
     }
@@ -283,37 +299,40 @@ fn binding(buffer: &wgpu::Buffer, offset: usize, size: usize) -> wgpu::BindingRe
 }
 
 fn make_buffer(gpu: &Gpu, buffer: &Buffer, shared: &mut Shared) -> Result<wgpu::Buffer> {
-    let words = round_up(buffer.words + buffer.guard, 4);
-    let make =
-        || create(gpu, &buffer.name, 4 * words, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC);
+    let bytes = bytes_of(buffer) as usize;
+    let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+    let make = || allocate(gpu, &buffer.name, bytes, usage, advice(buffer));
     if buffer.role == Role::Private {
         return make();
     }
     if let Some((found, size)) = shared.buffers.get(&buffer.name) {
-        assert_eq!(*size, words, "two plans share {} at different sizes", buffer.name);
+        assert_eq!(*size, bytes, "two plans share {} at different sizes", buffer.name);
         return Ok(found.clone());
     }
     let made = make()?;
-    shared.buffers.insert(buffer.name.clone(), (made.clone(), words));
+    shared.buffers.insert(buffer.name.clone(), (made.clone(), bytes));
     Ok(made)
 }
 
+/// A buffer of the program's own, beside those of its plan.
 fn create(gpu: &Gpu, name: &str, bytes: usize, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
-    let limits = gpu.device.limits();
-    let mut allowed = limits.max_buffer_size;
-    if usage.contains(wgpu::BufferUsages::STORAGE) {
-        allowed = allowed.min(limits.max_storage_buffer_binding_size);
-    }
-    if bytes as u64 > allowed {
-        return Err(Error::Limit {
-            what: format!("buffer {name}"),
-            needed: (bytes as u64).div_ceil(1 << 20),
-            allowed: allowed >> 20,
-            next:
-                "use a smaller batch (--batch-size), a smaller model (--hidden) or another adapter (--device)"
-                    .into(),
-        });
-    }
+    allocate(
+        gpu,
+        name,
+        bytes,
+        usage,
+        "close other programs that use the GPU, or use another adapter (--device)",
+    )
+}
+
+/// A buffer, or which one there is no memory for.
+fn allocate(
+    gpu: &Gpu,
+    name: &str,
+    bytes: usize,
+    usage: wgpu::BufferUsages,
+    next: &str,
+) -> Result<wgpu::Buffer> {
     let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
     let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor {
         label: Some(name),
@@ -326,9 +345,7 @@ fn create(gpu: &Gpu, name: &str, bytes: usize, usage: wgpu::BufferUsages) -> Res
         Some(error) => Err(Error::Device {
             doing: format!("allocating {} MiB for {name}", (bytes as u64).div_ceil(1 << 20)),
             problem: error.to_string(),
-            next:
-                "use a smaller batch (--batch-size), a smaller model (--hidden) or another adapter (--device)"
-                    .into(),
+            next: next.to_owned(),
         }),
     }
 }

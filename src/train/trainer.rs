@@ -298,11 +298,11 @@ impl Trainer {
         let mut fetched = begin;
         let mut interrupted = false;
         while self.state.step < first + steps {
-            if self.history.room(self.state.step) < self.program.pacer.steps() as u64 {
+            if self.history.room(self.state.step) < self.program.steps_at_once() as u64 {
                 self.history.drain(&self.program, ring, self.state.step, rows_of)?;
             }
             let left = (first + steps - self.state.step) as usize;
-            let now = self.program.pacer.steps().min(self.feed.max_steps()).min(left);
+            let now = self.program.steps_at_once().min(self.feed.max_steps()).min(left);
             let mut batch: Vec<Step> =
                 (1..=now as u64).map(|i| self.step(self.state.step + i, first)).collect();
             self.feed.submit(&mut self.program, &self.handles.batch, &mut batch, &self.order)?;

@@ -5,12 +5,17 @@ pub mod model;
 
 use std::sync::Arc;
 
-use vae_gpu::gpu::{Gpu, Options};
+use vae_gpu::gpu::{Gpu, Limits, Options};
 
 /// The adapter that `VAE_GPU_DEVICE` names, or the best. Fails loudly when there is none.
 pub fn gpu() -> Arc<Gpu> {
+    gpu_within(Limits::default())
+}
+
+/// The same, as if its limits were no higher than these.
+pub fn gpu_within(limits: Limits) -> Arc<Gpu> {
     let name = std::env::var("VAE_GPU_DEVICE").unwrap_or_else(|_| "auto".into());
     let Ok(selection) = name.parse();
-    Gpu::open(&Options { selection, ..Options::default() })
+    Gpu::open(&Options { selection, limits, ..Options::default() })
         .unwrap_or_else(|e| panic!("VAE_GPU_DEVICE={name}: {e}"))
 }

@@ -59,7 +59,7 @@ impl Program {
             drop(pass);
             self.gpu.wait()?;
             let begin = Instant::now();
-            self.gpu.submit(encoder.finish(), 0)?;
+            self.gpu.submit(encoder.finish(), None)?;
             self.gpu.wait()?;
             Ok(begin.elapsed().as_secs_f64())
         };
@@ -132,7 +132,7 @@ impl Program {
         }
         encoder.resolve_query_set(&queries, 0..count, &resolved, 0);
         encoder.copy_buffer_to_buffer(&resolved, 0, &staging, 0, bytes as u64);
-        self.gpu.submit(encoder.finish(), 0)?;
+        self.gpu.submit(encoder.finish(), None)?;
         let reading = Reading::begin(staging);
         self.gpu.wait()?;
         let words = reading.finish()?;
