@@ -117,16 +117,15 @@ fn bytes(what: impl Fn() -> String, needed: u64, allowed: u64, who: &str, next: 
 mod tests {
     use super::*;
     use crate::kernels::activation::{Activation, activation};
-    use crate::plan::{Element, Tensor};
+    use crate::plan::Element;
 
     #[test]
     fn each_limit_is_met_and_then_named() {
         let mut plan = Plan::new("test");
         let [x, y] = ["x", "y"].map(|name| plan.tensor(name, 4096, 1024));
-        let half = |tensor: Tensor| tensor.slice_rows(0, 2048);
-        activation(&mut plan, "f", Activation::Tanh, half(x), half(y));
+        activation(&mut plan, "f", Activation::Tanh, x, y);
         let [x, y, z] = plan.dispatches[0].workgroups;
-        let fits = Limits { buffer: 16 << 20, binding: 8 << 20, workgroups: x };
+        let fits = Limits { buffer: 16 << 20, binding: 16 << 20, workgroups: x };
         assert!(x > 1 && (y, z) == (1, 1));
         assert!(fits.check(&plan, "the adapter allows").is_ok());
         let refused = |limits: Limits, words: [&str; 3]| {
@@ -144,9 +143,9 @@ mod tests {
         );
         refused(
             Limits { binding: fits.binding - 1, ..fits },
-            ["binding of \"x\" in \"f\"", "8 MiB", "allows 7 MiB"],
+            ["binding of \"x\" in \"f\"", "16 MiB", "allows 15 MiB"],
         );
-        refused(Limits { binding: 5000, ..fits }, ["binding of", "8192 KiB", "allows 4 KiB"]);
+        refused(Limits { binding: 5000, ..fits }, ["binding of", "16384 KiB", "allows 4 KiB"]);
         let most = format!("allows {}", x - 1);
         refused(Limits { workgroups: x - 1, ..fits }, ["dispatch \"f\"", &format!("{x} workgroups"), &most]);
     }

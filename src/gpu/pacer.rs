@@ -75,15 +75,16 @@ pub(super) fn weight(cost: Cost) -> u64 {
 
 /// Ranges that cover `weights` in order, at most `parts` and none empty, each about as heavy as the others.
 pub(super) fn divide(weights: &[u64], parts: usize) -> Vec<Range<usize>> {
-    let total: u64 = weights.iter().sum();
+    let total: u128 = weights.iter().map(|weight| u128::from(*weight)).sum();
     let mut ranges = Vec::new();
-    let (mut begin, mut sum) = (0, 0u64);
+    let (mut begin, mut sum, mut full) = (0, 0, 0);
     for (i, weight) in weights.iter().enumerate() {
-        sum += weight;
-        let is_full = u128::from(sum) * parts as u128 >= u128::from(total) * (ranges.len() as u128 + 1);
-        if is_full || i + 1 == weights.len() {
+        sum += u128::from(*weight);
+        // Parts that would be full by now, were dispatches divided.
+        let now = sum * parts as u128 / total;
+        if now > full || i + 1 == weights.len() {
             ranges.push(begin..i + 1);
-            begin = i + 1;
+            (begin, full) = (i + 1, now);
         }
     }
     ranges
