@@ -103,6 +103,9 @@ fn a_browser_shows_the_report() {
         let mut command = Command::new(browser);
         let profile = format!("--user-data-dir={}", scratch.path("profile").display());
         command.args(["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000", &profile]);
+        // A page of one file needs no network, and neither does the browser.
+        command.args(["--no-first-run", "--disable-background-networking", "--disable-component-update"]);
+        command.args(["--disable-sync", "--disable-quic"]);
         let output = command.args(extra).arg(&report).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         output.stdout
