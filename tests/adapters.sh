@@ -37,7 +37,7 @@ failed=0
 suite() {
     name="$1"
     shift
-    echo "== $name: $(env "$@" "$program" devices | sed -n '/<- auto/s/ *<- auto//p')"
+    echo "== $name: $(env "$@" "$program" devices 2>/dev/null | sed -n '/<- auto/s/ *<- auto//p')"
     log="$logs/$name.log"
     if ! env "$@" CARGO_TERM_COLOR=never cargo test --no-fail-fast -- --show-output >"$log" 2>&1; then
         failed=$((failed + 1))
@@ -103,7 +103,7 @@ check)
 test)
     rm -rf "$logs"
     mkdir -p "$logs"
-    suite default
+    suite Default
     others suite
     table "$logs"/*.log
     if [ "$failed" -gt 0 ]; then
