@@ -12,6 +12,7 @@ test: adapter toolchain
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	cargo test
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib
 	cargo run --quiet --example train_and_sample
 	cargo run --quiet --example encode
 	cargo run --quiet --example anomaly

@@ -29,7 +29,7 @@ impl Decoder {
     /// E[x|z] [N, D] of each row of z [N, Z]. A conditional model is told their N labels, others none.
     ///
     /// # Errors
-    /// [`crate::Error::Usage`] if the model has no such class; [`crate::Error::Device`].
+    /// [`crate::error::Error::Usage`] if the model has no such class; [`crate::error::Error::Device`].
     ///
     /// # Panics
     /// If z is no whole number of rows, or a conditional model has not a label for each.

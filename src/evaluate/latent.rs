@@ -52,7 +52,7 @@ impl Path {
     }
 }
 
-/// A row of codes for each of `dims`: `base` [Z] with that dimension from -3 to 3. [dims, steps, Z].
+/// A row of codes for each of `dims`: `base` \[Z\] with that dimension from -3 to 3. [dims, steps, Z].
 ///
 /// # Panics
 /// If there are not two steps, or a dimension is not one of `base`.

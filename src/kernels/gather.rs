@@ -67,7 +67,7 @@ params! {
     }
 }
 
-/// x[b] = binarize(data[order[first_row + b]]).
+/// x\[b\] = binarize(data[order[first_row + b]]).
 pub static GATHER: Kernel = Kernel {
     name: "gather",
     entry: "main",

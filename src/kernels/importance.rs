@@ -83,7 +83,7 @@ fn log_sum(values: &[f64]) -> (f64, f64) {
     (largest, values.iter().map(|value| (value - largest).exp()).sum())
 }
 
-/// Appends weight [B K] and bound [B], from log_p [B K] and log_ratio [B K].
+/// Appends weight [B K] and bound \[B\], from log_p [B K] and log_ratio [B K].
 pub fn weights(
     plan: &mut Plan,
     batch: usize,

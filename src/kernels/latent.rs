@@ -208,12 +208,12 @@ fn shape(head: Tensor, z: Tensor, samples: usize) -> Params {
     Params { batch: head.rows as u32, samples: samples as u32, latent: z.cols as u32, vectors: z.vectors() }
 }
 
-/// Appends z [B K, Z] and kl [B], from head [B, 2 P].
+/// Appends z [B K, Z] and kl \[B\], from head [B, 2 P].
 pub fn forward(plan: &mut Plan, samples: usize, head: Tensor, z: Tensor, kl: Tensor) {
     push_forward(plan, &FORWARD, samples, vec![head, z, kl]);
 }
 
-/// Appends z [B K, Z] and kl [B], from head [B, 2 P], and the weights of the ELBO, [B K] and [B].
+/// Appends z [B K, Z] and kl \[B\], from head [B, 2 P], and the weights of the ELBO, [B K] and \[B\].
 pub fn training(
     plan: &mut Plan,
     samples: usize,
@@ -238,7 +238,7 @@ fn push_forward(plan: &mut Plan, kernel: &'static Kernel, samples: usize, tensor
     });
 }
 
-/// Appends z [B K, Z], kl [B] and log_ratio [B K], from head [B, 2 P].
+/// Appends z [B K, Z], kl \[B\] and log_ratio [B K], from head [B, 2 P].
 pub fn forward_ratio(
     plan: &mut Plan,
     samples: usize,
@@ -259,7 +259,7 @@ pub fn forward_ratio(
     });
 }
 
-/// Appends d_head [B, 2 P], from head, d_z [B K, Z] and the weight [B] of each datum's KL.
+/// Appends d_head [B, 2 P], from head, d_z [B K, Z] and the weight \[B\] of each datum's KL.
 pub fn backward(plan: &mut Plan, samples: usize, head: Tensor, d_z: Tensor, weight: Tensor, d_head: Tensor) {
     push_backward(plan, &BACKWARD, samples, vec![head, d_z, weight, d_head]);
 }

@@ -52,7 +52,7 @@ const fn kernel(
     }
 }
 
-/// history[history_row] = the sums over the batch.
+/// history\[history_row\] = the sums over the batch.
 pub static BATCH_SUM: Kernel = kernel(
     "batch_sum",
     &[read(1, "log_p"), read(2, "kl"), read(3, "extra"), write(4, "history")],
@@ -97,7 +97,7 @@ fn put_terms(call: &mut dyn Call, slot: usize, row: usize, terms: [f64; TERMS]) 
     }
 }
 
-/// Appends the sums over a batch: log_p [B K] and kl [B] into a row of history [.., 4].
+/// Appends the sums over a batch: log_p [B K] and kl \[B\] into a row of history [.., 4].
 pub fn batch_sum(
     plan: &mut Plan,
     batch: usize,
@@ -118,7 +118,7 @@ pub fn batch_sum(
     push(plan, &BATCH_SUM, consts, [1, 1, 1], params, vec![log_p, kl, extra, history]);
 }
 
-/// Appends the terms of each datum: log_p [B K] and kl [B] into rows [.., 4].
+/// Appends the terms of each datum: log_p [B K] and kl \[B\] into rows [.., 4].
 pub fn collect(plan: &mut Plan, batch: usize, samples: usize, log_p: Tensor, kl: Tensor, rows: Tensor) {
     let params = Params { batch: batch as u32, samples: samples as u32, extra: 0 };
     let workgroups = linear_grid(batch, super::WORKGROUP);

@@ -10,7 +10,7 @@ use crate::plan::{BINDING_ALIGN, BufferId, PAD, Tensor, round_up};
 pub struct Parameter {
     /// Such as `encoder.0.weight`.
     pub name: String,
-    /// [out, in] of a weight, [out] of a bias.
+    /// [out, in] of a weight, \[out\] of a bias.
     pub shape: Vec<usize>,
     /// Columns of the layer's input, by which PyTorch scales the initial values; none where there is no layer.
     pub fan_in: Option<usize>,

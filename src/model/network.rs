@@ -115,14 +115,14 @@ impl<'a> Network<'a> {
         self.backward(&layers, activations, d_head);
     }
 
-    /// z [B K, Z] and kl [B] from the head [B, 2 P].
+    /// z [B K, Z] and kl \[B\] from the head [B, 2 P].
     pub fn sample(&mut self, head: Tensor, samples: usize) -> (Tensor, Tensor) {
         let (z, kl) = self.code(head, samples);
         latent::forward(&mut self.plan, samples, head, z, kl);
         (z, kl)
     }
 
-    /// The same with the weights of the ELBO: of each row's reconstruction [B K] and each datum's KL [B].
+    /// The same with the weights of the ELBO: of each row's reconstruction [B K] and each datum's KL \[B\].
     pub fn sample_for_training(
         &mut self,
         head: Tensor,
@@ -134,7 +134,7 @@ impl<'a> Network<'a> {
         (z, kl)
     }
 
-    /// z [B K, Z], kl [B] and log p(z) - log q(z|x) [B K] from the head [B, 2 P].
+    /// z [B K, Z], kl \[B\] and log p(z) - log q(z|x) [B K] from the head [B, 2 P].
     pub fn sample_with_ratio(&mut self, head: Tensor, samples: usize) -> (Tensor, Tensor, Tensor) {
         let (z, kl) = self.code(head, samples);
         let log_ratio = row_vector(&mut self.plan, "log_ratio", z.rows);

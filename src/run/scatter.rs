@@ -53,7 +53,7 @@ impl Scatter {
     /// more than [`MOST_CLASSES`].
     ///
     /// # Errors
-    /// [`crate::Error::Io`] if the picture cannot be drawn, which would be a mistake of this crate.
+    /// [`crate::error::Error::Io`] if the picture cannot be drawn, which would be a mistake of this crate.
     pub fn png(&self) -> Result<Vec<u8>> {
         let mut classes = self.labels.clone();
         classes.sort_unstable();

@@ -26,7 +26,7 @@ pub fn log_normaliser(l: f64) -> f64 {
     (-l.abs()).exp().ln_1p() - log_edge(l)
 }
 
-/// E[x] = A'(l) = 1 / (1 - e^-l) - 1 / l.
+/// E\[x\] = A'(l) = 1 / (1 - e^-l) - 1 / l.
 pub fn mean(l: f64) -> f64 {
     if l.abs() < SERIES {
         // The Langevin function of h = l / 2.

@@ -156,7 +156,7 @@ impl Output {
 /// [1, heads and constant], the bias of its last layer with the likelihood's constant behind.
 #[derive(Clone, Copy, Debug)]
 pub enum Pass {
-    /// log_p [R].
+    /// log_p \[R\].
     Forward {
         /// The decoder's output.
         out: Tensor,
@@ -167,7 +167,7 @@ pub enum Pass {
         /// log p(x|z) of each row, in nats.
         log_p: Tensor,
     },
-    /// log_p [R] and d_out [R, heads and constant] at once.
+    /// log_p \[R\] and d_out [R, heads and constant] at once.
     Fused {
         /// The decoder's output.
         out: Tensor,
@@ -182,7 +182,7 @@ pub enum Pass {
         /// The loss's gradient by `out`, and by the constant.
         d_out: Tensor,
     },
-    /// d_out [R, heads and constant] from weights [R].
+    /// d_out [R, heads and constant] from weights \[R\].
     Backward {
         /// The decoder's output.
         out: Tensor,
