@@ -310,12 +310,14 @@ fn load(path: &Path) -> Result<DynamicImage, String> {
     let mut decoder = reader.into_decoder().map_err(told)?;
     // The limits above are those of the decoder's own memory; the pixels come on top, and a header may lie.
     let pixels = decoder.total_bytes();
-    if pixels > MAX_ALLOC.min(most_unpacked(size.len())) {
+    let most = MAX_ALLOC.min(most_unpacked(size.len()));
+    if pixels > most {
         let (width, height) = decoder.dimensions();
-        let (packed, most) = (size.len(), MAX_ALLOC >> 20);
         return Err(format!(
-            "its {packed} bytes claim to be {width}x{height} pixels, {} MiB, where {most} MiB are the most",
-            pixels >> 20
+            "its {} bytes claim to be {width}x{height} pixels, {} MiB, where {} MiB are the most",
+            size.len(),
+            pixels >> 20,
+            most >> 20
         ));
     }
     let orientation = decoder.orientation().map_err(told)?;
