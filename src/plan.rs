@@ -77,7 +77,7 @@ pub struct Tensor {
 impl Tensor {
     /// Words from the first to the end of the last row.
     pub fn words(&self) -> usize {
-        self.rows * self.stride
+        self.rows.checked_mul(self.stride).expect("a matrix of more words than can be counted")
     }
 
     /// Vectors of four floats in a row, padding included.
@@ -262,7 +262,7 @@ impl Target {
     pub const PORTABLE: Target = Target { software: false, subgroup: None, f16: false };
 }
 
-/// A list of buffers and a list of dispatches. Only this crate adds to them: that is what makes unchecked shaders sound.
+/// A list of buffers and a list of dispatches. Only this crate makes them: that is what makes unchecked shaders sound.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// What the plan is: `train`, `evaluate`, ...
@@ -277,7 +277,7 @@ pub struct Plan {
 
 impl Plan {
     /// An empty plan.
-    pub fn new(name: impl Into<String>) -> Self {
+    pub(crate) fn new(name: impl Into<String>) -> Self {
         Plan { name: name.into(), buffers: Vec::new(), dispatches: Vec::new(), reach: Reach::ANY }
     }
 
@@ -302,7 +302,7 @@ impl Plan {
     }
 
     /// Adds a buffer of `words` words and returns its index.
-    pub fn buffer(
+    pub(crate) fn buffer(
         &mut self,
         name: impl Into<String>,
         words: usize,
@@ -317,12 +317,12 @@ impl Plan {
     }
 
     /// Adds a private matrix of floats `[rows, cols]` in a buffer of its own.
-    pub fn tensor(&mut self, name: impl Into<String>, rows: usize, cols: usize) -> Tensor {
+    pub(crate) fn tensor(&mut self, name: impl Into<String>, rows: usize, cols: usize) -> Tensor {
         self.matrix(name, rows, cols, Element::F32, Role::Private)
     }
 
     /// Adds a matrix in a buffer of its own, padded.
-    pub fn matrix(
+    pub(crate) fn matrix(
         &mut self,
         name: impl Into<String>,
         rows: usize,
@@ -350,6 +350,7 @@ impl Plan {
             assert_eq!(buffer.element, slot.element, "{}: element of {}", at(), slot.name);
             assert!(tensor.cols <= tensor.stride, "{}: stride of {}", at(), slot.name);
             assert!(tensor.rows > 0 && tensor.cols > 0, "{}: {} is empty", at(), slot.name);
+            assert!(tensor.rows.max(tensor.stride) <= buffer.words, "{}: size of {}", at(), slot.name);
             assert_eq!(tensor.offset % BINDING_ALIGN, 0, "{}: alignment of {}", at(), slot.name);
             assert!(
                 tensor.offset + tensor.words() <= buffer.words,

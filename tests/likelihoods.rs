@@ -9,22 +9,9 @@ use vae_gpu::kernels::activation::softplus;
 use vae_gpu::kernels::likelihood::categorical::{LEVELS, level_of};
 use vae_gpu::kernels::likelihood::continuous_bernoulli::{log_normaliser, mean};
 use vae_gpu::kernels::likelihood::gaussian_learned::LOG_VAR_LIMIT;
-use vae_gpu::kernels::likelihood::{Likelihood, Pass, Settings, TABLE, Variance, find};
+use vae_gpu::kernels::likelihood::{Likelihood, Passes, Settings, TABLE, Variance, find};
 use vae_gpu::kernels::reference::Memory;
-use vae_gpu::kernels::row_vector;
-use vae_gpu::plan::{Plan, Step, Target, Tensor};
-
-/// All passes of a likelihood over rows of `dim` values.
-struct Passes {
-    plan: Plan,
-    out: Tensor,
-    bias: Tensor,
-    x: Tensor,
-    weight: Tensor,
-    log_p: Tensor,
-    d_out: Tensor,
-    mean: Tensor,
-}
+use vae_gpu::plan::{Step, Target, Tensor};
 
 /// What the reference finds.
 struct Found {
@@ -36,43 +23,26 @@ struct Found {
     mean: Vec<f64>,
 }
 
-impl Passes {
-    fn new(likelihood: &Likelihood, settings: &Settings, rows: usize, dim: usize) -> Passes {
-        let mut plan = Plan::new("passes");
-        let output = (likelihood.output)(dim, settings);
-        let out = plan.tensor("out", rows, output.columns());
-        let bias = plan.tensor("bias", 1, output.biases());
-        let x = plan.tensor("x", rows, dim);
-        let weight = row_vector(&mut plan, "weight", rows);
-        let log_p = row_vector(&mut plan, "log_p", rows);
-        let d_out = plan.tensor("d_out", rows, output.biases());
-        let mean = plan.tensor("mean", rows, dim);
-        for pass in [
-            Pass::Forward { out, bias, x, log_p },
-            Pass::Backward { out, bias, x, weight, d_out },
-            Pass::Mean { out, mean },
-        ] {
-            (likelihood.append)(&mut plan, &Target::PORTABLE, settings, pass);
-        }
-        Passes { plan, out, bias, x, weight, log_p, d_out, mean }
-    }
+/// All passes of a likelihood over rows of `dim` values.
+fn passes(likelihood: &Likelihood, settings: &Settings, rows: usize, dim: usize) -> Passes {
+    Passes::new(likelihood, settings, &Target::PORTABLE, rows, dim)
+}
 
-    /// Runs the references with `out` and `x` of each row.
-    fn run(&self, bias: &[f64], rows: &[(Vec<f64>, Vec<f64>)]) -> Found {
-        let mut memory = Memory::new(&self.plan);
-        memory.floats(self.bias)[..bias.len()].copy_from_slice(bias);
-        for (r, (out, x)) in rows.iter().enumerate() {
-            memory.floats(self.out)[r * self.out.stride..][..out.len()].copy_from_slice(out);
-            memory.floats(self.x)[r * self.x.stride..][..x.len()].copy_from_slice(x);
-            memory.floats(self.weight)[r] = 1.0;
-        }
-        memory.run(&self.plan, &Step::default());
-        let mut values = |tensor: Tensor| memory.floats(tensor)[..tensor.words()].to_vec();
-        Found {
-            log_p: values(self.log_p)[..rows.len()].to_vec(),
-            d_out: values(self.d_out),
-            mean: values(self.mean),
-        }
+/// Runs the references with `out` and `x` of each row.
+fn run(passes: &Passes, bias: &[f64], rows: &[(Vec<f64>, Vec<f64>)]) -> Found {
+    let mut memory = Memory::new(&passes.plan);
+    memory.floats(passes.bias)[..bias.len()].copy_from_slice(bias);
+    for (r, (out, x)) in rows.iter().enumerate() {
+        memory.floats(passes.out)[r * passes.out.stride..][..out.len()].copy_from_slice(out);
+        memory.floats(passes.x)[r * passes.x.stride..][..x.len()].copy_from_slice(x);
+        memory.floats(passes.weight)[r] = 1.0;
+    }
+    memory.run(&passes.plan, &Step::default());
+    let mut values = |tensor: Tensor| memory.floats(tensor)[..tensor.words()].to_vec();
+    Found {
+        log_p: values(passes.log_p)[..rows.len()].to_vec(),
+        d_out: values(passes.d_out),
+        mean: values(passes.mean),
     }
 }
 
@@ -147,10 +117,10 @@ fn probabilities_sum_to_one() {
     for likelihood in TABLE {
         for settings in likelihood.settings {
             let Domain { points, worth, shown } = Domain::of(likelihood, settings);
-            let passes = Passes::new(likelihood, settings, points.len(), 1);
+            let passes = passes(likelihood, settings, points.len(), 1);
             for (out, bias) in decoded(likelihood, settings) {
                 let rows: Vec<_> = points.iter().map(|x| (out.clone(), vec![*x])).collect();
-                let found = passes.run(&bias, &rows);
+                let found = run(&passes, &bias, &rows);
                 let shares: Vec<f64> =
                     found.log_p.iter().zip(&worth).map(|(p, worth)| p.exp() * worth).collect();
                 let title = format!("{} {out:?} {bias:?}", (likelihood.title)(settings));
@@ -185,9 +155,9 @@ fn gradients_are_those_of_finite_differences() {
             let (out, bias) = (draws(output.columns(), 0.4), draws(output.biases(), 0.9));
             let (out, bias): (Vec<f64>, Vec<f64>) = (out.collect(), bias.collect());
             let x = vec![0.0, 0.4, 1.0];
-            let passes = Passes::new(likelihood, settings, 1, DIM);
-            let run = |out: &[f64], bias: &[f64]| passes.run(bias, &[(out.to_vec(), x.clone())]);
-            let gradient = run(&out, &bias).d_out;
+            let passes = passes(likelihood, settings, 1, DIM);
+            let at = |out: &[f64], bias: &[f64]| run(&passes, bias, &[(out.to_vec(), x.clone())]);
+            let gradient = at(&out, &bias).d_out;
             for i in 0..output.biases() {
                 let loss = |step: f64| {
                     let (mut out, mut bias) = (out.clone(), bias.clone());
@@ -195,7 +165,7 @@ fn gradients_are_those_of_finite_differences() {
                         Some(value) => *value += step,
                         None => bias[i] += step,
                     }
-                    -run(&out, &bias).log_p[0]
+                    -at(&out, &bias).log_p[0]
                 };
                 let slope = (loss(H) - loss(-H)) / (2.0 * H);
                 let title = (likelihood.title)(settings);
@@ -209,14 +179,13 @@ fn gradients_are_those_of_finite_differences() {
 fn a_perfect_gaussian_is_worth_its_constant() {
     let x: Vec<f64> = (0..784).map(|i| f64::from(i % 256) / 255.0).collect();
     let expected = -784.0 / 2.0 * (2.0 * PI).ln();
-    let found =
-        Passes::new(named("gaussian"), &Settings::DEFAULT, 1, 784).run(&[], &[(x.clone(), x.clone())]);
+    let found = run(&passes(named("gaussian"), &Settings::DEFAULT, 1, 784), &[], &[(x.clone(), x.clone())]);
     assert!((found.log_p[0] - expected).abs() < 1e-9, "{} and {expected}", found.log_p[0]);
 
     // With log-variances s, each pixel pays s / 2 more.
     for (variance, offset) in [(Variance::Global, 0), (Variance::Pixel, 784)] {
         let settings = Settings { variance, ..Settings::DEFAULT };
-        let passes = Passes::new(named("gaussian-learned"), &settings, 1, 784);
+        let passes = passes(named("gaussian-learned"), &settings, 1, 784);
         let (mut out, mut bias) = (x.clone(), vec![0.0; 2 * 784]);
         if variance == Variance::Pixel {
             out.resize(offset, 0.0);
@@ -224,7 +193,7 @@ fn a_perfect_gaussian_is_worth_its_constant() {
         } else {
             bias[784..].fill(-1.5);
         }
-        let found = passes.run(&bias, &[(out, x.clone())]);
+        let found = run(&passes, &bias, &[(out, x.clone())]);
         let expected = expected + 784.0 * 1.5 / 2.0;
         assert!((found.log_p[0] - expected).abs() < 1e-9, "{variance:?}: {} and {expected}", found.log_p[0]);
     }
@@ -234,10 +203,10 @@ fn a_perfect_gaussian_is_worth_its_constant() {
 fn the_log_variance_stops_at_its_limits() {
     for variance in [Variance::Global, Variance::Pixel] {
         let settings = Settings { variance, ..Settings::DEFAULT };
-        let passes = Passes::new(named("gaussian-learned"), &settings, 1, 1);
+        let passes = passes(named("gaussian-learned"), &settings, 1, 1);
         let found = |s: f64| match variance {
-            Variance::Global => passes.run(&[0.0, 0.0, 0.0, 0.0, s], &[(vec![0.25], vec![0.5])]),
-            Variance::Pixel => passes.run(&[], &[(vec![0.25, 0.0, 0.0, 0.0, s], vec![0.5])]),
+            Variance::Global => run(&passes, &[0.0, 0.0, 0.0, 0.0, s], &[(vec![0.25], vec![0.5])]),
+            Variance::Pixel => run(&passes, &[], &[(vec![0.25, 0.0, 0.0, 0.0, s], vec![0.5])]),
         };
         for sign in [-1.0, 1.0] {
             let (at, past) = (found(sign * LOG_VAR_LIMIT), found(sign * 50.0));
@@ -317,7 +286,7 @@ fn the_gpus_continuous_bernoulli_is_that_of_the_paper() {
         .into_iter()
         .chain(edge.map(|l| (l, log_normaliser(l), mean(l))))
         .collect();
-    let passes = Passes::new(named("continuous-bernoulli"), &Settings::DEFAULT, rows.len(), 1);
+    let passes = passes(named("continuous-bernoulli"), &Settings::DEFAULT, rows.len(), 1);
     let mut program = Program::new(&gpu, passes.plan.clone(), &mut Shared::default()).unwrap();
     program.write_f32(passes.out, &rows.iter().map(|(l, ..)| *l as f32).collect::<Vec<_>>());
     program.write_f32(passes.x, &vec![0.0; rows.len()]);

@@ -9,8 +9,8 @@ use std::f64::consts::{PI, SQRT_2};
 use std::sync::Arc;
 
 use vae_gpu::gpu::{Gpu, Program, Shared};
-use vae_gpu::kernels::philox::{self, normals, philox, random, uniform};
-use vae_gpu::plan::{Element, Kernel, Plan, Role, Step, Tensor};
+use vae_gpu::kernels::philox::{self, draws, normals, philox, uniform};
+use vae_gpu::plan::{Element, Kernel, Step, Tensor};
 
 const ROWS: usize = 1000;
 const COLUMNS: usize = 1000;
@@ -36,10 +36,7 @@ struct Draws {
 
 impl Draws {
     fn new(gpu: &Arc<Gpu>, kernel: &'static Kernel) -> Draws {
-        let mut plan = Plan::new("random");
-        let element = kernel.slots[0].element;
-        let out = plan.matrix("out", ROWS, COLUMNS, element, Role::Private);
-        random(&mut plan, kernel, out);
+        let (plan, out) = draws(kernel, ROWS, COLUMNS);
         Draws { program: Program::new(gpu, plan, &mut Shared::default()).unwrap(), out }
     }
 

@@ -66,11 +66,7 @@ impl Product {
     /// The plan of this product alone, by one variant.
     pub fn plan(&self, variant: &'static Variant) -> Plan {
         let Product { layout, m, k, n } = *self;
-        let (a, b) = match layout {
-            Layout::NN => ((m, k), (k, n)),
-            Layout::NT => ((m, k), (n, k)),
-            Layout::TN => ((k, m), (k, n)),
-        };
+        let [a, b] = layout.operands([m, k, n]);
         let mut plan = Plan::new("product");
         let (a, b) = (plan.tensor("a", a.0, a.1), plan.tensor("b", b.0, b.1));
         let c = plan.tensor("c", m, n);

@@ -4,11 +4,12 @@ use super::ceilings;
 use super::matmul::{self, Product};
 use super::profile::shape;
 use crate::kernels::activation::Activation;
+use crate::kernels::likelihood::{self, Passes};
 use crate::kernels::matmul::Variant;
-use crate::kernels::{self, likelihood, philox};
+use crate::kernels::{self, philox};
 use crate::model::plans::{self, Batch, DeviceData, Recipe};
 use crate::model::{Kind, ModelConfig};
-use crate::plan::{BufferId, Dispatch, Element, Plan, Role, Step, Target};
+use crate::plan::{BufferId, Dispatch, Plan, Step, Target};
 use crate::train::config::TrainSection;
 
 /// Rows of a batch.
@@ -83,16 +84,21 @@ fn all_plans(target: Target) -> Vec<Plan> {
         ceilings::multiply_add(1 << 14),
         ceilings::copy(COPY_BYTES),
         ceilings::latency(),
-        draws(),
         plan_of(&ModelConfig { activation: Activation::Silu, ..super::default_model() }, target, BATCH),
     ];
+    // The bare draws, which only tests use.
+    plans.extend(
+        [&philox::WORDS, &philox::UNIFORMS, &philox::NORMALS]
+            .map(|k| philox::draws(k, BATCH, super::INPUT).0),
+    );
     for likelihood in likelihood::TABLE {
         let model = ModelConfig { likelihood: likelihood.name.into(), ..super::default_model() };
         plans.push(plan_of(&model, target, BATCH));
         plans.push(plans::evaluate(&model, target, &batch(&model, BATCH), BATCH).plan);
         plans.push(plans::reconstruct(&model, target, BATCH).plan);
         plans.push(plans::sample(&model, target, BATCH, 1.0).plan);
-        plans.push(backward(target, &model));
+        // The ELBO fuses the backward pass with the forward pass.
+        plans.push(Passes::new(likelihood, &model.settings, &target, BATCH, model.input).plan);
     }
     let default = super::default_model();
     let all = Recipe { free_bits: 0.1, clip_norm: 1.0, ..Recipe::default() };
@@ -115,33 +121,6 @@ pub(super) fn plan_of(model: &ModelConfig, target: Target, size: usize) -> Plan 
 fn batch(model: &ModelConfig, size: usize) -> Batch {
     let data = DeviceData::resident("train", size, TrainSection::default().binarize(model));
     Batch { data, size, samples: 1 }
-}
-
-/// The bare draws, which only tests use.
-fn draws() -> Plan {
-    let mut plan = Plan::new("draws");
-    for kernel in [&philox::WORDS, &philox::UNIFORMS, &philox::NORMALS] {
-        let integers = std::ptr::eq(kernel, &philox::WORDS);
-        let element = if integers { Element::U32 } else { Element::F32 };
-        let out = plan.matrix(kernel.label(), BATCH, super::INPUT, element, Role::Private);
-        philox::random(&mut plan, kernel, out);
-    }
-    plan
-}
-
-/// The backward pass of a likelihood by itself: the ELBO fuses it with the forward pass.
-fn backward(target: Target, model: &ModelConfig) -> Plan {
-    let mut plan = Plan::new("backward");
-    let output = model.output();
-    let out = plan.tensor("out", BATCH, output.columns());
-    let d_out = plan.tensor("d_out", BATCH, output.biases());
-    let x = plan.tensor("x", BATCH, model.input);
-    let bias = plan.tensor("bias", 1, output.biases());
-    let weight = kernels::row_vector(&mut plan, "weight", BATCH);
-    let likelihood = model.likelihood().expect("the table has it");
-    let pass = likelihood::Pass::Backward { out, bias, x, weight, d_out };
-    (likelihood.append)(&mut plan, &target, &model.settings, pass);
-    plan
 }
 
 /// One dispatch of a plan with only the buffers that it uses.

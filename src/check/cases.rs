@@ -307,7 +307,7 @@ fn likelihood_passes(
             "backward" => Pass::Backward { out, bias, x, weight, d_out },
             _ => Pass::Mean { out, mean },
         };
-        (likelihood.append)(&mut case.plan, target, settings, pass);
+        likelihood.append(&mut case.plan, target, settings, pass);
         case.kernel = case.plan.dispatches[0].kernel.label();
         cases.push(case);
     }
@@ -436,13 +436,9 @@ fn product(
         format!("matmul {} {layout:?}", variant.name),
         format!("{name} {activation:?} {m}x{k}x{n}"),
     );
-    let (a_shape, b_shape) = match layout {
-        Layout::NN => ((m, k), (k, n)),
-        Layout::NT => ((m, k), (n, k)),
-        Layout::TN => ((k, m), (k, n)),
-    };
-    let a = case.tensor("a", a_shape.0, a_shape.1, Fill::Normal(1.0));
-    let b = case.tensor("b", b_shape.0, b_shape.1, Fill::Normal(1.0));
+    let [a, b] = layout.operands([m, k, n]);
+    let a = case.tensor("a", a.0, a.1, Fill::Normal(1.0));
+    let b = case.tensor("b", b.0, b.1, Fill::Normal(1.0));
     let (c, epilogue) = if epilogue == 4 {
         let (c, d_bias) = case.gradients(m, n);
         (c, Epilogue::Gradient(d_bias))

@@ -12,10 +12,10 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::gpu::{Gpu, Program, Shared};
-use crate::kernels::matmul::{Layout, Variant};
+use crate::kernels::matmul::{self, Layout, Variant};
 use crate::kernels::philox;
 use crate::kernels::reference::{HostBuffer, Memory};
-use crate::plan::{BINDING_ALIGN, Buffer, Element, PAD, Plan, Role, Step, Target, Tensor, round_up};
+use crate::plan::{Buffer, Element, Plan, Role, Step, Target, Tensor};
 
 /// Words behind each buffer.
 const GUARD: usize = 64;
@@ -163,11 +163,7 @@ impl Case {
 
     /// c [m, n] and d_bias [1, m] behind it, as a layer's gradients lie in one buffer.
     fn gradients(&mut self, m: usize, n: usize) -> (Tensor, Tensor) {
-        let [rows, stride] = [m, n].map(|length| round_up(length, PAD));
-        let offset = round_up(rows * stride, BINDING_ALIGN);
-        let buffer = self.plan.buffer("c", offset + rows, Element::F32, Role::Private);
-        let c = Tensor { buffer, offset: 0, rows: m, cols: n, stride };
-        let d_bias = Tensor { buffer, offset, rows: 1, cols: m, stride: rows };
+        let (c, d_bias) = matmul::gradients(&mut self.plan, m, n);
         self.fills.extend([(c, Fill::Unwritten), (d_bias, Fill::Unwritten)]);
         (c, d_bias)
     }

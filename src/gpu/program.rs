@@ -108,6 +108,7 @@ impl Program {
     pub fn new(gpu: &Arc<Gpu>, plan: Plan, shared: &mut Shared) -> Result<Program> {
         gpu.check("preparing a plan")?;
         gpu.limits().check(&plan, "the adapter allows")?;
+        check_lanes(&plan, gpu.target().subgroup);
         let buffers = plan.buffers.iter().map(|b| make_buffer(gpu, b, shared)).collect::<Result<Vec<_>>>()?;
         compile_all(gpu, &plan.dispatches);
         let launches = launches(gpu, &plan, &buffers)?;
@@ -151,12 +152,7 @@ impl Program {
     /// for one submission goes in parts. Does not wait for the result, only until few enough submissions are in flight.
     pub fn submit(&mut self, steps: &[Step]) -> Result<()> {
         assert!(steps.len() <= MAX_STEPS, "{} steps in one submission", steps.len());
-        let reach = self.plan.reach();
-        assert!(
-            steps.iter().all(|step| reach.allows(step)),
-            "a step of {:?} passes {reach:?}",
-            self.plan.name
-        );
+        self.check_reach(steps);
         for (step, slot) in steps.iter().zip(self.ring_bytes.chunks_exact_mut(SLOT)) {
             slot[..size_of::<Step>()].copy_from_slice(bytemuck::bytes_of(step));
         }
@@ -176,6 +172,13 @@ impl Program {
             self.gpu.submit(encoder.finish(), Some((self.pacer.clone(), portion)))?;
         }
         Ok(())
+    }
+
+    /// A shader without run-time checks takes the step at its word.
+    fn check_reach(&self, steps: &[Step]) {
+        let reach = self.plan.reach();
+        let within = steps.iter().all(|step| reach.allows(step));
+        assert!(within, "a step of {:?} passes {reach:?}", self.plan.name);
     }
 
     /// Writes floats [rows, cols], without padding.
@@ -258,6 +261,14 @@ fn compile_all(gpu: &Gpu, dispatches: &[Dispatch]) {
             });
         }
     });
+}
+
+/// A kernel hands values round by the lane, and computes the lane from the size that its constants say.
+fn check_lanes(plan: &Plan, subgroup: Option<u32>) {
+    for dispatch in plan.dispatches.iter().filter(|dispatch| dispatch.kernel.subgroups) {
+        let lanes = dispatch.consts.iter().find(|(name, _)| *name == "LANES").map(|(_, lanes)| *lanes);
+        assert!(lanes == subgroup, "{}: for subgroups of {lanes:?}, not {subgroup:?}", dispatch.label);
+    }
 }
 
 fn launches(gpu: &Gpu, plan: &Plan, buffers: &[wgpu::Buffer]) -> Result<Vec<Launch>> {
@@ -355,21 +366,32 @@ mod tests {
     use super::*;
     use crate::plan::Reach;
 
-    fn submit(step: Step) {
+    fn too_far() -> Step {
+        Step { valid_rows: 4, first_row: 3, ..Step::default() }
+    }
+
+    fn program() -> Program {
         let mut plan = Plan::new("plan");
         plan.keep_within(Reach { batch: 4, order: 6, history: 2, ..Reach::ANY });
-        let mut program = Program::new(&Gpu::noop(), plan, &mut Shared::default()).unwrap();
-        program.submit(&[step]).unwrap();
+        Program::new(&Gpu::noop(), plan, &mut Shared::default()).unwrap()
     }
 
     #[test]
     fn a_step_within_reach_is_submitted() {
-        submit(Step { valid_rows: 4, first_row: 2, history_row: 1, ..Step::default() });
+        let step = Step { valid_rows: 4, first_row: 2, history_row: 1, ..Step::default() };
+        program().submit(&[step]).unwrap();
+        program().profile(&step, 1).unwrap();
     }
 
     #[test]
     #[should_panic(expected = "passes Reach")]
     fn a_step_that_reaches_too_far_is_refused() {
-        submit(Step { valid_rows: 4, first_row: 3, ..Step::default() });
+        program().submit(&[too_far()]).unwrap();
+    }
+
+    #[test]
+    #[should_panic(expected = "passes Reach")]
+    fn a_step_that_reaches_too_far_is_not_profiled() {
+        program().profile(&too_far(), 1).unwrap();
     }
 }

@@ -106,7 +106,7 @@ pub static ACTIVATION: Kernel = Kernel {
 };
 
 /// Appends y = activation(x), over the padding too: the activation must map zero to zero there.
-pub fn activation(plan: &mut Plan, label: &str, activation: Activation, x: Tensor, y: Tensor) {
+pub(crate) fn activation(plan: &mut Plan, label: &str, activation: Activation, x: Tensor, y: Tensor) {
     assert_eq!((x.rows, x.stride), (y.rows, y.stride), "shapes of x and y");
     let (x, y) = (x.flat(), y.flat());
     plan.push(Dispatch {

@@ -113,7 +113,7 @@ pub struct Arenas {
 }
 
 /// Appends the update of the parameters and both moments. With `scale` [1, 4], its first number scales the gradients.
-pub fn adam(plan: &mut Plan, settings: Settings, arenas: Arenas, scale: Option<Tensor>) {
+pub(crate) fn adam(plan: &mut Plan, settings: Settings, arenas: Arenas, scale: Option<Tensor>) {
     let Arenas { gradients, parameters, moment1, moment2 } = arenas;
     let tensors = [gradients, parameters, moment1, moment2].map(|t| t.flat());
     assert!(tensors.iter().all(|t| t.words() == parameters.words()), "four arrays of one length");

@@ -32,7 +32,7 @@ pub static BIAS_GRAD: Kernel = Kernel {
 };
 
 /// Appends d_bias [1, N] from dy [B, N].
-pub fn bias_grad(plan: &mut Plan, label: &str, dy: Tensor, d_bias: Tensor) {
+pub(crate) fn bias_grad(plan: &mut Plan, label: &str, dy: Tensor, d_bias: Tensor) {
     assert_eq!(dy.stride, d_bias.stride, "columns of dy and d_bias");
     plan.push(Dispatch {
         kernel: &BIAS_GRAD,

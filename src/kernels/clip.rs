@@ -55,7 +55,8 @@ pub static FACTOR: Kernel =
     });
 
 /// Appends scale [1, 4], whose first number brings the norm of `gradients` [1, P] down to `limit`.
-pub fn clip(plan: &mut Plan, limit: f32, gradients: Tensor, scale: Tensor) {
+pub(crate) fn clip(plan: &mut Plan, limit: f32, gradients: Tensor, scale: Tensor) {
+    assert_eq!(scale.stride, 4, "the factor, the norm, and padding");
     let partial = plan.tensor("squares", 1, PARTIALS);
     let params = Params { vectors: gradients.vectors(), limit }.to_bytes();
     let dispatch = |kernel: &'static Kernel, tensors: Vec<Tensor>, workgroups| Dispatch {

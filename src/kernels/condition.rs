@@ -56,7 +56,7 @@ pub struct Labels {
 }
 
 /// Appends out [B K, W + C], from input [B K, W] and the labels of a batch, each below C.
-pub fn condition(
+pub(crate) fn condition(
     plan: &mut Plan,
     samples: usize,
     input: Tensor,
@@ -64,6 +64,7 @@ pub fn condition(
     out: Tensor,
 ) {
     assert_eq!(input.rows, out.rows, "rows of the input");
+    assert!(out.rows.is_multiple_of(samples), "{samples} rows for each datum");
     assert!(input.cols < out.cols, "columns for the label");
     let params = Params {
         rows: input.rows as u32,

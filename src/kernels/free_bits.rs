@@ -41,8 +41,9 @@ pub static FREE_BITS: Kernel = Kernel {
 };
 
 /// Appends floor_kl [1, Z] and kl_scale [1, Z], from head [B, 2 P]; `nats` is lambda.
-pub fn free_bits(plan: &mut Plan, nats: f32, head: Tensor, floor_kl: Tensor, kl_scale: Tensor) {
+pub(crate) fn free_bits(plan: &mut Plan, nats: f32, head: Tensor, floor_kl: Tensor, kl_scale: Tensor) {
     assert_eq!(head.stride, 2 * floor_kl.stride, "head holds mu and log_var");
+    assert_eq!(kl_scale.stride, floor_kl.stride, "a factor for each dimension");
     let params = Params { latent: floor_kl.cols as u32, vectors: floor_kl.vectors(), nats };
     plan.keep_within(Reach { batch: head.rows, ..Reach::ANY });
     plan.push(Dispatch {

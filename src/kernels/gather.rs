@@ -134,7 +134,7 @@ fn bernoulli(word: u32, v: f64) -> f64 {
 ///
 /// The data's stride is that of its own words, not padded further. Streamed data holds the rows of the next steps only,
 /// in the order that they are visited.
-pub fn gather(
+pub(crate) fn gather(
     plan: &mut Plan,
     binarize: Binarize,
     streamed: bool,

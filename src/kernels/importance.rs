@@ -84,7 +84,7 @@ fn log_sum(values: &[f64]) -> (f64, f64) {
 }
 
 /// Appends weight [B K] and bound \[B\], from log_p [B K] and log_ratio [B K].
-pub fn weights(
+pub(crate) fn weights(
     plan: &mut Plan,
     batch: usize,
     samples: usize,
@@ -96,7 +96,7 @@ pub fn weights(
 }
 
 /// Appends a round of K samples of each datum into rows [.., 4]; `total` samples are taken in all rounds.
-pub fn accumulate(
+pub(crate) fn accumulate(
     plan: &mut Plan,
     batch: usize,
     samples: usize,

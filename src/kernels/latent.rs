@@ -204,17 +204,17 @@ pub fn head_columns(latent: usize) -> usize {
 
 fn shape(head: Tensor, z: Tensor, samples: usize) -> Params {
     assert_eq!(head.stride, 2 * z.stride, "head holds mu and log_var");
-    assert_eq!(z.rows, head.rows * samples, "rows of z");
+    assert_eq!(Some(z.rows), head.rows.checked_mul(samples), "rows of z");
     Params { batch: head.rows as u32, samples: samples as u32, latent: z.cols as u32, vectors: z.vectors() }
 }
 
 /// Appends z [B K, Z] and kl \[B\], from head [B, 2 P].
-pub fn forward(plan: &mut Plan, samples: usize, head: Tensor, z: Tensor, kl: Tensor) {
+pub(crate) fn forward(plan: &mut Plan, samples: usize, head: Tensor, z: Tensor, kl: Tensor) {
     push_forward(plan, &FORWARD, samples, vec![head, z, kl]);
 }
 
 /// Appends z [B K, Z] and kl \[B\], from head [B, 2 P], and the weights of the ELBO, [B K] and \[B\].
-pub fn training(
+pub(crate) fn training(
     plan: &mut Plan,
     samples: usize,
     head: Tensor,
@@ -226,7 +226,8 @@ pub fn training(
 }
 
 fn push_forward(plan: &mut Plan, kernel: &'static Kernel, samples: usize, tensors: Vec<Tensor>) {
-    let (head, z) = (tensors[0], tensors[1]);
+    let (head, z, kl) = (tensors[0], tensors[1], tensors[2]);
+    assert!(kl.cols >= head.rows, "a KL for each datum");
     plan.push(Dispatch {
         kernel,
         label: "z, kl".into(),
@@ -239,7 +240,7 @@ fn push_forward(plan: &mut Plan, kernel: &'static Kernel, samples: usize, tensor
 }
 
 /// Appends z [B K, Z], kl \[B\] and log_ratio [B K], from head [B, 2 P].
-pub fn forward_ratio(
+pub(crate) fn forward_ratio(
     plan: &mut Plan,
     samples: usize,
     head: Tensor,
@@ -247,7 +248,7 @@ pub fn forward_ratio(
     kl: Tensor,
     log_ratio: Tensor,
 ) {
-    assert!(log_ratio.cols >= z.rows, "a ratio for each row");
+    assert!(kl.cols >= head.rows && log_ratio.cols >= z.rows, "a KL for each datum, a ratio for each row");
     plan.push(Dispatch {
         kernel: &FORWARD_RATIO,
         label: "z, kl, log p(z)/q(z|x)".into(),
@@ -260,12 +261,20 @@ pub fn forward_ratio(
 }
 
 /// Appends d_head [B, 2 P], from head, d_z [B K, Z] and the weight \[B\] of each datum's KL.
-pub fn backward(plan: &mut Plan, samples: usize, head: Tensor, d_z: Tensor, weight: Tensor, d_head: Tensor) {
+pub(crate) fn backward(
+    plan: &mut Plan,
+    samples: usize,
+    head: Tensor,
+    d_z: Tensor,
+    weight: Tensor,
+    d_head: Tensor,
+) {
+    assert!(weight.cols >= head.rows, "a weight for each datum");
     push_backward(plan, &BACKWARD, samples, vec![head, d_z, weight, d_head]);
 }
 
 /// Appends d_head as [`backward`] does, where each dimension's KL counts kl_scale [1, Z] times.
-pub fn backward_free_bits(
+pub(crate) fn backward_free_bits(
     plan: &mut Plan,
     samples: usize,
     head: Tensor,
@@ -274,12 +283,13 @@ pub fn backward_free_bits(
     kl_scale: Tensor,
     d_head: Tensor,
 ) {
+    assert!(weight.cols >= head.rows, "a weight for each datum");
     assert_eq!(kl_scale.stride, d_z.stride, "a factor for each dimension");
     push_backward(plan, &BACKWARD_FREE_BITS, samples, vec![head, d_z, weight, kl_scale, d_head]);
 }
 
 /// Appends d_head [B, 2 P], from head, d_z [B K, Z] and the importance weight [B K] of each sample.
-pub fn backward_ratio(
+pub(crate) fn backward_ratio(
     plan: &mut Plan,
     samples: usize,
     head: Tensor,
@@ -292,7 +302,8 @@ pub fn backward_ratio(
 }
 
 fn push_backward(plan: &mut Plan, kernel: &'static Kernel, samples: usize, tensors: Vec<Tensor>) {
-    let (head, d_z) = (tensors[0], tensors[1]);
+    let (head, d_z, d_head) = (tensors[0], tensors[1], tensors[tensors.len() - 1]);
+    assert_eq!((d_head.rows, d_head.stride), (head.rows, head.stride), "shape of d_head");
     plan.push(Dispatch {
         kernel,
         label: "d_head".into(),
@@ -305,7 +316,7 @@ fn push_backward(plan: &mut Plan, kernel: &'static Kernel, samples: usize, tenso
 }
 
 /// Appends z = mu.
-pub fn mean(plan: &mut Plan, head: Tensor, z: Tensor) {
+pub(crate) fn mean(plan: &mut Plan, head: Tensor, z: Tensor) {
     plan.push(Dispatch {
         kernel: &MEAN,
         label: "z = mu".into(),

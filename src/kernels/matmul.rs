@@ -3,7 +3,8 @@
 use super::activation::Activation;
 use super::{bytes, params, shader};
 use crate::plan::{
-    Call, Const, Cost, Dispatch, Kernel, PAD, Plan, Target, Tensor, Trusted, read, round_up, write,
+    BINDING_ALIGN, Call, Const, Cost, Dispatch, Element, Kernel, PAD, Plan, Role, Target, Tensor, Trusted,
+    read, round_up, write,
 };
 
 /// How the operands of c[m, n] = sum_k A(m, k) B(k, n) are stored.
@@ -16,6 +17,17 @@ pub enum Layout {
     NT = 1,
     /// a [K, M], b [K, N]: the gradient by a layer's weights.
     TN = 2,
+}
+
+impl Layout {
+    /// Rows and columns of a and b for a result [m, n] of sums of k products.
+    pub fn operands(self, [m, k, n]: [usize; 3]) -> [(usize, usize); 2] {
+        match self {
+            Layout::NN => [(m, k), (k, n)],
+            Layout::NT => [(m, k), (n, k)],
+            Layout::TN => [(k, m), (k, n)],
+        }
+    }
 }
 
 /// What happens to a sum before it is stored.
@@ -294,8 +306,50 @@ pub fn set_variant(dispatch: &mut Dispatch, variant: &'static Variant) {
     dispatch.workgroups = variant.workgroups(m, n);
 }
 
+/// A product by itself.
+#[derive(Clone, Debug)]
+pub struct Alone {
+    /// Its one dispatch.
+    pub plan: Plan,
+    /// The left operand.
+    pub a: Tensor,
+    /// The right operand.
+    pub b: Tensor,
+    /// The result [m, n].
+    pub c: Tensor,
+    /// In TN the sums of A's rows [1, m]: the gradient of a bias.
+    pub d_bias: Option<Tensor>,
+}
+
+/// The product of a result [m, n] from sums of k, by one variant: in TN as a layer's gradients are computed.
+pub fn alone(variant: &'static Variant, layout: Layout, [m, k, n]: [usize; 3]) -> Alone {
+    let mut plan = Plan::new("product");
+    let [a, b] = layout.operands([m, k, n]);
+    let (a, b) = (plan.tensor("a", a.0, a.1), plan.tensor("b", b.0, b.1));
+    let (c, d_bias) = match layout {
+        Layout::NN | Layout::NT => (plan.tensor("c", m, n), None),
+        Layout::TN => {
+            let (c, d_bias) = gradients(&mut plan, m, n);
+            (c, Some(d_bias))
+        }
+    };
+    let epilogue = d_bias.map_or(Epilogue::Store, Epilogue::Gradient);
+    matmul_with(&mut plan, variant, "product", layout, (a, b, c), epilogue);
+    Alone { plan, a, b, c, d_bias }
+}
+
+/// c [m, n] and d_bias [1, m] behind it, as a layer's gradients lie in one buffer.
+pub(crate) fn gradients(plan: &mut Plan, m: usize, n: usize) -> (Tensor, Tensor) {
+    let [rows, stride] = [m, n].map(|length| round_up(length, PAD));
+    let offset = round_up(rows * stride, BINDING_ALIGN);
+    let buffer = plan.buffer("c", offset + rows, Element::F32, Role::Private);
+    let c = Tensor { buffer, offset: 0, rows: m, cols: n, stride };
+    let d_bias = Tensor { buffer, offset, rows: 1, cols: m, stride: rows };
+    (c, d_bias)
+}
+
 /// Appends c = epilogue(A B) with the variant that [`choose`] names.
-pub fn matmul(
+pub(crate) fn matmul(
     plan: &mut Plan,
     target: &Target,
     label: &str,
@@ -308,7 +362,7 @@ pub fn matmul(
 }
 
 /// Appends c = epilogue(A B) with a given variant.
-pub fn matmul_with(
+pub(crate) fn matmul_with(
     plan: &mut Plan,
     variant: &Variant,
     label: &str,

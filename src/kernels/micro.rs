@@ -65,7 +65,7 @@ pub static LATENCY: Kernel = kernel("latency", &[write(2, "y")], |call: &mut dyn
 });
 
 /// Appends y [1, N] = `rounds` multiply-adds in each of several chains; `rounds` is a multiple of 32.
-pub fn multiply_add(plan: &mut Plan, rounds: u32, y: Tensor) {
+pub(crate) fn multiply_add(plan: &mut Plan, rounds: u32, y: Tensor) {
     assert!(rounds.is_multiple_of(UNROLL), "{rounds} rounds are no multiple of {UNROLL}");
     let y = y.flat();
     let params = Params { vectors: y.vectors(), rounds, scale: 0.96875, offset: 0.03125 };
@@ -74,7 +74,7 @@ pub fn multiply_add(plan: &mut Plan, rounds: u32, y: Tensor) {
 }
 
 /// Appends y = x, both [1, N].
-pub fn copy(plan: &mut Plan, x: Tensor, y: Tensor) {
+pub(crate) fn copy(plan: &mut Plan, x: Tensor, y: Tensor) {
     let (x, y) = (x.flat(), y.flat());
     assert_eq!(x.words(), y.words(), "two arrays of one length");
     let params = Params { vectors: x.vectors(), rounds: 0, scale: 0.0, offset: 0.0 };
@@ -82,7 +82,7 @@ pub fn copy(plan: &mut Plan, x: Tensor, y: Tensor) {
 }
 
 /// Appends y [1, N] = a constant; N is at most what one workgroup writes.
-pub fn latency(plan: &mut Plan, y: Tensor) {
+pub(crate) fn latency(plan: &mut Plan, y: Tensor) {
     assert!(y.words() <= PAD * super::WORKGROUP as usize, "one workgroup writes {} words", y.words());
     let params = Params { vectors: y.vectors(), rounds: 0, scale: 0.0, offset: 0.5 };
     push(plan, &LATENCY, params, &[y], elementwise(0, &[y]));

@@ -115,7 +115,7 @@ pub(crate) fn elementwise(flops: u64, tensors: &[Tensor]) -> Cost {
 }
 
 /// A row of `len` floats that holds one number for each row of a batch, rounded up to whole vectors.
-pub fn row_vector(plan: &mut Plan, name: &str, len: usize) -> Tensor {
+pub(crate) fn row_vector(plan: &mut Plan, name: &str, len: usize) -> Tensor {
     plan.tensor(name, 1, round_up(len, PAD))
 }
 

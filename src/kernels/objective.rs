@@ -98,7 +98,7 @@ fn put_terms(call: &mut dyn Call, slot: usize, row: usize, terms: [f64; TERMS]) 
 }
 
 /// Appends the sums over a batch: log_p [B K] and kl \[B\] into a row of history [.., 4].
-pub fn batch_sum(
+pub(crate) fn batch_sum(
     plan: &mut Plan,
     batch: usize,
     samples: usize,
@@ -119,7 +119,14 @@ pub fn batch_sum(
 }
 
 /// Appends the terms of each datum: log_p [B K] and kl \[B\] into rows [.., 4].
-pub fn collect(plan: &mut Plan, batch: usize, samples: usize, log_p: Tensor, kl: Tensor, rows: Tensor) {
+pub(crate) fn collect(
+    plan: &mut Plan,
+    batch: usize,
+    samples: usize,
+    log_p: Tensor,
+    kl: Tensor,
+    rows: Tensor,
+) {
     let params = Params { batch: batch as u32, samples: samples as u32, extra: 0 };
     let workgroups = linear_grid(batch, super::WORKGROUP);
     plan.keep_within(Reach { batch, results: rows.rows, ..Reach::ANY });

@@ -3,7 +3,8 @@
 
 use super::{elementwise, params, plain, shader};
 use crate::plan::{
-    Call, Dispatch, Kernel, Plan, Slot, Tensor, Trusted, linear_grid, params as read_params, write, write_u32,
+    Call, Dispatch, Kernel, Plan, Role, Slot, Tensor, Trusted, linear_grid, params as read_params, write,
+    write_u32,
 };
 
 /// Stream of the latent noise.
@@ -119,8 +120,18 @@ fn each(call: &mut dyn Call, draw: impl Fn(&mut dyn Call, usize, usize)) {
     }
 }
 
+/// The draws of one of [`WORDS`], [`UNIFORMS`], [`NORMALS`] by themselves, and the tensor [rows, cols] that they fill.
+pub fn draws(kernel: &'static Kernel, rows: usize, cols: usize) -> (Plan, Tensor) {
+    let mut plan = Plan::new("draws");
+    let element = kernel.slots[0].element;
+    let out = plan.matrix(kernel.label(), rows, cols, element, Role::Private);
+    random(&mut plan, kernel, out);
+    (plan, out)
+}
+
 /// Fills `out` [rows, cols] by one of [`WORDS`], [`UNIFORMS`], [`NORMALS`], padding included.
-pub fn random(plan: &mut Plan, kernel: &'static Kernel, out: Tensor) {
+pub(crate) fn random(plan: &mut Plan, kernel: &'static Kernel, out: Tensor) {
+    assert_eq!(kernel.name, WORDS.name, "a kernel that writes bare draws");
     let params = Params { rows: out.rows as u32, vectors: out.vectors() };
     plan.push(Dispatch {
         kernel,

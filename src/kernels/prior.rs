@@ -36,7 +36,7 @@ pub static PRIOR: Kernel = Kernel {
 };
 
 /// Appends z [B, Z], drawn from the prior.
-pub fn prior(plan: &mut Plan, temperature: f32, z: Tensor) {
+pub(crate) fn prior(plan: &mut Plan, temperature: f32, z: Tensor) {
     let params = Params { batch: z.rows as u32, latent: z.cols as u32, vectors: z.vectors(), temperature };
     plan.push(Dispatch {
         kernel: &PRIOR,

@@ -32,7 +32,7 @@ pub static ROW_WEIGHT: Kernel = Kernel {
 };
 
 /// Appends the weights \[B\] of `batch` data.
-pub fn row_weight(plan: &mut Plan, batch: usize, weight: Tensor) {
+pub(crate) fn row_weight(plan: &mut Plan, batch: usize, weight: Tensor) {
     assert!(weight.cols >= batch, "room for the weights");
     plan.push(Dispatch {
         kernel: &ROW_WEIGHT,

@@ -4,7 +4,7 @@ mod bounds;
 pub mod config;
 pub mod init;
 pub mod layout;
-pub mod network;
+mod network;
 pub mod plans;
 
 pub use config::{Kind, ModelConfig};

@@ -176,7 +176,7 @@ impl<'a> Network<'a> {
     /// A pass of the model's likelihood.
     pub fn likelihood(&mut self, pass: Pass) {
         let likelihood = self.config.likelihood().expect("the configuration was validated");
-        (likelihood.append)(&mut self.plan, &self.target, &self.config.settings, pass);
+        likelihood.append(&mut self.plan, &self.target, &self.config.settings, pass);
     }
 
     fn forward(&mut self, hidden: &[Linear], last: &Linear, x: Tensor) -> Activations {

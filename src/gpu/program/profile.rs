@@ -38,6 +38,7 @@ impl Program {
     /// Seconds that each dispatch takes alone, over `repeats` launches in one submission. What the plan's buffers hold
     /// afterwards is of no use.
     pub fn profile(&mut self, step: &Step, repeats: usize) -> Result<Vec<f64>> {
+        self.check_reach(slice::from_ref(step));
         self.ring_bytes[..size_of::<Step>()].copy_from_slice(bytemuck::bytes_of(step));
         self.gpu.queue.write_buffer(&self.step_ring, 0, &self.ring_bytes[..SLOT]);
         let clock = self.judge_clock()?;

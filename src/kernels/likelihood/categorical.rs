@@ -1,7 +1,7 @@
 //! The categorical likelihood of grey levels (`shaders/likelihood/categorical.wgsl`).
 
 use super::formula::{Formula, Value};
-use super::{Data, Likelihood, Output, Pass, Settings, shape_of};
+use super::{Data, Likelihood, Output, Pass, Settings, samples_of};
 use crate::kernels::{Rows, elementwise, params, shader};
 use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Target, Tensor, Trusted, read, write};
 
@@ -163,7 +163,7 @@ fn append(plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {
     let out = tensors[0];
     let (image, samples) = match pass {
         Pass::Mean { mean, .. } => (mean, 1),
-        Pass::Forward { x, .. } | Pass::Fused { x, .. } | Pass::Backward { x, .. } => (x, shape_of(out, x).1),
+        Pass::Forward { x, .. } | Pass::Fused { x, .. } | Pass::Backward { x, .. } => (x, samples_of(out, x)),
     };
     assert_eq!(out.cols, image.cols * settings.levels, "logits of a row");
     let params = Params {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use self::formula::Expectation;
 use super::gather::Binarize;
+use super::row_vector;
 use crate::plan::{Kernel, PAD, Plan, Target, Tensor, round_up};
 
 /// A likelihood: its four kernels, what it asks of the data, and what it makes of the decoder's last layer.
@@ -47,7 +48,28 @@ pub struct Likelihood {
     /// The same as a formula, for programs that read exported models.
     pub expectation: Expectation,
     /// Appends one of the four.
-    pub append: fn(&mut Plan, &Target, &Settings, Pass),
+    append: fn(&mut Plan, &Target, &Settings, Pass),
+}
+
+impl Likelihood {
+    /// Appends a pass over tensors that go together.
+    pub(crate) fn append(&self, plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {
+        match pass {
+            Pass::Forward { out, log_p, .. } => assert!(log_p.cols >= out.rows, "log p of each row"),
+            Pass::Fused { out, weight, log_p, d_out, .. } => {
+                assert!(log_p.cols >= out.rows, "log p of each row");
+                check_backward(out, weight, d_out);
+            }
+            Pass::Backward { out, weight, d_out, .. } => check_backward(out, weight, d_out),
+            Pass::Mean { out, mean } => assert_eq!(out.rows, mean.rows, "a mean for each row"),
+        }
+        (self.append)(plan, target, settings, pass);
+    }
+}
+
+fn check_backward(out: Tensor, weight: Tensor, d_out: Tensor) {
+    assert!(weight.cols >= out.rows, "a weight for each row");
+    assert!(d_out.rows == out.rows && d_out.stride >= out.stride, "a gradient for each output");
 }
 
 /// See [`Likelihood::fit`].
@@ -155,7 +177,7 @@ impl Output {
 /// One pass of a likelihood over rows R = B K, with x [B, D] and what the decoder gave: `out` [R, heads], and `bias`
 /// [1, heads and constant], the bias of its last layer with the likelihood's constant behind.
 #[derive(Clone, Copy, Debug)]
-pub enum Pass {
+pub(crate) enum Pass {
     /// log_p \[R\].
     Forward {
         /// The decoder's output.
@@ -204,6 +226,56 @@ pub enum Pass {
     },
 }
 
+/// The passes of a likelihood by themselves, with a weight of their own for each row.
+#[derive(Clone, Debug)]
+pub struct Passes {
+    /// Forward, backward and mean.
+    pub plan: Plan,
+    /// The decoder's output [R, heads].
+    pub out: Tensor,
+    /// The bias of its last layer, and the likelihood's constant behind.
+    pub bias: Tensor,
+    /// The data [R, D].
+    pub x: Tensor,
+    /// What a nat of each row is worth \[R\].
+    pub weight: Tensor,
+    /// log p(x|z) of each row, in nats.
+    pub log_p: Tensor,
+    /// The loss's gradient by `out` and by the constant.
+    pub d_out: Tensor,
+    /// E[x|z] [R, D].
+    pub mean: Tensor,
+}
+
+impl Passes {
+    /// Over R = `rows` rows of D = `dim` values.
+    pub fn new(
+        likelihood: &Likelihood,
+        settings: &Settings,
+        target: &Target,
+        rows: usize,
+        dim: usize,
+    ) -> Passes {
+        let mut plan = Plan::new("passes");
+        let output = (likelihood.output)(dim, settings);
+        let out = plan.tensor("out", rows, output.columns());
+        let bias = plan.tensor("bias", 1, output.biases());
+        let x = plan.tensor("x", rows, dim);
+        let weight = row_vector(&mut plan, "weight", rows);
+        let log_p = row_vector(&mut plan, "log_p", rows);
+        let d_out = plan.tensor("d_out", rows, output.biases());
+        let mean = plan.tensor("mean", rows, dim);
+        for pass in [
+            Pass::Forward { out, bias, x, log_p },
+            Pass::Backward { out, bias, x, weight, d_out },
+            Pass::Mean { out, mean },
+        ] {
+            likelihood.append(&mut plan, target, settings, pass);
+        }
+        Passes { plan, out, bias, x, weight, log_p, d_out, mean }
+    }
+}
+
 /// Mean and variance of (value, count).
 fn moments(values: &[(f64, u64)]) -> (f64, f64) {
     let count = values.iter().map(|(_, n)| *n as f64).sum::<f64>().max(1.0);
@@ -222,8 +294,8 @@ pub fn names_of(data: Data) -> Vec<&'static str> {
     TABLE.iter().filter(|likelihood| likelihood.data == data).map(|likelihood| likelihood.name).collect()
 }
 
-/// D and K of a pass: columns of x and rows of the decoder's output for each of x.
-fn shape_of(out: Tensor, x: Tensor) -> (usize, usize) {
+/// K of a pass: rows of the decoder's output for each of x.
+fn samples_of(out: Tensor, x: Tensor) -> usize {
     assert_eq!(out.rows % x.rows, 0, "rows of x and of the decoder's output");
-    (x.cols, out.rows / x.rows)
+    out.rows / x.rows
 }

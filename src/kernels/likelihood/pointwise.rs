@@ -1,6 +1,6 @@
 //! What the likelihoods share that take one number l of the decoder for each value x (`shaders/shared/pointwise.wgsl`).
 
-use super::{Pass, shape_of};
+use super::{Pass, samples_of};
 use crate::kernels::{Rows, elementwise, params};
 use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Target, Tensor, Trusted, read, write};
 
@@ -120,11 +120,12 @@ pub(super) fn append(kernels: &Kernels, plan: &mut Plan, target: &Target, pass: 
         Pass::Mean { out, mean } => (kernels.mean, 1, vec![out, mean]),
     };
     let out = tensors[0];
-    let (dim, samples) = match pass {
-        Pass::Mean { mean, .. } => (mean.cols, 1),
-        _ => shape_of(out, tensors[1]),
+    let (image, samples) = match pass {
+        Pass::Mean { mean, .. } => (mean, 1),
+        Pass::Forward { x, .. } | Pass::Fused { x, .. } | Pass::Backward { x, .. } => (x, samples_of(out, x)),
     };
-    assert_eq!(out.cols, dim, "the decoder gives one number for each value");
+    let dim = image.cols;
+    assert_eq!((out.cols, out.stride), (dim, image.stride), "the decoder gives one number for each value");
     let params =
         Params { rows: out.rows as u32, samples: samples as u32, dim: dim as u32, vectors: out.vectors() };
     let rows = Rows::of(target);
