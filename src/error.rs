@@ -1,5 +1,6 @@
 //! The one error type of the crate. Each message says what went wrong, where, and what to do next.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -131,19 +132,24 @@ fn remedy(action: &str, source: &io::Error) -> &'static str {
 }
 
 /// Most characters of a message that quotes a file: those at its beginning, and those at its end.
-const QUOTED: (usize, usize) = (700, 300);
+const QUOTED: (usize, usize) = (600, 200);
 
 /// The text without control characters but the ends of its lines, and without its middle if it is long.
 fn presentable(text: &str) -> String {
     let plain = |c: char| if c.is_control() && c != '\n' { c.escape_default().to_string() } else { c.into() };
-    let count = text.chars().count();
+    // A control character becomes up to six others.
+    let plain: String = without_middle(text).chars().map(plain).collect();
+    without_middle(&plain).into_owned()
+}
+
+fn without_middle(text: &str) -> Cow<'_, str> {
     let (start, end) = QUOTED;
-    if count <= start + end {
-        return text.chars().map(plain).collect();
+    if text.char_indices().nth(start + end).is_none() {
+        return text.into();
     }
-    let first: String = text.chars().take(start).map(plain).collect();
-    let last: String = text.chars().skip(count - end).map(plain).collect();
-    format!("{first} .. {last}")
+    let first: String = text.chars().take(start).collect();
+    let behind = text.char_indices().nth_back(end - 1).map_or(0, |(at, _)| at);
+    format!("{first} .. {}", &text[behind..]).into()
 }
 
 impl Error {
@@ -190,6 +196,9 @@ mod tests {
     fn what_a_file_says_is_made_fit_for_a_screen() {
         assert_eq!(presentable("a\x1b[31m\nb\0é"), "a\\u{1b}[31m\nb\\u{0}é");
         let long = presentable(&format!("{}{}", "é".repeat(100_000), "end"));
-        assert!(long.starts_with("éé") && long.ends_with("end") && long.chars().count() == 1004);
+        assert!(long.starts_with("éé") && long.ends_with("end") && long.chars().count() == 804);
+        let escaped = presentable(&"\0".repeat(800));
+        assert!(escaped.starts_with("\\u{0}\\u{0}") && escaped.chars().count() == 804, "{escaped}");
+        assert_eq!(presentable(&"x".repeat(800)), "x".repeat(800));
     }
 }

@@ -1,7 +1,8 @@
 //! Tables as text: a row a line, with or without a line of names above.
 
+use std::cell::Cell;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
@@ -19,8 +20,8 @@ pub(super) const FORMAT: Format = Format {
 
 /// Bytes of the beginning by which separator and names are told: two lines of the widest table that a model takes.
 const LOOK: usize = 4 << 20;
-/// Bytes of a line without quotes at most: what is longer than the first may be is no row.
-const LINE: usize = LOOK;
+/// Bytes of a row at most: what is longer than the first may be is no row.
+const ROW: usize = LOOK;
 /// Bytes that a thread parses at once.
 const BLOCK: usize = 4 << 20;
 /// Cells without a value, besides an empty one.
@@ -122,18 +123,41 @@ enum What {
     /// It has as many cells.
     Ragged(usize),
     Broken(csv::Error),
+    /// It is longer than a row may be.
+    Endless,
+}
+
+/// Gives no more than [`ROW`] bytes at a time: a quote that is never closed would hold the rest of the file in memory.
+struct Rationed<'a, R> {
+    input: R,
+    left: &'a Cell<usize>,
+}
+
+impl<R: Read> Read for Rationed<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left.get() == 0 {
+            return Err(io::Error::other("the row is too long"));
+        }
+        let most = buffer.len().min(self.left.get());
+        let count = self.input.read(&mut buffer[..most])?;
+        self.left.set(self.left.get() - count);
+        Ok(count)
+    }
 }
 
 impl Layout {
     /// Parses rows up to the end or the first bad one.
     fn parse(&self, input: impl Read) -> Rows {
-        let mut reader = reader(self.delimiter, input);
+        let left = Cell::new(ROW);
+        let mut reader = reader(self.delimiter, Rationed { input, left: &left });
         let mut record = ByteRecord::new();
         let mut rows = Rows::default();
         let what = loop {
+            left.set(ROW);
             match reader.read_byte_record(&mut record) {
                 Ok(true) => {}
                 Ok(false) => return rows,
+                Err(_) if left.get() == 0 => break What::Endless,
                 Err(error) => break What::Broken(error),
             }
             if let Err(what) = self.add(&record, &mut rows) {
@@ -202,12 +226,7 @@ impl Table<'_> {
                 } else {
                     bytes.iter().rposition(|b| *b == b'\n').map(|at| at + 1)
                 };
-                let quoted = bytes.contains(&b'"');
-                if cut.is_none() && !quoted && bytes.len() >= LINE {
-                    let problem = format!("a line of more than {} MiB", LINE >> 20);
-                    return Err(Error::file(path, problem, "write it as a table with a row a line"));
-                }
-                plain = cut.is_some() && !quoted;
+                plain = cut.is_some() && !bytes.contains(&b'"');
                 match cut {
                     Some(cut) if plain => {
                         over = bytes.split_off(cut);
@@ -265,6 +284,14 @@ impl Table<'_> {
         let row = if line == row as u64 { format!("row {row}") } else { format!("row {row} (line {line})") };
         let (column, cell) = match what {
             What::Broken(error) => return broken(self.path, error),
+            What::Endless => {
+                let problem = format!("{row} has more than {} MiB", ROW >> 20);
+                return Error::file(
+                    self.path,
+                    problem,
+                    "write a row a line, and look for a quote that is never closed",
+                );
+            }
             What::Ragged(cells) => {
                 let problem = format!("{row} has {cells} cells, but the first has {}", self.columns.len());
                 return Error::file(self.path, problem, "give each row a cell for each column");
@@ -335,133 +362,4 @@ fn broken(path: &Path, error: csv::Error) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::data::write::Matrix;
-    use proptest::prelude::*;
-
-    fn parse(text: &[u8], label: Option<&str>) -> Result<Parts> {
-        // Blocks of a few lines, and the whole at once: both must say the same.
-        let read = |block| read(Path::new("t.csv"), text, label, block, &|_| {});
-        let (few, whole) = (read(16), read(BLOCK));
-        match (&few, &whole) {
-            (Ok(a), Ok(b)) => {
-                assert_eq!(
-                    (&a.columns, &a.classes, &a.train.labels),
-                    (&b.columns, &b.classes, &b.train.labels)
-                );
-                assert_eq!(a.train.x(0..a.train.count).unwrap(), b.train.x(0..b.train.count).unwrap());
-            }
-            // Where blank lines come before it, the number of a line may be that of the first of them.
-            (Err(a), Err(b)) => assert_eq!(without_line(&a.to_string()), without_line(&b.to_string())),
-            (a, b) => panic!("{a:?} in blocks, {b:?} at once"),
-        }
-        whole
-    }
-
-    /// A message without `(line 3)`.
-    fn without_line(message: &str) -> String {
-        match message.split_once(" (line ") {
-            Some((before, after)) => {
-                format!("{before}{}", after.split_once(')').map_or("", |(_, rest)| rest))
-            }
-            None => message.to_owned(),
-        }
-    }
-
-    fn table(text: &str) -> (Vec<String>, Vec<f32>) {
-        let parts = parse(text.as_bytes(), None).unwrap();
-        (parts.columns, parts.train.x(0..parts.train.count).unwrap())
-    }
-
-    #[track_caller]
-    fn refuse(text: &[u8], words: &str) {
-        let error = parse(text, None).expect_err("a refusal");
-        assert!(matches!(error, Error::File { .. }) && error.to_string().contains(words), "{error}");
-    }
-
-    #[test]
-    fn a_line_of_names_is_told_from_numbers() {
-        assert_eq!(table("a,b\n1,2\n"), (vec!["a".into(), "b".into()], vec![1.0, 2.0]));
-        assert_eq!(table("1,2\n3,4"), (vec!["1".into(), "2".into()], vec![1.0, 2.0, 3.0, 4.0]));
-        assert_eq!(table("0,1,y\n3,4,5\n").0, ["0", "1", "y"]);
-        assert_eq!(table("\u{feff}\"a, b\"\r\n -1e-3 \r\n"), (vec!["a, b".into()], vec![-1e-3]));
-        assert_eq!(table("a;b\n1;2\n").0, ["a", "b"]);
-        assert_eq!(table("a\tb\n1\t2\n").1, [1.0, 2.0]);
-        assert_eq!(table(",a\n0,5\n").0, ["1", "a"]);
-    }
-
-    #[test]
-    fn the_label_column_is_taken_out() {
-        let parts = parse(b"x,kind,y\n1,dog,2\n3,cat,4\n", Some("kind")).unwrap();
-        assert_eq!(
-            (&parts.columns[..], &parts.classes[..]),
-            (&["x".into(), "y".into()][..], &["cat".into(), "dog".into()][..])
-        );
-        assert_eq!(parts.train.labels.as_deref(), Some(&[1, 0][..]));
-        assert_eq!(parts.train.x(0..2).unwrap(), [1.0, 2.0, 3.0, 4.0]);
-        // A table without names, and its third column.
-        let parts = parse(b"1,2,dog\n3,4,cat\n", Some("3")).unwrap();
-        assert_eq!(parts.train.labels.as_deref(), Some(&[1, 0][..]));
-        assert_eq!(parse(b"a,b\n1,2\n", Some("c")).err().map(|error| error.exit_code()), Some(2));
-    }
-
-    #[test]
-    fn cells_without_a_number_are_named_with_row_and_column() {
-        refuse(b"a,b\n1,2\n3,\n", "row 2 (line 3), column 2 (`b`): the value is missing");
-        refuse(b"1,2\nnan,4\n", "row 2, column 1: the value is missing");
-        refuse(b"1,2\nNA,4\n", "row 2, column 1: the value is missing");
-        refuse(b"1,2\n3,inf\n", "row 2, column 2: inf is no finite number");
-        refuse(b"1,2\n3,1e39\n", "1e39 is no finite number");
-        refuse(b"a,b\n1,2\n3,red\n", "row 2 (line 3), column 2 (`b`): `red` is no number");
-        refuse(b"1,2\n3,\xff\n", "is no number");
-        refuse(b"1,2\n3,0x10\n", "`0x10` is no number");
-        refuse(b"a,b\n\n1,2\n3,\n", "row 2 (line 4), column 2 (`b`): the value is missing");
-        refuse(b"1,2\n\n\n3,\n", "row 2 (line 4), column 2: the value is missing");
-        refuse(b"1,2\r\n3,4\r\n\r\n5,", "row 3 (line 4), column 2: the value is missing");
-    }
-
-    #[test]
-    fn tables_of_no_or_ragged_rows_are_refused() {
-        refuse(b"", "it is empty");
-        refuse(b"\n\n", "it is empty");
-        refuse(b"a,b\n", "it has no rows");
-        refuse(b"a,b\n1,2\n3\n", "row 2 (line 3) has 1 cells, but the first has 2");
-        refuse(b"1,2\n3,4,5\n", "row 2 has 3 cells");
-        let error = parse(b"a\ncat\n", Some("a")).err().unwrap();
-        assert!(error.to_string().contains("no column of numbers"), "{error}");
-    }
-
-    #[test]
-    fn text_in_quotes_may_have_any_character() {
-        let parts = parse(b"x,kind\n1,a\n2,\"b\nb, \"\"b\"\n3,a\n4,b\n", Some("kind")).unwrap();
-        assert_eq!(parts.classes, ["a", "b", "b\nb, \"b"]);
-        assert_eq!(parts.train.labels.as_deref(), Some(&[0, 2, 0, 1][..]));
-    }
-
-    proptest! {
-        #[test]
-        fn a_matrix_survives_writing_and_reading(
-            values in prop::collection::vec([any::<f32>(), any::<f32>()], 1..9),
-        ) {
-            let values: Vec<f32> =
-                values.concat().into_iter().map(|v| if v.is_finite() { v } else { 0.0 }).collect();
-            for names in [&["a, \"b\"".to_owned(), "ü".to_owned()][..], &[]] {
-                let mut text = Vec::new();
-                Matrix::Csv.write(&mut text, names, 2, &values).unwrap();
-                let parts = parse(&text, None).unwrap();
-                let got = parts.train.x(0..parts.train.count).unwrap();
-                prop_assert!(got.iter().zip(&values).all(|(a, b)| a == b) && got.len() == values.len());
-                if !names.is_empty() {
-                    prop_assert_eq!(&parts.columns[..], names);
-                }
-            }
-        }
-
-        #[test]
-        fn no_text_makes_the_reader_panic(text in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&text, None);
-            let _ = parse(&text, Some("1"));
-        }
-    }
-}
+mod tests;

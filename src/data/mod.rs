@@ -302,7 +302,7 @@ fn scale(source: &str, options: &Options, parts: Parts, test: Split, progress: P
     let Parts { name, shape, columns, classes, train, mut warnings, .. } = parts;
     let floats = train.element() == Element::Floats;
     let wanted = options.scale.is_some_and(|scale| scale != Scale::None) || options.scaling.is_some();
-    let mut summary = None;
+    let mut seen = None;
     if floats || wanted {
         let learnt = summary::summarise(&train, "looking at the values", progress)?;
         let judged = summary::summarise(&test, "looking at the test values", progress)?;
@@ -312,9 +312,10 @@ fn scale(source: &str, options: &Options, parts: Parts, test: Split, progress: P
                 return Err(not_finite(source, split.place(row as usize), column, &columns));
             }
         }
-        summary = Some(learnt);
+        seen = Some((learnt, judged, test_source));
     }
-    let scaling = match (&options.scaling, &summary) {
+    let summary = seen.as_ref().map(|(learnt, ..)| learnt);
+    let scaling = match (&options.scaling, summary) {
         (Some(scaling), _) => Some(scaling.clone()),
         (None, Some(summary)) => {
             let fits = match summary.range() {
@@ -329,29 +330,51 @@ fn scale(source: &str, options: &Options, parts: Parts, test: Split, progress: P
     };
     if let Some(scaling) = &scaling {
         scaling.validate(shape.dim())?;
+        for (seen, source) in
+            seen.iter().flat_map(|(learnt, judged, test)| [(learnt, source), (judged, *test)])
+        {
+            check_scaled(source, seen, scaling, &columns)?;
+        }
     }
     let mut unit = true;
-    if let Some(summary) = &summary {
-        unit = in_unit(summary, scaling.as_ref());
+    if let Some(summary) = summary {
+        unit = ends(summary, scaling.as_ref()).iter().flatten().all(|x| (0.0..=1.0).contains(x));
         if shape.is_table() {
             warnings.extend(table_warnings(summary, &columns));
         }
     }
     let shared = scaling.clone().map(Arc::new);
     let (train, test) = (train.scaled(shared.clone()), test.scaled(shared));
+    let summary = seen.map(|(learnt, ..)| learnt);
     Ok(Dataset { name, shape, train, test, columns, classes, scaling, summary, unit, warnings })
 }
 
-/// Whether x of the summarised values is in 0..1.
-fn in_unit(summary: &Summary, scaling: Option<&Scaling>) -> bool {
-    let inside = |mut ends: Vec<f32>| {
+/// The least and the largest x of each column of the summarised values.
+fn ends(summary: &Summary, scaling: Option<&Scaling>) -> [Vec<f32>; 2] {
+    [&summary.min, &summary.max].map(|ends| {
+        let mut ends: Vec<f32> = ends.iter().map(|v| *v as f32).collect();
         if let Some(scaling) = scaling {
             scaling.apply(&mut ends);
         }
-        ends.iter().all(|x| (0.0..=1.0).contains(x))
-    };
-    let floats = |ends: &[f64]| ends.iter().map(|v| *v as f32).collect();
-    inside(floats(&summary.min)) && inside(floats(&summary.max))
+        ends
+    })
+}
+
+/// Refuses values so far outside of what the scaling was learnt from that they pass the end of a float.
+fn check_scaled(source: &str, summary: &Summary, scaling: &Scaling, columns: &[String]) -> Result<()> {
+    for (values, ends) in [&summary.min, &summary.max].into_iter().zip(ends(summary, Some(scaling))) {
+        let Some(column) = ends.iter().position(|x| !x.is_finite()) else { continue };
+        return Err(Error::file(
+            source,
+            format!(
+                "{}: {:e} is no finite number once it is scaled as the training part was",
+                column_name(column, columns),
+                values[column] as f32
+            ),
+            "remove that row, or scale the columns before (--scale none)",
+        ));
+    }
+    Ok(())
 }
 
 fn not_finite(source: &str, row: usize, column: usize, columns: &[String]) -> Error {

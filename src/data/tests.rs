@@ -118,6 +118,17 @@ fn a_value_that_is_no_number_is_named_with_row_and_column() {
 }
 
 #[test]
+fn a_test_value_that_scaling_makes_infinite_is_refused() {
+    let parts = || table(&[1.0, 0.1, 2.0, 0.2], &["a", "b"]);
+    let far = table(&[1.0, -1e38], &["a", "b"]).train;
+    let open = |options: Options| scale("source", &options, parts(), far.clone(), &|_| {});
+    let message =
+        open(Options { test_data: Some("far".into()), ..Options::default() }).unwrap_err().to_string();
+    assert!(message.starts_with("far: column 2 (`b`): -1e38 is no finite number once it is"), "{message}");
+    assert!(open(Options { scale: Some(Scale::None), ..Options::default() }).is_ok());
+}
+
+#[test]
 fn digits_that_floats_do_not_have_are_a_warning() {
     let dataset = scaled(table(&[1.6e9, 1.6e9 + 256.0], &["t"]), &Options::default()).unwrap();
     assert!(dataset.warnings[0].contains("subtract a constant first: column 1 (`t`)"));

@@ -1,0 +1,97 @@
+use super::*;
+use std::io::Write;
+
+fn rows(split: &Split, rows: &[usize]) -> Vec<Vec<f32>> {
+    let mut seen = Vec::new();
+    split
+        .each(rows.iter().copied(), &mut |row| match row {
+            Row::Bytes(values) => seen.push(values.iter().map(|v| f32::from(*v)).collect()),
+            Row::Floats(values) => seen.push(values.to_vec()),
+        })
+        .unwrap();
+    seen
+}
+
+fn in_file(kind: FileKind, bytes: &[u8], dim: usize) -> Split {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"head").unwrap();
+    file.write_all(bytes).unwrap();
+    let count = bytes.len() / kind.bytes() / dim;
+    Split::in_file(FileRows { path: "file".into(), file, start: 4, kind }, count, dim)
+}
+
+#[test]
+fn rows_come_in_the_order_that_is_asked_for() {
+    let split = Split::new(vec![1, 2, 3, 4, 5, 6], 3, Some(vec![7, 8]));
+    assert_eq!((split.count, split.dim(), split.element()), (2, 3, Element::Bytes));
+    assert_eq!(rows(&split, &[1, 0]), [[4.0, 5.0, 6.0], [1.0, 2.0, 3.0]]);
+    assert_eq!(Split::new(Vec::new(), 3, None).count, 0);
+    assert_eq!(split.x([0]).unwrap(), [1.0 / 255.0, 2.0 / 255.0, 3.0 / 255.0]);
+}
+
+#[test]
+fn a_file_gives_the_same_rows_as_memory() {
+    let floats: Vec<f32> = (0..3000 * 3).map(|i| i as f32 * 0.25 - 7.0).collect();
+    let f32s: Vec<u8> = floats.iter().flat_map(|v| v.to_le_bytes()).collect();
+    let f64s: Vec<u8> = floats.iter().flat_map(|v| f64::from(*v).to_le_bytes()).collect();
+    let memory = Split::from_floats(floats, 3);
+    // Runs, single rows, and enough of them that several threads read.
+    let order: Vec<usize> = (0..3000).map(|i| (i * 7) % 3000).chain(100..900).collect();
+    for (kind, bytes) in [(FileKind::F32, f32s), (FileKind::F64, f64s)] {
+        let file = in_file(kind, &bytes, 3);
+        assert!(file.is_in_file() && file.element() == Element::Floats);
+        assert_eq!(rows(&file, &order), rows(&memory, &order));
+    }
+    let bytes: Vec<u8> = (0..=255).collect();
+    let (file, memory) = (in_file(FileKind::U8, &bytes, 4), Split::new(bytes, 4, None));
+    assert_eq!(file.element(), Element::Bytes);
+    assert_eq!(rows(&file, &[63, 0, 1]), rows(&memory, &[63, 0, 1]));
+}
+
+#[test]
+fn a_file_that_shrank_is_an_error_that_names_it() {
+    let mut split = in_file(FileKind::U8, &[0; 8], 4);
+    split.count = 3;
+    let error = split.each([2], &mut |_| ()).unwrap_err();
+    assert!(error.to_string().starts_with("file: it has become shorter"), "{error}");
+}
+
+#[test]
+fn a_selection_of_a_selection_keeps_values_and_labels_together() {
+    let split = Split::new((0..10).collect(), 1, Some((20..30).collect()));
+    let some = split.select(&[9, 3, 5]).select(&[2, 0]);
+    assert_eq!(rows(&some, &[0, 1]), [[5.0], [9.0]]);
+    assert_eq!(some.labels.as_deref(), Some(&[25, 29][..]));
+}
+
+#[test]
+fn a_clone_is_the_same_and_a_part_is_not() {
+    let split = Split::new((0..10).collect(), 1, None);
+    let (test, train) = split.part(0.3, 1);
+    assert!(split.is_same(&split.clone()) && train.is_same(&train.clone()));
+    assert!(!split.is_same(&train) && !test.is_same(&train));
+    assert!(!split.is_same(&Split::new((0..10).collect(), 1, None)));
+}
+
+#[test]
+fn two_parts_have_each_row_once_and_follow_from_the_seed() {
+    let split = Split::new((0..100).collect(), 1, None);
+    let (test, train) = split.part(0.1, 7);
+    assert_eq!((test.count, train.count), (10, 90));
+    let mut all = [test.x(0..10).unwrap(), train.x(0..90).unwrap()].concat();
+    assert!(all[..10].is_sorted() && all[10..].is_sorted());
+    all.sort_by(f32::total_cmp);
+    assert_eq!(all, split.x(0..100).unwrap());
+    assert_eq!(split.part(0.1, 7).0.rows, test.rows);
+    assert_ne!(split.part(0.1, 8).0.rows, test.rows);
+    let (test, train) = split.select(&[0, 1]).part(1e-9, 0);
+    assert_eq!((test.count, train.count), (1, 1));
+}
+
+#[test]
+fn scaled_bytes_are_floats() {
+    let scaling = Scaling { shift: vec![0.5], scale: vec![0.5] };
+    let split = Split::new(vec![0, 255], 2, None).scaled(Some(Arc::new(scaling)));
+    assert_eq!(split.element(), Element::Floats);
+    assert_eq!(split.x([0]).unwrap(), [-1.0, 1.0]);
+}
