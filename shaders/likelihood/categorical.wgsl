@@ -3,19 +3,15 @@
 //   level     floor(v C / 256) of the byte v = round(255 x)
 //   forward   log_p[r] = sum_d l_d[level_d] - logsumexp(l_d)        the maximum is taken out of the exponents
 //   backward  d_l = weight[r] (softmax(l_d) - [k = level_d])
-//   fused     both in one pass
 //   mean      E[x|z] = sum_k softmax(l_d)[k] k / (C - 1): level 0 is shown black, level C - 1 white
 //
 // decoded, d_decoded [R, D C]: the C logits of a pixel side by side, then the next pixel's; rows of Params.stride words
 // R = B K rows, row b K + k    x, mean [R, D] rows of Params.x_stride words    log_p, weight [R]
 //
-// A pixel's logits begin anywhere, so words are loaded one by one. ROW_LANES neighbouring invocations share a row, each
-// takes every ROW_LANES-th pixel. Words of padding are never written.
+// A pixel's logits begin anywhere, so words are loaded one by one. Words of padding are never written.
+// Entry points and the division of rows: shared/likelihood. An item is a pixel.
 
-#import shared/row_sum
-
-const WORKGROUP: u32 = 64u;
-const ROW_LANES: u32 = 32u;
+#import shared/likelihood
 
 struct Params {
     rows: u32,
@@ -38,9 +34,11 @@ fn first_logit(row: u32, pixel: u32) -> u32 {
     return row * params.stride + pixel * params.levels;
 }
 
+// Below C whatever x holds: it is an index.
 fn level_of(row: u32, pixel: u32) -> u32 {
     let grey = x[(row / params.samples) * params.x_stride + pixel];
-    return u32(round(255.0 * clamp(grey, 0.0, 1.0))) * params.levels / 256u;
+    let byte = u32(round(255.0 * clamp(grey, 0.0, 1.0)));
+    return min(byte * params.levels / 256u, params.levels - 1u);
 }
 
 fn log_sum_exp(first: u32) -> f32 {
@@ -62,68 +60,34 @@ fn store_gradient(row: u32, first: u32, normaliser: f32, level: u32) {
     }
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = (group.x * WORKGROUP + local) / ROW_LANES;
-    let lane = local % ROW_LANES;
-    var sum = 0.0;
-    if (row < params.rows) {
-        for (var pixel = lane; pixel < params.dim; pixel += ROW_LANES) {
-            let first = first_logit(row, pixel);
-            sum += decoded[first + level_of(row, pixel)] - log_sum_exp(first);
-        }
-    }
-    sum = row_sum(local, sum);
-    if (lane == 0u && row < params.rows) {
-        log_p[row] = sum;
-    }
+fn items() -> u32 {
+    return params.dim;
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn fused(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = (group.x * WORKGROUP + local) / ROW_LANES;
-    let lane = local % ROW_LANES;
-    var sum = 0.0;
-    if (row < params.rows) {
-        for (var pixel = lane; pixel < params.dim; pixel += ROW_LANES) {
-            let first = first_logit(row, pixel);
-            let level = level_of(row, pixel);
-            let normaliser = log_sum_exp(first);
-            sum += decoded[first + level] - normaliser;
-            store_gradient(row, first, normaliser, level);
-        }
-    }
-    sum = row_sum(local, sum);
-    if (lane == 0u && row < params.rows) {
-        log_p[row] = sum;
-    }
+fn item_log_p(row: u32, pixel: u32) -> f32 {
+    let first = first_logit(row, pixel);
+    return decoded[first + level_of(row, pixel)] - log_sum_exp(first);
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = (group.x * WORKGROUP + local) / ROW_LANES;
-    if (row >= params.rows) {
-        return;
-    }
-    for (var pixel = local % ROW_LANES; pixel < params.dim; pixel += ROW_LANES) {
-        let first = first_logit(row, pixel);
-        store_gradient(row, first, log_sum_exp(first), level_of(row, pixel));
-    }
+fn item_fused(row: u32, pixel: u32) -> f32 {
+    let first = first_logit(row, pixel);
+    let level = level_of(row, pixel);
+    let normaliser = log_sum_exp(first);
+    store_gradient(row, first, normaliser, level);
+    return decoded[first + level] - normaliser;
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn mean(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = (group.x * WORKGROUP + local) / ROW_LANES;
-    if (row >= params.rows) {
-        return;
+fn item_backward(row: u32, pixel: u32) {
+    let first = first_logit(row, pixel);
+    store_gradient(row, first, log_sum_exp(first), level_of(row, pixel));
+}
+
+fn item_mean(row: u32, pixel: u32) {
+    let first = first_logit(row, pixel);
+    let normaliser = log_sum_exp(first);
+    var level = 0.0;
+    for (var k = 1u; k < params.levels; k++) {
+        level += f32(k) * exp(decoded[first + k] - normaliser);
     }
-    for (var pixel = local % ROW_LANES; pixel < params.dim; pixel += ROW_LANES) {
-        let first = first_logit(row, pixel);
-        let normaliser = log_sum_exp(first);
-        var level = 0.0;
-        for (var k = 1u; k < params.levels; k++) {
-            level += f32(k) * exp(decoded[first + k] - normaliser);
-        }
-        mean_x[row * params.x_stride + pixel] = level / f32(params.levels - 1u);
-    }
+    mean_x[row * params.x_stride + pixel] = level / f32(params.levels - 1u);
 }

@@ -4,7 +4,6 @@
 //   forward   log_p[r]
 //   backward  d_mu = -weight[r] (x - mu) e^-s
 //             d_s  = -weight[r] ((x - mu)^2 e^-s - 1) / 2, zero where s was clamped
-//   fused     both in one pass
 //   mean      E[x|z] = mu
 //
 // s is clamped to +-LOG_VAR_LIMIT: a pixel that is the same in all images would otherwise drive its variance to zero and
@@ -15,12 +14,9 @@
 //          bias of the decoder's last layer, behind which it lies. Params say how far its rows are apart
 // d_decoded [R, 2 P]  d_mu and d_s    x [B, D]    mean [R, D]    log_p, weight [R]
 //
-// ROW_LANES neighbouring invocations share a row, each takes every ROW_LANES-th vec4.
+// Entry points and the division of rows: shared/likelihood. An item is a vec4.
 
-#import shared/row_sum
-
-const WORKGROUP: u32 = 64u;
-const ROW_LANES: u32 = 32u;
+#import shared/likelihood
 
 const LOG_VAR_LIMIT: f32 = 7.0;
 const LOG_2_PI: f32 = 1.8378771;
@@ -69,58 +65,24 @@ fn store_gradient(row: u32, j: u32, here: Terms) {
     d_decoded[(2u * row + 1u) * params.vectors + j] = factor * here.by_s;
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = (group.x * WORKGROUP + local) / ROW_LANES;
-    let lane = local % ROW_LANES;
-    var sum = 0.0;
-    if (row < params.rows) {
-        for (var j = lane; j < params.vectors; j += ROW_LANES) {
-            sum += dot(mask(j), terms(row, j).log_p);
-        }
-    }
-    sum = row_sum(local, sum);
-    if (lane == 0u && row < params.rows) {
-        log_p[row] = sum;
-    }
+fn items() -> u32 {
+    return params.vectors;
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn fused(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = (group.x * WORKGROUP + local) / ROW_LANES;
-    let lane = local % ROW_LANES;
-    var sum = 0.0;
-    if (row < params.rows) {
-        for (var j = lane; j < params.vectors; j += ROW_LANES) {
-            let here = terms(row, j);
-            sum += dot(mask(j), here.log_p);
-            store_gradient(row, j, here);
-        }
-    }
-    sum = row_sum(local, sum);
-    if (lane == 0u && row < params.rows) {
-        log_p[row] = sum;
-    }
+fn item_log_p(row: u32, j: u32) -> f32 {
+    return dot(mask(j), terms(row, j).log_p);
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = (group.x * WORKGROUP + local) / ROW_LANES;
-    if (row >= params.rows) {
-        return;
-    }
-    for (var j = local % ROW_LANES; j < params.vectors; j += ROW_LANES) {
-        store_gradient(row, j, terms(row, j));
-    }
+fn item_fused(row: u32, j: u32) -> f32 {
+    let here = terms(row, j);
+    store_gradient(row, j, here);
+    return dot(mask(j), here.log_p);
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn mean(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = (group.x * WORKGROUP + local) / ROW_LANES;
-    if (row >= params.rows) {
-        return;
-    }
-    for (var j = local % ROW_LANES; j < params.vectors; j += ROW_LANES) {
-        mean_x[row * params.vectors + j] = mask(j) * decoded[row * params.decoded_stride + j];
-    }
+fn item_backward(row: u32, j: u32) {
+    store_gradient(row, j, terms(row, j));
+}
+
+fn item_mean(row: u32, j: u32) {
+    mean_x[row * params.vectors + j] = mask(j) * decoded[row * params.decoded_stride + j];
 }

@@ -2,7 +2,6 @@
 //
 //   forward   log_p[r] = sum_d log p(x | l)
 //   backward  d_decoded = -weight[r] d log p(x | l) / dl
-//   fused     both in one pass
 //   mean      E[x | l]
 //
 // decoded, d_decoded, mean [R, D] with R = B K rows, row b K + k    x [B, D]    log_p, weight [R]
@@ -10,12 +9,9 @@
 //
 // The importer defines four values at a time: `terms(l, x)` and `expectation(l)`. Both must be finite at l = x = 0, the
 // padding. What an entry point does not use of the terms, the compiler leaves out.
-// ROW_LANES neighbouring invocations share a row, each takes every ROW_LANES-th vec4.
+// Entry points and the division of rows: shared/likelihood. An item is a vec4.
 
-#import shared/row_sum
-
-const WORKGROUP: u32 = 64u;
-const ROW_LANES: u32 = 32u;
+#import shared/likelihood
 
 struct Params {
     rows: u32,
@@ -45,58 +41,28 @@ fn terms_at(row: u32, j: u32) -> Terms {
     return terms(decoded[row * params.vectors + j], x[(row / params.samples) * params.vectors + j]);
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = (group.x * WORKGROUP + local) / ROW_LANES;
-    let lane = local % ROW_LANES;
-    var sum = 0.0;
-    if (row < params.rows) {
-        for (var j = lane; j < params.vectors; j += ROW_LANES) {
-            sum += dot(mask(j), terms_at(row, j).log_p);
-        }
-    }
-    sum = row_sum(local, sum);
-    if (lane == 0u && row < params.rows) {
-        log_p[row] = sum;
-    }
+fn store_gradient(row: u32, j: u32, slope: vec4f) {
+    d_decoded[row * params.vectors + j] = mask(j) * -weight[row] * slope;
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn fused(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = (group.x * WORKGROUP + local) / ROW_LANES;
-    let lane = local % ROW_LANES;
-    var sum = 0.0;
-    if (row < params.rows) {
-        for (var j = lane; j < params.vectors; j += ROW_LANES) {
-            let here = terms_at(row, j);
-            sum += dot(mask(j), here.log_p);
-            d_decoded[row * params.vectors + j] = mask(j) * -weight[row] * here.slope;
-        }
-    }
-    sum = row_sum(local, sum);
-    if (lane == 0u && row < params.rows) {
-        log_p[row] = sum;
-    }
+fn items() -> u32 {
+    return params.vectors;
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = (group.x * WORKGROUP + local) / ROW_LANES;
-    if (row >= params.rows) {
-        return;
-    }
-    for (var j = local % ROW_LANES; j < params.vectors; j += ROW_LANES) {
-        d_decoded[row * params.vectors + j] = mask(j) * -weight[row] * terms_at(row, j).slope;
-    }
+fn item_log_p(row: u32, j: u32) -> f32 {
+    return dot(mask(j), terms_at(row, j).log_p);
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn mean(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = (group.x * WORKGROUP + local) / ROW_LANES;
-    if (row >= params.rows) {
-        return;
-    }
-    for (var j = local % ROW_LANES; j < params.vectors; j += ROW_LANES) {
-        mean_x[row * params.vectors + j] = mask(j) * expectation(decoded[row * params.vectors + j]);
-    }
+fn item_fused(row: u32, j: u32) -> f32 {
+    let here = terms_at(row, j);
+    store_gradient(row, j, here.slope);
+    return dot(mask(j), here.log_p);
+}
+
+fn item_backward(row: u32, j: u32) {
+    store_gradient(row, j, terms_at(row, j).slope);
+}
+
+fn item_mean(row: u32, j: u32) {
+    mean_x[row * params.vectors + j] = mask(j) * expectation(decoded[row * params.vectors + j]);
 }

@@ -11,6 +11,7 @@ use crate::plan::Const;
 const SHARED: &[(&str, &str)] = &[
     ("shared/activation", include_str!("../../shaders/shared/activation.wgsl")),
     ("shared/index", include_str!("../../shaders/shared/index.wgsl")),
+    ("shared/likelihood", include_str!("../../shaders/shared/likelihood.wgsl")),
     ("shared/matmul", include_str!("../../shaders/shared/matmul.wgsl")),
     ("shared/pointwise", include_str!("../../shaders/shared/pointwise.wgsl")),
     ("shared/philox", include_str!("../../shaders/shared/philox.wgsl")),

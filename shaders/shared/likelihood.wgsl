@@ -1,0 +1,76 @@
+// The entry points of a likelihood, for rows R = B K of items: four values, or one, as the importer has it.
+//
+//   forward   log_p[r] = sum of log p of the row's items
+//   backward  the loss's gradient by what the decoder gave
+//   fused     both in one pass
+//   mean      E[x|z]
+//
+// The importer defines Params with `rows`, the bindings, of them log_p [R], and for an item of a row:
+//
+//   items()                        items of a row
+//   item_log_p(row, item)          its share of log p
+//   item_fused(row, item)          the same, storing its gradient
+//   item_backward(row, item)       stores its gradient
+//   item_mean(row, item)           stores its mean
+//
+// ROW_LANES neighbouring invocations share a row, each takes every ROW_LANES-th item.
+
+#import shared/row_sum
+
+const WORKGROUP: u32 = 64u;
+const ROW_LANES: u32 = 32u;
+
+fn row_of(group: vec3u, local: u32) -> u32 {
+    return (group.x * WORKGROUP + local) / ROW_LANES;
+}
+
+fn store_log_p(row: u32, local: u32, share: f32) {
+    let sum = row_sum(local, share);
+    if (local % ROW_LANES == 0u && row < params.rows) {
+        log_p[row] = sum;
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    var share = 0.0;
+    if (row < params.rows) {
+        for (var item = local % ROW_LANES; item < items(); item += ROW_LANES) {
+            share += item_log_p(row, item);
+        }
+    }
+    store_log_p(row, local, share);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn fused(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    var share = 0.0;
+    if (row < params.rows) {
+        for (var item = local % ROW_LANES; item < items(); item += ROW_LANES) {
+            share += item_fused(row, item);
+        }
+    }
+    store_log_p(row, local, share);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    if (row < params.rows) {
+        for (var item = local % ROW_LANES; item < items(); item += ROW_LANES) {
+            item_backward(row, item);
+        }
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn mean(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    if (row < params.rows) {
+        for (var item = local % ROW_LANES; item < items(); item += ROW_LANES) {
+            item_mean(row, item);
+        }
+    }
+}
