@@ -14,7 +14,7 @@ pub enum Error {
     Usage(String),
 
     /// The operating system refused to read or write a file.
-    #[error("cannot {action} {}: {source}{}", Shown(path), remedy(action, source))]
+    #[error("cannot {action} {}: {source}{}", Shown(path), remedy(action, path, source))]
     Io {
         /// What was tried, as a verb: "read", "write", "create".
         action: &'static str,
@@ -116,9 +116,12 @@ impl fmt::Display for Shown<'_> {
 }
 
 /// What to do about a refusal of the operating system, on a line of its own; nothing where that depends.
-fn remedy(action: &str, source: &io::Error) -> &'static str {
+fn remedy(action: &str, path: &Path, source: &io::Error) -> &'static str {
     use io::ErrorKind::*;
     match source.kind() {
+        NotFound if action == "read" && path.is_absolute() => {
+            "\n  put it back there, or name where it is now"
+        }
         NotFound if action == "read" => "\n  check the name; a relative one counts from the current folder",
         NotFound => "\n  make the folder that it is to be in, or name another one",
         PermissionDenied => "\n  it belongs to someone else: name another one, or change its permissions",

@@ -331,7 +331,8 @@ impl Plan {
         role: Role,
     ) -> Tensor {
         let stride = round_up(cols, PAD);
-        let buffer = self.buffer(name, round_up(rows, PAD) * stride, element, role);
+        let words = round_up(rows, PAD).checked_mul(stride).expect("a matrix that can be counted");
+        let buffer = self.buffer(name, words, element, role);
         Tensor { buffer, offset: 0, rows, cols, stride }
     }
 
@@ -352,8 +353,9 @@ impl Plan {
             assert!(tensor.rows > 0 && tensor.cols > 0, "{}: {} is empty", at(), slot.name);
             assert!(tensor.rows.max(tensor.stride) <= buffer.words, "{}: size of {}", at(), slot.name);
             assert_eq!(tensor.offset % BINDING_ALIGN, 0, "{}: alignment of {}", at(), slot.name);
+            let end = tensor.offset.checked_add(tensor.words());
             assert!(
-                tensor.offset + tensor.words() <= buffer.words,
+                end.is_some_and(|end| end <= buffer.words),
                 "{}: {} [{}, {}] passes the end of {}",
                 at(),
                 slot.name,
@@ -385,7 +387,7 @@ impl Plan {
     /// the guard.
     pub fn span(&self, tensor: Tensor) -> usize {
         let buffer = &self.buffers[tensor.buffer.0];
-        let padded = tensor.offset + round_up(tensor.rows, PAD) * tensor.stride;
+        let padded = tensor.offset.saturating_add(round_up(tensor.rows, PAD).saturating_mul(tensor.stride));
         let end = if padded >= buffer.words { buffer.words + buffer.guard } else { padded };
         end - tensor.offset
     }

@@ -111,11 +111,20 @@ impl Vae {
     ///
     /// # Errors
     /// As [`Vae::sample`], and [`Error::Usage`] if the model knows no such class.
-    pub fn sample_label(&mut self, n: usize, seed: u64, label: u8) -> Result<Vec<f32>> {
+    pub fn sample_label(&mut self, n: usize, seed: u64, label: u32) -> Result<Vec<f32>> {
         if self.model.classes == 0 {
             return Err(Error::Usage("the model was not trained with labels".into()));
         }
-        self.pictures()?.sample(n, seed, |_| usize::from(label))
+        self.pictures()?.sample(n, seed, |_| label as usize)
+    }
+
+    /// The class of that name in the data that a conditional model was trained on; where classes have no names, of that
+    /// number.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the model knows no such class.
+    pub fn class_number(&self, name: &str) -> Result<u32> {
+        self.config.class_number(name)
     }
 
     /// The ELBO of each row of x [N, D] in nats, as its two terms. One sample of z a row is drawn, from the seed of the

@@ -431,61 +431,6 @@ fn interrupted_training_resumes_to_the_same_bits() {
     }
 }
 
-/// The first Ctrl-C saves and then wants to say so, to a terminal that takes nothing more: the second one ends it there.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_second_interrupt_stops_at_once() {
-    use std::io::Write;
-    use std::time::{Duration, Instant};
-
-    /// Bytes that a pipe of Linux holds before a writer has to wait.
-    const PIPE: usize = 1 << 16;
-    let scratch = Scratch::new();
-    let train = "train --data tiny --hidden 16 --latent 2 --batch-size 64 --epochs 100000 -q --out run";
-    let (mut unread, mut full) = std::io::pipe().unwrap();
-    full.write_all(&[b'.'; PIPE]).unwrap();
-    let mut child = scratch.std_command(train).stderr(full).spawn().unwrap();
-    let begun = Instant::now();
-    let within = |what: &str| assert!(begun.elapsed() < Duration::from_secs(120), "{what}");
-    let pause = || std::thread::sleep(Duration::from_millis(20));
-    while !scratch.path("run/metrics.csv").exists() {
-        within("no epoch has ended");
-        pause();
-    }
-    let interrupt = |pid: u32| {
-        let kill = std::process::Command::new("kill").args(["-INT", &pid.to_string()]).status();
-        assert!(kill.unwrap().success());
-    };
-    interrupt(child.id());
-    // No epoch ends any more once it waits.
-    let mut lines = (0, 1);
-    while lines.0 != lines.1 {
-        within("training goes on after an interrupt");
-        std::thread::sleep(Duration::from_millis(500));
-        lines = (scratch.read("run/metrics.csv").len(), lines.0);
-    }
-    assert!(
-        child.try_wait().unwrap().is_none(),
-        "it has said that it was interrupted, to a pipe that is full"
-    );
-    interrupt(child.id());
-    let status = loop {
-        match child.try_wait().unwrap() {
-            Some(status) => break status,
-            None => pause(),
-        }
-        if begun.elapsed() > Duration::from_secs(120) {
-            child.kill().unwrap();
-            panic!("it has not heard the second interrupt");
-        }
-    };
-    assert_eq!(status.code(), Some(130));
-    let mut message = Vec::new();
-    unread.read_to_end(&mut message).unwrap();
-    assert_eq!(message.len(), PIPE, "{:?}", String::from_utf8_lossy(&message[PIPE..]));
-    scratch.succeed("evaluate run");
-}
-
 #[test]
 fn a_reader_that_leaves_is_no_error() {
     let scratch = trained();

@@ -42,7 +42,7 @@ fn cell(picture: &DynamicImage, column: u32, row: u32) -> Vec<u8> {
 
 /// Values [N, columns] of a file of numbers.
 fn matrix(scratch: &Scratch, name: &str) -> (usize, Vec<f32>) {
-    let split = rows(scratch.path(name).to_str().unwrap(), &Options::default()).unwrap();
+    let split = rows(scratch.path(name).to_str().unwrap(), &Options::default()).unwrap().0;
     (split.dim(), split.x(0..split.count).unwrap())
 }
 
@@ -272,18 +272,17 @@ fn a_conditional_model_is_told_labels() {
         String::from_utf8(text).unwrap().split([',', '\n']).filter_map(|v| v.parse().ok()).collect()
     };
     let both = values(stdout(&scratch, "decode run --latents z.csv --label-column class --out -"));
-    assert_eq!(both.len(), 128);
-    assert_ne!(both[64..], three[64..128]);
+    assert_eq!(both, [&three[..64], &four[64..128]].concat());
     scratch.succeed("manifold run --label 3 --steps 3");
     scratch.succeed("traverse run --label 3 --steps 3");
     scratch.succeed("traverse run --image 0 --steps 3");
     scratch.succeed("interpolate run --from 0 --to 1");
     scratch.fail("manifold run", 2, "give one with --label, 0 to 9");
-    scratch.fail("manifold run --label 10", 2, "label 10: the model knows the labels 0 to 9");
+    scratch.fail("manifold run --label 10", 2, "label `10`: the model knows the labels 0 to 9");
     scratch.fail("decode run --latents z.npy --out x.npy", 2, "give one with --label, 0 to 9");
     let images: Vec<f32> = tiny::images(2).iter().map(|v| f32::from(*v) / 255.0).collect();
     write_npy(&scratch.path("x.npy"), 2, &images);
-    scratch.fail("encode run --data x.npy --out y.npy", 2, "but the data has none");
+    scratch.fail("encode run --data x.npy --out y.npy", 2, "but x has none");
 }
 
 #[test]

@@ -121,10 +121,10 @@ fn labels_from_data_stay_words() {
     }
     assert!(before.keys().all(|path| after.contains_key(path)), "a file was deleted");
 
-    // Labels are numbered by their names: with a new one, the model's mean others.
+    // A class that the model does not know.
     let table = String::from_utf8(scratch.read("t.csv")).unwrap();
     scratch.write("t.csv", table.replacen("\"a/b\"", "new", 1));
-    let words = "now holds 11 classes, but the run was trained on 10";
+    let words = "label `new`: the model knows the labels";
     scratch.fail("train --resume run --epochs 3", 2, words);
 }
 

@@ -218,6 +218,14 @@ fn the_log_variance_stops_at_its_limits() {
     }
 }
 
+/// Three times as many levels are one output to a counter that wraps.
+#[test]
+#[should_panic(expected = "levels")]
+fn levels_past_any_counter_are_refused() {
+    let settings = Settings { levels: (usize::MAX / 3) * 2 + 1, ..Settings::DEFAULT };
+    passes(named("categorical"), &settings, 1, 3);
+}
+
 #[test]
 fn levels_share_the_bytes() {
     for levels in LEVELS {

@@ -126,6 +126,7 @@ fn batch(model: &ModelConfig, size: usize) -> Batch {
 /// One dispatch of a plan with only the buffers that it uses.
 fn alone(plan: &Plan, dispatch: &Dispatch) -> Plan {
     let mut small = Plan::new(dispatch.label.clone());
+    small.keep_within(plan.reach());
     let mut dispatch = dispatch.clone();
     for tensor in &mut dispatch.tensors {
         let buffer = &plan.buffers[tensor.buffer.0];
@@ -151,6 +152,13 @@ mod tests {
                 let label = kernel.label();
                 let named = subjects.iter().filter(|subject| subject.kernel == label).count();
                 assert_eq!(named, usize::from(!label.starts_with("matmul/")), "{label}");
+            }
+            let far = Step { valid_rows: BATCH as u32 + 1, history_row: u32::MAX, ..Step::default() };
+            let reaching =
+                ["objective:batch_sum", "objective:collect", "importance:accumulate", "gather", "condition"];
+            for subject in subjects.iter().filter(|subject| reaching.contains(&subject.kernel.as_str())) {
+                assert!(!subject.plan.reach().allows(&far), "{}", subject.kernel);
+                assert!(subject.plan.reach().allows(&subject.step), "{}", subject.kernel);
             }
             assert!(subjects.iter().all(|s| s.plan.dispatches.len() == 1 && s.elements() > 0));
             assert!(!products(&target).is_empty());

@@ -112,22 +112,19 @@ pub enum SplitArg {
 }
 
 /// What images are asked of a conditional model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Label {
     /// A row of images for each label.
     All,
     /// Images of one label.
-    One(usize),
+    One(String),
 }
 
 impl FromStr for Label {
-    type Err = String;
+    type Err = std::convert::Infallible;
 
-    fn from_str(text: &str) -> Result<Label, String> {
-        match text {
-            "all" => Ok(Label::All),
-            _ => text.parse().map(Label::One).map_err(|_| "use a label such as 3, or `all`".into()),
-        }
+    fn from_str(text: &str) -> Result<Label, Self::Err> {
+        Ok(if text == "all" { Label::All } else { Label::One(text.to_owned()) })
     }
 }
 
@@ -183,8 +180,8 @@ pub struct ReconstructArgs {
 
 The JSON has: split, count, model; elbo, recon, kl, each with mean and standard_error, in nats per image; bits_per_dim
 (-ELBO / (D log 2)); mean_squared_error, at z = mu; active_units (latent dimensions where the variance of mu is above
-0.01); kl_per_dimension; nll with samples, mean, standard_error and bits_per_dim; labels, a list with label, count and
-the means of elbo, recon, kl and nll. What a model or its data have not is left out.")]
+0.01); kl_per_dimension; nll with samples, mean, standard_error and bits_per_dim; labels, a list with label (its name), count
+and the means of elbo, recon, kl and nll. What a model or its data have not is left out.")]
 pub struct EvaluateArgs {
     /// Run directory
     pub run: PathBuf,

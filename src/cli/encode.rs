@@ -46,7 +46,10 @@ pub fn encode(args: &EncodeArgs) -> Result<()> {
     bar.finish_and_clear();
     let names: Vec<String> = (0..latent).map(|j| format!("{prefix}_{j}")).collect();
     output::write(&args.out, |out| format.write(out, &names, latent, &values))?;
-    output::told(&args.out, &format!("{prefix} of {} {name} data, {latent} numbers each, is", split.count));
+    output::told(
+        &args.out,
+        &format!("{prefix} of {}, {latent} numbers each, is", output::counted(split.count, name)),
+    );
     Ok(())
 }
 
@@ -77,7 +80,7 @@ pub fn decode(args: &DecodeArgs) -> Result<()> {
             if let Some(scaling) = &saved.config.source.scaling {
                 scaling.undo(&mut x);
             }
-            output::write(&args.out, |out| format.write(out, &[], saved.model.input, &x))?;
+            output::write(&args.out, |out| format.write(out, &saved.config.columns, saved.model.input, &x))?;
         }
     }
     output::told(&args.out, &format!("{count} data of {} are", saved.shape));
@@ -87,7 +90,7 @@ pub fn decode(args: &DecodeArgs) -> Result<()> {
 /// The codes of the file, and in a conditional model their labels.
 fn codes(saved: &Saved, args: &DecodeArgs) -> Result<(Vec<f32>, Vec<u32>)> {
     let options = Options { label_column: args.label_column.clone(), ..Options::default() };
-    let split = data::rows(&args.latents, &options)?;
+    let (split, names) = data::rows(&args.latents, &options)?;
     let (latent, classes) = (saved.model.latent, saved.model.classes);
     let wrong = |problem: String, next: &str| Err(Error::file(&args.latents, problem, next));
     if split.dim() != latent {
@@ -106,9 +109,12 @@ fn codes(saved: &Saved, args: &DecodeArgs) -> Result<(Vec<f32>, Vec<u32>)> {
         return Err(Error::Usage("--label-column: the model was not trained with --condition labels".into()));
     }
     let labels = match &split.labels {
-        Some(labels) if classes > 0 && args.label.is_none() => labels.to_vec(),
+        Some(labels) if classes > 0 && args.label.is_none() => {
+            let number = |label: &u32| saved.config.class_number(&data::class_name(&names, *label));
+            labels.iter().map(number).collect::<Result<_>>()?
+        }
         _ => saved
-            .given_label(args.label)?
+            .given_label(args.label.as_deref())?
             .into_iter()
             .flat_map(|l| std::iter::repeat_n(l, split.count))
             .collect(),

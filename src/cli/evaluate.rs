@@ -6,7 +6,7 @@ use super::args::EvaluateArgs;
 use super::output::{self, result, talk};
 use super::progress;
 use super::saved::Saved;
-use crate::data::Split;
+use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::evaluate::{
     CodeStatistics, Encoder, Estimate, Evaluator, Importance, LabelReport, Measured, Report,
@@ -22,9 +22,10 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         output::check_picture("--picture", picture)?;
     }
     let saved = Saved::open(&args.run, &args.device)?;
-    let (split, name) = split_of(&saved, args)?;
-    saved.check_labels(&split)?;
-    let report = measure(&saved, &split, name, args.nll_samples)?;
+    let dataset = saved.dataset()?;
+    let classes = dataset.classes.clone();
+    let (split, name) = split_of(&saved, dataset, args)?;
+    let report = measure(&saved, (&split, name), &classes, args.nll_samples)?;
     if !report.kl_per_dimension.is_empty() {
         let picture = args.picture.clone().unwrap_or_else(|| args.run.join("kl.png"));
         match bars::draw(&picture, &report.kl_per_dimension) {
@@ -38,14 +39,14 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         let json = serde_json::to_string_pretty(&report).expect("plain numbers");
         result(format_args!("{json}"));
     } else {
-        print(&report);
+        print(&report, saved.shape.plural());
     }
     Ok(())
 }
 
 /// The data that the flags name, and what it is called.
-fn split_of(saved: &Saved, args: &EvaluateArgs) -> Result<(Split, &'static str)> {
-    let (split, name) = saved.part(saved.dataset()?, args.split)?;
+fn split_of(saved: &Saved, dataset: Dataset, args: &EvaluateArgs) -> Result<(Split, &'static str)> {
+    let (split, name) = saved.part(dataset, args.split)?;
     match args.limit {
         Some(0) => Err(Error::Usage("--limit 0: evaluate at least one image".into())),
         Some(limit) if limit < split.count => {
@@ -55,7 +56,12 @@ fn split_of(saved: &Saved, args: &EvaluateArgs) -> Result<(Split, &'static str)>
     }
 }
 
-fn measure(saved: &Saved, split: &Split, name: &str, nll_samples: Option<usize>) -> Result<Report> {
+fn measure(
+    saved: &Saved,
+    (split, name): (&Split, &str),
+    classes: &[String],
+    nll_samples: Option<usize>,
+) -> Result<Report> {
     let Saved { gpu, model, config, .. } = saved;
     let (seed, binarize) = (config.train.seed, config.train.binarize(model));
     let mut shared = Shared::default();
@@ -79,7 +85,8 @@ fn measure(saved: &Saved, split: &Split, name: &str, nll_samples: Option<usize>)
         importance.map(|(samples, importance)| Ok::<_, Error>((samples, estimate(importance, split, seed)?)));
     let nll = nll.transpose()?;
     let nll = nll.as_ref().map(|(samples, values)| (*samples, &values[..]));
-    let measured = Measured { split: name, terms: &terms, nll, labels: split.labels.as_deref() };
+    let labels = split.labels.as_deref().map(|labels| (labels, classes));
+    let measured = Measured { split: name, terms: &terms, nll, labels };
     Ok(Report::new(model, measured, &statistics))
 }
 
@@ -94,8 +101,10 @@ fn estimate(mut importance: Importance, split: &Split, seed: u64) -> Result<Vec<
     Ok(values.unwrap_or_default())
 }
 
-fn print(report: &Report) {
-    result(format_args!("{} {} images, {}, nats per image", report.count, report.split, report.model));
+fn print(report: &Report, data: &str) {
+    let Report { count, split, model, .. } = report;
+    let one = data.trim_end_matches('s');
+    result(format_args!("{count} {split} {data}, {model}, nats per {one}"));
     let line = |name: &str, estimate: Estimate, more: String| {
         result(format_args!("{name:<15}{:>9.3} +- {:.3}{more}", estimate.mean, estimate.standard_error));
     };
@@ -113,7 +122,7 @@ fn print(report: &Report) {
     result(format_args!("{:<15}{:>9.5}", "MSE at z = mu", report.mean_squared_error));
     result(format_args!("{:<15}{:>9}", "active units", report.active_units));
     print_dimensions(&report.kl_per_dimension);
-    print_labels(report);
+    print_labels(report, data);
 }
 
 /// The KL of each dimension, the largest first.
@@ -131,16 +140,18 @@ fn print_dimensions(kl_per_dimension: &[f64]) {
 }
 
 /// The terms of each class, in as many columns as the model has terms.
-fn print_labels(report: &Report) {
+fn print_labels(report: &Report, data: &str) {
     let Some(first) = report.labels.first() else { return };
     let terms = |row: &LabelReport| {
         let all = [("ELBO", row.elbo), ("recon", Some(row.recon)), ("KL", row.kl), ("NLL", row.nll)];
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect::<Vec<_>>()
     };
     let names: String = terms(first).iter().map(|(name, _)| format!(" {name:>9}")).collect();
-    result(format_args!("{:>5} {:>7}{names}", "label", "images"));
+    let width =
+        report.labels.iter().map(|row| row.label.chars().count()).max().unwrap_or(0).max("label".len());
+    result(format_args!("{:>width$} {:>7}{names}", "label", data));
     for row in &report.labels {
         let values: String = terms(row).iter().map(|(_, value)| format!(" {value:>9.2}")).collect();
-        result(format_args!("{:>5} {:>7}{values}", row.label, row.count));
+        result(format_args!("{:>width$} {:>7}{values}", output::word(&row.label), row.count));
     }
 }

@@ -72,7 +72,7 @@ pub struct PathArgs {
     pub spherical: bool,
     /// Of a conditional model: the label of every image [default: that of the nearer end]
     #[arg(long)]
-    pub label: Option<u32>,
+    pub label: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -126,7 +126,7 @@ pub struct TraverseArgs {
     pub image: Option<Pick>,
     /// Of a conditional model: the label of every image [default: that of --image]
     #[arg(long)]
-    pub label: Option<u32>,
+    pub label: Option<String>,
     /// The picture; - is stdout
     #[arg(long, default_value = "traversal.png", value_name = "FILE")]
     pub out: PathBuf,
@@ -148,7 +148,7 @@ pub struct ManifoldArgs {
     pub steps: u32,
     /// Of a conditional model: the label of every image
     #[arg(long)]
-    pub label: Option<u32>,
+    pub label: Option<String>,
     /// The picture; - is stdout
     #[arg(long, default_value = "manifold.png", value_name = "FILE")]
     pub out: PathBuf,
@@ -227,7 +227,7 @@ pub struct DecodeArgs {
     pub latents: String,
     /// Of a conditional model: the label of every code
     #[arg(long)]
-    pub label: Option<u32>,
+    pub label: Option<String>,
     /// Of a conditional model: the column of a .csv or .parquet file that holds the label of each code
     #[arg(long, value_name = "NAME", conflicts_with = "label")]
     pub label_column: Option<String>,

@@ -45,7 +45,7 @@ pub fn run(args: &LatentMapArgs) -> Result<()> {
         ));
     }
     let png = Scatter { points, labels, names: classes, axes }.png()?;
-    output::file(&args.out, &png, &format!("the codes of {} {name} data are", split.count))
+    output::file(&args.out, &png, &format!("the codes of {} are", output::counted(split.count, name)))
 }
 
 /// Places in the plane of two latent dimensions, or of the first two principal components of more.

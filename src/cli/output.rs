@@ -28,6 +28,11 @@ pub fn word(name: &str) -> String {
     name.replace('\n', "\\n").replace('\t', "\\t")
 }
 
+/// A number of data of a part: those of all parts have no further name.
+pub fn counted(count: usize, part: &str) -> String {
+    if part == "all" { format!("{count} data") } else { format!("{count} {part} data") }
+}
+
 /// A result, on stdout. When nobody reads any more (`vae-gpu .. | head`), the program ends quietly.
 pub fn result(line: Arguments) {
     if let Err(error) = writeln!(io::stdout().lock(), "{}", harmless(&line.to_string())) {

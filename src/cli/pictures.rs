@@ -25,26 +25,24 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
         None => Saved::open_pictures(&args.run, &args.device)?,
     };
     let classes = saved.model.classes;
-    if args.label.is_some() && classes == 0 {
-        return Err(Error::Usage("--label: the model was not trained with --condition labels".into()));
-    }
-    let count = match (args.count, args.label) {
-        (Some(count), _) => count as usize,
-        (None, Some(Label::One(_))) => SAMPLES,
-        (None, _) if classes > 0 => COLUMNS * classes,
-        (None, _) => SAMPLES,
+    let label = match &args.label {
+        Some(Label::One(label)) => saved.given_label(Some(label))?,
+        Some(Label::All) if classes == 0 => saved.given_label(Some("all"))?,
+        Some(Label::All) | None => None,
     };
-    let label_of = |i| match args.label {
-        Some(Label::One(label)) => label,
-        Some(Label::All) | None => row_label(i, classes),
+    let count = match args.count {
+        Some(count) => count as usize,
+        None if label.is_none() && classes > 0 => COLUMNS * classes,
+        None => SAMPLES,
     };
+    let label_of = |i| label.map_or_else(|| row_label(i, classes), |label| label as usize);
     let mut images = saved.pictures(temperature)?.sample(count, args.seed, label_of)?;
     let what = format!("{count} samples are");
     if let Some(format) = format {
         if let Some(scaling) = &saved.config.source.scaling {
             scaling.undo(&mut images);
         }
-        output::write(&args.out, |out| format.write(out, &[], saved.shape.dim(), &images))?;
+        output::write(&args.out, |out| format.write(out, &saved.config.columns, saved.shape.dim(), &images))?;
         output::told(&args.out, &what);
         return Ok(());
     }

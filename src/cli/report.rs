@@ -17,7 +17,7 @@ const MAX_CODES: usize = 10_000;
 pub fn write(dir: &RunDir, trainer: &Trainer, dataset: &Dataset) -> Result<()> {
     let rows = metrics::read(&dir.metrics())?;
     let Some(last) = rows.last() else { return Ok(()) };
-    let (model, train, state) = (trainer.model(), &trainer.config().train, trainer.state());
+    let model = trainer.model();
     let root = std::path::absolute(dir.root()).unwrap_or_else(|_| dir.root().to_owned());
     let report = Report {
         name: root.file_name().map_or_else(|| root.display().to_string(), |name| name.display().to_string()),
@@ -33,22 +33,35 @@ pub fn write(dir: &RunDir, trainer: &Trainer, dataset: &Dataset) -> Result<()> {
         ),
         tiles: tiles(trainer, last),
         figures: figures(dir, trainer, dataset, last)?,
-        table: vec![
-            ("Best epoch", format!("{} of {}", state.best_epoch, last.epoch)),
+        table: table(trainer, &rows, last),
+        config: trainer.config().to_toml(),
+    };
+    write_atomic(&dir.report(), |out| out.write_all(report.to_html().as_bytes()))
+}
+
+fn table(trainer: &Trainer, rows: &[EpochMetrics], last: &EpochMetrics) -> Vec<Line> {
+    let mut table = vec![("Best epoch", format!("{} of {}", trainer.state().best_epoch, last.epoch))];
+    table.extend(match trainer.model().kind {
+        Kind::Ae => vec![
+            ("Last training reconstruction", nats(last.train_recon)),
+            ("Last test reconstruction", nats(last.test_recon)),
+        ],
+        Kind::Vae | Kind::Iwae => vec![
             ("Last training ELBO", nats(last.train_elbo)),
             ("Last test ELBO", nats(last.test_elbo)),
             ("Last test reconstruction", nats(last.test_recon)),
             ("Last test KL", nats(last.test_kl)),
-            ("Training time", format!("{:.1} s", rows.iter().map(|row| row.seconds).sum::<f64>())),
-            ("Steps", format!("{} of {} data", last.step, train.batch_size)),
-            ("Parameters", trainer.layout().count().to_string()),
-            ("Adapter", trainer.gpu().report().title()),
-            ("Driver", driver(trainer)),
-            ("Version", format!("vae-gpu {}", env!("CARGO_PKG_VERSION"))),
         ],
-        config: trainer.config().to_toml(),
-    };
-    write_atomic(&dir.report(), |out| out.write_all(report.to_html().as_bytes()))
+    });
+    table.extend([
+        ("Training time", format!("{:.1} s", rows.iter().map(|row| row.seconds).sum::<f64>())),
+        ("Steps", format!("{} of {} data", last.step, trainer.config().train.batch_size)),
+        ("Parameters", trainer.layout().count().to_string()),
+        ("Adapter", trainer.gpu().report().title()),
+        ("Driver", driver(trainer)),
+        ("Version", format!("vae-gpu {}", env!("CARGO_PKG_VERSION"))),
+    ]);
+    table
 }
 
 fn nats(value: f64) -> String {
@@ -78,7 +91,12 @@ fn tiles(trainer: &Trainer, last: &EpochMetrics) -> Vec<Line> {
 fn figures(dir: &RunDir, trainer: &Trainer, dataset: &Dataset, last: &EpochMetrics) -> Result<Vec<Figure>> {
     let mut figures = vec![Figure {
         title: "Curves",
-        caption: "The bound and its two terms after each epoch: ELBO = reconstruction - KL.".into(),
+        caption: match trainer.model().kind {
+            Kind::Ae => "The reconstruction after each epoch.".into(),
+            Kind::Vae | Kind::Iwae => {
+                "The bound and its two terms after each epoch: ELBO = reconstruction - KL.".into()
+            }
+        },
         png: read(&dir.curves())?,
         wide: true,
     }];

@@ -28,9 +28,13 @@ pub struct Saved {
 impl Saved {
     /// Loads the model of a run and opens the device.
     pub fn open(run: &Path, device: &DeviceArgs) -> Result<Saved> {
-        let path = RunDir::open(run)?.model();
+        let dir = RunDir::open(run)?;
+        let path = dir.model();
         if !path.exists() {
-            let next = format!("finish the run first: vae-gpu train --resume {}", run.display());
+            let next = match dir.checkpoint().exists() {
+                true => format!("finish the run first: vae-gpu train --resume {}", run.display()),
+                false => "it has no checkpoint either: train again".to_owned(),
+            };
             return Err(Error::file(path, "there is no model: no epoch of the run has ended", next));
         }
         let (config, _, parameters) = files::load_model(&path)?;
@@ -98,7 +102,6 @@ impl Saved {
         };
         let classes = dataset.classes.clone();
         let (split, name) = self.part(dataset, part)?;
-        self.check_labels(&split)?;
         Ok((split, name, classes))
     }
 
@@ -134,7 +137,7 @@ impl Saved {
                  bring them there as those that it was trained on were"
             )));
         }
-        Ok(dataset)
+        self.config.align(dataset)
     }
 
     /// A part of the data, and what it is called.
@@ -155,42 +158,24 @@ impl Saved {
         })
     }
 
-    /// Checks that a conditional model is told labels that it knows.
-    pub fn check_labels(&self, split: &Split) -> Result<()> {
-        let classes = self.model.classes;
-        match &split.labels {
-            _ if classes == 0 => Ok(()),
-            None => Err(Error::Usage(
-                "the model was trained with --condition labels, but the data has none".into(),
-            )),
-            Some(labels) => match labels.iter().find(|label| **label as usize >= classes) {
-                Some(label) => Err(unknown_label(*label, classes)),
-                None => Ok(()),
-            },
-        }
-    }
-
     /// The label that a conditional model must be given; none for others.
-    pub fn given_label(&self, label: Option<u32>) -> Result<Option<u32>> {
+    pub fn given_label(&self, label: Option<&str>) -> Result<Option<u32>> {
         match (self.model.classes, label) {
             (0, None) => Ok(None),
             (0, Some(_)) => {
                 Err(Error::Usage("--label: the model was not trained with --condition labels".into()))
             }
-            (classes, Some(label)) if label as usize >= classes => Err(unknown_label(label, classes)),
-            (_, Some(label)) => Ok(Some(label)),
-            (classes, None) => {
-                let last = classes - 1;
-                Err(Error::Usage(format!("the model is told labels: give one with --label, 0 to {last}")))
-            }
+            (_, Some(label)) => self.config.class_number(label).map(Some),
+            (_, None) => Err(Error::Usage(format!(
+                "the model is told labels: give one with --label, {}",
+                self.config.known_classes()
+            ))),
         }
     }
 
     /// The mean codes [N, Z] of images and, in a conditional model, their labels: `label`, or those of test images.
-    pub fn codes_of(&self, picks: &[&Pick], label: Option<u32>) -> Result<(Vec<f32>, Vec<u32>)> {
-        if label.is_some() {
-            self.given_label(label)?;
-        }
+    pub fn codes_of(&self, picks: &[&Pick], label: Option<&str>) -> Result<(Vec<f32>, Vec<u32>)> {
+        let label = label.map(|label| self.given_label(Some(label))).transpose()?.flatten();
         // Opened only where a test image is meant: the data may be long gone.
         let test = match picks.iter().any(|pick| matches!(pick, Pick::Test(_))) {
             true => Some(self.dataset()?.test),
@@ -220,7 +205,10 @@ impl Saved {
                 }
             };
             if self.model.classes > 0 {
-                labels.extend(self.given_label(label.or(own))?);
+                labels.extend(match label.or(own) {
+                    Some(label) => Some(label),
+                    None => self.given_label(None)?,
+                });
             }
         }
         let given = (self.model.classes > 0).then(|| labels.clone());
@@ -246,12 +234,8 @@ impl Saved {
                 self.shape, self.config.data, dataset.shape
             )));
         }
-        Ok(dataset)
+        self.config.align(dataset)
     }
-}
-
-fn unknown_label(label: u32, classes: usize) -> Error {
-    Error::Usage(format!("label {label}: the model knows the labels 0 to {}", classes - 1))
 }
 
 /// Names the adapter, and warns of a software one.

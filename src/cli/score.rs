@@ -8,8 +8,8 @@ use super::output;
 use super::progress;
 use super::saved::Saved;
 use super::saver::COLUMNS;
-use crate::data::Split;
 use crate::data::columns::{self, Column};
+use crate::data::{self, Split};
 use crate::error::{Error, Result};
 use crate::evaluate::{Evaluator, Importance};
 use crate::gpu::Shared;
@@ -27,7 +27,7 @@ pub fn run(args: &ScoreArgs) -> Result<()> {
         Some(_) => Saved::open_pictures(&args.run, &args.device)?,
         None => Saved::open(&args.run, &args.device)?,
     };
-    let (split, name, _) = saved.read(&args.source)?;
+    let (split, name, classes) = saved.read(&args.source)?;
     let scores = scores(&saved, &split, name, args.nll_samples)?;
     let mut order: Vec<u32> = (0..split.count as u32).collect();
     // Before all others: what is no number is as strange as can be.
@@ -39,14 +39,24 @@ pub fn run(args: &ScoreArgs) -> Result<()> {
         ("score", Column::Real(order.iter().map(|i| scores[*i as usize]).collect())),
     ];
     if let Some(labels) = &split.labels {
-        table.push(("label", Column::Whole(order.iter().map(|i| i64::from(labels[*i as usize])).collect())));
+        let label = |i: &u32| labels[*i as usize];
+        table.push((
+            "label",
+            match classes.is_empty() {
+                true => Column::Whole(order.iter().map(|i| i64::from(label(i))).collect()),
+                false => Column::Text(order.iter().map(|i| data::class_name(&classes, label(i))).collect()),
+            },
+        ));
     }
     output::write(&args.out, |out| match parquet {
         true => columns::write_parquet(out, &table),
         false => columns::write_csv(out, &table),
     })?;
     if !args.picture.as_deref().is_some_and(output::is_stdout) {
-        output::told(&args.out, &format!("the scores of {} {name} data, highest first, are", split.count));
+        output::told(
+            &args.out,
+            &format!("the scores of {}, highest first, are", output::counted(split.count, name)),
+        );
     }
     if let Some(path) = &args.picture {
         let top = order.iter().take(args.top as usize).map(|i| *i as usize);

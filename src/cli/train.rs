@@ -207,12 +207,15 @@ fn resume(args: &TrainArgs) -> Result<Session> {
     let expected = config.image_shape();
     if expected != Some(dataset.shape) {
         return Err(Error::Usage(format!(
-            "{} now holds images of {}, but the run was trained on another size",
-            config.data, dataset.shape
+            "{} now holds {} of {}, but the run was trained on another size",
+            config.data,
+            dataset.shape.plural(),
+            dataset.shape
         )));
     }
+    let dataset = config.align(dataset)?;
     let (classes, now) = (config.classes, dataset.class_count());
-    if classes.is_some() && now != classes {
+    if classes.is_some() && config.class_names.is_empty() && now != classes {
         return Err(Error::Usage(format!(
             "{} now holds {} classes, but the run was trained on {}",
             config.data,
@@ -226,14 +229,17 @@ fn resume(args: &TrainArgs) -> Result<Session> {
     let epochs = trainer.config().train.epochs;
     if state.train_count != dataset.train.count as u64 {
         return Err(Error::Usage(format!(
-            "{} now holds {} training images, but the run was trained on {}",
+            "{} now holds {} training {}, but the run was trained on {}",
             trainer.config().data,
             dataset.train.count,
+            dataset.shape.plural(),
             state.train_count
         )));
     }
     if u64::from(epochs) < begun {
-        return Err(Error::Usage(format!("--epochs {epochs}: the run is in epoch {begun} already")));
+        return Err(Error::Usage(format!(
+            "--epochs {epochs}: the run is in epoch {begun} already; use --epochs {begun} or more"
+        )));
     }
     trainer.restore(&arenas, state);
     metrics::truncate_after(&dir.metrics(), epoch)?;
@@ -262,8 +268,12 @@ pub(super) fn prepare(run: &RunSection, dataset: &Dataset, config: Config) -> Re
     if !run.quiet {
         announce(&gpu);
         talk(format_args!(
-            "data     {}: {} training and {} test images of {}",
-            dataset.name, dataset.train.count, dataset.test.count, dataset.shape
+            "data     {}: {} training and {} test {} of {}",
+            dataset.name,
+            dataset.train.count,
+            dataset.test.count,
+            dataset.shape.plural(),
+            dataset.shape
         ));
     }
     let tuning = if run.tune { tune::measured(&gpu, &config, dataset)? } else { tune::known(&gpu) };

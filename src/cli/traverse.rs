@@ -17,8 +17,10 @@ pub fn traverse(args: &TraverseArgs) -> Result<()> {
         return Err(Error::Usage("an autoencoder has no KL to order its dimensions by, and no prior".into()));
     }
     let (base, labels) = match &args.image {
-        Some(image) => saved.codes_of(&[image], args.label)?,
-        None => (vec![0.0; saved.model.latent], saved.given_label(args.label)?.into_iter().collect()),
+        Some(image) => saved.codes_of(&[image], args.label.as_deref())?,
+        None => {
+            (vec![0.0; saved.model.latent], saved.given_label(args.label.as_deref())?.into_iter().collect())
+        }
     };
     let kl = kl_per_dimension(&saved)?;
     let mut dims: Vec<usize> = (0..kl.len()).collect();
@@ -42,7 +44,6 @@ pub fn traverse(args: &TraverseArgs) -> Result<()> {
 /// The KL of each dimension on the run's test data.
 fn kl_per_dimension(saved: &Saved) -> Result<Vec<f64>> {
     let test = saved.dataset()?.test;
-    saved.check_labels(&test)?;
     let mut encoder = Encoder::of_codes(
         &saved.gpu,
         &mut Shared::default(),
@@ -78,7 +79,7 @@ pub fn manifold(args: &ManifoldArgs) -> Result<()> {
             "an autoencoder has no prior, and so no quantiles: use `latent-map`".into(),
         ));
     }
-    let (side, label) = (args.steps as usize, saved.given_label(args.label)?);
+    let (side, label) = (args.steps as usize, saved.given_label(args.label.as_deref())?);
     let labels: Vec<u32> =
         label.into_iter().flat_map(|label| std::iter::repeat_n(label, side * side)).collect();
     let images = saved.decoder(side * side)?.decode(&latent::manifold(side), &labels)?;

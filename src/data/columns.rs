@@ -1,22 +1,24 @@
-//! Named columns of numbers, each of its own kind, as files that other programs read.
+//! Named columns of numbers or names, each of its own kind, as files that other programs read.
 
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use parquet::basic::{Compression, Repetition, Type as Kind};
-use parquet::data_type::{DoubleType, Int64Type};
+use parquet::basic::{Compression, LogicalType, Repetition, Type as Kind};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
-/// The numbers of a column, one a row.
+/// What a column holds, one a row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Column {
     /// Whole numbers.
     Whole(Vec<i64>),
     /// Floats.
     Real(Vec<f64>),
+    /// Names.
+    Text(Vec<String>),
 }
 
 impl Column {
@@ -24,6 +26,7 @@ impl Column {
         match self {
             Column::Whole(values) => values[row].to_string(),
             Column::Real(values) => values[row].to_string(),
+            Column::Text(values) => values[row].clone(),
         }
     }
 
@@ -31,6 +34,7 @@ impl Column {
         match self {
             Column::Whole(values) => values.len(),
             Column::Real(values) => values.len(),
+            Column::Text(values) => values.len(),
         }
     }
 }
@@ -51,7 +55,7 @@ pub fn write_csv(out: &mut dyn Write, columns: &[(&str, Column)]) -> io::Result<
     csv.flush()
 }
 
-/// Writes the columns as Parquet: INT64 and DOUBLE.
+/// Writes the columns as Parquet: INT64, DOUBLE and strings.
 ///
 /// # Errors
 /// As [`write_csv`].
@@ -68,8 +72,12 @@ fn parquet(columns: &[(&str, Column)]) -> Result<Vec<u8>, ParquetError> {
         let kind = match column {
             Column::Whole(_) => Kind::INT64,
             Column::Real(_) => Kind::DOUBLE,
+            Column::Text(_) => Kind::BYTE_ARRAY,
         };
-        let field = Type::primitive_type_builder(name, kind).with_repetition(Repetition::REQUIRED);
+        let logical = matches!(column, Column::Text(_)).then_some(LogicalType::String);
+        let field = Type::primitive_type_builder(name, kind)
+            .with_repetition(Repetition::REQUIRED)
+            .with_logical_type(logical);
         Ok(Arc::new(field.build()?))
     };
     let fields = columns.iter().map(field).collect::<Result<_, ParquetError>>()?;
@@ -84,6 +92,10 @@ fn parquet(columns: &[(&str, Column)]) -> Result<Vec<u8>, ParquetError> {
         match column {
             Column::Whole(values) => writer.typed::<Int64Type>().write_batch(values, None, None)?,
             Column::Real(values) => writer.typed::<DoubleType>().write_batch(values, None, None)?,
+            Column::Text(values) => {
+                let values: Vec<ByteArray> = values.iter().map(|text| text.as_str().into()).collect();
+                writer.typed::<ByteArrayType>().write_batch(&values, None, None)?
+            }
         };
         writer.close()?;
     }
@@ -102,16 +114,17 @@ mod tests {
     use super::*;
     use crate::data::{Options, rows as read_rows};
 
-    fn columns() -> [(&'static str, Column); 2] {
+    fn columns() -> [(&'static str, Column); 3] {
         let whole = Column::Whole(vec![1 << 40, -3]);
-        [("datum", whole), ("score", Column::Real(vec![0.1, 1e-7]))]
+        let names = ["b, c", "\u{fc}"].map(str::to_owned);
+        [("datum", whole), ("score", Column::Real(vec![0.1, 1e-7])), ("label", Column::Text(names.into()))]
     }
 
     #[test]
     fn csv_has_names_and_every_digit() {
         let mut text = Vec::new();
         write_csv(&mut text, &columns()).unwrap();
-        let expected = "datum,score\n1099511627776,0.1\n-3,0.0000001\n";
+        let expected = "datum,score,label\n1099511627776,0.1,\"b, c\"\n-3,0.0000001,\u{fc}\n";
         assert_eq!(String::from_utf8(text).unwrap(), expected);
     }
 
@@ -120,8 +133,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("scores.parquet");
         write_parquet(&mut std::fs::File::create(&path).unwrap(), &columns()).unwrap();
-        let split = read_rows(path.to_str().unwrap(), &Options::default()).unwrap();
+        let options = Options { label_column: Some("label".into()), ..Options::default() };
+        let (split, names) = read_rows(path.to_str().unwrap(), &options).unwrap();
         assert_eq!((split.count, split.dim()), (2, 2));
+        assert_eq!(
+            (split.labels.as_deref(), names),
+            (Some(&[0, 1][..]), vec!["b, c".into(), "\u{fc}".into()])
+        );
         assert_eq!(split.x(0..2).unwrap(), [(1u64 << 40) as f32, 0.1, -3.0, 1e-7]);
     }
 }

@@ -24,6 +24,8 @@ const LOOK: usize = 4 << 20;
 const ROW: usize = LOOK;
 /// Bytes that a thread parses at once.
 const BLOCK: usize = 4 << 20;
+/// What to do about a cell of numbers that goes over several lines.
+const OPEN_QUOTE: &str = "a cell goes over several lines: look for a quote that is never closed";
 /// Cells without a value, besides an empty one.
 const MISSING: [&[u8]; 6] = [b"NA", b"N/A", b"NULL", b"null", b"None", b"?"];
 
@@ -120,8 +122,8 @@ struct Bad {
 enum What {
     /// The cell in this column is no number.
     Cell(usize, Vec<u8>),
-    /// It has as many cells.
-    Ragged(usize),
+    /// It has as many cells, and whether one of them holds the end of a line.
+    Ragged(usize, bool),
     Broken(csv::Error),
     /// It is longer than a row may be.
     Endless,
@@ -136,7 +138,8 @@ struct Rationed<'a, R> {
 impl<R: Read> Read for Rationed<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.left.get() == 0 {
-            return Err(io::Error::other("the row is too long"));
+            let more = self.input.read(&mut [0])? > 0;
+            return if more { Err(io::Error::other("the row is too long")) } else { Ok(0) };
         }
         let most = buffer.len().min(self.left.get());
         let count = self.input.read(&mut buffer[..most])?;
@@ -171,7 +174,7 @@ impl Layout {
 
     fn add(&self, record: &ByteRecord, rows: &mut Rows) -> Result<(), What> {
         if record.len() != self.columns {
-            return Err(What::Ragged(record.len()));
+            return Err(What::Ragged(record.len(), record.as_slice().contains(&b'\n')));
         }
         for (column, cell) in record.iter().enumerate() {
             if self.label == Some(column) {
@@ -292,9 +295,10 @@ impl Table<'_> {
                     "write a row a line, and look for a quote that is never closed",
                 );
             }
-            What::Ragged(cells) => {
+            What::Ragged(cells, quoted) => {
                 let problem = format!("{row} has {cells} cells, but the first has {}", self.columns.len());
-                return Error::file(self.path, problem, "give each row a cell for each column");
+                let next = if quoted { OPEN_QUOTE } else { "give each row a cell for each column" };
+                return Error::file(self.path, problem, next);
             }
             What::Cell(column, cell) => (column, cell),
         };
@@ -308,7 +312,10 @@ impl Table<'_> {
             return Error::file(self.path, format!("{place}: {text} is no finite number"), fill);
         }
         let problem = format!("{place}: `{}` is no number", text.escape_debug());
-        let next = "remove the column, turn it into numbers, or name it with --label-column";
+        let next = match cell.contains(&b'\n') {
+            false => "remove the column, turn it into numbers, or name it with --label-column",
+            true => OPEN_QUOTE,
+        };
         Error::file(self.path, problem, next)
     }
 }

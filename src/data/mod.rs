@@ -7,6 +7,7 @@
 //! A reader gives the values as they are. What all have in common is done here: the test part, the
 //! scaling, and what the user should hear of either.
 
+mod classes;
 pub mod columns;
 mod csv;
 mod folder;
@@ -25,6 +26,7 @@ mod summary;
 mod table;
 pub mod write;
 
+pub use classes::class_name;
 pub use options::{Colour, Options, TEST_FRACTION};
 pub use order::epoch_order;
 pub use scaling::{Scale, Scaling};
@@ -154,17 +156,24 @@ impl Dataset {
         let largest = largest(&self.train)?.max(largest(&self.test)?);
         Some(largest as usize + 1)
     }
+
+    /// The names of a table's columns; none where all are called by numbers.
+    pub fn column_names(&self) -> &[String] {
+        let numbered = self.columns.iter().all(|name| name.parse::<u32>().is_ok());
+        if numbered { &[] } else { &self.columns }
+    }
 }
 
-/// The rows of a source as they are in its file: neither split nor scaled. Bytes count as v / 255.
+/// The rows of a source as they are in its file, neither split nor scaled, and what their labels are called. Bytes count as
+/// v / 255.
 ///
 /// # Errors
 /// As [`open_with`]; [`Error::Usage`] for a source of two parts.
-pub fn rows(source: &str, options: &Options) -> Result<Split> {
+pub fn rows(source: &str, options: &Options) -> Result<(Split, Vec<String>)> {
     options.validate()?;
     let parts = read("--latents", source, options, &|_| {})?;
     match parts.test {
-        None => Ok(parts.train),
+        None => Ok((parts.train, parts.classes)),
         Some(_) => Err(Error::Usage(format!("{source} has two parts; name a file of rows, such as z.npy"))),
     }
 }
@@ -278,22 +287,11 @@ fn join_test(source: &str, test: &str, parts: &mut Parts, other: Parts) -> Resul
         return wrong(format!("it has a column `{theirs}` where {source} has `{ours}`"));
     }
     // A class that only one part has is still one class of both.
-    let mut classes = std::mem::take(&mut parts.classes);
-    let renamed = |class: &String| {
-        let known = classes.iter().position(|known| known == class);
-        known.unwrap_or_else(|| {
-            classes.push(class.clone());
-            classes.len() - 1
-        }) as u32
-    };
-    let renamed: Vec<u32> = other.classes.iter().map(renamed).collect();
-    let labels = other.train.labels.clone();
-    let labels = labels.map(|labels| {
-        labels.iter().map(|label| renamed.get(*label as usize).copied().unwrap_or(*label)).collect()
-    });
-    parts.classes = classes;
+    let numbers: Vec<u32> =
+        other.classes.iter().map(|name| classes::number(name, &mut parts.classes)).collect();
     parts.warnings.extend(other.warnings);
-    parts.test = Some(other.train.with_labels(labels));
+    let number = |label| numbers.get(label as usize).copied().unwrap_or(label);
+    parts.test = Some(other.train.renumbered(number));
     Ok(())
 }
 
@@ -385,10 +383,16 @@ fn not_finite(source: &str, row: usize, column: usize, columns: &[String]) -> Er
     )
 }
 
+/// Characters of a column's name in a message at most.
+const LONG_NAME: usize = 60;
+
 /// `column 3 (`age`)`, from a number that starts at 0.
 fn column_name(column: usize, columns: &[String]) -> String {
     let number = column + 1;
     match columns.get(column) {
+        Some(name) if name.chars().count() > LONG_NAME => {
+            format!("column {number} (`{}..`)", name.chars().take(LONG_NAME).collect::<String>())
+        }
         Some(name) if *name != number.to_string() => format!("column {number} (`{name}`)"),
         _ => format!("column {number}"),
     }

@@ -40,6 +40,11 @@ impl Shape {
     pub fn is_picture(self) -> bool {
         !self.is_table() && matches!(self.channels, 1 | 3)
     }
+
+    /// What several such data are called.
+    pub fn plural(self) -> &'static str {
+        if self.is_table() { "rows" } else { "images" }
+    }
 }
 
 impl fmt::Display for Shape {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::codes::Codes;
 use super::{Estimate, Terms};
+use crate::data::class_name;
 use crate::model::{Kind, ModelConfig};
 
 /// A latent dimension is active where the variance of mu over the data is larger (Burda et al. 2015, section 5.2).
@@ -60,10 +61,10 @@ pub struct Nll {
 }
 
 /// One class of a data set.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LabelReport {
-    /// The class.
-    pub label: u32,
+    /// What the class is called.
+    pub label: String,
     /// Number of its data.
     pub count: usize,
     /// The evidence lower bound.
@@ -146,8 +147,8 @@ pub struct Measured<'a> {
     pub terms: &'a [Terms],
     /// -log p(x), and the samples that it was estimated from.
     pub nll: Option<(usize, &'a [f64])>,
-    /// The classes.
-    pub labels: Option<&'a [u32]>,
+    /// The classes, and what they are called.
+    pub labels: Option<(&'a [u32], &'a [String])>,
 }
 
 impl Report {
@@ -179,7 +180,12 @@ impl Report {
     }
 }
 
-fn by_label(terms: &[Terms], nll: Option<&[f64]>, labels: &[u32], has_kl: bool) -> Vec<LabelReport> {
+fn by_label(
+    terms: &[Terms],
+    nll: Option<&[f64]>,
+    (labels, names): (&[u32], &[String]),
+    has_kl: bool,
+) -> Vec<LabelReport> {
     let mut classes: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     labels
         .iter()
@@ -189,7 +195,7 @@ fn by_label(terms: &[Terms], nll: Option<&[f64]>, labels: &[u32], has_kl: bool) 
     let report = |(label, data): (u32, Vec<usize>)| {
         let mean = |of: &dyn Fn(usize) -> f64| data.iter().map(|i| of(*i)).sum::<f64>() / data.len() as f64;
         LabelReport {
-            label,
+            label: class_name(names, label),
             count: data.len(),
             elbo: has_kl.then(|| mean(&|i| terms[i].elbo())),
             recon: mean(&|i| terms[i].recon),
@@ -229,12 +235,14 @@ mod tests {
         let terms = [(-3.0, 1.0), (-5.0, 2.0), (-7.0, 3.0)].map(|(recon, kl)| Terms { recon, kl });
         let model = ModelConfig { input: 2, ..ModelConfig::default() };
         let nll = [1.0, 2.0, 4.0];
-        let measured =
-            Measured { split: "test", terms: &terms, nll: Some((5, &nll)), labels: Some(&[7, 2, 7]) };
+        let names = ["a", "b", "c"].map(str::to_owned);
+        let labels: Option<(&[u32], &[String])> = Some((&[7, 2, 7], &names));
+        let measured = Measured { split: "test", terms: &terms, nll: Some((5, &nll)), labels };
         let report = Report::new(&model, measured, &CodeStatistics::new(20));
-        let [two, seven] = report.labels[..] else { panic!("two classes") };
-        assert_eq!((two.label, two.count, two.elbo, two.nll), (2, 1, Some(-7.0), Some(2.0)));
-        assert_eq!((seven.label, seven.count, seven.recon, seven.nll), (7, 2, -5.0, Some(2.5)));
+        let [two, seven] = &report.labels[..] else { panic!("two classes") };
+        assert_eq!((two.label.as_str(), seven.label.as_str()), ("c", "7"));
+        assert_eq!((two.count, two.elbo, two.nll), (1, Some(-7.0), Some(2.0)));
+        assert_eq!((seven.count, seven.recon, seven.nll), (2, -5.0, Some(2.5)));
         assert!((report.bits_per_dim.unwrap() - 7.0 / (2.0 * LN_2)).abs() < 1e-12);
         let autoencoder = ModelConfig { kind: Kind::Ae, ..model };
         let json =

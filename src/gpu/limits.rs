@@ -1,7 +1,7 @@
 //! What a device can hold, and whether a plan fits.
 
 use crate::error::{Error, Result};
-use crate::plan::{Buffer, Plan, Role, round_up};
+use crate::plan::{Buffer, PAD, Plan, Role};
 
 /// The limits of a device that plans run into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +58,13 @@ impl Limits {
             for tensor in &dispatch.tensors {
                 let buffer = &plan.buffers[tensor.buffer.0];
                 let what = || format!("the binding of {:?} in {}", buffer.name, at());
-                bytes(what, 4 * plan.span(*tensor) as u64, self.binding, who, advice(buffer))?;
+                bytes(
+                    what,
+                    4u64.saturating_mul(plan.span(*tensor) as u64),
+                    self.binding,
+                    who,
+                    advice(buffer),
+                )?;
             }
             let workgroups = dispatch.workgroups.into_iter().max().unwrap_or(0);
             if workgroups > self.workgroups {
@@ -82,7 +88,8 @@ const SMALLER_BATCH: &str =
 
 /// Bytes that a buffer has on the device.
 pub(super) fn bytes_of(buffer: &Buffer) -> u64 {
-    4 * round_up(buffer.words + buffer.guard, 4) as u64
+    let words = (buffer.words as u64).saturating_add(buffer.guard as u64);
+    words.div_ceil(PAD as u64).saturating_mul(4 * PAD as u64)
 }
 
 /// What makes a buffer smaller.
@@ -148,6 +155,15 @@ mod tests {
         refused(Limits { binding: 5000, ..fits }, ["binding of", "16384 KiB", "allows 4 KiB"]);
         let most = format!("allows {}", x - 1);
         refused(Limits { workgroups: x - 1, ..fits }, ["dispatch \"f\"", &format!("{x} workgroups"), &most]);
+    }
+
+    /// Four times 2^62 + 32 words are 128 bytes to a counter that wraps.
+    #[test]
+    fn sizes_past_any_counter_are_refused_too() {
+        let mut plan = Plan::new("test");
+        plan.buffer("x", (1 << 62) + 32, Element::F32, Role::Private);
+        let error = Limits::ANYWHERE.check(&plan, "no adapter allows more than").unwrap_err();
+        assert!(matches!(error, Error::Limit { .. }), "{error}");
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub(crate) fn weights(
     (log_p, log_ratio): (Tensor, Tensor),
     (weight, bound): (Tensor, Tensor),
 ) {
-    assert!(weight.cols >= batch * samples && bound.cols >= batch, "room for the weights");
+    assert!(weight.cols >= log_p.cols && bound.cols >= batch, "room for the weights");
     push(plan, &WEIGHTS, [batch, samples, samples], vec![log_p, log_ratio, weight, bound]);
 }
 
@@ -111,7 +111,8 @@ pub(crate) fn accumulate(
 
 fn push(plan: &mut Plan, kernel: &'static Kernel, sizes: [usize; 3], tensors: Vec<Tensor>) {
     let [batch, samples, total] = sizes.map(|size| size as u32);
-    assert!(tensors[..2].iter().all(|t| t.cols >= sizes[0] * sizes[1]), "a term for each row");
+    let rows = sizes[0].checked_mul(sizes[1]);
+    assert!(tensors[..2].iter().all(|t| rows.is_some_and(|rows| t.cols >= rows)), "a term for each row");
     plan.push(Dispatch {
         kernel,
         label: kernel.entry.into(),

@@ -143,7 +143,11 @@ fn push(
 ) {
     let (batch, samples) = (params.batch as usize, params.samples as usize);
     assert_eq!(tensors[tensors.len() - 1].stride, TERMS, "a row of terms");
-    assert!(tensors[0].cols >= batch * samples && tensors[1].cols >= batch, "a term for each row");
+    let rows = batch.checked_mul(samples);
+    assert!(
+        rows.is_some_and(|rows| tensors[0].cols >= rows) && tensors[1].cols >= batch,
+        "a term for each row"
+    );
     plan.push(Dispatch {
         kernel,
         label: kernel.entry.into(),

@@ -41,7 +41,7 @@ fn paint(root: &Area, sorted: &[f64]) -> Drawn {
         .x_label_area_size(px(56))
         .y_label_area_size(px(76))
         .build_cartesian_2d(Axis::new(0.5..width + 0.5, 20.0, 1.0), Axis::new(0.0..top, 8.0, 0.0))?;
-    chart::mesh(&mut chart, Grid::Rows, "latent dimension, by KL", "KL, nats per datum")?;
+    chart::mesh(&mut chart, Grid::Rows, "rank of the latent dimension by its KL", "KL, nats per datum")?;
     chart.draw_series(sorted.iter().enumerate().map(|(i, kl)| {
         let (middle, half) = (i as f64 + 1.0, FILLED / 2.0);
         Rectangle::new([(middle - half, 0.0), (middle + half, *kl)], TEST.filled())

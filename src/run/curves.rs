@@ -20,7 +20,7 @@ struct Panel {
     test: fn(&EpochMetrics) -> f64,
 }
 
-const PANELS: [Panel; 3] = [
+static PANELS: [Panel; 3] = [
     Panel { title: "ELBO", train: |row| row.train_elbo, test: |row| row.test_elbo },
     Panel { title: "Reconstruction, log p(x|z)", train: |row| row.train_recon, test: |row| row.test_recon },
     Panel { title: "KL divergence from the prior", train: |row| row.train_kl, test: |row| row.test_kl },
@@ -51,10 +51,17 @@ pub fn curves_png(rows: &[EpochMetrics]) -> Result<Vec<u8>> {
 fn paint(root: &Area, rows: &[EpochMetrics]) -> Drawn {
     let (legend, panels) = root.split_vertically(LEGEND_HEIGHT);
     paint_legend(&legend)?;
-    for (area, panel) in panels.split_evenly((1, PANELS.len())).iter().zip(&PANELS) {
+    let shown = shown(rows);
+    for (area, panel) in panels.split_evenly((1, shown.len())).iter().zip(shown) {
         paint_panel(area, panel, rows)?;
     }
     Ok(())
+}
+
+/// The panels that have something to show: an autoencoder has no KL, and so no bound.
+fn shown(rows: &[EpochMetrics]) -> &'static [Panel] {
+    let has_kl = rows.iter().any(|row| row.train_kl != 0.0 || row.test_kl != 0.0);
+    if has_kl || rows.is_empty() { &PANELS } else { &PANELS[1..2] }
 }
 
 /// One legend for all panels, above them, where it can cover no curve.
@@ -141,6 +148,13 @@ mod tests {
         let (png, empty) = (curves_png(&rows).unwrap(), curves_png(&[]).unwrap());
         assert!(count(&png, TRAIN) > count(&empty, TRAIN) + 500);
         assert!(count(&png, TEST) > count(&empty, TEST) + 500);
+    }
+
+    #[test]
+    fn an_autoencoder_has_one_panel() {
+        let rows = [EpochMetrics { train_kl: 0.0, test_kl: 0.0, ..row(1, -80.0) }];
+        assert_eq!(shown(&rows).iter().map(|panel| panel.title).collect::<Vec<_>>(), [PANELS[1].title]);
+        assert_eq!(shown(&[row(1, -80.0)]).len(), PANELS.len());
     }
 
     #[test]

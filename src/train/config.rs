@@ -1,5 +1,6 @@
 //! The configuration of a run: everything that a run's result depends on.
 
+mod data;
 mod run;
 
 pub use run::{LogFormat, RunSection};
@@ -10,7 +11,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{self, Dataset, Shape};
+use crate::data::{Options, Shape};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernels::activation::Activation;
@@ -30,8 +31,8 @@ const MAX_BATCH: usize = 1 << 16;
 /// Hidden layers at most: more would not train, and a hostile file could name a million.
 const MAX_LAYERS: usize = 64;
 
-/// Bytes of a file that are read: the scaling of the widest data that a model takes has room.
-const MAX_FILE: u64 = 8 << 20;
+/// Bytes of a file that are read: the scaling and the names of the widest data that a model takes have room.
+const MAX_FILE: u64 = 16 << 20;
 
 /// A run's `config.toml`. Every key may be left out and then has its default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,8 +46,14 @@ pub struct Config {
     /// Number of classes, where the model is told the labels; taken from the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub classes: Option<usize>,
+    /// What these classes are called, where they are not called by their numbers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub class_names: Vec<String>,
+    /// Names of a table's columns, where they have names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
     /// How the data is read.
-    pub source: data::Options,
+    pub source: Options,
     /// The model.
     pub model: ModelSection,
     /// The training.
@@ -179,7 +186,9 @@ impl Default for Config {
             data: "mnist".into(),
             shape: None,
             classes: None,
-            source: data::Options::default(),
+            class_names: Vec::new(),
+            columns: Vec::new(),
+            source: Options::default(),
             model: ModelSection::default(),
             train: TrainSection::default(),
             run: RunSection::default(),
@@ -266,6 +275,13 @@ impl Config {
                 model.likelihood
             ));
         }
+        if !self.class_names.is_empty() && self.classes != Some(self.class_names.len()) {
+            return usage(format!(
+                "class_names has {} names, but classes is {}",
+                self.class_names.len(),
+                self.classes.unwrap_or(0)
+            ));
+        }
         let TrainSection { samples, beta, kl_warmup, free_bits, .. } = self.train;
         match self.model.kind {
             Kind::Ae if samples > 1 || beta != 1.0 || kl_warmup > 0.0 || free_bits > 0.0 => usage(
@@ -292,49 +308,6 @@ impl Config {
             }
             _ => None,
         }
-    }
-
-    /// Takes over what only the data says: its shape, its classes, and the scaling of its values.
-    pub fn adopt(&mut self, dataset: &Dataset) -> Result<()> {
-        let Shape { width, height, channels } = dataset.shape;
-        self.shape = Some([width, height, channels]);
-        self.classes = match self.model.condition {
-            Condition::None => None,
-            Condition::Labels => Some(dataset.class_count().ok_or_else(|| {
-                Error::Usage(format!("--condition labels: {} has no labels", dataset.name))
-            })?),
-        };
-        self.source.scaling.clone_from(&dataset.scaling);
-        Ok(())
-    }
-
-    /// Checks that the data is what the likelihood is for.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] if it wants values in 0..1, or draws from them, and the data has others.
-    pub fn check_data(&self, dataset: &Dataset) -> Result<()> {
-        let model = self.model_config(dataset.shape);
-        let likelihood = model.likelihood()?;
-        let binarized = self.train.binarize(&model) != Binarize::None;
-        if dataset.unit || !(likelihood.bounded || binarized) {
-            return Ok(());
-        }
-        let unbounded: Vec<_> = likelihood::TABLE.iter().filter(|l| !l.bounded).map(|l| l.name).collect();
-        let why = match likelihood.bounded {
-            true => format!("--likelihood {} is of values in 0..1", likelihood.name),
-            false => "--binarize draws with values in 0..1".to_owned(),
-        };
-        // What was standardised may have been in 0..1 before.
-        let before = dataset.summary.as_ref().map(data::Summary::range);
-        let scale = match before {
-            Some((min, max)) if min >= 0.0 && max <= 1.0 => "none",
-            _ => "minmax",
-        };
-        Err(Error::Usage(format!(
-            "{why}, but {} has others\n  use --likelihood {} without --binarize, or --scaling {scale}",
-            dataset.name,
-            unbounded.join(" or ")
-        )))
     }
 
     /// The image's shape, once the data is known.

@@ -98,7 +98,7 @@ impl History {
                     return Err(Error::Diverged {
                         step,
                         what: what.into(),
-                        next: "start again with a smaller --lr; the files of the last whole epoch are kept"
+                        next: "start again with a smaller --lr or with --clip-norm; what whole epochs wrote is kept"
                             .into(),
                     });
                 }

@@ -87,6 +87,7 @@ fn tables_of_no_or_ragged_rows_are_refused() {
     refuse(b"a,b\n", "it has no rows");
     refuse(b"a,b\n1,2\n3\n", "row 2 (line 3) has 1 cells, but the first has 2");
     refuse(b"1,2\n3,4,5\n", "row 2 has 3 cells");
+    refuse(b"1,2\n3,\"4\n5,6\n", "a quote that is never closed");
     let error = parse(b"a\ncat\n", Some("a")).err().unwrap();
     assert!(error.to_string().contains("no column of numbers"), "{error}");
 }
@@ -103,6 +104,8 @@ fn a_quote_that_is_never_closed_does_not_take_in_the_rest() {
     let long = "x".repeat(2 * ROW);
     refuse(format!("a,b\n1,2\n3,\"{long}").as_bytes(), "row 2 (line 3) has more than 4 MiB");
     refuse(format!("a,b\n1,2\n3,{long}").as_bytes(), "row 2 (line 3) has more than 4 MiB");
+    // Lines without anything are no row, however many.
+    assert_eq!(table(&format!("1,2\n{}", "\n".repeat(3 * ROW))).1, [1.0, 2.0]);
 }
 
 proptest! {

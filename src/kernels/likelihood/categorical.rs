@@ -1,7 +1,7 @@
 //! The categorical likelihood of grey levels (`shaders/likelihood/categorical.wgsl`).
 
 use super::formula::{Formula, Value};
-use super::{Data, Likelihood, Output, Pass, Settings, samples_of};
+use super::{Data, Likelihood, Output, Pass, Settings};
 use crate::kernels::{Rows, elementwise, params, shader};
 use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Target, Tensor, Trusted, read, write};
 
@@ -124,7 +124,10 @@ pub static CATEGORICAL: Likelihood = Likelihood {
         }
     },
     title: |settings| format!("categorical ({} levels)", settings.levels),
-    output: |dim, settings| Output::new(&[("decoder.out", dim * settings.levels)]),
+    output: |dim, settings| {
+        let logits = dim.checked_mul(settings.levels).expect("levels of a row that can be counted");
+        Output::new(&[("decoder.out", logits)])
+    },
     fit: |values, settings| {
         // Half a count more for each level, so that none is impossible.
         let mut counts = vec![0.5; settings.levels];
@@ -161,10 +164,8 @@ fn append(plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {
         Pass::Mean { out, mean } => (&MEAN, 7, vec![out, mean]),
     };
     let out = tensors[0];
-    let (image, samples) = match pass {
-        Pass::Mean { mean, .. } => (mean, 1),
-        Pass::Forward { x, .. } | Pass::Fused { x, .. } | Pass::Backward { x, .. } => (x, samples_of(out, x)),
-    };
+    let (image, samples) = pass.image();
+    assert!(LEVELS.contains(&settings.levels), "levels");
     assert_eq!(out.cols, image.cols * settings.levels, "logits of a row");
     let params = Params {
         rows: out.rows as u32,

@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use super::{Data, Likelihood, Output, Pass, Settings, Variance, moments, samples_of};
+use super::{Data, Likelihood, Output, Pass, Settings, Variance, moments};
 use crate::kernels::{Rows, elementwise, params, shader};
 use crate::plan::{
     Call, Dispatch, Kernel, PAD, Plan, Reference, Slot, Target, Tensor, Trusted, read, round_up, write,
@@ -152,10 +152,7 @@ fn append(plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {
         Pass::Mean { out, mean } => (&MEAN, 0, vec![out, mean]),
     };
     let out = tensors[0];
-    let (image, samples) = match pass {
-        Pass::Mean { mean, .. } => (mean, 1),
-        Pass::Forward { x, .. } | Pass::Fused { x, .. } | Pass::Backward { x, .. } => (x, samples_of(out, x)),
-    };
+    let (image, samples) = pass.image();
     let (dim, columns) = (image.cols, image.stride);
     assert_eq!(columns, round_up(dim, PAD), "padding of the data");
     let (mut decoded_stride, mut log_var_stride) = (columns, 0);

@@ -226,6 +226,19 @@ pub(crate) enum Pass {
     },
 }
 
+impl Pass {
+    /// x, or the mean in its place, and K: rows of the decoder's output for each of x.
+    fn image(&self) -> (Tensor, usize) {
+        match *self {
+            Pass::Forward { out, x, .. } | Pass::Fused { out, x, .. } | Pass::Backward { out, x, .. } => {
+                assert_eq!(out.rows % x.rows, 0, "rows of x and of the decoder's output");
+                (x, out.rows / x.rows)
+            }
+            Pass::Mean { mean, .. } => (mean, 1),
+        }
+    }
+}
+
 /// The passes of a likelihood by themselves, with a weight of their own for each row.
 #[derive(Clone, Debug)]
 pub struct Passes {
@@ -292,10 +305,4 @@ pub fn find(name: &str) -> Option<&'static Likelihood> {
 /// The names of the likelihoods of such data.
 pub fn names_of(data: Data) -> Vec<&'static str> {
     TABLE.iter().filter(|likelihood| likelihood.data == data).map(|likelihood| likelihood.name).collect()
-}
-
-/// K of a pass: rows of the decoder's output for each of x.
-fn samples_of(out: Tensor, x: Tensor) -> usize {
-    assert_eq!(out.rows % x.rows, 0, "rows of x and of the decoder's output");
-    out.rows / x.rows
 }

@@ -1,6 +1,6 @@
 //! What the likelihoods share that take one number l of the decoder for each value x (`shaders/shared/pointwise.wgsl`).
 
-use super::{Pass, samples_of};
+use super::Pass;
 use crate::kernels::{Rows, elementwise, params};
 use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Target, Tensor, Trusted, read, write};
 
@@ -120,10 +120,7 @@ pub(super) fn append(kernels: &Kernels, plan: &mut Plan, target: &Target, pass: 
         Pass::Mean { out, mean } => (kernels.mean, 1, vec![out, mean]),
     };
     let out = tensors[0];
-    let (image, samples) = match pass {
-        Pass::Mean { mean, .. } => (mean, 1),
-        Pass::Forward { x, .. } | Pass::Fused { x, .. } | Pass::Backward { x, .. } => (x, samples_of(out, x)),
-    };
+    let (image, samples) = pass.image();
     let dim = image.cols;
     assert_eq!((out.cols, out.stride), (dim, image.stride), "the decoder gives one number for each value");
     let params =

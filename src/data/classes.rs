@@ -1,0 +1,100 @@
+//! What the labels of a data set are called, and their numbers where a model knows other ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Dataset, Split};
+
+/// The number of `name` among `known`, to which it is added if it is new.
+pub(super) fn number(name: &str, known: &mut Vec<String>) -> u32 {
+    let found = known.iter().position(|known| known == name);
+    found.unwrap_or_else(|| {
+        known.push(name.to_owned());
+        known.len() - 1
+    }) as u32
+}
+
+impl Split {
+    /// The same with another number for each label.
+    pub(super) fn renumbered(self, number: impl Fn(u32) -> u32) -> Split {
+        let labels = self.labels.as_ref().map(|labels| labels.iter().map(|label| number(*label)).collect());
+        self.with_labels(labels)
+    }
+}
+
+impl Dataset {
+    /// The same with its labels numbered as in a model that knows the classes `known`, by their names; a class that it does
+    /// not know gets a number behind them. Where one side has numbers for names, these are names like others.
+    pub fn with_classes(self, known: &[String]) -> Dataset {
+        let labels = [&self.train, &self.test].map(|split| split.labels.as_deref().unwrap_or(&[]));
+        let used: BTreeSet<u32> = labels.into_iter().flatten().copied().collect();
+        let mut classes = known.to_vec();
+        let numbers: Option<BTreeMap<u32, u32>> = match (known.is_empty(), self.classes.is_empty()) {
+            (true, true) => None,
+            // The model's classes are numbers, and so may be these names.
+            (true, false) => {
+                used.iter().map(|label| Some((*label, self.class_name(*label).parse().ok()?))).collect()
+            }
+            // Where the model's names are no numbers, the data's numbers are the model's own.
+            (false, true) if !known.iter().all(|name| name.parse::<u32>().is_ok()) => {
+                return Dataset { classes, ..self };
+            }
+            (false, _) => {
+                Some(used.iter().map(|l| (*l, number(&self.class_name(*l), &mut classes))).collect())
+            }
+        };
+        let Some(numbers) = numbers else { return self };
+        let [train, test] = [self.train, self.test].map(|split| split.renumbered(|label| numbers[&label]));
+        Dataset { train, test, classes, ..self }
+    }
+
+    /// What a label is called.
+    pub fn class_name(&self, label: u32) -> String {
+        class_name(&self.classes, label)
+    }
+}
+
+/// What a label is called among `classes`: by its number, where they are without names.
+pub fn class_name(classes: &[String], label: u32) -> String {
+    classes.get(label as usize).cloned().unwrap_or_else(|| label.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Shape;
+    use super::*;
+
+    fn dataset(labels: &[u32], classes: &[&str]) -> Dataset {
+        let split = Split::new(vec![0; labels.len()], 1, None).with_labels(Some(labels.to_vec()));
+        let mut dataset = Dataset::new("data", Shape::table(1), split.clone(), split);
+        dataset.classes = names(classes);
+        dataset
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[track_caller]
+    fn numbered((labels, classes): (&[u32], &[&str]), known: &[&str], expected: (&[u32], &[&str])) {
+        let got = dataset(labels, classes).with_classes(&names(known));
+        assert_eq!(got.train.labels.as_deref(), Some(expected.0));
+        assert_eq!((got.test.labels, got.classes), (got.train.labels, names(expected.1)));
+    }
+
+    #[test]
+    fn a_class_has_the_number_that_the_model_knows_its_name_by() {
+        numbered((&[0, 1], &["6", "7"]), &["3", "4", "5", "6", "7"], (&[3, 4], &["3", "4", "5", "6", "7"]));
+        numbered((&[0, 1, 0], &["cow", "dog"]), &["cat", "dog"], (&[2, 1, 2], &["cat", "dog", "cow"]));
+        numbered((&[0, 1], &["cat", "dog"]), &["cat", "dog"], (&[0, 1], &["cat", "dog"]));
+    }
+
+    #[test]
+    fn numbers_are_names_where_the_other_side_has_such() {
+        numbered((&[0, 1], &["3", "7"]), &[], (&[3, 7], &[]));
+        numbered((&[3, 4], &[]), &["3", "4", "6"], (&[0, 1], &["3", "4", "6"]));
+        numbered((&[u32::MAX, 4], &[]), &["3", "4"], (&[2, 1], &["3", "4", "4294967295"]));
+        numbered((&[1, 0], &[]), &["cat", "dog"], (&[1, 0], &["cat", "dog"]));
+        numbered((&[0, 1], &["cat", "dog"]), &[], (&[0, 1], &["cat", "dog"]));
+        numbered((&[5, 1], &[]), &[], (&[5, 1], &[]));
+    }
+}

@@ -1,0 +1,115 @@
+//! What a run knows of its data, and what it demands of other data.
+
+use super::{Condition, Config};
+use crate::data::{self, Dataset, Shape};
+use crate::error::{Error, Result};
+use crate::kernels::gather::Binarize;
+use crate::kernels::likelihood;
+
+/// Classes that a message names.
+const SHOWN: usize = 12;
+
+impl Config {
+    /// Takes over what only the data says: its shape, columns and classes, and the scaling of its values.
+    pub fn adopt(&mut self, dataset: &Dataset) -> Result<()> {
+        let Shape { width, height, channels } = dataset.shape;
+        self.shape = Some([width, height, channels]);
+        dataset.column_names().clone_into(&mut self.columns);
+        (self.classes, self.class_names) = match self.model.condition {
+            Condition::None => (None, Vec::new()),
+            Condition::Labels => {
+                let count = dataset.class_count().ok_or_else(|| {
+                    Error::Usage(format!("--condition labels: {} has no labels", dataset.name))
+                })?;
+                (Some(count.max(dataset.classes.len())), dataset.classes.clone())
+            }
+        };
+        self.source.scaling.clone_from(&dataset.scaling);
+        Ok(())
+    }
+
+    /// Other data of the model, or its own read again: with its classes numbered as the model knows them.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if its columns have other names, or if a conditional model is told no label, or one that it does not know.
+    pub fn align(&self, dataset: Dataset) -> Result<Dataset> {
+        let pairs = self.columns.iter().zip(dataset.column_names());
+        if let Some((column, (ours, theirs))) = pairs.enumerate().find(|(_, (ours, theirs))| ours != theirs) {
+            return Err(Error::Usage(format!(
+                "column {} of {} is `{theirs}`, where the model has `{ours}`\n  \
+                 bring the columns into the order that the model was trained on",
+                column + 1,
+                dataset.name
+            )));
+        }
+        let Some(classes) = self.classes else { return Ok(dataset) };
+        let dataset = dataset.with_classes(&self.class_names);
+        for split in [&dataset.train, &dataset.test] {
+            let labels = split.labels.as_deref().ok_or_else(|| {
+                let name = &dataset.name;
+                Error::Usage(format!("the model was trained with --condition labels, but {name} has none"))
+            })?;
+            if let Some(label) = labels.iter().find(|label| **label as usize >= classes) {
+                return Err(self.unknown_class(&dataset.class_name(*label)));
+            }
+        }
+        Ok(dataset)
+    }
+
+    /// The number of the class of that name, in a conditional model.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the model knows no such class.
+    pub fn class_number(&self, name: &str) -> Result<u32> {
+        let found = match self.class_names.is_empty() {
+            true => name.parse().ok().filter(|label| *label < self.classes.unwrap_or(0)),
+            false => self.class_names.iter().position(|known| known == name),
+        };
+        found.map(|label| label as u32).ok_or_else(|| self.unknown_class(name))
+    }
+
+    fn unknown_class(&self, name: &str) -> Error {
+        let name = name.escape_debug();
+        Error::Usage(format!("label `{name}`: the model knows the labels {}", self.known_classes()))
+    }
+
+    /// The classes of a conditional model, for a message.
+    pub fn known_classes(&self) -> String {
+        let names: Vec<String> =
+            self.class_names.iter().map(|name| name.escape_debug().to_string()).collect();
+        match names.len() {
+            0 => format!("0 to {}", self.classes.unwrap_or(1).saturating_sub(1)),
+            count if count > SHOWN => format!("{} and {} more", names[..SHOWN].join(", "), count - SHOWN),
+            _ => names.join(", "),
+        }
+    }
+
+    /// Checks that the data is what the likelihood is for.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if it wants values in 0..1, or draws from them, and the data has others.
+    pub fn check_data(&self, dataset: &Dataset) -> Result<()> {
+        let model = self.model_config(dataset.shape);
+        let likelihood = model.likelihood()?;
+        let binarized = self.train.binarize(&model) != Binarize::None;
+        if dataset.unit || !(likelihood.bounded || binarized) {
+            return Ok(());
+        }
+        let unbounded: Vec<_> = likelihood::TABLE.iter().filter(|l| !l.bounded).map(|l| l.name).collect();
+        let why = match likelihood.bounded {
+            true => format!("--likelihood {} is of values in 0..1", likelihood.name),
+            false => "--binarize draws with values in 0..1".to_owned(),
+        };
+        // What was standardised may have been in 0..1 before.
+        let before = dataset.summary.as_ref().map(data::Summary::range);
+        let scale = match before {
+            Some((min, max)) if min >= 0.0 && max <= 1.0 => "none",
+            _ => "minmax",
+        };
+        Err(Error::Usage(format!(
+            "{why}, but {} has others\n  use --likelihood {} without --binarize, or --scaling {scale}",
+            dataset.name,
+            unbounded.join(" or ")
+        )))
+    }
+}

@@ -1,0 +1,114 @@
+//! Labels and columns have names: a model knows them by these, in whatever file they come.
+
+#[path = "common/scratch.rs"]
+mod scratch;
+#[path = "common/tiny.rs"]
+mod tiny;
+
+use scratch::Scratch;
+
+/// Rows of two columns and a class each: data that say much of their class, whose names are in no order of numbers.
+const CLASSES: [&str; 3] = ["good", "bad", "7"];
+const TRAIN: &str = "--label-column kind --condition labels --likelihood gaussian --hidden 16 --latent 2 \
+                     --batch-size 16 --epochs 4 --lr 0.01 --quiet --out run";
+
+fn row(i: usize) -> String {
+    let class = i % CLASSES.len();
+    format!("{},{},{}\n", 10 * class + i % 5, 100 - 30 * class + i % 7, CLASSES[class])
+}
+
+fn table(rows: impl Iterator<Item = usize>) -> String {
+    format!("sweet,sour,kind\n{}", rows.map(row).collect::<String>())
+}
+
+fn trained() -> Scratch {
+    let scratch = Scratch::new();
+    scratch.write("all.csv", table(0..90));
+    scratch.succeed(&format!("train --data all.csv {TRAIN}"));
+    scratch
+}
+
+fn lines(scratch: &Scratch, name: &str) -> Vec<String> {
+    String::from_utf8(scratch.read(name)).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_class_is_asked_for_by_its_name() {
+    let scratch = trained();
+    let mean = |label: &str| {
+        scratch.succeed(&format!("sample run --label {label} --count 200 --out {label}.csv"));
+        let lines = lines(&scratch, &format!("{label}.csv"));
+        assert_eq!(lines[0], "sweet,sour");
+        let sweet = |line: &String| line.split(',').next().unwrap().parse::<f64>().unwrap();
+        lines[1..].iter().map(sweet).sum::<f64>() / 200.0
+    };
+    let means = CLASSES.map(mean);
+    assert!(means[0] < means[1] && means[1] < means[2], "{means:?}");
+    scratch.fail(
+        "sample run --label sour --out x.csv",
+        2,
+        "label `sour`: the model knows the labels 7, bad, good",
+    );
+    scratch.fail("sample run --label 0 --out x.csv", 2, "label `0`: the model knows the labels");
+}
+
+#[test]
+fn other_files_tell_their_classes_by_name() {
+    let scratch = trained();
+    // One class alone, which has the number 0 in its own file, and another order of rows.
+    let some: Vec<usize> = (0..90).filter(|i| i % 3 == 0).rev().collect();
+    scratch.write("some.csv", table(some.iter().copied()));
+    scratch.succeed("encode run --data all.csv --out all.z.csv");
+    scratch.succeed("encode run --data some.csv --out some.z.csv");
+    let all = lines(&scratch, "all.z.csv");
+    let expected: Vec<&String> = some.iter().map(|i| &all[i + 1]).collect();
+    assert_eq!(lines(&scratch, "some.z.csv")[1..].iter().collect::<Vec<_>>(), expected);
+
+    scratch.succeed("score run --data some.csv --out scores.csv");
+    assert!(lines(&scratch, "scores.csv")[1..].iter().all(|line| line.ends_with(",good")));
+    let told = scratch.succeed("evaluate run --split train");
+    assert!(CLASSES.iter().all(|name| told.contains(&format!(" {name} "))), "{told}");
+
+    // Codes with their labels, of two classes alone.
+    let z = |i: usize, kind: &str| format!("{},{kind}\n", all[i + 1]);
+    scratch.write("codes.csv", format!("a,b,kind\n{}{}", z(0, "good"), z(1, "bad")));
+    scratch.succeed("decode run --latents codes.csv --label-column kind --out both.csv");
+    scratch.write("code.csv", format!("a,b\n{}\n", all[1]));
+    scratch.succeed("decode run --latents code.csv --label good --out good.csv");
+    assert_eq!(lines(&scratch, "both.csv")[..2], lines(&scratch, "good.csv")[..]);
+
+    scratch.write("new.csv", table(0..3).replace("bad", "ugly"));
+    scratch.fail(
+        "encode run --data new.csv --out x.csv",
+        2,
+        "label `ugly`: the model knows the labels 7, bad",
+    );
+    scratch.write("bare.csv", "sweet,sour\n1,2\n");
+    scratch.fail("encode run --data bare.csv --label-column kind --out x.csv", 2, "kind");
+}
+
+#[test]
+fn a_run_goes_on_with_the_classes_it_has() {
+    let scratch = trained();
+    let config = String::from_utf8(scratch.read("run/config.toml")).unwrap();
+    assert!(config.contains(r#"class_names = ["7", "bad", "good"]"#), "{config}");
+    scratch.succeed("train --resume run --epochs 5 --quiet");
+    assert!(String::from_utf8(scratch.read("run/config.toml")).unwrap().contains("class_names = ["));
+    scratch.write("all.csv", table(0..90).replace("bad", "ugly"));
+    scratch.fail("train --resume run --epochs 6", 2, "label `ugly`");
+}
+
+#[test]
+fn columns_of_another_order_are_refused() {
+    let scratch = trained();
+    scratch.write("turned.csv", table(0..9).replace("sweet,sour", "sour,sweet"));
+    scratch.fail(
+        "score run --data turned.csv --out x.csv",
+        2,
+        "column 1 of turned is `sour`, where the model has `sweet`",
+    );
+    // Rows without names are taken as they lie.
+    let bare: String = (0..9).map(row).collect();
+    scratch.write("bare.csv", bare);
+    scratch.succeed("score run --data bare.csv --label-column 3 --out x.csv");
+}
