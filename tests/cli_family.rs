@@ -75,7 +75,7 @@ fn a_conditional_model_draws_what_is_asked_for() {
         scratch.command(line).assert().code(2).stderr(contains(text));
     };
     refuse("sample run --label 10", "the model knows the labels 0 to 9");
-    refuse("sample run --label three", "use a label such as 3, or `all`");
+    refuse("sample run --label three", "label `three`: the model knows the labels 0 to 9");
     scratch.succeed(&format!("{TRAIN} --quiet --out plain"));
     refuse("sample plain --label 3", "not trained with --condition labels");
 }
