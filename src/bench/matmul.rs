@@ -35,6 +35,8 @@ const SHAPES: &[Product] = &[
     product(Layout::NN, 128, 784, 400),
     product(Layout::TN, 784, 128, 400),
     product(Layout::NT, 512, 512, 512),
+    product(Layout::NN, 512, 512, 512),
+    product(Layout::TN, 512, 512, 512),
     product(Layout::NT, 128, 400, 40),
     product(Layout::NT, 128, 20, 400),
     product(Layout::NT, 128, 400, 784),
