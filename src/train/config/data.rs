@@ -44,6 +44,10 @@ impl Config {
         }
         let Some(classes) = self.classes else { return Ok(dataset) };
         let dataset = dataset.with_classes(&self.class_names);
+        // Names that are no numbers, where the model knows its classes by numbers alone.
+        if let (true, Some(name)) = (self.class_names.is_empty(), dataset.classes.first()) {
+            return Err(self.unknown_class(name));
+        }
         for split in [&dataset.train, &dataset.test] {
             let labels = split.labels.as_deref().ok_or_else(|| {
                 let name = &dataset.name;
@@ -111,5 +115,26 @@ impl Config {
             dataset.name,
             unbounded.join(" or ")
         )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Split;
+
+    #[test]
+    fn names_are_no_classes_of_a_model_that_knows_numbers() {
+        let config = Config { classes: Some(3), ..Config::default() };
+        let split = Split::new(vec![0; 2], 1, Some(vec![0, 1]));
+        let dataset = |classes: &[&str]| {
+            let classes = classes.iter().map(|name| (*name).to_owned()).collect();
+            Dataset { classes, ..Dataset::new("data", Shape::table(1), split.clone(), split.clone()) }
+        };
+        let labels = |classes: &[&str]| config.align(dataset(classes)).map(|data| data.train.labels);
+        assert_eq!(labels(&[]).unwrap().as_deref(), Some(&[0, 1][..]));
+        assert_eq!(labels(&["2", "0"]).unwrap().as_deref(), Some(&[2, 0][..]));
+        assert!(labels(&["7", "0"]).unwrap_err().to_string().contains("label `7`"));
+        assert!(labels(&["cat", "dog"]).unwrap_err().to_string().contains("label `cat`"));
     }
 }
