@@ -10,7 +10,8 @@
 //
 // log_p [B, K] as [B K]    kl [B]    history, rows [.., 4]
 // batch_sum: one workgroup; an invocation sums every WORKGROUP-th datum, then a fixed tree: the same bits on
-// every run. collect: one invocation a datum.
+// every run. Every invocation goes through its loops as often, since llvmpipe of Mesa 26.2 follows a null pointer where
+// no invocation of a subgroup enters a loop that has another in it. collect: one invocation a datum.
 
 #import shared/step
 #import shared/index
@@ -46,18 +47,21 @@ fn terms(datum: u32) -> vec4f {
 @compute @workgroup_size(WORKGROUP)
 fn batch_sum(@builtin(local_invocation_index) local: u32) {
     var sum = vec4f(0.0);
-    for (var datum = local; datum < step.valid_rows; datum += WORKGROUP) {
+    for (var first = 0u; first < step.valid_rows; first += WORKGROUP) {
+        let datum = min(first + local, step.valid_rows - 1u);
         var of_datum = terms(datum);
         if (OBJECTIVE == IMPORTANCE) {
             of_datum.z = extra[datum];
         } else {
             of_datum.z = of_datum.x - select(step.kl_weight * of_datum.y, 0.0, OBJECTIVE == FREE_BITS);
         }
-        sum += of_datum;
+        sum += select(vec4f(0.0), of_datum, first + local < step.valid_rows);
     }
     if (OBJECTIVE == FREE_BITS) {
-        for (var j = local; j < params.extra; j += WORKGROUP) {
-            sum.z -= step.kl_weight * f32(step.valid_rows) * extra[j];
+        for (var first = 0u; first < params.extra; first += WORKGROUP) {
+            let of_dimension = extra[min(first + local, params.extra - 1u)];
+            let inside = first + local < params.extra;
+            sum.z -= select(0.0, step.kl_weight * f32(step.valid_rows) * of_dimension, inside);
         }
     }
     partial[local] = sum;
