@@ -34,7 +34,9 @@ fn kernels(criterion: &mut Criterion) {
 
 fn matmul(criterion: &mut Criterion) {
     let gpu = gpu();
-    for (product, variant) in products(&gpu.target()) {
+    let f16 = gpu.report().f16.then(|| gpu.report().target_f16());
+    let targets = [Some(gpu.target()), f16].into_iter().flatten();
+    for (product, variant) in targets.flat_map(|target| products(&target)) {
         let group = format!("matmul {:?} {}", product.layout, product.shape());
         let throughput = Throughput::Elements(product.flops());
         let subject = (&product.plan(variant), Step::default());

@@ -154,6 +154,17 @@ pub struct Field {
 /// A named constant and its value in one specialisation of a shader: the line `const NAME: u32 = ..;`.
 pub type Const = (&'static str, u32);
 
+/// What a kernel needs that not every adapter has, [16-bit floats](Target::f16) aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing.
+    Nothing,
+    /// Subgroups of as many invocations as its `LANES` says.
+    Lanes,
+    /// Cooperative matrices of 16-bit floats with this many rows and columns, and subgroups of any size.
+    Cooperative(u32),
+}
+
 /// A hand-written kernel: one entry point of one WGSL file, with its CPU reference.
 #[derive(Debug)]
 pub struct Kernel {
@@ -169,8 +180,8 @@ pub struct Kernel {
     pub slots: &'static [Slot],
     /// Whether it reads the [`Step`] in group 1.
     pub step: bool,
-    /// Whether it uses subgroup operations; its `LANES` must then be the adapter's subgroup size.
-    pub subgroups: bool,
+    /// What it needs that not every adapter has.
+    pub needs: Needs,
     /// Every set of constants that a plan may ask for: what the shader tests walk.
     pub variants: fn() -> Vec<Vec<Const>>,
     /// The plain loops that tests and `vae-gpu check` compare the kernel with.
@@ -255,11 +266,13 @@ pub struct Target {
     pub subgroup: Option<u32>,
     /// Products may round their operands to 16 bits: the user asked for it and the adapter can.
     pub f16: bool,
+    /// Rows and columns of the cooperative matrices that such products may go through, where the adapter has them.
+    pub cooperative: Option<u32>,
 }
 
 impl Target {
     /// A target that every adapter can serve.
-    pub const PORTABLE: Target = Target { software: false, subgroup: None, f16: false };
+    pub const PORTABLE: Target = Target { software: false, subgroup: None, f16: false, cooperative: None };
 }
 
 /// A list of buffers and a list of dispatches. Only this crate makes them: that is what makes unchecked shaders sound.

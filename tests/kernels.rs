@@ -56,12 +56,22 @@ fn product(gpu: &Arc<Gpu>, variant: &'static Variant, layout: Layout, mkn: [usiz
 /// A lane that takes another for its neighbour would read what was never written.
 #[test]
 fn a_variant_for_other_subgroups_is_refused() {
-    let gpu = Gpu::noop();
     let variant = VARIANTS.iter().find(|v| v.lanes.is_some()).unwrap();
+    assert!(refusal(variant).contains("for subgroups of Some"), "{}", refusal(variant));
+}
+
+#[test]
+fn a_variant_for_other_matrices_is_refused() {
+    let variant = VARIANTS.iter().find(|v| v.cooperative() == Some(16)).unwrap();
+    assert!(refusal(variant).contains("for matrices of 16"), "{}", refusal(variant));
+}
+
+/// With what words a device that has neither refuses a variant.
+fn refusal(variant: &'static Variant) -> String {
+    let gpu = Gpu::noop();
     assert!(!variant.fits(&gpu.target(), Layout::NN));
     let plan = alone(variant, Layout::NN, [4, 4, 4]).plan;
     let refused =
         catch_unwind(AssertUnwindSafe(|| Program::new(&gpu, plan, &mut Shared::default()).map(drop)));
-    let problem = refused.expect_err("an assertion").downcast::<String>().unwrap();
-    assert!(problem.contains("for subgroups of Some"), "{problem}");
+    *refused.expect_err("an assertion").downcast::<String>().unwrap()
 }

@@ -12,6 +12,8 @@
 // The importer defines TileVector, the four numbers that a tile holds (vec4f, or vec4h for half the memory), and the
 // consts LAYOUT, SIDE, BLOCKS and K_QUADS. Sums are kept in 32 bits.
 
+#import shared/fetch
+
 const INVOCATIONS: u32 = SIDE * SIDE;
 // Blocks along a side of the tile.
 const QUADS: u32 = SIDE * BLOCKS;
@@ -23,49 +25,9 @@ const BANK_GROUPS: u32 = 8u; // vectors that all banks hold together on common c
 var<workgroup> a_tile: array<TileVector, 2u * VECTORS>;
 var<workgroup> b_tile: array<TileVector, 2u * VECTORS>;
 
-// One of the vectors of a tile: vector `i` of the block at (k_quad, quad).
-struct Place {
-    quad: u32,
-    k_quad: u32,
-    i: u32,
-}
-
 fn address(place: Place, buffer: u32) -> u32 {
     let row = place.i * K_QUADS + place.k_quad;
     return buffer * VECTORS + row * QUADS + (place.quad ^ (row % BANK_GROUPS));
-}
-
-// Which vector the invocation fetches in its n-th load. Neighbours fetch neighbours in storage: along k where
-// the operand's rows run along k, else along the quads.
-fn place_of(n: u32, along_k: bool) -> Place {
-    if (along_k) {
-        let row = n / K_QUADS;
-        return Place(row / 4u, n % K_QUADS, row % 4u);
-    }
-    let k = n / QUADS;
-    return Place(n % QUADS, k / 4u, k % 4u);
-}
-
-fn fetch_a(place: Place, first_row: u32, k_quad: u32) -> vec4f {
-    if (k_quad >= (params.k + 3u) / 4u) {
-        return vec4f(0.0);
-    }
-    if (LAYOUT == TN) {
-        let quad = min(first_row / 4u + place.quad, (params.m - 1u) / 4u);
-        return a[(4u * k_quad + place.i) * params.a_stride + quad];
-    }
-    return a[min(first_row + 4u * place.quad + place.i, params.m - 1u) * params.a_stride + k_quad];
-}
-
-fn fetch_b(place: Place, first_quad: u32, k_quad: u32) -> vec4f {
-    if (k_quad >= (params.k + 3u) / 4u) {
-        return vec4f(0.0);
-    }
-    let quad = first_quad + place.quad;
-    if (LAYOUT == NT) {
-        return b[min(4u * quad + place.i, params.n - 1u) * params.b_stride + k_quad];
-    }
-    return b[(4u * k_quad + place.i) * params.b_stride + min(quad, (params.n - 1u) / 4u)];
 }
 
 fn a_block(quad: u32, k_quad: u32, buffer: u32) -> mat4x4f {
@@ -75,7 +37,7 @@ fn a_block(quad: u32, k_quad: u32, buffer: u32) -> mat4x4f {
         vec4f(a_tile[address(Place(quad, k_quad, 2u), buffer)]),
         vec4f(a_tile[address(Place(quad, k_quad, 3u), buffer)]),
     );
-    if (LAYOUT == TN) {
+    if (!A_ALONG_K) {
         return transpose(block);
     }
     return block;
@@ -88,7 +50,7 @@ fn b_block(quad: u32, k_quad: u32, buffer: u32) -> mat4x4f {
         vec4f(b_tile[address(Place(quad, k_quad, 2u), buffer)]),
         vec4f(b_tile[address(Place(quad, k_quad, 3u), buffer)]),
     );
-    if (LAYOUT == NT) {
+    if (B_ALONG_K) {
         return transpose(block);
     }
     return block;
@@ -115,8 +77,8 @@ fn multiply_tile(group: vec3u, local: u32) {
         // Fetch the tiles of this round, multiply those of the round before, then store what was fetched.
         if (round < rounds) {
             for (var n = 0u; n < LOADS; n++) {
-                let a_place = place_of(local + n * INVOCATIONS, LAYOUT != TN);
-                let b_place = place_of(local + n * INVOCATIONS, LAYOUT == NT);
+                let a_place = place_of(local + n * INVOCATIONS, A_ALONG_K);
+                let b_place = place_of(local + n * INVOCATIONS, B_ALONG_K);
                 next_a[n] = fetch_a(a_place, first_row, round * K_QUADS + a_place.k_quad);
                 next_b[n] = fetch_b(b_place, first_quad, round * K_QUADS + b_place.k_quad);
             }
@@ -141,8 +103,8 @@ fn multiply_tile(group: vec3u, local: u32) {
         }
         if (round < rounds) {
             for (var n = 0u; n < LOADS; n++) {
-                a_tile[address(place_of(local + n * INVOCATIONS, LAYOUT != TN), round % 2u)] = TileVector(next_a[n]);
-                b_tile[address(place_of(local + n * INVOCATIONS, LAYOUT == NT), round % 2u)] = TileVector(next_b[n]);
+                a_tile[address(place_of(local + n * INVOCATIONS, A_ALONG_K), round % 2u)] = TileVector(next_a[n]);
+                b_tile[address(place_of(local + n * INVOCATIONS, B_ALONG_K), round % 2u)] = TileVector(next_b[n]);
             }
         }
         workgroupBarrier();

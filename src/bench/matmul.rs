@@ -6,10 +6,9 @@ use serde::Serialize;
 
 use super::ceilings::Ceilings;
 use super::timing::{Effort, Timed};
-use crate::check::Outcome;
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::kernels::matmul::{Epilogue, Layout, VARIANTS, Variant, choose, matmul_with};
+use crate::kernels::matmul::{Epilogue, Layout, Variant, choose, fitting, matmul_with};
 use crate::plan::{Plan, Step, Target};
 
 /// A product c[m, n] = sum_k A(m, k) B(k, n).
@@ -107,33 +106,27 @@ pub struct MatmulTime {
 /// Every layout with every variant that fits it.
 pub(super) fn pairs(target: &Target) -> Vec<(Layout, &'static Variant)> {
     let layouts = Product::largest().iter().map(|product| product.layout);
-    let fitting = |layout| VARIANTS.iter().filter(move |v| v.fits(target, layout)).map(move |v| (layout, v));
-    layouts.flat_map(fitting).collect()
+    layouts.flat_map(|layout| fitting(target, layout).map(move |v| (layout, v))).collect()
 }
 
 /// Every shape with every variant that fits it; a quick run has one shape a layout.
 pub(super) fn cells(target: &Target, effort: Effort) -> Vec<(Product, &'static Variant)> {
     let shapes = if effort == Effort::Quick { Product::largest() } else { SHAPES };
-    let fitting = |product: &Product| {
-        let product = *product;
-        VARIANTS.iter().filter(move |v| v.fits(target, product.layout)).map(move |v| (product, v))
-    };
-    shapes.iter().flat_map(fitting).collect()
+    shapes.iter().flat_map(|product| fitting(target, product.layout).map(|v| (*product, v))).collect()
 }
 
-/// Times the cells whose (layout, variant) passed its check; `outcomes` are those of `pairs`.
+/// Times the cells, but those of a (layout, variant) that failed its check.
 pub(super) fn measure(
     gpu: &Arc<Gpu>,
-    pairs: &[(Layout, &'static Variant)],
-    outcomes: &[Outcome],
+    target: &Target,
+    failed: &[(Layout, &'static Variant)],
     cells: &[(Product, &'static Variant)],
     ceilings: &Ceilings,
     effort: Effort,
     tick: &dyn Fn(),
 ) -> Result<Vec<MatmulTime>> {
     let is_wrong = |layout: Layout, variant: &Variant| {
-        let mut checked = pairs.iter().zip(outcomes);
-        checked.any(|((l, v), outcome)| *l == layout && v.name == variant.name && !outcome.passed)
+        failed.iter().any(|(l, v)| *l == layout && v.name == variant.name)
     };
     let time = |(product, variant): &(Product, &'static Variant)| {
         let wrong = is_wrong(product.layout, variant);
@@ -154,7 +147,7 @@ pub(super) fn measure(
             variant: variant.name,
             gflops,
             share: gflops / ceilings.gflops,
-            chosen: product.choice(&gpu.target()).name == variant.name,
+            chosen: product.choice(target).name == variant.name,
             wrong,
         })
     };
@@ -167,7 +160,20 @@ mod tests {
 
     #[test]
     fn the_choice_is_among_the_cells_of_its_shape() {
-        for target in [Target::PORTABLE, Target { software: true, subgroup: Some(8), ..Target::PORTABLE }] {
+        let software = Target { software: true, ..Target::PORTABLE };
+        let f16 = Target { f16: true, ..Target::PORTABLE };
+        let targets = [
+            Target::PORTABLE,
+            software,
+            Target { subgroup: Some(4), ..software },
+            Target { subgroup: Some(8), ..software },
+            Target { subgroup: Some(16), ..software },
+            f16,
+            Target { software: true, cooperative: Some(8), ..f16 },
+            Target { cooperative: Some(8), ..f16 },
+            Target { cooperative: Some(16), ..f16 },
+        ];
+        for target in targets {
             let cells = cells(&target, Effort::Full);
             for product in SHAPES {
                 let choice = product.choice(&target).name;

@@ -30,7 +30,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::tuning::Tuning;
 use crate::model::ModelConfig;
 use crate::model::plans::{self, Batch, DeviceData, Recipe};
-use crate::train::config::TrainSection;
+use crate::train::config::{Precision, TrainSection};
 
 /// Values of a datum in the measured models: an image of MNIST.
 const INPUT: usize = 784;
@@ -74,11 +74,20 @@ impl Meter<'_> {
     }
 }
 
-/// Measures the adapter, and the kernels and models on it. Steps use the variants of matmul that `tuning` found fastest.
-pub fn measure(gpu: &Arc<Gpu>, tuning: &Tuning, effort: Effort, progress: Progress) -> Result<Report> {
+/// Measures the adapter, and the kernels and models on it, with products of this precision. Steps use the variants of matmul
+/// that `tuning` found fastest.
+pub fn measure(
+    gpu: &Arc<Gpu>,
+    precision: Precision,
+    tuning: &Tuning,
+    effort: Effort,
+    progress: Progress,
+) -> Result<Report> {
+    let target = precision.target(gpu)?;
+    let train = TrainSection { precision, ..TrainSection::default() };
     let (default, models) = (default_model(), models(effort));
-    let pairs = matmul::pairs(&gpu.target());
-    let cells = matmul::cells(&gpu.target(), effort);
+    let pairs = matmul::pairs(&target);
+    let cells = matmul::cells(&target, effort);
     // The ceilings, the check of the step's kernels and its profile are the other three.
     let total = 3 + pairs.len() + cells.len() + models.len();
     let meter = Meter { done: AtomicUsize::new(0), total, progress };
@@ -94,15 +103,18 @@ pub fn measure(gpu: &Arc<Gpu>, tuning: &Tuning, effort: Effort, progress: Progre
     meter.tick();
 
     let outcomes = check::matmuls(gpu, &pairs, &|_| meter.tick())?;
-    let matmul = matmul::measure(gpu, &pairs, &outcomes, &cells, &ceilings, effort, &|| meter.tick())?;
+    let checks = pairs.iter().zip(&outcomes);
+    let failed: Vec<_> = checks.filter(|(_, outcome)| !outcome.passed).map(|(pair, _)| *pair).collect();
+    let matmul = matmul::measure(gpu, &target, &failed, &cells, &ceilings, effort, &|| meter.tick())?;
     wrong.extend(failures(outcomes));
 
     let (mut kernels, mut steps) = (Vec::new(), Vec::new());
     if step_is_right {
-        kernels = profile(gpu, &default, &TrainSection::default(), tuning, &ceilings, effort)?.kernels;
+        kernels = profile(gpu, &default, &train, tuning, &ceilings, effort)?.kernels;
         meter.tick();
         for (model, batch_size) in &models {
-            steps.push(StepTime::measure(gpu, model, *batch_size, tuning, &ceilings, effort)?);
+            let train = TrainSection { batch_size: *batch_size, ..train.clone() };
+            steps.push(StepTime::measure(gpu, model, &train, tuning, &ceilings, effort)?);
             meter.tick();
         }
     }

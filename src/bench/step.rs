@@ -19,7 +19,7 @@ use crate::model::init::initial_weights;
 use crate::model::plans::{self, Batch, TrainPlan};
 use crate::model::{Layout, ModelConfig};
 use crate::plan::Step;
-use crate::train::config::TrainSection;
+use crate::train::config::{Precision, TrainSection};
 
 /// Parts into which a measurement is cut; the median of them counts.
 const CHUNKS: usize = 5;
@@ -63,8 +63,9 @@ impl Stepper {
         }
         let rows = Feed::plan(gpu, data, "train", train.binarize(model), size, train.stream);
         let batch = Batch { data: rows.clone(), size, samples: train.samples };
-        let mut handles = plans::train(model, gpu.target(), &batch, &train.recipe(), history);
-        tuning.apply(&mut handles.batch.plan);
+        let target = train.precision.target(gpu)?;
+        let mut handles = plans::train(model, target, &batch, &train.recipe(), history);
+        tuning.apply(&mut handles.batch.plan, &target);
         let program = Program::new(gpu, handles.batch.plan.clone(), &mut Shared::default())?;
         let feed = Feed::new(&program, &handles.batch, &rows, data, size)?;
         program.write_f32(
@@ -222,13 +223,13 @@ impl StepTime {
     pub(super) fn measure(
         gpu: &Arc<Gpu>,
         model: &ModelConfig,
-        batch: usize,
+        train: &TrainSection,
         tuning: &Tuning,
         ceilings: &Ceilings,
         effort: Effort,
     ) -> Result<StepTime> {
-        let train = TrainSection { batch_size: batch, ..TrainSection::default() };
-        let mut stepper = Stepper::on_noise(gpu, model, &train, tuning)?;
+        let batch = train.batch_size;
+        let mut stepper = Stepper::on_noise(gpu, model, train, tuning)?;
         // The first step pays for what drivers put off; the next ones tell how long to measure, and set the pace.
         stepper.seconds(1)?;
         let look = stepper.seconds(2)? / 2.0;
@@ -248,7 +249,7 @@ impl StepTime {
             ms_per_step: each * 1e3,
             images_per_second: batch as f64 / each,
             matmul_share: stepper.profile(ceilings, effort)?.matmul_share(),
-            host_us_per_step: host_us_per_step(model, &train)?,
+            host_us_per_step: host_us_per_step(model, train)?,
         })
     }
 }
@@ -256,7 +257,9 @@ impl StepTime {
 /// Microseconds that the host needs for a step, encoding and submitting it: the median over submissions to a device
 /// that does nothing.
 pub fn host_us_per_step(model: &ModelConfig, train: &TrainSection) -> Result<f64> {
-    let mut host = Stepper::on_noise(&Gpu::noop(), model, train, &Tuning::default())?;
+    // That device has no 16-bit floats, which make no difference to the host.
+    let train = TrainSection { precision: Precision::F32, ..train.clone() };
+    let mut host = Stepper::on_noise(&Gpu::noop(), model, &train, &Tuning::default())?;
     let step = host.step(1, 0);
     let mut times = Vec::new();
     // The first submissions make wgpu's own buffers.

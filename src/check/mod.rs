@@ -15,7 +15,7 @@ use crate::gpu::{Gpu, Program, Shared};
 use crate::kernels::matmul::{self, Layout, Variant};
 use crate::kernels::philox;
 use crate::kernels::reference::{HostBuffer, Memory};
-use crate::plan::{Buffer, Element, Plan, Role, Step, Target, Tensor};
+use crate::plan::{Buffer, Element, Plan, Role, Step, Tensor};
 
 /// Words behind each buffer.
 const GUARD: usize = 64;
@@ -101,7 +101,7 @@ pub fn matmuls(
 
 /// Every case, those of 16-bit products too where the adapter can.
 fn all_cases(gpu: &Gpu) -> Vec<Case> {
-    cases::all(&Target { f16: gpu.report().f16, ..gpu.target() })
+    cases::all(&gpu.report().target_f16())
 }
 
 fn run_all(gpu: &Arc<Gpu>, cases: &[Case], progress: &(dyn Fn(usize) + Sync)) -> Result<Vec<Outcome>> {

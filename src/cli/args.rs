@@ -11,7 +11,7 @@ use super::latent_args::{
     AnimateArgs, DecodeArgs, EncodeArgs, InterpolateArgs, LatentMapArgs, ManifoldArgs, ScoreArgs,
     TraverseArgs,
 };
-use super::model_args::ModelArgs;
+use super::model_args::{ModelArgs, PrecisionArgs};
 use super::runs::RunsArgs;
 use super::shell::{CompletionsArgs, ManArgs};
 use super::source::DataArgs;
@@ -232,6 +232,8 @@ pub struct TuneArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     #[command(flatten)]
+    pub precision: PrecisionArgs,
+    #[command(flatten)]
     pub device: DeviceArgs,
 }
 
@@ -281,6 +283,8 @@ pub struct BenchArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     #[command(flatten)]
+    pub precision: PrecisionArgs,
+    #[command(flatten)]
     pub device: DeviceArgs,
     /// Fewer shapes, shorter measurements
     #[arg(long, conflicts_with = "step")]
@@ -316,6 +320,8 @@ pub struct PresetsArgs {
 pub struct ExplainArgs {
     #[command(flatten)]
     pub model: ModelArgs,
+    #[command(flatten)]
+    pub precision: PrecisionArgs,
     /// Kind of adapter to plan for
     #[arg(long, value_enum, default_value_t = TargetArg::Card)]
     pub target: TargetArg,

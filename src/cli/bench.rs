@@ -12,7 +12,7 @@ use super::source;
 use super::tune;
 use crate::bench::{self, Effort, MatmulTime, Profile, Report, StepTime};
 use crate::error::{Error, Result};
-use crate::train::config::TrainSection;
+use crate::train::config::{Precision, TrainSection};
 
 pub fn run(args: &BenchArgs) -> Result<()> {
     if args.step {
@@ -29,7 +29,8 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     }
     let effort = if args.quick { Effort::Quick } else { Effort::Full };
     let bar = bar("measuring");
-    let report = bench::measure(&gpu, &tune::known(&gpu), effort, &|done, total| {
+    let precision = args.precision.precision.unwrap_or(Precision::F32);
+    let report = bench::measure(&gpu, precision, &tune::known(&gpu), effort, &|done, total| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
     })?;
@@ -47,7 +48,8 @@ pub fn run(args: &BenchArgs) -> Result<()> {
 
 /// Trains for some steps, and says how fast.
 fn step(args: &BenchArgs) -> Result<()> {
-    let config = args.model.resolve()?;
+    let mut config = args.model.resolve()?;
+    args.precision.apply(&mut config.train);
     config.validate()?;
     let dataset = source::open(&config.data, &config.source, args.json)?;
     let model = config.model_config(dataset.shape);

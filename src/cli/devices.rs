@@ -24,6 +24,8 @@ pub fn run(args: &JsonArgs) -> Result<()> {
         let yes = |flag| if flag { "yes" } else { "no" };
         result(format_args!("    subgroup size     {subgroups}"));
         result(format_args!("    timestamps, f16   {}, {}", yes(r.timestamps), yes(r.f16)));
+        let cooperative = r.cooperative.map_or("none".to_owned(), |size| format!("{size}x{size}"));
+        result(format_args!("    matrices of f16   {cooperative}"));
         result(format_args!(
             "    buffer, binding   {} MiB, {} MiB at most",
             r.max_buffer_size >> 20,

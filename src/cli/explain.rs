@@ -8,18 +8,21 @@ use crate::evaluate::Feed;
 use crate::gpu::Limits;
 use crate::model::plans::{self, Batch};
 use crate::plan::{Role, Target};
+use crate::train::config::Precision;
 use crate::train::history;
 
 pub fn run(args: &ExplainArgs) -> Result<()> {
     let mut config = args.model.resolve()?;
+    args.precision.apply(&mut config.train);
     config.validate()?;
     let dataset = source::open(&config.data, &config.source, false)?;
     config.adopt(&dataset)?;
     let model = config.model_config(dataset.shape);
     model.validate()?;
+    let f16 = config.train.precision == Precision::F16;
     let target = match args.target {
-        TargetArg::Card => Target::PORTABLE,
-        TargetArg::Software => Target { software: true, subgroup: Some(8), f16: false },
+        TargetArg::Card => Target { f16, ..Target::PORTABLE },
+        TargetArg::Software => Target { software: true, subgroup: Some(8), f16, ..Target::PORTABLE },
     };
     let train = &config.train;
     let plan_within = |limits| {

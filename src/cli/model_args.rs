@@ -12,7 +12,7 @@ use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood::{self, Data, Variance};
 use crate::model::Kind;
 use crate::train::Config;
-use crate::train::config::Condition;
+use crate::train::config::{Condition, Precision, TrainSection};
 use crate::train::presets;
 
 /// What makes a model and its training. A flag that is not given leaves the value of --config, or the default.
@@ -140,5 +140,20 @@ impl ModelArgs {
 pub fn set<T: Clone>(value: &mut T, flag: &Option<T>) {
     if let Some(flag) = flag {
         value.clone_from(flag);
+    }
+}
+
+/// The precision of products in training.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
+pub struct PrecisionArgs {
+    /// Floats of the products' operands in training; evaluation always has 32 bits [default: f32]
+    #[arg(long, value_enum)]
+    pub precision: Option<Precision>,
+}
+
+impl PrecisionArgs {
+    /// Puts the flag on top of `train`.
+    pub fn apply(&self, train: &mut TrainSection) {
+        set(&mut train.precision, &self.precision);
     }
 }

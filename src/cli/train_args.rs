@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::args::DeviceArgs;
-use super::model_args::{ModelArgs, set};
+use super::model_args::{ModelArgs, PrecisionArgs, set};
 use crate::error::{Error, Result};
 use crate::model::init::Init;
-use crate::train::config::{Keep, LogFormat, Precision, RunSection, TrainSection};
+use crate::train::config::{Keep, LogFormat, RunSection, TrainSection};
 use crate::train::schedule::Schedule;
 
 /// How a model is trained. A flag that is not given leaves the value of --config, or the default.
@@ -62,9 +62,8 @@ pub struct RecipeArgs {
     /// Seed of the initial weights, the order of images and every draw [default: 0]
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Floats of the products' operands; evaluation always has 32 bits [default: f32]
-    #[arg(long, value_enum)]
-    pub precision: Option<Precision>,
+    #[command(flatten)]
+    pub precision: PrecisionArgs,
     /// Stream the data to the device batch by batch even if it fits there; larger data always is
     #[arg(long)]
     pub stream: bool,
@@ -94,7 +93,7 @@ impl RecipeArgs {
         set(&mut train.patience, &self.patience);
         set(&mut train.keep, &self.keep);
         set(&mut train.seed, &self.seed);
-        set(&mut train.precision, &self.precision);
+        self.precision.apply(train);
         train.stream |= self.stream;
     }
 }

@@ -16,7 +16,8 @@ use crate::train::{Config, history};
 use crate::tune::{self, Finding};
 
 pub fn run(args: &TuneArgs) -> Result<()> {
-    let config = args.model.resolve()?;
+    let mut config = args.model.resolve()?;
+    args.precision.apply(&mut config.train);
     config.validate()?;
     let dataset = source::open(&config.data, &config.source, false)?;
     let gpu = args.device.open()?;
@@ -36,13 +37,14 @@ pub fn measured(gpu: &Arc<Gpu>, config: &Config, dataset: &Dataset) -> Result<Tu
     let data = DeviceData::resident("train", dataset.train.count, config.train.binarize(&model));
     let data = DeviceData { packing: packing(&dataset.train), ..data };
     let batch = Batch { data, size: config.train.batch_size, samples: config.train.samples };
+    let target = config.train.precision.target(gpu)?;
     let plan =
-        plans::train(&model, gpu.target(), &batch, &config.train.recipe(), history::ROWS as usize).batch.plan;
+        plans::train(&model, target, &batch, &config.train.recipe(), history::ROWS as usize).batch.plan;
     result(format_args!(
         "{:<20} {:>24} {:>9}   {:>24} {:>9}",
         "product", "default", "GFLOP/s", "fastest", "GFLOP/s"
     ));
-    let tuning = tune::measure(gpu, &tune::products(&plan), &mut |finding: &Finding| {
+    let tuning = tune::measure(gpu, &target, &tune::products(&plan), &mut |finding: &Finding| {
         let Finding { product, default, best } = finding;
         result(format_args!(
             "{:<20} {:>24} {:>9.1}   {:>24} {:>9.1}",

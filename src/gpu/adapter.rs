@@ -64,6 +64,9 @@ pub struct AdapterReport {
     pub timestamps: bool,
     /// Whether shaders can use 16-bit floats.
     pub f16: bool,
+    /// Rows and columns of the cooperative matrices of 16-bit floats that shaders can multiply into sums of 32, where there are
+    /// any.
+    pub cooperative: Option<u32>,
     /// Largest buffer, in bytes.
     pub max_buffer_size: u64,
     /// Largest storage binding, in bytes.
@@ -99,6 +102,9 @@ impl AdapterReport {
             subgroup_sizes: subgroups.then_some((info.subgroup_min_size, info.subgroup_max_size)),
             timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
             f16: features.contains(wgpu::Features::SHADER_F16),
+            // Mesa's llvmpipe crashes in them where its subgroups are not as large.
+            cooperative: cooperative(adapter)
+                .filter(|size| kind != "software" || info.subgroup_min_size == *size),
             max_buffer_size: limits.max_buffer_size,
             max_binding_size: limits.max_storage_buffer_binding_size,
             max_workgroup_memory: limits.max_compute_workgroup_storage_size,
@@ -114,7 +120,12 @@ impl AdapterReport {
     /// What kernels choose their variants by.
     pub fn target(&self) -> Target {
         let subgroup = self.subgroup_sizes.and_then(|(min, max)| (min == max).then_some(min));
-        Target { software: self.is_software(), subgroup, f16: false }
+        Target { software: self.is_software(), subgroup, f16: false, cooperative: None }
+    }
+
+    /// The same where products may round their operands to 16 bits, if the adapter can do that.
+    pub fn target_f16(&self) -> Target {
+        Target { f16: self.f16, cooperative: self.cooperative, ..self.target() }
     }
 
     /// Higher is better: real cards before software, native interfaces before OpenGL.
@@ -144,6 +155,24 @@ impl AdapterReport {
     pub fn title(&self) -> String {
         format!("{} ({}, {})", self.name, self.backend, self.kind)
     }
+}
+
+/// The largest square matrices of 16-bit floats that the adapter multiplies into sums of 32 bits.
+fn cooperative(adapter: &wgpu::Adapter) -> Option<u32> {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    let wanted = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX
+        | wgpu::Features::SHADER_F16
+        | wgpu::Features::SUBGROUP;
+    if !adapter.features().contains(wanted) {
+        return None;
+    }
+    let offers = |size| {
+        adapter
+            .cooperative_matrix_properties()
+            .iter()
+            .any(|p| [p.m_size, p.n_size, p.k_size] == [size; 3] && (p.ab_type, p.cr_type) == (F16, F32))
+    };
+    [16, 8].into_iter().find(|size| offers(*size))
 }
 
 /// The adapters that `selection` may mean, with their reports. OpenGL is asked only where no native interface
@@ -256,6 +285,7 @@ mod tests {
             subgroup_sizes: None,
             timestamps: false,
             f16: false,
+            cooperative: None,
             max_buffer_size: 0,
             max_binding_size: 0,
             max_workgroup_memory: 0,

@@ -129,11 +129,20 @@ impl Gpu {
         let mut adapters = adapter::candidates(&options.selection)?;
         let reports: Vec<_> = adapters.iter().map(|(_, report)| report.clone()).collect();
         let (adapter, report) = adapters.swap_remove(adapter::select(&reports, &options.selection)?);
-        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16 | wgpu::Features::TIMESTAMP_QUERY;
+        let mut wanted =
+            wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16 | wgpu::Features::TIMESTAMP_QUERY;
+        let mut experimental_features = wgpu::ExperimentalFeatures::disabled();
+        if report.cooperative.is_some() {
+            wanted |= wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+            // SAFETY: wgpu does not yet check all that such shaders do. Only this crate's run on the device, and the page
+            // `soundness` of the documentation says why they keep to their memory.
+            experimental_features = unsafe { wgpu::ExperimentalFeatures::enabled() };
+        }
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("vae-gpu"),
             required_features: adapter.features() & wanted,
             required_limits: lowered(adapter.limits(), options.limits),
+            experimental_features,
             ..Default::default()
         }))
         .map_err(|error| {
@@ -167,6 +176,7 @@ impl Gpu {
             subgroup_sizes: None,
             timestamps: false,
             f16: false,
+            cooperative: None,
             max_buffer_size: limits.max_buffer_size,
             max_binding_size: limits.max_storage_buffer_binding_size,
             max_workgroup_memory: limits.max_compute_workgroup_storage_size,

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 pub use profile::Clock;
 
+use super::adapter::AdapterReport;
 use super::device::{Gpu, HANG, device_error, lock};
 use super::limits::{advice, bytes_of};
 use super::pacer::{MAX_STEPS, Pacer, Portion, divide, weight};
 use crate::error::{Error, Result};
-use crate::plan::{Buffer, Dispatch, Plan, Role, Step, Tensor};
+use crate::plan::{Buffer, Dispatch, Needs, Plan, Role, Step, Tensor};
 
 /// Slots of the Step ring and of the Params buffer lie this far apart: the largest alignment that WebGPU allows an
 /// adapter to ask of dynamic offsets.
@@ -108,7 +109,7 @@ impl Program {
     pub fn new(gpu: &Arc<Gpu>, plan: Plan, shared: &mut Shared) -> Result<Program> {
         gpu.check("preparing a plan")?;
         gpu.limits().check(&plan, "the adapter allows")?;
-        check_lanes(&plan, gpu.target().subgroup);
+        check_needs(&plan, gpu.report());
         let buffers = plan.buffers.iter().map(|b| make_buffer(gpu, b, shared)).collect::<Result<Vec<_>>>()?;
         compile_all(gpu, &plan.dispatches);
         let launches = launches(gpu, &plan, &buffers)?;
@@ -263,11 +264,21 @@ fn compile_all(gpu: &Gpu, dispatches: &[Dispatch]) {
     });
 }
 
-/// A kernel hands values round by the lane, and computes the lane from the size that its constants say.
-fn check_lanes(plan: &Plan, subgroup: Option<u32>) {
-    for dispatch in plan.dispatches.iter().filter(|dispatch| dispatch.kernel.subgroups) {
-        let lanes = dispatch.consts.iter().find(|(name, _)| *name == "LANES").map(|(_, lanes)| *lanes);
-        assert!(lanes == subgroup, "{}: for subgroups of {lanes:?}, not {subgroup:?}", dispatch.label);
+/// A shader without run-time checks takes the adapter at its word: kernels that hand values round by the lane compute the lane
+/// from the size that their constants say.
+fn check_needs(plan: &Plan, report: &AdapterReport) {
+    let (subgroup, cooperative) = (report.target().subgroup, report.cooperative);
+    for Dispatch { kernel, consts, label, .. } in &plan.dispatches {
+        match kernel.needs {
+            Needs::Nothing => {}
+            Needs::Lanes => {
+                let lanes = consts.iter().find(|(name, _)| *name == "LANES").map(|(_, lanes)| *lanes);
+                assert!(lanes == subgroup, "{label}: for subgroups of {lanes:?}, not {subgroup:?}");
+            }
+            Needs::Cooperative(size) => {
+                assert!(cooperative == Some(size), "{label}: for matrices of {size}, not {cooperative:?}");
+            }
+        }
     }
 }
 

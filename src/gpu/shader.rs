@@ -10,6 +10,8 @@ use crate::plan::Const;
 /// The files that others import.
 const SHARED: &[(&str, &str)] = &[
     ("shared/activation", include_str!("../../shaders/shared/activation.wgsl")),
+    ("shared/cooperative", include_str!("../../shaders/shared/cooperative.wgsl")),
+    ("shared/fetch", include_str!("../../shaders/shared/fetch.wgsl")),
     ("shared/index", include_str!("../../shaders/shared/index.wgsl")),
     ("shared/likelihood", include_str!("../../shaders/shared/likelihood.wgsl")),
     ("shared/matmul", include_str!("../../shaders/shared/matmul.wgsl")),

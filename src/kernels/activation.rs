@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{elementwise, params, shader};
-use crate::plan::{Call, Dispatch, Kernel, Plan, Tensor, Trusted, linear_grid, read, write};
+use crate::plan::{Call, Dispatch, Kernel, Needs, Plan, Tensor, Trusted, linear_grid, read, write};
 
 /// The nonlinearity of the hidden layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -92,7 +92,7 @@ pub static ACTIVATION: Kernel = Kernel {
     params: Params::FIELDS,
     slots: &[read(1, "x"), write(2, "y")],
     step: false,
-    subgroups: false,
+    needs: Needs::Nothing,
     trusted: Trusted,
     variants: || Activation::HIDDEN.iter().map(|&a| vec![("ACTIVATION", a as u32)]).collect(),
     reference: |call: &mut dyn Call| {

@@ -2,7 +2,7 @@
 
 use super::{elementwise, params, shader};
 use crate::plan::{
-    Call, Dispatch, Kernel, Plan, Reference, Slot, Step, Tensor, Trusted, linear_grid, read, write,
+    Call, Dispatch, Kernel, Needs, Plan, Reference, Slot, Step, Tensor, Trusted, linear_grid, read, write,
 };
 
 /// Decay of the first moment, as in the paper and in PyTorch.
@@ -51,7 +51,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         params: Params::FIELDS,
         slots,
         step: true,
-        subgroups: false,
+        needs: Needs::Nothing,
         trusted: Trusted,
         variants: || [0, 1].map(|ragged| vec![("WORKGROUP", WORKGROUP), ("RAGGED", ragged)]).to_vec(),
         reference,

@@ -1,7 +1,7 @@
 //! The gradient of a bias (`shaders/bias_grad.wgsl`).
 
 use super::{bytes, params, plain, shader};
-use crate::plan::{Call, Cost, Dispatch, Kernel, Plan, Tensor, Trusted, linear_grid, read, write};
+use crate::plan::{Call, Cost, Dispatch, Kernel, Needs, Plan, Tensor, Trusted, linear_grid, read, write};
 
 params! {
     /// See `shaders/bias_grad.wgsl`.
@@ -19,7 +19,7 @@ pub static BIAS_GRAD: Kernel = Kernel {
     params: Params::FIELDS,
     slots: &[read(1, "dy"), write(2, "d_bias")],
     step: false,
-    subgroups: false,
+    needs: Needs::Nothing,
     trusted: Trusted,
     variants: plain,
     reference: |call: &mut dyn Call| {

@@ -1,7 +1,9 @@
 //! Clipping of the gradient's norm (`shaders/clip.wgsl`).
 
 use super::{elementwise, params, plain, shader};
-use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read, write};
+use crate::plan::{
+    Call, Dispatch, Kernel, Needs, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read, write,
+};
 
 /// Numbers in which the squares are first summed: enough invocations for every core.
 pub const PARTIALS: usize = 2048;
@@ -25,7 +27,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         params: Params::FIELDS,
         slots,
         step: false,
-        subgroups: false,
+        needs: Needs::Nothing,
         trusted: Trusted,
         variants: plain,
         reference,

@@ -1,7 +1,9 @@
 //! The input of a conditional model (`shaders/condition.wgsl`).
 
 use super::{elementwise, params, plain, shader};
-use crate::plan::{Call, Dispatch, Kernel, Plan, Reach, Tensor, Trusted, linear_grid, read, read_u32, write};
+use crate::plan::{
+    Call, Dispatch, Kernel, Needs, Plan, Reach, Tensor, Trusted, linear_grid, read, read_u32, write,
+};
 
 params! {
     /// See `shaders/condition.wgsl`.
@@ -23,7 +25,7 @@ pub static CONDITION: Kernel = Kernel {
     params: Params::FIELDS,
     slots: &[read(1, "input"), read_u32(2, "labels"), read_u32(3, "order"), write(4, "out")],
     step: true,
-    subgroups: false,
+    needs: Needs::Nothing,
     trusted: Trusted,
     variants: plain,
     reference: |call: &mut dyn Call| {

@@ -1,7 +1,7 @@
 //! Free bits: a floor under the KL of each latent dimension (`shaders/free_bits.wgsl`).
 
 use super::{elementwise, params, plain, shader};
-use crate::plan::{Call, Dispatch, Kernel, Plan, Reach, Tensor, Trusted, read, write};
+use crate::plan::{Call, Dispatch, Kernel, Needs, Plan, Reach, Tensor, Trusted, read, write};
 
 params! {
     /// See `shaders/free_bits.wgsl`.
@@ -20,7 +20,7 @@ pub static FREE_BITS: Kernel = Kernel {
     params: Params::FIELDS,
     slots: &[read(1, "head"), write(2, "floor_kl"), write(3, "kl_scale")],
     step: true,
-    subgroups: false,
+    needs: Needs::Nothing,
     trusted: Trusted,
     variants: plain,
     reference: |call: &mut dyn Call| {

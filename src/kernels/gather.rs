@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{elementwise, params, philox, shader};
 use crate::plan::{
-    Call, Const, Dispatch, Kernel, Plan, Reach, Tensor, Trusted, linear_grid, read_u32, write,
+    Call, Const, Dispatch, Kernel, Needs, Plan, Reach, Tensor, Trusted, linear_grid, read_u32, write,
 };
 
 /// How a value v becomes x. A byte counts as v / 255, a float as it is: where it is binarised, a probability.
@@ -75,7 +75,7 @@ pub static GATHER: Kernel = Kernel {
     params: Params::FIELDS,
     slots: &[read_u32(1, "data"), read_u32(2, "order"), write(3, "x")],
     step: true,
-    subgroups: false,
+    needs: Needs::Nothing,
     trusted: Trusted,
     variants: || {
         (0..16).map(|i| vec![("BINARIZE", i % 4), ("STREAMED", i / 4 % 2), ("PACKING", i / 8)]).collect()

@@ -2,7 +2,7 @@
 
 use super::{elementwise, params, plain, shader};
 use crate::plan::{
-    Call, Dispatch, Kernel, Plan, Reach, Reference, Slot, Tensor, Trusted, linear_grid, read, write,
+    Call, Dispatch, Kernel, Needs, Plan, Reach, Reference, Slot, Tensor, Trusted, linear_grid, read, write,
 };
 
 params! {
@@ -22,7 +22,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         params: Params::FIELDS,
         slots,
         step: true,
-        subgroups: false,
+        needs: Needs::Nothing,
         trusted: Trusted,
         variants: plain,
         reference,

@@ -2,8 +2,8 @@
 
 use super::{bytes, elementwise, params, philox, plain, shader};
 use crate::plan::{
-    Call, Cost, Dispatch, Kernel, PAD, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read, round_up,
-    write,
+    Call, Cost, Dispatch, Kernel, Needs, PAD, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read,
+    round_up, write,
 };
 
 params! {
@@ -36,7 +36,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], step: bool, referen
         params: Params::FIELDS,
         slots,
         step,
-        subgroups: false,
+        needs: Needs::Nothing,
         trusted: Trusted,
         variants: plain,
         reference,

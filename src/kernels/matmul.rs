@@ -3,8 +3,8 @@
 use super::activation::Activation;
 use super::{bytes, params, shader};
 use crate::plan::{
-    BINDING_ALIGN, Call, Const, Cost, Dispatch, Element, Kernel, PAD, Plan, Role, Target, Tensor, Trusted,
-    read, round_up, write,
+    BINDING_ALIGN, Call, Const, Cost, Dispatch, Element, Kernel, Needs, PAD, Plan, Role, Target, Tensor,
+    Trusted, read, round_up, write,
 };
 
 /// How the operands of c[m, n] = sum_k A(m, k) B(k, n) are stored.
@@ -100,7 +100,8 @@ impl Variant {
     const fn subgroup(name: &'static str, lanes: u32, rows: u32, columns: u32) -> Variant {
         let consts = [("LANES", lanes), ("ROWS", rows), ("COLUMNS", columns)];
         let tile_columns = 4 * lanes * columns;
-        Variant { name, kernel: &SUBGROUP, lanes: Some(lanes), tile_rows: rows, tile_columns, consts }
+        let lanes = Some(lanes);
+        Variant { name, kernel: &SUBGROUP, lanes, tile_rows: rows, tile_columns, consts }
     }
 
     /// `side` x `side` invocations compute `blocks` x `blocks` blocks of 4 x 4 each.
@@ -110,20 +111,34 @@ impl Variant {
         Variant { name, kernel, lanes: None, tile_rows: tile, tile_columns: tile, consts }
     }
 
+    /// Two parts a side, each of `blocks` x `blocks` cooperative matrices of 8 x 8 or 16 x 16.
+    const fn of_matrices(name: &'static str, size: u32, blocks: u32) -> Variant {
+        let kernel = if size == 8 { &COOPERATIVE_8 } else { &COOPERATIVE_16 };
+        let consts = [("BLOCKS", blocks), ("K_TILE", 16), ("WORKGROUP", 128)];
+        let tile = 2 * blocks * size;
+        Variant { name, kernel, lanes: None, tile_rows: tile, tile_columns: tile, consts }
+    }
+
     /// Whether this variant runs on `target` and can do `layout`.
     pub fn fits(&self, target: &Target, layout: Layout) -> bool {
         let lanes = self.lanes.is_none_or(|lanes| target.subgroup == Some(lanes));
-        self.divides(layout) && lanes && (target.f16 || !self.is_f16())
+        let cooperative = self.cooperative().is_none_or(|size| target.cooperative == Some(size));
+        self.divides(layout) && lanes && cooperative && (target.f16 || !self.is_f16())
+    }
+
+    /// Rows and columns of the cooperative matrices that it is made of; none where it uses none.
+    pub fn cooperative(&self) -> Option<u32> {
+        if let Needs::Cooperative(size) = self.kernel.needs { Some(size) } else { None }
     }
 
     /// Whether it rounds its operands to 16 bits.
     pub fn is_f16(&self) -> bool {
-        self.kernel.name == TILED_F16.name
+        self.cooperative().is_some() || self.kernel.name == TILED_F16.name
     }
 
     /// Whether operands pass through workgroup memory, with a barrier a round.
     pub fn uses_workgroup_memory(&self) -> bool {
-        [TILED.name, TILED_F16.name].contains(&self.kernel.name)
+        self.cooperative().is_some() || [TILED.name, TILED_F16.name].contains(&self.kernel.name)
     }
 
     /// Whether the rows divide among the lanes: in TN they are handed round in quads.
@@ -146,6 +161,11 @@ impl Variant {
 
 /// Every variant.
 pub static VARIANTS: &[Variant] = &[
+    Variant::subgroup("subgroup16-64x1", 16, 64, 1),
+    Variant::subgroup("subgroup16-32x1", 16, 32, 1),
+    Variant::subgroup("subgroup16-24x1", 16, 24, 1),
+    Variant::subgroup("subgroup16-20x1", 16, 20, 1),
+    Variant::subgroup("subgroup16-16x1", 16, 16, 1),
     Variant::subgroup("subgroup8-32x1", 8, 32, 1),
     Variant::subgroup("subgroup8-32x2", 8, 32, 2),
     Variant::subgroup("subgroup8-24x1", 8, 24, 1),
@@ -165,6 +185,11 @@ pub static VARIANTS: &[Variant] = &[
     Variant::tiled("tiled-32-f16", &TILED_F16, 8, 1),
     Variant::tiled("tiled-64-f16", &TILED_F16, 16, 1),
     Variant::tiled("tiled-128-f16", &TILED_F16, 16, 2),
+    Variant::of_matrices("cooperative8-32-f16", 8, 2),
+    Variant::of_matrices("cooperative8-64-f16", 8, 4),
+    Variant::of_matrices("cooperative16-32-f16", 16, 1),
+    Variant::of_matrices("cooperative16-64-f16", 16, 2),
+    Variant::of_matrices("cooperative16-128-f16", 16, 4),
 ];
 
 /// The variant for a result [m, n] on `target`: a pure function, good enough to start at once.
@@ -172,8 +197,20 @@ pub fn choose(target: &Target, layout: Layout, m: usize, n: usize) -> &'static V
     // A real card wants workgroups for all its cores before it wants large tiles.
     let tile = if m * n >= 128 * LARGE { 2 } else { usize::from(m * n >= 32 * LARGE) };
     let name = match (target.software, target.subgroup) {
+        // A software adapter has nothing that multiplies matrices faster than its own arithmetic.
+        (false, _) if target.cooperative == Some(16) => {
+            ["cooperative16-32-f16", "cooperative16-64-f16", "cooperative16-128-f16"][tile]
+        }
+        (false, _) if target.cooperative == Some(8) => {
+            ["cooperative8-32-f16", "cooperative8-64-f16"][tile.min(1)]
+        }
         _ if target.f16 => ["tiled-32-f16", "tiled-64-f16", "tiled-128-f16"][tile],
         // Tiles with no more rows than the result has; TN needs 4 LANES rows.
+        (true, Some(16)) if layout == Layout::TN || m > 32 => "subgroup16-64x1",
+        (true, Some(16)) if m > 24 => "subgroup16-32x1",
+        (true, Some(16)) if m > 20 => "subgroup16-24x1",
+        (true, Some(16)) if m > 16 => "subgroup16-20x1",
+        (true, Some(16)) => "subgroup16-16x1",
         (true, Some(8)) if layout == Layout::TN || m > 24 => "subgroup8-32x1",
         (true, Some(8)) if m > 20 => "subgroup8-24x1",
         (true, Some(8)) if m > 16 => "subgroup8-20x1",
@@ -184,6 +221,11 @@ pub fn choose(target: &Target, layout: Layout, m: usize, n: usize) -> &'static V
         (false, _) => ["tiled-32", "tiled-64", "tiled-128"][tile],
     };
     named(name).expect("the table has every name that is chosen")
+}
+
+/// The variants that a plan for `target` may use in a layout, with operands of as many bits.
+pub fn fitting(target: &Target, layout: Layout) -> impl Iterator<Item = &'static Variant> {
+    VARIANTS.iter().filter(move |v| v.fits(target, layout) && v.is_f16() == target.f16)
 }
 
 /// Elements of a tile of 128 x 128.
@@ -201,12 +243,13 @@ const EXTRA: usize = 2;
 const C: usize = 3;
 
 /// The shaders of the variants.
-pub(super) const KERNELS: [&Kernel; 4] = [&PORTABLE, &SUBGROUP, &TILED, &TILED_F16];
+pub(super) const KERNELS: [&Kernel; 6] =
+    [&PORTABLE, &SUBGROUP, &TILED, &TILED_F16, &COOPERATIVE_8, &COOPERATIVE_16];
 
 const fn kernel(
     name: &'static str,
     source: &'static str,
-    subgroups: bool,
+    needs: Needs,
     variants: fn() -> Vec<Vec<Const>>,
 ) -> Kernel {
     Kernel {
@@ -216,22 +259,34 @@ const fn kernel(
         params: Params::FIELDS,
         slots: SLOTS,
         step: false,
-        subgroups,
+        needs,
         trusted: Trusted,
         variants,
         reference,
     }
 }
 
-static PORTABLE: Kernel =
-    kernel("matmul/portable", shader!("matmul/portable"), false, || specialisations("matmul/portable"));
-static SUBGROUP: Kernel =
-    kernel("matmul/subgroup", shader!("matmul/subgroup"), true, || specialisations("matmul/subgroup"));
+static PORTABLE: Kernel = kernel("matmul/portable", shader!("matmul/portable"), Needs::Nothing, || {
+    specialisations("matmul/portable")
+});
+static SUBGROUP: Kernel = kernel("matmul/subgroup", shader!("matmul/subgroup"), Needs::Lanes, || {
+    specialisations("matmul/subgroup")
+});
 static TILED: Kernel =
-    kernel("matmul/tiled", shader!("matmul/tiled"), false, || specialisations("matmul/tiled"));
+    kernel("matmul/tiled", shader!("matmul/tiled"), Needs::Nothing, || specialisations("matmul/tiled"));
 
-static TILED_F16: Kernel =
-    kernel("matmul/tiled_f16", shader!("matmul/tiled_f16"), false, || specialisations("matmul/tiled_f16"));
+static TILED_F16: Kernel = kernel("matmul/tiled_f16", shader!("matmul/tiled_f16"), Needs::Nothing, || {
+    specialisations("matmul/tiled_f16")
+});
+
+static COOPERATIVE_8: Kernel =
+    kernel("matmul/cooperative8", shader!("matmul/cooperative8"), Needs::Cooperative(8), || {
+        specialisations("matmul/cooperative8")
+    });
+static COOPERATIVE_16: Kernel =
+    kernel("matmul/cooperative16", shader!("matmul/cooperative16"), Needs::Cooperative(16), || {
+        specialisations("matmul/cooperative16")
+    });
 
 /// Every variant of a shader, in every layout that it can do, with every epilogue that a plan may ask for.
 fn specialisations(shader: &str) -> Vec<Vec<Const>> {

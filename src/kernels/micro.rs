@@ -2,7 +2,8 @@
 
 use super::{bytes, elementwise, params, plain, shader};
 use crate::plan::{
-    Call, Cost, Dispatch, Kernel, PAD, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read, write,
+    Call, Cost, Dispatch, Kernel, Needs, PAD, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read,
+    write,
 };
 
 /// The recurrences of an invocation, and the rounds of a turn of the loop, as in the shader.
@@ -27,7 +28,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         params: Params::FIELDS,
         slots,
         step: false,
-        subgroups: false,
+        needs: Needs::Nothing,
         trusted: Trusted,
         variants: plain,
         reference,

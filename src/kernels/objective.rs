@@ -2,7 +2,8 @@
 
 use super::{elementwise, params, plain, shader};
 use crate::plan::{
-    Call, Const, Dispatch, Kernel, Plan, Reach, Reference, Slot, Tensor, Trusted, linear_grid, read, write,
+    Call, Const, Dispatch, Kernel, Needs, Plan, Reach, Reference, Slot, Tensor, Trusted, linear_grid, read,
+    write,
 };
 
 /// Floats of a row of the history: reconstruction, KL, what is trained, and one in reserve.
@@ -45,7 +46,7 @@ const fn kernel(
         params: Params::FIELDS,
         slots,
         step: true,
-        subgroups: false,
+        needs: Needs::Nothing,
         trusted: Trusted,
         variants,
         reference,

@@ -3,8 +3,8 @@
 
 use super::{elementwise, params, plain, shader};
 use crate::plan::{
-    Call, Dispatch, Kernel, Plan, Role, Slot, Tensor, Trusted, linear_grid, params as read_params, write,
-    write_u32,
+    Call, Dispatch, Kernel, Needs, Plan, Role, Slot, Tensor, Trusted, linear_grid, params as read_params,
+    write, write_u32,
 };
 
 /// Stream of the latent noise.
@@ -78,7 +78,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: crate::p
         params: Params::FIELDS,
         slots,
         step: true,
-        subgroups: false,
+        needs: Needs::Nothing,
         trusted: Trusted,
         variants: plain,
         reference,

@@ -1,7 +1,7 @@
 //! Draws from the prior (`shaders/prior.wgsl`).
 
 use super::{elementwise, params, philox, plain, shader};
-use crate::plan::{Call, Dispatch, Kernel, Plan, Tensor, Trusted, linear_grid, write};
+use crate::plan::{Call, Dispatch, Kernel, Needs, Plan, Tensor, Trusted, linear_grid, write};
 
 params! {
     /// See `shaders/prior.wgsl`.
@@ -21,7 +21,7 @@ pub static PRIOR: Kernel = Kernel {
     params: Params::FIELDS,
     slots: &[write(1, "z")],
     step: true,
-    subgroups: false,
+    needs: Needs::Nothing,
     trusted: Trusted,
     variants: plain,
     reference: |call: &mut dyn Call| {

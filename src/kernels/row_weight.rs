@@ -2,7 +2,7 @@
 //! with its weights: `latent::training`.
 
 use super::{elementwise, params, plain, shader};
-use crate::plan::{Call, Dispatch, Kernel, Plan, Tensor, Trusted, linear_grid, write};
+use crate::plan::{Call, Dispatch, Kernel, Needs, Plan, Tensor, Trusted, linear_grid, write};
 
 params! {
     /// See `shaders/row_weight.wgsl`.
@@ -19,7 +19,7 @@ pub static ROW_WEIGHT: Kernel = Kernel {
     params: Params::FIELDS,
     slots: &[write(1, "weight")],
     step: true,
-    subgroups: false,
+    needs: Needs::Nothing,
     trusted: Trusted,
     variants: plain,
     reference: |call: &mut dyn Call| {

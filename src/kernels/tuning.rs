@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::matmul::{self, Layout, Variant};
-use crate::plan::Plan;
+use crate::plan::{Plan, Target};
 
-/// The variants that measured fastest, by product. Every variant adds up a sum in the same order, so a
-/// tuned plan gives the same bits.
+/// The variants that measured fastest, by product. Those of 32 bits all add up a sum in the same order, so a
+/// tuned plan gives the same bits; of those of 16 bits, cooperative matrices add in an order of their own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tuning {
-    /// From `NT 128x784x400` to a name in the table of variants.
+    /// From `NT 128x784x400`, or `NT 128x784x400 f16` for operands of 16 bits, to a name in the table of variants.
     choices: BTreeMap<String, String>,
 }
 
@@ -27,7 +27,7 @@ impl Tuning {
 
     /// Remembers the variant of a product.
     pub fn insert(&mut self, layout: Layout, mkn: [usize; 3], variant: &Variant) {
-        self.choices.insert(key(layout, mkn), variant.name.to_owned());
+        self.choices.insert(key(layout, mkn, variant.is_f16()), variant.name.to_owned());
     }
 
     /// Adds what another tuning knows.
@@ -35,20 +35,24 @@ impl Tuning {
         self.choices.extend(other.choices);
     }
 
-    /// Gives every product of the plan its fastest variant, where one is known.
-    pub fn apply(&self, plan: &mut Plan) {
+    /// Gives every product of a plan for `target` its fastest variant, where one is known that runs there.
+    pub fn apply(&self, plan: &mut Plan, target: &Target) {
         for dispatch in &mut plan.dispatches {
             let Some((layout, mkn)) = matmul::product_of(dispatch) else { continue };
-            if let Some(variant) = self.choices.get(&key(layout, mkn)).and_then(|name| matmul::named(name)) {
+            let choice = self.choices.get(&key(layout, mkn, target.f16)).and_then(|name| matmul::named(name));
+            if let Some(variant) = choice.filter(|v| v.fits(target, layout) && v.is_f16() == target.f16) {
                 matmul::set_variant(dispatch, variant);
             }
         }
     }
 }
 
-fn key(layout: Layout, [m, k, n]: [usize; 3]) -> String {
-    format!("{layout:?} {m}x{k}x{n}")
+fn key(layout: Layout, [m, k, n]: [usize; 3], f16: bool) -> String {
+    format!("{layout:?} {m}x{k}x{n}{}", if f16 { F16 } else { "" })
 }
+
+/// What the key of a product of 16-bit operands ends in.
+pub const F16: &str = " f16";
 
 #[cfg(test)]
 mod tests {
@@ -69,15 +73,42 @@ mod tests {
         let mut tuned = plan("tiled-64");
         let mut tuning = Tuning::default();
         tuning.insert(Layout::NT, [128, 784, 400], matmul::named("portable-8x2").unwrap());
-        tuning.apply(&mut tuned);
+        tuning.apply(&mut tuned, &Target::PORTABLE);
         assert_eq!(format!("{tuned:?}"), format!("{:?}", plan("portable-8x2")));
+    }
+
+    #[test]
+    fn a_variant_that_the_target_cannot_run_is_passed_over() {
+        for name in ["subgroup8-32x1", "tiled-64-f16", "cooperative16-64-f16"] {
+            let mut tuned = plan("tiled-64");
+            let choices = [("NT 128x784x400".to_owned(), name.to_owned())];
+            Tuning::from_choices(choices).apply(&mut tuned, &Target::PORTABLE);
+            assert_eq!(format!("{tuned:?}"), format!("{:?}", plan("tiled-64")), "{name}");
+        }
+    }
+
+    #[test]
+    fn products_of_16_bit_operands_are_kept_apart() {
+        let mut tuning = Tuning::default();
+        for name in ["tiled-128", "tiled-128-f16"] {
+            tuning.insert(Layout::NT, [128, 784, 400], matmul::named(name).unwrap());
+        }
+        for (before, target, after) in [
+            ("tiled-64", Target::PORTABLE, "tiled-128"),
+            ("tiled-64-f16", Target { f16: true, ..Target::PORTABLE }, "tiled-128-f16"),
+        ] {
+            let mut tuned = plan(before);
+            tuning.apply(&mut tuned, &target);
+            assert_eq!(format!("{tuned:?}"), format!("{:?}", plan(after)));
+        }
     }
 
     #[test]
     fn other_products_and_unknown_variants_are_left_alone() {
         let mut tuned = plan("tiled-64");
         let choices = [("NT 128x784x401", "portable-8x2"), ("NT 128x784x400", "no-such")];
-        Tuning::from_choices(choices.map(|(a, b)| (a.to_owned(), b.to_owned()))).apply(&mut tuned);
+        Tuning::from_choices(choices.map(|(a, b)| (a.to_owned(), b.to_owned())))
+            .apply(&mut tuned, &Target::PORTABLE);
         assert_eq!(format!("{tuned:?}"), format!("{:?}", plan("tiled-64")));
     }
 }

@@ -171,7 +171,7 @@ impl Precision {
     pub fn target(self, gpu: &Gpu) -> Result<Target> {
         match self {
             Precision::F32 => Ok(gpu.target()),
-            Precision::F16 if gpu.report().f16 => Ok(Target { f16: true, ..gpu.target() }),
+            Precision::F16 if gpu.report().f16 => Ok(gpu.report().target_f16()),
             Precision::F16 => Err(Error::Usage(format!(
                 "--precision f16: {} has no 16-bit floats in shaders; use --precision f32 or another --device",
                 gpu.report().title()

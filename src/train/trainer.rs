@@ -181,9 +181,7 @@ impl Trainer {
         let batch = Batch { data: data.clone(), size, samples: config.train.samples };
         let mut handles =
             plans::train(&model, target, &batch, &config.train.recipe(), history::ROWS as usize);
-        if !target.f16 {
-            tuning.apply(&mut handles.batch.plan);
-        }
+        tuning.apply(&mut handles.batch.plan, &target);
         let program = Program::new(gpu, handles.batch.plan.clone(), &mut shared)?;
         let feed = Feed::new(&program, &handles.batch, &data, train, size)?;
         let test = Evaluator::new(gpu, &mut shared, &model, &dataset.test, "test", binarize)?;

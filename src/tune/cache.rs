@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::gpu::AdapterReport;
 use crate::kernels::matmul::{self, Layout};
-use crate::kernels::tuning::Tuning;
+use crate::kernels::tuning::{F16, Tuning};
 use crate::run::write_atomic;
 
 /// A cache file is a few kilobytes; what is larger is none.
@@ -72,7 +72,10 @@ fn fits(product: &str, name: &str, report: &AdapterReport) -> bool {
     let layouts = [("NN", Layout::NN), ("NT", Layout::NT), ("TN", Layout::TN)];
     let layout = layouts.iter().find(|(text, _)| product.starts_with(text));
     match (layout, matmul::named(name)) {
-        (Some((_, layout)), Some(variant)) => variant.fits(&report.target(), *layout),
+        (Some((_, layout)), Some(variant)) => {
+            let target = if product.ends_with(F16) { report.target_f16() } else { report.target() };
+            variant.fits(&target, *layout) && variant.is_f16() == target.f16
+        }
         _ => false,
     }
 }

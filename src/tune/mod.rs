@@ -11,9 +11,9 @@ use crate::bench::{Product, Timed};
 use crate::check;
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::kernels::matmul::{self, VARIANTS, Variant};
+use crate::kernels::matmul::{self, Variant};
 use crate::kernels::tuning::Tuning;
-use crate::plan::{Plan, Step};
+use crate::plan::{Plan, Step, Target};
 
 /// Measurements of which the one in the middle counts: each is the difference of two times, so the smallest is no bound.
 const SAMPLES: usize = 5;
@@ -45,18 +45,22 @@ pub fn products(plan: &Plan) -> Vec<Product> {
     products
 }
 
-/// Times every variant that fits, for each product. A variant that disagrees with the reference is left out.
+/// Times every variant that fits `target`, with operands of as many bits, for each product. A variant that disagrees with the reference is left out.
 /// `progress` hears of each product as it is done.
-pub fn measure(gpu: &Arc<Gpu>, products: &[Product], progress: &mut dyn FnMut(&Finding)) -> Result<Tuning> {
+pub fn measure(
+    gpu: &Arc<Gpu>,
+    target: &Target,
+    products: &[Product],
+    progress: &mut dyn FnMut(&Finding),
+) -> Result<Tuning> {
     let mut tuning = Tuning::default();
     let mut sound = Soundness::default();
     for product in products {
-        let default = matmul::choose(&gpu.target(), product.layout, product.m, product.n);
+        let default = matmul::choose(target, product.layout, product.m, product.n);
         // The default first: it is the bar for the others.
-        let mut candidates: Vec<&'static Variant> =
-            VARIANTS.iter().filter(|v| v.fits(&gpu.target(), product.layout)).collect();
+        let mut candidates: Vec<&'static Variant> = matmul::fitting(target, product.layout).collect();
         // Barriers are so dear on software adapters that one launch of these takes as long as a measurement.
-        candidates.retain(|v| !(gpu.target().software && v.uses_workgroup_memory()));
+        candidates.retain(|v| target.f16 || !(target.software && v.uses_workgroup_memory()));
         candidates.sort_by_key(|v| v.name != default.name);
         let (mut best, mut default_seconds) = (None::<(&Variant, f64)>, f64::INFINITY);
         for variant in candidates {

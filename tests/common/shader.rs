@@ -8,7 +8,7 @@ use naga::valid::{Capabilities, FunctionInfo, ModuleInfo, ValidationFlags, Valid
 use naga::{GlobalVariable, Handle, Module, ResourceBinding, ShaderStage};
 use vae_gpu::gpu::shader::compose;
 use vae_gpu::kernels;
-use vae_gpu::plan::{Access, Const, Kernel};
+use vae_gpu::plan::{Access, Const, Kernel, Needs};
 
 /// One specialisation of a kernel, parsed and validated as wgpu does it.
 pub struct Shader {
@@ -28,11 +28,20 @@ pub fn is_f16(kernel: &Kernel) -> bool {
     kernel.source.lines().any(|line| line == "enable f16;")
 }
 
+/// What naga may let a kernel with these needs use.
+fn capabilities(needs: Needs) -> Capabilities {
+    match needs {
+        Needs::Nothing => Capabilities::empty(),
+        Needs::Lanes => Capabilities::SUBGROUP,
+        Needs::Cooperative(_) => Capabilities::SUBGROUP | Capabilities::COOPERATIVE_MATRIX,
+    }
+}
+
 impl Shader {
     pub fn parse(kernel: &'static Kernel, consts: Vec<Const>) -> Result<Shader, String> {
         let text = compose(kernel.source, &consts).map_err(|e| e.to_string())?;
         let module = naga::front::wgsl::parse_str(&text).map_err(|e| e.emit_to_string(&text))?;
-        let mut capabilities = if kernel.subgroups { Capabilities::SUBGROUP } else { Capabilities::empty() };
+        let mut capabilities = capabilities(kernel.needs);
         capabilities.set(Capabilities::SHADER_FLOAT16, is_f16(kernel));
         let info = Validator::new(ValidationFlags::all(), capabilities)
             .validate(&module)

@@ -4,7 +4,7 @@
 use naga::back::{glsl, hlsl, msl, spv};
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::{ResourceBinding, ShaderStage};
-use vae_gpu::plan::Kernel;
+use vae_gpu::plan::{Kernel, Needs};
 
 use super::shader::{Shader, is_f16};
 
@@ -27,6 +27,10 @@ pub const BACKENDS: &[(&str, Translate)] =
 /// reads what naga wrote. Each row is checked: one that is refused no longer must go.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("matmul/tiled_f16", "GLSL ES 3.1", "GLSL ES has no 16-bit floats, and GL adapters do not offer them"),
+    ("matmul/cooperative8", "GLSL ES 3.1", NO_COOPERATIVE),
+    ("matmul/cooperative8", "HLSL 6.0", NO_COOPERATIVE),
+    ("matmul/cooperative16", "GLSL ES 3.1", NO_COOPERATIVE),
+    ("matmul/cooperative16", "HLSL 6.0", NO_COOPERATIVE),
     ("matmul/portable", "glslangValidator -D", NO_ZERO_ARRAY),
     ("matmul/subgroup", "glslangValidator -D", NO_ZERO_ARRAY),
     ("matmul/tiled", "glslangValidator -D", NO_ZERO_ARRAY),
@@ -34,6 +38,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("micro:multiply_add", "glslangValidator -D", NO_ZERO_ARRAY),
 ];
 
+const NO_COOPERATIVE: &str = "it has no cooperative matrices, and adapters behind it do not offer them";
 const NO_ZERO_ARRAY: &str =
     "a cast of 0 to an array, which is HLSL (FXC and DXC take it), is unknown to glslang";
 
@@ -55,8 +60,11 @@ fn bounds(checks: bool) -> BoundsCheckPolicies {
 fn to_spirv(shader: &Shader, checks: bool) -> Result<Translated, String> {
     use spv::Capability;
     let mut capabilities = vec![Capability::Shader];
-    if shader.kernel.subgroups {
+    if shader.kernel.needs != Needs::Nothing {
         capabilities.extend([Capability::GroupNonUniform, Capability::GroupNonUniformShuffle]);
+    }
+    if let Needs::Cooperative(_) = shader.kernel.needs {
+        capabilities.extend([Capability::CooperativeMatrixKHR, Capability::VulkanMemoryModel]);
     }
     if is_f16(shader.kernel) {
         capabilities.push(Capability::Float16);

@@ -3,7 +3,9 @@
 use super::formula::{Formula, Value};
 use super::{Data, Likelihood, Output, Pass, Settings};
 use crate::kernels::{Rows, elementwise, params, shader};
-use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Target, Tensor, Trusted, read, write};
+use crate::plan::{
+    Call, Dispatch, Kernel, Needs, Plan, Reference, Slot, Target, Tensor, Trusted, read, write,
+};
 
 /// The range of C: a byte has no more levels.
 pub const LEVELS: std::ops::RangeInclusive<usize> = 2..=256;
@@ -34,7 +36,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         params: Params::FIELDS,
         slots,
         step: false,
-        subgroups: false,
+        needs: Needs::Nothing,
         trusted: Trusted,
         variants: Rows::variants,
         reference,

@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 use super::{Data, Likelihood, Output, Pass, Settings, Variance, moments};
 use crate::kernels::{Rows, elementwise, params, shader};
 use crate::plan::{
-    Call, Dispatch, Kernel, PAD, Plan, Reference, Slot, Target, Tensor, Trusted, read, round_up, write,
+    Call, Dispatch, Kernel, Needs, PAD, Plan, Reference, Slot, Target, Tensor, Trusted, read, round_up, write,
 };
 
 /// The log-variance is clamped to plus or minus this; its gradient is zero outside. A pixel that never changes would
@@ -32,7 +32,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         params: Params::FIELDS,
         slots,
         step: false,
-        subgroups: false,
+        needs: Needs::Nothing,
         trusted: Trusted,
         variants: Rows::variants,
         reference,

@@ -2,7 +2,9 @@
 
 use super::Pass;
 use crate::kernels::{Rows, elementwise, params};
-use crate::plan::{Call, Dispatch, Kernel, Plan, Reference, Slot, Target, Tensor, Trusted, read, write};
+use crate::plan::{
+    Call, Dispatch, Kernel, Needs, Plan, Reference, Slot, Target, Tensor, Trusted, read, write,
+};
 
 params! {
     /// See `shaders/shared/pointwise.wgsl`.
@@ -46,7 +48,7 @@ const fn kernel(
         params: Params::FIELDS,
         slots,
         step: false,
-        subgroups: false,
+        needs: Needs::Nothing,
         trusted: Trusted,
         variants: Rows::variants,
         reference,

@@ -1,0 +1,198 @@
+// A product by cooperative matrices: what tensor cores, matrix cores and simdgroup matrices are in WGSL. A subgroup
+// holds SIZE x SIZE matrices together, and multiplies two of 16-bit floats into one of 32 bits at once.
+//
+// A workgroup computes a tile of TILE x TILE of c, in PARTS parts, two a side; a part is BLOCKS x BLOCKS matrices, which
+// one subgroup keeps for all of k. The operands' tiles, K_TILE k wide and rounded to 16 bits, pass through workgroup memory
+// in BUFFERS buffers: with two of them, one barrier a round is enough. Sums go back through workgroup memory, a matrix of each part at
+// a time, where any invocation can take four columns of a row and finish them.
+// How many subgroups a workgroup has is the adapter's business. Where there are fewer than PARTS, the tile takes more than
+// one pass over k; those past PARTS do the last part once more, the same sums to the same place, since cooperative
+// operations must be reached by all.
+// Rows of a tile lie as they lie in storage (a load says which way they run), ROW_PAD apart from a power of two, so that
+// the rows of a matrix do not meet in a bank. Loads need rows that are multiples of 16 bytes.
+// Grid: x over tiles of columns, y over tiles of rows.
+//
+// The importer defines Left, Right and Sum, the matrices that hold SIZE x SIZE elements of A, B and c, and the consts
+// LAYOUT, EPILOGUE, SIZE and BLOCKS.
+
+const WORKGROUP: u32 = 128u;
+const PARTS: u32 = 4u;
+const PART: u32 = BLOCKS * SIZE; // rows and columns of a part
+const TILE: u32 = 2u * PART;
+const K_TILE: u32 = 16u; // a multiple of SIZE
+// Blocks of four by four along a side of the tile, and along k.
+const QUADS: u32 = TILE / 4u;
+const K_QUADS: u32 = K_TILE / 4u;
+// Vectors of one operand's tile that an invocation fetches.
+const LOADS: u32 = TILE * K_QUADS / WORKGROUP;
+// All of workgroup memory is 16 KiB at most, which every adapter has.
+const BUFFERS: u32 = select(1u, 2u, TILE < 128u);
+const ROW_PAD: u32 = 8u;
+const K_STRIDE: u32 = K_TILE + ROW_PAD;  // of a tile whose rows run along k
+const ROW_STRIDE: u32 = TILE + ROW_PAD;  // of one whose rows run along c's rows or columns
+const OPERAND: u32 = TILE * K_STRIDE;    // elements of a buffer: no fewer than K_TILE * ROW_STRIDE
+const MATRIX: u32 = SIZE * SIZE;
+const MATRIX_VECTORS: u32 = MATRIX / 4u;
+const STORES: u32 = (PARTS * MATRIX_VECTORS + WORKGROUP - 1u) / WORKGROUP;
+
+#import shared/fetch
+
+var<workgroup> a_tile: array<f16, BUFFERS * OPERAND>;
+var<workgroup> b_tile: array<f16, BUFFERS * OPERAND>;
+var<workgroup> sums: array<f32, PARTS * MATRIX>;
+
+// Where the elements of a vector lie in its tile, one behind the other.
+fn address(place: Place, along_k: bool, buffer: u32) -> u32 {
+    if (along_k) {
+        return buffer * OPERAND + (4u * place.quad + place.i) * K_STRIDE + 4u * place.k_quad;
+    }
+    return buffer * OPERAND + (4u * place.k_quad + place.i) * ROW_STRIDE + 4u * place.quad;
+}
+
+// What an invocation fetches of both tiles.
+struct Fetched {
+    a: array<vec4f, LOADS>,
+    b: array<vec4f, LOADS>,
+}
+
+fn fetch_tiles(local: u32, first_row: u32, first_quad: u32, round: u32) -> Fetched {
+    var fetched: Fetched;
+    for (var n = 0u; n < LOADS; n++) {
+        let a_place = place_of(local + n * WORKGROUP, A_ALONG_K);
+        let b_place = place_of(local + n * WORKGROUP, B_ALONG_K);
+        fetched.a[n] = fetch_a(a_place, first_row, round * K_QUADS + a_place.k_quad);
+        fetched.b[n] = fetch_b(b_place, first_quad, round * K_QUADS + b_place.k_quad);
+    }
+    return fetched;
+}
+
+fn keep_tiles(local: u32, fetched: Fetched, buffer: u32) {
+    for (var n = 0u; n < LOADS; n++) {
+        let a_at = address(place_of(local + n * WORKGROUP, A_ALONG_K), A_ALONG_K, buffer);
+        let b_at = address(place_of(local + n * WORKGROUP, B_ALONG_K), B_ALONG_K, buffer);
+        let a_halves = vec4h(fetched.a[n]);
+        let b_halves = vec4h(fetched.b[n]);
+        for (var i = 0u; i < 4u; i++) {
+            a_tile[a_at + i] = a_halves[i];
+            b_tile[b_at + i] = b_halves[i];
+        }
+    }
+}
+
+// The matrix of A at a row of the tile, or of B at a column, and at k.
+fn left(row: u32, k: u32, buffer: u32) -> Left {
+    if (A_ALONG_K) {
+        return coopLoadT<Left>(&a_tile[buffer * OPERAND + row * K_STRIDE + k], K_STRIDE);
+    }
+    return coopLoad<Left>(&a_tile[buffer * OPERAND + k * ROW_STRIDE + row], ROW_STRIDE);
+}
+
+fn right(column: u32, k: u32, buffer: u32) -> Right {
+    if (B_ALONG_K) {
+        return coopLoad<Right>(&b_tile[buffer * OPERAND + column * K_STRIDE + k], K_STRIDE);
+    }
+    return coopLoadT<Right>(&b_tile[buffer * OPERAND + k * ROW_STRIDE + column], ROW_STRIDE);
+}
+
+// The sums of A's rows over one tile, added to four that an invocation keeps: k by k, so that all variants give
+// the same bits. In TN, where a tile's rows run along A's rows.
+fn add_tile_rows(sums_so_far: vec4f, quad: u32, buffer: u32) -> vec4f {
+    var row_sums = sums_so_far;
+    for (var k = 0u; k < K_TILE; k++) {
+        let at = buffer * OPERAND + k * ROW_STRIDE + 4u * quad;
+        row_sums += vec4f(f32(a_tile[at]), f32(a_tile[at + 1u]), f32(a_tile[at + 2u]), f32(a_tile[at + 3u]));
+    }
+    return row_sums;
+}
+
+fn multiply_cooperatively(group: vec3u, local: u32, subgroup: u32, subgroup_count: u32) {
+    let first_row = TILE * group.y;
+    let first_quad = QUADS * group.x;
+    let rounds = (params.k + K_TILE - 1u) / K_TILE;
+    let sums_rows = EPILOGUE == GRADIENT && group.x == 0u;
+
+    // Barriers stand in loops whose count is seen to be the same for all: it goes through workgroup memory.
+    if (local == 0u) {
+        sums[0] = f32(subgroup_count);
+    }
+    workgroupBarrier();
+    let subgroups = max(u32(sums[0]), 1u);
+    workgroupBarrier();
+    for (var n = local; n < MATRIX; n += WORKGROUP) {
+        sums[n] = 0.0;
+    }
+    workgroupBarrier();
+    let zeros = coopLoadT<Sum>(&sums[0], SIZE);
+    workgroupBarrier();
+
+    for (var first_part = 0u; first_part < PARTS; first_part += subgroups) {
+        let part = min(first_part + subgroup, PARTS - 1u);
+        let part_row = part / 2u * PART;
+        let part_column = part % 2u * PART;
+        var acc: array<array<Sum, BLOCKS>, BLOCKS>;
+        for (var i = 0u; i < BLOCKS; i++) {
+            for (var j = 0u; j < BLOCKS; j++) {
+                acc[i][j] = zeros;
+            }
+        }
+        var row_sums = vec4f(0.0);
+        keep_tiles(local, fetch_tiles(local, first_row, first_quad, 0u), 0u);
+        workgroupBarrier();
+        for (var round = 0u; round < rounds; round++) {
+            // Fetch the tiles of the next round (zeros past the last), multiply those of this one, then keep what was fetched.
+            let next = fetch_tiles(local, first_row, first_quad, round + 1u);
+            let buffer = round % BUFFERS;
+            for (var k = 0u; k < K_TILE; k += SIZE) {
+                for (var i = 0u; i < BLOCKS; i++) {
+                    let a_now = left(part_row + i * SIZE, k, buffer);
+                    for (var j = 0u; j < BLOCKS; j++) {
+                        let b_now = right(part_column + j * SIZE, k, buffer);
+                        acc[i][j] = coopMultiplyAdd(a_now, b_now, acc[i][j]);
+                    }
+                }
+            }
+            if (sums_rows && first_part == 0u && local < QUADS) {
+                row_sums = add_tile_rows(row_sums, local, buffer);
+            }
+            if (BUFFERS == 1u) {
+                workgroupBarrier();
+            }
+            keep_tiles(local, next, (round + 1u) % BUFFERS);
+            workgroupBarrier();
+        }
+        if (sums_rows && first_part == 0u && local < QUADS) {
+            store_bias(first_row + 4u * local, row_sums);
+        }
+        for (var i = 0u; i < BLOCKS; i++) {
+            for (var j = 0u; j < BLOCKS; j++) {
+                coopStoreT(acc[i][j], &sums[(part - first_part) * MATRIX], SIZE);
+                workgroupBarrier();
+                for (var n = 0u; n < STORES; n++) {
+                    let index = local + n * WORKGROUP;
+                    let stored = first_part + index / MATRIX_VECTORS;
+                    if (index / MATRIX_VECTORS < subgroups && stored < PARTS) {
+                        let row = index % MATRIX_VECTORS / (SIZE / 4u);
+                        let column = index % (SIZE / 4u);
+                        store_four(
+                            first_row + stored / 2u * PART + i * SIZE + row,
+                            first_quad + (stored % 2u * PART + j * SIZE) / 4u + column,
+                            4u * index,
+                        );
+                    }
+                }
+                workgroupBarrier();
+            }
+        }
+    }
+}
+
+// Stores four columns of a row of c, whose sums lie at `at`.
+fn store_four(row: u32, column: u32, at: u32) {
+    if (row < params.m && 4u * column < params.n) {
+        var bias = vec4f();
+        if (EPILOGUE == FORWARD) {
+            bias = extra[column];
+        }
+        store(row, column, vec4f(sums[at], sums[at + 1u], sums[at + 2u], sums[at + 3u]), bias);
+    }
+}
