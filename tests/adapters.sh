@@ -1,6 +1,6 @@
 #!/bin/sh
 # What this machine's other adapters make of the program: OpenGL where wgpu finds it, SwiftShader where Chromium
-# brings it.
+# brings it, a newer Mesa where `newer-mesa.sh --install` put one.
 #   adapters.sh       `vae-gpu check` on each, beside the adapter that `cargo test` chooses
 #   adapters.sh test  the whole test suite on every adapter, that one too, and a table of what came of it
 set -eu
@@ -13,6 +13,10 @@ cargo test --quiet --no-run
 target="${CARGO_TARGET_DIR:-target}"
 program="$target/debug/vae-gpu"
 
+# What cargo runs tests by. The variable's name must say the machine.
+runner="CARGO_TARGET_$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')_RUNNER"
+newer="$(cd "$(dirname "$0")" && pwd)/newer-mesa.sh"
+
 # Calls `$1 NAME VARIABLE=VALUE ..` for each of the others.
 others() {
     if [ -n "$(env "$gl" "$program" devices 2>/dev/null)" ]; then
@@ -21,13 +25,23 @@ others() {
     if [ -e "$swiftshader" ]; then
         "$1" SwiftShader VAE_GPU_BACKENDS=vulkan VK_DRIVER_FILES="$swiftshader"
     fi
+    if [ -d "${NEWER_MESA:-$HOME/.cache/vae-gpu/newer-mesa}" ] && [ "$(id -u)" = 0 ]; then
+        "$1" NewerMesa "$runner=$newer"
+    fi
+}
+
+# The program with one argument, under variables, by the runner if these name one.
+run() {
+    argument="$1"
+    shift
+    env "$@" sh -c "exec \${$runner:-} \"\$0\" $argument" "$program"
 }
 
 seen=0
 check() {
     echo "== $1"
     shift
-    env "$@" "$program" check
+    run check "$@"
     seen=$((seen + 1))
 }
 
@@ -37,7 +51,7 @@ failed=0
 suite() {
     name="$1"
     shift
-    echo "== $name: $(env "$@" "$program" devices 2>/dev/null | sed -n '/<- auto/s/ *<- auto//p')"
+    echo "== $name: $(run devices "$@" 2>/dev/null | sed -n '/<- auto/s/ *<- auto//p')"
     log="$logs/$name.log"
     if ! env "$@" CARGO_TERM_COLOR=never cargo test --no-fail-fast -- --show-output >"$log" 2>&1; then
         failed=$((failed + 1))

@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import re
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -104,16 +105,15 @@ def has_cuda() -> bool:
 
 
 def trainers(config: Config, args: argparse.Namespace) -> list[Program]:
-    """Ours first, then the peers."""
+    """Ours first, as they are called, then the peers."""
     model = ["--hidden", config.hidden, "--latent", str(config.latent), "--activation", config.activation]
     length = ["--steps", str(args.steps), "--warmup", str(args.warmup)]
     few = ["--steps", str(burn_steps(args)), "--warmup", str(args.warmup)]
-    ours = [*OURS, "--step", *model, "--batch-size", str(config.batch), *length]
+    step = ["--step", *model, "--batch-size", str(config.batch), *length]
     peer = [*model, "--batch", str(config.batch), *length, "--threads", str(args.threads)]
     torch = [sys.executable, str(HERE / "torch_vae.py")]
     jax = [sys.executable, str(HERE / "jax_vae.py")]
-    commands = {
-        "vae-gpu": ours,
+    commands = {name: [*command, *step] for name, command in ways(args).items()} | {
         "burn wgpu": [*BURN, "--backend", "wgpu", *model, "--batch", str(config.batch), *few],
         "burn flex": [*BURN, "--backend", "flex", *peer],
         "torch eager, fused Adam": [*torch, "eager", *peer],
@@ -130,36 +130,48 @@ def trainers(config: Config, args: argparse.Namespace) -> list[Program]:
     return [Program(name, command) for name, command in commands.items()]
 
 
+def ways(args: argparse.Namespace) -> dict[str, list[str]]:
+    """How vae-gpu's bench is called, by name: as it is built, and as `--way` says."""
+    named = (way.partition("=") for way in args.way)
+    return {"vae-gpu": OURS} | {f"vae-gpu, {name}": [*shlex.split(command), *OURS] for name, _, command in named}
+
+
 def burn_steps(args: argparse.Namespace) -> int:
     """Steps of burn's wgpu backend."""
     steps: int = args.steps
     return max(steps // BURN_SHARE, common.PARTS)
 
 
-def steps_table(config: Config, programs: list[Program]) -> list[str]:
-    """One row a program."""
+def steps_table(config: Config, programs: list[Program], ours: int) -> list[str]:
+    """One row a program, of which the first `ours` are ours."""
+    heads = " | ".join(f"{program.name} is x times as fast" for program in programs[:ours])
     lines = [
         f"### {config.title()}",
         "",
-        "| program | version | device | ms a step | images/s | vae-gpu is x times as fast | loss |",
-        "| --- | --- | --- | ---: | ---: | ---: | --- |",
+        f"| program | version | device | ms a step | images/s | {heads} | loss |",
+        f"| --- | --- | --- | ---: | ---: | {'---: | ' * ours}--- |",
     ]
-    ours = programs[0]
     for program in programs:
         if not program.runs or program.failure:
-            lines.append(f"| {program.name} | failed: {program.failure} | | | | | |")
+            lines.append(f"| {program.name} | failed: {program.failure} | | | {'| ' * ours}| |")
             continue
         last = program.runs[-1]
         ms = program.median(lambda run: run["ms_per_step"])
         speed = program.median(lambda run: run["images_per_second"])
-        pairs = zip(program.runs, ours.runs, strict=False)
-        ratios = [] if ours.failure else [a["ms_per_step"] / b["ms_per_step"] for a, b in pairs]
-        ratio = f"{statistics.median(ratios):.2f}" if ratios and program is not ours else ""
+        ratio = " | ".join("" if mine is program else times(program, mine) for mine in programs[:ours])
         loss = f"{last['loss_first']:.1f} to {last['loss_last']:.1f}"
         lines.append(
             f"| {program.name} | {last['version']} | {last['device']} | {ms:.3f} | {speed:.0f} | {ratio} | {loss} |"
         )
     return [*lines, ""]
+
+
+def times(theirs: Program, ours: Program) -> str:
+    """How many times as fast ours is: the median over rounds."""
+    if ours.failure or not ours.runs:
+        return ""
+    pairs = zip(theirs.runs, ours.runs, strict=False)
+    return f"{statistics.median(a['ms_per_step'] / b['ms_per_step'] for a, b in pairs):.2f}"
 
 
 Shape = tuple[str, int, int, int]
@@ -172,7 +184,7 @@ def gflops(rows: list[dict[str, Any]]) -> dict[Shape, dict[str, Any]]:
 
 def matmul_table(ours: Program, torch: Program) -> list[str]:
     """One row a shape."""
-    lines = ["### Matrix products, float32", ""]
+    lines = [f"### Matrix products, float32: {ours.name}", ""]
     for program in (ours, torch):
         if program.failure:
             lines += [f"{program.name} failed: {program.failure}", ""]
@@ -206,17 +218,18 @@ def matmul_table(ours: Program, torch: Program) -> list[str]:
 
 def matmul(args: argparse.Namespace) -> list[str]:
     """Ours, and torch in the shapes that ours reports."""
-    ours = Program("vae-gpu", OURS)
+    ours = [Program(name, command) for name, command in ways(args).items()]
     torch = Program("torch", [sys.executable, str(HERE / "torch_matmul.py"), "cuda" if has_cuda() else "cpu"])
     torch.command += ["--threads", str(args.threads)]
     for i in range(args.rounds):
         print(f"matmul, round {i + 1} of {args.rounds}", file=sys.stderr, flush=True)
-        ours.run(args.timeout)
-        if i == 0 and ours.runs:
-            shapes = [f"{layout}:{m}x{k}x{n}" for layout, m, k, n in gflops(ours.runs[0]["matmul"])]
+        for program in ours:
+            program.run(args.timeout)
+        if i == 0 and ours[0].runs:
+            shapes = [f"{layout}:{m}x{k}x{n}" for layout, m, k, n in gflops(ours[0].runs[0]["matmul"])]
             torch.command += ["--shapes", ",".join(shapes)]
         torch.run(args.timeout)
-    return matmul_table(ours, torch)
+    return [line for program in ours for line in matmul_table(program, torch)]
 
 
 def likelihood_table(ours: Program, torch: Program) -> list[str]:
@@ -301,8 +314,12 @@ def main() -> None:
     p.add_argument("--threads", type=int, default=common.cores(), help="threads of CPU backends [default: all cores]")
     p.add_argument("--timeout", type=float, default=900, help="seconds after which a run has failed")
     p.add_argument("--only", choices=["steps", "matmul", "likelihood"])
+    p.add_argument("--way", action="append", default=[], metavar="NAME=PREFIX",
+                   help="measure vae-gpu as it runs behind this prefix, too: 'Mesa 26=../../tests/newer-mesa.sh'")
     p.add_argument("--out", type=Path, help="put the section into this file too")
     args = p.parse_args()
+    if any("=" not in way for way in args.way):
+        p.error("--way wants NAME=PREFIX, such as '512 bits=env LP_NATIVE_VECTOR_WIDTH=512'")
     if args.rounds < 1:
         p.error("--rounds must be 1 at least")
 
@@ -325,7 +342,7 @@ def main() -> None:
                 print(f"{config.title()}, round {i + 1} of {args.rounds}", file=sys.stderr, flush=True)
                 for program in programs:
                     program.run(args.timeout)
-            add(steps_table(config, programs))
+            add(steps_table(config, programs, 1 + len(args.way)))
     if args.only in (None, "matmul"):
         add(matmul(args))
     if args.only in (None, "likelihood"):
