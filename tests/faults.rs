@@ -193,7 +193,9 @@ fn memory_that_runs_out_is_told_with_the_tensor_that_found_none() {
             );
         }
         None if message.contains("memory allocation of ") => {
-            return println!("skipped: newer Mesa takes memory in small pieces, and the host finds none first");
+            return println!(
+                "skipped: newer Mesa takes memory in small pieces, and the host finds none first"
+            );
         }
         code => panic!("{code:?}: {message}"),
     }

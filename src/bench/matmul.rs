@@ -8,7 +8,7 @@ use super::ceilings::Ceilings;
 use super::timing::{Effort, Timed};
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::kernels::matmul::{Epilogue, Layout, Variant, choose, fitting, matmul_with};
+use crate::kernels::matmul::{self, Layout, Variant, choose, fitting};
 use crate::plan::{Plan, Step, Target};
 
 /// A product c[m, n] = sum_k A(m, k) B(k, n).
@@ -64,15 +64,9 @@ impl Product {
         format!("{}x{}x{}", self.m, self.k, self.n)
     }
 
-    /// The plan of this product alone, by one variant.
+    /// The plan of this product alone, by one variant: in TN with the gradient of the bias, as in training.
     pub fn plan(&self, variant: &'static Variant) -> Plan {
-        let Product { layout, m, k, n } = *self;
-        let [a, b] = layout.operands([m, k, n]);
-        let mut plan = Plan::new("product");
-        let (a, b) = (plan.tensor("a", a.0, a.1), plan.tensor("b", b.0, b.1));
-        let c = plan.tensor("c", m, n);
-        matmul_with(&mut plan, variant, "product", layout, (a, b, c), Epilogue::Store);
-        plan
+        matmul::alone(variant, self.layout, [self.m, self.k, self.n]).plan
     }
 
     fn choice(&self, target: &Target) -> &'static Variant {
