@@ -71,14 +71,16 @@ fn step(args: &BenchArgs) -> Result<()> {
         result(format_args!("{}", serde_json::to_string(&done).expect("plain numbers and names")));
     } else {
         result(format_args!(
-            "{} {}, batch {}: {:.3} ms a step, {:.0} images/s, -ELBO {:.2} to {:.2} nats per image",
+            "{} {}, batch {}: {:.3} ms a step, {:.0} {}/s, -ELBO {:.2} to {:.2} nats per {}",
             model.widths(),
             name(&model.activation),
             config.train.batch_size,
             done.ms_per_step,
             done.images_per_second,
+            dataset.shape.plural(),
             done.loss_first,
-            done.loss_last
+            done.loss_last,
+            dataset.shape.singular()
         ));
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::output::result;
 use super::tracking::{Tracking, tell};
-use crate::data::Dataset;
+use crate::data::{Dataset, Shape};
 use crate::error::Result;
 use crate::model::Kind;
 use crate::run::{EpochMetrics, RunDir, picture};
@@ -49,7 +49,7 @@ impl Saver<'_> {
         let pictures = self.pictures(trainer, dataset, epoch.epoch);
         let tracked = self.codes(trainer, dataset).and_then(|mu| self.tracking.epoch(&metrics, &mu));
         let weights = self.weights(trainer, is_best);
-        self.report(&metrics, trainer);
+        self.report(&metrics, trainer, dataset.shape);
         weights.and(tracked).and(pictures)
     }
 
@@ -91,7 +91,7 @@ impl Saver<'_> {
         files::save_checkpoint((&paths.0, &paths.1), config, layout, &arenas, &trainer.state()).and(model)
     }
 
-    fn report(&self, m: &EpochMetrics, trainer: &Trainer) {
+    fn report(&self, m: &EpochMetrics, trainer: &Trainer, shape: Shape) {
         if self.run.quiet {
             return;
         }
@@ -112,7 +112,7 @@ impl Saver<'_> {
             line += &format!("  valid {}", terms(elbo, recon, kl));
         }
         line += &format!("  test {}", terms(m.test_elbo, m.test_recon, m.test_kl));
-        result(format_args!("{line}  {:.0} images/s", m.images_per_second));
+        result(format_args!("{line}  {:.0} {}/s", m.images_per_second, shape.plural()));
     }
 }
 

@@ -93,8 +93,12 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         );
         return Ok(());
     }
-    let best =
-        format!("best {split} {what} {:.2} nats per image after epoch {}", state.best_elbo, state.best_epoch);
+    let best = format!(
+        "best {split} {what} {:.2} nats per {} after epoch {}",
+        state.best_elbo,
+        dataset.shape.singular(),
+        state.best_epoch
+    );
     result(format_args!("{best}; everything is in {place}"));
     Ok(())
 }
@@ -108,7 +112,7 @@ fn advance(session: &mut Session, stop: &Arc<AtomicBool>, faults: &mut Faults) -
         None
     } else {
         let breaks = faults.next_break(trainer.state().step, run.checkpoint_every);
-        trainer.epoch(&mut observer(&bar, run.quiet, stop.clone(), breaks))?
+        trainer.epoch(&mut observer(&bar, run.quiet, dataset.shape.plural(), stop.clone(), breaks))?
     };
     let mut saver = Saver { dir, run, tracking };
     let saved = match &done {
@@ -333,6 +337,7 @@ fn bar(quiet: bool, trainer: &Trainer) -> Option<ProgressBar> {
 fn observer<'a>(
     bar: &'a Option<ProgressBar>,
     quiet: bool,
+    data: &'static str,
     stop: Arc<AtomicBool>,
     break_at: Option<u64>,
 ) -> impl FnMut(&Progress) -> ControlFlow<()> + 'a {
@@ -342,11 +347,11 @@ fn observer<'a>(
         let speed = p.images_per_second;
         if let Some(bar) = bar {
             bar.set_prefix(format!("epoch {}", p.epoch));
-            bar.set_message(format!("{elbo} {speed:.0} images/s"));
+            bar.set_message(format!("{elbo} {speed:.0} {data}/s"));
             bar.set_position(p.step);
         } else if !quiet && last_line.elapsed() > PLAIN_LINES {
             last_line = Instant::now();
-            talk(format_args!("epoch {} step {}/{} {elbo} {speed:.0} images/s", p.epoch, p.step, p.steps));
+            talk(format_args!("epoch {} step {}/{} {elbo} {speed:.0} {data}/s", p.epoch, p.step, p.steps));
         }
         let step = u64::from(p.epoch - 1) * p.steps + p.step;
         if stop.load(Ordering::Relaxed) || break_at.is_some_and(|at| step >= at) {

@@ -45,6 +45,11 @@ impl Shape {
     pub fn plural(self) -> &'static str {
         if self.is_table() { "rows" } else { "images" }
     }
+
+    /// What one of them is called.
+    pub fn singular(self) -> &'static str {
+        if self.is_table() { "row" } else { "image" }
+    }
 }
 
 impl fmt::Display for Shape {
