@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs a command with the Mesa of Debian's unstable release, which may be years newer than the system's: in a folder that holds
-# such a system (600 MB; made by debootstrap), as root, with the project at its own path and a /tmp of its own.
+# such a system (600 MB; made by debootstrap), as root, with the project and /tmp where they are.
 #   newer-mesa.sh --install                          makes the folder, $NEWER_MESA or ~/.cache/vae-gpu/newer-mesa
 #   newer-mesa.sh target/release/vae-gpu bench       runs a program that was built outside
 #   CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=$PWD/tests/newer-mesa.sh cargo test
@@ -33,6 +33,7 @@ exec unshare --mount sh -c '
     shift 3
     mount --rbind /dev "$root/dev"
     mount --rbind /proc "$root/proc"
+    mount --bind /tmp "$root/tmp"
     mount --bind "$project" "$root$project"
     exec chroot "$root" sh -c "cd \"\$0\" && exec \"\$@\"" "$here" "$@"
 ' newer-mesa "$root" "$project" "$PWD" "$@"

@@ -5,26 +5,10 @@
 enable f16;
 enable wgpu_cooperative_matrix;
 
-#import shared/activation
-#import shared/matmul
 #import shared/cooperative
+
+const SIZE: u32 = 8u;
 
 alias Left = coop_mat8x8<f16, A>;
 alias Right = coop_mat8x8<f16, B>;
 alias Sum = coop_mat8x8<f32, C>;
-
-const LAYOUT: u32 = 1u;
-const EPILOGUE: u32 = 0u;
-const ACTIVATION: u32 = 0u;
-const SIZE: u32 = 8u;
-const BLOCKS: u32 = 2u;
-
-@compute @workgroup_size(WORKGROUP)
-fn main(
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(local_invocation_index) local: u32,
-    @builtin(subgroup_id) subgroup: u32,
-    @builtin(num_subgroups) subgroups: u32,
-) {
-    multiply_cooperatively(group, local, subgroup, subgroups);
-}

@@ -12,9 +12,16 @@
 // the rows of a matrix do not meet in a bank. Loads need rows that are multiples of 16 bytes.
 // Grid: x over tiles of columns, y over tiles of rows.
 //
-// The importer defines Left, Right and Sum, the matrices that hold SIZE x SIZE elements of A, B and c, and the consts
-// LAYOUT, EPILOGUE, SIZE and BLOCKS.
+// The importer defines SIZE, and the matrices that hold SIZE x SIZE elements of A, B and c: Left, Right and Sum.
 
+#import shared/activation
+#import shared/matmul
+#import shared/fetch
+
+const LAYOUT: u32 = 1u;
+const EPILOGUE: u32 = 0u;
+const ACTIVATION: u32 = 0u;
+const BLOCKS: u32 = 2u;
 const WORKGROUP: u32 = 128u;
 const PARTS: u32 = 4u;
 const PART: u32 = BLOCKS * SIZE; // rows and columns of a part
@@ -34,8 +41,6 @@ const OPERAND: u32 = TILE * K_STRIDE;    // elements of a buffer: no fewer than 
 const MATRIX: u32 = SIZE * SIZE;
 const MATRIX_VECTORS: u32 = MATRIX / 4u;
 const STORES: u32 = (PARTS * MATRIX_VECTORS + WORKGROUP - 1u) / WORKGROUP;
-
-#import shared/fetch
 
 var<workgroup> a_tile: array<f16, BUFFERS * OPERAND>;
 var<workgroup> b_tile: array<f16, BUFFERS * OPERAND>;
@@ -105,7 +110,13 @@ fn add_tile_rows(sums_so_far: vec4f, quad: u32, buffer: u32) -> vec4f {
     return row_sums;
 }
 
-fn multiply_cooperatively(group: vec3u, local: u32, subgroup: u32, subgroup_count: u32) {
+@compute @workgroup_size(WORKGROUP)
+fn main(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(local_invocation_index) local: u32,
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(num_subgroups) subgroup_count: u32,
+) {
     let first_row = TILE * group.y;
     let first_quad = QUADS * group.x;
     let rounds = (params.k + K_TILE - 1u) / K_TILE;
