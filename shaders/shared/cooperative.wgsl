@@ -30,7 +30,7 @@ const K_TILE: u32 = 16u; // a multiple of SIZE
 // Blocks of four by four along a side of the tile, and along k.
 const QUADS: u32 = TILE / 4u;
 const K_QUADS: u32 = K_TILE / 4u;
-// Vectors of one operand's tile that an invocation fetches.
+// Vectors of one operand's tile that an invocation fetches; WORKGROUP divides the tile's.
 const LOADS: u32 = TILE * K_QUADS / WORKGROUP;
 // All of workgroup memory is 16 KiB at most, which every adapter has.
 const BUFFERS: u32 = select(1u, 2u, TILE < 128u);
