@@ -114,12 +114,17 @@ fn a_full_disk_spoils_nothing_that_was_whole() {
     let before = tensors(&scratch, "run/checkpoint.safetensors");
     let program = env!("CARGO_BIN_EXE_vae-gpu");
     // Blocks of 1024 bytes: the model fits, the checkpoint does not.
-    let script = format!("trap '' XFSZ; ulimit -f 16; exec {program} train --resume run --epochs 4");
-    let mut command = std::process::Command::new("bash");
-    command.args(["-c", &script]).current_dir(scratch.path("")).env("NODEVICE_SELECT", "1");
-    let output = command.output().unwrap();
+    let limited = |args: &str| {
+        let script = format!("trap '' XFSZ; ulimit -f 16; exec {program} {args}");
+        let mut command = std::process::Command::new("bash");
+        command.args(["-c", &script]).current_dir(scratch.path("")).env("NODEVICE_SELECT", "1");
+        command.output().unwrap()
+    };
+    let output = limited("train --resume run --epochs 4");
     let message = String::from_utf8(output.stderr).unwrap();
-    if output.status.code().is_none() && (message.contains("SwiftShader") || message.is_empty()) {
+    // Newer Mesa dies of it whatever is done, also where nothing is written.
+    let driver_dies = || limited("check").status.code().is_none();
+    if output.status.code().is_none() && (message.contains("SwiftShader") || driver_dies()) {
         println!(
             "skipped: SwiftShader and newer Mesa keep code or buffers in files of memory, and the limit to files' size ends them"
         );
@@ -192,7 +197,7 @@ fn memory_that_runs_out_is_told_with_the_tensor_that_found_none() {
                 "skipped: OpenGL tells wgpu of no buffer that found no memory, and the process ends"
             );
         }
-        None if message.contains("memory allocation of ") => {
+        None if message.contains("Mesa 26") && message.contains("memory allocation of ") => {
             return println!(
                 "skipped: newer Mesa takes memory in small pieces, and the host finds none first"
             );
