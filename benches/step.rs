@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use vae_gpu::bench::{Stepper, default_model};
+use vae_gpu::bench::{TimedSteps, default_model};
 use vae_gpu::gpu::{Gpu, Options};
 use vae_gpu::kernels::tuning::Tuning;
 use vae_gpu::model::ModelConfig;
@@ -55,7 +55,7 @@ fn bench(
     group.throughput(Throughput::Elements(batch_size as u64)).sampling_mode(SamplingMode::Flat);
     group.bench_function(id, |bencher| {
         let stepper = stepper.get_or_insert_with(|| {
-            Stepper::on_noise(gpu, model, &train, &Tuning::default()).unwrap_or_else(|e| panic!("{e}"))
+            TimedSteps::on_noise(gpu, model, &train, &Tuning::default()).unwrap_or_else(|e| panic!("{e}"))
         });
         bencher.iter_custom(|steps| {
             Duration::from_secs_f64(stepper.seconds(steps).unwrap_or_else(|e| panic!("{e}")))

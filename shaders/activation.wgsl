@@ -1,25 +1,41 @@
-// y = activation(x), element by element, for activations whose derivative needs x itself (silu), so that the
-// matmul before it keeps x. The others are applied where the matmul stores its result.
+// Activations that no product applies where it stores its result: those whose derivative needs x itself (silu), so that the
+// product before it keeps x; those that follow another layer; and derivatives where several gradients meet first.
 //
-// x, y [R, N] flat, padding included: activations used here map zero to zero. One invocation four elements.
+//   forward   y = activation(x)
+//   backward  d = d activation'(kept), in place, with kept what the forward pass kept (shared/activation)
+//
+// x, y, kept, d [R, N]; the padding of y is zero. One invocation per four elements.
 
 #import shared/activation
 #import shared/index
+#import shared/mask
 
 const WORKGROUP: u32 = 64u;
 const ACTIVATION: u32 = 4u;
 
 struct Params {
-    vectors: u32,
+    vectors: u32, // of all rows
+    stride: u32,  // vectors of a row
+    columns: u32, // N
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<storage, read> kept: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> d: array<vec4f>;
 
 @compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
+fn forward(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
     let index = linear_index(global, groups, WORKGROUP);
     if (index < params.vectors) {
-        y[index] = activate(ACTIVATION, x[index]);
+        y[index] = column_mask(index % params.stride, params.columns) * activate(ACTIVATION, x[index]);
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn backward(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
+    let index = linear_index(global, groups, WORKGROUP);
+    if (index < params.vectors) {
+        d[index] *= activation_derivative(ACTIVATION, kept[index]);
     }
 }

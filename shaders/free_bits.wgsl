@@ -8,6 +8,7 @@
 // One workgroup four dimensions; an invocation sums every WORKGROUP-th datum, then a fixed tree.
 
 #import shared/step
+#import shared/kl
 
 const WORKGROUP: u32 = 64u;
 
@@ -30,7 +31,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     for (var datum = local; datum < step.valid_rows; datum += WORKGROUP) {
         let mu = head[datum * 2u * params.vectors + j];
         let log_var = head[(datum * 2u + 1u) * params.vectors + j];
-        sum += mu * mu + exp(log_var) - 1.0 - log_var;
+        sum += twice_kl(mu, log_var);
     }
     partial[local] = sum;
     workgroupBarrier();

@@ -1,8 +1,10 @@
-// The weights of a reconstruction without a latent sample: every datum of a batch counts 1 / valid_rows, rows past the end
-// of the data count nothing.
+// What a nat is worth in the mean over a batch, where that is known before the step: the weights of the ELBO.
 //
-// weight [B]  what one nat of reconstruction is worth
-// One invocation a row.
+//   recon_weight[b K + k] = 1 / (K valid_rows)        per nat of a sample's reconstruction
+//   kl_weight[b]          = beta / valid_rows         per nat of a datum's KL
+//
+// Rows past the end of the data count nothing. recon_weight [B K]    kl_weight [B]
+// One invocation per row of recon_weight.
 
 #import shared/step
 #import shared/index
@@ -11,14 +13,22 @@ const WORKGROUP: u32 = 64u;
 
 struct Params {
     batch: u32,
+    samples: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> weight: array<f32>;
+@group(0) @binding(1) var<storage, read_write> recon_weight: array<f32>;
+@group(0) @binding(2) var<storage, read_write> kl_weight: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
     let row = linear_index(global, groups, WORKGROUP);
-    if (row < params.batch) {
-        weight[row] = select(0.0, 1.0 / f32(step.valid_rows), row < step.valid_rows);
+    if (row >= params.batch * params.samples) {
+        return;
+    }
+    let datum = row / params.samples;
+    let of_datum = select(0.0, 1.0 / f32(step.valid_rows), datum < step.valid_rows);
+    recon_weight[row] = of_datum / f32(params.samples);
+    if (row % params.samples == 0u) {
+        kl_weight[datum] = of_datum * step.kl_weight;
     }
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::evaluate::{Direct, Pictures, Rows, Terms};
-use crate::gpu::{Gpu, Options, Shared};
+use crate::evaluate::{Inference, Rows, Runner, Terms};
+use crate::gpu::{Gpu, Options};
 use crate::model::ModelConfig;
 use crate::run::RunDir;
 use crate::train::{Config, Trainer, files};
@@ -24,12 +24,8 @@ pub struct Codes {
 /// Values are what the model was trained on: images in [0, 1]. A conditional model is told the class of each row, as a
 /// pair: `vae.encode((&x[..], &labels[..]))`.
 pub struct Vae {
-    gpu: Arc<Gpu>,
     config: Config,
-    model: ModelConfig,
-    parameters: Vec<f32>,
-    direct: Direct,
-    pictures: Option<Pictures>,
+    inference: Inference,
 }
 
 impl Vae {
@@ -52,7 +48,7 @@ impl Vae {
         let (config, _, parameters) = files::load_model(&file)?;
         let shape = config.image_shape().expect("a model file without a shape is refused");
         let model = config.model_config(shape);
-        Ok(Vae::new(gpu, config, model, parameters))
+        Vae::new(gpu, config, &model, parameters)
     }
 
     /// A copy of the model that is being trained, with its present weights.
@@ -61,12 +57,12 @@ impl Vae {
     /// [`Error::Device`].
     pub fn of(trainer: &Trainer) -> Result<Vae> {
         let parameters = trainer.arenas()?.parameters;
-        Ok(Vae::new(trainer.gpu(), trainer.config().clone(), trainer.model().clone(), parameters))
+        Vae::new(trainer.gpu(), trainer.config().clone(), trainer.model(), parameters)
     }
 
-    fn new(gpu: &Arc<Gpu>, config: Config, model: ModelConfig, parameters: Vec<f32>) -> Vae {
-        let direct = Direct::new(gpu, &model, parameters.clone());
-        Vae { gpu: gpu.clone(), config, model, parameters, direct, pictures: None }
+    fn new(gpu: &Arc<Gpu>, config: Config, model: &ModelConfig, weights: Vec<f32>) -> Result<Vae> {
+        let inference = Inference::new(Runner::new(gpu, model, weights)?);
+        Ok(Vae { config, inference })
     }
 
     /// How it was trained.
@@ -76,7 +72,7 @@ impl Vae {
 
     /// What it is: D is its `input`, Z its `latent`, C its `classes`.
     pub fn model(&self) -> &ModelConfig {
-        &self.model
+        self.inference.model()
     }
 
     /// q(z|x) of each row of x [N, D].
@@ -85,7 +81,7 @@ impl Vae {
     /// [`Error::Usage`] if `x` is no whole number of rows, or a conditional model is not told
     /// the class of each; [`Error::Device`].
     pub fn encode<'a>(&mut self, x: impl Into<Rows<'a>>) -> Result<Codes> {
-        let (mu, log_var) = self.direct.encode(x.into())?;
+        let (mu, log_var) = self.inference.encode(x.into())?;
         Ok(Codes { mu, log_var })
     }
 
@@ -94,7 +90,7 @@ impl Vae {
     /// # Errors
     /// As [`Vae::encode`].
     pub fn decode<'a>(&mut self, z: impl Into<Rows<'a>>) -> Result<Vec<f32>> {
-        self.direct.decode(z.into())
+        self.inference.decode(z.into())
     }
 
     /// E[x|z] [N, D] of `n` draws z from the prior N(0, I). The same seed gives the same draws, and draw i is the same
@@ -103,8 +99,8 @@ impl Vae {
     /// # Errors
     /// [`Error::Usage`] for an autoencoder, which has no prior.
     pub fn sample(&mut self, n: usize, seed: u64) -> Result<Vec<f32>> {
-        let classes = self.model.classes.max(1);
-        self.pictures()?.sample(n, seed, |i| i % classes)
+        let classes = self.model().classes.max(1);
+        self.inference.sample(n, seed, 1.0, |i| i % classes)
     }
 
     /// The same, all of one class.
@@ -112,10 +108,10 @@ impl Vae {
     /// # Errors
     /// As [`Vae::sample`], and [`Error::Usage`] if the model knows no such class.
     pub fn sample_label(&mut self, n: usize, seed: u64, label: u32) -> Result<Vec<f32>> {
-        if self.model.classes == 0 {
+        if self.model().classes == 0 {
             return Err(Error::Usage("the model was not trained with labels".into()));
         }
-        self.pictures()?.sample(n, seed, |_| label as usize)
+        self.inference.sample(n, seed, 1.0, |_| label as usize)
     }
 
     /// The class of that name in the data that a conditional model was trained on; where classes have no names, of that
@@ -133,15 +129,6 @@ impl Vae {
     /// # Errors
     /// As [`Vae::encode`].
     pub fn elbo<'a>(&mut self, x: impl Into<Rows<'a>>) -> Result<Vec<Terms>> {
-        self.direct.terms(x.into(), self.config.train.seed)
-    }
-
-    fn pictures(&mut self) -> Result<&mut Pictures> {
-        if self.pictures.is_none() {
-            let pictures = Pictures::new(&self.gpu, &mut Shared::default(), &self.model)?;
-            pictures.write_parameters(&self.parameters);
-            self.pictures = Some(pictures);
-        }
-        Ok(self.pictures.as_mut().expect("it was just made"))
+        self.inference.terms(x.into(), self.config.train.seed)
     }
 }

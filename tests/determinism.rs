@@ -14,7 +14,6 @@ use scratch::Scratch;
 use vae_gpu::data::Dataset;
 use vae_gpu::gpu::Gpu;
 use vae_gpu::kernels::likelihood::{TABLE, Variance};
-use vae_gpu::model::Kind;
 use vae_gpu::run::metrics;
 use vae_gpu::train::config::{Condition, ModelSection, TrainSection};
 use vae_gpu::train::{Config, Trainer};
@@ -46,8 +45,8 @@ fn members() -> Vec<(String, Config)> {
         (name.to_owned(), config)
     };
     let mut members = vec![
-        member("iwae", &|c| (c.model.kind, c.train.samples) = (Kind::Iwae, 3)),
-        member("ae", &|c| c.model.kind = Kind::Ae),
+        member("iwae", &|c| (c.model.kind, c.train.samples) = ("iwae".into(), 3)),
+        member("ae", &|c| c.model.kind = "ae".into()),
         member("conditional vae", &|c| c.model.condition = Condition::Labels),
         member("free bits and clipping", &|c| (c.train.free_bits, c.train.clip_norm) = (0.1, 1.0)),
         member("a variance for each pixel", &|c| {

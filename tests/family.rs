@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use vae_gpu::data::{Dataset, Split};
 use vae_gpu::error::Error;
-use vae_gpu::evaluate::{CodeStatistics, Encoder, Evaluation, Importance, Pictures};
-use vae_gpu::gpu::{Gpu, Shared};
+use vae_gpu::evaluate::{CodeStatistics, Encoder, Evaluation, Importance, Inference, Rows, Runner};
+use vae_gpu::gpu::Gpu;
 use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::model::init::Init;
-use vae_gpu::model::{Kind, Layout, ModelConfig};
+use vae_gpu::model::{ModelConfig, Network};
 use vae_gpu::train::config::{Condition, Keep, ModelSection, TrainSection};
 use vae_gpu::train::{Config, Trainer, files};
 
@@ -27,8 +27,8 @@ fn dataset(train: usize, test: usize) -> Dataset {
     dataset
 }
 
-fn config(kind: Kind) -> Config {
-    let model = ModelSection { kind, hidden: vec![16], latent: 3, ..ModelSection::default() };
+fn config(kind: &str) -> Config {
+    let model = ModelSection { kind: kind.into(), hidden: vec![16], latent: 3, ..ModelSection::default() };
     let train = TrainSection { batch_size: 20, lr: 0.01, epochs: 200, ..TrainSection::default() };
     Config { model, train, ..Config::default() }
 }
@@ -41,27 +41,27 @@ fn family() -> Vec<(&'static str, Config)> {
         config
     };
     vec![
-        ("ae", with(Kind::Ae, &|_| ())),
-        ("vae of three samples", with(Kind::Vae, &|c| c.train.samples = 3)),
-        ("iwae of four samples", with(Kind::Iwae, &|c| c.train.samples = 4)),
-        ("conditional vae", with(Kind::Vae, &|c| c.model.condition = Condition::Labels)),
+        ("ae", with("ae", &|_| ())),
+        ("vae of three samples", with("vae", &|c| c.train.samples = 3)),
+        ("iwae of four samples", with("iwae", &|c| c.train.samples = 4)),
+        ("conditional vae", with("vae", &|c| c.model.condition = Condition::Labels)),
         (
             "conditional iwae with a beta",
-            with(Kind::Iwae, &|c| {
+            with("iwae", &|c| {
                 (c.model.condition, c.train.samples) = (Condition::Labels, 2);
                 (c.train.beta, c.train.kl_warmup) = (0.5, 1.5);
             }),
         ),
         (
             "free bits, clipped and decayed, from another start",
-            with(Kind::Vae, &|c| {
+            with("vae", &|c| {
                 (c.train.free_bits, c.train.clip_norm, c.train.weight_decay) = (0.1, 1.0, 0.01);
                 (c.train.init, c.train.output_bias) = (Init::He, true);
             }),
         ),
         (
             "with validation",
-            with(Kind::Vae, &|c| (c.train.valid, c.train.patience, c.train.keep) = (0.2, 3, Keep::Best)),
+            with("vae", &|c| (c.train.valid, c.train.patience, c.train.keep) = (0.2, 3, Keep::Best)),
         ),
     ]
 }
@@ -89,7 +89,7 @@ fn every_member_learns_and_goes_on_with_the_same_bits() {
         files::save_checkpoint(
             (&path, &path.with_extension("previous")),
             trainer.config(),
-            trainer.layout(),
+            trainer.parameters(),
             &arenas,
             &trainer.state(),
         )
@@ -121,21 +121,16 @@ fn an_autoencoder_reconstructs_better_and_has_no_prior() {
         let last = (0..20).map(|_| epoch(&mut trainer)).last().unwrap();
         (last, trainer)
     };
-    let (autoencoder, mut trainer) = run(Kind::Ae);
-    let (variational, _) = run(Kind::Vae);
+    let (autoencoder, mut trainer) = run("ae");
+    let (variational, _) = run("vae");
     assert_eq!(autoencoder.kl.mean, 0.0);
     assert_eq!(autoencoder.recon, autoencoder.elbo);
     assert!(autoencoder.recon.mean > variational.recon.mean, "{autoencoder:?} and {variational:?}");
-    let refusal = trainer.pictures().sample(1, 0, |_| 0).unwrap_err();
+    let refusal = trainer.inference().sample(1, 0, 1.0, |_| 0).unwrap_err();
     assert!(matches!(&refusal, Error::Usage(text) if text.contains("no prior")), "{refusal}");
-    let nll = Importance::new(
-        &gpu,
-        &mut Shared::default(),
-        trainer.model(),
-        (&dataset.test, "test"),
-        Binarize::Fixed,
-        5,
-    );
+    let weights = trainer.arenas().unwrap().parameters;
+    let mut runner = Runner::new(&gpu, trainer.model(), weights).unwrap();
+    let nll = Importance::new(&mut runner, (&dataset.test, "test"), Binarize::Fixed, 5);
     assert!(matches!(nll.err(), Some(Error::Usage(text)) if text.contains("no model of p(x)")));
 }
 
@@ -149,29 +144,29 @@ fn labels_are_heard() {
         let labels = split.labels.take();
         *split = Split::new(whole(split.count), side, None).with_labels(labels.map(|labels| labels.to_vec()));
     }
-    let mut config = config(Kind::Vae);
+    let mut config = config("vae");
     config.model.condition = Condition::Labels;
     let mut trainer = Trainer::new(&gpu, &dataset, config).unwrap();
     for _ in 0..60 {
         epoch(&mut trainer);
     }
     let labels = [3usize, 4, 9, 0];
-    let images = trainer.pictures().sample(labels.len(), 1, |i| labels[i]).unwrap();
+    let images = trainer.inference().sample(labels.len(), 1, 1.0, |i| labels[i]).unwrap();
     for (label, image) in labels.iter().zip(images.chunks(side)) {
         let mean = image.iter().sum::<f32>() / side as f32;
         assert!((mean - (label % 2) as f32).abs() < 0.1, "label {label}: mean pixel {mean}");
     }
-    let refusal = trainer.pictures().sample(1, 1, |_| 10).unwrap_err();
+    let refusal = trainer.inference().sample(1, 1, 1.0, |_| 10).unwrap_err();
     assert!(matches!(&refusal, Error::Usage(text) if text.contains("labels 0 to 9")), "{refusal}");
     // The same image, told two labels.
     let image: Vec<f32> = [0.5; 2 * 64].into();
-    let two = trainer.pictures().reconstruct(&image, &[0, 1]).unwrap();
+    let two = trainer.inference().reconstruct(Rows { values: &image, labels: &[0, 1] }).unwrap();
     assert!(two[side] > two[0] + 0.5, "{} and {}", two[0], two[side]);
 }
 
 #[test]
 fn data_without_labels_cannot_condition() {
-    let mut config = config(Kind::Vae);
+    let mut config = config("vae");
     config.model.condition = Condition::Labels;
     let refusal = Trainer::new(&common::gpu(), &tiny::dataset(40, 10), config).err().unwrap();
     assert!(matches!(&refusal, Error::Usage(text) if text.contains("has no labels")), "{refusal}");
@@ -180,7 +175,7 @@ fn data_without_labels_cannot_condition() {
 #[test]
 fn patience_ends_a_run_that_gets_no_better() {
     let (gpu, dataset) = (common::gpu(), dataset(60, 20));
-    let mut config = config(Kind::Vae);
+    let mut config = config("vae");
     // So large a rate that it cannot settle, so long a run that it must overfit.
     (config.train.valid, config.train.patience, config.train.epochs) = (0.3, 2, 200);
     (config.train.binarize, config.train.lr) = (Some(Binarize::Threshold), 0.03);
@@ -205,26 +200,22 @@ fn importance(
     split: &Split,
     samples: usize,
 ) -> Vec<f64> {
-    let mut importance =
-        Importance::new(gpu, &mut Shared::default(), model, (split, "test"), Binarize::None, samples)
-            .unwrap();
-    importance.write_parameters(weights);
+    let mut runner = Runner::new(gpu, model, weights.to_vec()).unwrap();
+    let mut importance = Importance::new(&mut runner, (split, "test"), Binarize::None, samples).unwrap();
     importance.run(3, &mut |_| ControlFlow::Continue(())).unwrap().unwrap()
 }
 
 #[test]
 fn more_samples_make_a_tighter_bound() {
     let (gpu, dataset) = (common::gpu(), dataset(90, 40));
-    let mut trainer = Trainer::new(&gpu, &dataset, config(Kind::Vae)).unwrap();
+    let mut trainer = Trainer::new(&gpu, &dataset, config("vae")).unwrap();
     let elbo = (0..3).map(|_| epoch(&mut trainer)).last().unwrap().elbo.mean;
     let weights = trainer.arenas().unwrap().parameters;
     // The same binarised pixels as the trainer's evaluation has.
     let bound = |samples: usize| {
-        let shared = &mut Shared::default();
+        let mut runner = Runner::new(&gpu, trainer.model(), weights.clone()).unwrap();
         let of = (&dataset.test, "test");
-        let mut importance =
-            Importance::new(&gpu, shared, trainer.model(), of, Binarize::Dynamic, samples).unwrap();
-        importance.write_parameters(&weights);
+        let mut importance = Importance::new(&mut runner, of, Binarize::Dynamic, samples).unwrap();
         let nll = importance.run(0, &mut |_| ControlFlow::Continue(())).unwrap().unwrap();
         -nll.iter().sum::<f64>() / nll.len() as f64
     };
@@ -256,10 +247,10 @@ fn the_likelihood_of_a_linear_model_is_the_known_one() {
     ];
     let posterior = |z: usize, d: usize| inverse[z][0] * a[d][0] + inverse[z][1] * a[d][1];
 
-    let layout = Layout::new(&config);
-    let mut weights = vec![0.0; layout.words];
+    let parameters = Network::new(&config).unwrap().parameters;
+    let mut weights = vec![0.0; parameters.words()];
     let mut set = |name: &str, values: Vec<f64>| {
-        let parameter = layout.parameters.iter().find(|p| p.name == name).unwrap();
+        let parameter = parameters.find(name).unwrap();
         parameter.insert(&mut weights, &values.iter().map(|v| *v as f32).collect::<Vec<_>>());
     };
     let lift = f64::from(LIFT);
@@ -307,9 +298,8 @@ fn codes_agree_with_the_terms_of_the_elbo() {
         let test = epoch(&mut trainer);
         let weights = trainer.arenas().unwrap().parameters;
         let (model, binarize) = (trainer.model().clone(), trainer.config().train.binarize(trainer.model()));
-        let mut encoder =
-            Encoder::new(&gpu, &mut Shared::default(), &model, (&dataset.test, "test"), binarize).unwrap();
-        encoder.write_parameters(&weights);
+        let mut runner = Runner::new(&gpu, &model, weights.clone()).unwrap();
+        let mut encoder = Encoder::new(&mut runner, (&dataset.test, "test"), binarize).unwrap();
         let mut statistics = CodeStatistics::new(model.latent);
         let (mut rows, mut error) = (0, 0.0);
         encoder
@@ -330,9 +320,8 @@ fn codes_agree_with_the_terms_of_the_elbo() {
         assert!(mean_error > 0.0 && mean_error < 0.3, "{name}: {mean_error}");
         // What the picture of a reconstruction shows is the same mean.
         let pixels = dataset.test.x(0..dataset.test.count).unwrap();
-        let mut pictures = Pictures::new(&gpu, &mut Shared::default(), &model).unwrap();
-        pictures.write_parameters(&weights);
-        let shown = pictures.reconstruct(&pixels, dataset.test.labels.as_deref().unwrap()).unwrap();
+        let labels = dataset.test.labels.as_deref().filter(|_| model.classes > 0).unwrap_or(&[]);
+        let shown = Inference::new(runner).reconstruct(Rows { values: &pixels, labels }).unwrap();
         assert_eq!(shown.len(), pixels.len(), "{name}");
     }
 }

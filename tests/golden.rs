@@ -13,9 +13,8 @@ use vae_gpu::kernels::adam;
 use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::kernels::likelihood::Settings;
 use vae_gpu::kernels::philox::{normals, philox, uniform};
-use vae_gpu::model::layout::Parameter;
 use vae_gpu::model::plans::Recipe;
-use vae_gpu::model::{Kind, Layout, ModelConfig};
+use vae_gpu::model::{ModelConfig, Network, Parameter};
 use vae_gpu::plan::{Step, Target};
 
 /// A file of golden values.
@@ -85,9 +84,9 @@ impl Golden {
 
     fn problem(&self, target: Target) -> Problem {
         let config = self.config();
-        let layout = Layout::new(&config);
-        let mut weights = vec![0.0; layout.words];
-        for parameter in &layout.parameters {
+        let parameters = Network::new(&config).unwrap().parameters;
+        let mut weights = vec![0.0; parameters.words()];
+        for parameter in &parameters {
             let values = self.parameter("param", parameter);
             positions(parameter).zip(values).for_each(|(at, value)| weights[at] = *value as f32);
         }
@@ -166,7 +165,7 @@ fn compare(
     let train = &problem.train;
     let Shape { batch, samples, binarize, recipe } = golden.shape();
     let config = golden.config();
-    let initial = engine.read(train.batch.parameters);
+    let initial = engine.read(train.ports.parameters);
 
     engine.run(&golden.step(1));
     let (x, want) = (engine.read(problem.tensor("x", batch, config.input)), golden.get("step1.x"));
@@ -176,7 +175,7 @@ fn compare(
         report.require(x == want, || format!("{case}: x is not bit for bit PyTorch's"));
     }
     let mut terms = vec![("recon", "log_p", batch * samples), ("kl", "kl", batch)];
-    if config.kind == Kind::Iwae {
+    if config.kind == "iwae" {
         terms.push(("bound", "bound", batch));
     }
     if recipe.free_bits > 0.0 {
@@ -186,8 +185,8 @@ fn compare(
         let got = engine.read(problem.tensor(buffer, 1, len));
         report.compare(case, "row term", name, (&got, golden.get(&format!("step1.{name}"))), bounds.terms);
     }
-    let gradients = engine.read(train.gradients);
-    for parameter in &problem.layout.parameters {
+    let gradients = engine.read(train.ports.gradients);
+    for parameter in &problem.parameters {
         let (got, want) = (values(parameter, &gradients), golden.parameter("step1.grad", parameter));
         report.compare(case, "gradient", &parameter.name, (&got, want), bounds.gradients);
         // Of pixels that are always black, and of relus that are off in the whole batch.
@@ -206,12 +205,12 @@ fn compare(
             report.compare(case, "norm", "of the gradient", (&scale[1..2], want), bounds.gradients);
         }
     }
-    let terms = engine.read(train.batch.terms);
+    let terms = engine.read(train.ports.history);
     let losses: Vec<f64> = terms.chunks_exact(4).map(|row| -row[2] / batch as f64).collect();
     report.compare(case, "loss", "of all steps", (&losses, golden.get("losses")), bounds.terms);
     report.compare(case, "loss", "of step 1", (&losses[..1], golden.get("step1.loss")), bounds.terms);
-    let weights = engine.read(train.batch.parameters);
-    for parameter in &problem.layout.parameters {
+    let weights = engine.read(train.ports.parameters);
+    for parameter in &problem.parameters {
         let (before, after) = (values(parameter, &initial), values(parameter, &weights));
         let want = golden.parameter(&format!("step{steps}.param"), parameter);
         report.compare(case, "weight", &parameter.name, (&after, want), bounds.weights);
@@ -275,7 +274,7 @@ fn the_host_draws_what_numpy_draws() {
 #[test]
 fn the_latent_noise_is_numpys() {
     // An autoencoder draws nothing.
-    for golden in runs().into_iter().filter(|golden| golden.config().kind != Kind::Ae) {
+    for golden in runs().into_iter().filter(|golden| golden.config().kind != "ae") {
         let (seed, latent) = (golden.number::<u64>("seed"), golden.number::<usize>("latent"));
         for (at, want) in golden.get("step1.eps").iter().enumerate() {
             let (row, column) = (at / latent, at % latent);

@@ -11,7 +11,6 @@ use vae_gpu::data::{Dataset, Shape, Split};
 use vae_gpu::error::Error;
 use vae_gpu::evaluate::{Rows, Terms};
 use vae_gpu::kernels::gather::Binarize;
-use vae_gpu::model::Kind;
 use vae_gpu::run::RunDir;
 use vae_gpu::train::config::Condition;
 use vae_gpu::train::{Config, Trainer};
@@ -161,7 +160,7 @@ fn a_conditional_model_is_told_the_labels() {
 #[test]
 fn an_autoencoder_has_codes_and_no_samples() {
     let mut config = config();
-    config.model.kind = Kind::Ae;
+    config.model.kind = "ae".into();
     let mut vae = Vae::of(&trained(config)).unwrap();
     let codes = vae.encode(&x()).unwrap();
     assert_eq!((codes.mu.len(), codes.log_var.len()), (ROWS * 3, 0));

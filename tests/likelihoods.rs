@@ -19,6 +19,8 @@ struct Found {
     log_p: Vec<f64>,
     /// The gradient of -log p by the decoder's output, row by row with padding.
     d_out: Vec<f64>,
+    /// The same by the likelihood's own parameter.
+    d_own: Vec<f64>,
     /// E[x|z], row by row with padding.
     mean: Vec<f64>,
 }
@@ -28,10 +30,12 @@ fn passes(likelihood: &Likelihood, settings: &Settings, rows: usize, dim: usize)
     Passes::new(likelihood, settings, &Target::PORTABLE, rows, dim)
 }
 
-/// Runs the references with `out` and `x` of each row.
-fn run(passes: &Passes, bias: &[f64], rows: &[(Vec<f64>, Vec<f64>)]) -> Found {
+/// Runs the references with the likelihood's `own` parameter, and `out` and `x` of each row.
+fn run(passes: &Passes, own: &[f64], rows: &[(Vec<f64>, Vec<f64>)]) -> Found {
     let mut memory = Memory::new(&passes.plan);
-    memory.floats(passes.bias)[..bias.len()].copy_from_slice(bias);
+    if let Some((tensor, _)) = passes.own {
+        memory.floats(tensor)[..own.len()].copy_from_slice(own);
+    }
     for (r, (out, x)) in rows.iter().enumerate() {
         memory.floats(passes.out)[r * passes.out.stride..][..out.len()].copy_from_slice(out);
         memory.floats(passes.x)[r * passes.x.stride..][..x.len()].copy_from_slice(x);
@@ -41,7 +45,8 @@ fn run(passes: &Passes, bias: &[f64], rows: &[(Vec<f64>, Vec<f64>)]) -> Found {
     let mut values = |tensor: Tensor| memory.floats(tensor)[..tensor.words()].to_vec();
     Found {
         log_p: values(passes.log_p)[..rows.len()].to_vec(),
-        d_out: values(passes.d_out),
+        d_out: values(passes.out),
+        d_own: passes.own.map(|(_, d_own)| values(d_own)).unwrap_or_default(),
         mean: values(passes.mean),
     }
 }
@@ -152,24 +157,24 @@ fn gradients_are_those_of_finite_differences() {
             let output = (likelihood.output)(DIM, settings);
             let draws =
                 |count: usize, phase: f64| (0..count).map(move |i| 2.0 * (phase + i as f64 * 1.3).sin());
-            let (out, bias) = (draws(output.columns(), 0.4), draws(output.biases(), 0.9));
-            let (out, bias): (Vec<f64>, Vec<f64>) = (out.collect(), bias.collect());
+            let own_width = output.own.as_ref().map_or(0, |(_, width)| *width);
+            let (out, own): (Vec<f64>, Vec<f64>) =
+                (draws(output.columns(), 0.4).collect(), draws(own_width, 0.9).collect());
             let x = vec![0.0, 0.4, 1.0];
             let passes = passes(likelihood, settings, 1, DIM);
-            let at = |out: &[f64], bias: &[f64]| run(&passes, bias, &[(out.to_vec(), x.clone())]);
-            let gradient = at(&out, &bias).d_out;
-            for i in 0..output.biases() {
+            let at = |out: &[f64], own: &[f64]| run(&passes, own, &[(out.to_vec(), x.clone())]);
+            let found = at(&out, &own);
+            let gradient = [&found.d_out[..out.len()], &found.d_own[..own.len()]].concat();
+            for (i, gradient) in gradient.into_iter().enumerate() {
                 let loss = |step: f64| {
-                    let (mut out, mut bias) = (out.clone(), bias.clone());
-                    match out.get_mut(i) {
-                        Some(value) => *value += step,
-                        None => bias[i] += step,
-                    }
-                    -at(&out, &bias).log_p[0]
+                    let (mut out, mut own) = (out.clone(), own.clone());
+                    let past = i.checked_sub(out.len());
+                    *past.map_or_else(|| &mut out[i], |i| &mut own[i]) += step;
+                    -at(&out, &own).log_p[0]
                 };
                 let slope = (loss(H) - loss(-H)) / (2.0 * H);
                 let title = (likelihood.title)(settings);
-                assert!((gradient[i] - slope).abs() < 1e-8, "{title}: {i}: {} and {slope}", gradient[i]);
+                assert!((gradient - slope).abs() < 1e-8, "{title}: {i}: {gradient} and {slope}");
             }
         }
     }
@@ -183,17 +188,14 @@ fn a_perfect_gaussian_is_worth_its_constant() {
     assert!((found.log_p[0] - expected).abs() < 1e-9, "{} and {expected}", found.log_p[0]);
 
     // With log-variances s, each pixel pays s / 2 more.
-    for (variance, offset) in [(Variance::Global, 0), (Variance::Pixel, 784)] {
+    for variance in [Variance::Global, Variance::Pixel] {
         let settings = Settings { variance, ..Settings::DEFAULT };
         let passes = passes(named("gaussian-learned"), &settings, 1, 784);
-        let (mut out, mut bias) = (x.clone(), vec![0.0; 2 * 784]);
+        let mut out = x.clone();
         if variance == Variance::Pixel {
-            out.resize(offset, 0.0);
-            out.resize(2 * offset, -1.5);
-        } else {
-            bias[784..].fill(-1.5);
+            out.resize(2 * 784, -1.5);
         }
-        let found = run(&passes, &bias, &[(out, x.clone())]);
+        let found = run(&passes, &[-1.5; 784], &[(out, x.clone())]);
         let expected = expected + 784.0 * 1.5 / 2.0;
         assert!((found.log_p[0] - expected).abs() < 1e-9, "{variance:?}: {} and {expected}", found.log_p[0]);
     }
@@ -205,15 +207,21 @@ fn the_log_variance_stops_at_its_limits() {
         let settings = Settings { variance, ..Settings::DEFAULT };
         let passes = passes(named("gaussian-learned"), &settings, 1, 1);
         let found = |s: f64| match variance {
-            Variance::Global => run(&passes, &[0.0, 0.0, 0.0, 0.0, s], &[(vec![0.25], vec![0.5])]),
-            Variance::Pixel => run(&passes, &[], &[(vec![0.25, 0.0, 0.0, 0.0, s], vec![0.5])]),
+            Variance::Global => {
+                let found = run(&passes, &[s], &[(vec![0.25], vec![0.5])]);
+                (found.log_p, found.d_out[0], found.d_own[0])
+            }
+            Variance::Pixel => {
+                let found = run(&passes, &[], &[(vec![0.25, 0.0, 0.0, 0.0, s], vec![0.5])]);
+                (found.log_p, found.d_out[0], found.d_out[4])
+            }
         };
         for sign in [-1.0, 1.0] {
             let (at, past) = (found(sign * LOG_VAR_LIMIT), found(sign * 50.0));
-            assert_eq!(at.log_p, past.log_p);
-            assert_eq!((past.d_out[0], past.d_out[4]), (at.d_out[0], 0.0));
-            assert!(past.d_out[0] != 0.0, "the mean is still learned");
-            assert!(found(sign * (LOG_VAR_LIMIT - 0.1)).d_out[4] != 0.0);
+            assert_eq!(at.0, past.0);
+            assert_eq!((past.1, past.2), (at.1, 0.0));
+            assert!(past.1 != 0.0, "the mean is still learned");
+            assert!(found(sign * (LOG_VAR_LIMIT - 0.1)).2 != 0.0);
         }
     }
 }
@@ -301,7 +309,7 @@ fn the_gpus_continuous_bernoulli_is_that_of_the_paper() {
     program.write_f32(passes.weight, &vec![1.0; passes.weight.cols]);
     program.submit(&[Step::default()]).unwrap();
     let [log_p, d_out, means] =
-        [passes.log_p, passes.d_out, passes.mean].map(|tensor| program.read_f32(tensor).unwrap());
+        [passes.log_p, passes.out, passes.mean].map(|tensor| program.read_f32(tensor).unwrap());
     for (i, (l, log_c, mean)) in rows.into_iter().enumerate() {
         let expected = log_c - softplus(l);
         let close = |got: f32, want: f64| (f64::from(got) - want).abs() <= 1e-6 * want.abs().max(1.0);

@@ -12,10 +12,9 @@ use std::sync::Arc;
 use scratch::Scratch;
 use vae_gpu::data::Dataset;
 use vae_gpu::error::Error;
-use vae_gpu::evaluate::{Evaluator, Importance, Terms};
-use vae_gpu::gpu::{Gpu, Limits, Shared};
+use vae_gpu::evaluate::{Evaluator, Importance, Runner, Terms};
+use vae_gpu::gpu::{Gpu, Limits};
 use vae_gpu::kernels::gather::Binarize;
-use vae_gpu::model::Kind;
 use vae_gpu::train::config::{ModelSection, TrainSection};
 use vae_gpu::train::{Config, Trainer};
 
@@ -45,7 +44,7 @@ fn what_does_not_fit_is_named_with_what_would_help() {
         assert!(words.iter().all(|words| error.contains(words)), "{words:?} in {error}");
     };
     // x is 600 rows of 64 floats.
-    let large_batch = config(Kind::Vae, 600);
+    let large_batch = config("vae", 600);
     let words = ["\"x\" of the plan \"train\" needs 150 KiB", "the adapter allows 128 KiB", "--batch-size"];
     says(storage(128), large_batch.clone(), &words);
     // The same by one of the limits alone.
@@ -59,7 +58,7 @@ fn what_does_not_fit_is_named_with_what_would_help() {
         large_batch.clone(),
         &["the buffer \"x\"", "150 KiB"],
     );
-    let mut large_model = config(Kind::Vae, 20);
+    let mut large_model = config("vae", 20);
     large_model.model.hidden = vec![1000];
     says(
         storage(128),
@@ -84,7 +83,7 @@ fn what_does_not_fit_is_named_with_what_would_help() {
 fn what_fits_exactly_is_taken() {
     // The ring of losses is 64 KiB.
     let train =
-        |kib| Trainer::new(&Gpu::noop_within(storage(kib)), &tiny::dataset(1000, 20), config(Kind::Vae, 20));
+        |kib| Trainer::new(&Gpu::noop_within(storage(kib)), &tiny::dataset(1000, 20), config("vae", 20));
     assert!(train(64).is_ok());
     assert!(matches!(train(63).err(), Some(Error::Limit { what, .. }) if what.contains("history")));
 }
@@ -96,9 +95,8 @@ fn train(gpu: &Arc<Gpu>, dataset: &Dataset, config: Config) -> (Trainer, Vec<u32
     let parameters = trainer.arenas().unwrap().parameters;
     let binarize = trainer.config().train.binarize(trainer.model());
     let of = (&dataset.test, "test");
-    let mut evaluator =
-        Evaluator::new(gpu, &mut Shared::default(), trainer.model(), of.0, of.1, binarize).unwrap();
-    evaluator.write_parameters(&parameters);
+    let mut runner = Runner::new(gpu, trainer.model(), parameters.clone()).unwrap();
+    let mut evaluator = Evaluator::new(&mut runner, of.0, of.1, binarize).unwrap();
     let terms = evaluator.terms(3).unwrap();
     (trainer, parameters.iter().map(|value| value.to_bits()).collect(), terms)
 }
@@ -109,13 +107,13 @@ fn a_small_adapter_gives_the_same_bits() {
     let dataset = tiny::dataset(5000, 17_000);
     let nll = |gpu: &Arc<Gpu>, trainer: &Trainer| {
         let of = (&dataset.test, "test");
-        let shared = &mut Shared::default();
-        let mut nll = Importance::new(gpu, shared, trainer.model(), of, Binarize::Dynamic, 5).unwrap();
-        nll.write_parameters(&trainer.arenas().unwrap().parameters);
+        let weights = trainer.arenas().unwrap().parameters;
+        let mut runner = Runner::new(gpu, trainer.model(), weights).unwrap();
+        let mut nll = Importance::new(&mut runner, of, Binarize::Dynamic, 5).unwrap();
         nll.run(3, &mut |_| ControlFlow::Continue(())).unwrap().unwrap()
     };
     let (large, small) = (common::gpu(), common::gpu_within(storage(256)));
-    let config = config(Kind::Vae, 100);
+    let config = config("vae", 100);
     let (trainer, bits, terms) = train(&large, &dataset, config.clone());
     let (small_trainer, small_bits, small_terms) = train(&small, &dataset, config);
     assert_eq!(terms.len(), 17_000);
@@ -130,7 +128,7 @@ fn a_small_adapter_gives_the_same_bits() {
 #[test]
 fn batches_of_evaluation_shrink_with_the_adapter() {
     let dataset = tiny::dataset(200, 700);
-    let mut config = config(Kind::Ae, 100);
+    let mut config = config("ae", 100);
     config.train.binarize = Some(Binarize::Threshold);
     let (_, bits, terms) = train(&common::gpu(), &dataset, config.clone());
     let (_, small_bits, small_terms) = train(&common::gpu_within(storage(80)), &dataset, config);

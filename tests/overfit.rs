@@ -8,7 +8,7 @@ use common::model::{Engine, Problem, Shape, step};
 use vae_gpu::data;
 use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::model::init::{Init, initial_weights};
-use vae_gpu::model::{Layout, ModelConfig};
+use vae_gpu::model::{ModelConfig, Network};
 
 /// B: the first images of the test data, the same ones in every step.
 const IMAGES: usize = 16;
@@ -36,13 +36,13 @@ fn one_batch_is_learned_by_heart() {
     let order: Vec<u32> = (0..IMAGES as u32).collect();
     let gpu = common::gpu();
     let shape = Shape::new(IMAGES, Binarize::Threshold);
-    let weights = initial_weights(&Layout::new(&config), Init::Pytorch, 1);
+    let weights = initial_weights(&Network::new(&config).unwrap().parameters, Init::Pytorch, 1);
     let problem = Problem::new(&config, gpu.target(), shape, STEPS, (bytes, &order), weights);
     let mut device = problem.device(&gpu);
     (1..=STEPS as u32).for_each(|t| device.run(&step(1, t, IMAGES, 2e-3)));
 
     // (recon, KL) of each step, in nats per datum.
-    let terms = device.read(problem.train.batch.terms);
+    let terms = device.read(problem.train.ports.history);
     let terms: Vec<_> =
         terms.chunks_exact(4).map(|sums| [sums[0], sums[1]].map(|s| s / IMAGES as f64)).collect();
     let last = terms[STEPS - LAST..].iter().fold([0.0; 2], |sum, step| [sum[0] + step[0], sum[1] + step[1]]);

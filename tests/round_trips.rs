@@ -18,8 +18,8 @@ use vae_gpu::kernels::activation::Activation;
 use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::kernels::likelihood::Variance;
 use vae_gpu::kernels::tuning::Tuning;
+use vae_gpu::model::Network;
 use vae_gpu::model::init::Init;
-use vae_gpu::model::{Kind, Layout};
 use vae_gpu::run::store::{NamedTensor, read_tensors, write_tensors};
 use vae_gpu::run::{EpochMetrics, metrics, picture, tensorboard};
 use vae_gpu::train::config::{Condition, Keep, ModelSection, TrainSection};
@@ -79,7 +79,7 @@ fn column_name() -> impl Strategy<Value = String> {
 fn config() -> impl Strategy<Value = Config> {
     let rate = || 1e-30f64..1e30;
     let model = (
-        prop::sample::select(vec![Kind::Vae, Kind::Iwae]),
+        prop::sample::select(vec!["vae", "iwae"]),
         prop::collection::vec(1usize..=65536, 1..6),
         1usize..=65536,
         prop::sample::select(vec![
@@ -123,7 +123,9 @@ fn config() -> impl Strategy<Value = Config> {
     (any::<String>(), model, numbers, choices, source).prop_map(|(data, model, numbers, choices, source)| {
         let (kind, hidden, latent, activation, likelihood, levels, variance, condition) = model;
         let model = ModelSection {
-            kind,
+            kind: kind.into(),
+            encoder: None,
+            decoder: None,
             hidden,
             latent,
             activation,
@@ -135,7 +137,7 @@ fn config() -> impl Strategy<Value = Config> {
         let (epochs, batch_size, lr, seed, rates, lr_schedule) = numbers;
         let [lr_warmup, beta, kl_warmup, free_bits, weight_decay, clip_norm, adam_epsilon, _] = rates;
         let (init, output_bias, valid, patience, keep, stream) = choices;
-        let free_bits = if kind == Kind::Iwae { 0.0 } else { free_bits };
+        let free_bits = if kind == "iwae" { 0.0 } else { free_bits };
         let binarize = (likelihood == "categorical").then_some(Binarize::None);
         let train = TrainSection {
             epochs,
@@ -388,11 +390,11 @@ proptest! {
         config.model.latent = 1 + seed as usize % 3;
         config.classes = (config.model.condition == Condition::Labels).then_some(2);
         config.source.scaling = None;
-        let layout = Layout::new(&config.model_config(config.image_shape().unwrap()));
+        let layout = Network::new(&config.model_config(config.image_shape().unwrap())).unwrap().parameters;
         let arena = |salt: u32| {
-            let mut arena = vec![0.0; layout.words];
+            let mut arena = vec![0.0; layout.words()];
             let mut word = seed ^ salt;
-            for parameter in &layout.parameters {
+            for parameter in &layout {
                 let values: Vec<f32> = (0..parameter.len()).map(|_| {
                     word = word.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                     f32::from_bits(word)
@@ -474,10 +476,10 @@ proptest! {
     fn the_configuration_in_a_model_is_its_toml(data in any::<String>()) {
         let mut config = Config { shape: Some([2, 1, 1]), data, ..Config::default() };
         config.model.hidden = vec![2];
-        let layout = Layout::new(&config.model_config(config.image_shape().unwrap()));
+        let layout = Network::new(&config.model_config(config.image_shape().unwrap())).unwrap().parameters;
         let folder = folder();
         let path = folder.path().join("m");
-        files::save_model(&path, &config, &layout, &vec![0.0; layout.words]).unwrap();
+        files::save_model(&path, &config, &layout, &vec![0.0; layout.words()]).unwrap();
         let bytes = fs::read(&path).unwrap();
         let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
         let told: BTreeMap<String, String> = header.metadata().clone().unwrap().into_iter().collect();

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 use vae_gpu::error::Error;
-use vae_gpu::model::Layout;
+use vae_gpu::model::Network;
 use vae_gpu::model::init::{Init, initial_weights};
 use vae_gpu::run::store::{NamedTensor, read_tensors, write_tensors};
 use vae_gpu::train::config::ModelSection;
@@ -32,7 +32,8 @@ fn saved() -> Saved {
     let (model, checkpoint) = (folder.path().join("model.st"), folder.path().join("checkpoint.st"));
     let section = ModelSection { hidden: vec![7], latent: 3, ..ModelSection::default() };
     let config = Config { shape: Some([tiny::SIDE, tiny::SIDE, 1]), model: section, ..Config::default() };
-    let layout = Layout::new(&config.model_config(config.image_shape().unwrap()));
+    let network = Network::new(&config.model_config(config.image_shape().unwrap())).unwrap();
+    let layout = network.parameters;
     let [parameters, moment1, moment2] = [1, 2, 3].map(|seed| initial_weights(&layout, Init::Pytorch, seed));
     let arenas = Arenas { parameters, moment1, moment2 };
     let sums = Sums { recon: -1.0 / 3.0, kl: 1e-300, objective: -7.1, rows: u64::from(u32::MAX) };

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use vae_gpu::data::Dataset;
 use vae_gpu::error::{Error, Result};
-use vae_gpu::evaluate::{Evaluation, Evaluator};
-use vae_gpu::gpu::{Gpu, Shared};
+use vae_gpu::evaluate::{Evaluation, Evaluator, Runner};
+use vae_gpu::gpu::Gpu;
 use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::train::config::{ModelSection, Precision, TrainSection};
 use vae_gpu::train::schedule::Schedule;
@@ -60,7 +60,7 @@ fn resumed(from: &Trainer, gpu: &Arc<Gpu>, dataset: &Dataset) -> Trainer {
     files::save_checkpoint(
         (&path, &path.with_extension("previous")),
         from.config(),
-        from.layout(),
+        from.parameters(),
         &arenas,
         &state,
     )
@@ -204,9 +204,8 @@ fn an_evaluator_repeats_itself_and_agrees_with_the_trainer() -> Result<()> {
 
     let model = trainer.model().clone();
     let binarize = trainer.config().train.binarize(&model);
-    let mut evaluator =
-        Evaluator::new(&gpu, &mut Shared::default(), &model, &dataset.test, "test", binarize)?;
-    evaluator.write_parameters(&trainer.arenas()?.parameters);
+    let mut runner = Runner::new(&gpu, &model, trainer.arenas()?.parameters)?;
+    let mut evaluator = Evaluator::new(&mut runner, &dataset.test, "test", binarize)?;
     assert_eq!(expected, evaluator.run(trainer.config().train.seed)?);
     let other = evaluator.run(1)?;
     assert_ne!(expected, other);
@@ -225,8 +224,8 @@ fn a_device_that_does_nothing_trains_in_vain() {
         assert_eq!((train, test.elbo.mean, test.count), ([0.0; 3], 0.0, 20));
     }
     assert_eq!((trainer.state().step, trainer.state().sums.rows), (8, 100));
-    assert_eq!(trainer.pictures().sample(70, 0, |_| 0).unwrap().len(), 70 * 64);
-    assert_eq!(trainer.pictures().reconstruct(&[0.5; 3 * 64], &[]).unwrap().len(), 3 * 64);
+    assert_eq!(trainer.inference().sample(70, 0, 1.0, |_| 0).unwrap().len(), 70 * 64);
+    assert_eq!(trainer.inference().reconstruct((&[0.5; 3 * 64]).into()).unwrap().len(), 3 * 64);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //
 //   level     floor(v C / 256) of the byte v = round(255 x)
 //   forward   log_p[r] = sum_d l_d[level_d] - logsumexp(l_d)        the maximum is taken out of the exponents
-//   backward  d_l = weight[r] (softmax(l_d) - [k = level_d])
+//   backward  d_l = weight[r] (softmax(l_d) - [k = level_d]), in place of the logits
 //   mean      E[x|z] = sum_k softmax(l_d)[k] k / (C - 1): level 0 is shown black, level C - 1 white
 //
 // decoded, d_decoded [R, D C]: the C logits of a pixel side by side, then the next pixel's; rows of Params.stride words
@@ -41,6 +41,7 @@ fn level_of(row: u32, pixel: u32) -> u32 {
     return min(byte * params.levels / 256u, params.levels - 1u);
 }
 
+// Of the logits that begin at `first` of `decoded`.
 fn log_sum_exp(first: u32) -> f32 {
     var largest = decoded[first];
     for (var k = 1u; k < params.levels; k++) {
@@ -53,11 +54,30 @@ fn log_sum_exp(first: u32) -> f32 {
     return largest + log(sum);
 }
 
-fn store_gradient(row: u32, first: u32, normaliser: f32, level: u32) {
+// The same of `d_decoded`, before the gradients take the logits' place.
+fn log_sum_exp_in_place(first: u32) -> f32 {
+    var largest = d_decoded[first];
+    for (var k = 1u; k < params.levels; k++) {
+        largest = max(largest, d_decoded[first + k]);
+    }
+    var sum = 0.0;
     for (var k = 0u; k < params.levels; k++) {
-        let probability = exp(decoded[first + k] - normaliser);
+        sum += exp(d_decoded[first + k] - largest);
+    }
+    return largest + log(sum);
+}
+
+// log p of a pixel, whose logits make way for their gradients.
+fn replaced(row: u32, pixel: u32) -> f32 {
+    let first = first_logit(row, pixel);
+    let level = level_of(row, pixel);
+    let normaliser = log_sum_exp_in_place(first);
+    let log_p_of_level = d_decoded[first + level] - normaliser;
+    for (var k = 0u; k < params.levels; k++) {
+        let probability = exp(d_decoded[first + k] - normaliser);
         d_decoded[first + k] = weight[row] * (probability - select(0.0, 1.0, k == level));
     }
+    return log_p_of_level;
 }
 
 fn items() -> u32 {
@@ -70,16 +90,11 @@ fn item_log_p(row: u32, pixel: u32) -> f32 {
 }
 
 fn item_fused(row: u32, pixel: u32) -> f32 {
-    let first = first_logit(row, pixel);
-    let level = level_of(row, pixel);
-    let normaliser = log_sum_exp(first);
-    store_gradient(row, first, normaliser, level);
-    return decoded[first + level] - normaliser;
+    return replaced(row, pixel);
 }
 
 fn item_backward(row: u32, pixel: u32) {
-    let first = first_logit(row, pixel);
-    store_gradient(row, first, log_sum_exp(first), level_of(row, pixel));
+    _ = replaced(row, pixel);
 }
 
 fn item_mean(row: u32, pixel: u32) {

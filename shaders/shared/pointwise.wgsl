@@ -1,17 +1,18 @@
 // What the likelihoods share that take one number l of the decoder for each value x: log p(x|z) = sum_d log p(x | l).
 //
 //   forward   log_p[r] = sum_d log p(x | l)
-//   backward  d_decoded = -weight[r] d log p(x | l) / dl
+//   backward  d_decoded = -weight[r] d log p(x | l) / dl, in place of l
 //   mean      E[x | l]
 //
 // decoded, d_decoded, mean [R, D] with R = B K rows, row b K + k    x [B, D]    log_p, weight [R]
-// weight[r] is dLoss/dlog_p with the sign turned.
+// d_decoded holds l before `fused` and `backward`. weight[r] is dLoss/dlog_p with the sign turned.
 //
 // The importer defines four values at a time: `terms(l, x)` and `expectation(l)`. Both must be finite at l = x = 0, the
 // padding. What an entry point does not use of the terms, the compiler leaves out.
 // Entry points and the division of rows: shared/likelihood. An item is a vec4.
 
 #import shared/likelihood
+#import shared/mask
 
 struct Params {
     rows: u32,
@@ -33,16 +34,16 @@ struct Terms {
     slope: vec4f, // its derivative by l
 }
 
-fn mask(vector: u32) -> vec4f {
-    return select(vec4f(0.0), vec4f(1.0), 4u * vector + vec4u(0u, 1u, 2u, 3u) < vec4u(params.dim));
+fn x_at(row: u32, j: u32) -> vec4f {
+    return x[(row / params.samples) * params.vectors + j];
 }
 
-fn terms_at(row: u32, j: u32) -> Terms {
-    return terms(decoded[row * params.vectors + j], x[(row / params.samples) * params.vectors + j]);
-}
-
-fn store_gradient(row: u32, j: u32, slope: vec4f) {
-    d_decoded[row * params.vectors + j] = mask(j) * -weight[row] * slope;
+// The terms of an item, whose l makes way for its gradient.
+fn replaced(row: u32, j: u32) -> Terms {
+    let at = row * params.vectors + j;
+    let here = terms(d_decoded[at], x_at(row, j));
+    d_decoded[at] = column_mask(j, params.dim) * -weight[row] * here.slope;
+    return here;
 }
 
 fn items() -> u32 {
@@ -50,19 +51,17 @@ fn items() -> u32 {
 }
 
 fn item_log_p(row: u32, j: u32) -> f32 {
-    return dot(mask(j), terms_at(row, j).log_p);
+    return dot(column_mask(j, params.dim), terms(decoded[row * params.vectors + j], x_at(row, j)).log_p);
 }
 
 fn item_fused(row: u32, j: u32) -> f32 {
-    let here = terms_at(row, j);
-    store_gradient(row, j, here.slope);
-    return dot(mask(j), here.log_p);
+    return dot(column_mask(j, params.dim), replaced(row, j).log_p);
 }
 
 fn item_backward(row: u32, j: u32) {
-    store_gradient(row, j, terms_at(row, j).slope);
+    _ = replaced(row, j);
 }
 
 fn item_mean(row: u32, j: u32) {
-    mean_x[row * params.vectors + j] = mask(j) * expectation(decoded[row * params.vectors + j]);
+    mean_x[row * params.vectors + j] = column_mask(j, params.dim) * expectation(decoded[row * params.vectors + j]);
 }

@@ -13,7 +13,7 @@ mod timing;
 pub use ceilings::Ceilings;
 pub use matmul::{MatmulTime, Product};
 pub use profile::{KernelTime, Profile, profile};
-pub use step::{StepRun, StepTime, Stepper, host_us_per_step, noise, train_steps};
+pub use step::{StepRun, StepTime, TimedSteps, host_us_per_step, noise, train_steps};
 pub use subjects::{Subject, products, subjects};
 pub use timing::{Effort, Timed};
 
@@ -28,8 +28,8 @@ use crate::error::Result;
 use crate::gpu::{AdapterReport, Clock, Gpu};
 use crate::kernels::activation::Activation;
 use crate::kernels::tuning::Tuning;
-use crate::model::ModelConfig;
 use crate::model::plans::{self, Batch, DeviceData, Recipe};
+use crate::model::{ModelConfig, Network};
 use crate::train::config::{Precision, TrainSection};
 
 /// Values of a datum in the measured models: an image of MNIST.
@@ -147,6 +147,7 @@ fn models(effort: Effort) -> Vec<(ModelConfig, usize)> {
 fn step_kernels(model: &ModelConfig, gpu: &Gpu) -> BTreeSet<String> {
     let data = DeviceData::resident("train", 1, TrainSection::default().binarize(model));
     let batch = Batch { data, size: 1, samples: 1 };
-    let plan = plans::train(model, gpu.target(), &batch, &Recipe::default(), 1).batch.plan;
+    let network = Network::new(model).expect("a model of ours");
+    let plan = plans::train(&network, gpu.target(), &batch, &Recipe::default(), 1).plan;
     plan.dispatches.iter().map(|dispatch| dispatch.kernel.label()).collect()
 }

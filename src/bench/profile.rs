@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::ceilings::Ceilings;
-use super::step::Stepper;
+use super::step::TimedSteps;
 use super::timing::Effort;
 use crate::error::Result;
 use crate::gpu::Gpu;
@@ -89,7 +89,7 @@ pub fn profile(
     ceilings: &Ceilings,
     effort: Effort,
 ) -> Result<Profile> {
-    Stepper::on_noise(gpu, model, train, tuning)?.profile(ceilings, effort)
+    TimedSteps::on_noise(gpu, model, train, tuning)?.profile(ceilings, effort)
 }
 
 /// The shape of a dispatch's work.

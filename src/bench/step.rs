@@ -8,17 +8,16 @@ use serde::Serialize;
 use super::ceilings::Ceilings;
 use super::profile::{KernelTime, Profile};
 use super::timing::{Effort, dispatches, median};
-use crate::data::{Split, epoch_order};
+use crate::data::Split;
 use crate::error::{Error, Result};
-use crate::evaluate::Feed;
-use crate::gpu::{Gpu, Program, Shared};
+use crate::gpu::{Gpu, Shared};
 use crate::kernels::activation::Activation;
+use crate::kernels::philox;
 use crate::kernels::tuning::Tuning;
-use crate::kernels::{adam, philox};
 use crate::model::init::initial_weights;
-use crate::model::plans::{self, Batch, TrainPlan};
-use crate::model::{Layout, ModelConfig};
+use crate::model::{ModelConfig, Network};
 use crate::plan::Step;
+use crate::train::Stepper;
 use crate::train::config::{Precision, TrainSection};
 
 /// Parts into which a measurement is cut; the median of them counts.
@@ -30,22 +29,15 @@ const HOST_STEPS: u64 = 64;
 /// Seconds that the timed steps of a model take, in full and in a quick run.
 const SECONDS: (f64, f64) = (2.0, 0.2);
 
-/// A model in training.
-pub struct Stepper {
+/// A model in training, with a clock.
+pub struct TimedSteps {
     gpu: Arc<Gpu>,
-    program: Program,
-    handles: TrainPlan,
-    feed: Feed,
-    train: TrainSection,
-    count: u64,
+    stepper: Stepper,
     /// Steps submitted.
     done: u64,
-    /// The epoch whose order is set, and the order.
-    order_of: Option<u32>,
-    order: Vec<u32>,
 }
 
-impl Stepper {
+impl TimedSteps {
     /// Uploads `data` and initialises the weights. The variants of matmul are those that `tuning` found fastest; the
     /// device keeps the losses of the last `history` steps.
     pub fn new(
@@ -55,34 +47,12 @@ impl Stepper {
         tuning: &Tuning,
         data: &Split,
         history: usize,
-    ) -> Result<Stepper> {
-        model.validate()?;
-        let (count, size) = (data.count, train.batch_size);
-        if size == 0 || size > count {
-            return Err(Error::Usage(format!("--batch-size {size}: the training data has {count} rows")));
-        }
-        let rows = Feed::plan(gpu, data, "train", train.binarize(model), size, train.stream);
-        let batch = Batch { data: rows.clone(), size, samples: train.samples };
-        let target = train.precision.target(gpu)?;
-        let mut handles = plans::train(model, target, &batch, &train.recipe(), history);
-        tuning.apply(&mut handles.batch.plan, &target);
-        let program = Program::new(gpu, handles.batch.plan.clone(), &mut Shared::default())?;
-        let feed = Feed::new(&program, &handles.batch, &rows, data, size)?;
-        program.write_f32(
-            handles.batch.parameters,
-            &initial_weights(&Layout::new(model), train.init, train.seed),
-        );
-        Ok(Stepper {
-            gpu: gpu.clone(),
-            program,
-            handles,
-            feed,
-            train: train.clone(),
-            count: count as u64,
-            done: 0,
-            order_of: None,
-            order: Vec::new(),
-        })
+    ) -> Result<TimedSteps> {
+        let network = Network::new(model)?;
+        let weights = initial_weights(&network.parameters, train.init, train.seed);
+        let device = (gpu, &mut Shared::default());
+        let stepper = Stepper::new(device, &network, train, tuning, (data, &weights), history)?;
+        Ok(TimedSteps { gpu: gpu.clone(), stepper, done: 0 })
     }
 
     /// A model that learns noise: the time of a step does not depend on the data.
@@ -91,24 +61,16 @@ impl Stepper {
         model: &ModelConfig,
         train: &TrainSection,
         tuning: &Tuning,
-    ) -> Result<Stepper> {
+    ) -> Result<TimedSteps> {
         let rows = (16 * train.batch_size).max(1024);
         Self::new(gpu, model, train, tuning, &noise(rows, model.input), HOST_STEPS as usize)
     }
 
     /// Submits `steps` more steps, as many at once as the pacer says. Does not wait for the last of them.
     pub fn run(&mut self, steps: u64) -> Result<()> {
-        let an_epoch = self.count.div_ceil(self.train.batch_size as u64);
         let end = self.done + steps;
         while self.done < end {
-            let epoch = self.done / an_epoch;
-            self.write_order(epoch as u32 + 1);
-            let left = end.min((epoch + 1) * an_epoch) - self.done;
-            let now = left.min(self.program.steps_at_once().min(self.feed.max_steps()) as u64);
-            let mut batch: Vec<Step> =
-                (1..=now).map(|i| self.step(self.done + i, epoch * an_epoch)).collect();
-            self.feed.submit(&mut self.program, &self.handles.batch, &mut batch, &self.order)?;
-            self.done += now;
+            self.done += self.stepper.submit(self.done, end - self.done)?;
         }
         Ok(())
     }
@@ -125,13 +87,13 @@ impl Stepper {
     /// -ELBO in nats per datum of the steps from `first` to the last, counted from 1; they must be no more than
     /// the history holds.
     fn losses(&self, first: u64) -> Result<Vec<f64>> {
-        let ring = self.handles.batch.terms;
+        let ring = self.stepper.ports().history;
         assert!(self.done - first < ring.rows as u64, "the history holds {} steps", ring.rows);
-        let terms = self.program.read_f32(ring)?;
+        let terms = self.stepper.program().read_f32(ring)?;
         let loss = |t: u64| {
             let row = &terms[(t as usize % ring.rows) * ring.cols..];
             let (recon, kl) = (f64::from(row[0]), f64::from(row[1]));
-            let loss = (kl - recon) / self.rows_of(t) as f64;
+            let loss = (kl - recon) / self.stepper.rows_of(t) as f64;
             if loss.is_finite() {
                 return Ok(loss);
             }
@@ -147,45 +109,11 @@ impl Stepper {
 
     /// Times each dispatch of the plan alone. The weights stay as they are; the activations do not.
     pub fn profile(&mut self, ceilings: &Ceilings, effort: Effort) -> Result<Profile> {
-        self.write_order(1);
-        let step = Step { learning_rate: 0.0, ..self.step(1, 0) };
-        let seconds = dispatches(&mut self.program, &step, effort)?;
-        let timed = self.program.plan().dispatches.iter().zip(seconds);
+        let step = Step { learning_rate: 0.0, ..self.stepper.ready(0)? };
+        let seconds = dispatches(self.stepper.program_mut(), &step, effort)?;
+        let timed = self.stepper.plan().dispatches.iter().zip(seconds);
         let kernels = timed.map(|(dispatch, seconds)| KernelTime::new(dispatch, seconds, ceilings));
         Ok(Profile { kernels: kernels.collect() })
-    }
-
-    /// Data in step `t`, counted from 1; the last batch of an epoch may be short.
-    fn rows_of(&self, t: u64) -> u64 {
-        let size = self.train.batch_size as u64;
-        let an_epoch = self.count.div_ceil(size);
-        size.min(self.count - (t - 1) % an_epoch * size)
-    }
-
-    fn write_order(&mut self, epoch: u32) {
-        if self.order_of != Some(epoch) {
-            self.order = epoch_order(self.count as usize, self.train.seed, epoch);
-            self.feed.write_order(&self.program, &self.handles.batch, &self.order);
-            self.order_of = Some(epoch);
-        }
-    }
-
-    /// The scalars of step `t`, counted from 1; the epoch's steps begin after `first`.
-    fn step(&self, t: u64, first: u64) -> Step {
-        let (correction1, correction2) = adam::corrections(t);
-        Step {
-            seed_lo: self.train.seed as u32,
-            seed_hi: (self.train.seed >> 32) as u32,
-            step: t as u32,
-            first_row: ((t - 1 - first) * self.train.batch_size as u64) as u32,
-            valid_rows: self.rows_of(t) as u32,
-            history_row: (t % self.handles.batch.terms.rows as u64) as u32,
-            learning_rate: self.train.lr,
-            correction1,
-            correction2,
-            kl_weight: 1.0,
-            ..Step::default()
-        }
     }
 }
 
@@ -229,7 +157,7 @@ impl StepTime {
         effort: Effort,
     ) -> Result<StepTime> {
         let batch = train.batch_size;
-        let mut stepper = Stepper::on_noise(gpu, model, train, tuning)?;
+        let mut stepper = TimedSteps::on_noise(gpu, model, train, tuning)?;
         // The first step pays for what drivers put off; the next ones tell how long to measure, and set the pace.
         stepper.seconds(1)?;
         let look = stepper.seconds(2)? / 2.0;
@@ -259,13 +187,13 @@ impl StepTime {
 pub fn host_us_per_step(model: &ModelConfig, train: &TrainSection) -> Result<f64> {
     // That device has no 16-bit floats, which make no difference to the host.
     let train = TrainSection { precision: Precision::F32, ..train.clone() };
-    let mut host = Stepper::on_noise(&Gpu::noop(), model, &train, &Tuning::default())?;
-    let step = host.step(1, 0);
+    let mut host = TimedSteps::on_noise(&Gpu::noop(), model, &train, &Tuning::default())?;
+    let step = host.stepper.ready(0)?;
     let mut times = Vec::new();
     // The first submissions make wgpu's own buffers.
     for number in 0..16 {
         let begin = Instant::now();
-        host.program.submit(&[step; HOST_STEPS as usize])?;
+        host.stepper.program_mut().submit(&[step; HOST_STEPS as usize])?;
         if number >= 5 {
             times.push(begin.elapsed().as_secs_f64() / HOST_STEPS as f64 * 1e6);
         }
@@ -307,7 +235,7 @@ pub fn train_steps(
     let chunks = steps.min(CHUNKS as u64);
     let each = steps / chunks;
     let history = warmup.max(each).max(LOSSES);
-    let mut stepper = Stepper::new(gpu, model, train, tuning, data, history as usize)?;
+    let mut stepper = TimedSteps::new(gpu, model, train, tuning, data, history as usize)?;
     let mut losses = Vec::new();
     let mut times = Vec::new();
     for (length, timed) in [(warmup, false)].into_iter().chain((0..chunks).map(|_| (each, true))) {
@@ -353,19 +281,21 @@ mod tests {
     fn the_last_batch_of_an_epoch_is_short() {
         let (model, train) = (default_model(), TrainSection { batch_size: 4, ..TrainSection::default() });
         let gpu = Gpu::noop();
-        let stepper =
-            Stepper::new(&gpu, &model, &train, &Tuning::default(), &noise(10, model.input), 64).unwrap();
-        let steps: Vec<_> =
-            [1, 2, 3].map(|t| stepper.step(t, 0)).iter().map(|s| (s.first_row, s.valid_rows)).collect();
-        assert_eq!(steps, [(0, 4), (4, 4), (8, 2)]);
-        assert_eq!((stepper.step(4, 3).first_row, stepper.rows_of(6)), (0, 2));
+        let timed =
+            TimedSteps::new(&gpu, &model, &train, &Tuning::default(), &noise(10, model.input), 64).unwrap();
+        let rows = |t| {
+            let step = timed.stepper.step(t);
+            (step.first_row, step.valid_rows)
+        };
+        assert_eq!([1, 2, 3, 4].map(rows), [(0, 4), (4, 4), (8, 2), (0, 4)]);
+        assert_eq!(timed.stepper.rows_of(6), 2);
     }
 
     #[test]
     fn a_batch_larger_than_the_data_is_misuse() {
         let train = TrainSection { batch_size: 11, ..TrainSection::default() };
         let made =
-            Stepper::new(&Gpu::noop(), &default_model(), &train, &Tuning::default(), &noise(10, 784), 64);
+            TimedSteps::new(&Gpu::noop(), &default_model(), &train, &Tuning::default(), &noise(10, 784), 64);
         assert_eq!(made.err().map(|error| error.exit_code()), Some(2));
     }
 

@@ -8,7 +8,7 @@ use crate::kernels::likelihood::{self, Passes};
 use crate::kernels::matmul::Variant;
 use crate::kernels::{self, philox};
 use crate::model::plans::{self, Batch, DeviceData, Recipe};
-use crate::model::{Kind, ModelConfig};
+use crate::model::{ModelConfig, Network};
 use crate::plan::{BufferId, Dispatch, Plan, Step, Target};
 use crate::train::config::TrainSection;
 
@@ -94,28 +94,40 @@ fn all_plans(target: Target) -> Vec<Plan> {
     for likelihood in likelihood::TABLE {
         let model = ModelConfig { likelihood: likelihood.name.into(), ..super::default_model() };
         plans.push(plan_of(&model, target, BATCH));
-        plans.push(plans::evaluate(&model, target, &batch(&model, BATCH), BATCH).plan);
-        plans.push(plans::reconstruct(&model, target, BATCH).plan);
-        plans.push(plans::sample(&model, target, BATCH, 1.0).plan);
+        let network = network(&model);
+        plans.push(plans::evaluate(&network, target, &batch(&model, BATCH), BATCH).plan);
+        plans.push(plans::reconstruct(&network, target, BATCH).plan);
+        plans.push(plans::sample(&network, target, BATCH, 1.0).plan);
         // The ELBO fuses the backward pass with the forward pass.
         plans.push(Passes::new(likelihood, &model.settings, &target, BATCH, model.input).plan);
     }
     let default = super::default_model();
     let all = Recipe { free_bits: 0.1, clip_norm: 1.0, ..Recipe::default() };
     let told = ModelConfig { classes: CLASSES, ..default.clone() };
-    plans.push(plans::train(&told, target, &batch(&told, BATCH), &all, 64).batch.plan);
-    let autoencoder = ModelConfig { kind: Kind::Ae, ..default.clone() };
-    plans.push(plan_of(&autoencoder, target, BATCH));
-    let iwae = ModelConfig { kind: Kind::Iwae, ..default };
+    plans.push(plans::train(&network(&told), target, &batch(&told, BATCH), &all, 64).plan);
+    // Sums of layers, a gradient that several of them give, and one that is wider than what is wanted of it.
+    let encoder = "linear 400, residual(linear 400, linear 400 silu), relu, residual(linear 400)";
+    let deep = ModelConfig {
+        encoder: Some(encoder.parse().expect("layers")),
+        decoder: Some("residual(linear 30 tanh), linear 400".parse().expect("layers")),
+        ..told
+    };
+    plans.push(plan_of(&deep, target, BATCH));
+    plans.push(plan_of(&ModelConfig { kind: "ae".into(), ..default.clone() }, target, BATCH));
+    let iwae = ModelConfig { kind: "iwae".into(), ..default };
     let samples = Batch { samples: SAMPLES, ..batch(&iwae, BATCH) };
-    plans.push(plans::train(&iwae, target, &samples, &Recipe::default(), 64).batch.plan);
-    plans.push(plans::importance(&iwae, target, &samples, BATCH, SAMPLES).plan);
+    plans.push(plans::train(&network(&iwae), target, &samples, &Recipe::default(), 64).plan);
+    plans.push(plans::importance(&network(&iwae), target, &samples, BATCH, SAMPLES).plan);
     plans
+}
+
+fn network(model: &ModelConfig) -> Network {
+    Network::new(model).expect("a model of ours")
 }
 
 /// The plan of a training step.
 pub(super) fn plan_of(model: &ModelConfig, target: Target, size: usize) -> Plan {
-    plans::train(model, target, &batch(model, size), &Recipe::default(), 64).batch.plan
+    plans::train(&network(model), target, &batch(model, size), &Recipe::default(), 64).plan
 }
 
 fn batch(model: &ModelConfig, size: usize) -> Batch {

@@ -3,11 +3,12 @@
 use super::{Case, Fill};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::gather::{self, Binarize, Packing};
+use crate::kernels::latent::KlForm;
 use crate::kernels::likelihood::{self, Data, Likelihood, Pass, Settings};
 use crate::kernels::matmul::{self, Epilogue, Layout};
 use crate::kernels::objective::Objective;
 use crate::kernels::{
-    adam, bias_grad, clip, condition, free_bits, importance, latent, micro, objective, philox, prior,
+    adam, add, bias_grad, clip, condition, free_bits, importance, latent, micro, objective, philox, prior,
     row_vector, row_weight,
 };
 use crate::plan::{PAD, Target, Tensor, round_up};
@@ -28,6 +29,7 @@ pub(super) fn all(target: &Target) -> Vec<Case> {
     random(&mut cases);
     gathers(&mut cases);
     activations(&mut cases);
+    adds(&mut cases);
     latents(&mut cases);
     objectives(&mut cases);
     importances(&mut cases);
@@ -80,12 +82,47 @@ fn gathers(cases: &mut Vec<Case>) {
 
 fn activations(cases: &mut Vec<Case>) {
     for function in Activation::HIDDEN {
-        let mut case = Case::new("activation", format!("{function:?} 7x64"));
-        // Wide enough that tanh and exp would overflow if they were not clamped.
-        let x = case.tensor("x", 7, 64, Fill::Normal(40.0));
-        let y = case.output("y", 7, 64);
-        case.tolerance = TRANSCENDENTAL;
-        activation::activation(&mut case.plan, "y", function, x, y);
+        for (rows, cols) in [(7, 64), (5, 13)] {
+            let mut case = Case::new("activation:forward", format!("{function:?} {rows}x{cols}"));
+            // Wide enough that tanh and exp would overflow if they were not clamped.
+            let x = case.tensor("x", rows, cols, Fill::Normal(40.0));
+            let y = case.output("y", rows, cols);
+            case.tolerance = TRANSCENDENTAL;
+            activation::forward(&mut case.plan, "y", function, x, y);
+            cases.push(case);
+
+            let mut case = Case::new("activation:backward", format!("{function:?} {rows}x{cols}"));
+            let kept = case.tensor("kept", rows, cols, Fill::Square);
+            let d = case.tensor("d", rows, cols, Fill::Normal(1.0));
+            case.tolerance = TRANSCENDENTAL;
+            activation::backward(&mut case.plan, "d", function, kept, d);
+            cases.push(case);
+        }
+    }
+}
+
+fn adds(cases: &mut Vec<Case>) {
+    for (rows, cols) in shapes() {
+        // a is a view of a wider matrix.
+        let view = |case: &mut Case| {
+            let wide = case.tensor("a", rows, cols + 7, Fill::Normal(1.0));
+            Tensor { cols, ..wide }
+        };
+        let shape = format!("{rows}x{cols}");
+        let mut case = Case::new("add:sum", &shape);
+        let (a, b) = (view(&mut case), case.tensor("b", rows, cols, Fill::Normal(1.0)));
+        let y = case.output("y", rows, cols);
+        add::sum(&mut case.plan, "y", a, b, y);
+        cases.push(case);
+
+        let mut case = Case::new("add:copy", &shape);
+        let (a, y) = (view(&mut case), case.output("y", rows, cols));
+        add::copy(&mut case.plan, "y", a, y);
+        cases.push(case);
+
+        let mut case = Case::new("add:accumulate", &shape);
+        let (a, y) = (view(&mut case), case.tensor("y", rows, cols, Fill::Normal(1.0)));
+        add::accumulate(&mut case.plan, "y", a, y);
         cases.push(case);
     }
 }
@@ -98,48 +135,36 @@ fn latents(cases: &mut Vec<Case>) {
     for batch in ROWS {
         for (latent, samples) in [(1, 1), (5, 1), (20, 1), (64, 1), (6, 3)] {
             let shape = format!("{batch}x{latent} K={samples}");
-            let mut case = Case::new("latent:forward", &shape);
+            let mut case = Case::new("latent:draw", &shape);
             let h = head(&mut case, batch, latent);
             let z = case.output("z", batch * samples, latent);
             let kl = row_vector(&mut case.plan, "kl", batch);
             case.tolerance = TRANSCENDENTAL;
-            latent::forward(&mut case.plan, samples, h, z, kl);
+            latent::draw(&mut case.plan, samples, h, z, kl);
             cases.push(case);
 
-            let mut case = Case::new("latent:training", &shape);
+            let mut case = Case::new("latent:ratio", &shape);
             let h = head(&mut case, batch, latent);
-            let z = case.output("z", batch * samples, latent);
-            let kl = row_vector(&mut case.plan, "kl", batch);
-            let recon_weight = row_vector(&mut case.plan, "recon_weight", batch * samples);
-            let kl_weight = row_vector(&mut case.plan, "kl_weight", batch);
-            case.step.valid_rows = batch.div_ceil(2) as u32;
-            case.tolerance = TRANSCENDENTAL;
-            latent::training(&mut case.plan, samples, h, (z, kl), [recon_weight, kl_weight]);
-            cases.push(case);
-
-            let mut case = Case::new("latent:forward_ratio", &shape);
-            let h = head(&mut case, batch, latent);
-            let z = case.output("z", batch * samples, latent);
-            let kl = row_vector(&mut case.plan, "kl", batch);
+            let z = case.tensor("z", batch * samples, latent, Fill::Normal(1.0));
             let log_ratio = row_vector(&mut case.plan, "log_ratio", batch * samples);
             case.tolerance = TRANSCENDENTAL;
-            latent::forward_ratio(&mut case.plan, samples, h, z, kl, log_ratio);
+            latent::ratio(&mut case.plan, samples, h, z, log_ratio);
             cases.push(case);
 
-            for entry in ["backward", "backward_free_bits", "backward_ratio"] {
-                let mut case = Case::new(format!("latent:{entry}"), &shape);
+            for form in ["closed", "free bits", "sampled"] {
+                let mut case = Case::new("latent:backward", format!("{form} {shape}"));
                 let h = head(&mut case, batch, latent);
                 let d_z = case.tensor("d_z", batch * samples, latent, Fill::Normal(1.0));
                 let weight = case.tensor("weight", 1, round_up(batch * samples, PAD), Fill::Square);
                 let scale = case.tensor("scale", 1, latent, Fill::Square);
                 let d_head = case.output("d_head", batch, latent::head_columns(latent));
                 case.tolerance = TRANSCENDENTAL;
-                let plan = &mut case.plan;
-                match entry {
-                    "backward" => latent::backward(plan, samples, h, d_z, weight, d_head),
-                    "backward_ratio" => latent::backward_ratio(plan, samples, h, d_z, weight, d_head),
-                    _ => latent::backward_free_bits(plan, samples, h, d_z, weight, scale, d_head),
-                }
+                let form = match form {
+                    "closed" => KlForm::Closed(weight),
+                    "free bits" => KlForm::FreeBits(weight, scale),
+                    _ => KlForm::Sampled(weight),
+                };
+                latent::backward(&mut case.plan, samples, h, d_z, form, d_head);
                 cases.push(case);
             }
 
@@ -150,12 +175,6 @@ fn latents(cases: &mut Vec<Case>) {
             case.tolerance = TRANSCENDENTAL;
             // About half of the dimensions lie below.
             free_bits::free_bits(&mut case.plan, 0.3, h, floor_kl, kl_scale);
-            cases.push(case);
-
-            let mut case = Case::new("latent:mean", &shape);
-            let h = head(&mut case, batch, latent);
-            let z = case.output("z", batch, latent);
-            latent::mean(&mut case.plan, h, z);
             cases.push(case);
         }
         let mut case = Case::new("prior", format!("{batch}x5"));
@@ -171,9 +190,10 @@ fn objectives(cases: &mut Vec<Case>) {
         for samples in [1, 3] {
             let shape = format!("{batch} K={samples}");
             let mut case = Case::new("row_weight", &shape);
-            let weight = row_vector(&mut case.plan, "weight", batch);
+            let recon_weight = row_vector(&mut case.plan, "recon_weight", batch * samples);
+            let kl_weight = row_vector(&mut case.plan, "kl_weight", batch);
             case.step.valid_rows = batch.div_ceil(2) as u32;
-            row_weight::row_weight(&mut case.plan, batch, weight);
+            row_weight::row_weight(&mut case.plan, batch, samples, recon_weight, kl_weight);
             cases.push(case);
 
             for kernel in ["elbo", "importance", "free bits", "collect"] {
@@ -294,17 +314,18 @@ fn likelihood_passes(
         let mut case = Case::new("", format!("{title} {rows}x{dim} K={samples} scale={scale} lanes={lanes}"));
         case.tolerance = TRANSCENDENTAL;
         let out = case.tensor("out", rows, output.columns(), Fill::Normal(scale));
-        let bias = case.tensor("bias", 1, output.biases(), Fill::Normal(scale));
+        let own = output.own.as_ref().map(|(_, width)| {
+            (case.tensor("own", 1, *width, Fill::Normal(scale)), case.output("d_own", rows, *width))
+        });
         let fill = if likelihood.data == Data::Binary { Fill::Binary } else { Fill::Grey };
         let x = case.tensor("x", batch, dim, fill);
         let weight = case.tensor("weight", 1, round_up(rows, PAD), Fill::Square);
         let log_p = row_vector(&mut case.plan, "log_p", rows);
-        let d_out = case.output("d_out", rows, output.biases());
         let mean = case.output("mean", rows, dim);
         let pass = match pass {
-            "forward" => Pass::Forward { out, bias, x, log_p },
-            "fused" => Pass::Fused { out, bias, x, weight, log_p, d_out },
-            "backward" => Pass::Backward { out, bias, x, weight, d_out },
+            "forward" => Pass::Forward { out, own: own.map(|(own, _)| (own, None)), x, log_p },
+            "fused" => Pass::Fused { out, own: own.map(|(own, d_own)| (own, Some(d_own))), x, weight, log_p },
+            "backward" => Pass::Backward { out, own: own.map(|(own, d_own)| (own, Some(d_own))), x, weight },
             _ => Pass::Mean { out, mean },
         };
         likelihood.append(&mut case.plan, target, settings, pass);

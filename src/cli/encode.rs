@@ -10,8 +10,6 @@ use super::saved::Saved;
 use crate::data::{self, Element, Options};
 use crate::error::{Error, Result};
 use crate::evaluate::{Codes, Encoder};
-use crate::gpu::Shared;
-use crate::model::Kind;
 use crate::run::{picture, write_atomic};
 
 /// Codes that are decoded between two steps of the progress bar.
@@ -20,16 +18,14 @@ const DECODED: usize = 4096;
 pub fn encode(args: &EncodeArgs) -> Result<()> {
     let format = output::matrix(&args.out)?;
     let saved = Saved::open(&args.run, &args.device)?;
-    if saved.model.kind == Kind::Ae && args.what != What::Mu {
+    if !saved.model.has_kl() && args.what != What::Mu {
         return Err(Error::Usage(
             "--what: an autoencoder gives one z and no distribution; leave it out".into(),
         ));
     }
     let (split, name, _) = saved.read(&args.source)?;
-    let (shared, draw) = (&mut Shared::default(), args.what == What::Sample);
-    let mut encoder =
-        Encoder::of_codes(&saved.gpu, shared, &saved.model, (&split, name), saved.still(), draw)?;
-    encoder.write_parameters(&saved.parameters);
+    let draw = args.what == What::Sample;
+    let mut encoder = Encoder::of_codes(&mut saved.runner()?, (&split, name), saved.still(), draw)?;
     let (part, prefix): (fn(&Codes) -> &[f32], _) = match args.what {
         What::Mu => (|codes| &codes.mu, "mu"),
         What::LogVar => (|codes| &codes.log_var, "log_var"),
@@ -63,13 +59,13 @@ pub fn decode(args: &DecodeArgs) -> Result<()> {
     };
     let (z, labels) = codes(&saved, args)?;
     let count = z.len() / saved.model.latent;
-    let mut decoder = saved.decoder(count.min(DECODED))?;
+    let mut inference = saved.inference()?;
     let bar = progress::bar("decoding", count);
     let mut x = Vec::with_capacity(count * saved.model.input);
     for (number, z) in z.chunks(DECODED * saved.model.latent).enumerate() {
         let first = number * DECODED;
         let labels = labels.get(first..labels.len().min(first + DECODED)).unwrap_or(&[]);
-        x.extend(decoder.decode(z, labels)?);
+        x.extend(inference.decode((z, labels).into())?);
         bar.set_position(first as u64);
     }
     bar.finish_and_clear();

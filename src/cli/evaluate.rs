@@ -11,7 +11,6 @@ use crate::error::{Error, Result};
 use crate::evaluate::{
     CodeStatistics, Encoder, Estimate, Evaluator, Importance, LabelReport, Measured, Report,
 };
-use crate::gpu::Shared;
 use crate::run::bars;
 
 /// Dimensions that carry less KL than this many nats are summed up in one line.
@@ -62,21 +61,20 @@ fn measure(
     classes: &[String],
     nll_samples: Option<usize>,
 ) -> Result<Report> {
-    let Saved { gpu, model, config, .. } = saved;
+    let Saved { model, config, .. } = saved;
     let (seed, binarize) = (config.train.seed, config.train.binarize(model));
-    let mut shared = Shared::default();
+    let mut runner = saved.runner()?;
     // First, because it may refuse.
     let importance = nll_samples.map(|samples| {
-        let importance = Importance::new(gpu, &mut shared, model, (split, name), binarize, samples)?;
+        let importance = Importance::new(&mut runner, (split, name), binarize, samples)?;
         Ok::<_, Error>((samples, importance))
     });
     let importance = importance.transpose()?;
 
-    let mut evaluator = Evaluator::new(gpu, &mut shared, model, split, name, binarize)?;
-    evaluator.write_parameters(&saved.parameters);
+    let mut evaluator = Evaluator::new(&mut runner, split, name, binarize)?;
     let terms = evaluator.terms(seed)?;
     let mut statistics = CodeStatistics::new(model.latent);
-    let mut encoder = Encoder::new(gpu, &mut shared, model, (split, name), binarize)?;
+    let mut encoder = Encoder::new(&mut runner, (split, name), binarize)?;
     encoder.run(seed, &mut |codes| {
         statistics.add(codes);
         Ok(())

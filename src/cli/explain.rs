@@ -6,6 +6,7 @@ use super::source;
 use crate::error::{Error, Result};
 use crate::evaluate::Feed;
 use crate::gpu::Limits;
+use crate::model::Network;
 use crate::model::plans::{self, Batch};
 use crate::plan::{Role, Target};
 use crate::train::config::Precision;
@@ -18,7 +19,7 @@ pub fn run(args: &ExplainArgs) -> Result<()> {
     let dataset = source::open(&config.data, &config.source, false)?;
     config.adopt(&dataset)?;
     let model = config.model_config(dataset.shape);
-    model.validate()?;
+    let network = Network::new(&model)?;
     let f16 = config.train.precision == Precision::F16;
     let target = match args.target {
         TargetArg::Card => Target { f16, ..Target::PORTABLE },
@@ -29,9 +30,10 @@ pub fn run(args: &ExplainArgs) -> Result<()> {
         let (binarize, size) = (train.binarize(&model), train.batch_size);
         let data = Feed::plan_within(limits, &dataset.train, "train", binarize, size, train.stream);
         let batch = Batch { data, size, samples: train.samples };
-        plans::train(&model, target, &batch, &train.recipe(), history::ROWS as usize).batch.plan
+        plans::train(&network, target, &batch, &train.recipe(), history::ROWS as usize).plan
     };
     let plan = plan_within(Limits::ANYWHERE);
+    layers(&network, train.batch_size);
     result(format_args!("{}", plan.to_string().trim_end()));
     let cost = plan.cost();
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
@@ -58,4 +60,28 @@ pub fn run(args: &ExplainArgs) -> Result<()> {
         Err(error) => return Err(error),
     }
     Ok(())
+}
+
+/// The layers, in the columns that users of other frameworks' summaries know.
+fn layers(network: &Network, batch: usize) {
+    result(format_args!("{:<16} {:<32} {:>14} {:>12} {:>9}", "layer", "", "output", "parameters", "MFLOP"));
+    for row in network.rows() {
+        result(format_args!(
+            "{:<16} {:<32} {:>14} {:>12} {:>9.2}",
+            row.name,
+            row.text,
+            format!("[{batch}, {}]", row.output),
+            row.parameters,
+            2.0 * (batch * row.multiply_adds) as f64 / 1e6
+        ));
+    }
+    let config = &network.config;
+    result(format_args!(
+        "latent {}, prior {}, objective {}, likelihood {}: {} parameters; MFLOP of one forward pass\n",
+        config.family().latent.name(),
+        config.family().prior.map_or("none", |prior| prior.name()),
+        config.family().objective.name(),
+        config.decoder(),
+        network.parameters.count()
+    ));
 }

@@ -52,5 +52,5 @@ fn images(saved: &Saved, args: &PathArgs) -> Result<Vec<f32>> {
         [from, to] => (0..steps).map(|step| if 2 * step < steps { from } else { to }).collect(),
         _ => Vec::new(),
     };
-    saved.decoder(steps)?.decode(&path.between(from, to, steps), &labels)
+    saved.inference()?.decode((&path.between(from, to, steps)[..], &labels[..]).into())
 }

@@ -6,7 +6,6 @@ use super::progress;
 use super::saved::Saved;
 use crate::error::{Error, Result};
 use crate::evaluate::{Encoder, Pca};
-use crate::gpu::Shared;
 use crate::run::scatter::{MOST_CLASSES, Scatter};
 
 pub fn run(args: &LatentMapArgs) -> Result<()> {
@@ -23,10 +22,7 @@ pub fn run(args: &LatentMapArgs) -> Result<()> {
     if every > 1 {
         split = split.select(&(0..split.count as u32).step_by(every as usize).collect::<Vec<_>>());
     }
-    let shared = &mut Shared::default();
-    let mut encoder =
-        Encoder::of_codes(&saved.gpu, shared, &saved.model, (&split, name), saved.still(), false)?;
-    encoder.write_parameters(&saved.parameters);
+    let mut encoder = Encoder::of_codes(&mut saved.runner()?, (&split, name), saved.still(), false)?;
     let mut mu = Vec::with_capacity(split.count * latent);
     let bar = progress::bar("encoding", split.count);
     encoder.run(saved.config.train.seed, &mut |codes| {

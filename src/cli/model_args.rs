@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood::{self, Data, Variance};
-use crate::model::Kind;
+use crate::model::{FAMILIES, Layers};
 use crate::train::Config;
 use crate::train::config::{Condition, Precision, TrainSection};
 use crate::train::presets;
@@ -22,13 +22,19 @@ pub struct ModelArgs {
     #[arg(long, value_name = "SOURCE", help = data_help())]
     pub data: Option<String>,
     /// What is trained [default: vae]
-    #[arg(long = "model", value_enum, value_name = "MODEL")]
-    pub kind: Option<Kind>,
+    #[arg(long = "model", value_name = "MODEL", value_parser = PossibleValuesParser::new(families()))]
+    pub kind: Option<String>,
     #[command(flatten)]
     pub source: DataArgs,
     /// Widths of the encoder's hidden layers, such as 512,256; the decoder mirrors them [default: 400]
     #[arg(long, value_name = "WIDTHS", value_delimiter = ',')]
     pub hidden: Option<Vec<usize>>,
+    /// The encoder's layers, such as "linear 400, linear 200 tanh, residual(linear 200)", in place of --hidden
+    #[arg(long, value_name = "LAYERS", conflicts_with = "hidden")]
+    pub encoder: Option<Layers>,
+    /// The decoder's layers, where they do not mirror the encoder's
+    #[arg(long, value_name = "LAYERS")]
+    pub decoder: Option<Layers>,
     /// Dimensions of the latent space [default: 20]
     #[arg(long, value_name = "Z")]
     pub latent: Option<usize>,
@@ -65,6 +71,11 @@ pub struct ModelArgs {
     pub scale: Option<f64>,
 }
 
+/// The families of models with a line of help each.
+fn families() -> impl Iterator<Item = PossibleValue> {
+    FAMILIES.iter().map(|family| PossibleValue::new(family.name).help(family.about))
+}
+
 /// The likelihoods with a line of help each.
 fn likelihoods() -> impl Iterator<Item = PossibleValue> {
     likelihood::TABLE.iter().map(|l| PossibleValue::new(l.name).help(l.about))
@@ -83,6 +94,8 @@ impl ModelArgs {
             kind,
             source,
             hidden,
+            encoder,
+            decoder,
             latent,
             activation,
             likelihood,
@@ -100,6 +113,8 @@ impl ModelArgs {
             || condition.is_some()
             || *source != DataArgs::default()
             || hidden.is_some()
+            || encoder.is_some()
+            || decoder.is_some()
             || latent.is_some()
             || activation.is_some()
             || likelihood.is_some()
@@ -123,7 +138,13 @@ impl ModelArgs {
         set(&mut config.model.kind, &self.kind);
         set(&mut config.model.condition, &self.condition);
         self.source.apply(&mut config.source);
+        if self.hidden.is_some() {
+            // The widths take the place of the layers that a file names.
+            (config.model.encoder, config.model.decoder) = (None, None);
+        }
         set(&mut config.model.hidden, &self.hidden);
+        config.model.encoder = self.encoder.clone().or(config.model.encoder);
+        config.model.decoder = self.decoder.clone().or(config.model.decoder);
         set(&mut config.model.latent, &self.latent);
         set(&mut config.model.activation, &self.activation);
         set(&mut config.model.likelihood, &self.likelihood);

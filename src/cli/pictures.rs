@@ -3,7 +3,7 @@
 use super::args::{Label, ReconstructArgs, SampleArgs};
 use super::output;
 use super::saved::Saved;
-use super::saver::{COLUMNS, SAMPLES, originals, row_label};
+use super::saver::{COLUMNS, SAMPLES, originals, row_label, with_labels};
 use crate::data::write::Matrix;
 use crate::error::{Error, Result};
 use crate::run::picture;
@@ -36,7 +36,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
         None => SAMPLES,
     };
     let label_of = |i| label.map_or_else(|| row_label(i, classes), |label| label as usize);
-    let mut images = saved.pictures(temperature)?.sample(count, args.seed, label_of)?;
+    let mut images = saved.inference()?.sample(count, args.seed, temperature, label_of)?;
     let what = format!("{count} samples are");
     if let Some(format) = format {
         if let Some(scaling) = &saved.config.source.scaling {
@@ -55,8 +55,8 @@ pub fn reconstruct(args: &ReconstructArgs) -> Result<()> {
     let saved = Saved::open_pictures(&args.run, &args.device)?;
     let dataset = saved.dataset()?;
     let originals = originals(&dataset, args.count as usize)?;
-    let labels = dataset.test.labels.as_deref().unwrap_or(&[]);
-    let reconstructions = saved.pictures(1.0)?.reconstruct(&originals, labels)?;
+    let rows = with_labels(&dataset, &originals, saved.model.classes);
+    let reconstructions = saved.inference()?.reconstruct(rows)?;
     let png = picture::reconstruction_grid_png(&originals, &reconstructions, saved.shape, COLUMNS)?;
     let count = originals.len() / saved.shape.dim();
     output::file(&args.out, &png, &format!("{count} test images above their reconstructions are"))

@@ -4,8 +4,7 @@ use super::saver::originals;
 use super::tracking::read;
 use crate::data::Dataset;
 use crate::error::Result;
-use crate::evaluate::{CodeStatistics, Codes, Direct, Rows};
-use crate::model::Kind;
+use crate::evaluate::{CodeStatistics, Codes, Rows};
 use crate::run::report::{Figure, Line, Report};
 use crate::run::{EpochMetrics, RunDir, bars, metrics, write_atomic};
 use crate::train::Trainer;
@@ -14,9 +13,10 @@ use crate::train::Trainer;
 const MAX_CODES: usize = 10_000;
 
 /// Writes the page, from what the run has left so far.
-pub fn write(dir: &RunDir, trainer: &Trainer, dataset: &Dataset) -> Result<()> {
+pub fn write(dir: &RunDir, trainer: &mut Trainer, dataset: &Dataset) -> Result<()> {
     let rows = metrics::read(&dir.metrics())?;
     let Some(last) = rows.last() else { return Ok(()) };
+    let figures = figures(dir, trainer, dataset, last)?;
     let model = trainer.model();
     let root = std::path::absolute(dir.root()).unwrap_or_else(|_| dir.root().to_owned());
     let report = Report {
@@ -32,7 +32,7 @@ pub fn write(dir: &RunDir, trainer: &Trainer, dataset: &Dataset) -> Result<()> {
             dataset.shape
         ),
         tiles: tiles(trainer, last),
-        figures: figures(dir, trainer, dataset, last)?,
+        figures,
         table: table(trainer, &rows, last),
         config: trainer.config().to_toml(),
     };
@@ -41,12 +41,12 @@ pub fn write(dir: &RunDir, trainer: &Trainer, dataset: &Dataset) -> Result<()> {
 
 fn table(trainer: &Trainer, rows: &[EpochMetrics], last: &EpochMetrics) -> Vec<Line> {
     let mut table = vec![("Best epoch", format!("{} of {}", trainer.state().best_epoch, last.epoch))];
-    table.extend(match trainer.model().kind {
-        Kind::Ae => vec![
+    table.extend(match trainer.model().has_kl() {
+        false => vec![
             ("Last training reconstruction", nats(last.train_recon)),
             ("Last test reconstruction", nats(last.test_recon)),
         ],
-        Kind::Vae | Kind::Iwae => vec![
+        true => vec![
             ("Last training ELBO", nats(last.train_elbo)),
             ("Last test ELBO", nats(last.test_elbo)),
             ("Last test reconstruction", nats(last.test_recon)),
@@ -56,7 +56,7 @@ fn table(trainer: &Trainer, rows: &[EpochMetrics], last: &EpochMetrics) -> Vec<L
     table.extend([
         ("Training time", format!("{:.1} s", rows.iter().map(|row| row.seconds).sum::<f64>())),
         ("Steps", format!("{} of {} data", last.step, trainer.config().train.batch_size)),
-        ("Parameters", trainer.layout().count().to_string()),
+        ("Parameters", trainer.parameters().count().to_string()),
         ("Adapter", trainer.gpu().report().title()),
         ("Driver", driver(trainer)),
         ("Version", format!("vae-gpu {}", env!("CARGO_PKG_VERSION"))),
@@ -74,11 +74,11 @@ fn driver(trainer: &Trainer) -> String {
 }
 
 fn tiles(trainer: &Trainer, last: &EpochMetrics) -> Vec<Line> {
-    let best = match (trainer.model().kind, trainer.config().train.valid > 0.0) {
-        (Kind::Ae, true) => "Best validation reconstruction, nats",
-        (Kind::Ae, false) => "Best test reconstruction, nats",
-        (_, true) => "Best validation ELBO, nats per datum",
-        (_, false) => "Best test ELBO, nats per datum",
+    let best = match (trainer.model().has_kl(), trainer.config().train.valid > 0.0) {
+        (false, true) => "Best validation reconstruction, nats",
+        (false, false) => "Best test reconstruction, nats",
+        (true, true) => "Best validation ELBO, nats per datum",
+        (true, false) => "Best test ELBO, nats per datum",
     };
     vec![
         (best, format!("{:.2}", trainer.state().best_elbo)),
@@ -88,14 +88,17 @@ fn tiles(trainer: &Trainer, last: &EpochMetrics) -> Vec<Line> {
     ]
 }
 
-fn figures(dir: &RunDir, trainer: &Trainer, dataset: &Dataset, last: &EpochMetrics) -> Result<Vec<Figure>> {
+fn figures(
+    dir: &RunDir,
+    trainer: &mut Trainer,
+    dataset: &Dataset,
+    last: &EpochMetrics,
+) -> Result<Vec<Figure>> {
     let mut figures = vec![Figure {
         title: "Curves",
-        caption: match trainer.model().kind {
-            Kind::Ae => "The reconstruction after each epoch.".into(),
-            Kind::Vae | Kind::Iwae => {
-                "The bound and its two terms after each epoch: ELBO = reconstruction - KL.".into()
-            }
+        caption: match trainer.model().has_kl() {
+            false => "The reconstruction after each epoch.".into(),
+            true => "The bound and its two terms after each epoch: ELBO = reconstruction - KL.".into(),
         },
         png: read(&dir.curves())?,
         wide: true,
@@ -116,16 +119,16 @@ fn figures(dir: &RunDir, trainer: &Trainer, dataset: &Dataset, last: &EpochMetri
 }
 
 /// The KL of each latent dimension on the test data, by the present weights.
-fn kl(trainer: &Trainer, dataset: &Dataset) -> Result<Option<Figure>> {
-    let model = trainer.model();
-    if model.kind == Kind::Ae {
+fn kl(trainer: &mut Trainer, dataset: &Dataset) -> Result<Option<Figure>> {
+    let model = trainer.model().clone();
+    if !model.has_kl() {
         return Ok(None);
     }
     let x = originals(dataset, MAX_CODES)?;
     let count = x.len() / model.input;
     let labels = dataset.test.labels.as_deref().filter(|_| model.classes > 0).unwrap_or(&[]);
     let rows = Rows { values: &x, labels: &labels[..labels.len().min(count)] };
-    let (mu, log_var) = Direct::new(trainer.gpu(), model, trainer.arenas()?.parameters).encode(rows)?;
+    let (mu, log_var) = trainer.inference().encode(rows)?;
     let mut statistics = CodeStatistics::new(model.latent);
     statistics.add(&Codes { mu, log_var, ..Codes::default() });
     let caption = format!(

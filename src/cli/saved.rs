@@ -9,8 +9,8 @@ use super::output::talk;
 use super::source;
 use crate::data::{self, Colour, Dataset, Options, Scale, Shape, Size, Split};
 use crate::error::{Error, Result};
-use crate::evaluate::{Decoder, Encoder, Pictures};
-use crate::gpu::{Gpu, Shared};
+use crate::evaluate::{Encoder, Inference, Runner};
+use crate::gpu::Gpu;
 use crate::kernels::gather::Binarize;
 use crate::model::ModelConfig;
 use crate::run::RunDir;
@@ -59,19 +59,14 @@ impl Saved {
         Ok(saved)
     }
 
-    /// The plans that make pictures, with this model's weights.
-    pub fn pictures(&self, temperature: f32) -> Result<Pictures> {
-        let shared = &mut Shared::default();
-        let pictures = Pictures::with_temperature(&self.gpu, shared, &self.model, temperature)?;
-        pictures.write_parameters(&self.parameters);
-        Ok(pictures)
+    /// The model on its device, for plans over data sets.
+    pub fn runner(&self) -> Result<Runner> {
+        Runner::new(&self.gpu, &self.model, self.parameters.clone())
     }
 
-    /// The decoder with this model's weights, for about `count` codes at a time.
-    pub fn decoder(&self, count: usize) -> Result<Decoder> {
-        let decoder = Decoder::new(&self.gpu, &mut Shared::default(), &self.model, count)?;
-        decoder.write_parameters(&self.parameters);
-        Ok(decoder)
+    /// The model on its device, for rows at hand.
+    pub fn inference(&self) -> Result<Inference> {
+        Ok(Inference::new(self.runner()?))
     }
 
     /// How the encoder reads data where nothing is to depend on chance.
@@ -213,10 +208,7 @@ impl Saved {
         }
         let given = (self.model.classes > 0).then(|| labels.clone());
         let split = Split::from_floats(x, self.shape.dim()).with_labels(given);
-        let shared = &mut Shared::default();
-        let mut encoder =
-            Encoder::of_codes(&self.gpu, shared, &self.model, (&split, "images"), self.still(), false)?;
-        encoder.write_parameters(&self.parameters);
+        let mut encoder = Encoder::of_codes(&mut self.runner()?, (&split, "images"), self.still(), false)?;
         let mut mu = Vec::new();
         encoder.run(0, &mut |codes| {
             mu.extend_from_slice(&codes.mu);

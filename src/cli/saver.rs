@@ -4,7 +4,7 @@ use super::output::result;
 use super::tracking::{Tracking, tell};
 use crate::data::{Dataset, Shape};
 use crate::error::Result;
-use crate::model::Kind;
+use crate::evaluate::Rows;
 use crate::run::{EpochMetrics, RunDir, picture};
 use crate::train::config::{Keep, LogFormat, RunSection};
 use crate::train::{EpochResult, Judgement, Trainer, files};
@@ -59,14 +59,13 @@ impl Saver<'_> {
             return Ok(());
         }
         let (seed, classes) = (trainer.config().train.seed, trainer.model().classes);
-        let pictures = trainer.pictures();
-        if pictures.can_sample() {
-            let samples = pictures.sample(SAMPLES, seed, |i| row_label(i, classes))?;
+        let inference = trainer.inference();
+        if inference.can_sample() {
+            let samples = inference.sample(SAMPLES, seed, 1.0, |i| row_label(i, classes))?;
             picture::grid(&self.dir.sample(epoch), &samples, shape, COLUMNS)?;
         }
         let originals = originals(dataset, RECONSTRUCTIONS)?;
-        let labels = dataset.test.labels.as_deref().unwrap_or(&[]);
-        let reconstructions = pictures.reconstruct(&originals, labels)?;
+        let reconstructions = inference.reconstruct(with_labels(dataset, &originals, classes))?;
         let path = self.dir.reconstruction(epoch);
         picture::reconstruction_grid(&path, &originals, &reconstructions, shape, COLUMNS)
     }
@@ -76,19 +75,19 @@ impl Saver<'_> {
         if !self.tracking.wants_codes() {
             return Ok(Vec::new());
         }
-        let labels = dataset.test.labels.as_deref().unwrap_or(&[]);
-        trainer.pictures().codes(&originals(dataset, CODES)?, labels)
+        let (originals, classes) = (originals(dataset, CODES)?, trainer.model().classes);
+        Ok(trainer.inference().encode(with_labels(dataset, &originals, classes))?.0)
     }
 
     /// The checkpoint, and the model file where it is to have these weights.
     pub fn weights(&self, trainer: &Trainer, is_best: bool) -> Result<()> {
-        let (config, layout, arenas) = (trainer.config(), trainer.layout(), trainer.arenas()?);
+        let (config, parameters, arenas) = (trainer.config(), trainer.parameters(), trainer.arenas()?);
         let mut model = Ok(());
         if is_best || config.train.keep == Keep::Last {
-            model = files::save_model(&self.dir.model(), config, layout, &arenas.parameters);
+            model = files::save_model(&self.dir.model(), config, parameters, &arenas.parameters);
         }
         let paths = (self.dir.checkpoint(), self.dir.previous_checkpoint());
-        files::save_checkpoint((&paths.0, &paths.1), config, layout, &arenas, &trainer.state()).and(model)
+        files::save_checkpoint((&paths.0, &paths.1), config, parameters, &arenas, &trainer.state()).and(model)
     }
 
     fn report(&self, m: &EpochMetrics, trainer: &Trainer, shape: Shape) {
@@ -98,14 +97,14 @@ impl Saver<'_> {
         if self.run.log_format == Some(LogFormat::Json) {
             return tell("epoch", serde_json::to_value(m).expect("plain numbers"));
         }
-        let (kind, train) = (trainer.model().kind, &trainer.config().train);
-        let terms = |elbo: f64, recon: f64, kl: f64| match kind {
-            Kind::Ae => format!("{recon:.2}"),
-            Kind::Vae | Kind::Iwae => format!("{elbo:.2} (recon {recon:.2}, KL {kl:.2})"),
+        let (model, train) = (trainer.model(), &trainer.config().train);
+        let terms = |elbo: f64, recon: f64, kl: f64| match model.has_kl() {
+            false => format!("{recon:.2}"),
+            true => format!("{elbo:.2} (recon {recon:.2}, KL {kl:.2})"),
         };
         let mut line = format!("epoch {:>3}/{}", m.epoch, train.epochs);
         line += &format!("  train {}", terms(m.train_elbo, m.train_recon, m.train_kl));
-        if kind != Kind::Ae && !train.trains_the_elbo(kind) {
+        if model.has_kl() && !train.trains_the_elbo(model) {
             line += &format!(", objective {:.2}", m.train_objective);
         }
         if let (Some(elbo), Some(recon), Some(kl)) = (m.valid_elbo, m.valid_recon, m.valid_kl) {
@@ -119,6 +118,12 @@ impl Saver<'_> {
 /// The class of image `i` of a picture with a row of images a label.
 pub fn row_label(i: usize, classes: usize) -> usize {
     (i / COLUMNS) % classes.max(1)
+}
+
+/// The first rows of the test data with their classes, for a model that reads them.
+pub fn with_labels<'a>(dataset: &'a Dataset, values: &'a [f32], classes: usize) -> Rows<'a> {
+    let labels = dataset.test.labels.as_deref().filter(|_| classes > 0).unwrap_or(&[]);
+    Rows { values, labels: &labels[..labels.len().min(values.len() / dataset.shape.dim())] }
 }
 
 /// The first test images, as the model sees them.

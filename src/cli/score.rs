@@ -12,7 +12,6 @@ use crate::data::columns::{self, Column};
 use crate::data::{self, Split};
 use crate::error::{Error, Result};
 use crate::evaluate::{Evaluator, Importance};
-use crate::gpu::Shared;
 use crate::run::picture;
 
 pub fn run(args: &ScoreArgs) -> Result<()> {
@@ -83,13 +82,12 @@ fn is_parquet(out: &Path) -> Result<bool> {
 
 /// What each datum is worth to the model, in nats: the higher, the stranger.
 fn scores(saved: &Saved, split: &Split, name: &str, samples: Option<usize>) -> Result<Vec<f64>> {
-    let (gpu, model, train) = (&saved.gpu, &saved.model, &saved.config.train);
-    let (shared, binarize) = (&mut Shared::default(), train.binarize(model));
+    let train = &saved.config.train;
+    let (mut runner, binarize) = (saved.runner()?, train.binarize(&saved.model));
     let bar = progress::bar("scoring", split.count);
     let scores = match samples {
         Some(samples) => {
-            let mut importance = Importance::new(gpu, shared, model, (split, name), binarize, samples)?;
-            importance.write_parameters(&saved.parameters);
+            let mut importance = Importance::new(&mut runner, (split, name), binarize, samples)?;
             let watch = &mut |done| {
                 bar.set_position(done as u64);
                 ControlFlow::Continue(())
@@ -97,8 +95,7 @@ fn scores(saved: &Saved, split: &Split, name: &str, samples: Option<usize>) -> R
             importance.run(train.seed, watch)?.unwrap_or_default()
         }
         None => {
-            let mut evaluator = Evaluator::new(gpu, shared, model, split, name, binarize)?;
-            evaluator.write_parameters(&saved.parameters);
+            let mut evaluator = Evaluator::new(&mut runner, split, name, binarize)?;
             let terms = evaluator.terms_watched(train.seed, &mut |done| bar.set_position(done as u64))?;
             terms.iter().map(|terms| -terms.elbo()).collect()
         }

@@ -24,7 +24,6 @@ use super::train_args::TrainArgs;
 use super::tune;
 use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
-use crate::model::Kind;
 use crate::run::{RunDir, RunLock, metrics};
 use crate::train::config::{LogFormat, RunSection};
 use crate::train::{Config, Progress, Trainer};
@@ -67,9 +66,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         }
     }
     faults.give_up_unsaved()?;
-    let Session { trainer, dir, dataset, .. } = &session;
+    let Session { trainer, dir, dataset, run, .. } = &mut session;
     report::write(dir, trainer, dataset)?;
-    if session.run.profile {
+    if run.profile {
         profile::submissions(trainer.gpu());
     }
     let (state, place) = (trainer.state(), dir.root().display());
@@ -79,11 +78,11 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             trainer.config().train.patience
         ));
     }
-    let (what, split) = match (trainer.model().kind, trainer.config().train.valid > 0.0) {
-        (Kind::Ae, true) => ("reconstruction", "validation"),
-        (Kind::Ae, false) => ("reconstruction", "test"),
-        (_, true) => ("ELBO", "validation"),
-        (_, false) => ("ELBO", "test"),
+    let (what, split) = match (trainer.model().has_kl(), trainer.config().train.valid > 0.0) {
+        (false, true) => ("reconstruction", "validation"),
+        (false, false) => ("reconstruction", "test"),
+        (true, true) => ("ELBO", "validation"),
+        (true, false) => ("ELBO", "test"),
     };
     if is_json {
         let (best_elbo, best_epoch) = (state.best_elbo, state.best_epoch);
@@ -159,7 +158,7 @@ fn start_event(trainer: &Trainer, dir: &RunDir) -> serde_json::Value {
         "model": model.title(),
         "widths": model.widths(),
         "likelihood": model.decoder(),
-        "parameters": trainer.layout().count(),
+        "parameters": trainer.parameters().count(),
         "epochs": train.epochs,
         "steps_per_epoch": trainer.steps_per_epoch(),
         "step": trainer.state().step,
@@ -184,7 +183,7 @@ fn start(args: &TrainArgs) -> Result<Session> {
     config.data = data::anywhere(&config.data);
     config.source.test_data = config.source.test_data.as_deref().map(data::anywhere);
     let trainer = prepare(&run, &dataset, config)?;
-    let model = trainer.model().kind.name();
+    let model = &trainer.model().kind;
     let (dir, lock) = RunDir::create(run.out.as_deref(), &dataset.name, model, run.force)?;
     write_config(&dir, trainer.config())?;
     let tracking = Tracking::new(&dir, dataset.shape, run.tensorboard, 0)?;
@@ -290,7 +289,7 @@ pub(super) fn prepare(run: &RunSection, dataset: &Dataset, config: Config) -> Re
             model.title(),
             model.widths(),
             model.decoder(),
-            trainer.layout().count()
+            trainer.parameters().count()
         ));
         talk(format_args!(
             "training {} epochs of {} steps, batch {}, Adam {}, seed {}",

@@ -6,14 +6,12 @@ use super::progress;
 use super::saved::Saved;
 use crate::error::{Error, Result};
 use crate::evaluate::{CodeStatistics, Encoder, latent};
-use crate::gpu::Shared;
-use crate::model::Kind;
 use crate::run::picture;
 
 pub fn traverse(args: &TraverseArgs) -> Result<()> {
     output::check_picture("--out", &args.out)?;
     let saved = Saved::open_pictures(&args.run, &args.device)?;
-    if saved.model.kind == Kind::Ae {
+    if !saved.model.has_kl() {
         return Err(Error::Usage("an autoencoder has no KL to order its dimensions by, and no prior".into()));
     }
     let (base, labels) = match &args.image {
@@ -30,7 +28,7 @@ pub fn traverse(args: &TraverseArgs) -> Result<()> {
     let codes = latent::traverse(&base, &dims, steps);
     let count = dims.len() * steps;
     let labels: Vec<u32> = labels.iter().flat_map(|label| std::iter::repeat_n(*label, count)).collect();
-    let images = saved.decoder(count)?.decode(&codes, &labels)?;
+    let images = saved.inference()?.decode((&codes[..], &labels[..]).into())?;
     let png = picture::grid_png(&images, saved.shape, steps)?;
     output::file(&args.out, &png, &format!("{} latent dimensions from -3 to 3 are", dims.len()))?;
     if !output::is_stdout(&args.out) {
@@ -44,15 +42,7 @@ pub fn traverse(args: &TraverseArgs) -> Result<()> {
 /// The KL of each dimension on the run's test data.
 fn kl_per_dimension(saved: &Saved) -> Result<Vec<f64>> {
     let test = saved.dataset()?.test;
-    let mut encoder = Encoder::of_codes(
-        &saved.gpu,
-        &mut Shared::default(),
-        &saved.model,
-        (&test, "test"),
-        saved.still(),
-        false,
-    )?;
-    encoder.write_parameters(&saved.parameters);
+    let mut encoder = Encoder::of_codes(&mut saved.runner()?, (&test, "test"), saved.still(), false)?;
     let mut statistics = CodeStatistics::new(saved.model.latent);
     let bar = progress::bar("encoding", test.count);
     encoder.run(0, &mut |codes| {
@@ -74,7 +64,7 @@ pub fn manifold(args: &ManifoldArgs) -> Result<()> {
              train with --latent 2, or look at more dimensions with `vae-gpu traverse`"
         )));
     }
-    if saved.model.kind == Kind::Ae {
+    if !saved.model.has_kl() {
         return Err(Error::Usage(
             "an autoencoder has no prior, and so no quantiles: use `latent-map`".into(),
         ));
@@ -82,7 +72,7 @@ pub fn manifold(args: &ManifoldArgs) -> Result<()> {
     let (side, label) = (args.steps as usize, saved.given_label(args.label.as_deref())?);
     let labels: Vec<u32> =
         label.into_iter().flat_map(|label| std::iter::repeat_n(label, side * side)).collect();
-    let images = saved.decoder(side * side)?.decode(&latent::manifold(side), &labels)?;
+    let images = saved.inference()?.decode((&latent::manifold(side)[..], &labels[..]).into())?;
     let png = picture::grid_png(&images, saved.shape, side)?;
     output::file(&args.out, &png, &format!("{side} x {side} images at equal parts of the prior are"))
 }

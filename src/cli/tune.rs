@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::evaluate::packing;
 use crate::gpu::Gpu;
 use crate::kernels::tuning::Tuning;
+use crate::model::Network;
 use crate::model::plans::{self, Batch, DeviceData};
 use crate::train::{Config, history};
 use crate::tune::{self, Finding};
@@ -33,13 +34,12 @@ pub fn known(gpu: &Gpu) -> Tuning {
 /// Measures the products of the training plan, prints each finding, and keeps them in the user's cache folder.
 pub fn measured(gpu: &Arc<Gpu>, config: &Config, dataset: &Dataset) -> Result<Tuning> {
     let model = config.model_config(dataset.shape);
-    model.validate()?;
+    let network = Network::new(&model)?;
     let data = DeviceData::resident("train", dataset.train.count, config.train.binarize(&model));
     let data = DeviceData { packing: packing(&dataset.train), ..data };
     let batch = Batch { data, size: config.train.batch_size, samples: config.train.samples };
     let target = config.train.precision.target(gpu)?;
-    let plan =
-        plans::train(&model, target, &batch, &config.train.recipe(), history::ROWS as usize).batch.plan;
+    let plan = plans::train(&network, target, &batch, &config.train.recipe(), history::ROWS as usize).plan;
     result(format_args!(
         "{:<20} {:>24} {:>9}   {:>24} {:>9}",
         "product", "default", "GFLOP/s", "fastest", "GFLOP/s"

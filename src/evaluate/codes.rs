@@ -1,15 +1,11 @@
 //! What the encoder makes of data, and the decoder of that.
 
-use std::sync::Arc;
-
-use super::{Feed, STREAM, batch_size, rows_within, seeded};
+use super::runner::{Fed, Runner, STREAM, seeded};
 use crate::data::Split;
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Program, Shared};
 use crate::kernels::gather::Binarize;
-use crate::model::plans::{self, Batch, EncodePlan};
-use crate::model::{Kind, ModelConfig};
-use crate::plan::{PAD, Step, Tensor, round_up};
+use crate::model::{ModelConfig, plans};
+use crate::plan::Step;
 
 /// Rows of a batch that passes through the encoder alone, on a software adapter.
 const SOFTWARE_ROWS: usize = 1024;
@@ -18,12 +14,8 @@ const CARD_ROWS: usize = 8192;
 
 /// Runs data through the encoder and, where that is asked for, its mean code through the decoder.
 pub struct Encoder {
-    program: Program,
-    handles: EncodePlan,
-    feed: Feed,
+    fed: Fed<plans::Codes>,
     model: ModelConfig,
-    count: usize,
-    batch: usize,
 }
 
 /// One batch of B data, each part row by row.
@@ -44,17 +36,15 @@ pub struct Codes {
 }
 
 impl Encoder {
-    /// Uploads `split` and prepares the plan of encoder and decoder; the parameters are those in `shared`.
-    pub fn new(
-        gpu: &Arc<Gpu>,
-        shared: &mut Shared,
-        model: &ModelConfig,
-        split: (&Split, &str),
-        binarize: Binarize,
-    ) -> Result<Encoder> {
-        let batch = batch_size(gpu, model, split.0.count);
-        let plan = |batch: &Batch| plans::encode(model, gpu.target(), batch);
-        Encoder::with_plan(gpu, shared, model, split, binarize, (batch, &plan))
+    /// Uploads `split` and prepares the plan of encoder and decoder.
+    ///
+    /// # Errors
+    /// [`Error::Limit`], [`Error::Device`].
+    pub fn new(runner: &mut Runner, split: (&Split, &str), binarize: Binarize) -> Result<Encoder> {
+        let (batch, target) = (runner.batch_size(split.0.count), runner.gpu().target());
+        let plan = |network: &_, batch: &_| plans::encode(network, target, batch);
+        let fed = runner.feed(split, binarize, (batch, 1), plan, |ports| ports.source)?;
+        Ok(Encoder { fed, model: runner.model().clone() })
     }
 
     /// The same without the decoder; with `draw`, each datum has a z too.
@@ -62,92 +52,56 @@ impl Encoder {
     /// # Errors
     /// [`Error::Usage`] if an autoencoder, which has nothing to draw from, is asked to; [`Error::Device`].
     pub fn of_codes(
-        gpu: &Arc<Gpu>,
-        shared: &mut Shared,
-        model: &ModelConfig,
+        runner: &mut Runner,
         split: (&Split, &str),
         binarize: Binarize,
         draw: bool,
     ) -> Result<Encoder> {
-        if draw && model.kind == Kind::Ae {
+        if draw && !runner.model().has_kl() {
             return Err(Error::Usage("an autoencoder gives one z and no distribution to draw from".into()));
         }
-        let rows = if gpu.target().software { SOFTWARE_ROWS } else { CARD_ROWS };
-        let batch = rows.min(rows_within(gpu, model)).min(split.0.count);
-        let plan = |batch: &Batch| plans::codes(model, gpu.target(), batch, draw);
-        Encoder::with_plan(gpu, shared, model, split, binarize, (batch, &plan))
-    }
-
-    fn with_plan(
-        gpu: &Arc<Gpu>,
-        shared: &mut Shared,
-        model: &ModelConfig,
-        (split, name): (&Split, &str),
-        binarize: Binarize,
-        (batch, plan): (usize, &dyn Fn(&Batch) -> EncodePlan),
-    ) -> Result<Encoder> {
-        let data = Feed::plan(gpu, split, name, binarize.kept(), batch, false);
-        let handles = plan(&Batch { data: data.clone(), size: batch, samples: 1 });
-        let program = Program::new(gpu, handles.batch.plan.clone(), shared)?;
-        let feed = Feed::new(&program, &handles.batch, &data, split, batch)?;
-        feed.write_order(&program, &handles.batch, &(0..split.count as u32).collect::<Vec<_>>());
-        Ok(Encoder { program, handles, feed, model: model.clone(), count: split.count, batch })
-    }
-
-    /// Writes the parameters.
-    pub fn write_parameters(&self, arena: &[f32]) {
-        self.program.write_f32(self.handles.batch.parameters, arena);
+        let target = runner.gpu().target();
+        let rows = if target.software { SOFTWARE_ROWS } else { CARD_ROWS };
+        let batch = rows.min(runner.rows_within()).min(split.0.count);
+        let plan = |network: &_, batch: &_| plans::codes(network, target, batch, draw);
+        let fed = runner.feed(split, binarize, (batch, 1), plan, |ports| ports.source)?;
+        Ok(Encoder { fed, model: runner.model().clone() })
     }
 
     /// Hands every batch to `take`, in order. Data that is binarised at random has the draws of `seed`, the same as in
     /// the ELBO.
+    ///
+    /// # Errors
+    /// [`Error::Device`], and those of `take`.
     pub fn run(&mut self, seed: u64, take: &mut dyn FnMut(&Codes) -> Result<()>) -> Result<()> {
-        let order: Vec<u32> = (0..self.count as u32).collect();
-        for first in (0..self.count).step_by(self.batch) {
-            let rows = self.batch.min(self.count - first);
-            let mut steps = [Step {
-                step: (first / self.batch) as u32,
+        let (count, batch) = (self.fed.count(), self.fed.batch);
+        for first in (0..count).step_by(batch) {
+            let rows = batch.min(count - first);
+            self.fed.submit(&mut [Step {
+                step: (first / batch) as u32,
                 stream: STREAM,
                 first_row: first as u32,
                 valid_rows: rows as u32,
                 ..seeded(seed)
-            }];
-            self.feed.submit(&mut self.program, &self.handles.batch, &mut steps, &order)?;
-            let EncodePlan { x, head, z, mean, .. } = self.handles;
-            let head = self.program.read_f32(head)?;
-            let (mu, log_var) = split_head(&self.model, &head);
+            }])?;
+            let prepared = &self.fed.prepared;
+            let plans::Codes { x, head, z, mean, .. } = prepared.ports;
+            let (dim, latent) = (self.model.input, self.model.latent);
+            let head = prepared.read(Some(head))?;
+            let (mu, log_var) = self.model.family().latent.split(latent, &head);
             let keep = |mut values: Vec<f32>, width: usize| {
                 values.truncate(rows * width);
                 values
             };
-            let (dim, latent) = (self.model.input, self.model.latent);
             take(&Codes {
                 first,
-                x: keep(self.read(mean.map(|_| x))?, dim),
+                x: keep(prepared.read(mean.map(|_| x))?, dim),
                 mu: keep(mu, latent),
                 log_var: keep(log_var, latent),
-                z: keep(self.read(z)?, latent),
-                mean: keep(self.read(mean)?, dim),
+                z: keep(prepared.read(z)?, latent),
+                mean: keep(prepared.read(mean)?, dim),
             })?;
         }
         Ok(())
     }
-
-    /// A tensor's values; none of no tensor.
-    fn read(&self, tensor: Option<Tensor>) -> Result<Vec<f32>> {
-        tensor.map_or_else(|| Ok(Vec::new()), |tensor| self.program.read_f32(tensor))
-    }
-}
-
-/// mu and log_var [B, Z] out of the rows of the head; log_var is empty in an autoencoder.
-pub(super) fn split_head(model: &ModelConfig, head: &[f32]) -> (Vec<f32>, Vec<f32>) {
-    if model.kind == Kind::Ae {
-        return (head.to_vec(), Vec::new());
-    }
-    let (latent, padded) = (model.latent, round_up(model.latent, PAD));
-    let part = |from: usize| {
-        let rows = head.chunks_exact(2 * padded).flat_map(|row| &row[from..from + latent]);
-        rows.copied().collect()
-    };
-    (part(0), part(padded))
 }

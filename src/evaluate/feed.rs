@@ -5,7 +5,7 @@ use crate::data::{Element, Row, Split};
 use crate::error::Result;
 use crate::gpu::{Gpu, Limits, Program};
 use crate::kernels::gather::{Binarize, Packing};
-use crate::model::plans::{BatchPlan, DeviceData};
+use crate::model::plans::{DeviceData, Source};
 use crate::plan::{PAD, Step, Tensor};
 
 /// Bytes of rows that are streamed with one submission at most, unless a single batch is larger.
@@ -22,8 +22,10 @@ const MAX_STEPS: usize = 64;
 
 /// Rows of one data set on their way to one plan. The bits that training gives do not depend on the way.
 pub struct Feed {
+    /// Where they go.
+    to: Source,
     /// The data, where it is streamed.
-    source: Option<Split>,
+    streamed: Option<Split>,
     /// Steps whose rows fit on the device at once.
     steps: usize,
     packed: Vec<u32>,
@@ -68,29 +70,29 @@ impl Feed {
     /// Uploads `split` if it stays on the device.
     pub fn new(
         program: &Program,
-        handles: &BatchPlan,
+        to: Source,
         data: &DeviceData,
         split: &Split,
         batch: usize,
     ) -> Result<Feed> {
-        if let (Some(tensor), Some(labels)) = (handles.labels, &split.labels) {
+        if let (Some(tensor), Some(labels)) = (to.labels, &split.labels) {
             program.write_u32(tensor, labels);
         }
         if data.streamed {
-            let source = Some(split.clone());
-            return Ok(Feed { source, steps: data.count / batch, packed: Vec::new() });
+            let streamed = Some(split.clone());
+            return Ok(Feed { to, streamed, steps: data.count / batch, packed: Vec::new() });
         }
         // A chunk at a time: the whole would lie in memory three times over.
-        let chunk = (CHUNK / (4 * handles.data.stride)).max(1);
+        let chunk = (CHUNK / (4 * to.data.stride)).max(1);
         let mut packed = Vec::new();
         for first in (0..split.count).step_by(chunk) {
             let rows = chunk.min(split.count - first);
             packed.clear();
             split.each(first..first + rows, &mut |row| pack(&mut packed, row))?;
-            program.write_u32(handles.data.slice_rows(first, rows), &packed);
+            program.write_u32(to.data.slice_rows(first, rows), &packed);
             program.flush()?;
         }
-        Ok(Feed { source: None, steps: MAX_STEPS, packed: Vec::new() })
+        Ok(Feed { to, streamed: None, steps: MAX_STEPS, packed: Vec::new() })
     }
 
     /// Steps that may go into one submission.
@@ -99,31 +101,29 @@ impl Feed {
     }
 
     /// Writes the order of an epoch, where the device visits the rows by itself.
-    pub fn write_order(&self, program: &Program, handles: &BatchPlan, order: &[u32]) {
-        if self.source.is_none() {
-            program.write_u32(handles.order, order);
+    pub fn write_order(&self, program: &Program, order: &[u32]) {
+        if self.streamed.is_none() {
+            program.write_u32(self.to.order, order);
         }
     }
 
-    /// Submits `steps`, whose rows are `order` from the first one's `first_row` on; streamed rows go with them.
-    pub fn submit(
-        &mut self,
-        program: &mut Program,
-        handles: &BatchPlan,
-        steps: &mut [Step],
-        order: &[u32],
-    ) -> Result<()> {
-        if let (Some(split), Some(first), Some(last)) = (&self.source, steps.first(), steps.last()) {
+    /// Makes the rows of `steps` ready, which are `order` from the first one's `first_row` on: streamed rows are written,
+    /// and the steps then count from the first of them.
+    ///
+    /// # Errors
+    /// Those of reading the data.
+    pub fn load(&mut self, program: &Program, steps: &mut [Step], order: &[u32]) -> Result<()> {
+        if let (Some(split), Some(first), Some(last)) = (&self.streamed, steps.first(), steps.last()) {
             let begin = first.first_row;
             let ids = &order[begin as usize..(last.first_row + last.valid_rows) as usize];
             self.packed.clear();
             let packed = &mut self.packed;
             split.each(ids.iter().map(|id| *id as usize), &mut |row| pack(packed, row))?;
-            program.write_u32(handles.data.slice_rows(0, ids.len()), &self.packed);
-            program.write_u32(Tensor { cols: ids.len(), ..handles.order }, ids);
+            program.write_u32(self.to.data.slice_rows(0, ids.len()), &self.packed);
+            program.write_u32(Tensor { cols: ids.len(), ..self.to.order }, ids);
             steps.iter_mut().for_each(|step| step.first_row -= begin);
         }
-        program.submit(steps)
+        Ok(())
     }
 }
 

@@ -6,9 +6,9 @@ use std::f64::consts::LN_2;
 use serde::Serialize;
 
 use super::codes::Codes;
-use super::{Estimate, Terms};
+use super::terms::{Estimate, Terms};
 use crate::data::class_name;
-use crate::model::{Kind, ModelConfig};
+use crate::model::ModelConfig;
 
 /// A latent dimension is active where the variance of mu over the data is larger (Burda et al. 2015, section 5.2).
 const ACTIVE: f64 = 0.01;
@@ -155,7 +155,7 @@ impl Report {
     /// Puts together what was measured.
     pub fn new(model: &ModelConfig, measured: Measured, codes: &CodeStatistics) -> Report {
         let Measured { split, terms, nll, labels } = measured;
-        let has_kl = model.kind != Kind::Ae;
+        let has_kl = model.has_kl();
         let bits = |nats: f64| nats / (model.input as f64 * LN_2);
         let estimate = |of: &dyn Fn(&Terms) -> f64| Estimate::of(terms.iter().map(of));
         let elbo = has_kl.then(|| estimate(&Terms::elbo));
@@ -244,7 +244,7 @@ mod tests {
         assert_eq!((two.count, two.elbo, two.nll), (1, Some(-7.0), Some(2.0)));
         assert_eq!((seven.count, seven.recon, seven.nll), (2, -5.0, Some(2.5)));
         assert!((report.bits_per_dim.unwrap() - 7.0 / (2.0 * LN_2)).abs() < 1e-12);
-        let autoencoder = ModelConfig { kind: Kind::Ae, ..model };
+        let autoencoder = ModelConfig { kind: "ae".into(), ..model };
         let json =
             serde_json::to_value(Report::new(&autoencoder, measured, &CodeStatistics::new(20))).unwrap();
         assert!(

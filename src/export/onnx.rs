@@ -21,7 +21,7 @@ use super::proto::{
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
 use crate::kernels::likelihood::formula::{Formula, Value};
-use crate::model::{Kind, Layout, ModelConfig};
+use crate::model::{ModelConfig, Parameters};
 
 /// The version of ONNX's operators that the graphs ask for.
 pub const OPSET: i64 = 17;
@@ -37,7 +37,7 @@ pub struct Trained<'a> {
     /// The model.
     pub model: &'a ModelConfig,
     /// Where its parameters lie.
-    pub layout: &'a Layout,
+    pub layout: &'a Parameters,
     /// The arena of its weights.
     pub parameters: &'a [f32],
     /// Metadata of the files.
@@ -53,7 +53,7 @@ pub fn encoder(trained: Trained) -> Result<Vec<u8>> {
     let mut graph = Builder::new(trained);
     let x = graph.input("x", model.input, "data, as the model was trained on it");
     let last = graph.hidden("encoder", x);
-    if model.kind == Kind::Ae {
+    if !model.has_kl() {
         let z = graph.linear("encoder.mu", last);
         graph.output("z", z, (any(), model.latent), "the code");
         return graph.finish("encoder");
@@ -88,7 +88,7 @@ pub fn decoder(trained: Trained) -> Result<Vec<u8>> {
     for ((name, width), head) in output.heads.iter().zip(&heads) {
         graph.output(part(name), *head, (any(), *width), "a part of the decoder's last layer");
     }
-    if let Some((name, width)) = &output.constant {
+    if let Some((name, width)) = &output.own {
         let value = graph.row(name);
         graph.output(part(name), value, (extent(1), *width), "the same for every row");
     }
@@ -199,7 +199,7 @@ impl<'a> Builder<'a> {
     /// Puts a parameter of the model into the file, with `rows` before its own dimensions.
     fn parameter(&mut self, name: &str, rows: Option<i64>) {
         let Trained { layout, parameters, .. } = self.trained;
-        let parameter = layout.parameters.iter().find(|p| p.name == name);
+        let parameter = layout.find(name);
         let parameter = parameter.unwrap_or_else(|| panic!("the model has no parameter {name}"));
         let dims = rows.into_iter().chain(parameter.shape.iter().map(|size| *size as i64)).collect();
         self.constant(name, dims, &parameter.extract(parameters));

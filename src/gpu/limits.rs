@@ -123,14 +123,14 @@ fn bytes(what: impl Fn() -> String, needed: u64, allowed: u64, who: &str, next: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::activation::{Activation, activation};
+    use crate::kernels::activation::{self, Activation};
     use crate::plan::Element;
 
     #[test]
     fn each_limit_is_met_and_then_named() {
         let mut plan = Plan::new("test");
         let [x, y] = ["x", "y"].map(|name| plan.tensor(name, 4096, 1024));
-        activation(&mut plan, "f", Activation::Tanh, x, y);
+        activation::forward(&mut plan, "f", Activation::Tanh, x, y);
         let [x, y, z] = plan.dispatches[0].workgroups;
         let fits = Limits { buffer: 16 << 20, binding: 16 << 20, workgroups: x };
         assert!(x > 1 && (y, z) == (1, 1));

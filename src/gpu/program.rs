@@ -175,6 +175,17 @@ impl Program {
         Ok(())
     }
 
+    /// Submits one dispatch of the plan by itself, for a look at what each of them writes.
+    pub fn submit_dispatch(&mut self, step: &Step, dispatch: usize) -> Result<()> {
+        self.check_reach(&[*step]);
+        self.gpu.queue.write_buffer(&self.step_ring, 0, bytemuck::bytes_of(step));
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        self.launches[dispatch].encode(&mut pass, &self.step_group, 0);
+        drop(pass);
+        self.gpu.submit(encoder.finish(), None)
+    }
+
     /// A shader without run-time checks takes the step at its word.
     fn check_reach(&self, steps: &[Step]) {
         let reach = self.plan.reach();

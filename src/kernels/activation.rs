@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{elementwise, params, shader};
-use crate::plan::{Call, Dispatch, Kernel, Needs, Plan, Tensor, Trusted, linear_grid, read, write};
+use crate::plan::{
+    Call, Dispatch, Kernel, Needs, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read, write,
+};
 
 /// The nonlinearity of the hidden layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -27,6 +29,22 @@ impl Activation {
     /// The activations of hidden layers.
     pub const HIDDEN: [Activation; 4] =
         [Activation::Relu, Activation::Tanh, Activation::Softplus, Activation::Silu];
+
+    /// Its name in configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Activation::Identity => "identity",
+            Activation::Relu => "relu",
+            Activation::Tanh => "tanh",
+            Activation::Softplus => "softplus",
+            Activation::Silu => "silu",
+        }
+    }
+
+    /// The activation of that name.
+    pub fn named(name: &str) -> Option<Activation> {
+        [&[Activation::Identity], &Activation::HIDDEN[..]].concat().into_iter().find(|a| a.name() == name)
+    }
 
     /// The activation with this number in the shaders.
     pub fn from_u32(value: u32) -> Activation {
@@ -81,41 +99,75 @@ params! {
     /// See `shaders/activation.wgsl`.
     struct Params {
         vectors: u32,
+        stride: u32,
+        columns: u32,
+    }
+}
+
+const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
+    Kernel {
+        name: "activation",
+        entry,
+        source: shader!("activation"),
+        params: Params::FIELDS,
+        slots,
+        step: false,
+        needs: Needs::Nothing,
+        trusted: Trusted,
+        variants: || Activation::HIDDEN.iter().map(|&a| vec![("ACTIVATION", a as u32)]).collect(),
+        reference,
     }
 }
 
 /// y = activation(x).
-pub static ACTIVATION: Kernel = Kernel {
-    name: "activation",
-    entry: "main",
-    source: shader!("activation"),
-    params: Params::FIELDS,
-    slots: &[read(1, "x"), write(2, "y")],
-    step: false,
-    needs: Needs::Nothing,
-    trusted: Trusted,
-    variants: || Activation::HIDDEN.iter().map(|&a| vec![("ACTIVATION", a as u32)]).collect(),
-    reference: |call: &mut dyn Call| {
-        let p: Params = crate::plan::params(call);
-        let activation = Activation::from_u32(call.constant("ACTIVATION"));
-        for i in 0..4 * p.vectors as usize {
-            let y = activation.apply(call.get(0, 0, i));
-            call.put(1, 0, i, y);
+pub static FORWARD: Kernel = kernel("forward", &[read(1, "x"), write(3, "y")], |call: &mut dyn Call| {
+    let [x, y] = [0, 1];
+    let activation = Activation::from_u32(call.constant("ACTIVATION"));
+    let Tensor { rows, cols, stride, .. } = call.tensor(y);
+    for row in 0..rows {
+        for col in 0..stride {
+            let value = if col < cols { activation.apply(call.get(x, row, col)) } else { 0.0 };
+            call.put(y, row, col, value);
         }
-    },
-};
+    }
+});
 
-/// Appends y = activation(x), over the padding too: the activation must map zero to zero there.
-pub(crate) fn activation(plan: &mut Plan, label: &str, activation: Activation, x: Tensor, y: Tensor) {
-    assert_eq!((x.rows, x.stride), (y.rows, y.stride), "shapes of x and y");
-    let (x, y) = (x.flat(), y.flat());
+/// d = d activation'(kept).
+pub static BACKWARD: Kernel = kernel("backward", &[read(2, "kept"), write(4, "d")], |call: &mut dyn Call| {
+    let [kept, d] = [0, 1];
+    let activation = Activation::from_u32(call.constant("ACTIVATION"));
+    let Tensor { rows, stride, .. } = call.tensor(d);
+    for row in 0..rows {
+        for col in 0..stride {
+            let slope = activation.derivative(call.get(kept, row, col));
+            call.put(d, row, col, call.get(d, row, col) * slope);
+        }
+    }
+});
+
+/// Appends y = activation(x), both [R, N].
+pub(crate) fn forward(plan: &mut Plan, label: &str, activation: Activation, x: Tensor, y: Tensor) {
+    push(plan, &FORWARD, label, activation, [x, y]);
+}
+
+/// Appends d = d activation'(kept), both [R, N].
+pub(crate) fn backward(plan: &mut Plan, label: &str, activation: Activation, kept: Tensor, d: Tensor) {
+    push(plan, &BACKWARD, label, activation, [kept, d]);
+}
+
+fn push(plan: &mut Plan, kernel: &'static Kernel, label: &str, activation: Activation, tensors: [Tensor; 2]) {
+    let [from, to] = tensors;
+    let shape = |t: Tensor| (t.rows, t.cols, t.stride);
+    assert_eq!(shape(from), shape(to), "{label}: shapes of both matrices");
+    assert!(activation != Activation::Identity, "{label}: nothing to do");
+    let vectors = to.rows as u32 * to.vectors();
     plan.push(Dispatch {
-        kernel: &ACTIVATION,
+        kernel,
         label: label.into(),
         consts: vec![("ACTIVATION", activation as u32)],
-        params: Params { vectors: x.vectors() }.to_bytes(),
-        tensors: vec![x, y],
-        workgroups: linear_grid(x.words() / 4, super::WORKGROUP),
-        cost: elementwise(4, &[x, y]),
+        params: Params { vectors, stride: to.vectors(), columns: to.cols as u32 }.to_bytes(),
+        tensors: tensors.to_vec(),
+        workgroups: linear_grid(vectors as usize, super::WORKGROUP),
+        cost: elementwise(4, &tensors),
     });
 }

@@ -1,9 +1,9 @@
-//! The reparameterised sample and its KL term, forward and backward (`shaders/latent.wgsl`).
+//! The reparameterised sample of a Gaussian posterior and its KL term (`shaders/latent.wgsl`).
 
 use super::{bytes, elementwise, params, philox, plain, shader};
 use crate::plan::{
-    Call, Cost, Dispatch, Kernel, Needs, PAD, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read,
-    round_up, write,
+    Call, Const, Cost, Dispatch, Kernel, Needs, PAD, Plan, Reference, Slot, Tensor, Trusted, linear_grid,
+    read, round_up, write,
 };
 
 params! {
@@ -22,180 +22,132 @@ impl Params {
         4 * self.vectors as usize + j
     }
 
+    /// Columns of mu and of z that are padding.
+    fn padding(&self) -> std::ops::Range<usize> {
+        self.latent as usize..4 * self.vectors as usize
+    }
+
     /// Rows of a datum's samples.
     fn rows(&self, datum: usize) -> std::ops::Range<usize> {
         datum * self.samples as usize..(datum + 1) * self.samples as usize
     }
 }
 
-const fn kernel(entry: &'static str, slots: &'static [Slot], step: bool, reference: Reference) -> Kernel {
+/// What the objective pays for the KL term, in the form in which it enters the gradient.
+#[derive(Clone, Copy, Debug)]
+pub enum KlForm {
+    /// In closed form: weight \[B\] per nat of each datum.
+    Closed(Tensor),
+    /// The same, where dimension j counts kl_scale[j] times, with kl_scale [1, Z].
+    FreeBits(Tensor, Tensor),
+    /// By its sample: weight [B K] per nat of each log p(z) - log q(z|x).
+    Sampled(Tensor),
+}
+
+const CLOSED: u32 = 0;
+const FREE_BITS: u32 = 1;
+const SAMPLED: u32 = 2;
+
+const fn kernel(
+    entry: &'static str,
+    slots: &'static [Slot],
+    variants: fn() -> Vec<Vec<Const>>,
+    reference: Reference,
+) -> Kernel {
     Kernel {
         name: "latent",
         entry,
         source: shader!("latent"),
         params: Params::FIELDS,
         slots,
-        step,
+        step: true,
         needs: Needs::Nothing,
         trusted: Trusted,
-        variants: plain,
+        variants,
         reference,
     }
 }
 
-/// z = mu + sigma * eps, and the KL divergence from the prior.
-pub static FORWARD: Kernel = kernel("forward", &[read(1, "head"), write(5, "z"), write(6, "kl")], true, draw);
-
-/// The same, and the weights of the ELBO: 1 / (K valid_rows) a row, 1 / valid_rows times beta a datum.
-pub static TRAINING: Kernel = kernel(
-    "training",
-    &[read(1, "head"), write(5, "z"), write(6, "kl"), write(9, "recon_weight"), write(10, "kl_weight")],
-    true,
-    |call: &mut dyn Call| {
-        draw(call);
+/// z = mu + sigma eps, and the KL divergence from the prior.
+pub static DRAW: Kernel =
+    kernel("draw", &[read(1, "head"), write(6, "z"), write(7, "kl")], plain, |call: &mut dyn Call| {
+        let [head, z, kl] = [0, 1, 2];
         let p: Params = crate::plan::params(call);
-        let step = *call.step();
-        for datum in 0..p.batch {
-            let weight = if datum < step.valid_rows { 1.0 / f64::from(step.valid_rows) } else { 0.0 };
-            for row in datum * p.samples..(datum + 1) * p.samples {
-                call.put(3, 0, row as usize, weight / f64::from(p.samples));
+        for datum in 0..p.batch as usize {
+            let mut sum = 0.0;
+            for j in 0..p.latent as usize {
+                let (mu, log_var) = (call.get(head, datum, j), call.get(head, datum, p.log_var(j)));
+                sum += 0.5 * (mu * mu + log_var.exp() - 1.0 - log_var);
+                for row in p.rows(datum) {
+                    let eps = philox::normal(call, row, j, philox::STREAM_EPS);
+                    call.put(z, row, j, mu + (0.5 * log_var).exp() * eps);
+                }
             }
-            call.put(4, 0, datum as usize, weight * f64::from(step.kl_weight));
+            call.put(kl, 0, datum, sum);
+            for (row, j) in p.rows(datum).flat_map(|row| p.padding().map(move |j| (row, j))) {
+                call.put(z, row, j, 0.0);
+            }
+        }
+    });
+
+/// log p(z) - log q(z|x) of each sample.
+pub static RATIO: Kernel = kernel(
+    "ratio",
+    &[read(1, "head"), read(2, "sample"), write(8, "log_ratio")],
+    plain,
+    |call: &mut dyn Call| {
+        let [head, sample, log_ratio] = [0, 1, 2];
+        let p: Params = crate::plan::params(call);
+        for datum in 0..p.batch as usize {
+            for row in p.rows(datum) {
+                let terms = (0..p.latent as usize).map(|j| {
+                    let (z, log_var) = (call.get(sample, row, j), call.get(head, datum, p.log_var(j)));
+                    let eps = philox::normal(call, row, j, philox::STREAM_EPS);
+                    0.5 * (eps * eps + log_var - z * z)
+                });
+                let sum = terms.sum();
+                call.put(log_ratio, 0, row, sum);
+            }
         }
     },
 );
 
-fn draw(call: &mut dyn Call) {
-    let p: Params = crate::plan::params(call);
-    let (samples, latent) = (p.samples as usize, p.latent as usize);
-    for datum in 0..p.batch as usize {
-        let mut kl = 0.0;
-        for j in 0..latent {
-            let mu = call.get(0, datum, j);
-            let log_var = call.get(0, datum, p.log_var(j));
-            kl += 0.5 * (mu * mu + log_var.exp() - 1.0 - log_var);
-            for row in datum * samples..(datum + 1) * samples {
-                let eps = philox::normal(call, row, j, philox::STREAM_EPS);
-                call.put(1, row, j, mu + (0.5 * log_var).exp() * eps);
-            }
-        }
-        call.put(2, 0, datum, kl);
-    }
-}
-
-/// The same, and each sample's log p(z) - log q(z|x).
-pub static FORWARD_RATIO: Kernel = kernel(
-    "forward_ratio",
-    &[read(1, "head"), write(5, "z"), write(6, "kl"), write(8, "log_ratio")],
-    true,
-    |call: &mut dyn Call| {
-        (FORWARD.reference)(call);
-        let p: Params = crate::plan::params(call);
-        for row in 0..(p.batch * p.samples) as usize {
-            let ratio = (0..p.latent as usize).map(|j| {
-                let log_var = call.get(0, row / p.samples as usize, p.log_var(j));
-                let (z, eps) = (call.get(1, row, j), philox::normal(call, row, j, philox::STREAM_EPS));
-                0.5 * (eps * eps + log_var - z * z)
-            });
-            let ratio = ratio.sum();
-            call.put(3, 0, row, ratio);
-        }
-    },
-);
-
-/// The gradient by mu and log_var, from that by z and the weight of a datum's KL.
+/// The gradient by mu and log_var, from that by z and what the objective pays for the KL term.
 pub static BACKWARD: Kernel = kernel(
     "backward",
-    &[read(1, "head"), read(2, "d_z"), read(3, "weight"), write(7, "d_head")],
-    true,
-    |call: &mut dyn Call| elbo_gradient(call, 3, |_, _| 1.0),
-);
-
-/// The same, with a factor for each dimension's KL.
-pub static BACKWARD_FREE_BITS: Kernel = kernel(
-    "backward_free_bits",
-    &[read(1, "head"), read(2, "d_z"), read(3, "weight"), read(4, "kl_scale"), write(7, "d_head")],
-    true,
-    |call: &mut dyn Call| elbo_gradient(call, 4, |call, j| call.get(3, 0, j)),
-);
-
-/// The gradient of the importance-weighted bound, from that by z and the weight of each sample.
-pub static BACKWARD_RATIO: Kernel = kernel(
-    "backward_ratio",
-    &[read(1, "head"), read(2, "d_z"), read(3, "weight"), write(7, "d_head")],
-    true,
+    &[read(1, "head"), read(3, "d_z"), read(4, "weight"), read(5, "kl_scale"), write(9, "d_head")],
+    || [CLOSED, FREE_BITS, SAMPLED].map(|form| vec![("KL_FORM", form)]).to_vec(),
     |call: &mut dyn Call| {
+        let [head, d_z, weight, kl_scale, d_head] = [0, 1, 2, 3, 4];
         let p: Params = crate::plan::params(call);
-        let kl_weight = f64::from(call.step().kl_weight);
-        gradient(
-            call,
-            3,
-            |call, p, datum, j| {
-                let (mu, log_var) = (call.get(0, datum, j), call.get(0, datum, p.log_var(j)));
+        let (form, beta) = (call.constant("KL_FORM"), f64::from(call.step().kl_weight));
+        for datum in 0..p.batch as usize {
+            for j in 0..p.latent as usize {
+                let (mu, log_var) = (call.get(head, datum, j), call.get(head, datum, p.log_var(j)));
                 let sigma = (0.5 * log_var).exp();
-                let (mut d_mu, mut d_log_var) = (0.0, 0.0);
+                let w = match form {
+                    CLOSED => call.get(weight, 0, datum),
+                    FREE_BITS => call.get(weight, 0, datum) * call.get(kl_scale, 0, j),
+                    _ => 0.0,
+                };
+                let (mut d_mu, mut d_log_var) = (w * mu, w * 0.5 * (sigma * sigma - 1.0));
                 for row in p.rows(datum) {
-                    let v = kl_weight * call.get(2, 0, row);
+                    let v = if form == SAMPLED { beta * call.get(weight, 0, row) } else { 0.0 };
                     let eps = philox::normal(call, row, j, philox::STREAM_EPS);
-                    let d = call.get(1, row, j) + v * (mu + sigma * eps);
+                    let d = call.get(d_z, row, j) + v * (mu + sigma * eps);
                     d_mu += d;
                     d_log_var += 0.5 * (d * eps * sigma - v);
                 }
-                (d_mu, d_log_var)
-            },
-            &p,
-        );
+                call.put(d_head, datum, j, d_mu);
+                call.put(d_head, datum, p.log_var(j), d_log_var);
+            }
+            for j in p.padding() {
+                call.put(d_head, datum, j, 0.0);
+                call.put(d_head, datum, p.log_var(j), 0.0);
+            }
+        }
     },
 );
-
-/// d_head in slot `to`, where each dimension's KL counts `scale`.
-fn elbo_gradient(call: &mut dyn Call, to: usize, scale: impl Fn(&dyn Call, usize) -> f64) {
-    let p: Params = crate::plan::params(call);
-    gradient(
-        call,
-        to,
-        |call, p, datum, j| {
-            let (mu, log_var) = (call.get(0, datum, j), call.get(0, datum, p.log_var(j)));
-            let weight = call.get(2, 0, datum) * scale(call, j);
-            let (mut d_mu, mut d_log_var) = (weight * mu, weight * 0.5 * (log_var.exp() - 1.0));
-            for row in p.rows(datum) {
-                let d_z = call.get(1, row, j);
-                d_mu += d_z;
-                let eps = philox::normal(call, row, j, philox::STREAM_EPS);
-                d_log_var += d_z * eps * 0.5 * (0.5 * log_var).exp();
-            }
-            (d_mu, d_log_var)
-        },
-        &p,
-    );
-}
-
-/// d_head in slot `to` from (d_mu, d_log_var) of each datum and dimension; its padding is zero.
-fn gradient(
-    call: &mut dyn Call,
-    to: usize,
-    of: impl Fn(&dyn Call, &Params, usize, usize) -> (f64, f64),
-    p: &Params,
-) {
-    for datum in 0..p.batch as usize {
-        for j in 0..4 * p.vectors as usize {
-            let (d_mu, d_log_var) = if j < p.latent as usize { of(call, p, datum, j) } else { (0.0, 0.0) };
-            call.put(to, datum, j, d_mu);
-            call.put(to, datum, p.log_var(j), d_log_var);
-        }
-    }
-}
-
-/// z = mu.
-pub static MEAN: Kernel = kernel("mean", &[read(1, "head"), write(5, "z")], false, |call: &mut dyn Call| {
-    let p: Params = crate::plan::params(call);
-    for datum in 0..p.batch as usize {
-        for j in 0..p.latent as usize {
-            let mu = call.get(0, datum, j);
-            call.put(1, datum, j, mu);
-        }
-    }
-});
 
 /// Columns of the head for `latent` dimensions: mu and log_var, each padded.
 pub fn head_columns(latent: usize) -> usize {
@@ -209,121 +161,59 @@ fn shape(head: Tensor, z: Tensor, samples: usize) -> Params {
 }
 
 /// Appends z [B K, Z] and kl \[B\], from head [B, 2 P].
-pub(crate) fn forward(plan: &mut Plan, samples: usize, head: Tensor, z: Tensor, kl: Tensor) {
-    push_forward(plan, &FORWARD, samples, vec![head, z, kl]);
-}
-
-/// Appends z [B K, Z] and kl \[B\], from head [B, 2 P], and the weights of the ELBO, [B K] and \[B\].
-pub(crate) fn training(
-    plan: &mut Plan,
-    samples: usize,
-    head: Tensor,
-    (z, kl): (Tensor, Tensor),
-    weights: [Tensor; 2],
-) {
-    assert!(weights[0].cols >= z.rows && weights[1].cols >= head.rows, "room for the weights");
-    push_forward(plan, &TRAINING, samples, vec![head, z, kl, weights[0], weights[1]]);
-}
-
-fn push_forward(plan: &mut Plan, kernel: &'static Kernel, samples: usize, tensors: Vec<Tensor>) {
-    let (head, z, kl) = (tensors[0], tensors[1], tensors[2]);
+pub(crate) fn draw(plan: &mut Plan, samples: usize, head: Tensor, z: Tensor, kl: Tensor) {
     assert!(kl.cols >= head.rows, "a KL for each datum");
     plan.push(Dispatch {
-        kernel,
+        kernel: &DRAW,
         label: "z, kl".into(),
         consts: vec![],
         params: shape(head, z, samples).to_bytes(),
+        tensors: vec![head, z, kl],
         workgroups: linear_grid(z.rows, super::WORKGROUP),
-        cost: Cost { flops: 60 * (z.rows * z.cols) as u64, bytes: bytes(&tensors) },
-        tensors,
+        cost: elementwise(60, &[head, kl, z]),
     });
 }
 
-/// Appends z [B K, Z], kl \[B\] and log_ratio [B K], from head [B, 2 P].
-pub(crate) fn forward_ratio(
-    plan: &mut Plan,
-    samples: usize,
-    head: Tensor,
-    z: Tensor,
-    kl: Tensor,
-    log_ratio: Tensor,
-) {
-    assert!(kl.cols >= head.rows && log_ratio.cols >= z.rows, "a KL for each datum, a ratio for each row");
+/// Appends log_ratio [B K], from head [B, 2 P] and z [B K, Z].
+pub(crate) fn ratio(plan: &mut Plan, samples: usize, head: Tensor, z: Tensor, log_ratio: Tensor) {
+    assert!(log_ratio.cols >= z.rows, "a ratio for each row");
     plan.push(Dispatch {
-        kernel: &FORWARD_RATIO,
-        label: "z, kl, log p(z)/q(z|x)".into(),
+        kernel: &RATIO,
+        label: "log p(z)/q(z|x)".into(),
         consts: vec![],
         params: shape(head, z, samples).to_bytes(),
-        tensors: vec![head, z, kl, log_ratio],
+        tensors: vec![head, z, log_ratio],
         workgroups: linear_grid(z.rows, super::WORKGROUP),
-        cost: elementwise(65, &[head, kl, log_ratio, z]),
+        cost: Cost { flops: 60 * (z.rows * z.cols) as u64, bytes: bytes(&[head, z, log_ratio]) },
     });
 }
 
-/// Appends d_head [B, 2 P], from head, d_z [B K, Z] and the weight \[B\] of each datum's KL.
+/// Appends d_head [B, 2 P], from head and d_z [B K, Z].
 pub(crate) fn backward(
     plan: &mut Plan,
     samples: usize,
     head: Tensor,
     d_z: Tensor,
-    weight: Tensor,
+    form: KlForm,
     d_head: Tensor,
 ) {
-    assert!(weight.cols >= head.rows, "a weight for each datum");
-    push_backward(plan, &BACKWARD, samples, vec![head, d_z, weight, d_head]);
-}
-
-/// Appends d_head as [`backward`] does, where each dimension's KL counts kl_scale [1, Z] times.
-pub(crate) fn backward_free_bits(
-    plan: &mut Plan,
-    samples: usize,
-    head: Tensor,
-    d_z: Tensor,
-    weight: Tensor,
-    kl_scale: Tensor,
-    d_head: Tensor,
-) {
-    assert!(weight.cols >= head.rows, "a weight for each datum");
-    assert_eq!(kl_scale.stride, d_z.stride, "a factor for each dimension");
-    push_backward(plan, &BACKWARD_FREE_BITS, samples, vec![head, d_z, weight, kl_scale, d_head]);
-}
-
-/// Appends d_head [B, 2 P], from head, d_z [B K, Z] and the importance weight [B K] of each sample.
-pub(crate) fn backward_ratio(
-    plan: &mut Plan,
-    samples: usize,
-    head: Tensor,
-    d_z: Tensor,
-    weight: Tensor,
-    d_head: Tensor,
-) {
-    assert!(weight.cols >= d_z.rows, "a weight for each row");
-    push_backward(plan, &BACKWARD_RATIO, samples, vec![head, d_z, weight, d_head]);
-}
-
-fn push_backward(plan: &mut Plan, kernel: &'static Kernel, samples: usize, tensors: Vec<Tensor>) {
-    let (head, d_z, d_head) = (tensors[0], tensors[1], tensors[tensors.len() - 1]);
+    let (number, weight, rows, scale) = match form {
+        KlForm::Closed(weight) => (CLOSED, weight, head.rows, weight),
+        KlForm::FreeBits(weight, scale) => {
+            assert_eq!(scale.stride, d_z.stride, "a factor for each dimension");
+            (FREE_BITS, weight, head.rows, scale)
+        }
+        KlForm::Sampled(weight) => (SAMPLED, weight, d_z.rows, weight),
+    };
+    assert!(weight.cols >= rows, "a weight for each row");
     assert_eq!((d_head.rows, d_head.stride), (head.rows, head.stride), "shape of d_head");
     plan.push(Dispatch {
-        kernel,
+        kernel: &BACKWARD,
         label: "d_head".into(),
-        consts: vec![],
+        consts: vec![("KL_FORM", number)],
         params: shape(head, d_z, samples).to_bytes(),
-        cost: elementwise(40, &tensors),
-        tensors,
+        tensors: vec![head, d_z, weight, scale, d_head],
         workgroups: linear_grid(head.rows * d_z.stride / 4, super::WORKGROUP),
-    });
-}
-
-/// Appends z = mu.
-pub(crate) fn mean(plan: &mut Plan, head: Tensor, z: Tensor) {
-    plan.push(Dispatch {
-        kernel: &MEAN,
-        label: "z = mu".into(),
-        consts: vec![],
-        params: shape(head, z, 1).to_bytes(),
-        tensors: vec![head, z],
-        workgroups: linear_grid(z.words() / 4, super::WORKGROUP),
-        cost: elementwise(0, &[head, z]),
+        cost: elementwise(40, &[head, d_z, weight, d_head]),
     });
 }

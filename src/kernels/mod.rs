@@ -3,6 +3,7 @@
 
 pub mod activation;
 pub mod adam;
+pub mod add;
 pub mod bias_grad;
 pub mod clip;
 pub mod condition;
@@ -29,14 +30,14 @@ pub fn all() -> Vec<&'static Kernel> {
         &philox::UNIFORMS,
         &philox::NORMALS,
         &gather::GATHER,
-        &activation::ACTIVATION,
-        &latent::FORWARD,
-        &latent::FORWARD_RATIO,
-        &latent::TRAINING,
+        &activation::FORWARD,
+        &activation::BACKWARD,
+        &add::SUM,
+        &add::COPY,
+        &add::ACCUMULATE,
+        &latent::DRAW,
+        &latent::RATIO,
         &latent::BACKWARD,
-        &latent::BACKWARD_FREE_BITS,
-        &latent::BACKWARD_RATIO,
-        &latent::MEAN,
         &condition::CONDITION,
         &free_bits::FREE_BITS,
         &prior::PRIOR,
@@ -55,8 +56,8 @@ pub fn all() -> Vec<&'static Kernel> {
         &micro::LATENCY,
     ];
     kernels.extend(matmul::KERNELS);
-    for likelihood in likelihood::TABLE {
-        kernels.extend([likelihood.forward, likelihood.fused, likelihood.backward, likelihood.mean]);
+    for set in likelihood::TABLE.iter().flat_map(|likelihood| likelihood.kernels) {
+        kernels.extend([set.forward, set.fused, set.backward, set.mean]);
     }
     kernels
 }

@@ -1,5 +1,4 @@
-//! The row weights of a reconstruction without a latent sample (`shaders/row_weight.wgsl`). Where there is one, it comes
-//! with its weights: `latent::training`.
+//! What a nat is worth in the mean over a batch: the weights of the ELBO (`shaders/row_weight.wgsl`).
 
 use super::{elementwise, params, plain, shader};
 use crate::plan::{Call, Dispatch, Kernel, Needs, Plan, Tensor, Trusted, linear_grid, write};
@@ -8,39 +7,52 @@ params! {
     /// See `shaders/row_weight.wgsl`.
     struct Params {
         batch: u32,
+        samples: u32,
     }
 }
 
-/// 1 / valid_rows a row.
+/// 1 / (K valid_rows) per row, and beta / valid_rows per datum.
 pub static ROW_WEIGHT: Kernel = Kernel {
     name: "row_weight",
     entry: "main",
     source: shader!("row_weight"),
     params: Params::FIELDS,
-    slots: &[write(1, "weight")],
+    slots: &[write(1, "recon_weight"), write(2, "kl_weight")],
     step: true,
     needs: Needs::Nothing,
     trusted: Trusted,
     variants: plain,
     reference: |call: &mut dyn Call| {
+        let [recon_weight, kl_weight] = [0, 1];
         let p: Params = crate::plan::params(call);
-        let rows = call.step().valid_rows;
+        let (valid, beta) = (call.step().valid_rows, f64::from(call.step().kl_weight));
         for datum in 0..p.batch {
-            call.put(0, 0, datum as usize, if datum < rows { 1.0 / f64::from(rows) } else { 0.0 });
+            let of_datum = if datum < valid { 1.0 / f64::from(valid) } else { 0.0 };
+            for row in datum * p.samples..(datum + 1) * p.samples {
+                call.put(recon_weight, 0, row as usize, of_datum / f64::from(p.samples));
+            }
+            call.put(kl_weight, 0, datum as usize, of_datum * beta);
         }
     },
 };
 
-/// Appends the weights \[B\] of `batch` data.
-pub(crate) fn row_weight(plan: &mut Plan, batch: usize, weight: Tensor) {
-    assert!(weight.cols >= batch, "room for the weights");
+/// Appends recon_weight [B K] and kl_weight \[B\].
+pub(crate) fn row_weight(
+    plan: &mut Plan,
+    batch: usize,
+    samples: usize,
+    recon_weight: Tensor,
+    kl_weight: Tensor,
+) {
+    let rows = batch.checked_mul(samples).expect("rows that can be counted");
+    assert!(recon_weight.cols >= rows && kl_weight.cols >= batch, "room for the weights");
     plan.push(Dispatch {
         kernel: &ROW_WEIGHT,
         label: "weights".into(),
         consts: vec![],
-        params: Params { batch: batch as u32 }.to_bytes(),
-        tensors: vec![weight],
-        workgroups: linear_grid(batch, super::WORKGROUP),
-        cost: elementwise(1, &[weight]),
+        params: Params { batch: batch as u32, samples: samples as u32 }.to_bytes(),
+        tensors: vec![recon_weight, kl_weight],
+        workgroups: linear_grid(rows, super::WORKGROUP),
+        cost: elementwise(1, &[kl_weight, recon_weight]),
     });
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::family::{self, FAMILIES, Family};
+use super::layer::{Layers, MAX_WIDTH};
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
 use crate::kernels::likelihood::{self, Likelihood, Output, Settings};
@@ -9,52 +11,29 @@ use crate::kernels::likelihood::{self, Likelihood, Output, Settings};
 /// Classes of a conditional model at most: a label is a byte.
 const MAX_CLASSES: usize = 256;
 
-/// Widths past this are surely a slip of the keyboard; the limit keeps sizes far from overflow.
-const MAX_WIDTH: usize = 1 << 16;
-
-/// What is trained: what lies between the encoder and the decoder, and the bound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// A variational autoencoder, by its evidence lower bound (Kingma & Welling 2013)
-    #[default]
-    Vae,
-    /// The same by the importance-weighted bound of several samples (Burda et al. 2015)
-    Iwae,
-    /// An autoencoder: a deterministic bottleneck, reconstruction alone
-    Ae,
-}
-
-impl Kind {
-    /// Its name on the command line and in files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Vae => "vae",
-            Kind::Iwae => "iwae",
-            Kind::Ae => "ae",
-        }
-    }
-}
-
 /// The shape of a variational autoencoder.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
     /// D: numbers of a datum.
     pub input: usize,
-    /// Widths of the encoder's hidden layers; the decoder mirrors them.
+    /// Widths of the encoder's hidden layers, where `encoder` does not name them.
     pub hidden: Vec<usize>,
+    /// The encoder's layers up to the latent's parts.
+    pub encoder: Option<Layers>,
+    /// The decoder's layers up to the likelihood's parts; without, they mirror the encoder's.
+    pub decoder: Option<Layers>,
     /// Z: dimensions of the latent space.
     pub latent: usize,
-    /// Nonlinearity of the hidden layers.
+    /// Activation of the layers that name none.
     pub activation: Activation,
     /// Name of p(x|z) in the table of likelihoods.
     pub likelihood: String,
     /// What that likelihood may be told.
     pub settings: Settings,
-    /// What is trained.
-    pub kind: Kind,
-    /// C: classes of the label that encoder and decoder are told; 0 without (Sohn et al. 2015).
+    /// Name of a combination of latent, prior and objective in the table of families.
+    pub kind: String,
+    /// C: classes of the label that encoder and decoder read beside the data; 0 without (Sohn et al. 2015).
     pub classes: usize,
 }
 
@@ -64,11 +43,13 @@ impl Default for ModelConfig {
         ModelConfig {
             input: 28 * 28,
             hidden: vec![400],
+            encoder: None,
+            decoder: None,
             latent: 20,
             activation: Activation::Relu,
             likelihood: "bernoulli".into(),
             settings: Settings::DEFAULT,
-            kind: Kind::Vae,
+            kind: FAMILIES[0].name.into(),
             classes: 0,
         }
     }
@@ -83,10 +64,16 @@ impl ModelConfig {
             }
             Err(Error::Usage(format!("{flag} {value}: use a width from 1 to {MAX_WIDTH}")))
         };
-        if self.hidden.is_empty() {
-            return Err(Error::Usage("--hidden: name at least one layer, such as --hidden 400".into()));
+        if self.encoder.is_none() {
+            if self.hidden.is_empty() {
+                return Err(Error::Usage("--hidden: name at least one layer, such as --hidden 400".into()));
+            }
+            self.hidden.iter().try_for_each(|h| width("--hidden", *h))?;
         }
-        self.hidden.iter().try_for_each(|h| width("--hidden", *h))?;
+        if family::find(&self.kind).is_none() {
+            let known: Vec<_> = FAMILIES.iter().map(|family| family.name).collect();
+            return Err(Error::Usage(format!("unknown model {:?}: use {}", self.kind, known.join(", "))));
+        }
         width("--latent", self.latent)?;
         if self.classes > MAX_CLASSES {
             return Err(Error::Usage(format!(
@@ -98,7 +85,30 @@ impl ModelConfig {
         if self.activation == Activation::Identity {
             return Err(Error::Usage("activation: use relu, tanh, softplus or silu".into()));
         }
-        (self.likelihood()?.validate)(&self.settings).map_err(Error::Usage)
+        (self.likelihood()?.validate)(&self.settings).map_err(Error::Usage)?;
+        self.decoder_layers().map_err(|problem| Error::Usage(format!("--encoder: {problem} (--decoder)")))?;
+        Ok(())
+    }
+
+    /// The encoder's layers.
+    pub fn encoder_layers(&self) -> Layers {
+        self.encoder.clone().unwrap_or_else(|| Layers::of_widths(&self.hidden))
+    }
+
+    /// The decoder's layers.
+    ///
+    /// # Errors
+    /// If it names none and the encoder's cannot be mirrored.
+    pub fn decoder_layers(&self) -> Result<Layers, String> {
+        self.decoder.clone().map_or_else(|| self.encoder_layers().mirrored(), Ok)
+    }
+
+    /// Latent, prior and objective.
+    ///
+    /// # Panics
+    /// If the configuration was not validated.
+    pub fn family(&self) -> &'static Family {
+        family::find(&self.kind).expect("the configuration was validated")
     }
 
     /// The likelihood's entry in the table.
@@ -107,6 +117,14 @@ impl ModelConfig {
             let known: Vec<_> = likelihood::TABLE.iter().map(|l| l.name).collect();
             Error::Usage(format!("unknown likelihood {:?}: use {}", self.likelihood, known.join(", ")))
         })
+    }
+
+    /// Whether q(z|x) is a distribution, so that there is a KL term and something to draw from.
+    ///
+    /// # Panics
+    /// If the configuration was not validated.
+    pub fn has_kl(&self) -> bool {
+        self.family().latent.is_distribution()
     }
 
     /// What the decoder's last layer gives.
@@ -121,7 +139,7 @@ impl ModelConfig {
     /// What it is, such as `conditional iwae`.
     pub fn title(&self) -> String {
         let condition = if self.classes > 0 { "conditional " } else { "" };
-        format!("{condition}{}", self.kind.name())
+        format!("{condition}{}", self.kind)
     }
 
     /// The likelihood with the settings that it uses, such as `categorical (16 levels)`.
@@ -129,10 +147,14 @@ impl ModelConfig {
         self.likelihood().map_or_else(|_| self.likelihood.clone(), |l| (l.title)(&self.settings))
     }
 
-    /// The widths from data to data, such as `784-400-20-400-784`.
+    /// The way from data to data: widths such as `784-400-20-400-784` or, where layers are named, their text.
     pub fn widths(&self) -> String {
-        let inner = self.hidden.iter().chain([&self.latent]).chain(self.hidden.iter().rev());
-        let widths = std::iter::once(&self.input).chain(inner).chain([&self.input]);
-        widths.map(usize::to_string).collect::<Vec<_>>().join("-")
+        if let (None, None) = (&self.encoder, &self.decoder) {
+            let inner = self.hidden.iter().chain([&self.latent]).chain(self.hidden.iter().rev());
+            let widths = std::iter::once(&self.input).chain(inner).chain([&self.input]);
+            return widths.map(usize::to_string).collect::<Vec<_>>().join("-");
+        }
+        let decoder = self.decoder_layers().map_or_else(|problem| problem, |layers| layers.to_string());
+        format!("{} - {} - {} - {decoder} - {}", self.input, self.encoder_layers(), self.latent, self.input)
     }
 }

@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::config::ModelConfig;
-use super::layout::{Layout, Parameter};
+use super::parameters::{Parameter, Parameters};
 
 /// How weights and biases begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
@@ -23,7 +23,7 @@ pub enum Init {
 impl Init {
     /// Half the range of a parameter's uniform values, of a layer with `inputs`.
     fn bound(self, parameter: &Parameter, inputs: usize) -> f64 {
-        let (inputs, is_weight) = (inputs as f64, parameter.shape.len() == 2);
+        let (inputs, is_weight) = (inputs as f64, parameter.is_weight());
         match self {
             Init::Pytorch => 1.0 / inputs.sqrt(),
             Init::Xavier | Init::He if !is_weight => 0.0,
@@ -33,11 +33,11 @@ impl Init {
     }
 }
 
-/// The arena of initial values. What belongs to no layer starts at zero. Pure in (layout, init, seed).
-pub fn initial_weights(layout: &Layout, init: Init, seed: u64) -> Vec<f32> {
-    let mut arena = vec![0.0; layout.words];
+/// The arena of initial values. What belongs to no layer starts at zero. Pure in (parameters, init, seed).
+pub fn initial_weights(parameters: &Parameters, init: Init, seed: u64) -> Vec<f32> {
+    let mut arena = vec![0.0; parameters.words()];
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    for parameter in &layout.parameters {
+    for parameter in parameters {
         let Some(inputs) = parameter.fan_in else { continue };
         let bound = init.bound(parameter, inputs) as f32;
         let values: Vec<f32> = (0..parameter.len()).map(|_| uniform(&mut rng) * bound).collect();
@@ -50,16 +50,16 @@ pub fn initial_weights(layout: &Layout, init: Init, seed: u64) -> Vec<f32> {
 /// `marginals` are the values that each number of a datum takes, with their counts.
 pub fn fit_output_bias(
     config: &ModelConfig,
-    layout: &Layout,
+    parameters: &Parameters,
     arena: &mut [f32],
     marginals: &[Vec<(f64, u64)>],
 ) {
     let likelihood = config.likelihood().expect("the configuration was validated");
     let output = config.output();
     let names = output.heads.iter().map(|(name, _)| format!("{name}.bias"));
-    let names = names.chain(output.constant.iter().map(|(name, _)| name.clone()));
+    let names = names.chain(output.own.iter().map(|(name, _)| name.clone()));
     let mut parts: Vec<(&Parameter, Vec<f32>)> = names
-        .filter_map(|name| layout.parameters.iter().find(|p| p.name == name))
+        .filter_map(|name| parameters.find(&name))
         .map(|parameter| (parameter, Vec::with_capacity(parameter.len())))
         .collect();
     for values_of in marginals {
@@ -82,21 +82,22 @@ fn uniform(rng: &mut impl Rng) -> f32 {
 mod tests {
     use super::*;
     use crate::kernels::likelihood::{Settings, Variance};
+    use crate::model::Network;
 
     #[test]
     fn every_choice_has_its_range_and_its_biases() {
         let config = ModelConfig { input: 50, hidden: vec![30], ..ModelConfig::default() };
-        let layout = Layout::new(&config);
-        let weight = &layout.parameters[0];
+        let parameters = Network::new(&config).unwrap().parameters;
+        let weight = parameters.find("encoder.0.weight").unwrap();
         for (init, bound, bias_is_zero) in [
             (Init::Pytorch, 1.0 / 50f32.sqrt(), false),
             (Init::Xavier, (6.0 / 80f32).sqrt(), true),
             (Init::He, (6.0 / 50f32).sqrt(), true),
         ] {
-            let arena = initial_weights(&layout, init, 1);
+            let arena = initial_weights(&parameters, init, 1);
             let largest = weight.extract(&arena).into_iter().fold(0f32, |m, w| m.max(w.abs()));
             assert!((0.98 * bound..=bound).contains(&largest), "{init:?}: {largest}, bound {bound}");
-            let biases = layout.parameters[1].extract(&arena);
+            let biases = parameters.find("encoder.0.bias").unwrap().extract(&arena);
             assert_eq!(biases.iter().all(|b| *b == 0.0), bias_is_zero, "{init:?}");
         }
     }
@@ -107,17 +108,10 @@ mod tests {
         let fitted = |likelihood: &str, settings: Settings| {
             let config =
                 ModelConfig { input: 3, likelihood: likelihood.into(), settings, ..ModelConfig::default() };
-            let layout = Layout::new(&config);
-            let mut arena = initial_weights(&layout, Init::He, 1);
-            fit_output_bias(&config, &layout, &mut arena, &values);
-            let find = |name: &str| {
-                layout
-                    .parameters
-                    .iter()
-                    .find(|p| p.name == name)
-                    .map(|p| p.extract(&arena))
-                    .unwrap_or_default()
-            };
+            let parameters = Network::new(&config).unwrap().parameters;
+            let mut arena = initial_weights(&parameters, Init::He, 1);
+            fit_output_bias(&config, &parameters, &mut arena, &values);
+            let find = |name: &str| parameters.find(name).map(|p| p.extract(&arena)).unwrap_or_default();
             [
                 find("decoder.out.bias"),
                 find("decoder.log_var"),

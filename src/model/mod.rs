@@ -1,11 +1,22 @@
-//! Models: configuration, the layout of their parameters, initial weights, and their plans.
+//! Models: configuration, parameters and their start values, layers, latents, priors, objectives, and the plans made of them.
 
-mod bounds;
 pub mod config;
+pub mod family;
 pub mod init;
-pub mod layout;
+pub mod latent;
+pub mod layer;
 mod network;
+pub mod objective;
+pub mod parameters;
 pub mod plans;
+mod ports;
+pub mod prior;
+mod recipe;
+mod tape;
 
-pub use config::{Kind, ModelConfig};
-pub use layout::Layout;
+pub use config::ModelConfig;
+pub use family::{FAMILIES, Family};
+pub use layer::{Extent, LAYERS, LayerRow, Layers};
+pub use network::Network;
+pub use parameters::{Parameter, Parameters};
+pub use tape::PARAMETERS;

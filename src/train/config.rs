@@ -20,7 +20,7 @@ use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood::{self, Data, Settings, Variance};
 use crate::model::init::Init;
 use crate::model::plans::Recipe;
-use crate::model::{Kind, ModelConfig};
+use crate::model::{Layers, ModelConfig};
 use crate::plan::Target;
 
 use super::schedule::Schedule;
@@ -67,13 +67,19 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelSection {
-    /// What is trained: vae, iwae or ae.
-    pub kind: Kind,
-    /// Widths of the encoder's hidden layers; the decoder mirrors them.
+    /// Name of a combination of latent, prior and objective: vae, iwae or ae.
+    pub kind: String,
+    /// Widths of the encoder's hidden layers; the decoder mirrors them. Without a meaning where `encoder` names the layers.
     pub hidden: Vec<usize>,
+    /// The encoder's layers, such as "linear 400, residual(linear 400)".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<Layers>,
+    /// The decoder's layers, where they do not mirror the encoder's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decoder: Option<Layers>,
     /// Dimensions of the latent space.
     pub latent: usize,
-    /// Nonlinearity of the hidden layers.
+    /// Activation of the layers that name none.
     pub activation: Activation,
     /// Name of p(x|z).
     pub likelihood: String,
@@ -198,11 +204,22 @@ impl Default for Config {
 
 impl Default for ModelSection {
     fn default() -> Self {
-        let ModelConfig { hidden, latent, activation, likelihood, settings, kind, .. } =
+        let ModelConfig { hidden, encoder, decoder, latent, activation, likelihood, settings, kind, .. } =
             ModelConfig::default();
         let Settings { levels, variance } = settings;
         let condition = Condition::None;
-        ModelSection { kind, hidden, latent, activation, likelihood, levels, variance, condition }
+        ModelSection {
+            kind,
+            hidden,
+            encoder,
+            decoder,
+            latent,
+            activation,
+            likelihood,
+            levels,
+            variance,
+            condition,
+        }
     }
 }
 
@@ -282,16 +299,10 @@ impl Config {
                 self.classes.unwrap_or(0)
             ));
         }
-        let TrainSection { samples, beta, kl_warmup, free_bits, .. } = self.train;
-        match self.model.kind {
-            Kind::Ae if samples > 1 || beta != 1.0 || kl_warmup > 0.0 || free_bits > 0.0 => usage(
-                "--model ae has no samples and no KL: leave out --samples, --beta, --kl-warmup and --free-bits",
-            ),
-            Kind::Iwae if free_bits > 0.0 => {
-                usage("--free-bits is a floor under the KL of the ELBO: use it with --model vae")
-            }
-            _ => Ok(()),
-        }
+        let TrainSection { samples, beta, kl_warmup, .. } = self.train;
+        let objective = model.family().objective;
+        let plain = beta == 1.0 && kl_warmup == 0.0;
+        objective.validate(&self.train.recipe(), samples, plain).map_err(Error::Usage)
     }
 
     /// What is allowed and hardly wanted.
@@ -317,11 +328,32 @@ impl Config {
 
     /// The model for images of that shape.
     pub fn model_config(&self, shape: Shape) -> ModelConfig {
-        let ModelSection { kind, hidden, latent, activation, likelihood, levels, variance, .. } =
-            self.model.clone();
+        let ModelSection {
+            kind,
+            hidden,
+            encoder,
+            decoder,
+            latent,
+            activation,
+            likelihood,
+            levels,
+            variance,
+            ..
+        } = self.model.clone();
         let settings = Settings { levels, variance };
         let classes = self.classes.unwrap_or(0);
-        ModelConfig { input: shape.dim(), hidden, latent, activation, likelihood, settings, kind, classes }
+        ModelConfig {
+            input: shape.dim(),
+            hidden,
+            encoder,
+            decoder,
+            latent,
+            activation,
+            likelihood,
+            settings,
+            kind,
+            classes,
+        }
     }
 
     /// Puts what follows from other values in its place, so that the file says it.
@@ -410,9 +442,9 @@ impl TrainSection {
     }
 
     /// Whether what is trained is the ELBO itself.
-    pub fn trains_the_elbo(&self, kind: Kind) -> bool {
+    pub fn trains_the_elbo(&self, model: &ModelConfig) -> bool {
         let plain = self.beta == 1.0 && self.kl_warmup == 0.0 && self.free_bits == 0.0;
-        plain && (kind == Kind::Vae || kind == Kind::Iwae && self.samples == 1)
+        plain && model.family().objective.is_elbo(self.samples)
     }
 
     /// How grey values become x: as the user says, or as the model's likelihood wants it.

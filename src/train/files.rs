@@ -7,24 +7,24 @@ use super::config::Config;
 use super::history::Sums;
 use super::trainer::{Arenas, State};
 use crate::error::{Error, Result};
-use crate::model::Layout;
+use crate::model::{Network, Parameters};
 use crate::run::store::{NamedTensor, read_tensors, write_tensors, write_tensors_keeping};
 
 const MOMENT1: &str = "adam.m.";
 const MOMENT2: &str = "adam.v.";
 
 /// Writes the weights under PyTorch's names and shapes, with the configuration in the metadata.
-pub fn save_model(path: &Path, config: &Config, layout: &Layout, parameters: &[f32]) -> Result<()> {
+pub fn save_model(path: &Path, config: &Config, parameters: &Parameters, weights: &[f32]) -> Result<()> {
     let metadata = BTreeMap::from([("config".to_owned(), config.to_toml())]);
-    write_tensors(path, &named("", layout, parameters), &metadata)
+    write_tensors(path, &named("", parameters, weights), &metadata)
 }
 
 /// Reads a model: its configuration, and the arena of its weights.
-pub fn load_model(path: &Path) -> Result<(Config, Layout, Vec<f32>)> {
+pub fn load_model(path: &Path) -> Result<(Config, Parameters, Vec<f32>)> {
     let (tensors, metadata) = read_tensors(path)?;
-    let (config, layout) = described(path, &metadata)?;
-    let parameters = arena("", &layout, path, tensors)?;
-    Ok((config, layout, parameters))
+    let (config, parameters) = described(path, &metadata)?;
+    let weights = arena("", &parameters, path, tensors)?;
+    Ok((config, parameters, weights))
 }
 
 /// Writes everything that training needs to continue with the same bits. The checkpoint that was at `path` is kept as
@@ -32,7 +32,7 @@ pub fn load_model(path: &Path) -> Result<(Config, Layout, Vec<f32>)> {
 pub fn save_checkpoint(
     (path, previous): (&Path, &Path),
     config: &Config,
-    layout: &Layout,
+    parameters: &Parameters,
     arenas: &Arenas,
     state: &State,
 ) -> Result<()> {
@@ -51,9 +51,9 @@ pub fn save_checkpoint(
         ("best_epoch".to_owned(), best_epoch.to_string()),
         ("train_count".to_owned(), train_count.to_string()),
     ]);
-    let mut tensors = named("", layout, &arenas.parameters);
-    tensors.extend(named(MOMENT1, layout, &arenas.moment1));
-    tensors.extend(named(MOMENT2, layout, &arenas.moment2));
+    let mut tensors = named("", parameters, &arenas.parameters);
+    tensors.extend(named(MOMENT1, parameters, &arenas.moment1));
+    tensors.extend(named(MOMENT2, parameters, &arenas.moment2));
     write_tensors_keeping(path, previous, &tensors, &metadata)
 }
 
@@ -92,39 +92,38 @@ pub fn load_checkpoint(path: &Path) -> Result<(Config, Arenas, State)> {
     Ok((config, arenas, state))
 }
 
-fn named(prefix: &str, layout: &Layout, arena: &[f32]) -> Vec<NamedTensor> {
-    let tensor = |p: &crate::model::layout::Parameter| NamedTensor {
+fn named(prefix: &str, parameters: &Parameters, arena: &[f32]) -> Vec<NamedTensor> {
+    let tensor = |p: &crate::model::Parameter| NamedTensor {
         name: format!("{prefix}{}", p.name),
         shape: p.shape.clone(),
         values: p.extract(arena),
     };
-    layout.parameters.iter().map(tensor).collect()
+    parameters.iter().map(tensor).collect()
 }
 
 fn foreign(path: &Path, problem: String) -> Error {
     Error::file(path, problem, "use a file that this version of vae-gpu wrote, or train again")
 }
 
-/// The configuration in the metadata, and its layout.
-fn described(path: &Path, metadata: &BTreeMap<String, String>) -> Result<(Config, Layout)> {
+/// The configuration in the metadata, and the parameters that it makes.
+fn described(path: &Path, metadata: &BTreeMap<String, String>) -> Result<(Config, Parameters)> {
     let text = metadata.get("config").ok_or_else(|| foreign(path, "holds no configuration".into()))?;
     let config = Config::parse(text).map_err(|e| foreign(path, format!("bad configuration: {e}")))?;
     let shape = config.image_shape().ok_or_else(|| foreign(path, "does not name the data's shape".into()))?;
     let model = config.model_config(shape);
-    model.validate().map_err(|e| foreign(path, e.to_string()))?;
+    let network = Network::new(&model).map_err(|e| foreign(path, e.to_string()))?;
     if let Some(scaling) = &config.source.scaling {
         scaling.validate(shape.dim()).map_err(|e| foreign(path, e.to_string()))?;
     }
-    let layout = Layout::new(&model);
-    Ok((config, layout))
+    Ok((config, network.parameters))
 }
 
 /// The arena with `tensors`, each of which must be there in its shape, and no other.
-fn arena(prefix: &str, layout: &Layout, path: &Path, tensors: Vec<NamedTensor>) -> Result<Vec<f32>> {
+fn arena(prefix: &str, parameters: &Parameters, path: &Path, tensors: Vec<NamedTensor>) -> Result<Vec<f32>> {
     let mut tensors: BTreeMap<_, _> = tensors.into_iter().map(|t| (t.name.clone(), t)).collect();
     // The arena is made once every value is at hand: a configuration that lies about its size allocates nothing.
     let mut found = Vec::new();
-    for parameter in &layout.parameters {
+    for parameter in parameters {
         let name = format!("{prefix}{}", parameter.name);
         let tensor =
             tensors.remove(&parameter.name).ok_or_else(|| foreign(path, format!("has no tensor {name}")))?;
@@ -138,7 +137,7 @@ fn arena(prefix: &str, layout: &Layout, path: &Path, tensors: Vec<NamedTensor>) 
     if let Some((name, _)) = tensors.first_key_value() {
         return Err(foreign(path, format!("has a tensor {prefix}{name} that the model has not")));
     }
-    let mut arena = vec![0.0; layout.words];
+    let mut arena = vec![0.0; parameters.words()];
     for (parameter, values) in found {
         parameter.insert(&mut arena, &values);
     }

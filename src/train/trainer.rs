@@ -8,17 +8,15 @@ use std::time::{Duration, Instant};
 use super::config::Config;
 use super::files;
 use super::history::{self, History, Sums};
-use super::schedule::ramp;
-use crate::data::{Dataset, epoch_order};
+use super::stepper::Stepper;
+use crate::data::Dataset;
 use crate::error::{Error, Result};
-use crate::evaluate::{Evaluation, Evaluator, Feed, Pictures};
-use crate::gpu::{Gpu, Program, Shared};
-use crate::kernels::adam;
+use crate::evaluate::{Evaluation, Evaluator, Inference, Runner};
+use crate::gpu::{Gpu, Shared};
 use crate::kernels::tuning::Tuning;
 use crate::model::init::{fit_output_bias, initial_weights};
-use crate::model::plans::{self, Batch, TrainPlan};
-use crate::model::{Layout, ModelConfig};
-use crate::plan::{Access, Element, Step};
+use crate::model::{ModelConfig, Network, Parameters};
+use crate::plan::{Access, Element};
 
 /// How often losses are fetched for a progress line.
 const PROGRESS: Duration = Duration::from_millis(200);
@@ -122,24 +120,17 @@ pub struct EpochReport {
 pub struct Trainer {
     gpu: Arc<Gpu>,
     config: Config,
-    model: ModelConfig,
-    layout: Layout,
-    /// Rows of the training data, and of those the ones that are trained on.
+    /// Rows of the training data, those that are held out included.
     train_count: u64,
-    count: u64,
-    program: Program,
-    handles: TrainPlan,
-    feed: Feed,
+    stepper: Stepper,
     test: Evaluator,
     valid: Option<Evaluator>,
-    pictures: Pictures,
+    inference: Inference,
     history: History,
     state: State,
     /// The parameters before the first step.
     initial: Vec<f32>,
-    /// The epoch whose order is set, and the order.
-    order_of: Option<u32>,
-    order: Vec<u32>,
+    parameters: Parameters,
 }
 
 impl Trainer {
@@ -159,7 +150,7 @@ impl Trainer {
         config.validate()?;
         config.check_data(dataset)?;
         let model = config.model_config(dataset.shape);
-        model.validate()?;
+        let network = Network::new(&model)?;
         let seed = config.train.seed;
         if config.train.valid > 0.0 && dataset.train.count < 2 {
             return Err(Error::Usage("--valid: the training data has only one row".into()));
@@ -167,52 +158,30 @@ impl Trainer {
         let held_out = (config.train.valid > 0.0).then(|| dataset.train.hold_out(config.train.valid, seed));
         let (train, valid) =
             held_out.as_ref().map_or((&dataset.train, None), |(kept, held)| (kept, Some(held)));
-        let count = train.count;
-        let size = config.train.batch_size;
-        if size > count {
-            return Err(Error::Usage(format!(
-                "--batch-size {size}: the training data has only {count} rows"
-            )));
-        }
-        let target = config.train.precision.target(gpu)?;
-        let mut shared = Shared::default();
-        let binarize = config.train.binarize(&model);
-        let data = Feed::plan(gpu, train, "train", binarize, size, config.train.stream);
-        let batch = Batch { data: data.clone(), size, samples: config.train.samples };
-        let mut handles =
-            plans::train(&model, target, &batch, &config.train.recipe(), history::ROWS as usize);
-        tuning.apply(&mut handles.batch.plan, &target);
-        let program = Program::new(gpu, handles.batch.plan.clone(), &mut shared)?;
-        let feed = Feed::new(&program, &handles.batch, &data, train, size)?;
-        let test = Evaluator::new(gpu, &mut shared, &model, &dataset.test, "test", binarize)?;
-        let valid = valid
-            .map(|split| Evaluator::new(gpu, &mut shared, &model, split, "valid", binarize))
-            .transpose()?;
-        let pictures = Pictures::new(gpu, &mut shared, &model)?;
-        let layout = Layout::new(&model);
-        let mut weights = initial_weights(&layout, config.train.init, seed);
+        let parameters = network.parameters.clone();
+        let mut weights = initial_weights(&parameters, config.train.init, seed);
         if config.train.output_bias {
-            fit_output_bias(&model, &layout, &mut weights, &train.marginals()?);
+            fit_output_bias(&model, &parameters, &mut weights, &train.marginals()?);
         }
-        program.write_f32(handles.batch.parameters, &weights);
+        let mut shared = Shared::default();
+        let (device, rows) = ((gpu, &mut shared), history::ROWS as usize);
+        let stepper = Stepper::new(device, &network, &config.train, tuning, (train, &weights), rows)?;
+        let binarize = config.train.binarize(&model);
+        let mut runner = Runner::of(gpu, network, shared);
+        let test = Evaluator::new(&mut runner, &dataset.test, "test", binarize)?;
+        let valid = valid.map(|split| Evaluator::new(&mut runner, split, "valid", binarize)).transpose()?;
         Ok(Trainer {
             gpu: gpu.clone(),
             config,
-            model,
-            layout,
             train_count: dataset.train.count as u64,
-            count: count as u64,
-            program,
-            handles,
-            feed,
+            stepper,
             test,
             valid,
-            pictures,
+            inference: Inference::new(runner),
             history: History::default(),
             state: State::default(),
             initial: weights,
-            order_of: None,
-            order: Vec::new(),
+            parameters,
         })
     }
 
@@ -223,17 +192,17 @@ impl Trainer {
 
     /// The model.
     pub fn model(&self) -> &ModelConfig {
-        &self.model
+        self.inference.model()
     }
 
     /// Where the parameters lie.
-    pub fn layout(&self) -> &Layout {
-        &self.layout
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
     }
 
     /// Steps of an epoch; the last one's batch may be short.
     pub fn steps_per_epoch(&self) -> u64 {
-        self.count.div_ceil(self.config.train.batch_size as u64)
+        self.stepper.steps_per_epoch()
     }
 
     /// Where training stands.
@@ -256,20 +225,20 @@ impl Trainer {
 
     /// Reads weights and moments from the device.
     pub fn arenas(&self) -> Result<Arenas> {
-        let TrainPlan { batch, moment1, moment2, .. } = &self.handles;
+        let (program, ports) = (self.stepper.program(), self.stepper.ports());
         Ok(Arenas {
-            parameters: self.program.read_f32(batch.parameters)?,
-            moment1: self.program.read_f32(*moment1)?,
-            moment2: self.program.read_f32(*moment2)?,
+            parameters: program.read_f32(ports.parameters)?,
+            moment1: program.read_f32(ports.moment1)?,
+            moment2: program.read_f32(ports.moment2)?,
         })
     }
 
     /// Continues from a checkpoint: the same bits as if training had not stopped.
     pub fn restore(&mut self, arenas: &Arenas, state: State) {
-        let TrainPlan { batch, moment1, moment2, .. } = &self.handles;
-        self.program.write_f32(batch.parameters, &arenas.parameters);
-        self.program.write_f32(*moment1, &arenas.moment1);
-        self.program.write_f32(*moment2, &arenas.moment2);
+        let (program, ports) = (self.stepper.program(), self.stepper.ports());
+        program.write_f32(ports.parameters, &arenas.parameters);
+        program.write_f32(ports.moment1, &arenas.moment1);
+        program.write_f32(ports.moment2, &arenas.moment2);
         self.history = History::restart(state.step, state.sums);
         self.state = state;
     }
@@ -287,28 +256,19 @@ impl Trainer {
             self.history = History::restart(first, Sums::default());
             self.state.seconds = 0.0;
         }
-        self.write_order(epoch);
-        let (count, size) = (self.count, self.config.train.batch_size as u64);
-        let rows_of = move |step: u64| size.min(count - (step - 1) % steps * size);
-        let ring = self.handles.batch.terms;
-
+        let (ring, size) = (self.stepper.ports().history, self.config.train.batch_size as u64);
         let (begin, begin_step) = (Instant::now(), self.state.step);
         let mut fetched = begin;
         let mut interrupted = false;
         while self.state.step < first + steps {
-            if self.history.room(self.state.step) < self.program.steps_at_once() as u64 {
-                self.history.drain(&self.program, ring, self.state.step, rows_of)?;
+            if self.history.room(self.state.step) < self.stepper.steps_at_once() {
+                self.drain()?;
             }
-            let left = (first + steps - self.state.step) as usize;
-            let now = self.program.steps_at_once().min(self.feed.max_steps()).min(left);
-            let mut batch: Vec<Step> =
-                (1..=now as u64).map(|i| self.step(self.state.step + i, first)).collect();
-            self.feed.submit(&mut self.program, &self.handles.batch, &mut batch, &self.order)?;
-            self.state.step += now as u64;
-            self.history.poll(rows_of)?;
+            self.state.step += self.stepper.submit(self.state.step, u64::MAX)?;
+            self.history.poll(|step| self.stepper.rows_of(step))?;
             if fetched.elapsed() > PROGRESS {
                 fetched = Instant::now();
-                self.history.request(&self.program, ring, self.state.step)?;
+                self.history.request(self.stepper.program(), ring, self.state.step)?;
             }
             let trained = (self.state.step - begin_step) * size;
             let progress = Progress {
@@ -323,7 +283,7 @@ impl Trainer {
                 break;
             }
         }
-        self.history.drain(&self.program, ring, self.state.step, rows_of)?;
+        self.drain()?;
         self.state.seconds += begin.elapsed().as_secs_f64();
         if interrupted {
             return Ok(None);
@@ -346,25 +306,25 @@ impl Trainer {
                 state = before;
             }
             None => {
-                let zeros = vec![0.0; self.layout.words];
+                let zeros = vec![0.0; self.parameters.words()];
                 let parameters = self.initial.clone();
                 self.restore(&Arenas { parameters, moment1: zeros.clone(), moment2: zeros }, state);
             }
         }
-        let steps = self.steps_per_epoch();
-        for t in state.step + 1..=bad {
-            let epoch = (t - 1) / steps;
-            self.write_order(epoch as u32 + 1);
-            let mut step = [self.step(t, epoch * steps)];
-            self.feed.submit(&mut self.program, &self.handles.batch, &mut step, &self.order)?;
+        while state.step + 1 < bad {
+            state.step += self.stepper.submit(state.step, bad - 1 - state.step)?;
         }
-        let plan = self.program.plan().clone();
-        for dispatch in &plan.dispatches {
+        let step = self.stepper.ready(state.step)?;
+        let plan = self.stepper.plan().clone();
+        // One dispatch at a time: a later one may use the memory of an earlier one's result.
+        for (number, dispatch) in plan.dispatches.iter().enumerate() {
+            let program = self.stepper.program_mut();
+            program.submit_dispatch(&step, number)?;
             let slots = dispatch.kernel.slots.iter().zip(&dispatch.tensors);
             let written =
                 slots.filter(|(slot, _)| slot.access == Access::Write && slot.element == Element::F32);
             for (_, tensor) in written {
-                if self.program.read_f32(*tensor)?.iter().any(|value| !value.is_finite()) {
+                if program.read_f32(*tensor)?.iter().any(|value| !value.is_finite()) {
                     let name = &plan.buffers[tensor.buffer.0].name;
                     let (rows, cols) = (tensor.rows, tensor.cols);
                     return Ok(Some(format!("{name} [{rows}, {cols}], written by `{}`", dispatch.label)));
@@ -372,6 +332,12 @@ impl Trainer {
             }
         }
         Ok(None)
+    }
+
+    /// Waits for the terms of all steps so far.
+    fn drain(&mut self) -> Result<()> {
+        let (program, ring) = (self.stepper.program(), self.stepper.ports().history);
+        self.history.drain(program, ring, self.state.step, |step| self.stepper.rows_of(step))
     }
 
     /// Trains all epochs that are left, and evaluates after each. Ends early when `on_epoch` breaks, or when patience runs
@@ -400,8 +366,8 @@ impl Trainer {
         files::save_model(
             path,
             &self.config,
-            &self.layout,
-            &self.program.read_f32(self.handles.batch.parameters)?,
+            &self.parameters,
+            &self.stepper.program().read_f32(self.stepper.ports().parameters)?,
         )
     }
 
@@ -419,47 +385,13 @@ impl Trainer {
         Ok(Judgement { test, valid, is_best })
     }
 
-    /// Makes pictures with the present weights.
-    pub fn pictures(&mut self) -> &mut Pictures {
-        &mut self.pictures
+    /// Uses the model with its present weights.
+    pub fn inference(&mut self) -> &mut Inference {
+        &mut self.inference
     }
 
     /// The device.
     pub fn gpu(&self) -> &Arc<Gpu> {
         &self.gpu
-    }
-
-    fn write_order(&mut self, epoch: u32) {
-        if self.order_of != Some(epoch) {
-            self.order = epoch_order(self.count as usize, self.config.train.seed, epoch);
-            self.feed.write_order(&self.program, &self.handles.batch, &self.order);
-            self.order_of = Some(epoch);
-        }
-    }
-
-    /// The scalars of step `t`, counted from 1; the epoch's steps begin after `first`.
-    fn step(&self, t: u64, first: u64) -> Step {
-        let size = self.config.train.batch_size as u64;
-        let first_row = (t - 1 - first) * size;
-        let (correction1, correction2) = adam::corrections(t);
-        let train = &self.config.train;
-        let seed = train.seed;
-        // Epochs before this step, and with it.
-        let epochs = |steps: u64| steps as f64 / self.steps_per_epoch() as f64;
-        let rate = train.lr_schedule.factor(epochs(t - 1), train.epochs) * ramp(epochs(t), train.lr_warmup);
-        Step {
-            seed_lo: seed as u32,
-            seed_hi: (seed >> 32) as u32,
-            step: t as u32,
-            stream: 0,
-            first_row: first_row as u32,
-            valid_rows: size.min(self.count - first_row) as u32,
-            history_row: (t % history::ROWS) as u32,
-            learning_rate: (f64::from(train.lr) * rate) as f32,
-            correction1,
-            correction2,
-            kl_weight: (train.beta * ramp(epochs(t), train.kl_warmup)) as f32,
-            round: 0,
-        }
     }
 }

@@ -6,17 +6,16 @@ use vae_gpu::gpu::{Gpu, Program, Shared};
 use vae_gpu::kernels::adam;
 use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::kernels::reference::Memory;
-use vae_gpu::model::layout::Parameter;
-use vae_gpu::model::plans::{self, Batch, DeviceData, Recipe, TrainPlan};
-use vae_gpu::model::{Layout, ModelConfig};
+use vae_gpu::model::plans::{self, Batch, DeviceData, Planned, Recipe, Training};
+use vae_gpu::model::{ModelConfig, Network, Parameter, Parameters};
 use vae_gpu::plan::{PAD, Plan, Step, Target, Tensor, round_up};
 
 /// Everything that a training step reads.
 pub struct Problem {
     /// Where the parameters lie.
-    pub layout: Layout,
+    pub parameters: Parameters,
     /// The plan of a step and its tensors.
-    pub train: TrainPlan,
+    pub train: Planned<Training>,
     /// Rows of the data, packed into words.
     pub words: Vec<u32>,
     /// The order in which rows are visited, one number for each row of the data.
@@ -61,11 +60,12 @@ impl Problem {
         let count = bytes.len() / config.input;
         let data = DeviceData::resident("train", count, shape.binarize);
         let batch = Batch { data, size: shape.batch, samples: shape.samples };
+        let network = Network::new(config).unwrap();
         let mut order = order.to_vec();
         order.resize(count, 0);
         Problem {
-            layout: Layout::new(config),
-            train: plans::train(config, target, &batch, &shape.recipe, history),
+            train: plans::train(&network, target, &batch, &shape.recipe, history),
+            parameters: network.parameters,
             words: pack(bytes, config.input),
             order,
             labels: (0..count as u32).map(|i| (7 * i + 1) % config.classes.max(1) as u32).collect(),
@@ -75,12 +75,12 @@ impl Problem {
 
     /// The problem on a device.
     pub fn device(&self, gpu: &Arc<Gpu>) -> Program {
-        let batch = &self.train.batch;
-        let program = Program::new(gpu, batch.plan.clone(), &mut Shared::default()).unwrap();
-        program.write_f32(batch.parameters, &self.weights);
-        program.write_u32(batch.data, &self.words);
-        program.write_u32(batch.order, &self.order);
-        if let Some(labels) = batch.labels {
+        let Planned { plan, ports } = &self.train;
+        let program = Program::new(gpu, plan.clone(), &mut Shared::default()).unwrap();
+        program.write_f32(ports.parameters, &self.weights);
+        program.write_u32(ports.source.data, &self.words);
+        program.write_u32(ports.source.order, &self.order);
+        if let Some(labels) = ports.source.labels {
             program.write_u32(labels, &self.labels);
         }
         program
@@ -88,30 +88,29 @@ impl Problem {
 
     /// The problem on the host, in f64.
     pub fn host(&self) -> Host<'_> {
-        let batch = &self.train.batch;
-        let mut memory = Memory::new(&batch.plan);
-        for (to, from) in memory.floats(batch.parameters).iter_mut().zip(&self.weights) {
+        let Planned { plan, ports } = &self.train;
+        let mut memory = Memory::new(plan);
+        for (to, from) in memory.floats(ports.parameters).iter_mut().zip(&self.weights) {
             *to = f64::from(*from);
         }
-        memory.integers(batch.data)[..self.words.len()].copy_from_slice(&self.words);
-        memory.integers(batch.order)[..self.order.len()].copy_from_slice(&self.order);
-        if let Some(labels) = batch.labels {
+        memory.integers(ports.source.data)[..self.words.len()].copy_from_slice(&self.words);
+        memory.integers(ports.source.order)[..self.order.len()].copy_from_slice(&self.order);
+        if let Some(labels) = ports.source.labels {
             memory.integers(labels)[..self.labels.len()].copy_from_slice(&self.labels);
         }
-        Host { memory, plan: &batch.plan }
+        Host { memory, plan }
     }
 
     /// A tensor [rows, cols] of the plan, by its buffer's name.
     pub fn tensor(&self, name: &str, rows: usize, cols: usize) -> Tensor {
-        let buffer =
-            self.train.batch.plan.find(name).unwrap_or_else(|| panic!("the plan has no tensor {name}"));
+        let buffer = self.train.plan.find(name).unwrap_or_else(|| panic!("the plan has no tensor {name}"));
         Tensor { buffer, offset: 0, rows, cols, stride: round_up(cols, PAD) }
     }
 
     /// Which words of an arena are no parameter's.
     pub fn padding(&self) -> Vec<bool> {
-        let mut padding = vec![true; self.layout.words];
-        let values = self.layout.parameters.iter().flat_map(positions);
+        let mut padding = vec![true; self.parameters.words()];
+        let values = self.parameters.iter().flat_map(Parameter::positions);
         values.for_each(|at| padding[at] = false);
         padding
     }
@@ -172,16 +171,9 @@ pub fn step(seed: u64, t: u32, rows: usize, learning_rate: f32) -> Step {
     }
 }
 
-/// Where the values of a parameter lie in an arena, in the order of files.
-pub fn positions(parameter: &Parameter) -> impl Iterator<Item = usize> {
-    let cols = *parameter.shape.last().unwrap();
-    let (offset, stride) = (parameter.offset, parameter.stride);
-    (0..parameter.len()).map(move |i| offset + i / cols * stride + i % cols)
-}
-
 /// A parameter's values out of an arena.
 pub fn values(parameter: &Parameter, arena: &[f64]) -> Vec<f64> {
-    positions(parameter).map(|at| arena[at]).collect()
+    parameter.positions().map(|at| arena[at]).collect()
 }
 
 /// Rows of `dim` bytes, packed four to a word and each row filled up with zeros.

@@ -1,7 +1,7 @@
 //! The Bernoulli likelihood from logits (`shaders/likelihood/bernoulli.wgsl`).
 
-use super::pointwise::{self, Kernels, Pointwise};
-use super::{Data, Likelihood, Output, Settings, moments};
+use super::pointwise::{self, Pointwise};
+use super::{Data, Kernels, Likelihood, Output, Settings, moments};
 use crate::kernels::activation::{sigmoid, softplus};
 use crate::kernels::shader;
 use crate::plan::Kernel;
@@ -28,8 +28,9 @@ static FUSED: Kernel = pointwise::fused::<Bernoulli>(SHADER);
 static BACKWARD: Kernel = pointwise::backward::<Bernoulli>(SHADER);
 static MEAN: Kernel = pointwise::mean::<Bernoulli>(SHADER);
 
-static KERNELS: Kernels =
-    Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN, flops: 4 };
+static KERNELS: Kernels = Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN };
+/// Operations per value, about.
+const FLOPS: u64 = 4;
 
 /// Binary data, or grey values read as probabilities.
 pub static BERNOULLI: Likelihood = Likelihood {
@@ -46,10 +47,7 @@ pub static BERNOULLI: Likelihood = Likelihood {
         let mean = moments(values).0.clamp(0.001, 0.999);
         vec![(mean / (1.0 - mean)).ln()]
     },
-    forward: &FORWARD,
-    fused: &FUSED,
-    backward: &BACKWARD,
-    mean: &MEAN,
+    kernels: &[&KERNELS],
     expectation: |formula, heads, _, _| formula.apply("Sigmoid", &heads[..1]),
-    append: |plan, target, _, pass| pointwise::append(&KERNELS, plan, target, pass),
+    append: |plan, target, _, pass| pointwise::append(&KERNELS, FLOPS, plan, target, pass),
 };

@@ -1,7 +1,7 @@
 //! The categorical likelihood of grey levels (`shaders/likelihood/categorical.wgsl`).
 
 use super::formula::{Formula, Value};
-use super::{Data, Likelihood, Output, Pass, Settings};
+use super::{Data, Kernels, Likelihood, Output, Pass, Settings};
 use crate::kernels::{Rows, elementwise, params, shader};
 use crate::plan::{
     Call, Dispatch, Kernel, Needs, Plan, Reference, Slot, Target, Tensor, Trusted, read, write,
@@ -49,59 +49,69 @@ const WEIGHT: Slot = read(3, "weight");
 const LOG_P: Slot = write(4, "log_p");
 const D_DECODED: Slot = write(5, "d_decoded");
 
-static FORWARD: Kernel = kernel("forward", &[DECODED, X, LOG_P], |call| log_likelihood(call, 2));
-
-static FUSED: Kernel = kernel("fused", &[DECODED, X, WEIGHT, LOG_P, D_DECODED], |call| {
-    log_likelihood(call, 3);
-    gradient(call, 4);
+static FORWARD: Kernel = kernel("forward", &[DECODED, X, LOG_P], |call| {
+    let [decoded, x, log_p] = [0, 1, 2];
+    log_likelihood(call, decoded, x, log_p);
 });
 
-static BACKWARD: Kernel = kernel("backward", &[DECODED, X, WEIGHT, D_DECODED], |call| gradient(call, 3));
+static FUSED: Kernel = kernel("fused", &[X, WEIGHT, LOG_P, D_DECODED], |call| {
+    let [x, weight, log_p, decoded] = [0, 1, 2, 3];
+    log_likelihood(call, decoded, x, log_p);
+    gradient(call, decoded, x, weight);
+});
+
+static BACKWARD: Kernel = kernel("backward", &[X, WEIGHT, D_DECODED], |call| {
+    let [x, weight, decoded] = [0, 1, 2];
+    gradient(call, decoded, x, weight);
+});
 
 static MEAN: Kernel = kernel("mean", &[DECODED, write(6, "mean_x")], |call| {
+    let [decoded, mean_x] = [0, 1];
     let p: Params = crate::plan::params(call);
     for row in 0..p.rows as usize {
         for pixel in 0..p.dim as usize {
-            let probabilities = log_softmax(call, &p, row, pixel).into_iter().map(f64::exp);
+            let probabilities = log_softmax(call, decoded, &p, row, pixel).into_iter().map(f64::exp);
             let mean: f64 = probabilities.enumerate().map(|(k, probability)| k as f64 * probability).sum();
-            call.put(1, row, pixel, mean / f64::from(p.levels - 1));
+            call.put(mean_x, row, pixel, mean / f64::from(p.levels - 1));
         }
     }
 });
 
+static KERNELS: Kernels = Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN };
+
 /// l - logsumexp(l) of a pixel's logits.
-fn log_softmax(call: &dyn Call, p: &Params, row: usize, pixel: usize) -> Vec<f64> {
+fn log_softmax(call: &dyn Call, decoded: usize, p: &Params, row: usize, pixel: usize) -> Vec<f64> {
     let levels = p.levels as usize;
-    let logits: Vec<f64> = (0..levels).map(|k| call.get(0, row, pixel * levels + k)).collect();
+    let logits: Vec<f64> = (0..levels).map(|k| call.get(decoded, row, pixel * levels + k)).collect();
     let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = logits.iter().map(|l| (l - largest).exp()).sum();
     logits.into_iter().map(|l| l - largest - sum.ln()).collect()
 }
 
 /// log_p[r] = sum_d log softmax(l_d)[level_d].
-fn log_likelihood(call: &mut dyn Call, log_p: usize) {
+fn log_likelihood(call: &mut dyn Call, decoded: usize, x: usize, log_p: usize) {
     let p: Params = crate::plan::params(call);
     for row in 0..p.rows as usize {
         let mut sum = 0.0;
         for pixel in 0..p.dim as usize {
-            let level = level_of(call.get(1, row / p.samples as usize, pixel), p.levels as usize);
-            sum += log_softmax(call, &p, row, pixel)[level];
+            let level = level_of(call.get(x, row / p.samples as usize, pixel), p.levels as usize);
+            sum += log_softmax(call, decoded, &p, row, pixel)[level];
         }
         call.put(log_p, 0, row, sum);
     }
 }
 
-/// d_l = weight (softmax(l_d) - [k = level_d]).
-fn gradient(call: &mut dyn Call, d_decoded: usize) {
+/// weight (softmax(l_d) - [k = level_d]), in place of l_d.
+fn gradient(call: &mut dyn Call, decoded: usize, x: usize, weight: usize) {
     let p: Params = crate::plan::params(call);
     let levels = p.levels as usize;
     for row in 0..p.rows as usize {
-        let weight = call.get(2, 0, row);
+        let weight = call.get(weight, 0, row);
         for pixel in 0..p.dim as usize {
-            let level = level_of(call.get(1, row / p.samples as usize, pixel), levels);
-            for (k, log_p) in log_softmax(call, &p, row, pixel).into_iter().enumerate() {
+            let level = level_of(call.get(x, row / p.samples as usize, pixel), levels);
+            for (k, log_p) in log_softmax(call, decoded, &p, row, pixel).into_iter().enumerate() {
                 let hit = if k == level { 1.0 } else { 0.0 };
-                call.put(d_decoded, row, pixel * levels + k, weight * (log_p.exp() - hit));
+                call.put(decoded, row, pixel * levels + k, weight * (log_p.exp() - hit));
             }
         }
     }
@@ -137,10 +147,7 @@ pub static CATEGORICAL: Likelihood = Likelihood {
         let total: f64 = counts.iter().sum();
         counts.into_iter().map(|count| (count / total).ln()).collect()
     },
-    forward: &FORWARD,
-    fused: &FUSED,
-    backward: &BACKWARD,
-    mean: &MEAN,
+    kernels: &[&KERNELS],
     expectation,
     append,
 };
@@ -161,11 +168,11 @@ fn expectation(formula: &mut dyn Formula, heads: &[Value], dim: usize, settings:
 fn append(plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {
     let (kernel, flops, tensors): (&'static Kernel, u64, Vec<Tensor>) = match pass {
         Pass::Forward { out, x, log_p, .. } => (&FORWARD, 4, vec![out, x, log_p]),
-        Pass::Fused { out, x, weight, log_p, d_out, .. } => (&FUSED, 8, vec![out, x, weight, log_p, d_out]),
-        Pass::Backward { out, x, weight, d_out, .. } => (&BACKWARD, 8, vec![out, x, weight, d_out]),
+        Pass::Fused { out, x, weight, log_p, .. } => (&FUSED, 8, vec![x, weight, log_p, out]),
+        Pass::Backward { out, x, weight, .. } => (&BACKWARD, 8, vec![x, weight, out]),
         Pass::Mean { out, mean } => (&MEAN, 7, vec![out, mean]),
     };
-    let out = tensors[0];
+    let out = pass.out();
     let (image, samples) = pass.image();
     assert!(LEVELS.contains(&settings.levels), "levels");
     assert_eq!(out.cols, image.cols * settings.levels, "logits of a row");
@@ -182,7 +189,7 @@ fn append(plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {
     cost.flops = flops * (out.rows * out.cols) as u64;
     plan.push(Dispatch {
         kernel,
-        label: "log p(x|z)".into(),
+        label: pass.label().into(),
         consts: rows.consts(),
         params: params.to_bytes(),
         tensors,

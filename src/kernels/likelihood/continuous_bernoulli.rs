@@ -1,8 +1,8 @@
 //! The continuous Bernoulli likelihood from logits (`shaders/likelihood/continuous_bernoulli.wgsl`).
 
 use super::formula::{Formula, Value};
-use super::pointwise::{self, Kernels, Pointwise};
-use super::{Data, Likelihood, Output, Settings, moments};
+use super::pointwise::{self, Pointwise};
+use super::{Data, Kernels, Likelihood, Output, Settings, moments};
 use crate::kernels::shader;
 use crate::plan::Kernel;
 
@@ -106,8 +106,9 @@ static FUSED: Kernel = pointwise::fused::<ContinuousBernoulli>(SHADER);
 static BACKWARD: Kernel = pointwise::backward::<ContinuousBernoulli>(SHADER);
 static MEAN: Kernel = pointwise::mean::<ContinuousBernoulli>(SHADER);
 
-static KERNELS: Kernels =
-    Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN, flops: 12 };
+static KERNELS: Kernels = Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN };
+/// Operations per value, about.
+const FLOPS: u64 = 12;
 
 /// Grey values in 0..1, as the density that belongs to the Bernoulli formula.
 pub static CONTINUOUS_BERNOULLI: Likelihood = Likelihood {
@@ -120,10 +121,7 @@ pub static CONTINUOUS_BERNOULLI: Likelihood = Likelihood {
     title: |_| "continuous-bernoulli".into(),
     output: |dim, _| Output::new(&[("decoder.out", dim)]),
     fit: |values, _| vec![logit_of(moments(values).0)],
-    forward: &FORWARD,
-    fused: &FUSED,
-    backward: &BACKWARD,
-    mean: &MEAN,
+    kernels: &[&KERNELS],
     expectation,
-    append: |plan, target, _, pass| pointwise::append(&KERNELS, plan, target, pass),
+    append: |plan, target, _, pass| pointwise::append(&KERNELS, FLOPS, plan, target, pass),
 };

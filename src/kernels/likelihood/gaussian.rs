@@ -2,8 +2,8 @@
 
 use std::f64::consts::PI;
 
-use super::pointwise::{self, Kernels, Pointwise};
-use super::{Data, Likelihood, Output, Settings, moments};
+use super::pointwise::{self, Pointwise};
+use super::{Data, Kernels, Likelihood, Output, Settings, moments};
 use crate::kernels::shader;
 use crate::plan::Kernel;
 
@@ -29,8 +29,9 @@ static FUSED: Kernel = pointwise::fused::<Gaussian>(SHADER);
 static BACKWARD: Kernel = pointwise::backward::<Gaussian>(SHADER);
 static MEAN: Kernel = pointwise::mean::<Gaussian>(SHADER);
 
-static KERNELS: Kernels =
-    Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN, flops: 2 };
+static KERNELS: Kernels = Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN };
+/// Operations per value, about.
+const FLOPS: u64 = 2;
 
 /// Real data with noise of variance 1: squared error, with its constant.
 pub static GAUSSIAN: Likelihood = Likelihood {
@@ -43,10 +44,7 @@ pub static GAUSSIAN: Likelihood = Likelihood {
     title: |_| "gaussian".into(),
     output: |dim, _| Output::new(&[("decoder.out", dim)]),
     fit: |values, _| vec![moments(values).0],
-    forward: &FORWARD,
-    fused: &FUSED,
-    backward: &BACKWARD,
-    mean: &MEAN,
+    kernels: &[&KERNELS],
     expectation: |_, heads, _, _| heads[0],
-    append: |plan, target, _, pass| pointwise::append(&KERNELS, plan, target, pass),
+    append: |plan, target, _, pass| pointwise::append(&KERNELS, FLOPS, plan, target, pass),
 };

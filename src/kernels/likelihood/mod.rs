@@ -15,7 +15,20 @@ use super::gather::Binarize;
 use super::row_vector;
 use crate::plan::{Kernel, PAD, Plan, Target, Tensor, round_up};
 
-/// A likelihood: its four kernels, what it asks of the data, and what it makes of the decoder's last layer.
+/// The kernels of a likelihood's passes.
+#[derive(Clone, Copy, Debug)]
+pub struct Kernels {
+    /// log p(x|z) of each row.
+    pub forward: &'static Kernel,
+    /// log p(x|z) and its gradient, where the row weights are known beforehand.
+    pub fused: &'static Kernel,
+    /// The gradient alone, from row weights.
+    pub backward: &'static Kernel,
+    /// E[x|z], for pictures.
+    pub mean: &'static Kernel,
+}
+
+/// A likelihood: its kernels, what it asks of the data, and what it makes of the decoder's last layer.
 #[derive(Debug)]
 pub struct Likelihood {
     /// Its name on the command line and in files.
@@ -37,15 +50,9 @@ pub struct Likelihood {
     /// What the decoder would have to give for one value to fit these (value, count) best, without any z: first the
     /// outputs of that value, then its constant.
     pub fit: Fit,
-    /// log p(x|z) of each row.
-    pub forward: &'static Kernel,
-    /// log p(x|z) and its gradient, where the row weights are known beforehand.
-    pub fused: &'static Kernel,
-    /// The gradient alone, from row weights.
-    pub backward: &'static Kernel,
-    /// E[x|z], for pictures.
-    pub mean: &'static Kernel,
-    /// The same as a formula, for programs that read exported models.
+    /// Its kernels: a set, or one for each way in which its settings divide them.
+    pub kernels: &'static [&'static Kernels],
+    /// E[x|z] as a formula, for programs that read exported models.
     pub expectation: Expectation,
     /// Appends one of the four.
     append: fn(&mut Plan, &Target, &Settings, Pass),
@@ -54,22 +61,21 @@ pub struct Likelihood {
 impl Likelihood {
     /// Appends a pass over tensors that go together.
     pub(crate) fn append(&self, plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {
+        let out = pass.out();
         match pass {
-            Pass::Forward { out, log_p, .. } => assert!(log_p.cols >= out.rows, "log p of each row"),
-            Pass::Fused { out, weight, log_p, d_out, .. } => {
+            Pass::Forward { log_p, .. } => assert!(log_p.cols >= out.rows, "log p of each row"),
+            Pass::Fused { weight, log_p, .. } => {
                 assert!(log_p.cols >= out.rows, "log p of each row");
-                check_backward(out, weight, d_out);
+                assert!(weight.cols >= out.rows, "a weight for each row");
             }
-            Pass::Backward { out, weight, d_out, .. } => check_backward(out, weight, d_out),
-            Pass::Mean { out, mean } => assert_eq!(out.rows, mean.rows, "a mean for each row"),
+            Pass::Backward { weight, .. } => assert!(weight.cols >= out.rows, "a weight for each row"),
+            Pass::Mean { mean, .. } => assert_eq!(out.rows, mean.rows, "a mean for each row"),
+        }
+        if let Some((own, Some(d_own))) = pass.own() {
+            assert_eq!((d_own.rows, d_own.stride), (out.rows, own.stride), "a gradient of each row");
         }
         (self.append)(plan, target, settings, pass);
     }
-}
-
-fn check_backward(out: Tensor, weight: Tensor, d_out: Tensor) {
-    assert!(weight.cols >= out.rows, "a weight for each row");
-    assert!(d_out.rows == out.rows && d_out.stride >= out.stride, "a gradient for each output");
 }
 
 /// See [`Likelihood::fit`].
@@ -140,23 +146,19 @@ pub enum Variance {
 pub struct Output {
     /// Name and width of each part. Where there are several, each is padded to whole vectors.
     pub heads: Vec<(String, usize)>,
-    /// Name and width of a parameter that is the same for every row. It lies behind the layer's bias, padded, and so
-    /// does its gradient behind that of the layer's sum.
-    pub constant: Option<(String, usize)>,
+    /// Name and width of a likelihood's own parameter, which is the same for every row.
+    pub own: Option<(String, usize)>,
 }
 
 impl Output {
     /// Parts of these names and widths.
     pub fn new(heads: &[(&str, usize)]) -> Output {
-        Output {
-            heads: heads.iter().map(|(name, width)| ((*name).to_owned(), *width)).collect(),
-            constant: None,
-        }
+        Output { heads: heads.iter().map(|(name, width)| ((*name).to_owned(), *width)).collect(), own: None }
     }
 
     /// With a parameter that is the same for every row.
-    pub fn with_constant(self, name: &str, width: usize) -> Output {
-        Output { constant: Some((name.to_owned(), width)), ..self }
+    pub fn with_own(self, name: &str, width: usize) -> Output {
+        Output { own: Some((name.to_owned(), width)), ..self }
     }
 
     /// Columns of the layer's sum, padding between parts included.
@@ -166,56 +168,48 @@ impl Output {
             heads => heads.iter().map(|(_, width)| round_up(*width, PAD)).sum(),
         }
     }
-
-    /// Columns of the bias and the constant behind it, and of their gradient.
-    pub fn biases(&self) -> usize {
-        let padded = |(_, width): &(String, usize)| round_up(self.columns(), PAD) + round_up(*width, PAD);
-        self.constant.as_ref().map_or(self.columns(), padded)
-    }
 }
 
-/// One pass of a likelihood over rows R = B K, with x [B, D] and what the decoder gave: `out` [R, heads], and `bias`
-/// [1, heads and constant], the bias of its last layer with the likelihood's constant behind.
+/// A likelihood's own parameter [1, W], and the gradient [R, W] by it of each row where that is wanted.
+pub(crate) type Own = Option<(Tensor, Option<Tensor>)>;
+
+/// One pass of a likelihood over rows R = B K, with x [B, D] and what the decoder gave: `out` [R, heads].
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pass {
     /// log_p \[R\].
     Forward {
         /// The decoder's output.
         out: Tensor,
-        /// The bias of its last layer.
-        bias: Tensor,
+        /// The likelihood's own parameter.
+        own: Own,
         /// The data.
         x: Tensor,
         /// log p(x|z) of each row, in nats.
         log_p: Tensor,
     },
-    /// log_p \[R\] and d_out [R, heads and constant] at once.
+    /// log_p \[R\] and the gradient at once.
     Fused {
-        /// The decoder's output.
+        /// The decoder's output; afterwards the loss's gradient by it.
         out: Tensor,
-        /// The bias of its last layer.
-        bias: Tensor,
+        /// The likelihood's own parameter, and the gradient by it.
+        own: Own,
         /// The data.
         x: Tensor,
         /// What a nat of each row is worth.
         weight: Tensor,
         /// log p(x|z) of each row, in nats.
         log_p: Tensor,
-        /// The loss's gradient by `out`, and by the constant.
-        d_out: Tensor,
     },
-    /// d_out [R, heads and constant] from weights \[R\].
+    /// The gradient from weights \[R\].
     Backward {
-        /// The decoder's output.
+        /// The decoder's output; afterwards the loss's gradient by it.
         out: Tensor,
-        /// The bias of its last layer.
-        bias: Tensor,
+        /// The likelihood's own parameter, and the gradient by it.
+        own: Own,
         /// The data.
         x: Tensor,
         /// What a nat of each row is worth.
         weight: Tensor,
-        /// The loss's gradient by `out`, and by the constant.
-        d_out: Tensor,
     },
     /// mean [R, D].
     Mean {
@@ -227,6 +221,24 @@ pub(crate) enum Pass {
 }
 
 impl Pass {
+    /// The decoder's output.
+    fn out(&self) -> Tensor {
+        match *self {
+            Pass::Forward { out, .. }
+            | Pass::Fused { out, .. }
+            | Pass::Backward { out, .. }
+            | Pass::Mean { out, .. } => out,
+        }
+    }
+
+    /// The likelihood's own parameter.
+    fn own(&self) -> Own {
+        match *self {
+            Pass::Forward { own, .. } | Pass::Fused { own, .. } | Pass::Backward { own, .. } => own,
+            Pass::Mean { .. } => None,
+        }
+    }
+
     /// x, or the mean in its place, and K: rows of the decoder's output for each of x.
     fn image(&self) -> (Tensor, usize) {
         match *self {
@@ -237,25 +249,32 @@ impl Pass {
             Pass::Mean { mean, .. } => (mean, 1),
         }
     }
+
+    /// What it does in a plan.
+    fn label(&self) -> &'static str {
+        match self {
+            Pass::Forward { .. } | Pass::Fused { .. } => "log p(x|z)",
+            Pass::Backward { .. } => "d log p(x|z)",
+            Pass::Mean { .. } => "E[x|z]",
+        }
+    }
 }
 
 /// The passes of a likelihood by themselves, with a weight of their own for each row.
 #[derive(Clone, Debug)]
 pub struct Passes {
-    /// Forward, backward and mean.
+    /// Forward, mean and backward.
     pub plan: Plan,
-    /// The decoder's output [R, heads].
+    /// The decoder's output [R, heads]; after a run, the loss's gradient by it.
     pub out: Tensor,
-    /// The bias of its last layer, and the likelihood's constant behind.
-    pub bias: Tensor,
+    /// The likelihood's own parameter [1, W], and the loss's gradient [R, W] by it.
+    pub own: Option<(Tensor, Tensor)>,
     /// The data [R, D].
     pub x: Tensor,
     /// What a nat of each row is worth \[R\].
     pub weight: Tensor,
     /// log p(x|z) of each row, in nats.
     pub log_p: Tensor,
-    /// The loss's gradient by `out` and by the constant.
-    pub d_out: Tensor,
     /// E[x|z] [R, D].
     pub mean: Tensor,
 }
@@ -272,20 +291,21 @@ impl Passes {
         let mut plan = Plan::new("passes");
         let output = (likelihood.output)(dim, settings);
         let out = plan.tensor("out", rows, output.columns());
-        let bias = plan.tensor("bias", 1, output.biases());
+        let own =
+            output.own.map(|(_, width)| (plan.tensor("own", 1, width), plan.tensor("d_own", rows, width)));
         let x = plan.tensor("x", rows, dim);
         let weight = row_vector(&mut plan, "weight", rows);
         let log_p = row_vector(&mut plan, "log_p", rows);
-        let d_out = plan.tensor("d_out", rows, output.biases());
         let mean = plan.tensor("mean", rows, dim);
+        let forward = own.map(|(own, _)| (own, None));
         for pass in [
-            Pass::Forward { out, bias, x, log_p },
-            Pass::Backward { out, bias, x, weight, d_out },
+            Pass::Forward { out, own: forward, x, log_p },
             Pass::Mean { out, mean },
+            Pass::Backward { out, own: own.map(|(own, d_own)| (own, Some(d_own))), x, weight },
         ] {
             likelihood.append(&mut plan, target, settings, pass);
         }
-        Passes { plan, out, bias, x, weight, log_p, d_out, mean }
+        Passes { plan, out, own, x, weight, log_p, mean }
     }
 }
 

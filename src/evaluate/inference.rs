@@ -1,0 +1,255 @@
+//! What a model makes of rows that the host has at hand: codes, what codes decode to, reconstructions, samples, and the terms
+//! of the ELBO.
+
+use super::runner::{Prepared, Runner, STREAM, seeded};
+use super::terms::Terms;
+use crate::error::{Error, Result};
+use crate::model::plans::{self, Planned};
+use crate::model::{ModelConfig, Network};
+use crate::plan::{Step, Target, Tensor};
+
+/// Rows that pass through the device at once.
+const BATCH: usize = 128;
+
+/// Samples drawn at once. Part of what a seed means: draws are numbered by batch and row.
+const SAMPLES: usize = 64;
+
+/// Rows of numbers, with their classes where the model is conditional.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// N rows, one behind the other.
+    pub values: &'a [f32],
+    /// N classes; empty for a model without labels.
+    pub labels: &'a [u32],
+}
+
+impl<'a> From<&'a [f32]> for Rows<'a> {
+    fn from(values: &'a [f32]) -> Self {
+        Rows { values, labels: &[] }
+    }
+}
+
+impl<'a> From<&'a Vec<f32>> for Rows<'a> {
+    fn from(values: &'a Vec<f32>) -> Self {
+        Rows { values, labels: &[] }
+    }
+}
+
+impl<'a, const N: usize> From<&'a [f32; N]> for Rows<'a> {
+    fn from(values: &'a [f32; N]) -> Self {
+        Rows { values, labels: &[] }
+    }
+}
+
+impl<'a> From<(&'a [f32], &'a [u32])> for Rows<'a> {
+    fn from((values, labels): (&'a [f32], &'a [u32])) -> Self {
+        Rows { values, labels }
+    }
+}
+
+/// A plan that is prepared when it is first asked for.
+type Lazy = Option<Prepared<plans::Rows>>;
+
+/// A model on a device.
+pub struct Inference {
+    runner: Runner,
+    encode: Lazy,
+    judge: Lazy,
+    decode: Lazy,
+    reconstruct: Lazy,
+    /// With the temperature of its draws.
+    sample: Option<(f32, Prepared<plans::Rows>)>,
+}
+
+impl Inference {
+    /// The model of a runner.
+    pub fn new(runner: Runner) -> Inference {
+        Inference { runner, encode: None, judge: None, decode: None, reconstruct: None, sample: None }
+    }
+
+    /// What the model is.
+    pub fn model(&self) -> &ModelConfig {
+        self.runner.model()
+    }
+
+    /// mu and log_var [N, Z] of x [N, D]; log_var is empty in an autoencoder, and mu its z.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if `x` is no whole number of rows, or lacks the class of each for a conditional model;
+    /// [`Error::Device`].
+    pub fn encode(&mut self, x: Rows) -> Result<(Vec<f32>, Vec<f32>)> {
+        let Inference { runner, encode, .. } = self;
+        let plan =
+            prepared(runner, encode, |network, target, batch| plans::judge(network, target, batch, false))?;
+        let mut heads = Vec::new();
+        each(
+            runner.model(),
+            plan,
+            input(plan.ports.x),
+            x,
+            |_| Step::default(),
+            |plan, count| {
+                let head = plan.read(plan.ports.head)?;
+                let width = head.len() / plan.ports.head.map_or(1, |head| head.rows);
+                heads.extend_from_slice(&head[..count * width]);
+                Ok(())
+            },
+        )?;
+        Ok(runner.model().family().latent.split(runner.model().latent, &heads))
+    }
+
+    /// E[x|z] [N, D] of z [N, Z].
+    ///
+    /// # Errors
+    /// As [`Inference::encode`].
+    pub fn decode(&mut self, z: Rows) -> Result<Vec<f32>> {
+        let Inference { runner, decode, .. } = self;
+        let plan = prepared(runner, decode, plans::decode)?;
+        means(runner.model(), plan, input(plan.ports.z), z)
+    }
+
+    /// E[x|z] [N, D] at the mean of q(z|x) of each row of x [N, D].
+    ///
+    /// # Errors
+    /// As [`Inference::encode`].
+    pub fn reconstruct(&mut self, x: Rows) -> Result<Vec<f32>> {
+        let Inference { runner, reconstruct, .. } = self;
+        let plan = prepared(runner, reconstruct, plans::reconstruct)?;
+        means(runner.model(), plan, input(plan.ports.x), x)
+    }
+
+    /// The terms of the ELBO of each row of x [N, D], with one sample of z per row drawn from `seed`.
+    ///
+    /// # Errors
+    /// As [`Inference::encode`].
+    pub fn terms(&mut self, x: Rows, seed: u64) -> Result<Vec<Terms>> {
+        let Inference { runner, judge, .. } = self;
+        let plan =
+            prepared(runner, judge, |network, target, batch| plans::judge(network, target, batch, true))?;
+        let mut terms = Vec::new();
+        let step = |number| Step { step: number, stream: STREAM, ..seeded(seed) };
+        each(runner.model(), plan, input(plan.ports.x), x, step, |plan, count| {
+            let (log_p, kl) = plan.ports.terms.expect("the plan was made with terms");
+            let (log_p, kl) = (plan.read(Some(log_p))?, plan.read(Some(kl))?);
+            let pairs = log_p.iter().zip(&kl).take(count);
+            terms.extend(pairs.map(|(recon, kl)| Terms { recon: f64::from(*recon), kl: f64::from(*kl) }));
+            Ok(())
+        })?;
+        Ok(terms)
+    }
+
+    /// Whether there is a prior to draw from.
+    pub fn can_sample(&self) -> bool {
+        self.model().family().prior.is_some()
+    }
+
+    /// E[x|z] of `count` draws z from the prior at `temperature`, of which 1 is the model itself: [count, D]. Image i is the
+    /// same whatever the count. A conditional model makes image i of class `label_of(i)`.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the model is an autoencoder or has no such class; [`Error::Device`].
+    pub fn sample(
+        &mut self,
+        count: usize,
+        seed: u64,
+        temperature: f32,
+        label_of: impl Fn(usize) -> usize,
+    ) -> Result<Vec<f32>> {
+        if !self.can_sample() {
+            return Err(Error::Usage("an autoencoder has no prior to draw from: use `reconstruct`".into()));
+        }
+        let Inference { runner, sample, .. } = self;
+        if sample.as_ref().is_none_or(|(of, _)| *of != temperature) {
+            let batch = SAMPLES.min(runner.rows_within());
+            let plan = plans::sample(runner.network(), runner.gpu().target(), batch, temperature);
+            *sample = Some((temperature, runner.prepare(plan)?));
+        }
+        let (_, plan) = sample.as_mut().expect("it was just made");
+        let mean = plan.ports.mean.expect("samples are means");
+        let (batch, mut images) = (mean.rows, Vec::with_capacity(count * mean.cols));
+        for (number, first) in (0..count).step_by(batch).enumerate() {
+            let labels: Vec<usize> = (first..first + batch).map(|i| label_of(i.min(count - 1))).collect();
+            plan.write_labels(plan.ports.labels, &labels)?;
+            plan.program.submit(&[Step { step: number as u32, valid_rows: batch as u32, ..seeded(seed) }])?;
+            images.extend(plan.read(Some(mean))?);
+        }
+        images.truncate(count * mean.cols);
+        Ok(images)
+    }
+}
+
+/// The tensor that a plan begins with.
+fn input(tensor: Option<Tensor>) -> Tensor {
+    tensor.expect("the plan begins with rows")
+}
+
+/// What is in `slot`, made first if nothing is.
+fn prepared<'a>(
+    runner: &mut Runner,
+    slot: &'a mut Lazy,
+    plan: impl FnOnce(&Network, Target, usize) -> Planned<plans::Rows>,
+) -> Result<&'a mut Prepared<plans::Rows>> {
+    match slot {
+        Some(ready) => Ok(ready),
+        None => {
+            let batch = BATCH.min(runner.rows_within());
+            let planned = plan(runner.network(), runner.gpu().target(), batch);
+            Ok(slot.insert(runner.prepare(planned)?))
+        }
+    }
+}
+
+/// The means that a plan makes of rows.
+fn means(model: &ModelConfig, plan: &mut Prepared<plans::Rows>, to: Tensor, rows: Rows) -> Result<Vec<f32>> {
+    let mut means = Vec::new();
+    each(
+        model,
+        plan,
+        to,
+        rows,
+        |_| Step::default(),
+        |plan, count| {
+            means.extend_from_slice(&plan.read(plan.ports.mean)?[..count * model.input]);
+            Ok(())
+        },
+    )?;
+    Ok(means)
+}
+
+/// Runs the plan on each batch of rows, which `to` takes, and hands it to `take` with the number of them.
+fn each(
+    model: &ModelConfig,
+    plan: &mut Prepared<plans::Rows>,
+    to: Tensor,
+    rows: Rows,
+    step_of: impl Fn(u32) -> Step,
+    mut take: impl FnMut(&Prepared<plans::Rows>, usize) -> Result<()>,
+) -> Result<()> {
+    check(model, rows, to.cols)?;
+    let labels_of = |number| rows.labels.chunks(to.rows).nth(number).unwrap_or(&[]);
+    for (number, values) in rows.values.chunks(to.rows * to.cols).enumerate() {
+        plan.write_rows(to, values);
+        let mut labels: Vec<usize> = labels_of(number).iter().map(|label| *label as usize).collect();
+        labels.resize(to.rows, 0);
+        plan.write_labels(plan.ports.labels, &labels)?;
+        let count = values.len() / to.cols;
+        plan.program.submit(&[Step { valid_rows: count as u32, ..step_of(number as u32) }])?;
+        take(plan, count)?;
+    }
+    Ok(())
+}
+
+/// Whether `rows` are whole rows of `width`, with the classes that the model asks for.
+fn check(model: &ModelConfig, Rows { values, labels }: Rows, width: usize) -> Result<()> {
+    if !values.len().is_multiple_of(width) {
+        return Err(Error::Usage(format!("{} numbers are no whole number of rows of {width}", values.len())));
+    }
+    let wanted = if model.classes > 0 { values.len() / width } else { 0 };
+    if labels.len() != wanted {
+        return Err(Error::Usage(format!(
+            "the model wants {wanted} labels with these rows, but {} are given",
+            labels.len()
+        )));
+    }
+    Ok(())
+}

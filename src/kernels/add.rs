@@ -1,0 +1,101 @@
+//! Sums of matrices (`shaders/add.wgsl`).
+
+use super::{elementwise, params, plain, shader};
+use crate::plan::{
+    Call, Dispatch, Kernel, Needs, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read, write,
+};
+
+params! {
+    /// See `shaders/add.wgsl`.
+    struct Params {
+        vectors: u32,
+        columns: u32,
+        a_stride: u32,
+        b_stride: u32,
+        y_stride: u32,
+    }
+}
+
+const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
+    Kernel {
+        name: "add",
+        entry,
+        source: shader!("add"),
+        params: Params::FIELDS,
+        slots,
+        step: false,
+        needs: Needs::Nothing,
+        trusted: Trusted,
+        variants: plain,
+        reference,
+    }
+}
+
+/// y = a + b.
+pub static SUM: Kernel =
+    kernel("sum", &[read(1, "a"), read(2, "b"), write(3, "y")], |call: &mut dyn Call| {
+        let [a, b, y] = [0, 1, 2];
+        each(call, y, |call, row, col| call.get(a, row, col) + call.get(b, row, col));
+    });
+
+/// y = a.
+pub static COPY: Kernel = kernel("copy", &[read(1, "a"), write(3, "y")], |call: &mut dyn Call| {
+    let [a, y] = [0, 1];
+    each(call, y, |call, row, col| call.get(a, row, col));
+});
+
+/// y = y + a.
+pub static ACCUMULATE: Kernel =
+    kernel("accumulate", &[read(1, "a"), write(3, "y")], |call: &mut dyn Call| {
+        let [a, y] = [0, 1];
+        each(call, y, |call, row, col| call.get(y, row, col) + call.get(a, row, col));
+    });
+
+/// Sets each element of y, and its padding to zero.
+fn each(call: &mut dyn Call, y: usize, of: impl Fn(&dyn Call, usize, usize) -> f64) {
+    let Tensor { rows, cols, stride, .. } = call.tensor(y);
+    for row in 0..rows {
+        for col in 0..stride {
+            let value = if col < cols { of(call, row, col) } else { 0.0 };
+            call.put(y, row, col, value);
+        }
+    }
+}
+
+/// Appends y = a + b, all [R, N].
+pub(crate) fn sum(plan: &mut Plan, label: &str, a: Tensor, b: Tensor, y: Tensor) {
+    assert_eq!((a.rows, a.cols), (b.rows, b.cols), "{label}: shapes of a and b");
+    push(plan, &SUM, label, vec![a, b, y]);
+}
+
+/// Appends y = a, for the columns of y.
+pub(crate) fn copy(plan: &mut Plan, label: &str, a: Tensor, y: Tensor) {
+    push(plan, &COPY, label, vec![a, y]);
+}
+
+/// Appends y = y + a, for the columns of y.
+pub(crate) fn accumulate(plan: &mut Plan, label: &str, a: Tensor, y: Tensor) {
+    push(plan, &ACCUMULATE, label, vec![a, y]);
+}
+
+fn push(plan: &mut Plan, kernel: &'static Kernel, label: &str, tensors: Vec<Tensor>) {
+    let (a, y) = (tensors[0], tensors[tensors.len() - 1]);
+    let b = tensors[tensors.len() - 2];
+    assert!(a.rows == y.rows && a.cols >= y.cols && b.cols >= y.cols, "{label}: shapes of a and y");
+    let params = Params {
+        vectors: y.rows as u32 * y.vectors(),
+        columns: y.cols as u32,
+        a_stride: a.vectors(),
+        b_stride: b.vectors(),
+        y_stride: y.vectors(),
+    };
+    plan.push(Dispatch {
+        kernel,
+        label: label.into(),
+        consts: vec![],
+        params: params.to_bytes(),
+        workgroups: linear_grid(y.words() / 4, super::WORKGROUP),
+        cost: elementwise(1, &tensors),
+        tensors,
+    });
+}

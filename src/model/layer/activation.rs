@@ -1,0 +1,47 @@
+//! y = f(x), element by element: an activation behind a layer that has none of its own.
+
+use super::{Layer, LayerKind};
+use crate::kernels::activation::{self, Activation};
+use crate::model::tape::{Tape, Value};
+
+pub(super) const ACTIVATION: LayerKind = LayerKind {
+    name: "activation",
+    grammar: "ACTIVATION",
+    about: "y = f(x): relu, tanh, softplus or silu, behind a layer that sums",
+    samples: &["relu", "tanh", "softplus", "silu"],
+    validate: |text| match (&text.arguments[..], text.activation) {
+        ([], Some(function)) if function != Activation::Identity => Ok(()),
+        _ => Err(format!("`{text}`: write the activation's name alone, such as `tanh`")),
+    },
+    resizes: false,
+    build: |text, site| {
+        let function = text.activation.unwrap_or(site.activation);
+        Ok((Box::new(Applied { name: site.name.to_owned(), function }), site.input))
+    },
+};
+
+#[derive(Debug)]
+struct Applied {
+    name: String,
+    function: Activation,
+}
+
+impl Layer for Applied {
+    fn forward(&self, tape: &mut Tape, x: Value) -> Value {
+        let from = tape.read(x);
+        let to = tape.plan.tensor(&self.name, from.rows, from.cols);
+        activation::forward(&mut tape.plan, &self.name, self.function, from, to);
+        let kept = if self.function.keeps_input() { from } else { to };
+        let y = tape.activated(&self.name, to, self.function, kept);
+        tape.record(move |tape| {
+            if let Some(d) = tape.gradient(y) {
+                tape.give(x, d, true);
+            }
+        });
+        y
+    }
+
+    fn multiply_adds(&self) -> usize {
+        0
+    }
+}

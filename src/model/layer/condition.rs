@@ -1,0 +1,28 @@
+//! The label of a conditional model: x with a one-hot label behind it (Sohn et al. 2015).
+
+use super::Layer;
+use crate::kernels::condition::condition;
+use crate::model::tape::{Tape, Value};
+
+/// (x, one-hot label). It stands before the first layer of encoder and decoder; configuration does not name it.
+#[derive(Debug)]
+pub(in crate::model) struct Condition {
+    /// C.
+    pub classes: usize,
+}
+
+impl Layer for Condition {
+    fn forward(&self, tape: &mut Tape, x: Value) -> Value {
+        let from = tape.read(x);
+        let name = format!("{}, label", tape.name(x));
+        let to = tape.plan.tensor(&name, from.rows, from.cols + self.classes);
+        let labels = tape.labels.expect("a conditional model reads labels");
+        condition(&mut tape.plan, from.rows / tape.batch, from, labels, to);
+        // Nobody wants the gradient by the label.
+        tape.widened(&name, to, x)
+    }
+
+    fn multiply_adds(&self) -> usize {
+        0
+    }
+}

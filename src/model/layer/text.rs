@@ -1,0 +1,283 @@
+//! The text of layers in flags and configuration files: `linear 400, residual(linear 200, linear 400), relu`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{LAYERS, LayerKind};
+use crate::kernels::activation::Activation;
+
+/// Layers of one list, those inside others counted: more would not train, and a hostile file could name a million.
+const MAX_LAYERS: usize = 64;
+/// Lists inside lists.
+const MAX_DEPTH: usize = 4;
+
+/// A layer's text, taken apart.
+#[derive(Clone)]
+pub struct LayerText {
+    /// What kind of layer it names.
+    pub kind: &'static LayerKind,
+    /// The words behind the kind, but for an activation.
+    pub arguments: Vec<String>,
+    /// The activation at its end, where it names one.
+    pub activation: Option<Activation>,
+    /// The layers in its parentheses.
+    pub inner: Layers,
+}
+
+impl LayerText {
+    /// The text with the activation that the layer gets, for people.
+    pub fn with_activation(&self, default: Activation) -> String {
+        let activation = self.activation.or((self.kind.name == "linear").then_some(default));
+        LayerText { activation, ..self.clone() }.to_string()
+    }
+}
+
+impl PartialEq for LayerText {
+    fn eq(&self, other: &LayerText) -> bool {
+        self.kind.name == other.kind.name
+            && self.arguments == other.arguments
+            && self.activation == other.activation
+            && self.inner == other.inner
+    }
+}
+
+impl fmt::Display for LayerText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words: Vec<&str> = Vec::new();
+        // An activation by itself has no other name.
+        if self.kind.name != "activation" {
+            words.push(self.kind.name);
+        }
+        words.extend(self.arguments.iter().map(String::as_str));
+        if self.inner.is_empty() {
+            words.extend(self.activation.map(Activation::name));
+            return write!(f, "{}", words.join(" "));
+        }
+        write!(f, "{}({})", words.join(" "), self.inner)
+    }
+}
+
+impl fmt::Debug for LayerText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Layers in order, as their text says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Layers(Vec<LayerText>);
+
+impl Layers {
+    /// Linear layers of these widths, each with the default activation.
+    pub fn of_widths(widths: &[usize]) -> Layers {
+        let linear = LAYERS.iter().find(|kind| kind.name == "linear").expect("a line of the table");
+        let layer = |width: &usize| LayerText {
+            kind: linear,
+            arguments: vec![width.to_string()],
+            activation: None,
+            inner: Layers::default(),
+        };
+        Layers(widths.iter().map(layer).collect())
+    }
+
+    /// The layers in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, LayerText> {
+        self.0.iter()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Checks every layer's arguments.
+    ///
+    /// # Errors
+    /// What is wrong with the first that has a fault.
+    pub fn validate(&self) -> Result<(), String> {
+        self.iter().try_for_each(|text| (text.kind.validate)(text))
+    }
+
+    /// The decoder that mirrors this encoder: a layer that changes the number of channels goes with those behind it that do
+    /// not, and these groups stand in reverse.
+    ///
+    /// # Errors
+    /// If the first layer keeps the number of channels, so that there is no width to begin with.
+    pub fn mirrored(&self) -> Result<Layers, String> {
+        let mut groups: Vec<Vec<LayerText>> = Vec::new();
+        for text in self.iter() {
+            match groups.last_mut() {
+                Some(group) if !text.kind.resizes => group.push(text.clone()),
+                None if !text.kind.resizes => {
+                    return Err(format!(
+                        "the encoder begins with `{text}`, which no decoder mirrors: name the decoder's layers too"
+                    ));
+                }
+                _ => groups.push(vec![text.clone()]),
+            }
+        }
+        Ok(Layers(groups.into_iter().rev().flatten().collect()))
+    }
+
+    fn count(&self) -> usize {
+        self.iter().map(|text| 1 + text.inner.count()).sum()
+    }
+}
+
+impl fmt::Display for Layers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<String> = self.iter().map(LayerText::to_string).collect();
+        f.write_str(&texts.join(", "))
+    }
+}
+
+impl From<Layers> for String {
+    fn from(layers: Layers) -> String {
+        layers.to_string()
+    }
+}
+
+impl TryFrom<String> for Layers {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Layers, String> {
+        text.parse()
+    }
+}
+
+impl FromStr for Layers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Layers, String> {
+        let layers = parse(text, 0)?;
+        let count = layers.count();
+        if count > MAX_LAYERS {
+            return Err(format!("{count} layers: use {MAX_LAYERS} or fewer"));
+        }
+        layers.validate()?;
+        Ok(layers)
+    }
+}
+
+fn parse(text: &str, depth: usize) -> Result<Layers, String> {
+    if depth > MAX_DEPTH {
+        return Err(format!("layers inside layers inside layers: {MAX_DEPTH} lists deep is enough"));
+    }
+    split(text)?.into_iter().map(|text| layer(text.trim(), depth)).collect::<Result<_, _>>().map(Layers)
+}
+
+/// The parts between commas that no parentheses enclose.
+fn split(text: &str) -> Result<Vec<&str>, String> {
+    let (mut parts, mut begin, mut open) = (Vec::new(), 0, 0usize);
+    for (at, character) in text.char_indices() {
+        match character {
+            '(' => open += 1,
+            ')' => open = open.checked_sub(1).ok_or("a `)` without a `(`")?,
+            ',' if open == 0 => {
+                parts.push(&text[begin..at]);
+                begin = at + 1;
+            }
+            _ => {}
+        }
+    }
+    if open > 0 {
+        return Err("a `(` without its `)`".into());
+    }
+    parts.push(&text[begin..]);
+    Ok(parts)
+}
+
+fn layer(text: &str, depth: usize) -> Result<LayerText, String> {
+    let (head, inner) = match text.split_once('(') {
+        Some((head, rest)) => {
+            let inner = rest.strip_suffix(')').ok_or_else(|| format!("`{text}`: nothing follows a `)`"))?;
+            (head, parse(inner, depth + 1)?)
+        }
+        None => (text, Layers::default()),
+    };
+    let mut words: Vec<&str> = head.split_whitespace().collect();
+    let activation = words.last().and_then(|word| Activation::named(word));
+    if activation.is_some() {
+        words.pop();
+    }
+    let name = match (words.is_empty(), activation) {
+        (true, Some(_)) => "activation",
+        (true, None) => return Err("a layer is missing between two commas, or there is none at all".into()),
+        _ => words.remove(0),
+    };
+    let kind = LAYERS.iter().find(|kind| kind.name == name).ok_or_else(|| {
+        let known: Vec<_> = LAYERS.iter().map(|kind| format!("`{}`", kind.grammar)).collect();
+        format!("`{name}` names no layer: use {}", known.join(", "))
+    })?;
+    let arguments = words.into_iter().map(str::to_owned).collect();
+    Ok(LayerText { kind, arguments, activation, inner })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Layers {
+        text.parse().unwrap_or_else(|problem| panic!("{text}: {problem}"))
+    }
+
+    #[test]
+    fn a_text_is_read_and_written() {
+        for text in [
+            "linear 400",
+            "linear 400, linear 200 tanh",
+            "linear 9, residual(linear 4, residual(linear 4), linear 9 identity), relu",
+        ] {
+            assert_eq!(parsed(text).to_string(), text);
+        }
+        assert_eq!(parsed("  linear   4 ,relu").to_string(), "linear 4, relu");
+        assert_eq!(parsed("linear 4, linear 2"), Layers::of_widths(&[4, 2]));
+        for sample in LAYERS.iter().flat_map(|kind| kind.samples) {
+            assert_eq!(parsed(sample).to_string(), *sample);
+        }
+    }
+
+    #[test]
+    fn a_bad_text_names_its_fault() {
+        for (text, problem) in [
+            ("", "a layer is missing"),
+            ("linear 4,", "a layer is missing"),
+            ("linear", "`linear`: write `linear N`"),
+            ("linear 0", "a width N from 1"),
+            ("linear 4 5", "`linear 4 5`"),
+            ("linear 70000", "`linear 70000`"),
+            ("linear(linear 4)", "`linear(linear 4)`"),
+            ("conv 4", "`conv` names no layer: use `linear N [ACTIVATION]`"),
+            ("residual", "write `residual(LAYERS)`"),
+            ("residual()", "a layer is missing"),
+            ("residual(linear 4", "a `(` without its `)`"),
+            ("linear 4)", "a `)` without a `(`"),
+            ("residual(linear 4) 7", "nothing follows"),
+            ("identity", "`identity`"),
+            ("relu 4", "`relu` names no layer"),
+            ("residual(residual(residual(residual(residual(residual(linear 4))))))", "lists deep"),
+        ] {
+            let found = text.parse::<Layers>().unwrap_err();
+            assert!(found.contains(problem), "{text:?}: {found}");
+        }
+        let many = vec!["linear 4"; 65].join(", ");
+        assert!(many.parse::<Layers>().unwrap_err().starts_with("65 layers"));
+    }
+
+    #[test]
+    fn groups_of_layers_are_mirrored() {
+        for (encoder, decoder) in [
+            ("linear 4, linear 2", "linear 2, linear 4"),
+            (
+                "linear 4, relu, residual(linear 3, linear 4), linear 2 tanh",
+                "linear 2 tanh, linear 4, relu, residual(linear 3, linear 4)",
+            ),
+        ] {
+            assert_eq!(parsed(encoder).mirrored().map(|layers| layers.to_string()).as_deref(), Ok(decoder));
+        }
+        assert!(parsed("relu, linear 4").mirrored().unwrap_err().contains("begins with `relu`"));
+    }
+}

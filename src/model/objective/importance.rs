@@ -1,0 +1,52 @@
+//! The importance-weighted bound of K samples (Burda et al. 2015): E[log mean_k p(x, z_k) / q(z_k|x)].
+
+use super::{Job, Objective};
+use crate::kernels::importance::weights;
+use crate::kernels::objective::{self, batch_sum};
+use crate::kernels::row_vector;
+use crate::model::latent::KlTerm;
+use crate::model::recipe::Recipe;
+use crate::model::tape::Tape;
+
+/// See the module.
+pub(in crate::model) struct Importance;
+
+/// See the module.
+pub(in crate::model) static IMPORTANCE: Importance = Importance;
+
+impl Objective for Importance {
+    fn name(&self) -> &'static str {
+        "importance"
+    }
+
+    fn is_elbo(&self, samples: usize) -> bool {
+        samples == 1
+    }
+
+    fn validate(&self, recipe: &Recipe, _: usize, _: bool) -> Result<(), String> {
+        if recipe.free_bits > 0.0 {
+            return Err("--free-bits is a floor under the KL of the ELBO: use it with --model vae".into());
+        }
+        Ok(())
+    }
+
+    /// The weights of the samples are known after the decoder, so its likelihood is passed twice.
+    fn append(&self, tape: &mut Tape, job: &Job) {
+        let Job { model, samples, x, head, terms, .. } = *job;
+        let batch = tape.batch;
+        let draw = model.draw(tape, head, samples, KlTerm::Sampled);
+        let (Some(kl), Some(log_ratio)) = (draw.kl, draw.log_ratio) else {
+            panic!("importance weights are of a distribution")
+        };
+        let out = model.decode(tape, draw.z);
+        let log_p = model.log_p(tape, out, x);
+        let weight = row_vector(&mut tape.plan, "weight", batch * samples);
+        let bound = row_vector(&mut tape.plan, "bound", batch);
+        let (kl, ratio) = (tape.peek(kl), tape.peek(log_ratio));
+        weights(&mut tape.plan, batch, samples, (log_p, ratio), (weight, bound));
+        model.log_p_gradient(tape, out, x, weight);
+        tape.seed(log_ratio, weight);
+        let trained = objective::Objective::Importance(bound);
+        batch_sum(&mut tape.plan, batch, samples, (log_p, kl), trained, terms);
+    }
+}

@@ -1,0 +1,143 @@
+//! The parameters of a model: their names, shapes and start values as files know them, and where each lies in the flat
+//! arena whose shape weights, gradients and Adam's moments share.
+
+use crate::kernels::adam;
+use crate::plan::{BINDING_ALIGN, BufferId, PAD, Tensor, round_up};
+
+/// A matrix in the arena, as kernels see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    offset: usize,
+    rows: usize,
+    cols: usize,
+}
+
+impl Place {
+    /// The matrix in an arena.
+    pub fn of(&self, arena: BufferId) -> Tensor {
+        let stride = round_up(self.cols, PAD);
+        Tensor { buffer: arena, offset: self.offset, rows: self.rows, cols: self.cols, stride }
+    }
+
+    /// Words from row to row.
+    fn stride(&self) -> usize {
+        round_up(self.cols, PAD)
+    }
+}
+
+/// A parameter as files know it: PyTorch's name and shape, and where its values lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Such as `encoder.0.weight`.
+    pub name: String,
+    /// [out, in] of a linear layer's weight, \[out\] of a bias.
+    pub shape: Vec<usize>,
+    /// Inputs of the layer, by which PyTorch scales the start values. A parameter without starts at zero.
+    pub fan_in: Option<usize>,
+    /// Word of the first value in the arena.
+    offset: usize,
+    /// Words from one value to the next along each axis of the shape.
+    strides: Vec<usize>,
+}
+
+impl Parameter {
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether it has no values; a parameter always has some.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether it multiplies its layer's input, as opposed to a bias.
+    pub fn is_weight(&self) -> bool {
+        self.shape.len() > 1
+    }
+
+    /// Where its values lie in an arena, in the order of files: row major.
+    pub fn positions(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.len()).map(|mut i| {
+            let axes = self.shape.iter().zip(&self.strides).rev();
+            axes.fold(self.offset, |at, (size, stride)| {
+                let index = i % size;
+                i /= size;
+                at + index * stride
+            })
+        })
+    }
+
+    /// The parameter's values out of an arena.
+    pub fn extract(&self, arena: &[f32]) -> Vec<f32> {
+        self.positions().map(|at| arena[at]).collect()
+    }
+
+    /// Puts the parameter's values into an arena.
+    pub fn insert(&self, arena: &mut [f32], values: &[f32]) {
+        for (at, value) in self.positions().zip(values) {
+            arena[at] = *value;
+        }
+    }
+}
+
+/// All parameters of a model.
+#[derive(Clone, Debug, Default)]
+pub struct Parameters {
+    list: Vec<Parameter>,
+    words: usize,
+}
+
+impl Parameters {
+    /// Every parameter, in the order of the files.
+    pub fn iter(&self) -> std::slice::Iter<'_, Parameter> {
+        self.list.iter()
+    }
+
+    /// The parameter of that name.
+    pub fn find(&self, name: &str) -> Option<&Parameter> {
+        self.list.iter().find(|parameter| parameter.name == name)
+    }
+
+    /// Number of trained values, padding not counted.
+    pub fn count(&self) -> usize {
+        self.list.iter().map(Parameter::len).sum()
+    }
+
+    /// Size of the arena, in whole workgroups of Adam.
+    pub fn words(&self) -> usize {
+        round_up(self.words, adam::WORDS)
+    }
+
+    /// Room for a matrix of parameters.
+    pub(super) fn allocate(&mut self, rows: usize, cols: usize) -> Place {
+        let offset = self.words;
+        self.words += round_up(round_up(rows, PAD) * round_up(cols, PAD), BINDING_ALIGN);
+        Place { offset, rows, cols }
+    }
+
+    /// A parameter of one or two axes whose first value is element (`row`, `col`) of a place; its last axis runs along
+    /// the row.
+    pub(super) fn add(
+        &mut self,
+        name: String,
+        shape: &[usize],
+        fan_in: Option<usize>,
+        place: Place,
+        (row, col): (usize, usize),
+    ) {
+        assert!((1..=2).contains(&shape.len()), "{name}: axes");
+        let strides = [place.stride(), 1][2 - shape.len()..].to_vec();
+        let offset = place.offset + row * place.stride() + col;
+        self.list.push(Parameter { name, shape: shape.to_vec(), fan_in, offset, strides });
+    }
+}
+
+impl<'a> IntoIterator for &'a Parameters {
+    type Item = &'a Parameter;
+    type IntoIter = std::slice::Iter<'a, Parameter>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}

@@ -1,0 +1,82 @@
+//! A plan with its typed ports: the tensors that the host writes and reads.
+
+use crate::kernels::condition::Labels;
+use crate::plan::{Plan, Tensor};
+
+/// A plan and its ports.
+#[derive(Clone, Debug)]
+pub struct Planned<P> {
+    /// The plan.
+    pub plan: Plan,
+    /// What the host writes and reads.
+    pub ports: P,
+}
+
+/// Where batches come from on the device.
+#[derive(Clone, Copy, Debug)]
+pub struct Source {
+    /// The data: bytes [N, D / 4] or floats [N, D], each row padded to four values.
+    pub data: Tensor,
+    /// The order [1, N] in which rows are visited.
+    pub order: Tensor,
+    /// The class [1, N] of each row of the whole data set, in a conditional model.
+    pub labels: Option<Tensor>,
+}
+
+/// The ports of a training step.
+#[derive(Clone, Copy, Debug)]
+pub struct Training {
+    /// The data.
+    pub source: Source,
+    /// The terms of the objective [history, 4], summed over a batch.
+    pub history: Tensor,
+    /// All parameters [1, P].
+    pub parameters: Tensor,
+    /// All gradients [1, P].
+    pub gradients: Tensor,
+    /// Adam's first moment [1, P].
+    pub moment1: Tensor,
+    /// Adam's second moment [1, P].
+    pub moment2: Tensor,
+}
+
+/// The ports of a plan that says something about every datum.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// The data.
+    pub source: Source,
+    /// A row [N, 4] for each datum.
+    pub rows: Tensor,
+}
+
+/// The ports of a plan that shows what the model makes of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Codes {
+    /// The data.
+    pub source: Source,
+    /// What the encoder reads [B, D].
+    pub x: Tensor,
+    /// The latent's parts [B, heads]: mu and log_var, or z of an autoencoder.
+    pub head: Tensor,
+    /// A draw z ~ q(z|x) [B, Z], where the plan makes one.
+    pub z: Option<Tensor>,
+    /// E[x|z] [B, D] at the mean of q(z|x), where the plan has the decoder.
+    pub mean: Option<Tensor>,
+}
+
+/// The ports of a plan that begins with rows of the host's: x, z, or nothing where z is drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows {
+    /// What the encoder reads [B, D], where the plan has it.
+    pub x: Option<Tensor>,
+    /// The labels, in a conditional model.
+    pub labels: Option<Labels>,
+    /// The latent's parts [B, heads], where the plan has the encoder.
+    pub head: Option<Tensor>,
+    /// What the decoder reads [B, Z], where the plan has it.
+    pub z: Option<Tensor>,
+    /// E[x|z] [B, D], where the plan makes it.
+    pub mean: Option<Tensor>,
+    /// log p(x|z) of one sample of z [1, B], and the KL [1, B], where the plan has them.
+    pub terms: Option<(Tensor, Tensor)>,
+}

@@ -1,0 +1,255 @@
+//! Builds a plan: layers append their forward pass and record their backward pass, which runs the records in reverse.
+
+use super::parameters::{Parameters, Place};
+use crate::kernels::activation::{self, Activation};
+use crate::kernels::condition::Labels;
+use crate::kernels::matmul::Epilogue;
+use crate::kernels::{add, row_vector};
+use crate::plan::{BufferId, Element, Plan, Role, Target, Tensor};
+
+/// Name of the shared buffer of all parameters.
+pub const PARAMETERS: &str = "parameters";
+/// Name of the shared buffer of all gradients.
+pub const GRADIENTS: &str = "gradients";
+
+/// A matrix [rows, channels] on a [`Tape`], with the gradient that may flow back to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Value(usize);
+
+/// What a gradient of a value has to pass before it is one of the layer that made the value.
+#[derive(Clone, Copy, Debug)]
+enum Origin {
+    /// Nothing.
+    Plain,
+    /// The derivative of an activation, from what its forward pass kept.
+    Activated(Activation, Tensor),
+    /// The columns behind those of this value, which nobody wants the gradient of.
+    Widened(Value),
+}
+
+#[derive(Debug)]
+struct Node {
+    name: String,
+    tensor: Tensor,
+    origin: Origin,
+    /// Whether anything behind it is trained: data and labels want no gradient.
+    trained: bool,
+    /// How many consumers read it. Each may give a gradient.
+    consumers: usize,
+    gradient: Option<Tensor>,
+    /// Whether the gradient has passed the derivative of the activation.
+    derived: bool,
+}
+
+/// Where a consumer's product stores the gradient by a value.
+pub struct Sink {
+    /// The gradient. It may have fewer columns than the value: those behind are not wanted.
+    pub tensor: Tensor,
+    /// Store, add to what other consumers gave, or multiply the derivative of an activation in.
+    pub epilogue: Epilogue,
+}
+
+/// What runs backward for a layer.
+type Record = Box<dyn FnOnce(&mut Tape)>;
+
+/// A plan under construction.
+pub struct Tape<'a> {
+    /// The plan so far.
+    pub plan: Plan,
+    /// What kernels choose their variants by.
+    pub target: Target,
+    /// B: rows of a batch. A value of B K rows has K samples per datum.
+    pub batch: usize,
+    /// The labels of the batch, in a conditional model.
+    pub labels: Option<Labels>,
+    parameters: &'a Parameters,
+    arena: BufferId,
+    nodes: Vec<Node>,
+    /// The records, where there will be a backward pass.
+    records: Option<Vec<Record>>,
+}
+
+impl<'a> Tape<'a> {
+    /// An empty plan for batches of `batch` rows, without a backward pass.
+    pub fn new(name: &str, parameters: &'a Parameters, target: Target, batch: usize) -> Tape<'a> {
+        let mut plan = Plan::new(name);
+        let arena = plan.buffer(PARAMETERS, parameters.words(), Element::F32, Role::Shared);
+        Tape { plan, target, batch, labels: None, parameters, arena, nodes: Vec::new(), records: None }
+    }
+
+    /// The same with a backward pass.
+    pub fn training(name: &str, parameters: &'a Parameters, target: Target, batch: usize) -> Tape<'a> {
+        Tape { records: Some(Vec::new()), ..Tape::new(name, parameters, target, batch) }
+    }
+
+    /// A flat shared buffer of the arena's size: parameters, gradients, moments.
+    pub fn arena(&mut self, name: &str) -> Tensor {
+        let words = self.parameters.words();
+        let buffer =
+            self.plan.find(name).unwrap_or_else(|| self.plan.buffer(name, words, Element::F32, Role::Shared));
+        Tensor { buffer, offset: 0, rows: 1, cols: words, stride: words }
+    }
+
+    /// A matrix of parameters.
+    pub fn weight(&self, place: Place) -> Tensor {
+        place.of(self.arena)
+    }
+
+    /// Its gradient.
+    pub fn d_weight(&mut self, place: Place) -> Tensor {
+        place.of(self.arena(GRADIENTS).buffer)
+    }
+
+    /// What the host or another kernel writes: nobody wants its gradient.
+    pub fn data(&mut self, name: &str, tensor: Tensor) -> Value {
+        self.node(name, tensor, Origin::Plain, false)
+    }
+
+    /// What a layer with parameters, or on top of one, gives.
+    pub fn value(&mut self, name: &str, tensor: Tensor) -> Value {
+        self.node(name, tensor, Origin::Plain, true)
+    }
+
+    /// activation(..), where the derivative follows from `kept`; see [`Activation::derivative`].
+    pub fn activated(&mut self, name: &str, tensor: Tensor, function: Activation, kept: Tensor) -> Value {
+        let origin =
+            if function == Activation::Identity { Origin::Plain } else { Origin::Activated(function, kept) };
+        self.node(name, tensor, origin, true)
+    }
+
+    /// `inner` with columns behind it of which nobody wants the gradient.
+    pub fn widened(&mut self, name: &str, tensor: Tensor, inner: Value) -> Value {
+        let trained = self.nodes[inner.0].trained;
+        let value = self.node(name, tensor, Origin::Widened(inner), trained);
+        self.record(move |tape| {
+            if let Some(d) = tape.nodes[value.0].gradient {
+                let cols = tape.peek(inner).cols;
+                tape.give(inner, Tensor { cols, ..d }, false);
+            }
+        });
+        value
+    }
+
+    /// A row of `len` numbers, one per row of a batch, that an objective may put a weight on.
+    pub fn row_terms(&mut self, name: &str, len: usize) -> Value {
+        let tensor = row_vector(&mut self.plan, name, len);
+        self.value(name, tensor)
+    }
+
+    fn node(&mut self, name: &str, tensor: Tensor, origin: Origin, trained: bool) -> Value {
+        let name = name.to_owned();
+        let (consumers, gradient, derived) = (0, None, false);
+        self.nodes.push(Node { name, tensor, origin, trained, consumers, gradient, derived });
+        Value(self.nodes.len() - 1)
+    }
+
+    /// The matrix, for a consumer that gives a gradient in the backward pass.
+    pub fn read(&mut self, value: Value) -> Tensor {
+        self.nodes[value.0].consumers += 1;
+        self.peek(value)
+    }
+
+    /// The matrix, for a look at it that gives no gradient.
+    pub fn peek(&self, value: Value) -> Tensor {
+        self.nodes[value.0].tensor
+    }
+
+    /// Its name, which its buffer has too.
+    pub fn name(&self, value: Value) -> &str {
+        &self.nodes[value.0].name
+    }
+
+    /// Whether anything behind it is trained.
+    pub fn is_trained(&self, value: Value) -> bool {
+        self.nodes[value.0].trained
+    }
+
+    /// Keeps what a layer does in the backward pass.
+    pub fn record(&mut self, record: impl FnOnce(&mut Tape) + 'static) {
+        if let Some(records) = &mut self.records {
+            records.push(Box::new(record));
+        }
+    }
+
+    /// Runs the records, last to first.
+    pub fn backward(&mut self) {
+        while let Some(record) = self.records.as_mut().and_then(Vec::pop) {
+            record(self);
+        }
+    }
+
+    /// Sets the gradient of a value from outside, where an objective begins the backward pass.
+    pub fn seed(&mut self, value: Value, gradient: Tensor) {
+        let node = &mut self.nodes[value.0];
+        assert!(node.gradient.is_none(), "{} has a gradient already", node.name);
+        node.gradient = Some(gradient);
+    }
+
+    /// The gradient of a value once all its consumers gave theirs; of an activated one, that by the sum under the
+    /// activation. None where none of them did.
+    pub fn gradient(&mut self, value: Value) -> Option<Tensor> {
+        let Node { gradient, origin, derived, ref name, .. } = self.nodes[value.0];
+        let d = gradient?;
+        if let (Origin::Activated(function, kept), false) = (origin, derived) {
+            activation::backward(&mut self.plan, &format!("{name} d_sum"), function, kept, d);
+            self.nodes[value.0].derived = true;
+        }
+        Some(d)
+    }
+
+    /// Where a consumer's product stores the gradient by a value; none where nobody wants it.
+    pub fn sink(&mut self, value: Value) -> Option<Sink> {
+        let Node { tensor, origin, trained, consumers, gradient, .. } = self.nodes[value.0];
+        if !trained {
+            return None;
+        }
+        match (origin, gradient) {
+            (Origin::Widened(inner), None) if consumers == 1 => self.sink(inner),
+            (Origin::Activated(function, kept), None) if consumers == 1 => {
+                self.nodes[value.0].derived = true;
+                let tensor = self.make_gradient(value, tensor.cols);
+                Some(Sink { tensor, epilogue: Epilogue::Backward(function, kept) })
+            }
+            (_, None) => {
+                let tensor = self.make_gradient(value, tensor.cols);
+                Some(Sink { tensor, epilogue: Epilogue::Store })
+            }
+            (_, Some(tensor)) => Some(Sink { tensor, epilogue: Epilogue::Accumulate }),
+        }
+    }
+
+    /// A new gradient for a kernel that stores and cannot add; none where nobody wants it.
+    ///
+    /// # Panics
+    /// If another consumer gave one already.
+    pub fn store_sink(&mut self, value: Value) -> Option<Tensor> {
+        let Node { tensor, trained, gradient, ref name, .. } = self.nodes[value.0];
+        assert!(gradient.is_none(), "{name} has a gradient already");
+        trained.then(|| self.make_gradient(value, tensor.cols))
+    }
+
+    /// Gives a gradient that is there: as it is where it is the first and `own`, nobody else's; else by a copy, or added.
+    pub fn give(&mut self, value: Value, gradient: Tensor, own: bool) {
+        let node = &self.nodes[value.0];
+        if !node.trained {
+            return;
+        }
+        let label = format!("d_{}", node.name);
+        match node.gradient {
+            None if own => self.nodes[value.0].gradient = Some(gradient),
+            None => {
+                let cols = node.tensor.cols;
+                let to = self.make_gradient(value, cols);
+                add::copy(&mut self.plan, &label, gradient, to);
+            }
+            Some(to) => add::accumulate(&mut self.plan, &label, gradient, to),
+        }
+    }
+
+    fn make_gradient(&mut self, value: Value, cols: usize) -> Tensor {
+        let Node { ref name, tensor, .. } = self.nodes[value.0];
+        let made = self.plan.tensor(format!("d_{name}"), tensor.rows, cols);
+        self.nodes[value.0].gradient = Some(made);
+        made
+    }
+}
