@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::model::{Engine, Problem, Report, Shape, positions, step, values};
+use common::model::{Engine, Problem, Report, Shape, step, values};
 use safetensors::tensor::{Dtype, SafeTensors};
 use vae_gpu::kernels::adam;
 use vae_gpu::kernels::gather::Binarize;
@@ -70,6 +70,7 @@ impl Golden {
             settings: Settings { levels: self.number("levels"), variance: self.named("variance") },
             kind: self.named("kind"),
             classes: self.number("classes"),
+            ..ModelConfig::default()
         }
     }
 
@@ -88,7 +89,7 @@ impl Golden {
         let mut weights = vec![0.0; parameters.words()];
         for parameter in &parameters {
             let values = self.parameter("param", parameter);
-            positions(parameter).zip(values).for_each(|(at, value)| weights[at] = *value as f32);
+            parameter.positions().zip(values).for_each(|(at, value)| weights[at] = *value as f32);
         }
         let bytes: Vec<u8> = self.get("data").iter().map(|v| *v as u8).collect();
         let rows = (&bytes[..], &self.words("order")[..]);

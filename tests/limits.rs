@@ -19,8 +19,8 @@ use vae_gpu::train::config::{ModelSection, TrainSection};
 use vae_gpu::train::{Config, Trainer};
 
 /// 64-16-3-16-64 with this many rows in a batch.
-fn config(kind: Kind, batch_size: usize) -> Config {
-    let model = ModelSection { kind, hidden: vec![16], latent: 3, ..ModelSection::default() };
+fn config(kind: &str, batch_size: usize) -> Config {
+    let model = ModelSection { kind: kind.into(), hidden: vec![16], latent: 3, ..ModelSection::default() };
     let train = TrainSection { batch_size, lr: 0.01, epochs: 1, ..TrainSection::default() };
     Config { model, train, ..Config::default() }
 }
