@@ -3,10 +3,12 @@
 //! A plan is built once per (model, batch shape). It can be printed, checked and executed by plain loops
 //! (`kernels::reference`), or recorded for a device and replayed every step (`gpu::Program`).
 
+mod call;
 mod step;
 
 use std::fmt;
 
+pub use call::{Call, Matrix, Reference, params};
 pub use step::{Reach, Step};
 
 /// Rows, and the number of rows, are padded to a multiple of this many words, so that kernels load and
@@ -185,7 +187,7 @@ pub struct Kernel {
     /// Every set of constants that a plan may ask for: what the shader tests walk.
     pub variants: fn() -> Vec<Vec<Const>>,
     /// The plain loops that tests and `vae-gpu check` compare the kernel with.
-    pub reference: crate::plan::Reference,
+    pub reference: Reference,
     /// Only this crate makes kernels: their shaders run without bounds checks.
     pub(crate) trusted: Trusted,
 }
@@ -199,34 +201,6 @@ impl Kernel {
     pub fn label(&self) -> String {
         if self.entry == "main" { self.name.to_owned() } else { format!("{}:{}", self.name, self.entry) }
     }
-}
-
-/// A kernel's CPU reference.
-pub type Reference = fn(&mut dyn Call);
-
-/// What a reference sees of its dispatch: Params, Step, and the elements of its tensors in f64.
-pub trait Call {
-    /// The bytes of Params.
-    fn params(&self) -> &[u8];
-    /// The value of a constant of the shader; panics where the dispatch does not set it.
-    fn constant(&self, name: &str) -> u32;
-    /// The step's scalars.
-    fn step(&self) -> &Step;
-    /// The shape of the tensor in a slot.
-    fn tensor(&self, slot: usize) -> Tensor;
-    /// A float of the tensor in a slot. Rows and columns may reach into the padding.
-    fn get(&self, slot: usize, row: usize, col: usize) -> f64;
-    /// An integer of the tensor in a slot.
-    fn get_u32(&self, slot: usize, row: usize, col: usize) -> u32;
-    /// Stores a float.
-    fn put(&mut self, slot: usize, row: usize, col: usize, value: f64);
-    /// Stores an integer.
-    fn put_u32(&mut self, slot: usize, row: usize, col: usize, value: u32);
-}
-
-/// Reads a Params struct from a [`Call`].
-pub fn params<P: bytemuck::AnyBitPattern>(call: &dyn Call) -> P {
-    bytemuck::pod_read_unaligned(&call.params()[..size_of::<P>()])
 }
 
 /// Work of a dispatch, for `explain` and the benches.

@@ -1,5 +1,6 @@
 //! The reference executor: runs a [`Plan`] with plain loops in f64 on the host.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use crate::plan::{Access, Call, Dispatch, Element, Plan, Step, Tensor};
@@ -60,13 +61,29 @@ impl Memory {
 
     /// Runs one dispatch.
     pub fn dispatch(&mut self, dispatch: &Dispatch, step: &Step) {
+        let buffers = self.buffers.iter_mut().map(Words::of).collect();
         let consts = dispatch.consts.iter().copied().collect();
-        (dispatch.kernel.reference)(&mut HostCall { memory: self, dispatch, consts, step });
+        (dispatch.kernel.reference)(&mut HostCall { buffers, dispatch, consts, step });
+    }
+}
+
+/// The words of a buffer, behind cells so that one call can read some of them while it writes others.
+enum Words<'a> {
+    F32(&'a [Cell<f64>]),
+    U32(&'a [Cell<u32>]),
+}
+
+impl Words<'_> {
+    fn of(buffer: &mut HostBuffer) -> Words<'_> {
+        match buffer {
+            HostBuffer::F32(values) => Words::F32(Cell::from_mut(values.as_mut_slice()).as_slice_of_cells()),
+            HostBuffer::U32(values) => Words::U32(Cell::from_mut(values.as_mut_slice()).as_slice_of_cells()),
+        }
     }
 }
 
 struct HostCall<'a> {
-    memory: &'a mut Memory,
+    buffers: Vec<Words<'a>>,
     dispatch: &'a Dispatch,
     consts: HashMap<&'static str, u32>,
     step: &'a Step,
@@ -77,6 +94,22 @@ impl HostCall<'_> {
         let t = self.dispatch.tensors[slot];
         assert!(col < t.stride, "column {col} of a row of {} words", t.stride);
         (t.buffer.0, t.offset + row * t.stride + col)
+    }
+
+    fn float(&self, slot: usize, row: usize, col: usize) -> &Cell<f64> {
+        let (buffer, at) = self.index(slot, row, col);
+        match self.buffers[buffer] {
+            Words::F32(values) => &values[at],
+            Words::U32(_) => panic!("slot {slot} holds integers"),
+        }
+    }
+
+    fn integer(&self, slot: usize, row: usize, col: usize) -> &Cell<u32> {
+        let (buffer, at) = self.index(slot, row, col);
+        match self.buffers[buffer] {
+            Words::U32(values) => &values[at],
+            Words::F32(_) => panic!("slot {slot} holds floats"),
+        }
     }
 
     fn writable(&self, slot: usize) {
@@ -98,41 +131,29 @@ impl Call for HostCall<'_> {
         self.step
     }
 
+    fn slot_count(&self) -> usize {
+        self.dispatch.kernel.slots.len()
+    }
+
     fn tensor(&self, slot: usize) -> Tensor {
         self.dispatch.tensors[slot]
     }
 
     fn get(&self, slot: usize, row: usize, col: usize) -> f64 {
-        let (buffer, at) = self.index(slot, row, col);
-        match &self.memory.buffers[buffer] {
-            HostBuffer::F32(values) => values[at],
-            HostBuffer::U32(_) => panic!("slot {slot} holds integers"),
-        }
+        self.float(slot, row, col).get()
     }
 
     fn get_u32(&self, slot: usize, row: usize, col: usize) -> u32 {
-        let (buffer, at) = self.index(slot, row, col);
-        match &self.memory.buffers[buffer] {
-            HostBuffer::U32(values) => values[at],
-            HostBuffer::F32(_) => panic!("slot {slot} holds floats"),
-        }
+        self.integer(slot, row, col).get()
     }
 
-    fn put(&mut self, slot: usize, row: usize, col: usize, value: f64) {
+    fn put(&self, slot: usize, row: usize, col: usize, value: f64) {
         self.writable(slot);
-        let (buffer, at) = self.index(slot, row, col);
-        match &mut self.memory.buffers[buffer] {
-            HostBuffer::F32(values) => values[at] = value,
-            HostBuffer::U32(_) => panic!("slot {slot} holds integers"),
-        }
+        self.float(slot, row, col).set(value);
     }
 
-    fn put_u32(&mut self, slot: usize, row: usize, col: usize, value: u32) {
+    fn put_u32(&self, slot: usize, row: usize, col: usize, value: u32) {
         self.writable(slot);
-        let (buffer, at) = self.index(slot, row, col);
-        match &mut self.memory.buffers[buffer] {
-            HostBuffer::U32(values) => values[at] = value,
-            HostBuffer::F32(_) => panic!("slot {slot} holds floats"),
-        }
+        self.integer(slot, row, col).set(value);
     }
 }
