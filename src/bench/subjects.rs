@@ -6,7 +6,7 @@ use super::profile::shape;
 use crate::kernels::activation::Activation;
 use crate::kernels::likelihood::{self, Passes};
 use crate::kernels::matmul::Variant;
-use crate::kernels::{self, philox};
+use crate::kernels::{self, random};
 use crate::model::plans::{self, Batch, DeviceData, Recipe};
 use crate::model::{Kind, ModelConfig};
 use crate::plan::{BufferId, Dispatch, Plan, Step, Target};
@@ -88,8 +88,8 @@ fn all_plans(target: Target) -> Vec<Plan> {
     ];
     // The bare draws, which only tests use.
     plans.extend(
-        [&philox::WORDS, &philox::UNIFORMS, &philox::NORMALS]
-            .map(|k| philox::draws(k, BATCH, super::INPUT).0),
+        [&random::WORDS, &random::UNIFORMS, &random::NORMALS]
+            .map(|k| random::draws(k, BATCH, super::INPUT).0),
     );
     for likelihood in likelihood::TABLE {
         let model = ModelConfig { likelihood: likelihood.name.into(), ..super::default_model() };

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{elementwise, params, shader};
-use crate::plan::{Call, Dispatch, Kernel, Needs, Plan, Tensor, Trusted, linear_grid, read, write};
+use crate::plan::{self, Call, Dispatch, Kernel, Needs, Plan, Tensor, Trusted, linear_grid, read, write};
 
 /// The nonlinearity of the hidden layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -28,14 +28,15 @@ impl Activation {
     pub const HIDDEN: [Activation; 4] =
         [Activation::Relu, Activation::Tanh, Activation::Softplus, Activation::Silu];
 
-    /// The activation with this number in the shaders.
+    /// The activation with this number in the shaders; panics on a number that stands for none.
     pub fn from_u32(value: u32) -> Activation {
         match value {
+            0 => Activation::Identity,
             1 => Activation::Relu,
             2 => Activation::Tanh,
             3 => Activation::Softplus,
             4 => Activation::Silu,
-            _ => Activation::Identity,
+            _ => panic!("{value} is not the number of an activation"),
         }
     }
 
@@ -50,7 +51,7 @@ impl Activation {
         }
     }
 
-    /// The derivative, from what the forward pass kept: the input where [`Self::keeps_input`], else the output.
+    /// The derivative, from the value that the forward pass kept: the input if [`Self::keeps_input`], else the output.
     pub fn derivative(self, kept: f64) -> f64 {
         match self {
             Activation::Identity => 1.0,
@@ -61,7 +62,7 @@ impl Activation {
         }
     }
 
-    /// Whether the derivative needs the input; it is then applied by a kernel of its own.
+    /// Whether the derivative needs the input. Such an activation has a kernel of its own.
     pub fn keeps_input(self) -> bool {
         self == Activation::Silu
     }
@@ -96,16 +97,16 @@ pub static ACTIVATION: Kernel = Kernel {
     trusted: Trusted,
     variants: || Activation::HIDDEN.iter().map(|&a| vec![("ACTIVATION", a as u32)]).collect(),
     reference: |call: &mut dyn Call| {
-        let p: Params = crate::plan::params(call);
+        let p: Params = plan::params(call);
         let activation = Activation::from_u32(call.constant("ACTIVATION"));
+        let [x, y] = call.slots();
         for i in 0..4 * p.vectors as usize {
-            let y = activation.apply(call.get(0, 0, i));
-            call.put(1, 0, i, y);
+            y.set(i, activation.apply(x.at(i)));
         }
     },
 };
 
-/// Appends y = activation(x), over the padding too: the activation must map zero to zero there.
+/// Appends y = activation(x), padding included: the activation must map zero to zero.
 pub(crate) fn activation(plan: &mut Plan, label: &str, activation: Activation, x: Tensor, y: Tensor) {
     assert_eq!((x.rows, x.stride), (y.rows, y.stride), "shapes of x and y");
     let (x, y) = (x.flat(), y.flat());

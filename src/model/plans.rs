@@ -136,7 +136,7 @@ pub struct Recipe {
     /// The gradient's norm at most; 0 without a limit.
     pub clip_norm: f32,
     /// Adam's settings.
-    pub adam: adam::Settings,
+    pub adam: adam::Hyperparameters,
 }
 
 /// One step of training: batch, objective, all gradients, Adam. The history has `history` rows.

@@ -3,7 +3,8 @@
 use std::f64::consts::PI;
 
 use super::{Data, Likelihood, Output, Pass, Settings, Variance, moments};
-use crate::kernels::{Rows, elementwise, params, shader};
+use crate::kernels::row_sum::RowSum;
+use crate::kernels::{elementwise, params, shader};
 use crate::plan::{
     Call, Dispatch, Kernel, Needs, PAD, Plan, Reference, Slot, Target, Tensor, Trusted, read, round_up, write,
 };
@@ -34,7 +35,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         step: false,
         needs: Needs::Nothing,
         trusted: Trusted,
-        variants: Rows::variants,
+        variants: RowSum::variants,
         reference,
     }
 }
@@ -172,7 +173,7 @@ fn append(plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {
         decoded_stride: (decoded_stride / 4) as u32,
         log_var_stride: (log_var_stride / 4) as u32,
     };
-    let rows = Rows::of(target);
+    let rows = RowSum::of(target);
     let mut cost = elementwise(0, &tensors);
     cost.flops = flops * (out.rows * dim) as u64;
     plan.push(Dispatch {

@@ -1,7 +1,8 @@
 //! What the likelihoods share that take one number l of the decoder for each value x (`shaders/shared/pointwise.wgsl`).
 
 use super::Pass;
-use crate::kernels::{Rows, elementwise, params};
+use crate::kernels::row_sum::RowSum;
+use crate::kernels::{elementwise, params};
 use crate::plan::{
     Call, Dispatch, Kernel, Needs, Plan, Reference, Slot, Target, Tensor, Trusted, read, write,
 };
@@ -50,7 +51,7 @@ const fn kernel(
         step: false,
         needs: Needs::Nothing,
         trusted: Trusted,
-        variants: Rows::variants,
+        variants: RowSum::variants,
         reference,
     }
 }
@@ -127,7 +128,7 @@ pub(super) fn append(kernels: &Kernels, plan: &mut Plan, target: &Target, pass: 
     assert_eq!((out.cols, out.stride), (dim, image.stride), "the decoder gives one number for each value");
     let params =
         Params { rows: out.rows as u32, samples: samples as u32, dim: dim as u32, vectors: out.vectors() };
-    let rows = Rows::of(target);
+    let rows = RowSum::of(target);
     let mut cost = elementwise(0, &tensors);
     cost.flops = share * kernels.flops * (out.rows * out.cols) as u64;
     plan.push(Dispatch {
