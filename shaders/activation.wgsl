@@ -1,7 +1,7 @@
-// y = activation(x), element by element, for activations whose derivative needs x itself (silu), so that the
-// matmul before it keeps x. The others are applied where the matmul stores its result.
+// y = activation(x), element by element, for activations whose derivative needs x (silu): the matmul before it stores x.
+// The matmul applies all others as it stores its result.
 //
-// x, y [R, N] flat, padding included: activations used here map zero to zero. One invocation four elements.
+// x, y [R, N] flat, padding included: activations used here map zero to zero. One invocation computes four elements.
 
 #import shared/activation
 #import shared/index
