@@ -26,7 +26,7 @@ pub struct Options {
     pub selection: Selection,
     /// Keep wgpu's bounds checks in the shaders: slower, for hunting a bug.
     pub checked_shaders: bool,
-    /// Limits below the adapter's own: what a smaller adapter would do, for tests.
+    /// Limits below the adapter's own, for tests of smaller adapters.
     pub limits: Limits,
 }
 
@@ -45,14 +45,14 @@ pub struct Gpu {
     pub(super) clock: OnceLock<Clock>,
 }
 
-/// The first thing that went wrong on a device.
+/// The first failure of a device.
 #[derive(Clone)]
 struct Failure {
     problem: String,
     lost: bool,
 }
 
-/// Where wgpu's callbacks leave what went wrong.
+/// Where wgpu's callbacks leave failures.
 #[derive(Clone, Default)]
 struct Failures(Arc<Mutex<Option<Failure>>>);
 
@@ -62,7 +62,7 @@ impl Failures {
         lock(&self.0).get_or_insert(Failure { problem, lost: false });
     }
 
-    /// A loss explains the errors that it causes, whichever is heard of first.
+    /// A loss explains the errors that it causes, even if they are reported before it.
     fn loss(&self, problem: String) {
         *lock(&self.0) = Some(Failure { problem, lost: true });
     }
@@ -90,24 +90,24 @@ pub(super) struct Pipeline {
 
 struct Submission {
     index: wgpu::SubmissionIndex,
-    /// Who learns how long it took.
+    /// Learns how long it took.
     learner: Option<Learner>,
 }
 
-/// The pacer of a program, and what of its steps a submission holds.
+/// The pacer of a program, and the part of its steps that a submission holds.
 pub(super) type Learner = (Arc<Mutex<Pacer>>, Portion);
 
 #[derive(Default)]
 struct InFlight {
     queue: VecDeque<Submission>,
-    /// When the last one that was waited for was done.
+    /// When the last wait ended.
     last_done: Option<Instant>,
-    /// Of those that were waited for.
+    /// Of the submissions that were waited for.
     durations: Durations,
 }
 
 impl InFlight {
-    /// Takes note that the oldest is done, which took the device since the one before it.
+    /// Records that the oldest is done: the device was busy with it since the one before.
     fn done(&mut self, learner: Option<Learner>) {
         let now = Instant::now();
         let Some(before) = self.last_done.replace(now) else { return };
@@ -118,7 +118,7 @@ impl InFlight {
     }
 }
 
-/// A panic while a lock was held is a bug; the data behind it is still whole.
+/// A panic while the lock was held is a bug, but the data behind it is still whole.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -134,8 +134,8 @@ impl Gpu {
         let mut experimental_features = wgpu::ExperimentalFeatures::disabled();
         if report.cooperative.is_some() {
             wanted |= wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
-            // SAFETY: wgpu does not yet check all that such shaders do. Only this crate's run on the device, and the page
-            // `soundness` of the documentation says why they keep to their memory.
+            // SAFETY: wgpu does not yet check everything that such shaders do. Only this crate's run on the device, and the page
+            // `soundness` of the documentation explains why they stay within their memory.
             experimental_features = unsafe { wgpu::ExperimentalFeatures::enabled() };
         }
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
@@ -159,7 +159,7 @@ impl Gpu {
         Self::noop_within(Limits::default())
     }
 
-    /// The same with limits below WebGPU's own.
+    /// The same, with limits below WebGPU's.
     pub fn noop_within(limits: Limits) -> Arc<Gpu> {
         let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor {
             required_limits: lowered(wgpu::Limits::default(), limits),
@@ -216,22 +216,22 @@ impl Gpu {
         })
     }
 
-    /// What is known of the adapter.
+    /// The adapter's properties.
     pub fn report(&self) -> &AdapterReport {
         &self.report
     }
 
-    /// What kernels choose their variants by.
+    /// What kernels need to know to choose their variants.
     pub fn target(&self) -> Target {
         self.target
     }
 
-    /// What plans must keep within.
+    /// The limits for plans.
     pub fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// What profiles take their times by; the wall clock before the first.
+    /// The clock of profiles; the wall clock before the first profile.
     pub fn clock(&self) -> Clock {
         self.clock.get().copied().unwrap_or(Clock::Wall)
     }
@@ -241,11 +241,11 @@ impl Gpu {
         self.failures.check(doing)
     }
 
-    /// Destroys the device, as a driver does that resets or a card that is unplugged: what tests of that need. Everything
-    /// that asks for the device from now on gets [`Error::Lost`].
+    /// Destroys the device, for tests: the same happens when a driver resets or a card is unplugged. From now on every use of
+    /// the device is an [`Error::Lost`].
     pub fn lose(&self) {
         self.device.destroy();
-        // Lets the callback be heard.
+        // Lets the callback run.
         let _ = self.device.poll(wgpu::PollType::Poll);
     }
 
@@ -276,7 +276,7 @@ impl Gpu {
         // Only this crate can make a kernel that has this field.
         let Trusted = kernel.trusted;
         // SAFETY: without the checks a shader could read or write outside its bindings, or loop for ever. The page
-        // `soundness` of the documentation says why no kernel of this crate does.
+        // `soundness` of the documentation explains why no kernel of this crate does.
         let module = unsafe { self.device.create_shader_module_trusted(descriptor, checks) };
         let mut entries = vec![layout_entry(0, wgpu::BufferBindingType::Uniform, false)];
         entries.extend(kernel.slots.iter().map(|slot| {
@@ -308,8 +308,8 @@ impl Gpu {
         Pipeline { pipeline, layout }
     }
 
-    /// Submits commands after waiting until few enough are in flight. `learner` hears how long the device took for them once
-    /// somebody waits for that.
+    /// Waits until few enough submissions are in flight, then submits commands. `learner` learns how long the device took for
+    /// them when somebody waits for them.
     pub(super) fn submit(&self, commands: wgpu::CommandBuffer, learner: Option<Learner>) -> Result<()> {
         let mut in_flight = lock(&self.in_flight);
         while in_flight.queue.len() >= MAX_IN_FLIGHT {
@@ -342,7 +342,7 @@ impl Gpu {
         Ok(())
     }
 
-    /// How long submissions took since the device was opened or this was last asked.
+    /// How long submissions took since the device was opened or since the last call.
     pub fn take_durations(&self) -> Durations {
         std::mem::take(&mut lock(&self.in_flight).durations)
     }
@@ -363,7 +363,7 @@ fn limits_of(limits: &wgpu::Limits) -> Limits {
     }
 }
 
-/// These limits with those of `most` where they are smaller.
+/// These limits, lowered to those of `most`.
 fn lowered(limits: wgpu::Limits, most: Limits) -> wgpu::Limits {
     let Limits { buffer, binding, workgroups } = limits_of(&limits).min(most);
     wgpu::Limits {
@@ -396,7 +396,7 @@ fn layout_entry(binding: u32, ty: wgpu::BufferBindingType, dynamic: bool) -> wgp
 mod tests {
     use super::*;
 
-    /// What a driver's reset looks like from here: errors of what was under way, and the callback with the loss, in any order.
+    /// A driver's reset as it looks from here: errors of work under way, and the callback with the loss, in any order.
     #[test]
     fn a_loss_explains_the_errors_around_it() {
         let gpu = Gpu::noop();
@@ -410,7 +410,7 @@ mod tests {
         );
         gpu.failures.loss("the driver was reset (Unknown)".into());
         gpu.failures.error("a queue is invalid".into());
-        // Whoever asks next hears of it.
+        // The next caller learns of it.
         for error in [gpu.check("testing"), gpu.wait()].map(Result::unwrap_err) {
             assert!(matches!(&error, Error::Lost { problem, .. } if problem.contains("reset")), "{error}");
         }
