@@ -5,8 +5,7 @@ use std::collections::HashMap;
 
 use crate::plan::{Access, Call, Dispatch, Element, Plan, Step, Tensor};
 
-/// The words of one buffer on the host. Floats are f64, so that finite differences through a whole model are
-/// exact to many digits.
+/// The words of one buffer on the host. Floats are f64, so that finite differences through a whole model keep many digits.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HostBuffer {
     /// Floats.
@@ -18,7 +17,7 @@ pub enum HostBuffer {
 /// The buffers of a plan on the host.
 #[derive(Clone, Debug)]
 pub struct Memory {
-    /// One for each of the plan's buffers, in their order.
+    /// The plan's buffers, in their order.
     pub buffers: Vec<HostBuffer>,
 }
 
