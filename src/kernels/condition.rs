@@ -34,7 +34,7 @@ pub static CONDITION: Kernel = Kernel {
         let [input, labels, order, out] = call.slots();
         for row in 0..p.rows as usize {
             let datum = row / p.samples as usize;
-            // The column of the label; rows past the end of the data have none.
+            // The column of the label; None for rows past the end of the data.
             let hot = (datum < step.valid_rows as usize).then(|| {
                 let number = order.at_u32(step.first_row as usize + datum).min(p.count - 1);
                 width + labels.at_u32(number as usize) as usize

@@ -112,3 +112,31 @@ params! {
         bias_at: u32,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constants_stand_for_what_they_were_made_of() {
+        let f = Activation::Tanh;
+        for epilogue in [
+            Epilogue::Store,
+            Epilogue::Forward(f, ()),
+            Epilogue::Backward(f, ()),
+            Epilogue::Accumulate,
+            Epilogue::Gradient(()),
+        ] {
+            let constants = epilogue.constants();
+            let constant = |wanted: &str| constants.iter().find(|(name, _)| *name == wanted).unwrap().1;
+            assert_eq!(Epilogue::from_constants(constant), epilogue);
+        }
+        assert_eq!(Layout::ALL.map(|layout| Layout::from_u32(layout as u32)), Layout::ALL);
+    }
+
+    #[test]
+    #[should_panic(expected = "5 is not the number of an epilogue")]
+    fn an_unknown_epilogue_is_refused() {
+        Epilogue::from_constants(|_| 5);
+    }
+}
