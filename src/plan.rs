@@ -1,4 +1,4 @@
-//! Plain data: tensors, dispatches, and the [`Plan`] that lists them. Knows nothing of a GPU.
+//! Plain data: tensors, dispatches, and the [`Plan`] that lists them. Independent of any GPU.
 //!
 //! A plan is built once per (model, batch shape). It can be printed, checked and executed by plain loops
 //! (`kernels::reference`), or recorded for a device and replayed every step (`gpu::Program`).
@@ -11,11 +11,11 @@ use std::fmt;
 pub use call::{Call, Matrix, Reference, params};
 pub use step::{Reach, Step};
 
-/// Rows, and the number of rows, are padded to a multiple of this many words, so that kernels load and
-/// store `vec4` and tiles of four rows. The padding is zero and stays zero.
+/// The length of a row and the number of rows are padded to a multiple of this, so that kernels load and store `vec4` and
+/// tiles of four rows. The padding is zero and stays zero.
 pub const PAD: usize = 4;
 
-/// A binding at an offset of a buffer must be aligned to this many words. WebGPU's largest value of
+/// A binding must begin at a multiple of this many words of its buffer. WebGPU's largest value of
 /// `min_storage_buffer_offset_alignment` is 256 bytes.
 pub const BINDING_ALIGN: usize = 64;
 
@@ -24,16 +24,16 @@ pub const fn round_up(n: usize, to: usize) -> usize {
     n.div_ceil(to) * to
 }
 
-/// What the words of a buffer are.
+/// The type of a buffer's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element {
     /// 32-bit floats.
     F32,
-    /// 32-bit unsigned integers, or four packed bytes a word.
+    /// 32-bit unsigned integers, or four packed bytes per word.
     U32,
 }
 
-/// What a buffer is for; decides how an engine makes it.
+/// The purpose of a buffer, which decides how an engine makes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// Outlives the plan and is found by name: parameters, Adam's moments, the data set, the history.
@@ -49,9 +49,9 @@ pub struct Buffer {
     pub name: String,
     /// Size in 32-bit words.
     pub words: usize,
-    /// Words behind the end that no kernel may touch; checks set it, and it is zero otherwise.
+    /// Words past the end that no kernel may touch. Only checks set it.
     pub guard: usize,
-    /// What the words are.
+    /// The type of its words.
     pub element: Element,
     /// Shared between plans, or private.
     pub role: Role,
@@ -77,7 +77,7 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// Words from the first to the end of the last row.
+    /// Words from the beginning of the first row to the end of the last.
     pub fn words(&self) -> usize {
         self.rows.checked_mul(self.stride).expect("a matrix of more words than can be counted")
     }
@@ -87,8 +87,7 @@ impl Tensor {
         (self.stride / PAD) as u32
     }
 
-    /// The same matrix as `[rows * cols]` in one row, for element-wise kernels. It covers the padding of
-    /// rows, which is zero.
+    /// The same words as one row, for element-wise kernels. It includes the padding of rows, which is zero.
     pub fn flat(&self) -> Tensor {
         Tensor { rows: 1, cols: self.words(), stride: self.words(), ..*self }
     }
@@ -100,7 +99,7 @@ impl Tensor {
     }
 }
 
-/// Whether a kernel reads a binding or also writes it.
+/// Whether a kernel only reads a binding or also writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// `var<storage, read>`.
@@ -118,7 +117,7 @@ pub struct Slot {
     pub name: &'static str,
     /// Read or written.
     pub access: Access,
-    /// What its words are.
+    /// The type of its words.
     pub element: Element,
 }
 
@@ -156,12 +155,12 @@ pub struct Field {
 /// A named constant and its value in one specialisation of a shader: the line `const NAME: u32 = ..;`.
 pub type Const = (&'static str, u32);
 
-/// What a kernel needs that not every adapter has, [16-bit floats](Target::f16) aside.
+/// A feature that a kernel needs and some adapters lack, [16-bit floats](Target::f16) aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     /// Nothing.
     Nothing,
-    /// Subgroups of as many invocations as its `LANES` says.
+    /// Subgroups of `LANES` invocations.
     Lanes,
     /// Cooperative matrices of 16-bit floats with this many rows and columns, and subgroups of any size.
     Cooperative(u32),
@@ -180,19 +179,19 @@ pub struct Kernel {
     pub params: &'static [Field],
     /// Its storage bindings, in the order in which a dispatch names its tensors.
     pub slots: &'static [Slot],
-    /// Whether it reads the [`Step`] in group 1.
+    /// Whether it reads the [`Step`], in group 1.
     pub step: bool,
-    /// What it needs that not every adapter has.
+    /// The feature that it needs and some adapters lack.
     pub needs: Needs,
-    /// Every set of constants that a plan may ask for: what the shader tests walk.
+    /// Every set of constants that a plan may ask for. The shader tests walk them.
     pub variants: fn() -> Vec<Vec<Const>>,
-    /// The plain loops that tests and `vae-gpu check` compare the kernel with.
+    /// Plain loops, with which tests and `vae-gpu check` compare the kernel.
     pub reference: Reference,
     /// Only this crate makes kernels: their shaders run without bounds checks.
     pub(crate) trusted: Trusted,
 }
 
-/// Says that a kernel's shader was proved to stay within its bindings; see [`crate::soundness`].
+/// Vouches that a kernel's shader stays within its bindings; see [`crate::soundness`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Trusted;
 
@@ -203,12 +202,12 @@ impl Kernel {
     }
 }
 
-/// Work of a dispatch, for `explain` and the benches.
+/// The work of a dispatch, for `explain` and the benches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     /// Floating-point operations; a multiply-add counts two.
     pub flops: u64,
-    /// Bytes that must move at least once: each input read, each output written.
+    /// Bytes that must move: each input read once, each output written once.
     pub bytes: u64,
 }
 
@@ -217,7 +216,7 @@ pub struct Cost {
 pub struct Dispatch {
     /// The kernel.
     pub kernel: &'static Kernel,
-    /// What it does in this plan, such as `encoder.0`.
+    /// Its purpose in this plan, such as `encoder.0`.
     pub label: String,
     /// Values of the shader's constants.
     pub consts: Vec<Const>,
@@ -231,34 +230,34 @@ pub struct Dispatch {
     pub cost: Cost,
 }
 
-/// What is known of the device when a plan is built; kernels choose their variants by it.
+/// The properties of a device by which kernels choose their variants when a plan is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// A software adapter: loads and barriers are dear, there are few cores.
+    /// A software adapter: loads and barriers are slow, cores are few.
     pub software: bool,
-    /// The one size of the adapter's subgroups, where it has them and the size does not vary.
+    /// The size of the adapter's subgroups, if it has them and the size is fixed.
     pub subgroup: Option<u32>,
-    /// Products may round their operands to 16 bits: the user asked for it and the adapter can.
+    /// Products may round their operands to 16 bits: the user asked for it, and the adapter can.
     pub f16: bool,
-    /// Rows and columns of the cooperative matrices that such products may go through, where the adapter has them.
+    /// Rows and columns of the cooperative matrices that such products may use, if the adapter has them.
     pub cooperative: Option<u32>,
 }
 
 impl Target {
-    /// A target that every adapter can serve.
+    /// The target whose kernels run on every adapter.
     pub const PORTABLE: Target = Target { software: false, subgroup: None, f16: false, cooperative: None };
 }
 
-/// A list of buffers and a list of dispatches. Only this crate makes them: that is what makes unchecked shaders sound.
+/// A list of buffers and a list of dispatches. Only this crate can make one, which is why unchecked shaders are sound.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What the plan is: `train`, `evaluate`, ...
+    /// The purpose of the plan: `train`, `evaluate`, ...
     pub name: String,
     /// Every buffer.
     pub(crate) buffers: Vec<Buffer>,
     /// Every launch, in order.
     pub(crate) dispatches: Vec<Dispatch>,
-    /// What the steps that run it must keep to.
+    /// The bounds of the steps that run it.
     reach: Reach,
 }
 
@@ -283,7 +282,7 @@ impl Plan {
         self.reach
     }
 
-    /// Keeps the steps to `reach`, beside what they were kept to before.
+    /// Tightens the bounds of its steps by `reach`.
     pub(crate) fn keep_within(&mut self, reach: Reach) {
         self.reach = self.reach.and(reach);
     }
@@ -328,7 +327,7 @@ impl Plan {
         self.buffers.iter().position(|b| b.name == name).map(BufferId)
     }
 
-    /// Appends a dispatch after checking it against its kernel: this is what makes unchecked shaders sound.
+    /// Checks a dispatch against its kernel, which is why unchecked shaders are sound, and appends it.
     pub(crate) fn push(&mut self, dispatch: Dispatch) {
         let Dispatch { kernel, label, tensors, .. } = &dispatch;
         let at = || format!("{} ({label})", kernel.label());
@@ -370,8 +369,7 @@ impl Plan {
         self.dispatches.push(dispatch);
     }
 
-    /// Words of the buffer that the binding of `tensor` covers: its rows, the rows of padding behind them, and
-    /// the guard.
+    /// Words of the buffer that the binding of `tensor` covers: its rows, the rows of padding that follow, and the guard.
     pub fn span(&self, tensor: Tensor) -> usize {
         let buffer = &self.buffers[tensor.buffer.0];
         let padded = tensor.offset.saturating_add(round_up(tensor.rows, PAD).saturating_mul(tensor.stride));
@@ -393,8 +391,8 @@ impl Plan {
     }
 }
 
-/// Workgroups that cover `items` invocations with `size` a workgroup. A dimension is limited to 65,535, so
-/// large grids fold into y; shaders undo it with `linear_index`.
+/// Workgroups for `items` invocations, `size` per workgroup. A dimension is limited to 65,535, so large grids are folded
+/// into y, which `linear_index` undoes in the shaders.
 pub fn linear_grid(items: usize, size: u32) -> [u32; 3] {
     const MAX_X: usize = 65_535;
     let groups = items.div_ceil(size as usize).max(1);

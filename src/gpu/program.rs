@@ -14,8 +14,8 @@ use super::pacer::{MAX_STEPS, Pacer, Portion, divide, weight};
 use crate::error::{Error, Result};
 use crate::plan::{Buffer, Dispatch, Needs, Plan, Role, Step, Tensor};
 
-/// Slots of the Step ring and of the Params buffer lie this far apart: the largest alignment that WebGPU allows an
-/// adapter to ask of dynamic offsets.
+/// Distance between the slots of the Step ring and of the Params buffer: the largest alignment of dynamic offsets that
+/// WebGPU lets an adapter ask for.
 const SLOT: usize = 256;
 
 /// The buffers that plans share, by name.
@@ -30,7 +30,7 @@ pub struct Program {
     plan: Plan,
     buffers: Vec<wgpu::Buffer>,
     launches: Vec<Launch>,
-    /// What each launch weighs where a step is divided.
+    /// The weight of each launch when a step is divided.
     weights: Vec<u64>,
     step_ring: wgpu::Buffer,
     step_group: wgpu::BindGroup,
@@ -64,7 +64,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Asks for what was copied to `staging` by the submissions so far.
+    /// Asks for the words that the submissions so far copy to `staging`.
     fn begin(staging: wgpu::Buffer) -> Reading {
         let (send, receive) = mpsc::channel();
         staging.map_async(wgpu::MapMode::Read, .., move |result| {
@@ -74,7 +74,7 @@ impl Reading {
         Reading { staging, receive }
     }
 
-    /// The words, if they have arrived; to be called once after that.
+    /// The words, if they have arrived. Must not be called again after it returned them.
     pub fn try_finish(&self) -> Result<Option<Vec<u32>>> {
         match self.receive.try_recv() {
             Err(mpsc::TryRecvError::Empty) => Ok(None),
@@ -83,7 +83,7 @@ impl Reading {
         }
     }
 
-    /// The words, once the device is idle. It is perhaps another thread that hears of it and has yet to say so.
+    /// The words, once the device is idle. Another thread may run the callback, and may not have done so yet.
     fn finish(&self) -> Result<Vec<u32>> {
         let mapped = self.receive.recv_timeout(HANG).map_err(failed)?;
         self.words(mapped)
@@ -101,11 +101,11 @@ fn failed(problem: impl ToString) -> Error {
 }
 
 impl Program {
-    /// Makes the plan's buffers (those that are shared are taken from `shared`, or put there), its pipelines and
-    /// its bind groups: everything that the step loop must not do.
+    /// Makes the plan's buffers (shared ones are taken from `shared`, or put there), its pipelines and its bind groups:
+    /// everything that the step loop must not make.
     ///
     /// # Errors
-    /// [`Error::Limit`] if the plan goes beyond a limit of the device, before anything is made; [`Error::Device`].
+    /// [`Error::Limit`] if the plan exceeds a limit of the device, before anything is made; [`Error::Device`].
     pub fn new(gpu: &Arc<Gpu>, plan: Plan, shared: &mut Shared) -> Result<Program> {
         gpu.check("preparing a plan")?;
         gpu.limits().check(&plan, "the adapter allows")?;
@@ -149,8 +149,8 @@ impl Program {
         lock(&self.pacer).steps()
     }
 
-    /// Submits the plan once for each of `steps`; at most as many as [`Program::steps_at_once`] may say. A single step that is too long
-    /// for one submission goes in parts. Does not wait for the result, only until few enough submissions are in flight.
+    /// Submits the plan once per step, for no more steps than [`Program::steps_at_once`] can return. A single step that is too
+    /// long for one submission is submitted in parts. Waits only until few enough submissions are in flight.
     pub fn submit(&mut self, steps: &[Step]) -> Result<()> {
         assert!(steps.len() <= MAX_STEPS, "{} steps in one submission", steps.len());
         self.check_reach(steps);
@@ -175,7 +175,7 @@ impl Program {
         Ok(())
     }
 
-    /// A shader without run-time checks takes the step at its word.
+    /// Shaders without run-time checks trust the step.
     fn check_reach(&self, steps: &[Step]) {
         let reach = self.plan.reach();
         let within = steps.iter().all(|step| reach.allows(step));
@@ -192,7 +192,7 @@ impl Program {
         self.write(tensor, values);
     }
 
-    /// Waits until what was written has arrived, so that the memory of its way there is free again.
+    /// Waits until all writes have arrived, so that the memory that staged them is free again.
     pub fn flush(&self) -> Result<()> {
         self.gpu.queue.submit([]);
         self.gpu.wait()
@@ -227,7 +227,7 @@ impl Program {
         reading.finish()
     }
 
-    /// Starts to read words of a buffer, as they will be once everything submitted so far is done. Does not wait.
+    /// Starts to read words of a buffer, as they will be when everything submitted so far is done. Does not wait.
     pub fn begin_read(&self, buffer: usize, offset: usize, words: usize) -> Result<Reading> {
         let bytes = 4 * words as u64;
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
@@ -244,8 +244,8 @@ impl Program {
     }
 }
 
-/// Compiles the pipelines of all dispatches, on as many threads as there are cores: on software adapters
-/// this is most of the time to the first step.
+/// Compiles the pipelines of all dispatches, on one thread per core: on software adapters this is most of the time to the
+/// first step.
 fn compile_all(gpu: &Gpu, dispatches: &[Dispatch]) {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(dispatches.len());
     let next = Mutex::new(dispatches.iter());
@@ -264,8 +264,8 @@ fn compile_all(gpu: &Gpu, dispatches: &[Dispatch]) {
     });
 }
 
-/// A shader without run-time checks takes the adapter at its word: kernels that hand values round by the lane compute the lane
-/// from the size that their constants say.
+/// Shaders without run-time checks trust the adapter: kernels that shuffle values between lanes compute lane numbers from
+/// the subgroup size in their constants.
 fn check_needs(plan: &Plan, report: &AdapterReport) {
     let (subgroup, cooperative) = (report.target().subgroup, report.cooperative);
     for Dispatch { kernel, consts, label, .. } in &plan.dispatches {
@@ -336,7 +336,7 @@ fn make_buffer(gpu: &Gpu, buffer: &Buffer, shared: &mut Shared) -> Result<wgpu::
     Ok(made)
 }
 
-/// A buffer of the program's own, beside those of its plan.
+/// A buffer of the program itself, besides those of its plan.
 fn create(gpu: &Gpu, name: &str, bytes: usize, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
     allocate(
         gpu,
@@ -347,7 +347,7 @@ fn create(gpu: &Gpu, name: &str, bytes: usize, usage: wgpu::BufferUsages) -> Res
     )
 }
 
-/// A buffer, or which one there is no memory for.
+/// A buffer, or an error that names it if memory runs out.
 fn allocate(
     gpu: &Gpu,
     name: &str,
