@@ -236,7 +236,8 @@ pub fn named(name: &str) -> Option<&'static Variant> {
     VARIANTS.iter().find(|v| v.name == name)
 }
 
-const SLOTS: &[crate::plan::Slot] = &[read(1, "a"), read(2, "b"), read(3, "extra"), write(4, "c")];
+const SLOTS: &[crate::plan::Slot] =
+    &[read(1, "a"), read(2, "b"), read(3, "extra"), write(4, "c").updated_where(("EPILOGUE", 3))];
 const A: usize = 0;
 const B: usize = 1;
 const EXTRA: usize = 2;
