@@ -4,203 +4,23 @@
 //! (`kernels::reference`), or recorded for a device and replayed every step (`gpu::Program`).
 
 mod call;
+mod field;
+mod kernel;
+#[cfg_attr(not(test), allow(dead_code, reason = "no model shares memory yet"))]
+mod memory;
+mod slot;
 mod step;
+mod tensor;
 
 use std::fmt;
 
 pub use call::{Call, Matrix, Reference, params};
+pub use field::Field;
+pub(crate) use kernel::Trusted;
+pub use kernel::{Kernel, Needs};
+pub use slot::{Access, Before, Const, Slot, read, read_u32, write, write_u32};
 pub use step::{Reach, Step};
-
-/// The length of a row and the number of rows are padded to a multiple of this, so that kernels load and store `vec4` and
-/// tiles of four rows. The padding is zero and stays zero.
-pub const PAD: usize = 4;
-
-/// A binding must begin at a multiple of this many words of its buffer. WebGPU's largest value of
-/// `min_storage_buffer_offset_alignment` is 256 bytes.
-pub const BINDING_ALIGN: usize = 64;
-
-/// Rounds `n` up to a multiple of `to`.
-pub const fn round_up(n: usize, to: usize) -> usize {
-    n.div_ceil(to) * to
-}
-
-/// The type of a buffer's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Element {
-    /// 32-bit floats.
-    F32,
-    /// 32-bit unsigned integers, or four packed bytes per word.
-    U32,
-}
-
-/// The purpose of a buffer, which decides how an engine makes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Outlives the plan and is found by name: parameters, Adam's moments, the data set, the history.
-    Shared,
-    /// Private to the plan: activations and their gradients.
-    Private,
-}
-
-/// A buffer of words, zero at first.
-#[derive(Clone, Debug)]
-pub struct Buffer {
-    /// Unique within the plan.
-    pub name: String,
-    /// Size in 32-bit words.
-    pub words: usize,
-    /// Words past the end that no kernel may touch. Only checks set it.
-    pub guard: usize,
-    /// The type of its words.
-    pub element: Element,
-    /// Shared between plans, or private.
-    pub role: Role,
-}
-
-/// Index of a [`Buffer`] in its plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct BufferId(pub usize);
-
-/// A matrix `[rows, cols]` in a buffer: element (r, c) is word `offset + r * stride + c`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tensor {
-    /// The buffer that holds it.
-    pub buffer: BufferId,
-    /// First word.
-    pub offset: usize,
-    /// Rows that carry data.
-    pub rows: usize,
-    /// Columns that carry data.
-    pub cols: usize,
-    /// Words from one row to the next, a multiple of [`PAD`].
-    pub stride: usize,
-}
-
-impl Tensor {
-    /// Words from the beginning of the first row to the end of the last.
-    pub fn words(&self) -> usize {
-        self.rows.checked_mul(self.stride).expect("a matrix of more words than can be counted")
-    }
-
-    /// Vectors of four floats in a row, padding included.
-    pub fn vectors(&self) -> u32 {
-        (self.stride / PAD) as u32
-    }
-
-    /// The same words as one row, for element-wise kernels. It includes the padding of rows, which is zero.
-    pub fn flat(&self) -> Tensor {
-        Tensor { rows: 1, cols: self.words(), stride: self.words(), ..*self }
-    }
-
-    /// Rows `first..first + rows` of this matrix.
-    pub fn slice_rows(&self, first: usize, rows: usize) -> Tensor {
-        assert!(first + rows <= self.rows, "rows {first}..{} of {}", first + rows, self.rows);
-        Tensor { offset: self.offset + first * self.stride, rows, ..*self }
-    }
-}
-
-/// Whether a kernel only reads a binding or also writes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// `var<storage, read>`.
-    Read,
-    /// `var<storage, read_write>`.
-    Write,
-}
-
-/// One storage binding of a kernel in group 0. Binding 0 is Params.
-#[derive(Clone, Copy, Debug)]
-pub struct Slot {
-    /// `@binding(N)` in the shader.
-    pub binding: u32,
-    /// The variable's name in the shader.
-    pub name: &'static str,
-    /// Read or written.
-    pub access: Access,
-    /// The type of its words.
-    pub element: Element,
-}
-
-/// A slot of floats that the kernel reads.
-pub const fn read(binding: u32, name: &'static str) -> Slot {
-    Slot { binding, name, access: Access::Read, element: Element::F32 }
-}
-
-/// A slot of floats that the kernel writes, and may read.
-pub const fn write(binding: u32, name: &'static str) -> Slot {
-    Slot { binding, name, access: Access::Write, element: Element::F32 }
-}
-
-/// A slot of integers that the kernel reads.
-pub const fn read_u32(binding: u32, name: &'static str) -> Slot {
-    Slot { binding, name, access: Access::Read, element: Element::U32 }
-}
-
-/// A slot of integers that the kernel writes.
-pub const fn write_u32(binding: u32, name: &'static str) -> Slot {
-    Slot { binding, name, access: Access::Write, element: Element::U32 }
-}
-
-/// One field of a Params struct, as the host lays it out; a test compares it with the shader's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Field {
-    /// The field's name, the same on both sides.
-    pub name: &'static str,
-    /// Offset in bytes.
-    pub offset: usize,
-    /// `"u32"` or `"f32"`.
-    pub ty: &'static str,
-}
-
-/// A named constant and its value in one specialisation of a shader: the line `const NAME: u32 = ..;`.
-pub type Const = (&'static str, u32);
-
-/// A feature that a kernel needs and some adapters lack, [16-bit floats](Target::f16) aside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Needs {
-    /// Nothing.
-    Nothing,
-    /// Subgroups of `LANES` invocations.
-    Lanes,
-    /// Cooperative matrices of 16-bit floats with this many rows and columns, and subgroups of any size.
-    Cooperative(u32),
-}
-
-/// A hand-written kernel: one entry point of one WGSL file, with its CPU reference.
-#[derive(Debug)]
-pub struct Kernel {
-    /// The stem of the file below `shaders/`, such as `likelihood/bernoulli`.
-    pub name: &'static str,
-    /// The entry point in that file.
-    pub entry: &'static str,
-    /// The text of the file, imports unresolved.
-    pub source: &'static str,
-    /// The fields of its Params.
-    pub params: &'static [Field],
-    /// Its storage bindings, in the order in which a dispatch names its tensors.
-    pub slots: &'static [Slot],
-    /// Whether it reads the [`Step`], in group 1.
-    pub step: bool,
-    /// The feature that it needs and some adapters lack.
-    pub needs: Needs,
-    /// Every set of constants that a plan may ask for. The shader tests walk them.
-    pub variants: fn() -> Vec<Vec<Const>>,
-    /// Plain loops, with which tests and `vae-gpu check` compare the kernel.
-    pub reference: Reference,
-    /// Only this crate makes kernels: their shaders run without bounds checks.
-    pub(crate) trusted: Trusted,
-}
-
-/// Vouches that a kernel's shader stays within its bindings; see [`crate::soundness`].
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Trusted;
-
-impl Kernel {
-    /// `name` or, where a file has several entry points, `name:entry`.
-    pub fn label(&self) -> String {
-        if self.entry == "main" { self.name.to_owned() } else { format!("{}:{}", self.name, self.entry) }
-    }
-}
+pub use tensor::{BINDING_ALIGN, Buffer, BufferId, Element, PAD, Role, Tensor, round_up};
 
 /// The work of a dispatch, for `explain` and the benches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -298,7 +118,7 @@ impl Plan {
         let name = name.into();
         assert!(words > 0, "buffer {name} is empty");
         assert!(self.find(&name).is_none(), "two buffers are named {name}");
-        self.buffers.push(Buffer { name, words, guard: 0, element, role });
+        self.buffers.push(Buffer { name, words, guard: 0, element, role, shape: None, home: None });
         BufferId(self.buffers.len() - 1)
     }
 
@@ -319,6 +139,7 @@ impl Plan {
         let stride = round_up(cols, PAD);
         let words = round_up(rows, PAD).checked_mul(stride).expect("a matrix that can be counted");
         let buffer = self.buffer(name, words, element, role);
+        self.buffers[buffer.0].shape = Some([rows, cols]);
         Tensor { buffer, offset: 0, rows, cols, stride }
     }
 
@@ -330,6 +151,7 @@ impl Plan {
     /// Checks a dispatch against its kernel, which is why unchecked shaders are sound, and appends it.
     pub(crate) fn push(&mut self, dispatch: Dispatch) {
         let Dispatch { kernel, label, tensors, .. } = &dispatch;
+        assert_eq!(self.saved_words(), 0, "{label}: memory was shared as if the plan were finished");
         let at = || format!("{} ({label})", kernel.label());
         assert_eq!(tensors.len(), kernel.slots.len(), "{}: one tensor a slot", at());
         for (tensor, slot) in tensors.iter().zip(kernel.slots) {
@@ -385,9 +207,9 @@ impl Plan {
         })
     }
 
-    /// Bytes of all buffers.
+    /// Bytes of all buffers, each once where several share memory.
     pub fn memory(&self) -> u64 {
-        self.buffers.iter().map(|b| 4 * b.words as u64).sum()
+        self.buffers.iter().filter(|b| b.home.is_none()).map(|b| 4 * b.words as u64).sum()
     }
 }
 

@@ -50,6 +50,40 @@ fn metrics_are_the_same_in_both_files_also_after_a_resume() {
 }
 
 #[test]
+fn pictures_are_drawn_every_so_many_epochs_and_after_the_last() {
+    let scratch = Scratch::new();
+    let pictures = |folder: &str| {
+        let entries = fs::read_dir(scratch.path(folder)).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|e| e.unwrap().file_name().into_string().unwrap().replace("epoch-", "")).collect();
+        names.sort();
+        names
+    };
+    scratch.succeed(&format!("{TRAIN} --epochs 5 --pictures-every 2 --out run -q"));
+    for folder in ["run/samples", "run/reconstructions"] {
+        assert_eq!(pictures(folder), ["0002.png", "0004.png", "0005.png"]);
+    }
+    assert_eq!(text(scratch.read("run/metrics.csv")).lines().count(), 6);
+    let curves = scratch.read("run/curves.png");
+    // The last epoch of the longer run has its pictures too, and the curves hold all epochs.
+    scratch.succeed("train --resume run --epochs 7 --pictures-every 10 -q");
+    assert_eq!(pictures("run/samples"), ["0002.png", "0004.png", "0005.png", "0007.png"]);
+    assert_ne!(scratch.read("run/curves.png"), curves);
+    let whole = scratch.read("run/curves.png");
+    scratch.succeed(&format!("{TRAIN} --epochs 7 --out whole -q"));
+    assert_eq!(scratch.read("whole/curves.png"), whole);
+    assert_eq!(pictures("whole/samples").len(), 7);
+    // Where patience runs out, the last epoch is known late.
+    scratch.succeed(&format!(
+        "{TRAIN} --epochs 50 --valid 0.2 --patience 1 --lr 1 --pictures-every 50 --out short -q"
+    ));
+    let done = text(scratch.read("short/metrics.csv")).lines().count() - 1;
+    assert!(done < 50, "{done} epochs");
+    assert_eq!(pictures("short/samples"), [format!("{done:04}.png")]);
+    scratch.fail(&format!("{TRAIN} --pictures-every 0"), 2, "pictures-every");
+}
+
+#[test]
 fn epochs_are_told_as_lines_of_json() {
     let scratch = Scratch::new();
     let told = scratch.succeed(&format!("{TRAIN} --epochs 2 --out run --log-format json"));

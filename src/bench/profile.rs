@@ -1,19 +1,10 @@
 //! Where the time of a training step goes.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 
 use super::ceilings::Ceilings;
-use super::step::Stepper;
-use super::timing::Effort;
-use crate::error::Result;
-use crate::gpu::Gpu;
 use crate::kernels::matmul::product_of;
-use crate::kernels::tuning::Tuning;
-use crate::model::ModelConfig;
 use crate::plan::Dispatch;
-use crate::train::config::TrainSection;
 
 /// How long one dispatch takes.
 #[derive(Clone, Debug, Serialize)]
@@ -80,18 +71,6 @@ impl Profile {
     }
 }
 
-/// Times every dispatch of a training step of `model`, on buffers of its own.
-pub fn profile(
-    gpu: &Arc<Gpu>,
-    model: &ModelConfig,
-    train: &TrainSection,
-    tuning: &Tuning,
-    ceilings: &Ceilings,
-    effort: Effort,
-) -> Result<Profile> {
-    Stepper::on_noise(gpu, model, train, tuning)?.profile(ceilings, effort)
-}
-
 /// The shape of a dispatch's work.
 pub(super) fn shape(dispatch: &Dispatch) -> String {
     if let Some((layout, [m, k, n])) = product_of(dispatch) {
@@ -103,10 +82,13 @@ pub(super) fn shape(dispatch: &Dispatch) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::default_model;
     use crate::bench::subjects::plan_of;
-    use crate::gpu::Clock;
+    use crate::bench::timing::Effort;
+    use crate::bench::{default_model, profile};
+    use crate::gpu::{Clock, Gpu};
+    use crate::kernels::tuning::Tuning;
     use crate::plan::Target;
+    use crate::train::config::TrainSection;
 
     fn profile_of(ms: &[(&str, f64)]) -> Profile {
         let kernel = |(kernel, ms): &(&str, f64)| KernelTime {

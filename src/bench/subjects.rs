@@ -9,7 +9,7 @@ use crate::kernels::matmul::Variant;
 use crate::kernels::{self, random};
 use crate::model::plans::{self, Batch, DeviceData, Recipe};
 use crate::model::{Kind, ModelConfig};
-use crate::plan::{BufferId, Dispatch, Plan, Step, Target};
+use crate::plan::{Buffer, BufferId, Dispatch, Plan, Step, Target};
 use crate::train::config::TrainSection;
 
 /// Rows of a batch.
@@ -132,7 +132,7 @@ fn alone(plan: &Plan, dispatch: &Dispatch) -> Plan {
         let buffer = &plan.buffers[tensor.buffer.0];
         let known = small.buffers.iter().position(|b| b.name == buffer.name);
         tensor.buffer = BufferId(known.unwrap_or_else(|| {
-            small.buffers.push(buffer.clone());
+            small.buffers.push(Buffer { home: None, ..buffer.clone() });
             small.buffers.len() - 1
         }));
     }

@@ -7,8 +7,12 @@ use std::path::{Path, PathBuf};
 use zip::ZipArchive;
 
 use super::npy::{self, Header};
+use super::options::Options;
+use super::progress::Progress;
+use super::reader::{Format, Parts, has_extension, most_unpacked, stem};
+use super::shape::Shape;
 use super::split::FileKind;
-use super::{Format, Options, Parts, Progress, Shape, Split, has_extension, most_unpacked, stem};
+use super::split::Split;
 use crate::error::{Error, Result};
 
 pub(super) const FORMAT: Format = Format {

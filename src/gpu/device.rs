@@ -5,16 +5,18 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::adapter::{self, AdapterReport, Selection};
+use super::clock::Clock;
 use super::durations::Durations;
 use super::limits::Limits;
 use super::pacer::{Pacer, Portion};
-use super::program::Clock;
 use super::shader;
 use crate::error::{Error, Result};
 use crate::plan::{Access, Const, Dispatch, Kernel, Step, Target, Trusted};
 
-/// Submissions in flight before the host waits for the oldest.
-const MAX_IN_FLIGHT: usize = 2;
+/// Submissions of work in flight before the host waits for the oldest.
+const MAX_WORKING: usize = 2;
+/// Submissions of any kind in flight: a copy fits between two that work, so that the device need not wait for the host.
+const MAX_IN_FLIGHT: usize = MAX_WORKING + 1;
 
 /// How long the host waits for a submission before it calls the device hung.
 pub(super) const HANG: Duration = Duration::from_secs(120);
@@ -90,8 +92,15 @@ pub(super) struct Pipeline {
 
 struct Submission {
     index: wgpu::SubmissionIndex,
-    /// Learns how long it took.
-    learner: Option<Learner>,
+    kind: Submitted,
+}
+
+/// What a submission is.
+enum Submitted {
+    /// Work, and who learns how long it took.
+    Work(Option<Learner>),
+    /// A copy for the host.
+    Copy,
 }
 
 /// The pacer of a program, and the part of its steps that a submission holds.
@@ -107,10 +116,18 @@ struct InFlight {
 }
 
 impl InFlight {
+    /// Whether one more of this kind would be too many.
+    fn is_full(&self, kind: &Submitted) -> bool {
+        let is_work = |kind: &Submitted| matches!(kind, Submitted::Work(_));
+        let working = self.queue.iter().filter(|submission| is_work(&submission.kind)).count();
+        self.queue.len() >= MAX_IN_FLIGHT || (is_work(kind) && working >= MAX_WORKING)
+    }
+
     /// Records that the oldest is done: the device was busy with it since the one before.
-    fn done(&mut self, learner: Option<Learner>) {
+    fn done(&mut self, kind: Submitted) {
         let now = Instant::now();
         let Some(before) = self.last_done.replace(now) else { return };
+        let Submitted::Work(learner) = kind else { return };
         self.durations.add(now - before);
         if let Some((pacer, portion)) = learner {
             lock(&pacer).learn(portion, now - before);
@@ -311,15 +328,24 @@ impl Gpu {
     /// Waits until few enough submissions are in flight, then submits commands. `learner` learns how long the device took for
     /// them when somebody waits for them.
     pub(super) fn submit(&self, commands: wgpu::CommandBuffer, learner: Option<Learner>) -> Result<()> {
+        self.submit_as(commands, Submitted::Work(learner))
+    }
+
+    /// Submits a copy for the host, likewise.
+    pub(super) fn submit_copy(&self, commands: wgpu::CommandBuffer) -> Result<()> {
+        self.submit_as(commands, Submitted::Copy)
+    }
+
+    fn submit_as(&self, commands: wgpu::CommandBuffer, kind: Submitted) -> Result<()> {
         let mut in_flight = lock(&self.in_flight);
-        while in_flight.queue.len() >= MAX_IN_FLIGHT {
+        while in_flight.is_full(&kind) {
             self.wait_for_oldest(&mut in_flight)?;
         }
         if in_flight.queue.is_empty() {
             in_flight.last_done = Some(Instant::now());
         }
         let index = self.queue.submit([commands]);
-        in_flight.queue.push_back(Submission { index, learner });
+        in_flight.queue.push_back(Submission { index, kind });
         drop(in_flight);
         self.check("submitting work")
     }
@@ -335,9 +361,9 @@ impl Gpu {
     }
 
     fn wait_for_oldest(&self, in_flight: &mut InFlight) -> Result<()> {
-        if let Some(Submission { index, learner }) = in_flight.queue.pop_front() {
+        if let Some(Submission { index, kind }) = in_flight.queue.pop_front() {
             self.wait_for(Some(index))?;
-            in_flight.done(learner);
+            in_flight.done(kind);
         }
         Ok(())
     }

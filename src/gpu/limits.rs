@@ -170,7 +170,7 @@ mod tests {
     fn what_makes_a_buffer_smaller_depends_on_what_it_is_for() {
         let of = |name: &str, role| {
             let (name, element) = (name.to_owned(), Element::F32);
-            advice(&Buffer { name, words: 1, guard: 0, element, role })
+            advice(&Buffer { name, words: 1, guard: 0, element, role, shape: None, home: None })
         };
         assert!(of("x", Role::Private).contains("--batch-size"));
         assert!(of("parameters", Role::Shared).contains("--hidden"));

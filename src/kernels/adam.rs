@@ -40,9 +40,9 @@ params! {
 }
 
 const GRADIENTS: Slot = read(1, "gradients");
-const PARAMETERS: Slot = write(3, "parameters");
-const MOMENT1: Slot = write(4, "moment1");
-const MOMENT2: Slot = write(5, "moment2");
+const PARAMETERS: Slot = write(3, "parameters").updated();
+const MOMENT1: Slot = write(4, "moment1").updated();
+const MOMENT2: Slot = write(5, "moment2").updated();
 
 const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
     Kernel {

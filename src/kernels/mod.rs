@@ -3,6 +3,7 @@
 
 pub mod activation;
 pub mod adam;
+mod all;
 pub mod bias_grad;
 pub mod clip;
 pub mod condition;
@@ -22,46 +23,9 @@ pub(crate) mod row_sum;
 pub mod row_weight;
 pub mod tuning;
 
-use crate::plan::{Const, Cost, Kernel, PAD, Plan, Tensor, round_up};
+pub use all::all;
 
-/// Every kernel of the crate: what `vae-gpu check` and the tests walk.
-pub fn all() -> Vec<&'static Kernel> {
-    let mut kernels: Vec<&'static Kernel> = vec![
-        &random::WORDS,
-        &random::UNIFORMS,
-        &random::NORMALS,
-        &gather::GATHER,
-        &activation::ACTIVATION,
-        &latent::FORWARD,
-        &latent::FORWARD_RATIO,
-        &latent::TRAINING,
-        &latent::BACKWARD,
-        &latent::BACKWARD_FREE_BITS,
-        &latent::BACKWARD_RATIO,
-        &latent::MEAN,
-        &condition::CONDITION,
-        &free_bits::FREE_BITS,
-        &prior::PRIOR,
-        &row_weight::ROW_WEIGHT,
-        &importance::WEIGHTS,
-        &importance::ACCUMULATE,
-        &objective::BATCH_SUM,
-        &objective::COLLECT,
-        &bias_grad::BIAS_GRAD,
-        &clip::SQUARES,
-        &clip::FACTOR,
-        &adam::ADAM,
-        &adam::CLIPPED,
-        &micro::MULTIPLY_ADD,
-        &micro::COPY,
-        &micro::LATENCY,
-    ];
-    kernels.extend(matmul::KERNELS);
-    for likelihood in likelihood::TABLE {
-        kernels.extend([likelihood.forward, likelihood.fused, likelihood.backward, likelihood.mean]);
-    }
-    kernels
-}
+use crate::plan::{Const, Cost, PAD, Plan, Tensor, round_up};
 
 /// Invocations of a workgroup of the element-wise kernels.
 pub(crate) const WORKGROUP: u32 = 64;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use crate::plan::{Access, Call, Dispatch, Element, Plan, Step, Tensor};
+use crate::plan::{Access, BufferId, Call, Dispatch, Element, Plan, Step, Tensor};
 
 /// The words of one buffer on the host. Floats are f64, so that finite differences through a whole model keep many digits.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,8 +17,10 @@ pub enum HostBuffer {
 /// The buffers of a plan on the host.
 #[derive(Clone, Debug)]
 pub struct Memory {
-    /// The plan's buffers, in their order.
+    /// The plan's buffers, in their order; empty where a buffer lies in the memory of another.
     pub buffers: Vec<HostBuffer>,
+    /// The buffer in whose memory each lies.
+    homes: Vec<usize>,
 }
 
 impl Memory {
@@ -27,17 +29,19 @@ impl Memory {
         let buffers = plan
             .buffers
             .iter()
-            .map(|b| match b.element {
-                Element::F32 => HostBuffer::F32(vec![0.0; b.words]),
-                Element::U32 => HostBuffer::U32(vec![0; b.words]),
+            .map(|b| (b.element, if b.home.is_none() { b.words } else { 0 }))
+            .map(|(element, words)| match element {
+                Element::F32 => HostBuffer::F32(vec![0.0; words]),
+                Element::U32 => HostBuffer::U32(vec![0; words]),
             })
             .collect();
-        Memory { buffers }
+        let homes = (0..plan.buffers.len()).map(|id| plan.home(BufferId(id)).0).collect();
+        Memory { buffers, homes }
     }
 
     /// The floats of a buffer; panics on a buffer of integers.
     pub fn floats(&mut self, tensor: Tensor) -> &mut [f64] {
-        match &mut self.buffers[tensor.buffer.0] {
+        match &mut self.buffers[self.homes[tensor.buffer.0]] {
             HostBuffer::F32(values) => &mut values[tensor.offset..],
             HostBuffer::U32(_) => panic!("a buffer of integers"),
         }
@@ -45,7 +49,7 @@ impl Memory {
 
     /// The integers of a buffer; panics on a buffer of floats.
     pub fn integers(&mut self, tensor: Tensor) -> &mut [u32] {
-        match &mut self.buffers[tensor.buffer.0] {
+        match &mut self.buffers[self.homes[tensor.buffer.0]] {
             HostBuffer::U32(values) => &mut values[tensor.offset..],
             HostBuffer::F32(_) => panic!("a buffer of floats"),
         }
@@ -62,7 +66,7 @@ impl Memory {
     pub fn dispatch(&mut self, dispatch: &Dispatch, step: &Step) {
         let buffers = self.buffers.iter_mut().map(Words::of).collect();
         let consts = dispatch.consts.iter().copied().collect();
-        (dispatch.kernel.reference)(&mut HostCall { buffers, dispatch, consts, step });
+        (dispatch.kernel.reference)(&mut HostCall { buffers, homes: &self.homes, dispatch, consts, step });
     }
 }
 
@@ -83,6 +87,7 @@ impl Words<'_> {
 
 struct HostCall<'a> {
     buffers: Vec<Words<'a>>,
+    homes: &'a [usize],
     dispatch: &'a Dispatch,
     consts: HashMap<&'static str, u32>,
     step: &'a Step,
@@ -92,7 +97,14 @@ impl HostCall<'_> {
     fn index(&self, slot: usize, row: usize, col: usize) -> (usize, usize) {
         let t = self.dispatch.tensors[slot];
         assert!(col < t.stride, "column {col} of a row of {} words", t.stride);
-        (t.buffer.0, t.offset + row * t.stride + col)
+        (self.homes[t.buffer.0], t.offset + row * t.stride + col)
+    }
+
+    /// What is written may be read only where the kernel says that it needs what was there before.
+    fn readable(&self, slot: usize) {
+        let slot = &self.dispatch.kernel.slots[slot];
+        let reads = slot.access == Access::Read || slot.keeps(&self.dispatch.consts);
+        assert!(reads, "{} of {} is only written", slot.name, self.dispatch.label);
     }
 
     fn float(&self, slot: usize, row: usize, col: usize) -> &Cell<f64> {
@@ -139,10 +151,12 @@ impl Call for HostCall<'_> {
     }
 
     fn get(&self, slot: usize, row: usize, col: usize) -> f64 {
+        self.readable(slot);
         self.float(slot, row, col).get()
     }
 
     fn get_u32(&self, slot: usize, row: usize, col: usize) -> u32 {
+        self.readable(slot);
         self.integer(slot, row, col).get()
     }
 

@@ -1,6 +1,6 @@
 //! The scalars that change from one run of a plan to the next.
 
-use super::Field;
+use super::field::Field;
 
 /// The scalars of one training step: group 1 binding 0 of every kernel that asks for it.
 #[repr(C)]

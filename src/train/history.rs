@@ -67,7 +67,7 @@ impl History {
 
     /// Adds what has arrived. `rows_of(step)` is the number of data in a step, counted from 1.
     pub fn poll(&mut self, rows_of: impl Fn(u64) -> u64) -> Result<()> {
-        let Some((reading, up_to)) = &self.pending else { return Ok(()) };
+        let Some((reading, up_to)) = &mut self.pending else { return Ok(()) };
         let Some(words) = reading.try_finish()? else { return Ok(()) };
         let up_to = *up_to;
         self.pending = None;

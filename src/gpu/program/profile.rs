@@ -1,12 +1,12 @@
 //! How long each dispatch of a program takes: by the device's timestamps if they can be trusted, else by the wall clock.
 
-use std::fmt;
 use std::slice;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
-use super::{Launch, Program, Reading, SLOT, create};
+use super::super::allocate::create;
+use super::super::clock::Clock;
+use super::super::read_back::Reading;
+use super::{Launch, Program, SLOT};
 use crate::error::Result;
 use crate::plan::Step;
 
@@ -14,25 +14,6 @@ use crate::plan::Step;
 const LONG: Duration = Duration::from_millis(20);
 /// The most launches of a dispatch in such a submission.
 const MAX_REPEATS: usize = 4096;
-
-/// The clock that times were taken by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Clock {
-    /// The device's own, at the boundaries of passes.
-    Timestamps,
-    /// The host's, around submissions of different lengths.
-    Wall,
-}
-
-impl fmt::Display for Clock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Clock::Timestamps => "the device's timestamps",
-            Clock::Wall => "the wall clock",
-        })
-    }
-}
 
 impl Program {
     /// Seconds that each dispatch takes alone, over `repeats` launches in one submission. It leaves nonsense in the plan's
@@ -116,7 +97,7 @@ impl Program {
         let bytes = (count * wgpu::QUERY_SIZE) as usize;
         let resolved = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
         let resolved = create(&self.gpu, "timestamps", bytes, resolved)?;
-        let staging = create(&self.gpu, "read-back", bytes, wgpu::BufferUsages::MAP_READ)?;
+        let staging = self.staging.take(&self.gpu, bytes)?;
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         for (first, launch) in (0..count).step_by(2).zip(launches) {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
@@ -134,7 +115,7 @@ impl Program {
         encoder.resolve_query_set(&queries, 0..count, &resolved, 0);
         encoder.copy_buffer_to_buffer(&resolved, 0, &staging, 0, bytes as u64);
         self.gpu.submit(encoder.finish(), None)?;
-        let reading = Reading::begin(staging);
+        let reading = Reading::begin(staging, &self.staging);
         self.gpu.wait()?;
         let words = reading.finish()?;
         let ticks = |at: usize| u64::from(words[at]) | u64::from(words[at + 1]) << 32;

@@ -99,6 +99,9 @@ impl<T> Epilogue<T> {
     }
 }
 
+/// The constant of a product that reads c before it writes it.
+pub(super) const ACCUMULATES: Const = ("EPILOGUE", 3);
+
 params! {
     /// See `shaders/shared/matmul.wgsl`.
     pub(super) struct Params {
@@ -130,6 +133,7 @@ mod tests {
             let constants = epilogue.constants();
             let constant = |wanted: &str| constants.iter().find(|(name, _)| *name == wanted).unwrap().1;
             assert_eq!(Epilogue::from_constants(constant), epilogue);
+            assert_eq!(constants.contains(&ACCUMULATES), epilogue == Epilogue::Accumulate);
         }
         assert_eq!(Layout::ALL.map(|layout| Layout::from_u32(layout as u32)), Layout::ALL);
     }

@@ -1,6 +1,6 @@
 //! The ways to multiply: shaders and their tile sizes.
 
-use super::operation::{Epilogue, Layout, Params};
+use super::operation::{ACCUMULATES, Epilogue, Layout, Params};
 use super::reference::reference;
 use crate::kernels::activation::Activation;
 use crate::kernels::shader;
@@ -153,7 +153,8 @@ pub fn fitting(target: &Target, layout: Layout) -> impl Iterator<Item = &'static
 pub(crate) const KERNELS: [&Kernel; 6] =
     [&PORTABLE, &SUBGROUP, &TILED, &TILED_F16, &COOPERATIVE_8, &COOPERATIVE_16];
 
-const SLOTS: &[Slot] = &[read(1, "a"), read(2, "b"), read(3, "extra"), write(4, "c")];
+const SLOTS: &[Slot] =
+    &[read(1, "a"), read(2, "b"), read(3, "extra"), write(4, "c").updated_where(ACCUMULATES)];
 
 const fn kernel(
     name: &'static str,
