@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::plan::{Access, Call, Dispatch, Element, Plan, Step, Tensor};
+use crate::plan::{Access, Call, Dispatch, Element, Plan, Slot, Step, Tensor};
 
 /// The words of one buffer on the host. Floats are f64, so that finite differences through a whole model are
 /// exact to many digits.
@@ -19,6 +19,8 @@ pub enum HostBuffer {
 pub struct Memory {
     /// One for each of the plan's buffers, in their order.
     pub buffers: Vec<HostBuffer>,
+    /// For each buffer, which of its words a reference has put, with whatever value.
+    pub written: Vec<Vec<bool>>,
 }
 
 impl Memory {
@@ -32,7 +34,7 @@ impl Memory {
                 Element::U32 => HostBuffer::U32(vec![0; b.words]),
             })
             .collect();
-        Memory { buffers }
+        Memory { buffers, written: plan.buffers.iter().map(|b| vec![false; b.words]).collect() }
     }
 
     /// The floats of a buffer; panics on a buffer of integers.
@@ -79,9 +81,13 @@ impl HostCall<'_> {
         (t.buffer.0, t.offset + row * t.stride + col)
     }
 
-    fn writable(&self, slot: usize) {
-        let slot = &self.dispatch.kernel.slots[slot];
-        assert_eq!(slot.access, Access::Write, "{} is read-only", slot.name);
+    /// The index of an element that is about to be put, which must be in a slot that the kernel writes.
+    fn written(&mut self, slot: usize, row: usize, col: usize) -> (usize, usize) {
+        let Slot { access, name, .. } = &self.dispatch.kernel.slots[slot];
+        assert_eq!(*access, Access::Write, "{name} is read-only");
+        let (buffer, at) = self.index(slot, row, col);
+        self.memory.written[buffer][at] = true;
+        (buffer, at)
     }
 }
 
@@ -119,8 +125,7 @@ impl Call for HostCall<'_> {
     }
 
     fn put(&mut self, slot: usize, row: usize, col: usize, value: f64) {
-        self.writable(slot);
-        let (buffer, at) = self.index(slot, row, col);
+        let (buffer, at) = self.written(slot, row, col);
         match &mut self.memory.buffers[buffer] {
             HostBuffer::F32(values) => values[at] = value,
             HostBuffer::U32(_) => panic!("slot {slot} holds integers"),
@@ -128,8 +133,7 @@ impl Call for HostCall<'_> {
     }
 
     fn put_u32(&mut self, slot: usize, row: usize, col: usize, value: u32) {
-        self.writable(slot);
-        let (buffer, at) = self.index(slot, row, col);
+        let (buffer, at) = self.written(slot, row, col);
         match &mut self.memory.buffers[buffer] {
             HostBuffer::U32(values) => values[at] = value,
             HostBuffer::F32(_) => panic!("slot {slot} holds floats"),
