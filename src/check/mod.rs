@@ -299,7 +299,10 @@ impl Expected<'_> {
             let (before, word) = (self.before[at], got[at]);
             if !self.written[at] {
                 if word != before {
-                    return (1.0, Some(format!("word {at} was {before:#x}, which nothing writes: {word:#x}")));
+                    return (
+                        1.0,
+                        Some(format!("word {at} was {before:#x}, which nothing writes: {word:#x}")),
+                    );
                 }
                 continue;
             }
