@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use crate::plan::{Access, BufferId, Call, Dispatch, Element, Plan, Step, Tensor};
+use crate::plan::{Access, BufferId, Call, Dispatch, Element, Plan, Slot, Step, Tensor};
 
 /// The words of one buffer on the host. Floats are f64, so that finite differences through a whole model keep many digits.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub struct Memory {
     pub buffers: Vec<HostBuffer>,
     /// The buffer in whose memory each lies.
     homes: Vec<usize>,
+    /// For each buffer, which of its words a reference has put, with whatever value.
+    pub written: Vec<Vec<bool>>,
 }
 
 impl Memory {
@@ -36,7 +38,7 @@ impl Memory {
             })
             .collect();
         let homes = (0..plan.buffers.len()).map(|id| plan.home(BufferId(id)).0).collect();
-        Memory { buffers, homes }
+        Memory { buffers, homes, written: plan.buffers.iter().map(|b| vec![false; b.words]).collect() }
     }
 
     /// The floats of a buffer; panics on a buffer of integers.
@@ -65,8 +67,17 @@ impl Memory {
     /// Runs one dispatch.
     pub fn dispatch(&mut self, dispatch: &Dispatch, step: &Step) {
         let buffers = self.buffers.iter_mut().map(Words::of).collect();
+        let cells = |words| Cell::from_mut(words).as_slice_of_cells();
+        let written = self.written.iter_mut().map(|words| cells(words.as_mut_slice())).collect();
         let consts = dispatch.consts.iter().copied().collect();
-        (dispatch.kernel.reference)(&mut HostCall { buffers, homes: &self.homes, dispatch, consts, step });
+        (dispatch.kernel.reference)(&mut HostCall {
+            buffers,
+            homes: &self.homes,
+            written,
+            dispatch,
+            consts,
+            step,
+        });
     }
 }
 
@@ -88,6 +99,7 @@ impl Words<'_> {
 struct HostCall<'a> {
     buffers: Vec<Words<'a>>,
     homes: &'a [usize],
+    written: Vec<&'a [Cell<bool>]>,
     dispatch: &'a Dispatch,
     consts: HashMap<&'static str, u32>,
     step: &'a Step,
@@ -123,9 +135,12 @@ impl HostCall<'_> {
         }
     }
 
-    fn writable(&self, slot: usize) {
-        let slot = &self.dispatch.kernel.slots[slot];
-        assert_eq!(slot.access, Access::Write, "{} is read-only", slot.name);
+    /// Marks an element as written; its slot must be one that the kernel writes.
+    fn mark(&self, slot: usize, row: usize, col: usize) {
+        let Slot { access, name, .. } = &self.dispatch.kernel.slots[slot];
+        assert_eq!(*access, Access::Write, "{name} is read-only");
+        let (buffer, at) = self.index(slot, row, col);
+        self.written[buffer][at].set(true);
     }
 }
 
@@ -161,12 +176,12 @@ impl Call for HostCall<'_> {
     }
 
     fn put(&self, slot: usize, row: usize, col: usize, value: f64) {
-        self.writable(slot);
+        self.mark(slot, row, col);
         self.float(slot, row, col).set(value);
     }
 
     fn put_u32(&self, slot: usize, row: usize, col: usize, value: u32) {
-        self.writable(slot);
+        self.mark(slot, row, col);
         self.integer(slot, row, col).set(value);
     }
 }
