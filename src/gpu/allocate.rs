@@ -1,9 +1,9 @@
-//! Memory of the device, or which buffer there is none for.
+//! Allocation of device memory, with errors that name the buffer.
 
 use super::device::Gpu;
 use crate::error::{Error, Result};
 
-/// A buffer of a program's own, beside those of its plan.
+/// A buffer of the program itself, besides those of its plan.
 pub(super) fn create(gpu: &Gpu, name: &str, bytes: usize, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
     allocate(
         gpu,
@@ -14,7 +14,7 @@ pub(super) fn create(gpu: &Gpu, name: &str, bytes: usize, usage: wgpu::BufferUsa
     )
 }
 
-/// A buffer, or which one there is no memory for.
+/// A buffer, or an error that names it if memory runs out.
 pub(super) fn allocate(
     gpu: &Gpu,
     name: &str,

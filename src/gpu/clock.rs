@@ -1,10 +1,10 @@
-//! The clock that times were taken by.
+//! Clocks of profiles.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// What times were taken by.
+/// The clock that times were taken by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Clock {

@@ -95,9 +95,9 @@ struct Submission {
     kind: Submitted,
 }
 
-/// What a submission is.
+/// The kind of a submission.
 enum Submitted {
-    /// Work, and who learns how long it took.
+    /// Work, and the pacer that learns how long it took.
     Work(Option<Learner>),
     /// A copy for the host.
     Copy,
@@ -331,7 +331,7 @@ impl Gpu {
         self.submit_as(commands, Submitted::Work(learner))
     }
 
-    /// Submits a copy for the host, likewise.
+    /// Submits a copy for the host, in the same way.
     pub(super) fn submit_copy(&self, commands: wgpu::CommandBuffer) -> Result<()> {
         self.submit_as(commands, Submitted::Copy)
     }

@@ -186,9 +186,8 @@ impl Program {
         reading.finish()
     }
 
-    /// Starts to read words of a buffer, as they will be once everything submitted so far is done. Does not wait for
-    /// them, only until few enough submissions are in flight. The memory that they come through serves the next reading
-    /// of as many words.
+    /// Starts to read words of a buffer, as they will be when everything submitted so far is done. Waits only until few
+    /// enough submissions are in flight. The staging buffer serves the next reading of the same size.
     pub fn begin_read(&self, buffer: usize, offset: usize, words: usize) -> Result<Reading> {
         let bytes = 4 * words;
         let staging = self.staging.take(&self.gpu, bytes)?;

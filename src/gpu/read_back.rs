@@ -1,4 +1,4 @@
-//! Words on their way from the device, and the memory that they come through.
+//! Words on their way from the device, and the staging buffers that they pass through.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -7,19 +7,19 @@ use super::allocate::create;
 use super::device::{Gpu, HANG, device_error, lock};
 use crate::error::{Error, Result};
 
-/// Buffers that a program keeps for its next readings: those of the losses, of the parameters and of a few more sizes.
+/// Buffers that a program keeps for later readings: for the losses, the parameters and a few more sizes.
 const MAX_KEPT: usize = 6;
 
-/// The buffers that a program reads through. Each is used again for as many words.
+/// The staging buffers of a program. Each serves again for a reading of the same size.
 #[derive(Default)]
 pub(super) struct Staging {
-    /// Those that no reading uses, and their bytes.
+    /// The buffers that no reading uses, with their sizes in bytes.
     free: Mutex<Vec<(wgpu::Buffer, usize)>>,
     made: AtomicUsize,
 }
 
 impl Staging {
-    /// A buffer of so many bytes that the host can read.
+    /// A buffer of this many bytes that the host can read.
     pub fn take(&self, gpu: &Gpu, bytes: usize) -> Result<wgpu::Buffer> {
         let mut free = lock(&self.free);
         if let Some(found) = free.iter().position(|(_, size)| *size == bytes) {
@@ -29,7 +29,7 @@ impl Staging {
         create(gpu, "read-back", bytes, wgpu::BufferUsages::MAP_READ)
     }
 
-    /// Keeps an unmapped buffer for the next reading, and forgets the one that waited longest if there are too many.
+    /// Keeps an unmapped buffer for a later reading, and drops the one that waited longest if there are too many.
     fn put(&self, buffer: wgpu::Buffer) {
         let mut free = lock(&self.free);
         if free.len() == MAX_KEPT {
@@ -39,7 +39,7 @@ impl Staging {
         free.push((buffer, bytes));
     }
 
-    /// Buffers that were made so far.
+    /// Buffers made so far.
     #[cfg(test)]
     pub fn made(&self) -> usize {
         self.made.load(Ordering::Relaxed)
@@ -50,14 +50,14 @@ type Mapped = std::result::Result<(), wgpu::BufferAsyncError>;
 
 /// Words on their way from the device. See [`super::Program::begin_read`].
 pub struct Reading {
-    /// None once mapping it failed.
+    /// None after mapping has failed.
     buffer: Option<wgpu::Buffer>,
     receive: mpsc::Receiver<Mapped>,
     home: Arc<Staging>,
 }
 
 impl Reading {
-    /// Asks for what was copied to `buffer` by the submissions so far; it goes to `home` afterwards.
+    /// Asks for the words that the submissions so far copy to `buffer`, which goes to `home` afterwards.
     pub(super) fn begin(buffer: wgpu::Buffer, home: &Arc<Staging>) -> Reading {
         let (send, receive) = mpsc::channel();
         buffer.map_async(wgpu::MapMode::Read, .., move |result| {
@@ -67,7 +67,7 @@ impl Reading {
         Reading { buffer: Some(buffer), receive, home: home.clone() }
     }
 
-    /// The words, if they have arrived; to be called once after that.
+    /// The words, if they have arrived. Must not be called again after it returned them.
     pub fn try_finish(&mut self) -> Result<Option<Vec<u32>>> {
         match self.receive.try_recv() {
             Err(mpsc::TryRecvError::Empty) => Ok(None),
@@ -76,7 +76,7 @@ impl Reading {
         }
     }
 
-    /// The words, once the device is idle. It is perhaps another thread that hears of it and has yet to say so.
+    /// The words, once the device is idle. Another thread may run the callback, and may not have done so yet.
     pub(super) fn finish(mut self) -> Result<Vec<u32>> {
         let mapped = self.receive.recv_timeout(HANG).map_err(failed)?;
         self.words(mapped)
@@ -95,12 +95,12 @@ impl Reading {
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        // A buffer that could not be mapped is not unmapped, nor used again.
+        // A buffer whose mapping failed must not be unmapped or used again.
         if matches!(self.receive.try_recv(), Ok(Err(_))) {
             return;
         }
         if let Some(buffer) = self.buffer.take() {
-            // Calls the mapping off, if it is still to come.
+            // Cancels a mapping that is still pending.
             buffer.unmap();
             self.home.put(buffer);
         }

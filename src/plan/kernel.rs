@@ -1,4 +1,4 @@
-//! A kernel: its shader, and what the host knows of it.
+//! A kernel: its shader and its description on the host.
 
 use super::call::Reference;
 use super::field::Field;

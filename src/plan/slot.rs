@@ -1,4 +1,4 @@
-//! What a kernel binds.
+//! The bindings of a kernel.
 
 use super::tensor::Element;
 
@@ -25,28 +25,28 @@ pub struct Slot {
     pub access: Access,
     /// The type of its words.
     pub element: Element,
-    /// What a kernel that writes makes of the words that were there before.
+    /// If the kernel writes: whether it needs the words that were there before.
     pub before: Before,
 }
 
-/// What a kernel makes of the words that it finds in a binding that it writes.
+/// Whether a kernel needs the words that it finds in a binding that it writes.
 #[derive(Clone, Copy, Debug)]
 pub enum Before {
-    /// It overwrites them, unread.
+    /// It overwrites them unread.
     Lost,
     /// It reads them, or leaves some as they were.
     Kept,
-    /// It keeps them where a dispatch sets this constant, and else overwrites them.
+    /// It needs them if a dispatch sets this constant, and overwrites them otherwise.
     KeptWhere(Const),
 }
 
 impl Slot {
-    /// The same slot of a kernel that reads what it finds there, or leaves some of it.
+    /// The same slot of a kernel that reads the words there, or leaves some as they are.
     pub const fn updated(self) -> Slot {
         Slot { before: Before::Kept, ..self }
     }
 
-    /// The same slot of a kernel that does so where a dispatch sets this constant.
+    /// The same slot of a kernel that does so if a dispatch sets this constant.
     pub const fn updated_where(self, constant: Const) -> Slot {
         Slot { before: Before::KeptWhere(constant), ..self }
     }
@@ -70,7 +70,7 @@ pub const fn read(binding: u32, name: &'static str) -> Slot {
     slot(binding, name, Access::Read, Element::F32)
 }
 
-/// A slot of floats that the kernel writes; [`Slot::updated`] if it needs what was there before.
+/// A slot of floats that the kernel writes; [`Slot::updated`] if it needs the words that were there before.
 pub const fn write(binding: u32, name: &'static str) -> Slot {
     slot(binding, name, Access::Write, Element::F32)
 }
