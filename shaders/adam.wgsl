@@ -3,12 +3,12 @@
 //   m = beta1 m + (1 - beta1) g        v = beta2 v + (1 - beta2) g^2
 //   p = p - alpha (m c1) / (sqrt(v c2) + epsilon)    with c1 = 1 / (1 - beta1^t), c2 = 1 / (1 - beta2^t)
 //
-// Before it, p = (1 - alpha decay) p: decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2). `clipped` first
+// before which p = (1 - alpha decay) p: decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2). `clipped` first
 // scales g by the factor of `shaders/clip.wgsl`.
 //
-// parameters, gradients, m, v: flat arrays of one length. The zero padding between them has gradient zero and
-// so stays zero. One invocation four elements; where they fill the last workgroup there is no test for the end, which
-// on software adapters would make every load and store look at every lane.
+// parameters, gradients, m, v: flat arrays of one length. The zero padding between parameters has gradient zero and so
+// stays zero. One invocation updates four elements. If all workgroups are full, the test for the end is left out: on
+// software adapters it would make every load and store look at every lane.
 
 #import shared/step
 #import shared/index

@@ -1,13 +1,16 @@
-// The factor that brings the gradient's norm down to a limit (Pascanu et al. 2013): min(1, limit / (norm + 1e-6)), as
-// PyTorch's clip_grad_norm_ has it.
+// The factor that brings the gradient's norm down to a limit (Pascanu et al. 2013): min(1, limit / (norm + 1e-6)), as in
+// PyTorch's clip_grad_norm_.
 //
 //   squares  partial[i] = sum of the squares of the vectors i, i + PARTIALS, i + 2 PARTIALS, ..
 //   factor   scale = (factor, norm, 0, 0)
 //
 // gradients [P]    partial [PARTIALS]    scale [4]
-// squares: one invocation a partial sum. factor: one workgroup, then a fixed tree: the same bits on every run.
+// squares: one invocation per partial sum. factor: one workgroup.
 
 #import shared/index
+#import shared/tree_sum
+
+alias Summand = f32;
 
 const WORKGROUP: u32 = 64u;
 const PARTIALS: u32 = 2048u;
@@ -22,8 +25,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> partial: array<f32>;
 @group(0) @binding(3) var<storage, read_write> squares_out: array<f32>;
 @group(0) @binding(4) var<storage, read_write> scale: array<vec4f>;
-
-var<workgroup> sums: array<f32, WORKGROUP>;
 
 @compute @workgroup_size(WORKGROUP)
 fn squares(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -45,16 +46,9 @@ fn factor(@builtin(local_invocation_index) local: u32) {
     for (var i = local; i < PARTIALS; i += WORKGROUP) {
         sum += partial[i];
     }
-    sums[local] = sum;
-    workgroupBarrier();
-    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
-        if (local < half) {
-            sums[local] += sums[local + half];
-        }
-        workgroupBarrier();
-    }
+    let total = tree_sum(local, sum, WORKGROUP);
     if (local == 0u) {
-        let norm = sqrt(sums[0]);
+        let norm = sqrt(total);
         scale[0] = vec4f(min(1.0, params.limit / (norm + TINY)), norm, 0.0, 0.0);
     }
 }

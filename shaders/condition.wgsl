@@ -1,13 +1,13 @@
-// What a conditional model reads: its input with the label of the datum behind it, one column a class
-// (Sohn, Lee & Yan 2015).
+// The input of a conditional model: values followed by the datum's label, one column per class (Sohn, Lee & Yan 2015).
 //
 //   out[b K + k] = (in[b K + k], one_hot(labels[order[first_row + b]]))
 //
 // in [B K, W]    out [B K, W + C]    labels, order [N]
-// Rows past the end of the data have no label. One invocation four columns of out.
+// Rows past the end of the data get no label. One invocation computes four columns of out.
 
 #import shared/step
 #import shared/index
+#import shared/mask
 
 const WORKGROUP: u32 = 64u;
 
@@ -41,7 +41,7 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
     let datum = row / params.samples;
     if (datum < step.valid_rows) {
         let column = params.width + labels[min(order[step.first_row + datum], params.count - 1u)];
-        value += select(vec4f(0.0), vec4f(1.0), 4u * j + vec4u(0u, 1u, 2u, 3u) == vec4u(column));
+        value += select(vec4f(0.0), vec4f(1.0), columns_of(j) == vec4u(column));
     }
     out[index] = value;
 }

@@ -1,23 +1,23 @@
-// x[b, d] = binarize(data[order[first_row + b], d]): a batch of rows from those that live on the device.
+// x[b, d] = binarize(data[order[first_row + b], d]): a batch of rows of the data on the device.
 //
-// data  [N, D] bytes, four a word, or floats, a word each; rows padded to four values
-// order [N] the epoch's order of rows, by their numbers in the data set, which also number the draws that are fixed
+// data  [N, D] bytes, four per word, or floats; rows padded to four values
+// order [N] the epoch's order of rows, as numbers in the data set; the draws of FIXED belong to these numbers
 // x     [B, D] floats; rows from valid_rows on are zero
 //
-// One invocation makes four values: one call of the generator gives the four draws.
+// One invocation computes four values, whose draws are one call of the generator.
 
 #import shared/step
 #import shared/philox
 #import shared/index
 
-// How a value v becomes x: a byte in 0..255 counts as v / 255, a float as it is.
+// How a value v becomes x. A byte b means v = b / 255, a float is v itself.
 const GREY: u32 = 0u;      // x = v
 const THRESHOLD: u32 = 1u; // x = v > 1/2
-const FIXED: u32 = 2u;     // Bernoulli(v), one draw for a value, the same in every epoch
-const DYNAMIC: u32 = 3u;   // Bernoulli(v), a new draw every time (Salakhutdinov & Murray 2008)
+const FIXED: u32 = 2u;     // x ~ Bernoulli(v), the same draw in every epoch
+const DYNAMIC: u32 = 3u;   // x ~ Bernoulli(v), a new draw in every epoch (Salakhutdinov & Murray 2008)
 
 const BINARIZE: u32 = 3u;
-// 1: data holds the rows of the next steps only, in the order that they are visited.
+// 1: data holds the rows of the next steps only, in the order in which they are visited.
 const STREAMED: u32 = 0u;
 // 0: data holds bytes; 1: floats.
 const PACKING: u32 = 0u;
@@ -33,19 +33,19 @@ struct Params {
 @group(0) @binding(2) var<storage, read> order: array<u32>;
 @group(0) @binding(3) var<storage, read_write> x: array<vec4f>;
 
-// u < v / 255 in integers, for the uniform u = (2 r + 1) / 2^24 with r of 23 bits: exact on every adapter.
+// u < v / 255 in integers, for the uniform u = (2 r + 1) / 2^24 with 23 bits of r: exact on every adapter.
 fn below_bytes(words: vec4u, v: vec4u) -> vec4f {
     let r = (words >> vec4u(9u)) * 2u + 1u;
     return select(vec4f(0.0), vec4f(1.0), r * 255u < (v << vec4u(24u)));
 }
 
-// u < v for the same u, which a float holds exactly.
+// u < v for the same u, which is exact in a float.
 fn below_floats(words: vec4u, v: vec4f) -> vec4f {
     let r = (words >> vec4u(9u)) * 2u + 1u;
     return select(vec4f(0.0), vec4f(1.0), vec4f(r) * 5.9604644775390625e-8 < v);
 }
 
-// The draws of row `row` of the batch, which is `datum` of the data set.
+// The draws for row `row` of the batch, number `datum` in the data set.
 fn draws(row: u32, datum: u32, column: u32) -> vec4u {
     let seed = vec2u(step.seed_lo, step.seed_hi);
     if (BINARIZE == FIXED) {
@@ -67,7 +67,7 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
         return;
     }
     let datum = order[step.first_row + row];
-    // What the order says is not believed: a place past the last datum would be outside the buffer.
+    // A program may write any number into the order: it must not lead outside the buffer.
     let place = min(select(datum, step.first_row + row, STREAMED == 1u), params.count - 1u);
     let at = place * params.vectors + column;
     if (PACKING == 1u) {

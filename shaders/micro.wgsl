@@ -1,17 +1,17 @@
-// What the adapter can do at best: the ceilings that `vae-gpu bench` measures the other kernels against.
+// Micro-benchmarks: the ceilings of the adapter that `vae-gpu bench` measures the other kernels against.
 //
-//   multiply_add   y[i] = sum of CHAINS independent recurrences x = scale x + offset, `rounds` times over: fused
-//                  multiply-adds in registers, with nothing to load and one vector to store
+//   multiply_add   y[i] = the sum of CHAINS independent recurrences x = scale x + offset after `rounds` rounds: fused
+//                  multiply-adds in registers, without loads and with one store
 //   copy           y[i] = x[i]: one load and one store
-//   latency        one workgroup writes one word: what a dispatch costs that waits for the one before it
+//   latency        one workgroup writes a few words: the cost of a dispatch that waits for the one before it
 //
-// x, y [1, N] flat; one invocation four elements.
+// x, y [1, N] flat; one invocation computes four elements.
 
 #import shared/index
 
 const WORKGROUP: u32 = 64u;
 
-// Eight independent sums hide the latency of the arithmetic, and fit the sixteen registers of a software adapter.
+// Eight independent sums, two vec4, hide the latency of the arithmetic and fit the sixteen registers of a software adapter.
 const CHAINS: u32 = 2u;
 const UNROLL: u32 = 32u;
 
@@ -25,7 +25,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 
-// Where chain c of element i starts: different everywhere, so that no two invocations share their work.
+// Where a chain starts: different for every element, so that the compiler cannot share work between them.
 fn start(index: u32, chain: u32) -> vec4f {
     let element = 4u * (index % 1024u) + vec4u(0u, 1u, 2u, 3u);
     return vec4f(element + vec4u(4096u * chain)) / 8192.0;

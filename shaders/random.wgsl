@@ -1,7 +1,7 @@
-// The generator's bare draws, so that tests can compare words, uniforms and normals with the host's.
+// The generator's bare draws, for tests to compare words, uniforms and normals with the host's.
 //
-// out [R, C], C in whole vectors; the word of column c of row r has the counter (step, r, c / 4, stream).
-// One invocation four columns.
+// out [R, C], C in whole vectors; the word at (r, c) has the counter (step, r, c / 4, stream).
+// One invocation computes four columns.
 
 #import shared/step
 #import shared/philox

@@ -1,240 +1,33 @@
-//! Plain data: tensors, dispatches, and the [`Plan`] that lists them. Knows nothing of a GPU.
+//! Plain data: tensors, dispatches, and the [`Plan`] that lists them. Independent of any GPU.
 //!
 //! A plan is built once per (model, batch shape). It can be printed, checked and executed by plain loops
 //! (`kernels::reference`), or recorded for a device and replayed every step (`gpu::Program`).
 
+mod call;
+mod field;
+mod kernel;
+#[cfg_attr(not(test), allow(dead_code, reason = "no model shares memory yet"))]
+mod memory;
+mod slot;
 mod step;
+mod tensor;
 
 use std::fmt;
 
+pub use call::{Call, Matrix, Reference, params};
+pub use field::Field;
+pub(crate) use kernel::Trusted;
+pub use kernel::{Kernel, Needs};
+pub use slot::{Access, Before, Const, Slot, read, read_u32, write, write_u32};
 pub use step::{Reach, Step};
+pub use tensor::{BINDING_ALIGN, Buffer, BufferId, Element, PAD, Role, Tensor, round_up};
 
-/// Rows, and the number of rows, are padded to a multiple of this many words, so that kernels load and
-/// store `vec4` and tiles of four rows. The padding is zero and stays zero.
-pub const PAD: usize = 4;
-
-/// A binding at an offset of a buffer must be aligned to this many words. WebGPU's largest value of
-/// `min_storage_buffer_offset_alignment` is 256 bytes.
-pub const BINDING_ALIGN: usize = 64;
-
-/// Rounds `n` up to a multiple of `to`.
-pub const fn round_up(n: usize, to: usize) -> usize {
-    n.div_ceil(to) * to
-}
-
-/// What the words of a buffer are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Element {
-    /// 32-bit floats.
-    F32,
-    /// 32-bit unsigned integers, or four packed bytes a word.
-    U32,
-}
-
-/// What a buffer is for; decides how an engine makes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Outlives the plan and is found by name: parameters, Adam's moments, the data set, the history.
-    Shared,
-    /// Private to the plan: activations and their gradients.
-    Private,
-}
-
-/// A buffer of words, zero at first.
-#[derive(Clone, Debug)]
-pub struct Buffer {
-    /// Unique within the plan.
-    pub name: String,
-    /// Size in 32-bit words.
-    pub words: usize,
-    /// Words behind the end that no kernel may touch; checks set it, and it is zero otherwise.
-    pub guard: usize,
-    /// What the words are.
-    pub element: Element,
-    /// Shared between plans, or private.
-    pub role: Role,
-}
-
-/// Index of a [`Buffer`] in its plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct BufferId(pub usize);
-
-/// A matrix `[rows, cols]` in a buffer: element (r, c) is word `offset + r * stride + c`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tensor {
-    /// The buffer that holds it.
-    pub buffer: BufferId,
-    /// First word.
-    pub offset: usize,
-    /// Rows that carry data.
-    pub rows: usize,
-    /// Columns that carry data.
-    pub cols: usize,
-    /// Words from one row to the next, a multiple of [`PAD`].
-    pub stride: usize,
-}
-
-impl Tensor {
-    /// Words from the first to the end of the last row.
-    pub fn words(&self) -> usize {
-        self.rows.checked_mul(self.stride).expect("a matrix of more words than can be counted")
-    }
-
-    /// Vectors of four floats in a row, padding included.
-    pub fn vectors(&self) -> u32 {
-        (self.stride / PAD) as u32
-    }
-
-    /// The same matrix as `[rows * cols]` in one row, for element-wise kernels. It covers the padding of
-    /// rows, which is zero.
-    pub fn flat(&self) -> Tensor {
-        Tensor { rows: 1, cols: self.words(), stride: self.words(), ..*self }
-    }
-
-    /// Rows `first..first + rows` of this matrix.
-    pub fn slice_rows(&self, first: usize, rows: usize) -> Tensor {
-        assert!(first + rows <= self.rows, "rows {first}..{} of {}", first + rows, self.rows);
-        Tensor { offset: self.offset + first * self.stride, rows, ..*self }
-    }
-}
-
-/// Whether a kernel reads a binding or also writes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// `var<storage, read>`.
-    Read,
-    /// `var<storage, read_write>`.
-    Write,
-}
-
-/// One storage binding of a kernel in group 0. Binding 0 is Params.
-#[derive(Clone, Copy, Debug)]
-pub struct Slot {
-    /// `@binding(N)` in the shader.
-    pub binding: u32,
-    /// The variable's name in the shader.
-    pub name: &'static str,
-    /// Read or written.
-    pub access: Access,
-    /// What its words are.
-    pub element: Element,
-}
-
-/// A slot of floats that the kernel reads.
-pub const fn read(binding: u32, name: &'static str) -> Slot {
-    Slot { binding, name, access: Access::Read, element: Element::F32 }
-}
-
-/// A slot of floats that the kernel writes, and may read.
-pub const fn write(binding: u32, name: &'static str) -> Slot {
-    Slot { binding, name, access: Access::Write, element: Element::F32 }
-}
-
-/// A slot of integers that the kernel reads.
-pub const fn read_u32(binding: u32, name: &'static str) -> Slot {
-    Slot { binding, name, access: Access::Read, element: Element::U32 }
-}
-
-/// A slot of integers that the kernel writes.
-pub const fn write_u32(binding: u32, name: &'static str) -> Slot {
-    Slot { binding, name, access: Access::Write, element: Element::U32 }
-}
-
-/// One field of a Params struct, as the host lays it out; a test compares it with the shader's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Field {
-    /// The field's name, the same on both sides.
-    pub name: &'static str,
-    /// Offset in bytes.
-    pub offset: usize,
-    /// `"u32"` or `"f32"`.
-    pub ty: &'static str,
-}
-
-/// A named constant and its value in one specialisation of a shader: the line `const NAME: u32 = ..;`.
-pub type Const = (&'static str, u32);
-
-/// What a kernel needs that not every adapter has, [16-bit floats](Target::f16) aside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Needs {
-    /// Nothing.
-    Nothing,
-    /// Subgroups of as many invocations as its `LANES` says.
-    Lanes,
-    /// Cooperative matrices of 16-bit floats with this many rows and columns, and subgroups of any size.
-    Cooperative(u32),
-}
-
-/// A hand-written kernel: one entry point of one WGSL file, with its CPU reference.
-#[derive(Debug)]
-pub struct Kernel {
-    /// The stem of the file below `shaders/`, such as `likelihood/bernoulli`.
-    pub name: &'static str,
-    /// The entry point in that file.
-    pub entry: &'static str,
-    /// The text of the file, imports unresolved.
-    pub source: &'static str,
-    /// The fields of its Params.
-    pub params: &'static [Field],
-    /// Its storage bindings, in the order in which a dispatch names its tensors.
-    pub slots: &'static [Slot],
-    /// Whether it reads the [`Step`] in group 1.
-    pub step: bool,
-    /// What it needs that not every adapter has.
-    pub needs: Needs,
-    /// Every set of constants that a plan may ask for: what the shader tests walk.
-    pub variants: fn() -> Vec<Vec<Const>>,
-    /// The plain loops that tests and `vae-gpu check` compare the kernel with.
-    pub reference: crate::plan::Reference,
-    /// Only this crate makes kernels: their shaders run without bounds checks.
-    pub(crate) trusted: Trusted,
-}
-
-/// Says that a kernel's shader was proved to stay within its bindings; see [`crate::soundness`].
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Trusted;
-
-impl Kernel {
-    /// `name` or, where a file has several entry points, `name:entry`.
-    pub fn label(&self) -> String {
-        if self.entry == "main" { self.name.to_owned() } else { format!("{}:{}", self.name, self.entry) }
-    }
-}
-
-/// A kernel's CPU reference.
-pub type Reference = fn(&mut dyn Call);
-
-/// What a reference sees of its dispatch: Params, Step, and the elements of its tensors in f64.
-pub trait Call {
-    /// The bytes of Params.
-    fn params(&self) -> &[u8];
-    /// The value of a constant of the shader; panics where the dispatch does not set it.
-    fn constant(&self, name: &str) -> u32;
-    /// The step's scalars.
-    fn step(&self) -> &Step;
-    /// The shape of the tensor in a slot.
-    fn tensor(&self, slot: usize) -> Tensor;
-    /// A float of the tensor in a slot. Rows and columns may reach into the padding.
-    fn get(&self, slot: usize, row: usize, col: usize) -> f64;
-    /// An integer of the tensor in a slot.
-    fn get_u32(&self, slot: usize, row: usize, col: usize) -> u32;
-    /// Stores a float.
-    fn put(&mut self, slot: usize, row: usize, col: usize, value: f64);
-    /// Stores an integer.
-    fn put_u32(&mut self, slot: usize, row: usize, col: usize, value: u32);
-}
-
-/// Reads a Params struct from a [`Call`].
-pub fn params<P: bytemuck::AnyBitPattern>(call: &dyn Call) -> P {
-    bytemuck::pod_read_unaligned(&call.params()[..size_of::<P>()])
-}
-
-/// Work of a dispatch, for `explain` and the benches.
+/// The work of a dispatch, for `explain` and the benches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cost {
     /// Floating-point operations; a multiply-add counts two.
     pub flops: u64,
-    /// Bytes that must move at least once: each input read, each output written.
+    /// Bytes that must move: each input read once, each output written once.
     pub bytes: u64,
 }
 
@@ -243,7 +36,7 @@ pub struct Cost {
 pub struct Dispatch {
     /// The kernel.
     pub kernel: &'static Kernel,
-    /// What it does in this plan, such as `encoder.0`.
+    /// Its purpose in this plan, such as `encoder.0`.
     pub label: String,
     /// Values of the shader's constants.
     pub consts: Vec<Const>,
@@ -257,34 +50,34 @@ pub struct Dispatch {
     pub cost: Cost,
 }
 
-/// What is known of the device when a plan is built; kernels choose their variants by it.
+/// The properties of a device by which kernels choose their variants when a plan is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// A software adapter: loads and barriers are dear, there are few cores.
+    /// A software adapter: loads and barriers are slow, cores are few.
     pub software: bool,
-    /// The one size of the adapter's subgroups, where it has them and the size does not vary.
+    /// The size of the adapter's subgroups, if it has them and the size is fixed.
     pub subgroup: Option<u32>,
-    /// Products may round their operands to 16 bits: the user asked for it and the adapter can.
+    /// Products may round their operands to 16 bits: the user asked for it, and the adapter can.
     pub f16: bool,
-    /// Rows and columns of the cooperative matrices that such products may go through, where the adapter has them.
+    /// Rows and columns of the cooperative matrices that such products may use, if the adapter has them.
     pub cooperative: Option<u32>,
 }
 
 impl Target {
-    /// A target that every adapter can serve.
+    /// The target whose kernels run on every adapter.
     pub const PORTABLE: Target = Target { software: false, subgroup: None, f16: false, cooperative: None };
 }
 
-/// A list of buffers and a list of dispatches. Only this crate makes them: that is what makes unchecked shaders sound.
+/// A list of buffers and a list of dispatches. Only this crate can make one, which is why unchecked shaders are sound.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// What the plan is: `train`, `evaluate`, ...
+    /// The purpose of the plan: `train`, `evaluate`, ...
     pub name: String,
     /// Every buffer.
     pub(crate) buffers: Vec<Buffer>,
     /// Every launch, in order.
     pub(crate) dispatches: Vec<Dispatch>,
-    /// What the steps that run it must keep to.
+    /// The bounds of the steps that run it.
     reach: Reach,
 }
 
@@ -309,7 +102,7 @@ impl Plan {
         self.reach
     }
 
-    /// Keeps the steps to `reach`, beside what they were kept to before.
+    /// Tightens the bounds of its steps by `reach`.
     pub(crate) fn keep_within(&mut self, reach: Reach) {
         self.reach = self.reach.and(reach);
     }
@@ -325,7 +118,7 @@ impl Plan {
         let name = name.into();
         assert!(words > 0, "buffer {name} is empty");
         assert!(self.find(&name).is_none(), "two buffers are named {name}");
-        self.buffers.push(Buffer { name, words, guard: 0, element, role });
+        self.buffers.push(Buffer { name, words, guard: 0, element, role, shape: None, home: None });
         BufferId(self.buffers.len() - 1)
     }
 
@@ -346,6 +139,7 @@ impl Plan {
         let stride = round_up(cols, PAD);
         let words = round_up(rows, PAD).checked_mul(stride).expect("a matrix that can be counted");
         let buffer = self.buffer(name, words, element, role);
+        self.buffers[buffer.0].shape = Some([rows, cols]);
         Tensor { buffer, offset: 0, rows, cols, stride }
     }
 
@@ -354,9 +148,10 @@ impl Plan {
         self.buffers.iter().position(|b| b.name == name).map(BufferId)
     }
 
-    /// Appends a dispatch after checking it against its kernel: this is what makes unchecked shaders sound.
+    /// Checks a dispatch against its kernel, which is why unchecked shaders are sound, and appends it.
     pub(crate) fn push(&mut self, dispatch: Dispatch) {
         let Dispatch { kernel, label, tensors, .. } = &dispatch;
+        assert_eq!(self.saved_words(), 0, "{label}: memory was shared as if the plan were finished");
         let at = || format!("{} ({label})", kernel.label());
         assert_eq!(tensors.len(), kernel.slots.len(), "{}: one tensor a slot", at());
         for (tensor, slot) in tensors.iter().zip(kernel.slots) {
@@ -396,8 +191,7 @@ impl Plan {
         self.dispatches.push(dispatch);
     }
 
-    /// Words of the buffer that the binding of `tensor` covers: its rows, the rows of padding behind them, and
-    /// the guard.
+    /// Words of the buffer that the binding of `tensor` covers: its rows, the rows of padding that follow, and the guard.
     pub fn span(&self, tensor: Tensor) -> usize {
         let buffer = &self.buffers[tensor.buffer.0];
         let padded = tensor.offset.saturating_add(round_up(tensor.rows, PAD).saturating_mul(tensor.stride));
@@ -413,14 +207,14 @@ impl Plan {
         })
     }
 
-    /// Bytes of all buffers.
+    /// Bytes of all buffers, each once where several share memory.
     pub fn memory(&self) -> u64 {
-        self.buffers.iter().map(|b| 4 * b.words as u64).sum()
+        self.buffers.iter().filter(|b| b.home.is_none()).map(|b| 4 * b.words as u64).sum()
     }
 }
 
-/// Workgroups that cover `items` invocations with `size` a workgroup. A dimension is limited to 65,535, so
-/// large grids fold into y; shaders undo it with `linear_index`.
+/// Workgroups for `items` invocations, `size` per workgroup. A dimension is limited to 65,535, so large grids are folded
+/// into y, which `linear_index` undoes in the shaders.
 pub fn linear_grid(items: usize, size: u32) -> [u32; 3] {
     const MAX_X: usize = 65_535;
     let groups = items.div_ceil(size as usize).max(1);

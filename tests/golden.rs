@@ -75,8 +75,10 @@ impl Golden {
     }
 
     fn shape(&self) -> Shape {
-        let adam =
-            adam::Settings { epsilon: self.number("epsilon"), weight_decay: self.number("weight_decay") };
+        let adam = adam::Hyperparameters {
+            epsilon: self.number("epsilon"),
+            weight_decay: self.number("weight_decay"),
+        };
         let recipe =
             Recipe { free_bits: self.number("free_bits"), clip_norm: self.number("clip_norm"), adam };
         let (batch, samples) = (self.number("batch"), self.number("samples"));

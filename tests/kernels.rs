@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use vae_gpu::gpu::{Gpu, Program, Shared};
-use vae_gpu::kernels::matmul::{Alone, Layout, VARIANTS, Variant, alone};
+use vae_gpu::kernels::matmul::{Layout, SingleProduct, VARIANTS, Variant, single_product};
 use vae_gpu::kernels::philox;
 use vae_gpu::plan::Step;
 
@@ -33,7 +33,7 @@ fn every_variant_of_matmul_gives_the_same_bits() {
     let gpu = common::gpu();
     for layout in [Layout::NN, Layout::NT, Layout::TN] {
         let mut expected: Option<(&str, Vec<f32>)> = None;
-        for variant in VARIANTS.iter().filter(|v| v.fits(&gpu.target(), layout)) {
+        for variant in VARIANTS.iter().copied().filter(|v| v.fits(&gpu.target(), layout)) {
             let got = product(&gpu, variant, layout, [37, 50, 45]);
             let (first, values) = expected.get_or_insert((variant.name, got.clone()));
             assert!(got == *values, "{layout:?}: {} and {first} differ", variant.name);
@@ -42,7 +42,7 @@ fn every_variant_of_matmul_gives_the_same_bits() {
 }
 
 fn product(gpu: &Arc<Gpu>, variant: &'static Variant, layout: Layout, mkn: [usize; 3]) -> Vec<f32> {
-    let Alone { plan, a, b, c, d_bias } = alone(variant, layout, mkn);
+    let SingleProduct { plan, a, b, c, d_bias } = single_product(variant, layout, mkn);
     let mut program = Program::new(gpu, plan, &mut Shared::default()).unwrap();
     for (seed, tensor) in [(1, a), (2, b)] {
         let draw = |i: usize| philox::normals(philox::philox([i as u32, seed, 0, 0], [3, 4]))[0] as f32;
@@ -56,13 +56,13 @@ fn product(gpu: &Arc<Gpu>, variant: &'static Variant, layout: Layout, mkn: [usiz
 /// A lane that takes another for its neighbour would read what was never written.
 #[test]
 fn a_variant_for_other_subgroups_is_refused() {
-    let variant = VARIANTS.iter().find(|v| v.lanes.is_some()).unwrap();
+    let variant = VARIANTS.iter().copied().find(|v| v.lanes.is_some()).unwrap();
     assert!(refusal(variant).contains("for subgroups of Some"), "{}", refusal(variant));
 }
 
 #[test]
 fn a_variant_for_other_matrices_is_refused() {
-    let variant = VARIANTS.iter().find(|v| v.cooperative() == Some(16)).unwrap();
+    let variant = VARIANTS.iter().copied().find(|v| v.cooperative() == Some(16)).unwrap();
     assert!(refusal(variant).contains("for matrices of 16"), "{}", refusal(variant));
 }
 
@@ -70,7 +70,7 @@ fn a_variant_for_other_matrices_is_refused() {
 fn refusal(variant: &'static Variant) -> String {
     let gpu = Gpu::noop();
     assert!(!variant.fits(&gpu.target(), Layout::NN));
-    let plan = alone(variant, Layout::NN, [4, 4, 4]).plan;
+    let plan = single_product(variant, Layout::NN, [4, 4, 4]).plan;
     let refused =
         catch_unwind(AssertUnwindSafe(|| Program::new(&gpu, plan, &mut Shared::default()).map(drop)));
     *refused.expect_err("an assertion").downcast::<String>().unwrap()

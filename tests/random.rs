@@ -9,7 +9,8 @@ use std::f64::consts::{PI, SQRT_2};
 use std::sync::Arc;
 
 use vae_gpu::gpu::{Gpu, Program, Shared};
-use vae_gpu::kernels::philox::{self, draws, normals, philox, uniform};
+use vae_gpu::kernels::philox::{self, normals, philox, uniform};
+use vae_gpu::kernels::random::{self, draws};
 use vae_gpu::plan::{Element, Kernel, Step, Tensor};
 
 const ROWS: usize = 1000;
@@ -134,7 +135,7 @@ fn uncorrelated(what: &str, a: &[f64], b: &[f64]) {
 
 #[test]
 fn words_are_the_hosts_bit_for_bit() {
-    let mut words = Draws::new(&common::gpu(), &philox::WORDS);
+    let mut words = Draws::new(&common::gpu(), &random::WORDS);
     let all_ones = Step { seed_lo: u32::MAX, seed_hi: u32::MAX, step: u32::MAX, stream: u32::MAX, ..here() };
     for step in [here(), all_ones].into_iter().chain(elsewhere().map(|(_, step)| step)) {
         let got = words.words(step);
@@ -145,7 +146,7 @@ fn words_are_the_hosts_bit_for_bit() {
 
 #[test]
 fn uniforms_are_uniform() {
-    let got = Draws::new(&common::gpu(), &philox::UNIFORMS).floats(here());
+    let got = Draws::new(&common::gpu(), &random::UNIFORMS).floats(here());
     // Both sides are exact: 24 bits fit into an f32.
     let wrong = got.iter().zip(calls(here()).flatten()).position(|(got, word)| *got != uniform(word));
     assert_eq!(wrong, None, "first uniform that is not the host's");
@@ -162,7 +163,7 @@ fn uniforms_are_uniform() {
 
 #[test]
 fn normals_are_normal() {
-    let got = Draws::new(&common::gpu(), &philox::NORMALS).floats(here());
+    let got = Draws::new(&common::gpu(), &random::NORMALS).floats(here());
     let n = COUNT as f64;
     let want: Vec<f64> = calls(here()).flat_map(normals).collect();
     let errors = || got.iter().zip(&want).map(|(got, want)| (got - want).abs());
@@ -189,7 +190,7 @@ fn normals_are_normal() {
 
 #[test]
 fn draws_of_different_places_are_unrelated() {
-    let mut draws = Draws::new(&common::gpu(), &philox::NORMALS);
+    let mut draws = Draws::new(&common::gpu(), &random::NORMALS);
     let first = draws.floats(here());
     assert_eq!(first, draws.floats(here()), "one place, one draw");
     for (what, step) in elsewhere() {

@@ -1,5 +1,5 @@
 // Matrix multiplication by cooperative matrices of 8 x 8 (`shared/cooperative`): operands are rounded to 11 bits, sums
-// are kept in 32. For adapters that offer them, and chosen only where the user asks for 16 bits.
+// keep 32. For adapters that offer them, if the user asks for 16 bits.
 // Grid: x over tiles of columns, y over tiles of rows.
 
 enable f16;

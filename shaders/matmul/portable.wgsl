@@ -1,7 +1,7 @@
 // Matrix multiplication for every adapter: no subgroups, no workgroup memory, no barrier.
 //
-// Each invocation computes ROWS x COLUMNS vec4 of c in registers and takes its operands straight from storage:
-// per four k it loads ROWS + 4 COLUMNS vectors for 16 ROWS COLUMNS multiply-adds. Neighbouring invocations take
+// Each invocation computes ROWS x COLUMNS vec4 of c in registers, with operands straight from storage: for every
+// four k it loads ROWS + 4 COLUMNS vectors for 16 ROWS COLUMNS multiply-adds. Neighbouring invocations take
 // neighbouring columns, so that a real card's cache serves b in whole lines and broadcasts a.
 // Grid: x over tiles of columns, y over tiles of rows.
 

@@ -1,10 +1,9 @@
-// Matrix multiplication with register tiles whose A operand is handed round by subgroupShuffle.
+// Matrix multiplication with register tiles, whose operand A is passed from lane to lane by subgroupShuffle.
 //
 // A workgroup is one subgroup of LANES invocations and computes ROWS x (4 LANES COLUMNS) of c. Every lane owns
-// COLUMNS vec4 of columns and all ROWS rows. Per four k a lane loads A for only its share of the rows
-// and the others receive it by shuffle: ROWS / LANES vectors of A and 4 COLUMNS of B for 16 ROWS COLUMNS
-// multiply-adds. On software adapters, where a load that differs by lane costs some thirty multiply-adds, this
-// is what counts.
+// COLUMNS vec4 of columns and all ROWS rows. For every four k a lane loads only its share of A's rows and passes
+// them on by shuffle: ROWS / LANES vectors of A and 4 COLUMNS of B for 16 ROWS COLUMNS multiply-adds. Loads decide the
+// speed of software adapters: one that differs by lane costs some thirty multiply-adds.
 //   NN, NT: the lane loads a[row, 4k..4k+3] of rows lane, LANES + lane, ...
 //   TN:     the lane loads a[k, 4 rows] of the row quad lane, LANES + lane, ..., for each of the four k
 // Grid: x over tiles of columns, y over tiles of rows. LANES must be the adapter's subgroup size.
@@ -30,8 +29,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let last_column = (params.n + 3u) / 4u - 1u;
     let last_row = params.m - 1u;
 
-    // Loops whose trip count is the length of the array they index are unrolled by Mesa whatever their size;
-    // then the tile is registers instead of memory.
+    // Mesa unrolls a loop of any size if its trip count is the length of the array that it indexes; the tile then
+    // lies in registers instead of memory.
     var acc: array<array<mat4x4f, COLUMNS>, QUADS>;
     for (var i = 0u; i < QUADS; i++) {
         for (var j = 0u; j < COLUMNS; j++) {

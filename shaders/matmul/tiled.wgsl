@@ -1,5 +1,4 @@
 // Matrix multiplication for real cards, through tiles of 32-bit floats in workgroup memory (`shared/tile`).
-// A workgroup of SIDE x SIDE invocations computes 4 SIDE BLOCKS rows and as many columns of c.
 // Grid: x over tiles of columns, y over tiles of rows.
 
 #import shared/activation

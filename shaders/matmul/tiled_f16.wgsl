@@ -1,6 +1,5 @@
 // Matrix multiplication for real cards, through tiles of 16-bit floats in workgroup memory (`shared/tile`): operands are
-// rounded to 11 bits, sums are kept in 32. Half the traffic of `tiled`; chosen only where the user asks for it.
-// A workgroup of SIDE x SIDE invocations computes 4 SIDE BLOCKS rows and as many columns of c.
+// rounded to 11 bits, sums keep 32. Half the traffic of `tiled`, if the user asks for it.
 // Grid: x over tiles of columns, y over tiles of rows.
 
 enable f16;

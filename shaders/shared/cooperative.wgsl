@@ -1,15 +1,15 @@
-// A product by cooperative matrices: what tensor cores, matrix cores and simdgroup matrices are in WGSL. A subgroup
-// holds SIZE x SIZE matrices together, and multiplies two of 16-bit floats into one of 32 bits at once.
+// A product by cooperative matrices, WGSL's name for tensor cores, matrix cores and simdgroup matrices. The invocations of a
+// subgroup hold SIZE x SIZE matrices together and multiply two of 16-bit floats into one of 32 bits at once.
 //
-// A workgroup computes a tile of TILE x TILE of c, in PARTS parts, two a side; a part is BLOCKS x BLOCKS matrices, which
+// A workgroup computes a tile of TILE x TILE of c in PARTS parts, two per side. A part is BLOCKS x BLOCKS matrices, which
 // one subgroup keeps for all of k. The operands' tiles, K_TILE k wide and rounded to 16 bits, pass through workgroup memory
-// in BUFFERS buffers: with two of them, one barrier a round is enough. Sums go back through workgroup memory, a matrix of each part at
-// a time, where any invocation can take four columns of a row and finish them.
-// How many subgroups a workgroup has is the adapter's business. Where there are fewer than PARTS, the tile takes more than
-// one pass over k; those past PARTS do the last part once more, the same sums to the same place, since cooperative
-// operations must be reached by all.
-// Rows of a tile lie as they lie in storage (a load says which way they run), ROW_PAD apart from a power of two, so that
-// the rows of a matrix do not meet in a bank. Loads need rows that are multiples of 16 bytes.
+// in BUFFERS buffers: with two of them, one barrier per round is enough. Sums go back through workgroup memory, one matrix
+// of each part at a time, where any invocation can take four columns of a row and finish them.
+// The adapter decides how many subgroups a workgroup has. With fewer than PARTS, the tile takes more than one pass over k.
+// Subgroups past PARTS repeat the last part, the same sums to the same place, since all invocations must reach every
+// cooperative operation.
+// Rows of a tile keep the direction that they have in storage (a load says which it is). Their stride is a power of two plus
+// ROW_PAD, so that the rows of a matrix do not conflict in a bank. Loads need rows that are multiples of 16 bytes.
 // Grid: x over tiles of columns, y over tiles of rows.
 //
 // The importer defines SIZE, and the matrices that hold SIZE x SIZE elements of A, B and c: Left, Right and Sum.
@@ -27,17 +27,17 @@ const PARTS: u32 = 4u;
 const PART: u32 = BLOCKS * SIZE; // rows and columns of a part
 const TILE: u32 = 2u * PART;
 const K_TILE: u32 = 16u; // a multiple of SIZE
-// Blocks of four by four along a side of the tile, and along k.
+// Blocks of 4 x 4 along a side of the tile, and along k.
 const QUADS: u32 = TILE / 4u;
 const K_QUADS: u32 = K_TILE / 4u;
-// Vectors of one operand's tile that an invocation fetches; WORKGROUP divides the tile's.
+// Vectors of one operand's tile that an invocation fetches: WORKGROUP divides the tile's vectors.
 const LOADS: u32 = TILE * K_QUADS / WORKGROUP;
-// All of workgroup memory is 16 KiB at most, which every adapter has.
+// As many as keep workgroup memory within 16 KiB, which every adapter has.
 const BUFFERS: u32 = select(1u, 2u, TILE < 128u);
 const ROW_PAD: u32 = 8u;
 const K_STRIDE: u32 = K_TILE + ROW_PAD;  // of a tile whose rows run along k
 const ROW_STRIDE: u32 = TILE + ROW_PAD;  // of one whose rows run along c's rows or columns
-const OPERAND: u32 = TILE * K_STRIDE;    // elements of a buffer: no fewer than K_TILE * ROW_STRIDE
+const OPERAND: u32 = TILE * K_STRIDE;    // elements of a buffer, enough for K_TILE * ROW_STRIDE too
 const MATRIX: u32 = SIZE * SIZE;
 const MATRIX_VECTORS: u32 = MATRIX / 4u;
 const STORES: u32 = (PARTS * MATRIX_VECTORS + WORKGROUP - 1u) / WORKGROUP;
@@ -46,7 +46,7 @@ var<workgroup> a_tile: array<f16, BUFFERS * OPERAND>;
 var<workgroup> b_tile: array<f16, BUFFERS * OPERAND>;
 var<workgroup> sums: array<f32, PARTS * MATRIX>;
 
-// Where the elements of a vector lie in its tile, one behind the other.
+// Where a vector's elements begin in its tile.
 fn address(place: Place, along_k: bool, buffer: u32) -> u32 {
     if (along_k) {
         return buffer * OPERAND + (4u * place.quad + place.i) * K_STRIDE + 4u * place.k_quad;
@@ -54,7 +54,7 @@ fn address(place: Place, along_k: bool, buffer: u32) -> u32 {
     return buffer * OPERAND + (4u * place.k_quad + place.i) * ROW_STRIDE + 4u * place.quad;
 }
 
-// What an invocation fetches of both tiles.
+// An invocation's share of both tiles.
 struct Fetched {
     a: array<vec4f, LOADS>,
     b: array<vec4f, LOADS>,
@@ -84,7 +84,7 @@ fn keep_tiles(local: u32, fetched: Fetched, buffer: u32) {
     }
 }
 
-// The matrix of A at a row of the tile, or of B at a column, and at k.
+// The matrix of A at a row of the tile and k, and that of B at a column and k.
 fn left(row: u32, k: u32, buffer: u32) -> Left {
     if (A_ALONG_K) {
         return coopLoadT<Left>(&a_tile[buffer * OPERAND + row * K_STRIDE + k], K_STRIDE);
@@ -99,8 +99,8 @@ fn right(column: u32, k: u32, buffer: u32) -> Right {
     return coopLoadT<Right>(&b_tile[buffer * OPERAND + k * ROW_STRIDE + column], ROW_STRIDE);
 }
 
-// The sums of A's rows over one tile, added to four that an invocation keeps: k by k, so that all variants give
-// the same bits. In TN, where a tile's rows run along A's rows.
+// Adds four of A's rows over one tile to an invocation's sums, k by k: all variants give the same bits. In TN only, where
+// a tile's rows run along A's rows.
 fn add_tile_rows(sums_so_far: vec4f, quad: u32, buffer: u32) -> vec4f {
     var row_sums = sums_so_far;
     for (var k = 0u; k < K_TILE; k++) {
@@ -122,7 +122,8 @@ fn main(
     let rounds = (params.k + K_TILE - 1u) / K_TILE;
     let sums_rows = EPILOGUE == GRADIENT && group.x == 0u;
 
-    // Barriers stand in loops whose count is seen to be the same for all: it goes through workgroup memory.
+    // Loops around barriers must run equally often for all invocations, for the compiler to see: hence the count goes
+    // through workgroup memory.
     if (local == 0u) {
         sums[0] = f32(subgroup_count);
     }
@@ -150,7 +151,7 @@ fn main(
         keep_tiles(local, fetch_tiles(local, first_row, first_quad, 0u), 0u);
         workgroupBarrier();
         for (var round = 0u; round < rounds; round++) {
-            // Fetch the tiles of the next round (zeros past the last), multiply those of this one, then keep what was fetched.
+            // Fetch the tiles of the next round (zeros past the last), multiply those of this one, then keep the fetched ones.
             let next = fetch_tiles(local, first_row, first_quad, round + 1u);
             let buffer = round % BUFFERS;
             for (var k = 0u; k < K_TILE; k += SIZE) {
@@ -197,7 +198,7 @@ fn main(
     }
 }
 
-// Stores four columns of a row of c, whose sums lie at `at`.
+// Stores four columns of a row of c from the sums at `at`.
 fn store_four(row: u32, column: u32, at: u32) {
     if (row < params.m && 4u * column < params.n) {
         var bias = vec4f();

@@ -1,9 +1,9 @@
 // How the invocations of a workgroup fetch the tiles of a product's operands from storage, a vec4 at a time.
 //
-// A tile is QUADS x K_QUADS blocks of 4 x 4: of rows and k for A, of columns and k for B. The importer defines LAYOUT,
-// QUADS and K_QUADS.
+// A tile is QUADS x K_QUADS blocks of 4 x 4: rows by k for A, columns by k for B. The importer defines LAYOUT, QUADS and
+// K_QUADS.
 
-// One of the vectors of a tile: vector `i` of the block at (k_quad, quad).
+// A vector of a tile: vector `i` of the block at (k_quad, quad).
 struct Place {
     quad: u32,
     k_quad: u32,
@@ -14,8 +14,8 @@ struct Place {
 const A_ALONG_K: bool = LAYOUT != TN;
 const B_ALONG_K: bool = LAYOUT == NT;
 
-// Which vector the invocation fetches in its n-th load. Neighbours fetch neighbours in storage: along k where
-// the operand's rows run along k, else along the quads.
+// The place of vector n in the order of fetching, in which neighbouring invocations read neighbouring words: along k if the
+// operand's rows run along k, else along the quads.
 fn place_of(n: u32, along_k: bool) -> Place {
     if (along_k) {
         let row = n / K_QUADS;

@@ -1,12 +1,12 @@
-// What every matmul variant shares: the operands, how a layout finds its vectors, and the epilogue.
+// The part that all matmul variants share: the operands, where a layout finds its vectors, and the epilogue.
 //
 // c[m, n] = epilogue( sum_k A(m, k) B(k, n) ), with the operands stored as
 //   NN  a [M, K]  b [K, N]   the gradient by a layer's input:   d_x = d_y W
 //   NT  a [M, K]  b [N, K]   the forward pass:                  y = x W^T, W in PyTorch's layout [out, in]
 //   TN  a [K, M]  b [K, N]   the gradient by a layer's weights: d_W = d_y^T x
-// Rows are padded to vec4; where K counts rows (of b in NN, of both in TN) these are padded to a multiple of 4
-// too, and the padding is zero, so the loop over K takes four at a time without a test. Rows and columns past
-// the edges of c are computed from clamped addresses and not stored.
+// Rows are padded to vec4. Where K counts rows (of b in NN, of both in TN) their number is padded to a multiple of 4 too.
+// The padding is zero, so the loop over K takes four at a time without a test. Rows and columns past the edges of c are
+// computed from clamped addresses and not stored.
 
 const NN: u32 = 0u;
 const NT: u32 = 1u;
@@ -16,7 +16,9 @@ const STORE: u32 = 0u;      // c = sum
 const FORWARD: u32 = 1u;    // c = activation(sum + bias)                 extra = bias [N]
 const BACKWARD: u32 = 2u;   // c = sum * activation'(kept)                extra = kept [M, N]
 const ACCUMULATE: u32 = 3u; // c = c + sum
-const GRADIENT: u32 = 4u;   // c = sum, and behind it d_bias[m] = sum_k A(m, k): a layer's weights and its bias
+const GRADIENT: u32 = 4u;   // c = sum, followed by d_bias[m] = sum_k A(m, k): a layer's weights and its bias
+
+#import shared/mask
 
 struct Params {
     m: u32,
@@ -26,7 +28,7 @@ struct Params {
     b_stride: u32,
     c_stride: u32,
     extra_stride: u32,
-    bias_at: u32, // of d_bias, from the beginning of c
+    bias_at: u32, // where d_bias begins, from the beginning of c
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> a: array<vec4f>;
@@ -34,8 +36,8 @@ struct Params {
 @group(0) @binding(3) var<storage, read> extra: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> c: array<vec4f>;
 
-// Tiles are made of 4 x 4 blocks, as matrices whose column r is row r of c (four columns of it), row r of A
-// (four k of it), and row k of B (four columns of it). All three layouts then multiply in the same way.
+// Tiles are made of 4 x 4 blocks. A column of such a matrix is four columns of a row of c, four k of a row of A, or four
+// columns of a row of B, so that all three layouts multiply in the same way.
 
 // c + A B for one block.
 fn multiply_add(c_block: mat4x4f, a_block: mat4x4f, b_block: mat4x4f) -> mat4x4f {
@@ -75,20 +77,20 @@ fn load_b(k: u32, column: u32) -> mat4x4f {
     );
 }
 
-// sums + sum_k A(m, k) for the four rows of a block: k by k, so that all variants give the same bits.
+// sums + sum_k A(m, k) for the four rows of a block, k by k: all variants give the same bits.
 fn add_rows(sums: vec4f, a_block: mat4x4f) -> vec4f {
     let by_k = transpose(a_block);
     return sums + by_k[0] + by_k[1] + by_k[2] + by_k[3];
 }
 
-// Stores four elements of d_bias. Past M they are zero, as A is there.
+// Stores four elements of d_bias. Past M they are zero, since A is.
 fn store_bias(row: u32, sums: vec4f) {
     if (row < params.m) {
         c[params.bias_at + row / 4u] = sums;
     }
 }
 
-// Stores what lies inside c of four rows and four columns.
+// Stores the part of a block that lies inside c.
 fn store_block(row: u32, column: u32, block: mat4x4f) {
     if (4u * column >= params.n) {
         return;
@@ -103,9 +105,8 @@ fn store_block(row: u32, column: u32, block: mat4x4f) {
     if (row + 3u < params.m) { store(row + 3u, column, block[3], bias); }
 }
 
-// Stores four columns of a row of c, the ones past N as zero.
+// Stores four columns of a row of c, those past N as zero.
 fn store(row: u32, column: u32, sum: vec4f, bias: vec4f) {
-    let inside = 4u * column + vec4u(0u, 1u, 2u, 3u) < vec4u(params.n);
     let at = row * params.c_stride + column;
     var value = sum;
     if (EPILOGUE == FORWARD) {
@@ -117,5 +118,5 @@ fn store(row: u32, column: u32, sum: vec4f, bias: vec4f) {
     if (EPILOGUE == ACCUMULATE) {
         value = sum + c[at];
     }
-    c[at] = select(vec4f(0.0), value, inside);
+    c[at] = select(vec4f(0.0), value, is_column(column, params.n));
 }

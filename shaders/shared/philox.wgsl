@@ -1,5 +1,5 @@
 // Counter-based random numbers: Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as
-// 1, 2, 3"). Four words are a pure function of (key, counter), so a draw needs no state, no order and no
+// 1, 2, 3"). Four words are a pure function of (key, counter), so draws need no state, no order and no
 // storage: the backward pass draws the same eps again instead of reading it.
 //
 // key = (seed low, seed high), counter = (step, row, column / 4, stream); word j is column 4 * (column / 4) + j.
@@ -10,7 +10,7 @@ const PHILOX_WEYL_0: u32 = 0x9E3779B9u;
 const PHILOX_WEYL_1: u32 = 0xBB67AE85u;
 const PHILOX_ROUNDS: u32 = 10u;
 
-// One stream a purpose, so that no two purposes share a draw.
+// One stream per purpose, so that no two purposes share a draw.
 const STREAM_EPS: u32 = 0u;
 const STREAM_BINARIZE: u32 = 1u;
 const STREAM_BINARIZE_FIXED: u32 = 2u;
@@ -19,7 +19,7 @@ const STREAM_PRIOR: u32 = 3u;
 const HALF_PI: f32 = 1.5707963267948966;
 const UNIT_23: f32 = 1.1920928955078125e-7; // 2^-23
 
-// High word of a 32 x 32 bit product, from 16-bit halves: WGSL has no 64-bit integers.
+// The high word of a 32 x 32 bit product, from 16-bit halves: WGSL lacks 64-bit integers.
 fn multiply_high(a: u32, b: u32) -> u32 {
     let a_low = a & 0xFFFFu;
     let a_high = a >> 16u;
@@ -45,13 +45,13 @@ fn philox(counter: vec4u, seed: vec2u) -> vec4u {
     return c;
 }
 
-// Uniforms in the open interval (0, 1): 23 bits and a half, exact in f32, never 0 or 1.
+// Uniforms in the open interval (0, 1): the upper 23 bits plus a half, exact in f32, never 0 or 1.
 fn uniforms(words: vec4u) -> vec4f {
     return (vec4f(words >> vec4u(9u)) + 0.5) * UNIT_23;
 }
 
-// cos and sin of 2 pi u, for u in (0, 1): Taylor polynomials on an eighth turn either side of the nearest quarter,
-// right to 3e-7. The built-in functions are only promised to 2^-11, and some adapters use that freedom.
+// cos and sin of 2 pi u, for u in (0, 1): Taylor polynomials within an eighth of a turn of the nearest quarter,
+// accurate to 3e-7. WGSL promises only 2^-11 of the built-in functions, and some adapters use that freedom.
 struct Circle {
     cos: vec2f,
     sin: vec2f,
@@ -62,7 +62,7 @@ fn unit_circle(u: vec2f) -> Circle {
     let square = a * a;
     let s = a * (1.0 + square * (-1.0 / 6.0 + square * (1.0 / 120.0 + square * (-1.0 / 5040.0 + square / 362880.0))));
     let c = 1.0 + square * (-0.5 + square * (1.0 / 24.0 + square * (-1.0 / 720.0 + square / 40320.0)));
-    // Turned by 0 to 3 quarters: (c, s), (-s, c), (-c, -s), (s, -c).
+    // After 0 to 3 quarter turns: (c, s), (-s, c), (-c, -s), (s, -c).
     let turns = vec2u(quarter) % 4u;
     let odd = (turns & vec2u(1u)) == vec2u(1u);
     let cos_negative = (turns == vec2u(1u)) | (turns == vec2u(2u));
@@ -72,7 +72,7 @@ fn unit_circle(u: vec2f) -> Circle {
     return Circle(select(x, -x, cos_negative), select(y, -y, sin_negative));
 }
 
-// Four standard normals from four words, by Box and Muller's transform of the pairs (0, 1) and (2, 3).
+// Four standard normals from four words, by the Box-Muller transform of the pairs (0, 1) and (2, 3).
 fn normals(words: vec4u) -> vec4f {
     let u = uniforms(words);
     let radius = sqrt(-2.0 * log(u.xz));

@@ -1,4 +1,4 @@
-// The scalars of one training step, behind a dynamic offset: many steps go into one submit.
+// The scalars of one step. They are bound with a dynamic offset, so that many steps go into one submission.
 struct Step {
     seed_lo: u32,
     seed_hi: u32,

@@ -1,16 +1,16 @@
-// A product through workgroup memory, for real cards: tiles in workgroup memory, blocks in registers.
+// A product for real cards: tiles in workgroup memory, blocks in registers.
 //
-// A workgroup of SIDE x SIDE invocations computes a tile of 4 SIDE BLOCKS rows and as many columns of c; an invocation
+// A workgroup of SIDE x SIDE invocations computes a tile of 4 SIDE BLOCKS rows and as many columns of c. An invocation
 // owns BLOCKS x BLOCKS blocks of 4 x 4, SIDE blocks apart, so that neighbours read neighbouring words. The operands pass
 // through workgroup memory, 4 K_QUADS k at a time, in two buffers: while one is multiplied, the vectors of the next are
-// already under way in registers, and one barrier a round is enough.
-// Vectors are kept as they lie in storage; an operand whose vectors run the other way is transposed in registers,
-// which costs nothing. Within a row of the tile, columns are permuted by exclusive or, so that
-// neither stores nor loads of 8 neighbouring invocations meet in a bank.
+// already on their way to registers, and one barrier per round is enough.
+// Vectors keep the direction that they have in storage; the blocks of an operand whose vectors run the other way are
+// transposed in registers, which costs nothing. Within a row of the tile, columns are permuted by exclusive or, so that
+// neither the stores nor the loads of 8 neighbouring invocations conflict in a bank.
 // Grid: x over tiles of columns, y over tiles of rows.
 //
-// The importer defines TileVector, the four numbers that a tile holds (vec4f, or vec4h for half the memory), and the
-// consts LAYOUT, SIDE, BLOCKS and K_QUADS. Sums are kept in 32 bits.
+// The importer defines TileVector, the type of the tile's vectors (vec4f, or vec4h for half the memory), and the constants
+// LAYOUT, SIDE, BLOCKS and K_QUADS. Sums are kept in 32 bits.
 
 #import shared/fetch
 
@@ -20,7 +20,7 @@ const QUADS: u32 = SIDE * BLOCKS;
 // Vectors of one operand's tile: QUADS x K_QUADS blocks of four.
 const VECTORS: u32 = 4u * K_QUADS * QUADS;
 const LOADS: u32 = VECTORS / INVOCATIONS;
-const BANK_GROUPS: u32 = 8u; // vectors that all banks hold together on common cards
+const BANK_GROUPS: u32 = 8u; // vectors in one row of all banks, on common cards
 
 var<workgroup> a_tile: array<TileVector, 2u * VECTORS>;
 var<workgroup> b_tile: array<TileVector, 2u * VECTORS>;
@@ -74,7 +74,7 @@ fn multiply_tile(group: vec3u, local: u32) {
     var next_a: array<vec4f, LOADS>;
     var next_b: array<vec4f, LOADS>;
     for (var round = 0u; round <= rounds; round++) {
-        // Fetch the tiles of this round, multiply those of the round before, then store what was fetched.
+        // Fetch the tiles of this round, multiply those of the round before, then store the fetched ones.
         if (round < rounds) {
             for (var n = 0u; n < LOADS; n++) {
                 let a_place = place_of(local + n * INVOCATIONS, A_ALONG_K);

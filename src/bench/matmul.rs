@@ -66,7 +66,7 @@ impl Product {
 
     /// The plan of this product alone, by one variant: in TN with the gradient of the bias, as in training.
     pub fn plan(&self, variant: &'static Variant) -> Plan {
-        matmul::alone(variant, self.layout, [self.m, self.k, self.n]).plan
+        matmul::single_product(variant, self.layout, [self.m, self.k, self.n]).plan
     }
 
     fn choice(&self, target: &Target) -> &'static Variant {

@@ -12,7 +12,7 @@ mod timing;
 
 pub use ceilings::Ceilings;
 pub use matmul::{MatmulTime, Product};
-pub use profile::{KernelTime, Profile, profile};
+pub use profile::{KernelTime, Profile};
 pub use step::{StepRun, StepTime, TimedSteps, host_us_per_step, noise, train_steps};
 pub use subjects::{Subject, products, subjects};
 pub use timing::{Effort, Timed};
@@ -150,4 +150,16 @@ fn step_kernels(model: &ModelConfig, gpu: &Gpu) -> BTreeSet<String> {
     let network = Network::new(model).expect("a model of ours");
     let plan = plans::train(&network, gpu.target(), &batch, &Recipe::default(), 1).plan;
     plan.dispatches.iter().map(|dispatch| dispatch.kernel.label()).collect()
+}
+
+/// Times every dispatch of a training step of `model`, on buffers of its own.
+pub fn profile(
+    gpu: &Arc<Gpu>,
+    model: &ModelConfig,
+    train: &TrainSection,
+    tuning: &Tuning,
+    ceilings: &Ceilings,
+    effort: Effort,
+) -> Result<Profile> {
+    TimedSteps::on_noise(gpu, model, train, tuning)?.profile(ceilings, effort)
 }

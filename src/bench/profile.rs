@@ -1,19 +1,10 @@
 //! Where the time of a training step goes.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 
 use super::ceilings::Ceilings;
-use super::step::TimedSteps;
-use super::timing::Effort;
-use crate::error::Result;
-use crate::gpu::Gpu;
 use crate::kernels::matmul::product_of;
-use crate::kernels::tuning::Tuning;
-use crate::model::ModelConfig;
 use crate::plan::Dispatch;
-use crate::train::config::TrainSection;
 
 /// How long one dispatch takes.
 #[derive(Clone, Debug, Serialize)]
@@ -80,18 +71,6 @@ impl Profile {
     }
 }
 
-/// Times every dispatch of a training step of `model`, on buffers of its own.
-pub fn profile(
-    gpu: &Arc<Gpu>,
-    model: &ModelConfig,
-    train: &TrainSection,
-    tuning: &Tuning,
-    ceilings: &Ceilings,
-    effort: Effort,
-) -> Result<Profile> {
-    TimedSteps::on_noise(gpu, model, train, tuning)?.profile(ceilings, effort)
-}
-
 /// The shape of a dispatch's work.
 pub(super) fn shape(dispatch: &Dispatch) -> String {
     if let Some((layout, [m, k, n])) = product_of(dispatch) {
@@ -103,10 +82,13 @@ pub(super) fn shape(dispatch: &Dispatch) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::default_model;
     use crate::bench::subjects::plan_of;
-    use crate::gpu::Clock;
+    use crate::bench::timing::Effort;
+    use crate::bench::{default_model, profile};
+    use crate::gpu::{Clock, Gpu};
+    use crate::kernels::tuning::Tuning;
     use crate::plan::Target;
+    use crate::train::config::TrainSection;
 
     fn profile_of(ms: &[(&str, f64)]) -> Profile {
         let kernel = |(kernel, ms): &(&str, f64)| KernelTime {
@@ -129,12 +111,35 @@ mod tests {
     }
 
     #[test]
+    fn rates_follow_from_the_work_and_the_time() {
+        let plan = plan_of(&default_model(), Target::PORTABLE, 128);
+        let product = plan.dispatches.iter().find(|dispatch| shape(dispatch) == "NT 128x784x400").unwrap();
+        let ceilings = Ceilings { gflops: 200.0, copy_gbps: 50.0, dispatch_us: 1.0 };
+        let time = KernelTime::new(product, 1e-3, &ceilings);
+        // 80 million operations and some for the activation; operands and result of 4 bytes a number.
+        let (flops, bytes) =
+            (2.0 * 128.0 * 784.0 * 400.0, 4.0 * (128.0 * 784.0 + 784.0 * 400.0 + 128.0 * 400.0));
+        assert!(time.is_matmul() && time.ms == 1.0 && time.label == product.label);
+        assert!((1.0..1.01).contains(&(time.gflops / (flops / 1e6))), "{time:?}");
+        assert!((1.0..1.01).contains(&(time.gbps / (bytes / 1e6))), "{time:?}");
+        assert!((time.share_of_ceiling / (time.gflops / 200.0) - 1.0).abs() < 1e-12, "{time:?}");
+        let adam = plan.dispatches.iter().find(|dispatch| dispatch.label == "adam").unwrap();
+        assert!(!KernelTime::new(adam, 1e-3, &ceilings).is_matmul());
+    }
+
+    #[test]
     fn without_timestamps_the_wall_clock_serves() {
         let (gpu, train) = (Gpu::noop(), TrainSection { batch_size: 4, ..TrainSection::default() });
         let ceilings = Ceilings { gflops: 1.0, copy_gbps: 1.0, dispatch_us: 1.0 };
         let profile =
             profile(&gpu, &default_model(), &train, &Tuning::default(), &ceilings, Effort::Quick).unwrap();
         assert_eq!(gpu.clock(), Clock::Wall);
+        let plan = plan_of(&default_model(), gpu.target(), 4);
+        let labels = |labels: &mut dyn Iterator<Item = &String>| labels.cloned().collect::<Vec<_>>();
+        assert_eq!(
+            labels(&mut profile.kernels.iter().map(|kernel| &kernel.label)),
+            labels(&mut plan.dispatches.iter().map(|dispatch| &dispatch.label))
+        );
         assert!(profile.kernels.iter().all(|kernel| kernel.ms > 0.0), "{profile:?}");
     }
 

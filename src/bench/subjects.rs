@@ -6,10 +6,10 @@ use super::profile::shape;
 use crate::kernels::activation::Activation;
 use crate::kernels::likelihood::{self, Passes};
 use crate::kernels::matmul::Variant;
-use crate::kernels::{self, philox};
+use crate::kernels::{self, random};
 use crate::model::plans::{self, Batch, DeviceData, Recipe};
 use crate::model::{ModelConfig, Network};
-use crate::plan::{BufferId, Dispatch, Plan, Step, Target};
+use crate::plan::{Buffer, BufferId, Dispatch, Plan, Step, Target};
 use crate::train::config::TrainSection;
 
 /// Rows of a batch.
@@ -88,8 +88,8 @@ fn all_plans(target: Target) -> Vec<Plan> {
     ];
     // The bare draws, which only tests use.
     plans.extend(
-        [&philox::WORDS, &philox::UNIFORMS, &philox::NORMALS]
-            .map(|k| philox::draws(k, BATCH, super::INPUT).0),
+        [&random::WORDS, &random::UNIFORMS, &random::NORMALS]
+            .map(|k| random::draws(k, BATCH, super::INPUT).0),
     );
     for likelihood in likelihood::TABLE {
         let model = ModelConfig { likelihood: likelihood.name.into(), ..super::default_model() };
@@ -144,7 +144,7 @@ fn alone(plan: &Plan, dispatch: &Dispatch) -> Plan {
         let buffer = &plan.buffers[tensor.buffer.0];
         let known = small.buffers.iter().position(|b| b.name == buffer.name);
         tensor.buffer = BufferId(known.unwrap_or_else(|| {
-            small.buffers.push(buffer.clone());
+            small.buffers.push(Buffer { home: None, ..buffer.clone() });
             small.buffers.len() - 1
         }));
     }

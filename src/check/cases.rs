@@ -8,7 +8,7 @@ use crate::kernels::likelihood::{self, Data, Likelihood, Pass, Settings};
 use crate::kernels::matmul::{self, Epilogue, Layout};
 use crate::kernels::objective::Objective;
 use crate::kernels::{
-    adam, add, bias_grad, clip, condition, free_bits, importance, latent, micro, objective, philox, prior,
+    adam, add, bias_grad, clip, condition, free_bits, importance, latent, micro, objective, prior, random,
     row_vector, row_weight,
 };
 use crate::plan::{PAD, Target, Tensor, round_up};
@@ -47,13 +47,13 @@ fn shapes() -> impl Iterator<Item = (usize, usize)> {
 }
 
 fn random(cases: &mut Vec<Case>) {
-    for kernel in [&philox::WORDS, &philox::UNIFORMS, &philox::NORMALS] {
+    for kernel in [&random::WORDS, &random::UNIFORMS, &random::NORMALS] {
         let mut case = Case::new(kernel.label(), "257x64");
-        let integers = std::ptr::eq(kernel, &philox::WORDS);
+        let integers = std::ptr::eq(kernel, &random::WORDS);
         let fill = if integers { Fill::Words } else { Fill::Unwritten };
         let out = case.tensor("out", 257, 64, fill);
         case.tolerance = if integers { 0.0 } else { TRANSCENDENTAL };
-        philox::random(&mut case.plan, kernel, out);
+        random::random(&mut case.plan, kernel, out);
         cases.push(case);
     }
 }
@@ -309,7 +309,7 @@ fn likelihood_passes(
     let rows = batch * samples;
     let output = (likelihood.output)(dim, settings);
     for pass in ["forward", "fused", "backward", "mean"] {
-        let lanes = crate::kernels::Rows::of(target).lanes;
+        let lanes = crate::kernels::row_sum::RowSum::of(target).lanes;
         let title = (likelihood.title)(settings);
         let mut case = Case::new("", format!("{title} {rows}x{dim} K={samples} scale={scale} lanes={lanes}"));
         case.tolerance = TRANSCENDENTAL;
@@ -352,7 +352,7 @@ fn adams(cases: &mut Vec<Case>) {
         let moment1 = case.tensor("moment1", 1, len, Fill::Normal(0.1));
         let moment2 = case.tensor("moment2", 1, len, Fill::Square);
         let arenas = adam::Arenas { gradients, parameters, moment1, moment2 };
-        adam::adam(&mut case.plan, adam::Settings::default(), arenas, None);
+        adam::adam(&mut case.plan, adam::Hyperparameters::default(), arenas, None);
         cases.push(case);
 
         let mut case = Case::new("adam:clipped", len.to_string());
@@ -361,7 +361,7 @@ fn adams(cases: &mut Vec<Case>) {
         let moment2 = case.tensor("moment2", 1, len, Fill::Square);
         let scale = case.tensor("scale", 1, 4, Fill::Square);
         let arenas = adam::Arenas { gradients, parameters, moment1, moment2 };
-        let settings = adam::Settings { epsilon: 1e-4, weight_decay: 0.1 };
+        let settings = adam::Hyperparameters { epsilon: 1e-4, weight_decay: 0.1 };
         adam::adam(&mut case.plan, settings, arenas, Some(scale));
         cases.push(case);
 
@@ -414,7 +414,7 @@ fn matmuls(cases: &mut Vec<Case>, target: &Target) {
         list
     };
     let mut first = true;
-    for variant in matmul::VARIANTS {
+    for &variant in matmul::VARIANTS {
         for layout in [Layout::NN, Layout::NT, Layout::TN] {
             if !variant.fits(target, layout) {
                 continue;

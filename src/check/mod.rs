@@ -1,21 +1,28 @@
 //! Compares every kernel, and every variant of it, with its CPU reference on an adapter.
 //!
 //! Each case runs one small plan twice, on the device and by `kernels::reference`, from the same inputs. Guard words
-//! behind every buffer are NaN: a read past the end spoils the result, a write past the end is found.
+//! behind every buffer are NaN: a read past the end spoils the result, a write past the end is found. Words that the
+//! reference does not write, padding among them, must come back with the bits that they had.
 
 mod cases;
+mod run;
+#[cfg(test)]
+mod tests;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+pub use run::{matmuls, run, run_of};
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::error::Result;
 use crate::gpu::{Gpu, Program, Shared};
-use crate::kernels::matmul::{self, Layout, Variant};
+use crate::kernels::matmul;
 use crate::kernels::philox;
 use crate::kernels::reference::{HostBuffer, Memory};
-use crate::plan::{Buffer, Element, Plan, Role, Step, Tensor};
+use crate::plan::{Buffer, BufferId, Element, Plan, Role, Step, Tensor};
 
 /// Words behind each buffer.
 const GUARD: usize = 64;
@@ -64,67 +71,15 @@ pub struct Outcome {
     pub kernel: String,
     /// Kernel, variant and shape.
     pub label: String,
-    /// Normalised root mean square error of the worst output; bit errors count 1.
+    /// Normalised root mean square error of the worst output, over the words that the reference writes; bit errors
+    /// count 1.
     pub error: f64,
     /// The largest error that passes.
     pub tolerance: f64,
-    /// Whether it passed: error within tolerance, all finite, guard words whole, padding zero.
+    /// Whether it passed: error within tolerance, all finite, guard words and words that are not written untouched.
     pub passed: bool,
     /// What went wrong, where something did.
     pub problem: Option<String>,
-}
-
-/// Runs every case for the adapter: each kernel, each variant that fits it, in ragged shapes. Most of the time goes
-/// into compiling pipelines, so there are as many threads as cores. Outcomes come in the order of the cases;
-/// `progress` hears of each as it is done, with the number of all.
-pub fn run(gpu: &Arc<Gpu>, progress: &(dyn Fn(usize) + Sync)) -> Result<Vec<Outcome>> {
-    run_all(gpu, &all_cases(gpu), progress)
-}
-
-/// Runs the cases of the kernels that `wanted` says yes to, by [`Outcome::kernel`]: what a bench asks before it times
-/// them.
-pub fn run_of(gpu: &Arc<Gpu>, wanted: impl Fn(&str) -> bool) -> Result<Vec<Outcome>> {
-    let mut cases = all_cases(gpu);
-    cases.retain(|case| wanted(&case.kernel));
-    run_all(gpu, &cases, &|_| ())
-}
-
-/// Runs one ragged product for each of these variants of matmul, as [`run`] does.
-pub fn matmuls(
-    gpu: &Arc<Gpu>,
-    variants: &[(Layout, &'static Variant)],
-    progress: &(dyn Fn(usize) + Sync),
-) -> Result<Vec<Outcome>> {
-    let cases: Vec<Case> = variants.iter().map(|(layout, variant)| cases::ragged(variant, *layout)).collect();
-    run_all(gpu, &cases, progress)
-}
-
-/// Every case, those of 16-bit products too where the adapter can.
-fn all_cases(gpu: &Gpu) -> Vec<Case> {
-    cases::all(&gpu.report().target_f16())
-}
-
-fn run_all(gpu: &Arc<Gpu>, cases: &[Case], progress: &(dyn Fn(usize) + Sync)) -> Result<Vec<Outcome>> {
-    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-    let next = AtomicUsize::new(0);
-    let outcomes = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some((number, case)) = {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    cases.get(number).map(|case| (number, case))
-                } {
-                    let outcome = case.run(gpu);
-                    outcomes.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
-                    progress(cases.len());
-                }
-            });
-        }
-    });
-    let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
-    outcomes.sort_by_key(|(number, _)| *number);
-    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
 impl Case {
@@ -179,29 +134,33 @@ impl Case {
             buffer.guard = GUARD;
         }
         let mut memory = self.inputs();
+        let inputs: Vec<Vec<u32>> = memory.buffers.iter().map(words_of).collect();
         let mut program = Program::new(gpu, plan, &mut Shared::default())?;
-        for (index, buffer) in memory.buffers.iter().enumerate() {
-            let mut words = words_of(buffer);
-            words.resize(words.len() + GUARD, GUARD_WORD);
-            program.write_words(index, &words);
+        for (index, words) in inputs.iter().enumerate() {
+            program.write_words(index, &[words, &[GUARD_WORD; GUARD][..]].concat());
         }
         memory.run(&self.plan, &self.step);
         program.submit(&[self.step])?;
         let read = |(index, buffer): (usize, &Buffer)| program.read_words(index, 0, buffer.words + GUARD);
         let results = self.plan.buffers.iter().enumerate().map(read).collect::<Result<Vec<_>>>()?;
         let (mut worst, mut problem) = (0.0f64, None);
-        for ((buffer, got), expected) in self.plan.buffers.iter().zip(&results).zip(&memory.buffers) {
+        for (index, (buffer, got)) in self.plan.buffers.iter().zip(&results).enumerate() {
             let name = &buffer.name;
             let (got, guard) = got.split_at(buffer.words);
             if guard.iter().any(|w| *w != GUARD_WORD) {
                 problem.get_or_insert(format!("{name}: wrote past its end"));
             }
-            let (error, what) = compare(expected, got, self.tolerance);
-            worst = worst.max(error);
-            if let Some(what) = what {
-                problem.get_or_insert(format!("{name}: {what}"));
-            } else if error > self.tolerance {
-                problem.get_or_insert(format!("{name}: error {error:.1e}"));
+            let before = &inputs[index];
+            let expected =
+                Expected { before, after: &memory.buffers[index], written: &memory.written[index] };
+            for output in self.outputs(index) {
+                let (error, what) = expected.compare(output, got, self.tolerance);
+                worst = worst.max(error);
+                if let Some(what) = what {
+                    problem.get_or_insert(format!("{name}: {what}"));
+                } else if error > self.tolerance {
+                    problem.get_or_insert(format!("{name}: error {error:.1e}"));
+                }
             }
         }
         let passed = problem.is_none();
@@ -213,6 +172,15 @@ impl Case {
             passed,
             problem,
         })
+    }
+
+    /// The words of each tensor in a buffer: where several share one, a small error in the smallest of them counts
+    /// against its own norm.
+    fn outputs(&self, buffer: usize) -> Vec<Range<usize>> {
+        let tensors = self.plan.dispatches.iter().flat_map(|dispatch| &dispatch.tensors);
+        let offsets = tensors.filter(|tensor| tensor.buffer == BufferId(buffer)).map(|tensor| tensor.offset);
+        let bounds = BTreeSet::from_iter(offsets.chain([0, self.plan.buffers[buffer].words]));
+        bounds.iter().zip(bounds.iter().skip(1)).map(|(start, end)| *start..*end).collect()
     }
 
     /// The filled buffers, rounded to what the device can hold.
@@ -260,29 +228,50 @@ fn words_of(buffer: &HostBuffer) -> Vec<u32> {
     }
 }
 
-/// The normalised root mean square error of a buffer, and what else is wrong with it.
-fn compare(expected: &HostBuffer, got: &[u32], tolerance: f64) -> (f64, Option<String>) {
-    // What a rounding may make of an exact zero, where relu turns a tiny sum into one.
-    let zero = (10.0 * tolerance).max(1e-4);
-    match expected {
-        HostBuffer::U32(values) => match values.iter().zip(got).position(|(a, b)| a != b) {
-            Some(at) => (1.0, Some(format!("word {at} is {:#x}, expected {:#x}", got[at], values[at]))),
-            None => (0.0, None),
-        },
-        HostBuffer::F32(values) => {
-            let (mut difference, mut norm) = (0.0, 0.0);
-            for (at, (want, word)) in values.iter().zip(got).enumerate() {
-                let value = f64::from(f32::from_bits(*word));
-                if !value.is_finite() {
-                    return (f64::INFINITY, Some(format!("element {at} is {value}, expected {want}")));
+/// What one buffer must hold after a case.
+struct Expected<'a> {
+    /// The words that it held before.
+    before: &'a [u32],
+    /// What it holds after the reference.
+    after: &'a HostBuffer,
+    /// The words that the reference has written.
+    written: &'a [bool],
+}
+
+impl Expected<'_> {
+    /// The normalised root mean square error of the words that are written, and what else is wrong with `output`.
+    fn compare(&self, output: Range<usize>, got: &[u32], tolerance: f64) -> (f64, Option<String>) {
+        // What a rounding may make of an exact zero, where relu turns a tiny sum into one.
+        let zero = (10.0 * tolerance).max(1e-4);
+        let (mut difference, mut norm) = (0.0, 0.0);
+        for at in output {
+            let (before, word) = (self.before[at], got[at]);
+            if !self.written[at] {
+                if word != before {
+                    return (
+                        1.0,
+                        Some(format!("word {at} was {before:#x}, which nothing writes: {word:#x}")),
+                    );
                 }
-                if *want == 0.0 && value.abs() > zero {
-                    return (1.0, Some(format!("element {at} is {value}, expected zero")));
-                }
-                difference += (value - want) * (value - want);
-                norm += want * want;
+                continue;
             }
-            ((difference / norm.max(f64::MIN_POSITIVE)).sqrt(), None)
+            let want = match self.after {
+                HostBuffer::F32(values) => values[at],
+                HostBuffer::U32(values) if values[at] == word => continue,
+                HostBuffer::U32(values) => {
+                    return (1.0, Some(format!("word {at} is {word:#x}, expected {:#x}", values[at])));
+                }
+            };
+            let value = f64::from(f32::from_bits(word));
+            if !value.is_finite() {
+                return (f64::INFINITY, Some(format!("element {at} is {value}, expected {want}")));
+            }
+            if want == 0.0 && value.abs() > zero {
+                return (1.0, Some(format!("element {at} is {value}, expected zero")));
+            }
+            difference += (value - want) * (value - want);
+            norm += want * want;
         }
+        ((difference / norm.max(f64::MIN_POSITIVE)).sqrt(), None)
     }
 }

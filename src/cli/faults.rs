@@ -3,7 +3,7 @@
 use super::output::talk;
 use super::train::{Session, prepare};
 use crate::error::{Error, Result};
-use crate::run::{RunDir, metrics};
+use crate::run::RunDir;
 use crate::train::{Arenas, Config, State, Trainer, files};
 
 /// Losses in a row without a step between them, after which the device is given up.
@@ -100,8 +100,7 @@ impl Faults {
             session.trainer.restore(&arenas, state);
         }
         let epoch = step / session.trainer.steps_per_epoch();
-        metrics::truncate_json_after(&session.dir.metrics_json(), epoch as u32)?;
-        metrics::truncate_after(&session.dir.metrics(), epoch as u32)
+        session.tracking.forget_after(epoch as u32)
     }
 
     /// Destroys the device if the environment asks for it.

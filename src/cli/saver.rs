@@ -46,8 +46,11 @@ impl Saver<'_> {
             seconds: epoch.seconds,
         };
         // What can be written is written, whatever else fails: the weights above all.
-        let pictures = self.pictures(trainer, dataset, epoch.epoch);
-        let tracked = self.codes(trainer, dataset).and_then(|mu| self.tracking.epoch(&metrics, &mu));
+        let epochs = trainer.config().train.epochs;
+        let is_drawn = self.run.draws_pictures(epoch.epoch, epochs) || trainer.is_done();
+        let pictures = if is_drawn { self.pictures(trainer, dataset, epoch.epoch) } else { Ok(()) };
+        let mu = self.codes(trainer, dataset);
+        let tracked = mu.and_then(|mu| self.tracking.epoch(&metrics, &mu, is_drawn));
         let weights = self.weights(trainer, is_best);
         self.report(&metrics, trainer, dataset.shape);
         weights.and(tracked).and(pictures)

@@ -15,14 +15,25 @@ use crate::run::{EpochMetrics, RunDir, curves, metrics};
 pub struct Tracking {
     dir: RunDir,
     shape: Shape,
+    /// The rows of `metrics.csv`, which is only appended to.
+    rows: Vec<EpochMetrics>,
     events: Option<EventFile>,
 }
 
 impl Tracking {
-    /// Goes on after `step`.
-    pub fn new(dir: &RunDir, shape: Shape, tensorboard: bool, step: u64) -> Result<Self> {
+    /// Goes on after `step`, with which `epoch` epochs were done.
+    pub fn new(dir: &RunDir, shape: Shape, tensorboard: bool, step: u64, epoch: u32) -> Result<Self> {
         let events = tensorboard.then(|| EventFile::create(&dir.events(), step)).transpose()?;
-        Ok(Tracking { dir: dir.clone(), shape, events })
+        let mut tracking = Tracking { dir: dir.clone(), shape, rows: Vec::new(), events };
+        tracking.forget_after(epoch)?;
+        Ok(tracking)
+    }
+
+    /// Forgets what was written of later epochs: training goes on after `epoch`, and will write them again.
+    pub fn forget_after(&mut self, epoch: u32) -> Result<()> {
+        metrics::truncate_json_after(&self.dir.metrics_json(), epoch)?;
+        self.rows = metrics::truncate_after(&self.dir.metrics(), epoch)?;
+        Ok(())
     }
 
     /// Whether events are written, and [`Tracking::epoch`] wants codes.
@@ -30,11 +41,14 @@ impl Tracking {
         self.events.is_some()
     }
 
-    /// Adds an epoch whose pictures are written already; `mu` are codes of test data.
-    pub fn epoch(&mut self, row: &EpochMetrics, mu: &[f32]) -> Result<()> {
+    /// Adds an epoch, and draws the curves if it has pictures, which are written already; `mu` are codes of test data.
+    pub fn epoch(&mut self, row: &EpochMetrics, mu: &[f32], has_pictures: bool) -> Result<()> {
+        self.rows.push(*row);
         metrics::append(&self.dir.metrics(), row)?;
         metrics::append_json(&self.dir.metrics_json(), row)?;
-        curves::draw(&self.dir.curves(), &metrics::read(&self.dir.metrics())?)?;
+        if has_pictures {
+            curves::draw(&self.dir.curves(), &self.rows)?;
+        }
         let Some(events) = &mut self.events else { return Ok(()) };
         let mut scalars = Scalars::default();
         for (tag, value) in by_tag(row) {

@@ -24,7 +24,7 @@ use super::train_args::TrainArgs;
 use super::tune;
 use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
-use crate::run::{RunDir, RunLock, metrics};
+use crate::run::{RunDir, RunLock};
 use crate::train::config::{LogFormat, RunSection};
 use crate::train::{Config, Progress, Trainer};
 
@@ -186,7 +186,7 @@ fn start(args: &TrainArgs) -> Result<Session> {
     let model = &trainer.model().kind;
     let (dir, lock) = RunDir::create(run.out.as_deref(), &dataset.name, model, run.force)?;
     write_config(&dir, trainer.config())?;
-    let tracking = Tracking::new(&dir, dataset.shape, run.tensorboard, 0)?;
+    let tracking = Tracking::new(&dir, dataset.shape, run.tensorboard, 0, 0)?;
     Ok(Session { trainer, dir, dataset, run, tracking, _lock: lock })
 }
 
@@ -245,8 +245,7 @@ fn resume(args: &TrainArgs) -> Result<Session> {
         )));
     }
     trainer.restore(&arenas, state);
-    metrics::truncate_after(&dir.metrics(), epoch)?;
-    metrics::truncate_json_after(&dir.metrics_json(), epoch)?;
+    let tracking = Tracking::new(&dir, dataset.shape, run.tensorboard, state.step, epoch)?;
     write_config(&dir, trainer.config())?;
     if !run.quiet {
         talk(format_args!(
@@ -255,7 +254,6 @@ fn resume(args: &TrainArgs) -> Result<Session> {
             state.step
         ));
     }
-    let tracking = Tracking::new(&dir, dataset.shape, run.tensorboard, state.step)?;
     Ok(Session { trainer, dir, dataset, run, tracking, _lock: lock })
 }
 

@@ -1,5 +1,6 @@
 //! The flags of training.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -134,6 +135,9 @@ pub struct TrainArgs {
     /// Save a checkpoint at least every so many steps [default: 0, after each epoch]
     #[arg(long, value_name = "STEPS")]
     pub checkpoint_every: Option<u64>,
+    /// Draw curves, samples and reconstructions every so many epochs, and after the last [default: some 100 times in all]
+    #[arg(long, value_name = "EPOCHS")]
+    pub pictures_every: Option<NonZeroU32>,
     /// When the device is lost, open it again and go on from the last checkpoint
     #[arg(long)]
     pub recover: bool,
@@ -163,6 +167,7 @@ impl TrainArgs {
             out: self.out.clone().or_else(|| file.out.clone()),
             force: self.force || file.force,
             checkpoint_every: self.checkpoint_every.unwrap_or(file.checkpoint_every),
+            pictures_every: self.pictures_every.or(file.pictures_every),
             recover: self.recover || file.recover,
             profile: self.profile || file.profile,
             tune: self.tune || file.tune,

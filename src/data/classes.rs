@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Dataset, Split};
+use super::dataset::Dataset;
+use super::split::Split;
 
 /// The number of `name` among `known`, to which it is added if it is new.
 pub(super) fn number(name: &str, known: &mut Vec<String>) -> u32 {

@@ -7,8 +7,10 @@ use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
 
+use super::options::Options;
+use super::progress::{Progress, Step};
+use super::reader::{Format, MAX_COLUMNS, MAX_ROWS, Parts, column_name, has_extension};
 use super::table::{self, Labels};
-use super::{Format, MAX_COLUMNS, MAX_ROWS, Options, Parts, Progress, Step, column_name, has_extension};
 use crate::error::{Error, Result};
 
 pub(super) const FORMAT: Format = Format {

@@ -5,7 +5,9 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use super::idx::{self, Source};
-use super::{Format, Options, Parts, Progress};
+use super::options::Options;
+use super::progress::Progress;
+use super::reader::{Format, Parts};
 use crate::error::{Error, Result};
 
 pub(super) const FORMAT: Format = Format {

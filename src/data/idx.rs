@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::{MAX_BYTES, Parts, Shape, Split, most_unpacked};
+use super::reader::{MAX_BYTES, Parts, most_unpacked};
+use super::shape::Shape;
+use super::split::Split;
 use crate::error::{Error, Result};
 
 /// Most data in one file: 16 million, which leaves room for u32 arithmetic on row numbers.

@@ -3,7 +3,7 @@
 //! The original four files, by Yann LeCun and Corinna Cortes, CC BY-SA 3.0.
 
 use super::idx::{self, Source};
-use super::{Format, Parts};
+use super::reader::{Format, Parts};
 use crate::error::{Error, Result};
 
 /// What `--data` calls it.

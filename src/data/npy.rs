@@ -6,8 +6,12 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
+use super::options::Options;
+use super::progress::Progress;
+use super::reader::{Format, MAX_ROWS, Parts, has_extension, stem};
+use super::shape::{Shape, Size};
+use super::split::Split;
 use super::split::{FileKind, FileRows};
-use super::{Format, MAX_ROWS, Options, Parts, Progress, Shape, Size, Split, has_extension, stem};
 use crate::error::{Error, Result};
 
 pub(super) const FORMAT: Format = Format {

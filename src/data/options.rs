@@ -70,13 +70,7 @@ impl Options {
                 "--test-data names the test part: --test-fraction does not go with it".into(),
             ));
         }
-        match &self.format {
-            Some(name) if !super::FORMATS.iter().any(|format| format.name == name) => {
-                let names: Vec<_> = super::FORMATS.iter().map(|format| format.name).collect();
-                Err(Error::Usage(format!("--format {name}: use {}", names.join(", "))))
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 }
 
@@ -94,9 +88,6 @@ mod tests {
             let options = Options { test_fraction: Some(fraction), ..Options::default() };
             assert!(message(options).starts_with("--test-fraction"));
         }
-        let options = Options { format: Some("xls".into()), ..Options::default() };
-        let told = message(options);
-        assert!(told.starts_with("--format xls: use mnist, "), "{told}");
         let both = Options { test_fraction: Some(0.5), test_data: Some("x".into()), ..Options::default() };
         assert!(message(both).contains("--test-fraction does not go with it"));
     }

@@ -10,11 +10,12 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
 
-use super::table::{self, Labels};
-use super::{
-    Format, GUARDED_THREAD, MAX_COLUMNS, MAX_ROWS, Options, Parts, Progress, Step, column_name,
-    has_extension, most_unpacked,
+use super::options::Options;
+use super::progress::{Progress, Step};
+use super::reader::{
+    Format, GUARDED_THREAD, MAX_COLUMNS, MAX_ROWS, Parts, column_name, has_extension, most_unpacked,
 };
+use super::table::{self, Labels};
 use crate::error::{Error, Result};
 
 pub(super) const FORMAT: Format = Format {

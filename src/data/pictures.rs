@@ -10,10 +10,11 @@ use std::sync::{Mutex, PoisonError};
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
-use super::{
-    Colour, Format, MAX_BYTES, MAX_ROWS, NAMED, Options, Parts, Progress, Shape, Size, Split, Step,
-    most_unpacked,
-};
+use super::options::{Colour, Options};
+use super::progress::{Progress, Step};
+use super::reader::{Format, MAX_BYTES, MAX_ROWS, NAMED, Parts, most_unpacked};
+use super::shape::{Shape, Size};
+use super::split::Split;
 use crate::error::{Error, Result};
 
 pub(super) const FORMAT: Format = Format {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Shape;
+use super::shape::Shape;
 use super::summary::Summary;
 use crate::error::{Error, Result};
 

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{NAMED, Parts, Shape, Split, stem};
+use super::reader::{NAMED, Parts, stem};
+use super::shape::Shape;
+use super::split::Split;
 use crate::error::{Error, Result};
 
 /// Labels as they come, by the text that names them.

@@ -10,7 +10,8 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
-use super::{has_extension, npy};
+use super::npy;
+use super::reader::has_extension;
 use crate::error::{Error, Result};
 
 /// Rows of a group of a Parquet file.

@@ -1,4 +1,4 @@
-//! Which adapters there are, what they can do, and which one is used.
+//! Adapters: which exist, what they can do, and which one is used.
 
 use std::env;
 use std::str::FromStr;
@@ -12,10 +12,10 @@ use crate::plan::Target;
 /// or `none`.
 pub const BACKENDS_VARIABLE: &str = "VAE_GPU_BACKENDS";
 
-/// Storage buffers of the kernel with the most.
+/// Storage buffers of the kernel that has the most.
 const MAX_STORAGE_BUFFERS: u32 = 7;
 
-/// What to do where no adapter is found.
+/// Advice where no adapter is found.
 const REMEDY: &str = "install your card's Vulkan driver, or the software one: `apt install mesa-vulkan-drivers` on \
                       Debian and Ubuntu, `dnf install mesa-vulkan-drivers` on Fedora, `pacman -S vulkan-swrast` on Arch";
 
@@ -27,7 +27,7 @@ pub enum Selection {
     Auto,
     /// The one with this number in `vae-gpu devices`.
     Index(usize),
-    /// The first whose name, backend or driver contains this text, whatever its case.
+    /// The first whose name, backend or driver contains this text, in upper or lower case.
     Name(String),
 }
 
@@ -43,7 +43,7 @@ impl FromStr for Selection {
     }
 }
 
-/// What `vae-gpu devices` prints of an adapter.
+/// An adapter as `vae-gpu devices` prints it.
 #[derive(Clone, Debug, Serialize)]
 pub struct AdapterReport {
     /// Number for `--device`.
@@ -56,16 +56,15 @@ pub struct AdapterReport {
     pub kind: String,
     /// The driver's name.
     pub driver: String,
-    /// The driver's version and whatever else it says of itself.
+    /// The driver's version and whatever else it reports.
     pub driver_info: String,
-    /// Smallest and largest subgroup, where there are subgroups.
+    /// Smallest and largest subgroup, if the adapter has subgroups.
     pub subgroup_sizes: Option<(u32, u32)>,
-    /// Whether timestamps at pass boundaries can be had.
+    /// Whether it offers timestamps at pass boundaries.
     pub timestamps: bool,
     /// Whether shaders can use 16-bit floats.
     pub f16: bool,
-    /// Rows and columns of the cooperative matrices of 16-bit floats that shaders can multiply into sums of 32, where there are
-    /// any.
+    /// Rows and columns of its cooperative matrices of 16-bit floats with 32-bit sums, if it has them.
     pub cooperative: Option<u32>,
     /// Largest buffer, in bytes.
     pub max_buffer_size: u64,
@@ -102,7 +101,7 @@ impl AdapterReport {
             subgroup_sizes: subgroups.then_some((info.subgroup_min_size, info.subgroup_max_size)),
             timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
             f16: features.contains(wgpu::Features::SHADER_F16),
-            // Mesa's llvmpipe crashes in them where its subgroups are not as large.
+            // Mesa's llvmpipe crashes in them unless its subgroups have the same size.
             cooperative: cooperative(adapter)
                 .filter(|size| kind != "software" || info.subgroup_min_size == *size),
             max_buffer_size: limits.max_buffer_size,
@@ -117,13 +116,13 @@ impl AdapterReport {
         self.kind == "software"
     }
 
-    /// What kernels choose their variants by.
+    /// What kernels need to know to choose their variants.
     pub fn target(&self) -> Target {
         let subgroup = self.subgroup_sizes.and_then(|(min, max)| (min == max).then_some(min));
         Target { software: self.is_software(), subgroup, f16: false, cooperative: None }
     }
 
-    /// The same where products may round their operands to 16 bits, if the adapter can do that.
+    /// The same for products that may round their operands to 16 bits, if the adapter can.
     pub fn target_f16(&self) -> Target {
         Target { f16: self.f16, cooperative: self.cooperative, ..self.target() }
     }
@@ -175,8 +174,8 @@ fn cooperative(adapter: &wgpu::Adapter) -> Option<u32> {
     [16, 8].into_iter().find(|size| offers(*size))
 }
 
-/// The adapters that `selection` may mean, with their reports. OpenGL is asked only where no native interface
-/// serves: its start is slow, and its libraries complain of displays that a compute program does not need.
+/// The adapters that `selection` may mean, with their reports. OpenGL is a last resort: it starts slowly, and its libraries
+/// complain about displays, which a compute program does not need.
 pub(super) fn candidates(selection: &Selection) -> Result<Vec<(wgpu::Adapter, AdapterReport)>> {
     let allowed = backends(env::var(BACKENDS_VARIABLE).ok().as_deref())?;
     let native = enumerate(allowed & !wgpu::Backends::GL);
@@ -238,7 +237,7 @@ pub fn list() -> Result<(Vec<AdapterReport>, Option<usize>)> {
 }
 
 fn best(reports: &[AdapterReport]) -> Option<usize> {
-    // `max_by_key` returns the last of equals; the first is the driver's own order.
+    // `max_by_key` returns the last of equals; the driver lists its preference first.
     reports.iter().rev().max_by_key(|r| r.rank()).map(|r| r.index)
 }
 

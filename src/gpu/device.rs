@@ -5,16 +5,18 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::adapter::{self, AdapterReport, Selection};
+use super::clock::Clock;
 use super::durations::Durations;
 use super::limits::Limits;
 use super::pacer::{Pacer, Portion};
-use super::program::Clock;
 use super::shader;
 use crate::error::{Error, Result};
 use crate::plan::{Access, Const, Dispatch, Kernel, Step, Target, Trusted};
 
-/// Submissions in flight before the host waits for the oldest.
-const MAX_IN_FLIGHT: usize = 2;
+/// Submissions of work in flight before the host waits for the oldest.
+const MAX_WORKING: usize = 2;
+/// Submissions of any kind in flight: a copy fits between two that work, so that the device need not wait for the host.
+const MAX_IN_FLIGHT: usize = MAX_WORKING + 1;
 
 /// How long the host waits for a submission before it calls the device hung.
 pub(super) const HANG: Duration = Duration::from_secs(120);
@@ -26,7 +28,7 @@ pub struct Options {
     pub selection: Selection,
     /// Keep wgpu's bounds checks in the shaders: slower, for hunting a bug.
     pub checked_shaders: bool,
-    /// Limits below the adapter's own: what a smaller adapter would do, for tests.
+    /// Limits below the adapter's own, for tests of smaller adapters.
     pub limits: Limits,
 }
 
@@ -45,14 +47,14 @@ pub struct Gpu {
     pub(super) clock: OnceLock<Clock>,
 }
 
-/// The first thing that went wrong on a device.
+/// The first failure of a device.
 #[derive(Clone)]
 struct Failure {
     problem: String,
     lost: bool,
 }
 
-/// Where wgpu's callbacks leave what went wrong.
+/// Where wgpu's callbacks leave failures.
 #[derive(Clone, Default)]
 struct Failures(Arc<Mutex<Option<Failure>>>);
 
@@ -62,7 +64,7 @@ impl Failures {
         lock(&self.0).get_or_insert(Failure { problem, lost: false });
     }
 
-    /// A loss explains the errors that it causes, whichever is heard of first.
+    /// A loss explains the errors that it causes, even if they are reported before it.
     fn loss(&self, problem: String) {
         *lock(&self.0) = Some(Failure { problem, lost: true });
     }
@@ -90,27 +92,42 @@ pub(super) struct Pipeline {
 
 struct Submission {
     index: wgpu::SubmissionIndex,
-    /// Who learns how long it took.
-    learner: Option<Learner>,
+    kind: Submitted,
 }
 
-/// The pacer of a program, and what of its steps a submission holds.
+/// The kind of a submission.
+enum Submitted {
+    /// Work, and the pacer that learns how long it took.
+    Work(Option<Learner>),
+    /// A copy for the host.
+    Copy,
+}
+
+/// The pacer of a program, and the part of its steps that a submission holds.
 pub(super) type Learner = (Arc<Mutex<Pacer>>, Portion);
 
 #[derive(Default)]
 struct InFlight {
     queue: VecDeque<Submission>,
-    /// When the last one that was waited for was done.
+    /// When the last wait ended.
     last_done: Option<Instant>,
-    /// Of those that were waited for.
+    /// Of the submissions that were waited for.
     durations: Durations,
 }
 
 impl InFlight {
-    /// Takes note that the oldest is done, which took the device since the one before it.
-    fn done(&mut self, learner: Option<Learner>) {
+    /// Whether one more of this kind would be too many.
+    fn is_full(&self, kind: &Submitted) -> bool {
+        let is_work = |kind: &Submitted| matches!(kind, Submitted::Work(_));
+        let working = self.queue.iter().filter(|submission| is_work(&submission.kind)).count();
+        self.queue.len() >= MAX_IN_FLIGHT || (is_work(kind) && working >= MAX_WORKING)
+    }
+
+    /// Records that the oldest is done: the device was busy with it since the one before.
+    fn done(&mut self, kind: Submitted) {
         let now = Instant::now();
         let Some(before) = self.last_done.replace(now) else { return };
+        let Submitted::Work(learner) = kind else { return };
         self.durations.add(now - before);
         if let Some((pacer, portion)) = learner {
             lock(&pacer).learn(portion, now - before);
@@ -118,7 +135,7 @@ impl InFlight {
     }
 }
 
-/// A panic while a lock was held is a bug; the data behind it is still whole.
+/// A panic while the lock was held is a bug, but the data behind it is still whole.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -134,8 +151,8 @@ impl Gpu {
         let mut experimental_features = wgpu::ExperimentalFeatures::disabled();
         if report.cooperative.is_some() {
             wanted |= wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
-            // SAFETY: wgpu does not yet check all that such shaders do. Only this crate's run on the device, and the page
-            // `soundness` of the documentation says why they keep to their memory.
+            // SAFETY: wgpu does not yet check everything that such shaders do. Only this crate's run on the device, and the page
+            // `soundness` of the documentation explains why they stay within their memory.
             experimental_features = unsafe { wgpu::ExperimentalFeatures::enabled() };
         }
         let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
@@ -159,7 +176,7 @@ impl Gpu {
         Self::noop_within(Limits::default())
     }
 
-    /// The same with limits below WebGPU's own.
+    /// The same, with limits below WebGPU's.
     pub fn noop_within(limits: Limits) -> Arc<Gpu> {
         let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor {
             required_limits: lowered(wgpu::Limits::default(), limits),
@@ -216,22 +233,22 @@ impl Gpu {
         })
     }
 
-    /// What is known of the adapter.
+    /// The adapter's properties.
     pub fn report(&self) -> &AdapterReport {
         &self.report
     }
 
-    /// What kernels choose their variants by.
+    /// What kernels need to know to choose their variants.
     pub fn target(&self) -> Target {
         self.target
     }
 
-    /// What plans must keep within.
+    /// The limits for plans.
     pub fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// What profiles take their times by; the wall clock before the first.
+    /// The clock of profiles; the wall clock before the first profile.
     pub fn clock(&self) -> Clock {
         self.clock.get().copied().unwrap_or(Clock::Wall)
     }
@@ -241,11 +258,11 @@ impl Gpu {
         self.failures.check(doing)
     }
 
-    /// Destroys the device, as a driver does that resets or a card that is unplugged: what tests of that need. Everything
-    /// that asks for the device from now on gets [`Error::Lost`].
+    /// Destroys the device, for tests: the same happens when a driver resets or a card is unplugged. From now on every use of
+    /// the device is an [`Error::Lost`].
     pub fn lose(&self) {
         self.device.destroy();
-        // Lets the callback be heard.
+        // Lets the callback run.
         let _ = self.device.poll(wgpu::PollType::Poll);
     }
 
@@ -276,7 +293,7 @@ impl Gpu {
         // Only this crate can make a kernel that has this field.
         let Trusted = kernel.trusted;
         // SAFETY: without the checks a shader could read or write outside its bindings, or loop for ever. The page
-        // `soundness` of the documentation says why no kernel of this crate does.
+        // `soundness` of the documentation explains why no kernel of this crate does.
         let module = unsafe { self.device.create_shader_module_trusted(descriptor, checks) };
         let mut entries = vec![layout_entry(0, wgpu::BufferBindingType::Uniform, false)];
         entries.extend(kernel.slots.iter().map(|slot| {
@@ -308,18 +325,27 @@ impl Gpu {
         Pipeline { pipeline, layout }
     }
 
-    /// Submits commands after waiting until few enough are in flight. `learner` hears how long the device took for them once
-    /// somebody waits for that.
+    /// Waits until few enough submissions are in flight, then submits commands. `learner` learns how long the device took for
+    /// them when somebody waits for them.
     pub(super) fn submit(&self, commands: wgpu::CommandBuffer, learner: Option<Learner>) -> Result<()> {
+        self.submit_as(commands, Submitted::Work(learner))
+    }
+
+    /// Submits a copy for the host, in the same way.
+    pub(super) fn submit_copy(&self, commands: wgpu::CommandBuffer) -> Result<()> {
+        self.submit_as(commands, Submitted::Copy)
+    }
+
+    fn submit_as(&self, commands: wgpu::CommandBuffer, kind: Submitted) -> Result<()> {
         let mut in_flight = lock(&self.in_flight);
-        while in_flight.queue.len() >= MAX_IN_FLIGHT {
+        while in_flight.is_full(&kind) {
             self.wait_for_oldest(&mut in_flight)?;
         }
         if in_flight.queue.is_empty() {
             in_flight.last_done = Some(Instant::now());
         }
         let index = self.queue.submit([commands]);
-        in_flight.queue.push_back(Submission { index, learner });
+        in_flight.queue.push_back(Submission { index, kind });
         drop(in_flight);
         self.check("submitting work")
     }
@@ -335,14 +361,14 @@ impl Gpu {
     }
 
     fn wait_for_oldest(&self, in_flight: &mut InFlight) -> Result<()> {
-        if let Some(Submission { index, learner }) = in_flight.queue.pop_front() {
+        if let Some(Submission { index, kind }) = in_flight.queue.pop_front() {
             self.wait_for(Some(index))?;
-            in_flight.done(learner);
+            in_flight.done(kind);
         }
         Ok(())
     }
 
-    /// How long submissions took since the device was opened or this was last asked.
+    /// How long submissions took since the device was opened or since the last call.
     pub fn take_durations(&self) -> Durations {
         std::mem::take(&mut lock(&self.in_flight).durations)
     }
@@ -363,7 +389,7 @@ fn limits_of(limits: &wgpu::Limits) -> Limits {
     }
 }
 
-/// These limits with those of `most` where they are smaller.
+/// These limits, lowered to those of `most`.
 fn lowered(limits: wgpu::Limits, most: Limits) -> wgpu::Limits {
     let Limits { buffer, binding, workgroups } = limits_of(&limits).min(most);
     wgpu::Limits {
@@ -396,7 +422,7 @@ fn layout_entry(binding: u32, ty: wgpu::BufferBindingType, dynamic: bool) -> wgp
 mod tests {
     use super::*;
 
-    /// What a driver's reset looks like from here: errors of what was under way, and the callback with the loss, in any order.
+    /// A driver's reset as it looks from here: errors of work under way, and the callback with the loss, in any order.
     #[test]
     fn a_loss_explains_the_errors_around_it() {
         let gpu = Gpu::noop();
@@ -410,7 +436,7 @@ mod tests {
         );
         gpu.failures.loss("the driver was reset (Unknown)".into());
         gpu.failures.error("a queue is invalid".into());
-        // Whoever asks next hears of it.
+        // The next caller learns of it.
         for error in [gpu.check("testing"), gpu.wait()].map(Result::unwrap_err) {
             assert!(matches!(&error, Error::Lost { problem, .. } if problem.contains("reset")), "{error}");
         }

@@ -1,8 +1,8 @@
-//! How long submissions took: what a driver's watchdog would have seen.
+//! How long submissions took, as a driver's watchdog sees it.
 
 use std::time::Duration;
 
-/// Upper ends of the buckets, in milliseconds; one more bucket has what is longer.
+/// Upper ends of the buckets, in milliseconds; one more bucket counts longer ones.
 const ENDS: [u64; 10] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
 /// A histogram of submissions by the time that the device was busy with each.
@@ -13,7 +13,7 @@ pub struct Durations {
 }
 
 impl Durations {
-    /// Counts one.
+    /// Counts one submission.
     pub fn add(&mut self, time: Duration) {
         let bucket = ENDS.iter().position(|end| time < Duration::from_millis(*end)).unwrap_or(ENDS.len());
         self.counts[bucket] += 1;
@@ -25,12 +25,13 @@ impl Durations {
         self.longest
     }
 
-    /// How many there are.
+    /// The number of submissions.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// The buckets from the first to the last that has any: milliseconds from, and below which, and their number.
+    /// From the first to the last bucket that is not empty: its lower end, its upper end if it has one, both in milliseconds, and
+    /// its count.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, Option<u64>, u64)> + '_ {
         let first = self.counts.iter().position(|count| *count > 0).unwrap_or(0);
         let last = self.counts.iter().rposition(|count| *count > 0).map_or(0, |last| last + 1);

@@ -1,4 +1,4 @@
-//! What a device can hold, and whether a plan fits.
+//! The limits of a device, and whether a plan keeps within them.
 
 use crate::error::{Error, Result};
 use crate::plan::{Buffer, PAD, Plan, Role};
@@ -8,29 +8,29 @@ use crate::plan::{Buffer, PAD, Plan, Role};
 pub struct Limits {
     /// Bytes of a buffer.
     pub buffer: u64,
-    /// Bytes of it that a kernel can bind.
+    /// Bytes of a buffer that a kernel can bind.
     pub binding: u64,
     /// Workgroups of a dispatch in each dimension.
     pub workgroups: u32,
 }
 
 impl Default for Limits {
-    /// None.
+    /// No limits.
     fn default() -> Self {
         Limits { buffer: u64::MAX, binding: u64::MAX, workgroups: u32::MAX }
     }
 }
 
 impl Limits {
-    /// What every adapter has: WebGPU's own limits.
+    /// Those that every adapter meets: WebGPU's default limits.
     pub const EVERYWHERE: Limits = Limits { buffer: 256 << 20, binding: 128 << 20, workgroups: 65_535 };
 
-    /// What none goes beyond: wgpu counts the bytes of a binding in 31 bits on Vulkan, DX12 and OpenGL, and of all interfaces
-    /// 65,535 is the smallest limit of some dimension.
+    /// Those that no adapter exceeds: wgpu counts the bytes of a binding in 31 bits on Vulkan, DX12 and OpenGL, and every
+    /// interface limits some dimension to 65,535.
     pub const ANYWHERE: Limits =
         Limits { buffer: i32::MAX as u64, binding: i32::MAX as u64, workgroups: 65_535 };
 
-    /// The smaller of both, limit by limit.
+    /// The smaller of each pair of limits.
     pub fn min(self, other: Limits) -> Limits {
         Limits {
             buffer: self.buffer.min(other.buffer),
@@ -44,10 +44,10 @@ impl Limits {
         self.buffer.min(self.binding)
     }
 
-    /// Whether this plan can be held and run; `who` begins what an error says of the limit: "the adapter allows".
+    /// Whether this plan keeps within the limits. `who` begins the error's clause about the limit: "the adapter allows".
     ///
     /// # Errors
-    /// [`Error::Limit`] with the first buffer, binding or dispatch that goes beyond a limit.
+    /// [`Error::Limit`] with the first buffer, binding or dispatch that exceeds a limit.
     pub fn check(&self, plan: &Plan, who: &str) -> Result<()> {
         for buffer in &plan.buffers {
             let what = || format!("the buffer {:?} of the plan {:?}", buffer.name, plan.name);
@@ -68,7 +68,7 @@ impl Limits {
             }
             let workgroups = dispatch.workgroups.into_iter().max().unwrap_or(0);
             if workgroups > self.workgroups {
-                // The largest tensor is what they are many for.
+                // The largest tensor is why they are so many.
                 let largest = dispatch.tensors.iter().max_by_key(|tensor| tensor.words());
                 let next = largest.map_or(SMALLER_BATCH, |tensor| advice(&plan.buffers[tensor.buffer.0]));
                 return Err(Error::Limit {
@@ -86,18 +86,18 @@ impl Limits {
 const SMALLER_BATCH: &str =
     "use a smaller batch (--batch-size), fewer samples (--samples) or another adapter (--device)";
 
-/// Bytes that a buffer has on the device.
+/// Bytes of a buffer on the device.
 pub(super) fn bytes_of(buffer: &Buffer) -> u64 {
     let words = (buffer.words as u64).saturating_add(buffer.guard as u64);
     words.div_ceil(PAD as u64).saturating_mul(4 * PAD as u64)
 }
 
-/// What makes a buffer smaller.
+/// How to make a buffer smaller.
 pub(super) fn advice(buffer: &Buffer) -> &'static str {
     let is = |kind: &str| buffer.name.starts_with(kind);
     match buffer.role {
         Role::Private => SMALLER_BATCH,
-        // Data that does not fit as a whole is streamed: what is left is a batch of it, or a label for each row.
+        // Data that does not fit is streamed, which leaves a batch of it, or one label per row.
         Role::Shared if is("labels.") => "use fewer rows of data or another adapter (--device)",
         Role::Shared if is("data.") || is("order.") => {
             "use a smaller batch (--batch-size) or another adapter (--device)"
@@ -110,7 +110,7 @@ fn bytes(what: impl Fn() -> String, needed: u64, allowed: u64, who: &str, next: 
     if needed <= allowed {
         return Ok(());
     }
-    // In whole MiB, or in KiB where these would say the same twice.
+    // In whole MiB, or in KiB below one MiB.
     let (unit, name) = if allowed >> 20 > 0 { (1 << 20, "MiB") } else { (1 << 10, "KiB") };
     Err(Error::Limit {
         what: what(),
@@ -157,7 +157,7 @@ mod tests {
         refused(Limits { workgroups: x - 1, ..fits }, ["dispatch \"f\"", &format!("{x} workgroups"), &most]);
     }
 
-    /// Four times 2^62 + 32 words are 128 bytes to a counter that wraps.
+    /// A counter that wraps would take 2^62 + 32 words for 128 bytes.
     #[test]
     fn sizes_past_any_counter_are_refused_too() {
         let mut plan = Plan::new("test");
@@ -170,7 +170,7 @@ mod tests {
     fn what_makes_a_buffer_smaller_depends_on_what_it_is_for() {
         let of = |name: &str, role| {
             let (name, element) = (name.to_owned(), Element::F32);
-            advice(&Buffer { name, words: 1, guard: 0, element, role })
+            advice(&Buffer { name, words: 1, guard: 0, element, role, shape: None, home: None })
         };
         assert!(of("x", Role::Private).contains("--batch-size"));
         assert!(of("parameters", Role::Shared).contains("--hidden"));

@@ -1,15 +1,20 @@
 //! The only home of wgpu: choice of the adapter, pipelines, execution of a plan, read-back.
 
 pub mod adapter;
+mod allocate;
+mod clock;
 mod device;
 mod durations;
 mod limits;
 mod pacer;
 mod program;
+mod read_back;
 pub mod shader;
 
 pub use adapter::{AdapterReport, Selection};
+pub use clock::Clock;
 pub use device::{Gpu, Options};
 pub use durations::Durations;
 pub use limits::Limits;
-pub use program::{Clock, Program, Reading, Shared};
+pub use program::{Program, Shared};
+pub use read_back::Reading;

@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use crate::plan::Cost;
 
-/// What a submission should take: long enough that its overhead vanishes, short enough for every driver's
-/// watchdog and for a prompt answer to Ctrl-C.
+/// How long a submission should take: long enough to hide its overhead, short enough for every driver's watchdog and for a
+/// prompt answer to Ctrl-C.
 const GOAL: Duration = Duration::from_millis(50);
 
-/// Steps in a submission at most: the slots of the Step ring.
+/// The most steps in a submission: the slots of the Step ring.
 pub(super) const MAX_STEPS: usize = 64;
 
-/// Parts of the first step, of which nobody knows yet how long it takes.
+/// Parts of the first step, whose duration is not yet known.
 const FIRST_PARTS: usize = 8;
 
-/// What a byte weighs beside a floating-point operation when a step is divided: between what software and cards do.
+/// The weight of a byte, in floating-point operations, when a step is divided: a compromise between software and cards.
 const FLOPS_A_BYTE: u64 = 8;
 
-/// What of a program's steps a submission holds: whole ones, or a part of one.
+/// The part of a program's steps that a submission holds: whole steps, or a part of one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Portion {
     /// Whether it begins a step.
@@ -32,7 +32,7 @@ pub(super) struct Portion {
 pub(super) struct Pacer {
     steps: usize,
     parts: usize,
-    /// What the parts of the present step have taken so far.
+    /// Time that the parts of the present step have taken so far.
     partial: Duration,
 }
 
@@ -53,7 +53,7 @@ impl Pacer {
         self.parts
     }
 
-    /// Learns that a submission took `time`. Grows at most twofold at once, shrinks at once.
+    /// Learns that a submission took `time`. Submissions grow twofold per call at the most, and shrink at once.
     pub fn learn(&mut self, portion: Portion, time: Duration) {
         self.partial = if portion.begins { time } else { self.partial + time };
         if portion.ends == 0 {
@@ -67,20 +67,20 @@ impl Pacer {
     }
 }
 
-/// What a dispatch of this cost weighs when a step is divided.
+/// The weight of a dispatch of this cost when a step is divided.
 pub(super) fn weight(cost: Cost) -> u64 {
-    // Each launch costs something.
+    // Even an empty launch costs something.
     1 + cost.flops + FLOPS_A_BYTE * cost.bytes
 }
 
-/// Ranges that cover `weights` in order, at most `parts` and none empty, each about as heavy as the others.
+/// Up to `parts` ranges of about equal weight, none empty, that cover `weights` in order.
 pub(super) fn divide(weights: &[u64], parts: usize) -> Vec<Range<usize>> {
     let total: u128 = weights.iter().map(|weight| u128::from(*weight)).sum();
     let mut ranges = Vec::new();
     let (mut begin, mut sum, mut full) = (0, 0, 0);
     for (i, weight) in weights.iter().enumerate() {
         sum += u128::from(*weight);
-        // Parts that would be full by now, were dispatches divided.
+        // Parts that would be full by now if dispatches could be divided.
         let now = sum * parts as u128 / total;
         if now > full || i + 1 == weights.len() {
             ranges.push(begin..i + 1);
@@ -120,8 +120,8 @@ mod tests {
         assert_eq!((pacer.steps(), pacer.parts()), (1, 19));
     }
 
-    /// Whatever a step takes, no submission takes longer than the goal once a step was measured, if its dispatches are short
-    /// enough, and none before that is longer than a part of the first step.
+    /// However long a step takes, submissions keep to the goal once a step has been measured, as far as single dispatches
+    /// allow, and before that to a part of the first step.
     #[test]
     fn no_submission_passes_the_goal() {
         const DISPATCHES: u32 = 100;
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(divide(&[1, 1, 1, 1], 2), [0..2, 2..4]);
         assert_eq!(divide(&[1, 1, 1], 8), [0..1, 1..2, 2..3]);
         assert_eq!(divide(&[10, 1, 1, 10], 2), [0..2, 2..4]);
-        // One that is heavier than a part leaves fewer parts.
+        // A dispatch heavier than a part leaves fewer parts.
         assert_eq!(divide(&[1, 100, 1, 1], 3), [0..2, 2..4]);
         assert_eq!(divide(&[5, 7], 1).first(), Some(&(0..2)));
         assert!(divide(&[], 4).is_empty());

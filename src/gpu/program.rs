@@ -3,19 +3,19 @@
 mod profile;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-
-pub use profile::Clock;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::adapter::AdapterReport;
-use super::device::{Gpu, HANG, device_error, lock};
+use super::allocate::{allocate, create};
+use super::device::{Gpu, lock};
 use super::limits::{advice, bytes_of};
 use super::pacer::{MAX_STEPS, Pacer, Portion, divide, weight};
-use crate::error::{Error, Result};
-use crate::plan::{Buffer, Dispatch, Needs, Plan, Role, Step, Tensor};
+use super::read_back::{Reading, Staging};
+use crate::error::Result;
+use crate::plan::{Buffer, BufferId, Dispatch, Needs, Plan, Role, Step, Tensor};
 
-/// Slots of the Step ring and of the Params buffer lie this far apart: the largest alignment that WebGPU allows an
-/// adapter to ask of dynamic offsets.
+/// Distance between the slots of the Step ring and of the Params buffer: the largest alignment of dynamic offsets that
+/// WebGPU lets an adapter ask for.
 const SLOT: usize = 256;
 
 /// The buffers that plans share, by name.
@@ -30,12 +30,13 @@ pub struct Program {
     plan: Plan,
     buffers: Vec<wgpu::Buffer>,
     launches: Vec<Launch>,
-    /// What each launch weighs where a step is divided.
+    /// The weight of each launch when a step is divided.
     weights: Vec<u64>,
     step_ring: wgpu::Buffer,
     step_group: wgpu::BindGroup,
     ring_bytes: Vec<u8>,
     pacer: Arc<Mutex<Pacer>>,
+    staging: Arc<Staging>,
 }
 
 struct Launch {
@@ -57,60 +58,17 @@ impl Launch {
     }
 }
 
-/// Words on their way from the device. See [`Program::begin_read`].
-pub struct Reading {
-    staging: wgpu::Buffer,
-    receive: mpsc::Receiver<Result<(), wgpu::BufferAsyncError>>,
-}
-
-impl Reading {
-    /// Asks for what was copied to `staging` by the submissions so far.
-    fn begin(staging: wgpu::Buffer) -> Reading {
-        let (send, receive) = mpsc::channel();
-        staging.map_async(wgpu::MapMode::Read, .., move |result| {
-            // Nobody listens any more if the reading was dropped.
-            let _ = send.send(result);
-        });
-        Reading { staging, receive }
-    }
-
-    /// The words, if they have arrived; to be called once after that.
-    pub fn try_finish(&self) -> Result<Option<Vec<u32>>> {
-        match self.receive.try_recv() {
-            Err(mpsc::TryRecvError::Empty) => Ok(None),
-            Err(error) => Err(failed(error)),
-            Ok(mapped) => self.words(mapped).map(Some),
-        }
-    }
-
-    /// The words, once the device is idle. It is perhaps another thread that hears of it and has yet to say so.
-    fn finish(&self) -> Result<Vec<u32>> {
-        let mapped = self.receive.recv_timeout(HANG).map_err(failed)?;
-        self.words(mapped)
-    }
-
-    fn words(&self, mapped: Result<(), wgpu::BufferAsyncError>) -> Result<Vec<u32>> {
-        mapped.map_err(failed)?;
-        let view = self.staging.get_mapped_range(..).map_err(failed)?;
-        Ok(bytemuck::pod_collect_to_vec(&view))
-    }
-}
-
-fn failed(problem: impl ToString) -> Error {
-    device_error("reading back", problem.to_string())
-}
-
 impl Program {
-    /// Makes the plan's buffers (those that are shared are taken from `shared`, or put there), its pipelines and
-    /// its bind groups: everything that the step loop must not do.
+    /// Makes the plan's buffers (shared ones are taken from `shared`, or put there), its pipelines and its bind groups:
+    /// everything that the step loop must not make.
     ///
     /// # Errors
-    /// [`Error::Limit`] if the plan goes beyond a limit of the device, before anything is made; [`Error::Device`].
+    /// [`Error::Limit`] if the plan exceeds a limit of the device, before anything is made; [`Error::Device`].
     pub fn new(gpu: &Arc<Gpu>, plan: Plan, shared: &mut Shared) -> Result<Program> {
         gpu.check("preparing a plan")?;
         gpu.limits().check(&plan, "the adapter allows")?;
         check_needs(&plan, gpu.report());
-        let buffers = plan.buffers.iter().map(|b| make_buffer(gpu, b, shared)).collect::<Result<Vec<_>>>()?;
+        let buffers = make_buffers(gpu, &plan, shared)?;
         compile_all(gpu, &plan.dispatches);
         let launches = launches(gpu, &plan, &buffers)?;
         let step_ring = create(gpu, "step ring", MAX_STEPS * SLOT, wgpu::BufferUsages::UNIFORM)?;
@@ -136,6 +94,7 @@ impl Program {
             step_group,
             ring_bytes,
             pacer: Arc::default(),
+            staging: Arc::default(),
         })
     }
 
@@ -149,8 +108,8 @@ impl Program {
         lock(&self.pacer).steps()
     }
 
-    /// Submits the plan once for each of `steps`; at most as many as [`Program::steps_at_once`] may say. A single step that is too long
-    /// for one submission goes in parts. Does not wait for the result, only until few enough submissions are in flight.
+    /// Submits the plan once per step, for no more steps than [`Program::steps_at_once`] can return. A single step that is too
+    /// long for one submission is submitted in parts. Waits only until few enough submissions are in flight.
     pub fn submit(&mut self, steps: &[Step]) -> Result<()> {
         assert!(steps.len() <= MAX_STEPS, "{} steps in one submission", steps.len());
         self.check_reach(steps);
@@ -186,7 +145,7 @@ impl Program {
         self.gpu.submit(encoder.finish(), None)
     }
 
-    /// A shader without run-time checks takes the step at its word.
+    /// Shaders without run-time checks trust the step.
     fn check_reach(&self, steps: &[Step]) {
         let reach = self.plan.reach();
         let within = steps.iter().all(|step| reach.allows(step));
@@ -203,7 +162,7 @@ impl Program {
         self.write(tensor, values);
     }
 
-    /// Waits until what was written has arrived, so that the memory of its way there is free again.
+    /// Waits until all writes have arrived, so that the memory that staged them is free again.
     pub fn flush(&self) -> Result<()> {
         self.gpu.queue.submit([]);
         self.gpu.wait()
@@ -238,15 +197,16 @@ impl Program {
         reading.finish()
     }
 
-    /// Starts to read words of a buffer, as they will be once everything submitted so far is done. Does not wait.
+    /// Starts to read words of a buffer, as they will be when everything submitted so far is done. Waits only until few
+    /// enough submissions are in flight. The staging buffer serves the next reading of the same size.
     pub fn begin_read(&self, buffer: usize, offset: usize, words: usize) -> Result<Reading> {
-        let bytes = 4 * words as u64;
-        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let staging = create(&self.gpu, "read-back", bytes as usize, usage)?;
+        let bytes = 4 * words;
+        let staging = self.staging.take(&self.gpu, bytes)?;
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(&self.buffers[buffer], 4 * offset as u64, &staging, 0, bytes);
-        self.gpu.queue.submit([encoder.finish()]);
-        Ok(Reading::begin(staging))
+        let (from, at) = (&self.buffers[buffer], 4 * offset as u64);
+        encoder.copy_buffer_to_buffer(from, at, &staging, 0, bytes as u64);
+        self.gpu.submit_copy(encoder.finish())?;
+        Ok(Reading::begin(staging, &self.staging))
     }
 
     /// Fills a buffer's words, padding and guard included.
@@ -255,8 +215,8 @@ impl Program {
     }
 }
 
-/// Compiles the pipelines of all dispatches, on as many threads as there are cores: on software adapters
-/// this is most of the time to the first step.
+/// Compiles the pipelines of all dispatches, on one thread per core: on software adapters this is most of the time to the
+/// first step.
 fn compile_all(gpu: &Gpu, dispatches: &[Dispatch]) {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(dispatches.len());
     let next = Mutex::new(dispatches.iter());
@@ -275,8 +235,8 @@ fn compile_all(gpu: &Gpu, dispatches: &[Dispatch]) {
     });
 }
 
-/// A shader without run-time checks takes the adapter at its word: kernels that hand values round by the lane compute the lane
-/// from the size that their constants say.
+/// Shaders without run-time checks trust the adapter: kernels that shuffle values between lanes compute lane numbers from
+/// the subgroup size in their constants.
 fn check_needs(plan: &Plan, report: &AdapterReport) {
     let (subgroup, cooperative) = (report.target().subgroup, report.cooperative);
     for Dispatch { kernel, consts, label, .. } in &plan.dispatches {
@@ -331,6 +291,16 @@ fn binding(buffer: &wgpu::Buffer, offset: usize, size: usize) -> wgpu::BindingRe
     })
 }
 
+/// The plan's buffers, in their order. One that lies in the memory of another is that other's buffer.
+fn make_buffers(gpu: &Gpu, plan: &Plan, shared: &mut Shared) -> Result<Vec<wgpu::Buffer>> {
+    let mut made: Vec<Option<wgpu::Buffer>> = Vec::new();
+    for buffer in &plan.buffers {
+        made.push(if buffer.home.is_some() { None } else { Some(make_buffer(gpu, buffer, shared)?) });
+    }
+    let of = |id| made[plan.home(BufferId(id)).0].clone().expect("a home has memory of its own");
+    Ok((0..made.len()).map(of).collect())
+}
+
 fn make_buffer(gpu: &Gpu, buffer: &Buffer, shared: &mut Shared) -> Result<wgpu::Buffer> {
     let bytes = bytes_of(buffer) as usize;
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
@@ -347,45 +317,10 @@ fn make_buffer(gpu: &Gpu, buffer: &Buffer, shared: &mut Shared) -> Result<wgpu::
     Ok(made)
 }
 
-/// A buffer of the program's own, beside those of its plan.
-fn create(gpu: &Gpu, name: &str, bytes: usize, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
-    allocate(
-        gpu,
-        name,
-        bytes,
-        usage,
-        "close other programs that use the GPU, or use another adapter (--device)",
-    )
-}
-
-/// A buffer, or which one there is no memory for.
-fn allocate(
-    gpu: &Gpu,
-    name: &str,
-    bytes: usize,
-    usage: wgpu::BufferUsages,
-    next: &str,
-) -> Result<wgpu::Buffer> {
-    let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-    let buffer = gpu.device.create_buffer(&wgpu::BufferDescriptor {
-        label: Some(name),
-        size: bytes as u64,
-        usage: usage | wgpu::BufferUsages::COPY_DST,
-        mapped_at_creation: false,
-    });
-    match pollster::block_on(scope.pop()) {
-        None => Ok(buffer),
-        Some(error) => Err(Error::Device {
-            doing: format!("allocating {} MiB for {name}", (bytes as u64).div_ceil(1 << 20)),
-            problem: error.to_string(),
-            next: next.to_owned(),
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::activation::{self, Activation};
     use crate::plan::Reach;
 
     fn too_far() -> Step {
@@ -396,6 +331,47 @@ mod tests {
         let mut plan = Plan::new("plan");
         plan.keep_within(Reach { batch: 4, order: 6, history: 2, ..Reach::ANY });
         Program::new(&Gpu::noop(), plan, &mut Shared::default()).unwrap()
+    }
+
+    /// A device's memory is not asked for in the loop: neither for readings that are waited for nor for dropped ones.
+    #[test]
+    fn readings_share_the_memory_that_they_come_through() {
+        let mut plan = Plan::new("read");
+        let x = plan.tensor("x", 8, 16);
+        let program = Program::new(&Gpu::noop(), plan, &mut Shared::default()).unwrap();
+        let read = |words| program.read_words(x.buffer.0, 0, words).unwrap().len();
+        for _ in 0..5 {
+            assert_eq!(read(128), 128);
+        }
+        assert_eq!(program.staging.made(), 1);
+        for _ in 0..5 {
+            drop(program.begin_read(x.buffer.0, 0, 128).unwrap());
+            let mut reading = program.begin_read(x.buffer.0, 0, 128).unwrap();
+            program.gpu.wait().unwrap();
+            assert_eq!(reading.try_finish().unwrap().map(|words| words.len()), Some(128));
+        }
+        assert_eq!(program.staging.made(), 1);
+        // Two at once need two, and another size another.
+        let both = [64, 64].map(|words| program.begin_read(x.buffer.0, 0, words).unwrap());
+        assert_eq!(program.staging.made(), 3);
+        drop(both);
+        assert_eq!((read(64), read(128), program.staging.made()), (64, 128, 3));
+        program.gpu.check("reading").unwrap();
+    }
+
+    #[test]
+    fn buffers_that_share_memory_are_one_buffer() {
+        let mut plan = Plan::new("chain");
+        let tensors = ["x", "a", "b", "c", "y"].map(|name| plan.tensor(name, 8, 16));
+        for pair in tensors.windows(2) {
+            activation::forward(&mut plan, "f", Activation::Tanh, pair[0], pair[1]);
+        }
+        plan.share_memory(&[tensors[0].buffer, tensors[4].buffer]);
+        let mut program = Program::new(&Gpu::noop(), plan, &mut Shared::default()).unwrap();
+        let same = |a: usize, b: usize| program.buffers[a] == program.buffers[b];
+        assert!(same(1, 3) && !same(1, 2) && !same(0, 4));
+        program.submit(&[Step::default()]).unwrap();
+        program.gpu.wait().unwrap();
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Composes a shader: resolves `#import shared/NAME` and sets the value of `const NAME: u32 = ..;` lines.
 //!
-//! Nothing else happens to the text: what stands in `shaders/` is WGSL that a reader, an editor and naga
-//! understand as it is.
+//! Nothing else happens to the text: readers, editors and naga understand the files in `shaders/` as they are.
 
 use std::collections::BTreeSet;
 
@@ -23,6 +22,7 @@ const SHARED: &[(&str, &str)] = &[
     ("shared/row_sum", include_str!("../../shaders/shared/row_sum.wgsl")),
     ("shared/tile", include_str!("../../shaders/shared/tile.wgsl")),
     ("shared/step", include_str!("../../shaders/shared/step.wgsl")),
+    ("shared/tree_sum", include_str!("../../shaders/shared/tree_sum.wgsl")),
 ];
 
 /// Why a shader could not be composed: always a mistake in the crate.
@@ -31,7 +31,7 @@ pub enum ComposeError {
     /// `#import` of a file that is not among the shared ones.
     #[error("unknown import {0}")]
     UnknownImport(String),
-    /// A line that starts with `#` and is no import.
+    /// A line that starts with `#` and is not an import.
     #[error("unknown directive {0}")]
     UnknownDirective(String),
     /// A constant to set that has no `const NAME: u32 = ..;` line.

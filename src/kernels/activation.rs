@@ -49,11 +49,12 @@ impl Activation {
     /// The activation with this number in the shaders.
     pub fn from_u32(value: u32) -> Activation {
         match value {
+            0 => Activation::Identity,
             1 => Activation::Relu,
             2 => Activation::Tanh,
             3 => Activation::Softplus,
             4 => Activation::Silu,
-            _ => Activation::Identity,
+            _ => panic!("{value} is not the number of an activation"),
         }
     }
 
@@ -68,7 +69,7 @@ impl Activation {
         }
     }
 
-    /// The derivative, from what the forward pass kept: the input where [`Self::keeps_input`], else the output.
+    /// The derivative, from the value that the forward pass kept: the input if [`Self::keeps_input`], else the output.
     pub fn derivative(self, kept: f64) -> f64 {
         match self {
             Activation::Identity => 1.0,
@@ -79,7 +80,7 @@ impl Activation {
         }
     }
 
-    /// Whether the derivative needs the input; it is then applied by a kernel of its own.
+    /// Whether the derivative needs the input. Such an activation has a kernel of its own.
     pub fn keeps_input(self) -> bool {
         self == Activation::Silu
     }
@@ -133,17 +134,18 @@ pub static FORWARD: Kernel = kernel("forward", &[read(1, "x"), write(3, "y")], |
 });
 
 /// d = d activation'(kept).
-pub static BACKWARD: Kernel = kernel("backward", &[read(2, "kept"), write(4, "d")], |call: &mut dyn Call| {
-    let [kept, d] = [0, 1];
-    let activation = Activation::from_u32(call.constant("ACTIVATION"));
-    let Tensor { rows, stride, .. } = call.tensor(d);
-    for row in 0..rows {
-        for col in 0..stride {
-            let slope = activation.derivative(call.get(kept, row, col));
-            call.put(d, row, col, call.get(d, row, col) * slope);
+pub static BACKWARD: Kernel =
+    kernel("backward", &[read(2, "kept"), write(4, "d").updated()], |call: &mut dyn Call| {
+        let [kept, d] = [0, 1];
+        let activation = Activation::from_u32(call.constant("ACTIVATION"));
+        let Tensor { rows, stride, .. } = call.tensor(d);
+        for row in 0..rows {
+            for col in 0..stride {
+                let slope = activation.derivative(call.get(kept, row, col));
+                call.put(d, row, col, call.get(d, row, col) * slope);
+            }
         }
-    }
-});
+    });
 
 /// Appends y = activation(x), both [R, N].
 pub(crate) fn forward(plan: &mut Plan, label: &str, activation: Activation, x: Tensor, y: Tensor) {

@@ -2,28 +2,29 @@
 
 use super::{elementwise, params, shader};
 use crate::plan::{
-    Call, Dispatch, Kernel, Needs, Plan, Reference, Slot, Step, Tensor, Trusted, linear_grid, read, write,
+    self, Call, Dispatch, Kernel, Matrix, Needs, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read,
+    write,
 };
 
 /// Decay of the first moment, as in the paper and in PyTorch.
 pub const BETA1: f32 = 0.9;
 /// Decay of the second moment.
 pub const BETA2: f32 = 0.999;
-/// Added to the root of the second moment, where the user does not say.
+/// Added to the root of the second moment by default.
 pub const EPSILON: f32 = 1e-8;
 
-/// What may be set of an update.
+/// The hyperparameters that a user can set, besides the learning rate: that one changes from step to step.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
+pub struct Hyperparameters {
     /// Added to the root of the second moment.
     pub epsilon: f32,
-    /// Share of a parameter, times the learning rate, that each step takes away.
+    /// Times the learning rate: the share of each parameter that a step takes away.
     pub weight_decay: f32,
 }
 
-impl Default for Settings {
+impl Default for Hyperparameters {
     fn default() -> Self {
-        Settings { epsilon: EPSILON, weight_decay: 0.0 }
+        Hyperparameters { epsilon: EPSILON, weight_decay: 0.0 }
     }
 }
 
@@ -39,9 +40,9 @@ params! {
 }
 
 const GRADIENTS: Slot = read(1, "gradients");
-const PARAMETERS: Slot = write(3, "parameters");
-const MOMENT1: Slot = write(4, "moment1");
-const MOMENT2: Slot = write(5, "moment2");
+const PARAMETERS: Slot = write(3, "parameters").updated();
+const MOMENT1: Slot = write(4, "moment1").updated();
+const MOMENT2: Slot = write(5, "moment2").updated();
 
 const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
     Kernel {
@@ -60,37 +61,39 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
 
 /// One step of Kingma & Ba's algorithm 1, with decoupled weight decay (Loshchilov & Hutter 2019).
 pub static ADAM: Kernel =
-    kernel("main", &[GRADIENTS, PARAMETERS, MOMENT1, MOMENT2], |call: &mut dyn Call| update(call, 1, 1.0));
-
-/// The same with the gradient scaled by a number on the device.
-pub static CLIPPED: Kernel =
-    kernel("clipped", &[GRADIENTS, read(2, "scale"), PARAMETERS, MOMENT1, MOMENT2], |call: &mut dyn Call| {
-        let scale = call.get(1, 0, 0);
-        update(call, 2, scale);
+    kernel("main", &[GRADIENTS, PARAMETERS, MOMENT1, MOMENT2], |call: &mut dyn Call| {
+        let [gradients, parameters, moment1, moment2] = call.slots();
+        update(call, 1.0, gradients, [parameters, moment1, moment2]);
     });
 
-/// Slots `first`.. are the parameters and the moments.
-fn update(call: &mut dyn Call, first: usize, scale: f64) {
-    let p: Params = crate::plan::params(call);
-    let Step { learning_rate, correction1, correction2, .. } = *call.step();
-    let (beta1, beta2, rate) = (f64::from(p.beta1), f64::from(p.beta2), f64::from(learning_rate));
+/// The same, with the gradient scaled by a number that lies on the device.
+pub static CLIPPED: Kernel =
+    kernel("clipped", &[GRADIENTS, read(2, "scale"), PARAMETERS, MOMENT1, MOMENT2], |call: &mut dyn Call| {
+        let [gradients, scale, parameters, moment1, moment2] = call.slots();
+        update(call, scale.at(0), gradients, [parameters, moment1, moment2]);
+    });
+
+fn update(call: &dyn Call, scale: f64, gradients: Matrix, [parameters, moment1, moment2]: [Matrix; 3]) {
+    let p: Params = plan::params(call);
+    let step = call.step();
+    let [beta1, beta2, epsilon, decay] = [p.beta1, p.beta2, p.epsilon, p.decay].map(f64::from);
+    let [alpha, c1, c2] = [step.learning_rate, step.correction1, step.correction2].map(f64::from);
     for i in 0..4 * p.vectors as usize {
-        let g = scale * call.get(0, 0, i);
-        let m = beta1 * call.get(first + 1, 0, i) + (1.0 - beta1) * g;
-        let v = beta2 * call.get(first + 2, 0, i) + (1.0 - beta2) * g * g;
-        let step = rate * (m * f64::from(correction1))
-            / ((v * f64::from(correction2)).sqrt() + f64::from(p.epsilon));
-        let parameter = (1.0 - rate * f64::from(p.decay)) * call.get(first, 0, i) - step;
-        call.put(first, 0, i, parameter);
-        call.put(first + 1, 0, i, m);
-        call.put(first + 2, 0, i, v);
+        let g = scale * gradients.at(i);
+        let m = beta1 * moment1.at(i) + (1.0 - beta1) * g;
+        let v = beta2 * moment2.at(i) + (1.0 - beta2) * g * g;
+        let decayed = (1.0 - alpha * decay) * parameters.at(i);
+        parameters.set(i, decayed - alpha * (m * c1) / ((v * c2).sqrt() + epsilon));
+        moment1.set(i, m);
+        moment2.set(i, v);
     }
 }
 
-/// Invocations of a workgroup: many, as each has little to do.
+/// Invocations of a workgroup. On llvmpipe a workgroup costs 0.13 us whatever it does, and an invocation does little: 256 of
+/// them, with no test for the end, brought 425,284 parameters from 0.88 to 0.77 ms.
 const WORKGROUP: u32 = 256;
 
-/// Arrays whose length is a multiple of this fill all workgroups, which is fastest.
+/// Arrays whose length is a multiple of this fill all workgroups, so that the shader needs no test for the end.
 pub const WORDS: usize = 4 * WORKGROUP as usize;
 
 /// The bias corrections 1 / (1 - beta1^t) and 1 / (1 - beta2^t) of step `t`, counted from 1.
@@ -113,17 +116,17 @@ pub struct Arenas {
 }
 
 /// Appends the update of the parameters and both moments. With `scale` [1, 4], its first number scales the gradients.
-pub(crate) fn adam(plan: &mut Plan, settings: Settings, arenas: Arenas, scale: Option<Tensor>) {
+pub(crate) fn adam(plan: &mut Plan, hyperparameters: Hyperparameters, arenas: Arenas, scale: Option<Tensor>) {
     let Arenas { gradients, parameters, moment1, moment2 } = arenas;
     let tensors = [gradients, parameters, moment1, moment2].map(|t| t.flat());
     assert!(tensors.iter().all(|t| t.words() == parameters.words()), "four arrays of one length");
-    let Settings { epsilon, weight_decay: decay } = settings;
+    let Hyperparameters { epsilon, weight_decay: decay } = hyperparameters;
     let params = Params { vectors: tensors[0].vectors(), beta1: BETA1, beta2: BETA2, epsilon, decay };
     let workgroups = linear_grid(parameters.words() / 4, WORKGROUP);
     let invocations: u32 = workgroups.iter().product::<u32>() * WORKGROUP;
     plan.push(Dispatch {
         kernel: if scale.is_some() { &CLIPPED } else { &ADAM },
-        label: "update".into(),
+        label: "adam".into(),
         consts: vec![("WORKGROUP", WORKGROUP), ("RAGGED", u32::from(invocations != params.vectors))],
         params: params.to_bytes(),
         tensors: tensors[..1].iter().copied().chain(scale).chain(tensors[1..].iter().copied()).collect(),

@@ -46,7 +46,7 @@ pub static COPY: Kernel = kernel("copy", &[read(1, "a"), write(3, "y")], |call: 
 
 /// y = y + a.
 pub static ACCUMULATE: Kernel =
-    kernel("accumulate", &[read(1, "a"), write(3, "y")], |call: &mut dyn Call| {
+    kernel("accumulate", &[read(1, "a"), write(3, "y").updated()], |call: &mut dyn Call| {
         let [a, y] = [0, 1];
         each(call, y, |call, row, col| call.get(y, row, col) + call.get(a, row, col));
     });

@@ -2,10 +2,10 @@
 
 use super::{elementwise, params, plain, shader};
 use crate::plan::{
-    Call, Dispatch, Kernel, Needs, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read, write,
+    self, Call, Dispatch, Kernel, Needs, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read, write,
 };
 
-/// Numbers in which the squares are first summed: enough invocations for every core.
+/// Partial sums of the squares, one per invocation: enough for every core.
 pub const PARTIALS: usize = 2048;
 
 /// As in PyTorch's clip_grad_norm_.
@@ -37,23 +37,23 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
 /// Partial sums of the gradient's squares.
 pub static SQUARES: Kernel =
     kernel("squares", &[read(1, "gradients"), write(3, "squares_out")], |call: &mut dyn Call| {
-        let p: Params = crate::plan::params(call);
+        let p: Params = plan::params(call);
+        let [gradients, partial] = call.slots();
         for i in 0..PARTIALS {
             let vectors = (i..p.vectors as usize).step_by(PARTIALS);
-            let sum: f64 = vectors.flat_map(|v| 4 * v..4 * v + 4).map(|at| call.get(0, 0, at).powi(2)).sum();
-            call.put(1, 0, i, sum);
+            let elements = vectors.flat_map(|v| 4 * v..4 * v + 4);
+            partial.set(i, elements.map(|i| gradients.at(i).powi(2)).sum());
         }
     });
 
 /// (factor, norm, 0, 0) from the partial sums.
 pub static FACTOR: Kernel =
     kernel("factor", &[read(2, "partial"), write(4, "scale")], |call: &mut dyn Call| {
-        let p: Params = crate::plan::params(call);
-        let norm = (0..PARTIALS).map(|i| call.get(0, 0, i)).sum::<f64>().sqrt();
+        let p: Params = plan::params(call);
+        let [partial, scale] = call.slots();
+        let norm = (0..PARTIALS).map(|i| partial.at(i)).sum::<f64>().sqrt();
         let factor = (f64::from(p.limit) / (norm + TINY)).min(1.0);
-        for (column, value) in [factor, norm, 0.0, 0.0].into_iter().enumerate() {
-            call.put(1, 0, column, value);
-        }
+        [factor, norm, 0.0, 0.0].into_iter().enumerate().for_each(|(i, value)| scale.set(i, value));
     });
 
 /// Appends scale [1, 4], whose first number brings the norm of `gradients` [1, P] down to `limit`.

@@ -2,7 +2,7 @@
 
 use super::{elementwise, params, plain, shader};
 use crate::plan::{
-    Call, Dispatch, Kernel, Needs, Plan, Reach, Tensor, Trusted, linear_grid, read, read_u32, write,
+    self, Call, Dispatch, Kernel, Needs, Plan, Reach, Tensor, Trusted, linear_grid, read, read_u32, write,
 };
 
 params! {
@@ -29,31 +29,30 @@ pub static CONDITION: Kernel = Kernel {
     trusted: Trusted,
     variants: plain,
     reference: |call: &mut dyn Call| {
-        let p: Params = crate::plan::params(call);
-        let step = *call.step();
-        let (width, out) = (p.width as usize, call.tensor(3));
+        let p: Params = plan::params(call);
+        let (step, width) = (call.step(), p.width as usize);
+        let [input, labels, order, out] = call.slots();
         for row in 0..p.rows as usize {
             let datum = row / p.samples as usize;
-            let place = |at: usize| call.get_u32(2, 0, at).min(p.count - 1) as usize;
-            let label = (datum < step.valid_rows as usize)
-                .then(|| call.get_u32(1, 0, place(step.first_row as usize + datum)));
-            for col in 0..out.stride {
-                let value = match col {
-                    _ if col < width => call.get(0, row, col),
-                    _ => f64::from(u8::from(label.is_some_and(|label| width + label as usize == col))),
-                };
-                call.put(3, row, col, value);
+            // The column of the label; None for rows past the end of the data.
+            let hot = (datum < step.valid_rows as usize).then(|| {
+                let number = order.at_u32(step.first_row as usize + datum).min(p.count - 1);
+                width + labels.at_u32(number as usize) as usize
+            });
+            for col in 0..out.shape().stride {
+                let one_hot = f64::from(u8::from(hot == Some(col)));
+                out.put(row, col, if col < width { input.get(row, col) } else { one_hot });
             }
         }
     },
 };
 
-/// The label of each datum [1, N], and the order [1, N] in which data are visited.
+/// The label of each datum [1, N], and the epoch's order of the data [1, N].
 #[derive(Clone, Copy, Debug)]
 pub struct Labels {
     /// Class numbers.
     pub labels: Tensor,
-    /// Numbers of data.
+    /// Each datum's number, in the order of the epoch.
     pub order: Tensor,
 }
 
@@ -66,7 +65,7 @@ pub(crate) fn condition(
     out: Tensor,
 ) {
     assert_eq!(input.rows, out.rows, "rows of the input");
-    assert!(out.rows.is_multiple_of(samples), "{samples} rows for each datum");
+    assert!(out.rows.is_multiple_of(samples), "{samples} rows per datum");
     assert!(input.cols < out.cols, "columns for the label");
     let params = Params {
         rows: input.rows as u32,

@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{elementwise, params, philox, shader};
 use crate::plan::{
-    Call, Const, Dispatch, Kernel, Needs, Plan, Reach, Tensor, Trusted, linear_grid, read_u32, write,
+    self, Call, Const, Dispatch, Kernel, Needs, Plan, Reach, Tensor, Trusted, linear_grid, read_u32, write,
 };
 
-/// How a value v becomes x. A byte counts as v / 255, a float as it is: where it is binarised, a probability.
+/// How a value v becomes x. A byte b means v = b / 255, a float is v itself; to be binarised, v is a probability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 #[repr(u32)]
@@ -23,18 +23,29 @@ pub enum Binarize {
 }
 
 impl Binarize {
-    /// The same, drawn once where it would be drawn anew in every epoch: for evaluation, which is to repeat itself.
+    /// The one with this number in the shaders; panics on a number that stands for none.
+    pub fn from_u32(value: u32) -> Binarize {
+        match value {
+            0 => Binarize::None,
+            1 => Binarize::Threshold,
+            2 => Binarize::Fixed,
+            3 => Binarize::Dynamic,
+            _ => panic!("{value} is not the number of a binarisation"),
+        }
+    }
+
+    /// The same, with draws that are kept instead of renewed in every epoch: evaluation must be repeatable.
     pub fn kept(self) -> Binarize {
         if self == Binarize::Dynamic { Binarize::Fixed } else { self }
     }
 
-    /// The same without chance: instead of draws, their mean v / 255.
+    /// The same without chance: instead of draws their mean, v.
     pub fn without_chance(self) -> Binarize {
         if matches!(self, Binarize::Fixed | Binarize::Dynamic) { Binarize::None } else { self }
     }
 }
 
-/// How the device holds the data. Rows are padded to four values in either case.
+/// How the device holds the data. Either way rows are padded to four values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Packing {
@@ -47,6 +58,15 @@ pub enum Packing {
 impl Packing {
     /// Both.
     pub const ALL: [Packing; 2] = [Packing::Bytes, Packing::Floats];
+
+    /// The one with this number in the shaders; panics on a number that stands for none.
+    pub fn from_u32(value: u32) -> Packing {
+        match value {
+            0 => Packing::Bytes,
+            1 => Packing::Floats,
+            _ => panic!("{value} is not the number of a packing"),
+        }
+    }
 
     /// Words of a row of `dim` values.
     pub fn words(self, dim: usize) -> usize {
@@ -83,43 +103,36 @@ pub static GATHER: Kernel = Kernel {
     reference,
 };
 
-const DATA: usize = 0;
-const ORDER: usize = 1;
-const X: usize = 2;
-
 fn reference(call: &mut dyn Call) {
-    let p: Params = crate::plan::params(call);
-    let mode = call.constant("BINARIZE");
-    let floats = call.constant("PACKING") == Packing::Floats as u32;
-    let step = *call.step();
+    let p: Params = plan::params(call);
+    let binarize = Binarize::from_u32(call.constant("BINARIZE"));
+    let packing = Packing::from_u32(call.constant("PACKING"));
+    let streamed = call.constant("STREAMED") == 1;
+    let step = call.step();
+    let [data, order, x] = call.slots();
+    let value = |row: usize, col: usize| match packing {
+        Packing::Bytes => f64::from((data.get_u32(row, col / 4) >> (8 * (col % 4))) & 0xFF) / 255.0,
+        Packing::Floats => f64::from(f32::from_bits(data.get_u32(row, col))),
+    };
     for row in 0..p.batch as usize {
         for col in 0..4 * p.vectors as usize {
             if row >= step.valid_rows as usize {
-                call.put(X, row, col, 0.0);
+                x.put(row, col, 0.0);
                 continue;
             }
             let at = step.first_row as usize + row;
-            let datum = call.get_u32(ORDER, 0, at) as usize;
-            let place = if call.constant("STREAMED") == 1 { at } else { datum };
-            let place = place.min(p.count as usize - 1);
-            let v = if floats {
-                f64::from(f32::from_bits(call.get_u32(DATA, place, col)))
-            } else {
-                f64::from((call.get_u32(DATA, place, col / 4) >> (8 * (col % 4))) & 0xFF) / 255.0
+            let datum = order.at_u32(at) as usize;
+            let v = value(if streamed { at } else { datum }.min(p.count as usize - 1), col);
+            let word = |counter: u32, row: usize, stream: u32| {
+                philox::word(call, counter, row, col, stream + step.stream)
             };
-            let x = match mode {
-                0 => v,
-                1 => f64::from(u8::from(v > 0.5)),
-                2 => bernoulli(
-                    philox::word(call, 0, datum, col, philox::STREAM_BINARIZE_FIXED + step.stream),
-                    v,
-                ),
-                _ => bernoulli(
-                    philox::word(call, step.step, row, col, philox::STREAM_BINARIZE + step.stream),
-                    v,
-                ),
+            let binarized = match binarize {
+                Binarize::None => v,
+                Binarize::Threshold => f64::from(u8::from(v > 0.5)),
+                Binarize::Fixed => bernoulli(word(0, datum, philox::STREAM_BINARIZE_FIXED), v),
+                Binarize::Dynamic => bernoulli(word(step.step, row, philox::STREAM_BINARIZE), v),
             };
-            call.put(X, row, col, x);
+            x.put(row, col, binarized);
         }
     }
 }
@@ -132,8 +145,8 @@ fn bernoulli(word: u32, v: f64) -> f64 {
 
 /// Appends x = binarize(data rows), with data [N, D / 4] of packed bytes or [N, D] of the bits of floats, and order [1, N].
 ///
-/// The data's stride is that of its own words, not padded further. Streamed data holds the rows of the next steps only,
-/// in the order that they are visited.
+/// Rows of data are not padded beyond whole words. Streamed data is the rows of the next steps alone, in the order in which
+/// they are visited.
 pub(crate) fn gather(
     plan: &mut Plan,
     binarize: Binarize,
@@ -164,7 +177,7 @@ pub(crate) fn gather(
 mod tests {
     use super::*;
 
-    /// The reference compares floats, the shader integers: they must agree on every byte at the nearest draws.
+    /// The reference compares floats, the shader integers: they must agree on the draws nearest to each byte.
     #[test]
     fn a_byte_is_compared_as_exactly_as_an_integer() {
         for v in 0..=255u32 {

@@ -51,7 +51,7 @@ pub static WEIGHTS: Kernel =
 
 /// The running (largest log w, sum of e^(log w - largest)) of each datum over rounds of K samples.
 pub static ACCUMULATE: Kernel =
-    kernel("accumulate", &[LOG_P, LOG_RATIO, write(5, "rows")], |call: &mut dyn Call| {
+    kernel("accumulate", &[LOG_P, LOG_RATIO, write(5, "rows").updated()], |call: &mut dyn Call| {
         let p: Params = crate::plan::params(call);
         let step = *call.step();
         let left = p.total - step.round * p.samples;

@@ -1,12 +1,12 @@
-//! What an adapter can do at best (`shaders/micro.wgsl`): arithmetic, copying, and dispatching.
+//! Micro-benchmarks of an adapter (`shaders/micro.wgsl`): the ceilings of its arithmetic, its copying and its dispatching.
 
 use super::{bytes, elementwise, params, plain, shader};
 use crate::plan::{
-    Call, Cost, Dispatch, Kernel, Needs, PAD, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read,
-    write,
+    self, Call, Cost, Dispatch, Kernel, Needs, PAD, Plan, Reference, Slot, Tensor, Trusted, linear_grid,
+    read, write,
 };
 
-/// The recurrences of an invocation, and the rounds of a turn of the loop, as in the shader.
+/// Recurrences per invocation, and rounds per iteration of the loop, as in the shader.
 const CHAINS: usize = 2;
 const UNROLL: u32 = 32;
 
@@ -37,37 +37,38 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
 
 /// y = the sum of recurrences x = scale x + offset.
 pub static MULTIPLY_ADD: Kernel = kernel("multiply_add", &[write(2, "y")], |call: &mut dyn Call| {
-    let p: Params = crate::plan::params(call);
+    let p: Params = plan::params(call);
+    let [y] = call.slots();
     for i in 0..4 * p.vectors as usize {
         let chain = |c: usize| {
             let start = (i % 4096 + 4096 * c) as f64 / 8192.0;
             (0..p.rounds).fold(start, |x, _| x * f64::from(p.scale) + f64::from(p.offset))
         };
-        let sum = (0..CHAINS).map(chain).sum();
-        call.put(0, 0, i, sum);
+        y.set(i, (0..CHAINS).map(chain).sum());
     }
 });
 
 /// y = x.
 pub static COPY: Kernel = kernel("copy", &[read(1, "x"), write(2, "y")], |call: &mut dyn Call| {
-    let p: Params = crate::plan::params(call);
+    let p: Params = plan::params(call);
+    let [x, y] = call.slots();
     for i in 0..4 * p.vectors as usize {
-        let value = call.get(0, 0, i);
-        call.put(1, 0, i, value);
+        y.set(i, x.at(i));
     }
 });
 
 /// y = offset, in one workgroup.
 pub static LATENCY: Kernel = kernel("latency", &[write(2, "y")], |call: &mut dyn Call| {
-    let p: Params = crate::plan::params(call);
+    let p: Params = plan::params(call);
+    let [y] = call.slots();
     for i in 0..4 * p.vectors as usize {
-        call.put(0, 0, i, f64::from(p.offset));
+        y.set(i, f64::from(p.offset));
     }
 });
 
-/// Appends y [1, N] = `rounds` multiply-adds in each of several chains; `rounds` is a multiple of 32.
+/// Appends y [1, N] = `rounds` multiply-adds in each of several chains; `rounds` must be a multiple of 32.
 pub(crate) fn multiply_add(plan: &mut Plan, rounds: u32, y: Tensor) {
-    assert!(rounds.is_multiple_of(UNROLL), "{rounds} rounds are no multiple of {UNROLL}");
+    assert!(rounds.is_multiple_of(UNROLL), "{rounds} rounds are not a multiple of {UNROLL}");
     let y = y.flat();
     let params = Params { vectors: y.vectors(), rounds, scale: 0.96875, offset: 0.03125 };
     let flops = (2 * CHAINS * y.words()) as u64 * u64::from(rounds);
@@ -82,7 +83,7 @@ pub(crate) fn copy(plan: &mut Plan, x: Tensor, y: Tensor) {
     push(plan, &COPY, params, &[x, y], elementwise(0, &[x, y]));
 }
 
-/// Appends y [1, N] = a constant; N is at most what one workgroup writes.
+/// Appends y [1, N] = a constant, for an N that one workgroup can write.
 pub(crate) fn latency(plan: &mut Plan, y: Tensor) {
     assert!(y.words() <= PAD * super::WORKGROUP as usize, "one workgroup writes {} words", y.words());
     let params = Params { vectors: y.vectors(), rounds: 0, scale: 0.0, offset: 0.5 };

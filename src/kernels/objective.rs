@@ -56,7 +56,7 @@ const fn kernel(
 /// history\[history_row\] = the sums over the batch.
 pub static BATCH_SUM: Kernel = kernel(
     "batch_sum",
-    &[read(1, "log_p"), read(2, "kl"), read(3, "extra"), write(4, "history")],
+    &[read(1, "log_p"), read(2, "kl"), read(3, "extra"), write(4, "history").updated()],
     || [ELBO, IMPORTANCE, FREE_BITS].map(|objective| vec![("OBJECTIVE", objective)]).to_vec(),
     |call: &mut dyn Call| {
         let p: Params = crate::plan::params(call);
@@ -75,14 +75,18 @@ pub static BATCH_SUM: Kernel = kernel(
 );
 
 /// rows[history_row + b] = every datum's own terms.
-pub static COLLECT: Kernel =
-    kernel("collect", &[read(1, "log_p"), read(2, "kl"), write(5, "rows")], plain, |call: &mut dyn Call| {
+pub static COLLECT: Kernel = kernel(
+    "collect",
+    &[read(1, "log_p"), read(2, "kl"), write(5, "rows").updated()],
+    plain,
+    |call: &mut dyn Call| {
         for datum in 0..call.step().valid_rows as usize {
             let (recon, kl) = terms(call, datum);
             let row = call.step().history_row as usize + datum;
             put_terms(call, 2, row, [recon, kl, 0.0, 0.0]);
         }
-    });
+    },
+);
 
 /// A datum's reconstruction, averaged over its samples, and its KL.
 fn terms(call: &dyn Call, datum: usize) -> (f64, f64) {

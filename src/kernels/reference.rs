@@ -1,11 +1,11 @@
 //! The reference executor: runs a [`Plan`] with plain loops in f64 on the host.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
-use crate::plan::{Access, Call, Dispatch, Element, Plan, Step, Tensor};
+use crate::plan::{Access, BufferId, Call, Dispatch, Element, Plan, Slot, Step, Tensor};
 
-/// The words of one buffer on the host. Floats are f64, so that finite differences through a whole model are
-/// exact to many digits.
+/// The words of one buffer on the host. Floats are f64, so that finite differences through a whole model keep many digits.
 #[derive(Clone, Debug, PartialEq)]
 pub enum HostBuffer {
     /// Floats.
@@ -17,8 +17,12 @@ pub enum HostBuffer {
 /// The buffers of a plan on the host.
 #[derive(Clone, Debug)]
 pub struct Memory {
-    /// One for each of the plan's buffers, in their order.
+    /// The plan's buffers, in their order; empty where a buffer lies in the memory of another.
     pub buffers: Vec<HostBuffer>,
+    /// The buffer in whose memory each lies.
+    homes: Vec<usize>,
+    /// For each buffer, which of its words a reference has put, with whatever value.
+    pub written: Vec<Vec<bool>>,
 }
 
 impl Memory {
@@ -27,17 +31,19 @@ impl Memory {
         let buffers = plan
             .buffers
             .iter()
-            .map(|b| match b.element {
-                Element::F32 => HostBuffer::F32(vec![0.0; b.words]),
-                Element::U32 => HostBuffer::U32(vec![0; b.words]),
+            .map(|b| (b.element, if b.home.is_none() { b.words } else { 0 }))
+            .map(|(element, words)| match element {
+                Element::F32 => HostBuffer::F32(vec![0.0; words]),
+                Element::U32 => HostBuffer::U32(vec![0; words]),
             })
             .collect();
-        Memory { buffers }
+        let homes = (0..plan.buffers.len()).map(|id| plan.home(BufferId(id)).0).collect();
+        Memory { buffers, homes, written: plan.buffers.iter().map(|b| vec![false; b.words]).collect() }
     }
 
     /// The floats of a buffer; panics on a buffer of integers.
     pub fn floats(&mut self, tensor: Tensor) -> &mut [f64] {
-        match &mut self.buffers[tensor.buffer.0] {
+        match &mut self.buffers[self.homes[tensor.buffer.0]] {
             HostBuffer::F32(values) => &mut values[tensor.offset..],
             HostBuffer::U32(_) => panic!("a buffer of integers"),
         }
@@ -45,7 +51,7 @@ impl Memory {
 
     /// The integers of a buffer; panics on a buffer of floats.
     pub fn integers(&mut self, tensor: Tensor) -> &mut [u32] {
-        match &mut self.buffers[tensor.buffer.0] {
+        match &mut self.buffers[self.homes[tensor.buffer.0]] {
             HostBuffer::U32(values) => &mut values[tensor.offset..],
             HostBuffer::F32(_) => panic!("a buffer of floats"),
         }
@@ -60,13 +66,40 @@ impl Memory {
 
     /// Runs one dispatch.
     pub fn dispatch(&mut self, dispatch: &Dispatch, step: &Step) {
+        let buffers = self.buffers.iter_mut().map(Words::of).collect();
+        let cells = |words| Cell::from_mut(words).as_slice_of_cells();
+        let written = self.written.iter_mut().map(|words| cells(words.as_mut_slice())).collect();
         let consts = dispatch.consts.iter().copied().collect();
-        (dispatch.kernel.reference)(&mut HostCall { memory: self, dispatch, consts, step });
+        (dispatch.kernel.reference)(&mut HostCall {
+            buffers,
+            homes: &self.homes,
+            written,
+            dispatch,
+            consts,
+            step,
+        });
+    }
+}
+
+/// The words of a buffer, behind cells so that one call can read some of them while it writes others.
+enum Words<'a> {
+    F32(&'a [Cell<f64>]),
+    U32(&'a [Cell<u32>]),
+}
+
+impl Words<'_> {
+    fn of(buffer: &mut HostBuffer) -> Words<'_> {
+        match buffer {
+            HostBuffer::F32(values) => Words::F32(Cell::from_mut(values.as_mut_slice()).as_slice_of_cells()),
+            HostBuffer::U32(values) => Words::U32(Cell::from_mut(values.as_mut_slice()).as_slice_of_cells()),
+        }
     }
 }
 
 struct HostCall<'a> {
-    memory: &'a mut Memory,
+    buffers: Vec<Words<'a>>,
+    homes: &'a [usize],
+    written: Vec<&'a [Cell<bool>]>,
     dispatch: &'a Dispatch,
     consts: HashMap<&'static str, u32>,
     step: &'a Step,
@@ -76,12 +109,38 @@ impl HostCall<'_> {
     fn index(&self, slot: usize, row: usize, col: usize) -> (usize, usize) {
         let t = self.dispatch.tensors[slot];
         assert!(col < t.stride, "column {col} of a row of {} words", t.stride);
-        (t.buffer.0, t.offset + row * t.stride + col)
+        (self.homes[t.buffer.0], t.offset + row * t.stride + col)
     }
 
-    fn writable(&self, slot: usize) {
+    /// What is written may be read only where the kernel says that it needs what was there before.
+    fn readable(&self, slot: usize) {
         let slot = &self.dispatch.kernel.slots[slot];
-        assert_eq!(slot.access, Access::Write, "{} is read-only", slot.name);
+        let reads = slot.access == Access::Read || slot.keeps(&self.dispatch.consts);
+        assert!(reads, "{} of {} is only written", slot.name, self.dispatch.label);
+    }
+
+    fn float(&self, slot: usize, row: usize, col: usize) -> &Cell<f64> {
+        let (buffer, at) = self.index(slot, row, col);
+        match self.buffers[buffer] {
+            Words::F32(values) => &values[at],
+            Words::U32(_) => panic!("slot {slot} holds integers"),
+        }
+    }
+
+    fn integer(&self, slot: usize, row: usize, col: usize) -> &Cell<u32> {
+        let (buffer, at) = self.index(slot, row, col);
+        match self.buffers[buffer] {
+            Words::U32(values) => &values[at],
+            Words::F32(_) => panic!("slot {slot} holds floats"),
+        }
+    }
+
+    /// Marks an element as written; its slot must be one that the kernel writes.
+    fn mark(&self, slot: usize, row: usize, col: usize) {
+        let Slot { access, name, .. } = &self.dispatch.kernel.slots[slot];
+        assert_eq!(*access, Access::Write, "{name} is read-only");
+        let (buffer, at) = self.index(slot, row, col);
+        self.written[buffer][at].set(true);
     }
 }
 
@@ -98,41 +157,31 @@ impl Call for HostCall<'_> {
         self.step
     }
 
+    fn slot_count(&self) -> usize {
+        self.dispatch.kernel.slots.len()
+    }
+
     fn tensor(&self, slot: usize) -> Tensor {
         self.dispatch.tensors[slot]
     }
 
     fn get(&self, slot: usize, row: usize, col: usize) -> f64 {
-        let (buffer, at) = self.index(slot, row, col);
-        match &self.memory.buffers[buffer] {
-            HostBuffer::F32(values) => values[at],
-            HostBuffer::U32(_) => panic!("slot {slot} holds integers"),
-        }
+        self.readable(slot);
+        self.float(slot, row, col).get()
     }
 
     fn get_u32(&self, slot: usize, row: usize, col: usize) -> u32 {
-        let (buffer, at) = self.index(slot, row, col);
-        match &self.memory.buffers[buffer] {
-            HostBuffer::U32(values) => values[at],
-            HostBuffer::F32(_) => panic!("slot {slot} holds floats"),
-        }
+        self.readable(slot);
+        self.integer(slot, row, col).get()
     }
 
-    fn put(&mut self, slot: usize, row: usize, col: usize, value: f64) {
-        self.writable(slot);
-        let (buffer, at) = self.index(slot, row, col);
-        match &mut self.memory.buffers[buffer] {
-            HostBuffer::F32(values) => values[at] = value,
-            HostBuffer::U32(_) => panic!("slot {slot} holds integers"),
-        }
+    fn put(&self, slot: usize, row: usize, col: usize, value: f64) {
+        self.mark(slot, row, col);
+        self.float(slot, row, col).set(value);
     }
 
-    fn put_u32(&mut self, slot: usize, row: usize, col: usize, value: u32) {
-        self.writable(slot);
-        let (buffer, at) = self.index(slot, row, col);
-        match &mut self.memory.buffers[buffer] {
-            HostBuffer::U32(values) => values[at] = value,
-            HostBuffer::F32(_) => panic!("slot {slot} holds floats"),
-        }
+    fn put_u32(&self, slot: usize, row: usize, col: usize, value: u32) {
+        self.mark(slot, row, col);
+        self.integer(slot, row, col).set(value);
     }
 }

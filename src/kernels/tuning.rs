@@ -1,26 +1,26 @@
-//! Which variant of matmul each product of a plan gets: measured choices that override `matmul::choose`.
+//! Measured choices of matmul variants, which override `matmul::choose`.
 
 use std::collections::BTreeMap;
 
 use super::matmul::{self, Layout, Variant};
 use crate::plan::{Plan, Target};
 
-/// The variants that measured fastest, by product. Those of 32 bits all add up a sum in the same order, so a
-/// tuned plan gives the same bits; of those of 16 bits, cooperative matrices add in an order of their own.
+/// The variants that measured fastest, by product. All variants of 32 bits add up a sum in the same order, so a tuned plan
+/// gives the same bits. Among those of 16 bits, cooperative matrices add in an order of their own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tuning {
-    /// From `NT 128x784x400`, or `NT 128x784x400 f16` for operands of 16 bits, to a name in the table of variants.
+    /// From `NT 128x784x400`, or `NT 128x784x400 f16` for operands of 16 bits, to the name of a variant.
     choices: BTreeMap<String, String>,
 }
 
 impl Tuning {
-    /// From pairs of a product, such as `NT 128x784x400` (m, k, n), and a variant's name; unknown names are passed over.
+    /// From pairs of a product, such as `NT 128x784x400` (m, k, n), and a variant's name. Unknown names are ignored.
     pub fn from_choices(choices: impl IntoIterator<Item = (String, String)>) -> Tuning {
         let choices = choices.into_iter().filter(|(_, name)| matmul::named(name).is_some()).collect();
         Tuning { choices }
     }
 
-    /// The pairs.
+    /// The pairs of products and variants' names.
     pub fn choices(&self) -> &BTreeMap<String, String> {
         &self.choices
     }
@@ -35,7 +35,7 @@ impl Tuning {
         self.choices.extend(other.choices);
     }
 
-    /// Gives every product of a plan for `target` its fastest variant, where one is known that runs there.
+    /// Gives every product of a plan for `target` its fastest known variant, if that runs there.
     pub fn apply(&self, plan: &mut Plan, target: &Target) {
         for dispatch in &mut plan.dispatches {
             let Some((layout, mkn)) = matmul::product_of(dispatch) else { continue };
@@ -51,7 +51,7 @@ fn key(layout: Layout, [m, k, n]: [usize; 3], f16: bool) -> String {
     format!("{layout:?} {m}x{k}x{n}{}", if f16 { F16 } else { "" })
 }
 
-/// What the key of a product of 16-bit operands ends in.
+/// The end of the key of a product of 16-bit operands.
 pub const F16: &str = " f16";
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ pub fn train(
     let arenas = adam::Arenas { gradients, parameters, moment1, moment2 };
     adam::adam(&mut tape.plan, recipe.adam, arenas, scale);
     let ports = Training { source, history: terms, parameters, gradients, moment1, moment2 };
-    Planned { plan: tape.plan, ports }
+    Planned::new(tape.plan, ports)
 }
 
 /// One batch of evaluation: every datum's terms of the ELBO, of `rows` data in all.
@@ -91,7 +91,7 @@ pub fn evaluate(network: &Network, target: Target, batch: &Batch, rows: usize) -
     let head = network.encode(&mut tape, input);
     let (log_p, kl) = elbo_terms(&mut tape, network, head, x, batch.samples);
     objective::collect(&mut tape.plan, batch.size, batch.samples, log_p, kl, rows);
-    Planned { plan: tape.plan, ports: Terms { source, rows } }
+    Planned::new(tape.plan, Terms { source, rows })
 }
 
 /// One round of K samples towards each datum's importance-sampled log p(x), of `rows` data and `total` samples in all.
@@ -112,7 +112,7 @@ pub fn importance(
     let out = network.decode(&mut tape, draw.z);
     let log_w = (network.log_p(&mut tape, out, x), log_ratio);
     weights::accumulate(&mut tape.plan, batch.size, batch.samples, total, log_w, rows);
-    Planned { plan: tape.plan, ports: Terms { source, rows } }
+    Planned::new(tape.plan, Terms { source, rows })
 }
 
 /// What the encoder makes of a batch, and the decoder of its mean.
@@ -124,7 +124,7 @@ pub fn encode(network: &Network, target: Target, batch: &Batch) -> Planned<Codes
     let z = network.point(&mut tape, head);
     let mean = network.mean(&mut tape, z);
     let ports = Codes { source, x, head: tape.peek(head), z: None, mean: Some(mean) };
-    Planned { plan: tape.plan, ports }
+    Planned::new(tape.plan, ports)
 }
 
 /// The encoder alone; with `draw`, a draw from each q(z|x) too.
@@ -136,7 +136,7 @@ pub fn codes(network: &Network, target: Target, batch: &Batch, draw: bool) -> Pl
     let z = draw.then(|| network.draw(&mut tape, head, batch.samples, KlTerm::Closed).z);
     let z = z.map(|z| tape.peek(z));
     let ports = Codes { source, x, head: tape.peek(head), z, mean: None };
-    Planned { plan: tape.plan, ports }
+    Planned::new(tape.plan, ports)
 }
 
 /// Reconstructions of x [B, D] through the mean of q(z|x).
@@ -147,7 +147,7 @@ pub fn reconstruct(network: &Network, target: Target, batch: usize) -> Planned<R
     let mean = network.mean(&mut tape, z);
     let (head, z) = (Some(tape.peek(head)), Some(tape.peek(z)));
     let ports = Rows { x: Some(x), labels: tape.labels, head, z, mean: Some(mean), terms: None };
-    Planned { plan: tape.plan, ports }
+    Planned::new(tape.plan, ports)
 }
 
 /// Samples of the model: z from the prior, then E[x|z].
@@ -180,7 +180,7 @@ fn decoder(
     let mean = network.mean(&mut tape, z);
     let z = Some(tape.peek(z));
     let ports = Rows { x: None, labels: tape.labels, head: None, z, mean: Some(mean), terms: None };
-    Planned { plan: tape.plan, ports }
+    Planned::new(tape.plan, ports)
 }
 
 /// The latent's parts of x [B, D] that the host writes and, with `terms`, each row's terms of the ELBO.
@@ -190,7 +190,7 @@ pub fn judge(network: &Network, target: Target, batch: usize, terms: bool) -> Pl
     let terms = terms.then(|| elbo_terms(&mut tape, network, head, x, 1));
     let head = Some(tape.peek(head));
     let ports = Rows { x: Some(x), labels: tape.labels, head, z: None, mean: None, terms };
-    Planned { plan: tape.plan, ports }
+    Planned::new(tape.plan, ports)
 }
 
 /// log p(x|z) [B K] and the KL [B]: a row of zeros where z is a point.

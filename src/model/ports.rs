@@ -12,6 +12,21 @@ pub struct Planned<P> {
     pub ports: P,
 }
 
+/// Ports: the tensors that keep their memory to themselves.
+pub trait Ports {
+    /// All of them.
+    fn tensors(&self) -> Vec<Tensor>;
+}
+
+impl<P: Ports> Planned<P> {
+    /// A finished plan, whose private buffers then share memory where their lives do not overlap.
+    pub(super) fn new(mut plan: Plan, ports: P) -> Planned<P> {
+        let keep: Vec<_> = ports.tensors().iter().map(|tensor| tensor.buffer).collect();
+        plan.share_memory(&keep);
+        Planned { plan, ports }
+    }
+}
+
 /// Where batches come from on the device.
 #[derive(Clone, Copy, Debug)]
 pub struct Source {
@@ -40,6 +55,12 @@ pub struct Training {
     pub moment2: Tensor,
 }
 
+impl Ports for Training {
+    fn tensors(&self) -> Vec<Tensor> {
+        vec![self.history]
+    }
+}
+
 /// The ports of a plan that says something about every datum.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
@@ -47,6 +68,12 @@ pub struct Terms {
     pub source: Source,
     /// A row [N, 4] for each datum.
     pub rows: Tensor,
+}
+
+impl Ports for Terms {
+    fn tensors(&self) -> Vec<Tensor> {
+        vec![self.rows]
+    }
 }
 
 /// The ports of a plan that shows what the model makes of a batch.
@@ -64,6 +91,12 @@ pub struct Codes {
     pub mean: Option<Tensor>,
 }
 
+impl Ports for Codes {
+    fn tensors(&self) -> Vec<Tensor> {
+        [Some(self.x), Some(self.head), self.z, self.mean].into_iter().flatten().collect()
+    }
+}
+
 /// The ports of a plan that begins with rows of the host's: x, z, or nothing where z is drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows {
@@ -79,4 +112,12 @@ pub struct Rows {
     pub mean: Option<Tensor>,
     /// log p(x|z) of one sample of z [1, B], and the KL [1, B], where the plan has them.
     pub terms: Option<(Tensor, Tensor)>,
+}
+
+impl Ports for Rows {
+    fn tensors(&self) -> Vec<Tensor> {
+        let (labels, order) = self.labels.map(|of| (of.labels, of.order)).unzip();
+        let (log_p, kl) = self.terms.unzip();
+        [self.x, labels, order, self.head, self.z, self.mean, log_p, kl].into_iter().flatten().collect()
+    }
 }

@@ -10,5 +10,5 @@ pub struct Recipe {
     /// The largest norm that the gradient may have; 0 without a limit.
     pub clip_norm: f32,
     /// Adam's settings.
-    pub adam: adam::Settings,
+    pub adam: adam::Hyperparameters,
 }

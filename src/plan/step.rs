@@ -1,6 +1,6 @@
-//! What changes from one run of a plan to the next.
+//! The scalars that change from one run of a plan to the next.
 
-use super::Field;
+use super::field::Field;
 
 /// The scalars of one training step: group 1 binding 0 of every kernel that asks for it.
 #[repr(C)]
@@ -12,13 +12,13 @@ pub struct Step {
     pub seed_hi: u32,
     /// Counter of the generator: the step, counted from 1 in training.
     pub step: u32,
-    /// Added to a kernel's random stream, so that training and evaluation never share draws.
+    /// Added to a kernel's random stream: training and evaluation never share draws.
     pub stream: u32,
     /// Position of the batch's first row in the epoch's order.
     pub first_row: u32,
-    /// Rows of the batch that carry data; the others have weight zero.
+    /// Rows of the batch that carry data; the rest have weight zero.
     pub valid_rows: u32,
-    /// Where in the history this step's loss terms go.
+    /// The row of the history that this step's loss terms go to.
     pub history_row: u32,
     /// Learning rate of Adam (alpha).
     pub learning_rate: f32,
@@ -28,7 +28,7 @@ pub struct Step {
     pub correction2: f32,
     /// Weight of the KL term in the objective (beta).
     pub kl_weight: f32,
-    /// Rounds of samples of these data before this one, in importance sampling.
+    /// In importance sampling: rounds of samples of the same rows before this one.
     pub round: u32,
 }
 
@@ -53,22 +53,22 @@ impl Step {
 /// How far the scalars of a [`Step`] may reach into the buffers of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reach {
-    /// Most rows of a batch.
+    /// The most rows of a batch.
     pub batch: usize,
     /// Positions of the epoch's order.
     pub order: usize,
     /// Rows of the history, of which a step writes one.
     pub history: usize,
-    /// Rows of results, of which a step writes one for each datum.
+    /// Rows of results, of which a step writes one per datum.
     pub results: usize,
 }
 
 impl Reach {
-    /// That of a plan whose buffers no step reaches into.
+    /// For a plan into whose buffers no step reaches.
     pub const ANY: Reach =
         Reach { batch: usize::MAX, order: usize::MAX, history: usize::MAX, results: usize::MAX };
 
-    /// The nearer of both in each way.
+    /// The tighter of both bounds, field by field.
     pub fn and(self, other: Reach) -> Reach {
         Reach {
             batch: self.batch.min(other.batch),

@@ -37,9 +37,9 @@ pub struct EpochMetrics {
     pub valid_recon: Option<f64>,
     /// Its divergence from the prior.
     pub valid_kl: Option<f64>,
-    /// Training images a second, evaluation left out.
+    /// Training data per second of training.
     pub images_per_second: f64,
-    /// Wall-clock time of the epoch, evaluation included.
+    /// Seconds of training by the wall clock, evaluation and files left out.
     pub seconds: f64,
 }
 
@@ -78,17 +78,18 @@ pub fn read(path: &Path) -> Result<Vec<EpochMetrics>> {
 }
 
 /// Removes the rows after `epoch`, as resuming from a checkpoint of that epoch will write them
-/// again. A file that is not there has none.
+/// again, and returns the others. A file that is not there has none.
 ///
 /// # Errors
 /// As [`read`]; [`Error::Io`] if the file cannot be written, and it is then unchanged.
-pub fn truncate_after(path: &Path, epoch: u32) -> Result<()> {
+pub fn truncate_after(path: &Path, epoch: u32) -> Result<Vec<EpochMetrics>> {
     if !path.exists() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let mut rows = read(path)?;
     rows.retain(|row| row.epoch <= epoch);
-    write_atomic(path, |out| out.write_all(&to_csv(&rows, true)?))
+    write_atomic(path, |out| out.write_all(&to_csv(&rows, true)?))?;
+    Ok(rows)
 }
 
 /// Adds `row` to the file at `path` as a line of JSON with the names of the columns; what is not finite is null.
@@ -187,7 +188,7 @@ mod tests {
         for epoch in 1..=4 {
             append(&path, &row(epoch)).unwrap();
         }
-        truncate_after(&path, 2).unwrap();
+        assert_eq!(show(&truncate_after(&path, 2).unwrap()), show(&[row(1), row(2)]));
         append(&path, &row(3)).unwrap();
         assert_eq!(show(&read(&path).unwrap()), show(&[row(1), row(2), row(3)]));
 

@@ -436,8 +436,10 @@ impl TrainSection {
 
     /// What a plan must know of it.
     pub fn recipe(&self) -> Recipe {
-        let adam =
-            adam::Settings { epsilon: self.adam_epsilon as f32, weight_decay: self.weight_decay as f32 };
+        let adam = adam::Hyperparameters {
+            epsilon: self.adam_epsilon as f32,
+            weight_decay: self.weight_decay as f32,
+        };
         Recipe { free_bits: self.free_bits as f32, clip_norm: self.clip_norm as f32, adam }
     }
 

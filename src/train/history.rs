@@ -5,7 +5,7 @@ use crate::gpu::{Program, Reading};
 use crate::kernels::objective::TERMS;
 use crate::plan::Tensor;
 
-/// Rows of the ring of losses on the device: steps between two log lines at most.
+/// Rows of the ring of losses on the device: steps that may be submitted before it must be read.
 pub const ROWS: u64 = 4096;
 
 /// Reconstruction and KL summed over data, in nats.
@@ -67,7 +67,7 @@ impl History {
 
     /// Adds what has arrived. `rows_of(step)` is the number of data in a step, counted from 1.
     pub fn poll(&mut self, rows_of: impl Fn(u64) -> u64) -> Result<()> {
-        let Some((reading, up_to)) = &self.pending else { return Ok(()) };
+        let Some((reading, up_to)) = &mut self.pending else { return Ok(()) };
         let Some(words) = reading.try_finish()? else { return Ok(()) };
         let up_to = *up_to;
         self.pending = None;

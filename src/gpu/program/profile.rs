@@ -1,42 +1,23 @@
-//! How long each dispatch of a program takes: by the device's timestamps where they can be trusted, else by the wall clock.
+//! How long each dispatch of a program takes: by the device's timestamps if they can be trusted, else by the wall clock.
 
-use std::fmt;
 use std::slice;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
-use super::{Launch, Program, Reading, SLOT, create};
+use super::super::allocate::create;
+use super::super::clock::Clock;
+use super::super::read_back::Reading;
+use super::{Launch, Program, SLOT};
 use crate::error::Result;
 use crate::plan::Step;
 
-/// A submission is long enough to judge timestamps by when it takes this long: what it costs by itself is then little.
+/// Submissions of this length are long enough to judge timestamps by: their own overhead is small beside it.
 const LONG: Duration = Duration::from_millis(20);
-/// Launches of a dispatch in such a submission at most.
+/// The most launches of a dispatch in such a submission.
 const MAX_REPEATS: usize = 4096;
 
-/// What times were taken by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Clock {
-    /// The device's own, at the boundaries of passes.
-    Timestamps,
-    /// The host's, around submissions of different lengths.
-    Wall,
-}
-
-impl fmt::Display for Clock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Clock::Timestamps => "the device's timestamps",
-            Clock::Wall => "the wall clock",
-        })
-    }
-}
-
 impl Program {
-    /// Seconds that each dispatch takes alone, over `repeats` launches in one submission. What the plan's buffers hold
-    /// afterwards is of no use.
+    /// Seconds that each dispatch takes alone, over `repeats` launches in one submission. It leaves nonsense in the plan's
+    /// buffers.
     pub fn profile(&mut self, step: &Step, repeats: usize) -> Result<Vec<f64>> {
         self.check_reach(slice::from_ref(step));
         self.ring_bytes[..size_of::<Step>()].copy_from_slice(bytemuck::bytes_of(step));
@@ -49,7 +30,7 @@ impl Program {
         self.launches.iter().map(alone).collect()
     }
 
-    /// The difference of two lengths leaves out what a submission costs.
+    /// The difference between a long and a short submission leaves out the overhead of both.
     fn by_wall_clock(&self, launch: &Launch, repeats: usize) -> Result<f64> {
         let time = |repeats: usize| {
             let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
@@ -64,7 +45,7 @@ impl Program {
             self.gpu.wait()?;
             Ok(begin.elapsed().as_secs_f64())
         };
-        // The first launch pays for what drivers put off.
+        // The first launch pays for work that drivers put off.
         time(1)?;
         let (short, long) = (time(1)?, time(1 + repeats)?);
         Ok((long - short).max(0.0) / repeats as f64)
@@ -105,7 +86,7 @@ impl Program {
         f64::from(self.gpu.queue.get_timestamp_period()) * 1e-9
     }
 
-    /// The timestamps around `repeats` launches of each of these, one pass each, in one submission.
+    /// The timestamps around `repeats` launches of each of these, a pass for each, in one submission.
     fn stamp(&self, launches: &[Launch], repeats: usize) -> Result<Vec<Stamps>> {
         let count = 2 * launches.len() as u32;
         let queries = self.gpu.device.create_query_set(&wgpu::QuerySetDescriptor {
@@ -116,7 +97,7 @@ impl Program {
         let bytes = (count * wgpu::QUERY_SIZE) as usize;
         let resolved = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
         let resolved = create(&self.gpu, "timestamps", bytes, resolved)?;
-        let staging = create(&self.gpu, "read-back", bytes, wgpu::BufferUsages::MAP_READ)?;
+        let staging = self.staging.take(&self.gpu, bytes)?;
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         for (first, launch) in (0..count).step_by(2).zip(launches) {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
@@ -134,7 +115,7 @@ impl Program {
         encoder.resolve_query_set(&queries, 0..count, &resolved, 0);
         encoder.copy_buffer_to_buffer(&resolved, 0, &staging, 0, bytes as u64);
         self.gpu.submit(encoder.finish(), None)?;
-        let reading = Reading::begin(staging);
+        let reading = Reading::begin(staging, &self.staging);
         self.gpu.wait()?;
         let words = reading.finish()?;
         let ticks = |at: usize| u64::from(words[at]) | u64::from(words[at + 1]) << 32;
@@ -154,7 +135,7 @@ impl Stamps {
     }
 }
 
-/// Whether passes have a beginning and then an end, follow each other, and are most of the `wall` seconds.
+/// Whether every pass begins before it ends, passes follow each other, and they add up to most of the `wall` seconds.
 fn agree(stamps: &[Stamps], seconds_a_tick: f64, wall: f64) -> bool {
     let each = stamps.iter().all(|s| 0 < s.begin && s.begin < s.end);
     let in_order = stamps.windows(2).all(|pair| pair[0].end <= pair[1].begin);

@@ -2,7 +2,8 @@
 
 use super::formula::{Formula, Value};
 use super::{Data, Kernels, Likelihood, Output, Pass, Settings};
-use crate::kernels::{Rows, elementwise, params, shader};
+use crate::kernels::row_sum::RowSum;
+use crate::kernels::{elementwise, params, shader};
 use crate::plan::{
     Call, Dispatch, Kernel, Needs, Plan, Reference, Slot, Target, Tensor, Trusted, read, write,
 };
@@ -38,7 +39,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         step: false,
         needs: Needs::Nothing,
         trusted: Trusted,
-        variants: Rows::variants,
+        variants: RowSum::variants,
         reference,
     }
 }
@@ -47,7 +48,7 @@ const DECODED: Slot = read(1, "decoded");
 const X: Slot = read(2, "x");
 const WEIGHT: Slot = read(3, "weight");
 const LOG_P: Slot = write(4, "log_p");
-const D_DECODED: Slot = write(5, "d_decoded");
+const D_DECODED: Slot = write(5, "d_decoded").updated();
 
 static FORWARD: Kernel = kernel("forward", &[DECODED, X, LOG_P], |call| {
     let [decoded, x, log_p] = [0, 1, 2];
@@ -184,7 +185,7 @@ fn append(plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {
         stride: out.stride as u32,
         x_stride: image.stride as u32,
     };
-    let rows = Rows::of(target);
+    let rows = RowSum::of(target);
     let mut cost = elementwise(0, &tensors);
     cost.flops = flops * (out.rows * out.cols) as u64;
     plan.push(Dispatch {

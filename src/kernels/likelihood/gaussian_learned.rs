@@ -4,7 +4,8 @@
 use std::f64::consts::PI;
 
 use super::{Data, Kernels, Likelihood, Output, Pass, Settings, Variance, moments};
-use crate::kernels::{Rows, elementwise, params, shader};
+use crate::kernels::row_sum::RowSum;
+use crate::kernels::{elementwise, params, shader};
 use crate::plan::{
     Call, Dispatch, Kernel, Needs, PAD, Plan, Reference, Slot, Target, Tensor, Trusted, read, round_up, write,
 };
@@ -38,7 +39,7 @@ const fn kernel(
         step: false,
         needs: Needs::Nothing,
         trusted: Trusted,
-        variants: Rows::variants,
+        variants: RowSum::variants,
         reference,
     }
 }
@@ -52,7 +53,7 @@ mod global {
     const X: Slot = read(3, "x");
     const WEIGHT: Slot = read(4, "weight");
     const LOG_P: Slot = write(5, "log_p");
-    const D_DECODED: Slot = write(6, "d_decoded");
+    const D_DECODED: Slot = write(6, "d_decoded").updated();
     const D_LOG_VAR: Slot = write(7, "d_log_var");
 
     static FORWARD: Kernel = kernel(SHADER, "forward", &[DECODED, LOG_VAR, X, LOG_P], |call| {
@@ -100,7 +101,7 @@ mod pixel {
     const X: Slot = read(2, "x");
     const WEIGHT: Slot = read(3, "weight");
     const LOG_P: Slot = write(4, "log_p");
-    const D_DECODED: Slot = write(5, "d_decoded");
+    const D_DECODED: Slot = write(5, "d_decoded").updated();
 
     static FORWARD: Kernel = kernel(SHADER, "forward", &[DECODED, X, LOG_P], |call| {
         let [decoded, x, log_p] = [0, 1, 2];
@@ -250,7 +251,7 @@ fn append(plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {
         dim: dim as u32,
         vectors: (columns / 4) as u32,
     };
-    let rows = Rows::of(target);
+    let rows = RowSum::of(target);
     let mut cost = elementwise(0, &tensors);
     cost.flops = flops * (out.rows * dim) as u64;
     plan.push(Dispatch {

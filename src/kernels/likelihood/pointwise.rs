@@ -1,7 +1,8 @@
 //! What the likelihoods share that take one number l of the decoder for each value x (`shaders/shared/pointwise.wgsl`).
 
 use super::{Kernels, Pass};
-use crate::kernels::{Rows, elementwise, params};
+use crate::kernels::row_sum::RowSum;
+use crate::kernels::{elementwise, params};
 use crate::plan::{
     Call, Dispatch, Kernel, Needs, Plan, Reference, Slot, Target, Tensor, Trusted, read, write,
 };
@@ -41,7 +42,7 @@ const fn kernel(
         step: false,
         needs: Needs::Nothing,
         trusted: Trusted,
-        variants: Rows::variants,
+        variants: RowSum::variants,
         reference,
     }
 }
@@ -50,7 +51,7 @@ const DECODED: Slot = read(1, "decoded");
 const X: Slot = read(2, "x");
 const WEIGHT: Slot = read(3, "weight");
 const LOG_P: Slot = write(4, "log_p");
-const D_DECODED: Slot = write(5, "d_decoded");
+const D_DECODED: Slot = write(5, "d_decoded").updated();
 const MEAN_X: Slot = write(6, "mean_x");
 
 pub(super) const fn forward<L: Pointwise>(shader: (&'static str, &'static str)) -> Kernel {
@@ -125,7 +126,7 @@ pub(super) fn append(kernels: &Kernels, flops: u64, plan: &mut Plan, target: &Ta
     assert_eq!((out.cols, out.stride), (dim, image.stride), "the decoder gives one number for each value");
     let params =
         Params { rows: out.rows as u32, samples: samples as u32, dim: dim as u32, vectors: out.vectors() };
-    let rows = Rows::of(target);
+    let rows = RowSum::of(target);
     let mut cost = elementwise(0, &tensors);
     cost.flops = share * flops * (out.rows * out.cols) as u64;
     plan.push(Dispatch {

@@ -1,4 +1,6 @@
+use super::super::prepare::prepare;
 use super::*;
+use crate::data::{Colour, Element, Scale, Scaling, Size};
 
 fn table(values: &[f32], columns: &[&str]) -> Parts {
     Parts {
@@ -14,7 +16,7 @@ fn table(values: &[f32], columns: &[&str]) -> Parts {
 
 fn scaled(parts: Parts, options: &Options) -> Result<Dataset> {
     let test = parts.train.select(&[0]);
-    scale("source", options, parts, test, &|_| {})
+    prepare("source", options, parts, test, &|_| {})
 }
 
 #[test]
@@ -121,7 +123,7 @@ fn a_value_that_is_no_number_is_named_with_row_and_column() {
 fn a_test_value_that_scaling_makes_infinite_is_refused() {
     let parts = || table(&[1.0, 0.1, 2.0, 0.2], &["a", "b"]);
     let far = table(&[1.0, -1e38], &["a", "b"]).train;
-    let open = |options: Options| scale("source", &options, parts(), far.clone(), &|_| {});
+    let open = |options: Options| prepare("source", &options, parts(), far.clone(), &|_| {});
     let message =
         open(Options { test_data: Some("far".into()), ..Options::default() }).unwrap_err().to_string();
     assert!(message.starts_with("far: column 2 (`b`): -1e38 is no finite number once it is"), "{message}");

@@ -1,0 +1,62 @@
+//! Runs cases, with several threads.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Case, Outcome, cases};
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::kernels::matmul::{Layout, Variant};
+
+/// Runs every case for the adapter: each kernel, each variant that fits it, in ragged shapes. Most of the time goes
+/// into compiling pipelines, so there are as many threads as cores. Outcomes come in the order of the cases;
+/// `progress` hears of each as it is done, with the number of all.
+pub fn run(gpu: &Arc<Gpu>, progress: &(dyn Fn(usize) + Sync)) -> Result<Vec<Outcome>> {
+    run_all(gpu, &all_cases(gpu), progress)
+}
+
+/// Runs the cases of the kernels that `wanted` says yes to, by [`Outcome::kernel`]: what a bench asks before it times
+/// them.
+pub fn run_of(gpu: &Arc<Gpu>, wanted: impl Fn(&str) -> bool) -> Result<Vec<Outcome>> {
+    let mut cases = all_cases(gpu);
+    cases.retain(|case| wanted(&case.kernel));
+    run_all(gpu, &cases, &|_| ())
+}
+
+/// Runs one ragged product for each of these variants of matmul, as [`run`] does.
+pub fn matmuls(
+    gpu: &Arc<Gpu>,
+    variants: &[(Layout, &'static Variant)],
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<Vec<Outcome>> {
+    let cases: Vec<Case> = variants.iter().map(|(layout, variant)| cases::ragged(variant, *layout)).collect();
+    run_all(gpu, &cases, progress)
+}
+
+/// Every case, those of 16-bit products too where the adapter can.
+fn all_cases(gpu: &Gpu) -> Vec<Case> {
+    cases::all(&gpu.report().target_f16())
+}
+
+fn run_all(gpu: &Arc<Gpu>, cases: &[Case], progress: &(dyn Fn(usize) + Sync)) -> Result<Vec<Outcome>> {
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let next = AtomicUsize::new(0);
+    let outcomes = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some((number, case)) = {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    cases.get(number).map(|case| (number, case))
+                } {
+                    let outcome = case.run(gpu);
+                    outcomes.lock().unwrap_or_else(PoisonError::into_inner).push((number, outcome));
+                    progress(cases.len());
+                }
+            });
+        }
+    });
+    let mut outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    outcomes.sort_by_key(|(number, _)| *number);
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+}

@@ -1,0 +1,62 @@
+//! What every reader comes to.
+
+use super::scaling::Scaling;
+use super::shape::Shape;
+use super::split::Split;
+use super::summary::Summary;
+
+/// A data set, ready to be trained on.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    /// A short name, fit for a file name: "mnist", or the name of the folder or file.
+    pub name: String,
+    /// The shape of every datum in both splits.
+    pub shape: Shape,
+    /// What the model learns from.
+    pub train: Split,
+    /// What it is judged by, never trained on.
+    pub test: Split,
+    /// Names of a table's columns; empty where there are none.
+    pub columns: Vec<String>,
+    /// What the labels are called; empty where they are called by their numbers.
+    pub classes: Vec<String>,
+    /// How the source's values became those of the splits.
+    pub scaling: Option<Scaling>,
+    /// The source's own values in the training part, where they are floats.
+    pub summary: Option<Summary>,
+    /// Whether all values of the training part are in 0..1, so that they can be probabilities.
+    pub unit: bool,
+    /// What the user should hear of.
+    pub warnings: Vec<String>,
+}
+
+impl Dataset {
+    /// A data set in memory, without names.
+    pub fn new(name: &str, shape: Shape, train: Split, test: Split) -> Dataset {
+        Dataset {
+            name: name.to_owned(),
+            shape,
+            train,
+            test,
+            columns: Vec::new(),
+            classes: Vec::new(),
+            scaling: None,
+            summary: None,
+            unit: true,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Number of classes: one more than the largest label. None where either split has no labels.
+    pub fn class_count(&self) -> Option<usize> {
+        let largest = |split: &Split| split.labels.as_ref()?.iter().max().copied();
+        let largest = largest(&self.train)?.max(largest(&self.test)?);
+        Some(largest as usize + 1)
+    }
+
+    /// The names of a table's columns; none where all are called by numbers.
+    pub fn column_names(&self) -> &[String] {
+        let numbered = self.columns.iter().all(|name| name.parse::<u32>().is_ok());
+        if numbered { &[] } else { &self.columns }
+    }
+}

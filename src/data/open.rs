@@ -1,0 +1,202 @@
+//! Opens a source: finds its reader, and makes a data set of what that gives.
+
+use std::path::Path;
+
+use super::dataset::Dataset;
+use super::options::{Options, TEST_FRACTION};
+use super::prepare::prepare;
+use super::progress::Progress;
+use super::reader::{Format, Parts};
+use super::shape::Shape;
+use super::split::Split;
+use super::{classes, csv, folder, mnist, npy, npz, parquet, pictures};
+use crate::error::{Error, Result};
+
+/// Every kind of data that [`open`] knows; the first whose `detect` says yes reads the source.
+const FORMATS: &[Format] = &[
+    mnist::FORMAT,
+    folder::FORMAT,
+    pictures::FORMAT,
+    npy::FORMAT,
+    npz::FORMAT,
+    csv::FORMAT,
+    parquet::FORMAT,
+];
+
+/// Letters by which a name may miss that of a built-in data set and still be taken for it.
+const TYPOS: usize = 2;
+/// The rows of a source as they are in its file, neither split nor scaled, and what their labels are called. Bytes count as
+/// v / 255.
+///
+/// # Errors
+/// As [`open_with`]; [`Error::Usage`] for a source of two parts.
+pub fn rows(source: &str, options: &Options) -> Result<(Split, Vec<String>)> {
+    check(options)?;
+    let parts = read("--latents", source, options, &|_| {})?;
+    match parts.test {
+        None => Ok((parts.train, parts.classes)),
+        Some(_) => Err(Error::Usage(format!("{source} has two parts; name a file of rows, such as z.npy"))),
+    }
+}
+
+/// Whether a source is read as a folder of pictures, by its name or because `format` says so.
+pub fn is_folder_of_pictures(source: &str, format: Option<&str>) -> bool {
+    is_one_of(source, format, &[pictures::FORMAT.name])
+}
+
+/// Whether a source is read as a table whose columns have names.
+pub fn has_columns(source: &str, format: Option<&str>) -> bool {
+    is_one_of(source, format, &[csv::FORMAT.name, parquet::FORMAT.name])
+}
+
+fn is_one_of(source: &str, format: Option<&str>, names: &[&str]) -> bool {
+    let found = || FORMATS.iter().find(|format| (format.detect)(source)).map(|format| format.name);
+    format.or_else(found).is_some_and(|name| names.contains(&name))
+}
+
+/// The values of one picture, 0 to 1, cut and resized to `shape`.
+///
+/// # Errors
+/// [`Error::File`] if it cannot be read as a picture.
+pub fn picture(path: &Path, shape: Shape) -> Result<Vec<f32>> {
+    pictures::read_one(path, shape)
+}
+
+/// Opens the data that `--data SOURCE` names: a built-in name or a path.
+///
+/// # Errors
+/// As [`open_with`].
+pub fn open(source: &str) -> Result<Dataset> {
+    open_with(source, &Options::default(), &|_| {})
+}
+
+/// Opens the data that `--data SOURCE` names, read as `options` say.
+///
+/// # Errors
+/// [`Error::Usage`] if no format knows the source or it cannot be read as the options say, [`Error::File`] if its files
+/// are not what they should be, [`Error::Io`] if they cannot be read.
+pub fn open_with(source: &str, options: &Options, progress: Progress) -> Result<Dataset> {
+    check(options)?;
+    let mut parts = read("--data", source, options, progress)?;
+    if let Some(test) = &options.test_data {
+        let other = read("--test-data", test, options, progress)?;
+        join_test(source, test, &mut parts, other)?;
+    }
+    let (train, test) = match (parts.test.take(), options.test_fraction) {
+        (Some(_), Some(_)) => {
+            return Err(Error::Usage(format!(
+                "--test-fraction: {source} has a test part of its own; leave the flag out"
+            )));
+        }
+        (Some(test), None) => (parts.train, test),
+        (None, _) if options.whole => (parts.train.clone(), parts.train),
+        (None, _) if parts.train.count < 2 => {
+            return Err(Error::file(
+                source,
+                "has one row, but training and test need one each",
+                "name a test part with --test-data, or use more data",
+            ));
+        }
+        (None, fraction) => {
+            let (test, train) = parts.train.part(fraction.unwrap_or(TEST_FRACTION), options.split_seed);
+            (train, test)
+        }
+    };
+    let parts = Parts { train, ..parts };
+    prepare(source, options, parts, test, progress)
+}
+
+/// Reads `source`, which `flag` names.
+fn read(flag: &str, source: &str, options: &Options, progress: Progress) -> Result<Parts> {
+    let format = match &options.format {
+        Some(name) => FORMATS.iter().find(|format| format.name == name),
+        None => FORMATS.iter().find(|format| (format.detect)(source)),
+    };
+    let format = format.ok_or_else(|| unknown(flag, source))?;
+    let parts = (format.open)(source, options, progress)?;
+    let shape = parts.shape;
+    if options.image_size.is_some_and(|size| (size.width, size.height) != (shape.width, shape.height)) {
+        return Err(Error::Usage(format!(
+            "--image-size: {source} holds data of {shape}; the flag is for folders of pictures, and for rows of as many values"
+        )));
+    }
+    if options.colour.is_some() && !std::ptr::eq(format.name, pictures::FORMAT.name) {
+        return Err(Error::Usage(format!(
+            "--grey and --colour are for folders of pictures; {source} is none"
+        )));
+    }
+    if options.label_column.is_some() && parts.columns.is_empty() {
+        return Err(Error::Usage(format!("--label-column: {source} has no columns with names")));
+    }
+    Ok(parts)
+}
+
+/// Makes `other` the test part.
+fn join_test(source: &str, test: &str, parts: &mut Parts, other: Parts) -> Result<()> {
+    let wrong = |problem: String| Err(Error::Usage(format!("--test-data {test}: {problem}")));
+    if parts.test.is_some() {
+        return wrong(format!("{source} has a test part of its own"));
+    }
+    if other.test.is_some() {
+        return wrong("it has a training and a test part; name a source of one part".into());
+    }
+    if other.shape != parts.shape {
+        return wrong(format!("it holds data of {}, but {source} of {}", other.shape, parts.shape));
+    }
+    let differs = other.columns.iter().zip(&parts.columns).find(|(theirs, ours)| theirs != ours);
+    if let Some((theirs, ours)) = differs {
+        return wrong(format!("it has a column `{theirs}` where {source} has `{ours}`"));
+    }
+    // A class that only one part has is still one class of both.
+    let numbers: Vec<u32> =
+        other.classes.iter().map(|name| classes::number(name, &mut parts.classes)).collect();
+    parts.warnings.extend(other.warnings);
+    let number = |label| numbers.get(label as usize).copied().unwrap_or(label);
+    parts.test = Some(other.train.renumbered(number));
+    Ok(())
+}
+
+/// Checks the ranges of the values, and that there is such a format.
+fn check(options: &Options) -> Result<()> {
+    options.validate()?;
+    match &options.format {
+        Some(name) if !FORMATS.iter().any(|format| format.name == name) => {
+            let names: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
+            Err(Error::Usage(format!("--format {name}: use {}", names.join(", "))))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The source as it can be opened again from another folder: a built-in name as it is, a path made absolute.
+pub fn anywhere(source: &str) -> String {
+    let built_in = (mnist::FORMAT.detect)(source);
+    // The way to the current folder may hold what is no Unicode, and then has no name in TOML.
+    match std::path::absolute(source) {
+        Ok(path) if !built_in && path.exists() => path.to_str().unwrap_or(source).to_owned(),
+        _ => source.to_owned(),
+    }
+}
+
+/// The formats as (name, description), for a help text.
+pub fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FORMATS.iter().map(|format| (format.name, format.describe))
+}
+
+fn unknown(flag: &str, source: &str) -> Error {
+    let path = Path::new(source);
+    let given = if path.is_dir() {
+        "this folder has no data that is known".to_owned()
+    } else if path.exists() {
+        "this is a single file of no known kind".to_owned()
+    } else {
+        let near = strsim::damerau_levenshtein(source, mnist::NAME) <= TYPOS;
+        let meant = if near { format!(" (did you mean `{}`?)", mnist::NAME) } else { String::new() };
+        format!("no built-in data set has this name, and there is no such path{meant}")
+    };
+    let legal: String = sources().map(|(name, describe)| format!("\n  {name:<8} {describe}")).collect();
+    Error::Usage(format!("{flag} `{source}`: {given}; it takes{legal}"))
+}
+
+#[cfg(test)]
+mod tests;

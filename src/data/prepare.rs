@@ -1,0 +1,146 @@
+//! Makes a data set of what a reader gives: the scaling, and what the user should hear of the values.
+
+use std::sync::Arc;
+
+use super::dataset::Dataset;
+use super::options::Options;
+use super::progress::Progress;
+use super::reader::{NAMED, Parts, column_name};
+use super::scaling::{Scale, Scaling};
+use super::split::{Element, Split};
+use super::summarise::summarise;
+use super::summary::Summary;
+use crate::error::{Error, Result};
+
+/// Learns the scaling, or takes that of the run, and checks that all values are numbers.
+pub(super) fn prepare(
+    source: &str,
+    options: &Options,
+    parts: Parts,
+    test: Split,
+    progress: Progress,
+) -> Result<Dataset> {
+    let Parts { name, shape, columns, classes, train, mut warnings, .. } = parts;
+    let floats = train.element() == Element::Floats;
+    let wanted = options.scale.is_some_and(|scale| scale != Scale::None) || options.scaling.is_some();
+    let mut seen = None;
+    if floats || wanted {
+        let learnt = summarise(&train, "looking at the values", progress)?;
+        let judged = summarise(&test, "looking at the test values", progress)?;
+        let test_source = options.test_data.as_deref().unwrap_or(source);
+        for (split, seen, source) in [(&train, &learnt, source), (&test, &judged, test_source)] {
+            if let Some((row, column)) = seen.bad {
+                return Err(not_finite(source, split.place(row as usize), column, &columns));
+            }
+        }
+        seen = Some((learnt, judged, test_source));
+    }
+    let summary = seen.as_ref().map(|(learnt, ..)| learnt);
+    let scaling = match (&options.scaling, summary) {
+        (Some(scaling), _) => Some(scaling.clone()),
+        (None, Some(summary)) => {
+            let fits = match summary.range() {
+                _ if !floats => Scale::None,
+                _ if shape.is_table() => Scale::Standard,
+                (min, max) if min >= 0.0 && max <= 1.0 => Scale::None,
+                _ => Scale::Minmax,
+            };
+            Scaling::learn(options.scale.unwrap_or(fits), summary, shape)
+        }
+        (None, None) => None,
+    };
+    if let Some(scaling) = &scaling {
+        scaling.validate(shape.dim())?;
+        for (seen, source) in
+            seen.iter().flat_map(|(learnt, judged, test)| [(learnt, source), (judged, *test)])
+        {
+            check_scaled(source, seen, scaling, &columns)?;
+        }
+    }
+    let mut unit = true;
+    if let Some(summary) = summary {
+        unit = ends(summary, scaling.as_ref()).iter().flatten().all(|x| (0.0..=1.0).contains(x));
+        if shape.is_table() {
+            warnings.extend(table_warnings(summary, &columns));
+        }
+    }
+    let shared = scaling.clone().map(Arc::new);
+    let (train, test) = (train.scaled(shared.clone()), test.scaled(shared));
+    let summary = seen.map(|(learnt, ..)| learnt);
+    Ok(Dataset { name, shape, train, test, columns, classes, scaling, summary, unit, warnings })
+}
+
+/// The least and the largest x of each column of the summarised values.
+fn ends(summary: &Summary, scaling: Option<&Scaling>) -> [Vec<f32>; 2] {
+    [&summary.min, &summary.max].map(|ends| {
+        let mut ends: Vec<f32> = ends.iter().map(|v| *v as f32).collect();
+        if let Some(scaling) = scaling {
+            scaling.apply(&mut ends);
+        }
+        ends
+    })
+}
+
+/// Refuses values so far outside of what the scaling was learnt from that they pass the end of a float.
+fn check_scaled(source: &str, summary: &Summary, scaling: &Scaling, columns: &[String]) -> Result<()> {
+    for (values, ends) in [&summary.min, &summary.max].into_iter().zip(ends(summary, Some(scaling))) {
+        let Some(column) = ends.iter().position(|x| !x.is_finite()) else { continue };
+        return Err(Error::file(
+            source,
+            format!(
+                "{}: {:e} is no finite number once it is scaled as the training part was",
+                column_name(column, columns),
+                values[column] as f32
+            ),
+            "remove that row, or scale the columns before (--scale none)",
+        ));
+    }
+    Ok(())
+}
+
+fn not_finite(source: &str, row: usize, column: usize, columns: &[String]) -> Error {
+    Error::file(
+        source,
+        format!("row {}, {}: no finite number", row + 1, column_name(column, columns)),
+        "remove the rows or columns without a value, or fill them in",
+    )
+}
+
+/// Columns that will teach a model nothing, or that 32-bit floats cannot tell apart.
+fn table_warnings(summary: &Summary, columns: &[String]) -> Vec<String> {
+    let list = |wrong: &dyn Fn(usize) -> bool| {
+        let found: Vec<usize> = (0..summary.std.len()).filter(|column| wrong(*column)).collect();
+        let names: Vec<_> = found.iter().take(NAMED).map(|column| column_name(*column, columns)).collect();
+        let more = found.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        (!found.is_empty()).then(|| format!("{}{more}", names.join(", ")))
+    };
+    let mut warnings = Vec::new();
+    if let Some(names) = list(&|column| summary.std[column] == 0.0) {
+        warnings.push(format!("the same value in every training row, so nothing to learn: {names}"));
+    }
+    let coarse = |column: usize| {
+        let std = summary.std[column];
+        std > 0.0 && summary.mean[column].abs() > COARSE * std
+    };
+    if let Some(names) = list(&coarse) {
+        warnings.push(format!(
+            "values so far from zero that 32-bit floats lose their digits; subtract a constant first: {names}"
+        ));
+    }
+    warnings
+}
+
+/// A mean of more deviations than this leaves a float less than 8 bits for the deviation.
+const COARSE: f64 = 1e5;
+
+/// What the source's own values in the training part are like: for bytes, of v / 255.
+///
+/// # Errors
+/// [`Error::Io`] if the values are in a file that can no longer be read.
+pub fn column_stats(dataset: &Dataset, progress: Progress) -> Result<Summary> {
+    match &dataset.summary {
+        Some(summary) => Ok(summary.clone()),
+        None => summarise(&dataset.train, "looking at the values", progress),
+    }
+}

@@ -1,0 +1,46 @@
+//! The list of kernels.
+
+use super::{
+    activation, adam, add, bias_grad, clip, condition, free_bits, gather, importance, latent, likelihood,
+    matmul, micro, objective, prior, random, row_weight,
+};
+use crate::plan::Kernel;
+
+/// Every kernel of the crate: what `vae-gpu check` and the tests walk.
+pub fn all() -> Vec<&'static Kernel> {
+    let mut kernels: Vec<&'static Kernel> = vec![
+        &random::WORDS,
+        &random::UNIFORMS,
+        &random::NORMALS,
+        &gather::GATHER,
+        &activation::FORWARD,
+        &activation::BACKWARD,
+        &add::SUM,
+        &add::COPY,
+        &add::ACCUMULATE,
+        &latent::DRAW,
+        &latent::RATIO,
+        &latent::BACKWARD,
+        &condition::CONDITION,
+        &free_bits::FREE_BITS,
+        &prior::PRIOR,
+        &row_weight::ROW_WEIGHT,
+        &importance::WEIGHTS,
+        &importance::ACCUMULATE,
+        &objective::BATCH_SUM,
+        &objective::COLLECT,
+        &bias_grad::BIAS_GRAD,
+        &clip::SQUARES,
+        &clip::FACTOR,
+        &adam::ADAM,
+        &adam::CLIPPED,
+        &micro::MULTIPLY_ADD,
+        &micro::COPY,
+        &micro::LATENCY,
+    ];
+    kernels.extend(matmul::KERNELS);
+    for set in likelihood::TABLE.iter().flat_map(|likelihood| likelihood.kernels) {
+        kernels.extend([set.forward, set.fused, set.backward, set.mean]);
+    }
+    kernels
+}

@@ -1,0 +1,123 @@
+//! Which variant a product gets where nothing was measured.
+
+use super::operation::Layout;
+use super::variants::*;
+use crate::plan::Target;
+
+/// The variant for a result [m, n] on `target`: a pure function, good enough to start at once. `vae-gpu tune` replaces its
+/// choice by a measured one.
+pub fn choose(target: &Target, layout: Layout, m: usize, n: usize) -> &'static Variant {
+    match (target.software, target.f16) {
+        (true, false) => choose_for_software(target, layout, m),
+        // Cooperative matrices only on real cards: with 512 x 512 x 512 on llvmpipe (Mesa 26) they reach 3.4 to 3.7
+        // GFLOP/s, the tiles 10 to 11.
+        (true, true) => by_size(TILES_F16, m, n),
+        (false, _) => match target.cooperative {
+            Some(16) => by_size(MATRICES_16, m, n),
+            Some(8) => by_size(MATRICES_8, m, n),
+            _ if target.f16 => by_size(TILES_F16, m, n),
+            _ => by_size(TILES, m, n),
+        },
+    }
+}
+
+// From small to large tiles. Matrices of 8 x 8 end at 64 x 64: in a tile of 128 x 128 each subgroup would keep 64 of them
+// in registers.
+const TILES: [&Variant; 3] = [&TILED_32, &TILED_64, &TILED_128];
+const TILES_F16: [&Variant; 3] = [&TILED_32_F16, &TILED_64_F16, &TILED_128_F16];
+const MATRICES_8: [&Variant; 3] = [&COOPERATIVE8_32_F16, &COOPERATIVE8_64_F16, &COOPERATIVE8_64_F16];
+const MATRICES_16: [&Variant; 3] = [&COOPERATIVE16_32_F16, &COOPERATIVE16_64_F16, &COOPERATIVE16_128_F16];
+
+/// A real card needs workgroups for all its cores before it gains from large tiles. Either threshold is where the larger
+/// tile makes 128 workgroups, as many as the largest cards have multiprocessors. This is reasoning: no threshold has been
+/// measured on a card.
+fn by_size(tiles: [&'static Variant; 3], m: usize, n: usize) -> &'static Variant {
+    const LARGE: usize = 128 * 128;
+    let [small, medium, large] = tiles;
+    match m * n {
+        elements if elements >= 128 * LARGE => large,
+        elements if elements >= 32 * LARGE => medium,
+        _ => small,
+    }
+}
+
+/// On software adapters loads are the limit, and tiles in workgroup memory reach 1.5 to 4 GFLOP/s, since barriers are
+/// slow there. Handing A round a subgroup saves most loads: 40 to 57 GFLOP/s for the larger products of a step, where the
+/// portable variant reaches 5 to 13 (llvmpipe, Mesa 22).
+fn choose_for_software(target: &Target, layout: Layout, m: usize) -> &'static Variant {
+    // From few to many rows. One vec4 of columns per lane: with 512 x 512 x 512 on llvmpipe two are 10 % faster in NT on
+    // Mesa 26 and spill registers on Mesa 22.
+    let tiles: &[&'static Variant] = match target.subgroup {
+        // llvmpipe with vectors of 512 bits: 69 to 103 GFLOP/s for the larger products. TN needs the 64 rows, 4 LANES; no
+        // comparison with 32 rows is on record for NN and NT. With 8 lanes 64 rows spill registers.
+        Some(16) => {
+            &[&SUBGROUP16_16X1, &SUBGROUP16_20X1, &SUBGROUP16_24X1, &SUBGROUP16_32X1, &SUBGROUP16_64X1]
+        }
+        // llvmpipe with vectors of 256 bits.
+        Some(8) => &[&SUBGROUP8_8X1, &SUBGROUP8_16X1, &SUBGROUP8_20X1, &SUBGROUP8_24X1, &SUBGROUP8_32X1],
+        // SwiftShader. Two vec4 per lane make up for the fewer lanes; chosen by reasoning.
+        Some(4) => &[&SUBGROUP4_16X2],
+        _ => &[&PORTABLE_8X2],
+    };
+    let mut tiles = tiles.iter().copied().filter(|variant| variant.supports(layout));
+    let largest = tiles.clone().last().expect("a tile for every layout");
+    // A tile with more rows than the result multiplies in vain: for a batch of 20, tiles of 20 rows instead of 24 brought NT
+    // 20 x 784 x 200 from 0.204 to 0.162 ms and NN 20 x 200 x 200 from 0.090 to 0.082 (llvmpipe, Mesa 22).
+    tiles.find(|variant| variant.tile_rows as usize >= m).unwrap_or(largest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn software(lanes: u32) -> Target {
+        Target { software: true, subgroup: Some(lanes), ..Target::PORTABLE }
+    }
+
+    #[test]
+    fn software_gets_a_tile_with_few_rows_to_spare() {
+        for (lanes, m, name) in [
+            (8, 1, "subgroup8-8x1"),
+            (8, 8, "subgroup8-8x1"),
+            (8, 9, "subgroup8-16x1"),
+            (8, 20, "subgroup8-20x1"),
+            (8, 21, "subgroup8-24x1"),
+            (8, 25, "subgroup8-32x1"),
+            (8, 128, "subgroup8-32x1"),
+            (16, 1, "subgroup16-16x1"),
+            (16, 17, "subgroup16-20x1"),
+            (16, 24, "subgroup16-24x1"),
+            (16, 32, "subgroup16-32x1"),
+            (16, 33, "subgroup16-64x1"),
+            (16, 1000, "subgroup16-64x1"),
+            (4, 7, "subgroup4-16x2"),
+            (32, 7, "portable-8x2"),
+        ] {
+            for layout in [Layout::NN, Layout::NT] {
+                assert_eq!(choose(&software(lanes), layout, m, 400).name, name, "{layout:?} {lanes} {m}");
+            }
+        }
+        for (lanes, name) in
+            [(4, "subgroup4-16x2"), (8, "subgroup8-32x1"), (16, "subgroup16-64x1"), (64, "portable-8x2")]
+        {
+            assert_eq!(choose(&software(lanes), Layout::TN, 5, 400).name, name);
+        }
+        let f16 = Target { f16: true, cooperative: Some(8), ..software(8) };
+        assert_eq!(choose(&f16, Layout::NT, 128, 400).name, "tiled-32-f16");
+    }
+
+    #[test]
+    fn cards_get_larger_tiles_for_larger_results() {
+        let of = |f16, cooperative| Target { f16, cooperative, ..Target::PORTABLE };
+        for (target, names) in [
+            (of(false, None), ["tiled-32", "tiled-64", "tiled-128"]),
+            (of(true, None), ["tiled-32-f16", "tiled-64-f16", "tiled-128-f16"]),
+            (of(true, Some(8)), ["cooperative8-32-f16", "cooperative8-64-f16", "cooperative8-64-f16"]),
+            (of(true, Some(16)), ["cooperative16-32-f16", "cooperative16-64-f16", "cooperative16-128-f16"]),
+        ] {
+            for (m, name) in [(1, 0), (127, 0), (128, 1), (511, 1), (512, 2)].map(|(m, i)| (m, names[i])) {
+                assert_eq!(choose(&target, Layout::NN, m, 4096).name, name, "{target:?} {m}");
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Matrix multiplication in the three layouts of a linear layer (`shaders/matmul/`, `shaders/shared/matmul.wgsl`).
+
+mod choose;
+mod operation;
+mod reference;
+mod variants;
+
+pub use choose::choose;
+use operation::Params;
+pub use operation::{Epilogue, Layout};
+pub(super) use variants::KERNELS;
+pub use variants::{VARIANTS, Variant, fitting, named};
+
+use super::bytes;
+use crate::plan::{BINDING_ALIGN, Cost, Dispatch, Element, PAD, Plan, Role, Target, Tensor, round_up};
+
+/// Layout and (m, k, n) of a dispatch, if it is a product.
+pub fn product_of(dispatch: &Dispatch) -> Option<(Layout, [usize; 3])> {
+    KERNELS.iter().find(|kernel| std::ptr::eq(**kernel, dispatch.kernel))?;
+    let p: Params = bytemuck::pod_read_unaligned(&dispatch.params[..size_of::<Params>()]);
+    let layout = Layout::from_u32(constant(dispatch, "LAYOUT"));
+    Some((layout, [p.m, p.k, p.n].map(|dim| dim as usize)))
+}
+
+/// Gives a product another variant; the result is the same.
+pub fn set_variant(dispatch: &mut Dispatch, variant: &'static Variant) {
+    let Some((layout, [m, _, n])) = product_of(dispatch) else {
+        panic!("{} is not a product", dispatch.label);
+    };
+    assert!(variant.supports(layout), "{}: {} does not support {layout:?}", dispatch.label, variant.name);
+    let epilogue = Epilogue::from_constants(|name| constant(dispatch, name));
+    dispatch.consts = variant.specialise(layout, &epilogue);
+    dispatch.kernel = variant.kernel;
+    dispatch.workgroups = variant.workgroups(m, n);
+}
+
+fn constant(dispatch: &Dispatch, wanted: &str) -> u32 {
+    let constant = dispatch.consts.iter().find(|(name, _)| *name == wanted);
+    constant.unwrap_or_else(|| panic!("{} sets no {wanted}", dispatch.label)).1
+}
+
+/// A plan of one product, for tests and benches.
+#[derive(Clone, Debug)]
+pub struct SingleProduct {
+    /// The plan.
+    pub plan: Plan,
+    /// The left operand.
+    pub a: Tensor,
+    /// The right operand.
+    pub b: Tensor,
+    /// The result [m, n].
+    pub c: Tensor,
+    /// In TN the sums of A's rows [1, m]: the gradient of a bias.
+    pub d_bias: Option<Tensor>,
+}
+
+/// A plan of the product [m, n] of sums over k, by one variant; in TN with the gradient of the bias, as in training.
+pub fn single_product(variant: &'static Variant, layout: Layout, [m, k, n]: [usize; 3]) -> SingleProduct {
+    let mut plan = Plan::new("product");
+    let [a, b] = layout.operands([m, k, n]);
+    let (a, b) = (plan.tensor("a", a.0, a.1), plan.tensor("b", b.0, b.1));
+    let (c, d_bias) = match layout {
+        Layout::NN | Layout::NT => (plan.tensor("c", m, n), None),
+        Layout::TN => {
+            let (c, d_bias) = gradients(&mut plan, m, n);
+            (c, Some(d_bias))
+        }
+    };
+    let epilogue = d_bias.map_or(Epilogue::Store, Epilogue::Gradient);
+    matmul_with(&mut plan, variant, "product", layout, (a, b, c), epilogue);
+    SingleProduct { plan, a, b, c, d_bias }
+}
+
+/// c [m, n] followed by d_bias [1, m] in one buffer, as a layer's gradients are.
+pub(crate) fn gradients(plan: &mut Plan, m: usize, n: usize) -> (Tensor, Tensor) {
+    let [rows, stride] = [m, n].map(|length| round_up(length, PAD));
+    let offset = round_up(rows * stride, BINDING_ALIGN);
+    let buffer = plan.buffer("c", offset + rows, Element::F32, Role::Private);
+    let c = Tensor { buffer, offset: 0, rows: m, cols: n, stride };
+    let d_bias = Tensor { buffer, offset, rows: 1, cols: m, stride: rows };
+    (c, d_bias)
+}
+
+/// Appends c = epilogue(A B) with the variant that [`choose`] picks.
+pub(crate) fn matmul(
+    plan: &mut Plan,
+    target: &Target,
+    label: &str,
+    layout: Layout,
+    (a, b, c): (Tensor, Tensor, Tensor),
+    epilogue: Epilogue,
+) {
+    let variant = choose(target, layout, c.rows, c.cols);
+    matmul_with(plan, variant, label, layout, (a, b, c), epilogue);
+}
+
+/// Appends c = epilogue(A B) with a given variant.
+pub(crate) fn matmul_with(
+    plan: &mut Plan,
+    variant: &Variant,
+    label: &str,
+    layout: Layout,
+    (a, b, c): (Tensor, Tensor, Tensor),
+    epilogue: Epilogue,
+) {
+    let (m, k) = if layout == Layout::TN { (a.cols, a.rows) } else { (a.rows, a.cols) };
+    let (n, b_k) = if layout == Layout::NT { (b.rows, b.cols) } else { (b.cols, b.rows) };
+    assert_eq!(k, b_k, "{label}: inner dimensions of a {a:?} and b {b:?}");
+    assert_eq!((m, n), (c.rows, c.cols), "{label}: shape of c");
+    let extra = match epilogue {
+        // The slot must be bound to something.
+        Epilogue::Store | Epilogue::Accumulate | Epilogue::Gradient(_) => a,
+        Epilogue::Forward(activation, bias) => {
+            assert_eq!((bias.rows, bias.cols), (1, n), "{label}: shape of the bias");
+            assert!(!activation.keeps_input(), "{label}: this activation needs a kernel of its own");
+            bias
+        }
+        Epilogue::Backward(_, kept) => {
+            assert_eq!((kept.rows, kept.cols), (m, n), "{label}: shape of kept");
+            kept
+        }
+    };
+    let mut cost = Cost { flops: 2 * (m * n * k) as u64, bytes: bytes(&[a, b, c]) };
+    let (mut bound, mut bias_at) = (c, 0);
+    if let Epilogue::Gradient(d_bias) = epilogue {
+        assert_eq!(layout, Layout::TN, "{label}: rows of A are summed in TN");
+        assert_eq!((d_bias.buffer, d_bias.rows, d_bias.cols), (c.buffer, 1, m), "{label}: shape of d_bias");
+        assert!(d_bias.offset >= c.offset + round_up(m, PAD) * c.stride, "{label}: d_bias follows c");
+        bias_at = (d_bias.offset - c.offset) / PAD;
+        let words = d_bias.offset + d_bias.stride - c.offset;
+        bound = Tensor { rows: 1, cols: words, stride: words, ..c };
+        cost.bytes += bytes(&[d_bias]);
+    }
+    let params = Params {
+        m: m as u32,
+        n: n as u32,
+        k: k as u32,
+        a_stride: a.vectors(),
+        b_stride: b.vectors(),
+        c_stride: c.vectors(),
+        extra_stride: extra.vectors(),
+        bias_at: bias_at as u32,
+    };
+    plan.push(Dispatch {
+        kernel: variant.kernel,
+        label: label.into(),
+        consts: variant.specialise(layout, &epilogue),
+        params: params.to_bytes(),
+        tensors: vec![a, b, extra, bound],
+        workgroups: variant.workgroups(m, n),
+        cost,
+    });
+}

@@ -1,0 +1,146 @@
+//! What a product computes: c = epilogue(A B), with the operands in one of three layouts.
+
+use crate::kernels::activation::Activation;
+use crate::kernels::params;
+use crate::plan::Const;
+
+/// How the operands of c[m, n] = sum_k A(m, k) B(k, n) are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Layout {
+    /// a [M, K], b [K, N]: the gradient by a layer's input.
+    NN = 0,
+    /// a [M, K], b [N, K]: the forward pass.
+    NT = 1,
+    /// a [K, M], b [K, N]: the gradient by a layer's weights.
+    TN = 2,
+}
+
+impl Layout {
+    /// All three.
+    pub const ALL: [Layout; 3] = [Layout::NN, Layout::NT, Layout::TN];
+
+    /// The layout with this number in the shaders; panics on a number that stands for none.
+    pub fn from_u32(value: u32) -> Layout {
+        match value {
+            0 => Layout::NN,
+            1 => Layout::NT,
+            2 => Layout::TN,
+            _ => panic!("{value} is not the number of a layout"),
+        }
+    }
+
+    /// Rows and columns of a and b for a result [m, n] of sums of k products.
+    pub fn operands(self, [m, k, n]: [usize; 3]) -> [(usize, usize); 2] {
+        match self {
+            Layout::NN => [(m, k), (k, n)],
+            Layout::NT => [(m, k), (n, k)],
+            Layout::TN => [(k, m), (k, n)],
+        }
+    }
+}
+
+/// What happens to a sum before it is stored. `T` is how the one extra tensor is held: a [`Tensor`] in a plan, a
+/// [`Matrix`](crate::plan::Matrix) in the reference, `()` where only the kind of epilogue matters.
+///
+/// [`Tensor`]: crate::plan::Tensor
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Epilogue<T = crate::plan::Tensor> {
+    /// c = sum.
+    Store,
+    /// c = activation(sum + bias), with bias [1, N].
+    Forward(Activation, T),
+    /// c = sum * activation'(kept), with kept [M, N] as the forward pass left it.
+    Backward(Activation, T),
+    /// c = c + sum.
+    Accumulate,
+    /// c = sum, and d_bias [1, M] = the sums of A's rows: the gradients of a layer's weights and of its bias, which
+    /// follows them in the same buffer. In TN only.
+    Gradient(T),
+}
+
+impl Epilogue<()> {
+    /// The epilogue of a dispatch, from the constants of its shader; panics on a number that stands for none.
+    pub fn from_constants(constant: impl Fn(&str) -> u32) -> Epilogue<()> {
+        let activation = || Activation::from_u32(constant("ACTIVATION"));
+        match constant("EPILOGUE") {
+            0 => Epilogue::Store,
+            1 => Epilogue::Forward(activation(), ()),
+            2 => Epilogue::Backward(activation(), ()),
+            3 => Epilogue::Accumulate,
+            4 => Epilogue::Gradient(()),
+            other => panic!("{other} is not the number of an epilogue"),
+        }
+    }
+}
+
+impl<T> Epilogue<T> {
+    /// The same epilogue with its tensor held in another way.
+    pub fn map<U>(self, of: impl FnOnce(T) -> U) -> Epilogue<U> {
+        match self {
+            Epilogue::Store => Epilogue::Store,
+            Epilogue::Forward(activation, bias) => Epilogue::Forward(activation, of(bias)),
+            Epilogue::Backward(activation, kept) => Epilogue::Backward(activation, of(kept)),
+            Epilogue::Accumulate => Epilogue::Accumulate,
+            Epilogue::Gradient(d_bias) => Epilogue::Gradient(of(d_bias)),
+        }
+    }
+
+    /// The constants of the shader: what [`Epilogue::from_constants`] reads.
+    pub(super) fn constants(&self) -> [Const; 2] {
+        let (number, activation) = match self {
+            Epilogue::Store => (0, Activation::Identity),
+            Epilogue::Forward(activation, _) => (1, *activation),
+            Epilogue::Backward(activation, _) => (2, *activation),
+            Epilogue::Accumulate => (3, Activation::Identity),
+            Epilogue::Gradient(_) => (4, Activation::Identity),
+        };
+        [("EPILOGUE", number), ("ACTIVATION", activation as u32)]
+    }
+}
+
+/// The constant of a product that reads c before it writes it.
+pub(super) const ACCUMULATES: Const = ("EPILOGUE", 3);
+
+params! {
+    /// See `shaders/shared/matmul.wgsl`.
+    pub(super) struct Params {
+        m: u32,
+        n: u32,
+        k: u32,
+        a_stride: u32,
+        b_stride: u32,
+        c_stride: u32,
+        extra_stride: u32,
+        bias_at: u32,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constants_stand_for_what_they_were_made_of() {
+        let f = Activation::Tanh;
+        for epilogue in [
+            Epilogue::Store,
+            Epilogue::Forward(f, ()),
+            Epilogue::Backward(f, ()),
+            Epilogue::Accumulate,
+            Epilogue::Gradient(()),
+        ] {
+            let constants = epilogue.constants();
+            let constant = |wanted: &str| constants.iter().find(|(name, _)| *name == wanted).unwrap().1;
+            assert_eq!(Epilogue::from_constants(constant), epilogue);
+            assert_eq!(constants.contains(&ACCUMULATES), epilogue == Epilogue::Accumulate);
+        }
+        assert_eq!(Layout::ALL.map(|layout| Layout::from_u32(layout as u32)), Layout::ALL);
+    }
+
+    #[test]
+    #[should_panic(expected = "5 is not the number of an epilogue")]
+    fn an_unknown_epilogue_is_refused() {
+        Epilogue::from_constants(|_| 5);
+    }
+}

@@ -1,0 +1,217 @@
+//! The ways to multiply: shaders and their tile sizes.
+
+use super::operation::{ACCUMULATES, Epilogue, Layout, Params};
+use super::reference::reference;
+use crate::kernels::activation::Activation;
+use crate::kernels::shader;
+use crate::plan::{Const, Kernel, Needs, Slot, Target, Trusted, read, write};
+
+/// One way to multiply: a shader and the sizes of its tile.
+#[derive(Debug)]
+pub struct Variant {
+    /// Its name in tests, benches and tables.
+    pub name: &'static str,
+    /// The shader.
+    pub kernel: &'static Kernel,
+    /// The subgroup size that it needs, if it uses subgroups.
+    pub lanes: Option<u32>,
+    /// Rows of c that a workgroup computes.
+    pub tile_rows: u32,
+    /// Columns of c that a workgroup computes.
+    pub tile_columns: u32,
+    consts: [Const; 3],
+}
+
+impl Variant {
+    /// Each invocation computes `rows` rows and `columns` vec4 of columns.
+    const fn portable(name: &'static str, workgroup: u32, rows: u32, columns: u32) -> Variant {
+        let consts = [("WORKGROUP", workgroup), ("ROWS", rows), ("COLUMNS", columns)];
+        let tile_columns = 4 * workgroup * columns;
+        Variant { name, kernel: &PORTABLE, lanes: None, tile_rows: rows, tile_columns, consts }
+    }
+
+    /// Each lane computes `rows` rows and `columns` vec4 of columns.
+    const fn subgroup(name: &'static str, lanes: u32, rows: u32, columns: u32) -> Variant {
+        let consts = [("LANES", lanes), ("ROWS", rows), ("COLUMNS", columns)];
+        let tile_columns = 4 * lanes * columns;
+        let lanes = Some(lanes);
+        Variant { name, kernel: &SUBGROUP, lanes, tile_rows: rows, tile_columns, consts }
+    }
+
+    /// `side` x `side` invocations compute `blocks` x `blocks` blocks of 4 x 4 each.
+    const fn tiled(name: &'static str, kernel: &'static Kernel, side: u32, blocks: u32) -> Variant {
+        let consts = [("SIDE", side), ("BLOCKS", blocks), ("K_QUADS", 4 / blocks)];
+        let tile = 4 * side * blocks;
+        Variant { name, kernel, lanes: None, tile_rows: tile, tile_columns: tile, consts }
+    }
+
+    /// Two parts a side, each of `blocks` x `blocks` cooperative matrices of `size` x `size`, 8 or 16.
+    const fn of_matrices(name: &'static str, size: u32, blocks: u32) -> Variant {
+        let kernel = if size == 8 { &COOPERATIVE_8 } else { &COOPERATIVE_16 };
+        let consts = [("BLOCKS", blocks), ("K_TILE", 16), ("WORKGROUP", 128)];
+        let tile = 2 * blocks * size;
+        Variant { name, kernel, lanes: None, tile_rows: tile, tile_columns: tile, consts }
+    }
+
+    /// Whether this variant runs on `target` and supports `layout`.
+    pub fn fits(&self, target: &Target, layout: Layout) -> bool {
+        let lanes = self.lanes.is_none_or(|lanes| target.subgroup == Some(lanes));
+        let cooperative = self.cooperative().is_none_or(|size| target.cooperative == Some(size));
+        self.supports(layout) && lanes && cooperative && (target.f16 || !self.is_f16())
+    }
+
+    /// Rows and columns of its cooperative matrices, if it uses them.
+    pub fn cooperative(&self) -> Option<u32> {
+        if let Needs::Cooperative(size) = self.kernel.needs { Some(size) } else { None }
+    }
+
+    /// Whether it rounds its operands to 16 bits.
+    pub fn is_f16(&self) -> bool {
+        self.cooperative().is_some() || self.runs(&TILED_F16)
+    }
+
+    /// Whether operands pass through workgroup memory, with a barrier per round.
+    pub fn uses_workgroup_memory(&self) -> bool {
+        self.is_f16() || self.runs(&TILED)
+    }
+
+    /// Whether its tile suits the layout: in TN a lane loads four rows at once, so a subgroup shares the rows of a tile
+    /// only if they are a multiple of 4 LANES.
+    pub(super) fn supports(&self, layout: Layout) -> bool {
+        layout != Layout::TN || self.tile_rows.is_multiple_of(4 * self.lanes.unwrap_or(1))
+    }
+
+    /// The constants of the shader for one product.
+    pub(super) fn specialise<T>(&self, layout: Layout, epilogue: &Epilogue<T>) -> Vec<Const> {
+        [&self.consts[..], &[("LAYOUT", layout as u32)], &epilogue.constants()].concat()
+    }
+
+    /// Workgroups in x (columns) and y (rows) for a result [m, n].
+    pub(super) fn workgroups(&self, m: usize, n: usize) -> [u32; 3] {
+        let x = n.div_ceil(self.tile_columns as usize);
+        [x as u32, m.div_ceil(self.tile_rows as usize) as u32, 1]
+    }
+
+    fn runs(&self, kernel: &'static Kernel) -> bool {
+        std::ptr::eq(self.kernel, kernel)
+    }
+}
+
+/// Declares the variants, each a static of its own, and the table of them all.
+macro_rules! variants {
+    ($($variant:ident = $value:expr;)+) => {
+        $(pub(super) static $variant: Variant = $value;)+
+
+        /// Every variant.
+        pub static VARIANTS: &[&Variant] = &[$(&$variant),+];
+    };
+}
+
+variants! {
+    SUBGROUP16_64X1 = Variant::subgroup("subgroup16-64x1", 16, 64, 1);
+    SUBGROUP16_32X1 = Variant::subgroup("subgroup16-32x1", 16, 32, 1);
+    SUBGROUP16_24X1 = Variant::subgroup("subgroup16-24x1", 16, 24, 1);
+    SUBGROUP16_20X1 = Variant::subgroup("subgroup16-20x1", 16, 20, 1);
+    SUBGROUP16_16X1 = Variant::subgroup("subgroup16-16x1", 16, 16, 1);
+    SUBGROUP8_32X1 = Variant::subgroup("subgroup8-32x1", 8, 32, 1);
+    SUBGROUP8_32X2 = Variant::subgroup("subgroup8-32x2", 8, 32, 2);
+    SUBGROUP8_24X1 = Variant::subgroup("subgroup8-24x1", 8, 24, 1);
+    SUBGROUP8_20X1 = Variant::subgroup("subgroup8-20x1", 8, 20, 1);
+    SUBGROUP8_16X1 = Variant::subgroup("subgroup8-16x1", 8, 16, 1);
+    SUBGROUP8_16X2 = Variant::subgroup("subgroup8-16x2", 8, 16, 2);
+    SUBGROUP8_8X1 = Variant::subgroup("subgroup8-8x1", 8, 8, 1);
+    SUBGROUP8_8X2 = Variant::subgroup("subgroup8-8x2", 8, 8, 2);
+    SUBGROUP4_16X1 = Variant::subgroup("subgroup4-16x1", 4, 16, 1);
+    SUBGROUP4_16X2 = Variant::subgroup("subgroup4-16x2", 4, 16, 2);
+    SUBGROUP4_8X2 = Variant::subgroup("subgroup4-8x2", 4, 8, 2);
+    PORTABLE_8X2 = Variant::portable("portable-8x2", 8, 8, 2);
+    PORTABLE_4X1 = Variant::portable("portable-4x1", 32, 4, 1);
+    TILED_32 = Variant::tiled("tiled-32", &TILED, 8, 1);
+    TILED_64 = Variant::tiled("tiled-64", &TILED, 16, 1);
+    TILED_128 = Variant::tiled("tiled-128", &TILED, 16, 2);
+    TILED_32_F16 = Variant::tiled("tiled-32-f16", &TILED_F16, 8, 1);
+    TILED_64_F16 = Variant::tiled("tiled-64-f16", &TILED_F16, 16, 1);
+    TILED_128_F16 = Variant::tiled("tiled-128-f16", &TILED_F16, 16, 2);
+    COOPERATIVE8_32_F16 = Variant::of_matrices("cooperative8-32-f16", 8, 2);
+    COOPERATIVE8_64_F16 = Variant::of_matrices("cooperative8-64-f16", 8, 4);
+    COOPERATIVE16_32_F16 = Variant::of_matrices("cooperative16-32-f16", 16, 1);
+    COOPERATIVE16_64_F16 = Variant::of_matrices("cooperative16-64-f16", 16, 2);
+    COOPERATIVE16_128_F16 = Variant::of_matrices("cooperative16-128-f16", 16, 4);
+}
+
+/// The variant of that name: tunings on disk hold names.
+pub fn named(name: &str) -> Option<&'static Variant> {
+    VARIANTS.iter().copied().find(|v| v.name == name)
+}
+
+/// The variants that a plan for `target` may use in a layout, with operands of as many bits.
+pub fn fitting(target: &Target, layout: Layout) -> impl Iterator<Item = &'static Variant> {
+    VARIANTS.iter().copied().filter(move |v| v.fits(target, layout) && v.is_f16() == target.f16)
+}
+
+/// The shaders of the variants.
+pub(crate) const KERNELS: [&Kernel; 6] =
+    [&PORTABLE, &SUBGROUP, &TILED, &TILED_F16, &COOPERATIVE_8, &COOPERATIVE_16];
+
+const SLOTS: &[Slot] =
+    &[read(1, "a"), read(2, "b"), read(3, "extra"), write(4, "c").updated_where(ACCUMULATES)];
+
+const fn kernel(
+    name: &'static str,
+    source: &'static str,
+    needs: Needs,
+    variants: fn() -> Vec<Vec<Const>>,
+) -> Kernel {
+    Kernel {
+        name,
+        entry: "main",
+        source,
+        params: Params::FIELDS,
+        slots: SLOTS,
+        step: false,
+        needs,
+        trusted: Trusted,
+        variants,
+        reference,
+    }
+}
+
+static PORTABLE: Kernel =
+    kernel("matmul/portable", shader!("matmul/portable"), Needs::Nothing, || specialisations(&PORTABLE));
+
+static SUBGROUP: Kernel =
+    kernel("matmul/subgroup", shader!("matmul/subgroup"), Needs::Lanes, || specialisations(&SUBGROUP));
+
+static TILED: Kernel =
+    kernel("matmul/tiled", shader!("matmul/tiled"), Needs::Nothing, || specialisations(&TILED));
+
+static TILED_F16: Kernel =
+    kernel("matmul/tiled_f16", shader!("matmul/tiled_f16"), Needs::Nothing, || specialisations(&TILED_F16));
+
+static COOPERATIVE_8: Kernel =
+    kernel("matmul/cooperative8", shader!("matmul/cooperative8"), Needs::Cooperative(8), || {
+        specialisations(&COOPERATIVE_8)
+    });
+
+static COOPERATIVE_16: Kernel =
+    kernel("matmul/cooperative16", shader!("matmul/cooperative16"), Needs::Cooperative(16), || {
+        specialisations(&COOPERATIVE_16)
+    });
+
+/// Every variant of a shader, in every layout that it supports, with every epilogue that a plan may ask for.
+fn specialisations(kernel: &'static Kernel) -> Vec<Vec<Const>> {
+    use Activation::{Identity, Relu, Silu, Softplus, Tanh};
+    let mut epilogues = vec![Epilogue::Store, Epilogue::Accumulate];
+    epilogues.extend([Identity, Relu, Tanh, Softplus].map(|f| Epilogue::Forward(f, ())));
+    epilogues.extend([Relu, Tanh, Softplus, Silu].map(|f| Epilogue::Backward(f, ())));
+    let mut all = Vec::new();
+    for variant in VARIANTS.iter().filter(|v| v.runs(kernel)) {
+        for layout in Layout::ALL.into_iter().filter(|layout| variant.supports(*layout)) {
+            all.extend(epilogues.iter().map(|epilogue| variant.specialise(layout, epilogue)));
+            if layout == Layout::TN {
+                all.push(variant.specialise(layout, &Epilogue::Gradient(())));
+            }
+        }
+    }
+    all
+}

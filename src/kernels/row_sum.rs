@@ -1,0 +1,38 @@
+//! How kernels that sum over rows share the work out (`shaders/shared/row_sum.wgsl`).
+
+use super::WORKGROUP;
+use crate::plan::{Const, Target};
+
+/// Invocations of a workgroup, and how many neighbours among them share a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RowSum {
+    pub workgroup: u32,
+    pub lanes: u32,
+}
+
+impl RowSum {
+    /// One invocation per row, since barriers are slow in software; and small workgroups, so that a few rows keep all cores
+    /// busy.
+    const SOFTWARE: RowSum = RowSum { workgroup: 8, lanes: 1 };
+    const CARD: RowSum = RowSum { workgroup: WORKGROUP, lanes: 32 };
+
+    /// The one for a device.
+    pub fn of(target: &Target) -> RowSum {
+        if target.software { RowSum::SOFTWARE } else { RowSum::CARD }
+    }
+
+    /// Every set of constants that a plan may ask for.
+    pub fn variants() -> Vec<Vec<Const>> {
+        [RowSum::SOFTWARE, RowSum::CARD].map(|rows| rows.consts()).to_vec()
+    }
+
+    /// The constants of the shader.
+    pub fn consts(self) -> Vec<Const> {
+        vec![("WORKGROUP", self.workgroup), ("ROW_LANES", self.lanes)]
+    }
+
+    /// Workgroups for `rows` rows.
+    pub fn grid(self, rows: usize) -> [u32; 3] {
+        [(rows * self.lanes as usize).div_ceil(self.workgroup as usize) as u32, 1, 1]
+    }
+}
