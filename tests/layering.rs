@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 const IMPORTS: &[(&str, &[&str])] = &[
     ("plan", &[]),
     ("error", &[]),
+    ("guide", &[]),
     ("kernels", &["plan", "error"]),
     ("gpu", &["plan", "error"]),
     ("model", &["kernels", "plan", "error"]),
