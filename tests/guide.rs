@@ -78,7 +78,7 @@ fn in_little(command: &str) -> String {
     if !has("--data", &words) && !has("--config", &words) && !has("--resume", &words) {
         words.extend(["--data", "./mnist"]);
     }
-    for (flag, small) in [("--epochs", "1"), ("--hidden", "8"), ("--batch-size", "32")] {
+    for (flag, small) in [("--epochs", "1"), ("--hidden", "8"), ("--batch-size", "16")] {
         if !told && !has(flag, &words) {
             words.extend([flag, small]);
         }
@@ -138,9 +138,10 @@ fn every_chapter_that_is_named_is_linked() {
     let mut modules: Vec<String> = modules.map(|module| format!("{module}.md")).collect();
     modules.push("links.md".into());
     modules.sort();
-    let files = texts()[1..].iter().map(|text| text.file_name().unwrap().to_string_lossy().into_owned());
+    let texts = texts();
+    let files = texts[1..].iter().map(|text| text.file_name().unwrap().to_string_lossy().into_owned());
     assert_eq!(files.collect::<Vec<_>>(), modules);
-    for text in &texts()[1..] {
+    for text in &texts[1..] {
         let content = read(text);
         for name in &names {
             let uses = content.matches(&format!("[{name}]")).count();

@@ -17,7 +17,8 @@ const GROUPS: &[(&str, &[&str])] = &[
 /// The command, with a help that lists its subcommands in groups.
 pub fn grouped(command: Command) -> Command {
     let list = command.clone().help_template("{subcommands}").render_help().to_string();
-    let (header, literal) = (command.get_styles().get_header(), command.get_styles().get_literal());
+    let styles = command.get_styles().clone();
+    let (header, literal) = (styles.get_header(), styles.get_literal());
     let mut groups = String::new();
     for (title, names) in GROUPS {
         let _ = writeln!(groups, "{header}{title}:{header:#}");
