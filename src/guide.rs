@@ -7,9 +7,9 @@
 /// twice, the first definition counts.
 macro_rules! chapters {
     ($($name:ident: $file:literal),* $(,)?) => {$(
-        #[doc = include_str!($file)]
-        #[doc = ""]
         #[doc = include_str!("guide/links.md")]
+        #[doc = ""]
+        #[doc = include_str!($file)]
         pub mod $name {}
     )*};
 }
