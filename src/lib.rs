@@ -61,6 +61,7 @@ pub mod error;
 pub mod evaluate;
 pub mod export;
 pub mod gpu;
+pub mod guide;
 pub mod kernels;
 pub mod model;
 pub mod plan;

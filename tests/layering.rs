@@ -19,6 +19,7 @@ use lexer::{Token, files, modules, tokens, without_tests};
 const IMPORTS: &[(&str, &[&str])] = &[
     ("plan", &[]),
     ("error", &[]),
+    ("guide", &[]),
     ("kernels", &["plan", "error"]),
     ("gpu", &["plan", "error"]),
     ("model", &["kernels", "plan", "error"]),

@@ -139,11 +139,11 @@ fn probabilities_sum_to_one() {
 }
 
 #[test]
-fn the_readme_lists_the_table() {
-    let readme = include_str!("../README.md");
+fn the_guide_lists_the_table() {
+    let guide = include_str!("../src/guide/models.md");
     for likelihood in TABLE {
         let row = format!("| `{}` | {} |", likelihood.name, likelihood.about);
-        assert!(readme.lines().any(|line| line == row), "README.md lacks the line\n{row}");
+        assert!(guide.lines().any(|line| line == row), "src/guide/models.md lacks the line\n{row}");
     }
 }
 

@@ -11,6 +11,7 @@ mod evaluate;
 mod explain;
 mod export;
 mod faults;
+mod groups;
 mod interpolate;
 mod latent_args;
 mod latent_map;
@@ -110,7 +111,7 @@ fn parse() -> Result<Cli, clap::Error> {
             })
         });
     }
-    Cli::from_arg_matches(&command.try_get_matches()?)
+    Cli::from_arg_matches(&groups::grouped(command).try_get_matches()?)
 }
 
 /// Prints what clap says, but for the words of Rust's own parsers of numbers.
@@ -136,5 +137,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
     ExitCode::from(error.exit_code() as u8)
 }
 
+#[cfg(test)]
+mod examples;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,34 @@
+//! The commands of a text: what somebody would type who follows it.
+#![allow(dead_code, reason = "each user needs a part of it")]
+
+/// Every `vae-gpu ..` in the `sh` blocks of a Markdown text.
+pub fn of_markdown(text: &str) -> Vec<String> {
+    let mut inside = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        match line.trim() {
+            fence if fence.starts_with("```") => inside = fence == "```sh",
+            line if inside => found.extend(of_line(line)),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Every `vae-gpu ..` below the word Examples of a help text.
+pub fn of_help(text: &str) -> Vec<String> {
+    let examples = text.lines().skip_while(|line| line.trim() != "Examples:").skip(1);
+    examples.take_while(|line| line.starts_with("  ")).flat_map(of_line).collect()
+}
+
+/// The commands of a line of a shell, without its comment, its pipes and what it sends to files.
+fn of_line(line: &str) -> Vec<String> {
+    let line = line.split(" #").next().unwrap_or_default();
+    let commands = line.split("&&").filter_map(|command| {
+        let words = command.split(['|', '>']).next()?.split_whitespace();
+        // Before the name may be variables for it.
+        let words = words.skip_while(|word| word.contains('=')).collect::<Vec<_>>();
+        (words.first() == Some(&"vae-gpu")).then(|| words.join(" "))
+    });
+    commands.collect()
+}
