@@ -129,12 +129,35 @@ mod tests {
     }
 
     #[test]
+    fn rates_follow_from_the_work_and_the_time() {
+        let plan = plan_of(&default_model(), Target::PORTABLE, 128);
+        let product = plan.dispatches.iter().find(|dispatch| shape(dispatch) == "NT 128x784x400").unwrap();
+        let ceilings = Ceilings { gflops: 200.0, copy_gbps: 50.0, dispatch_us: 1.0 };
+        let time = KernelTime::new(product, 1e-3, &ceilings);
+        // 80 million operations and some for the activation; operands and result of 4 bytes a number.
+        let (flops, bytes) =
+            (2.0 * 128.0 * 784.0 * 400.0, 4.0 * (128.0 * 784.0 + 784.0 * 400.0 + 128.0 * 400.0));
+        assert!(time.is_matmul() && time.ms == 1.0 && time.label == product.label);
+        assert!((1.0..1.01).contains(&(time.gflops / (flops / 1e6))), "{time:?}");
+        assert!((1.0..1.01).contains(&(time.gbps / (bytes / 1e6))), "{time:?}");
+        assert!((time.share_of_ceiling / (time.gflops / 200.0) - 1.0).abs() < 1e-12, "{time:?}");
+        let adam = plan.dispatches.iter().find(|dispatch| dispatch.kernel.name == "adam").unwrap();
+        assert!(!KernelTime::new(adam, 1e-3, &ceilings).is_matmul());
+    }
+
+    #[test]
     fn without_timestamps_the_wall_clock_serves() {
         let (gpu, train) = (Gpu::noop(), TrainSection { batch_size: 4, ..TrainSection::default() });
         let ceilings = Ceilings { gflops: 1.0, copy_gbps: 1.0, dispatch_us: 1.0 };
         let profile =
             profile(&gpu, &default_model(), &train, &Tuning::default(), &ceilings, Effort::Quick).unwrap();
         assert_eq!(gpu.clock(), Clock::Wall);
+        let plan = plan_of(&default_model(), gpu.target(), 4);
+        let labels = |labels: &mut dyn Iterator<Item = &String>| labels.cloned().collect::<Vec<_>>();
+        assert_eq!(
+            labels(&mut profile.kernels.iter().map(|kernel| &kernel.label)),
+            labels(&mut plan.dispatches.iter().map(|dispatch| &dispatch.label))
+        );
         assert!(profile.kernels.iter().all(|kernel| kernel.ms > 0.0), "{profile:?}");
     }
 

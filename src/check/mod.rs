@@ -228,7 +228,9 @@ impl Case {
     /// The words of each tensor in a buffer: where several share one, a small error in the smallest of them counts
     /// against its own norm.
     fn outputs(&self, buffer: usize) -> Vec<Range<usize>> {
-        let tensors = self.plan.dispatches.iter().flat_map(|dispatch| &dispatch.tensors);
+        let bound = self.plan.dispatches.iter().flat_map(|dispatch| &dispatch.tensors);
+        // A binding may reach over several: a bias's gradient lies behind its weight's.
+        let tensors = bound.chain(self.fills.iter().map(|(tensor, _)| tensor));
         let offsets = tensors.filter(|tensor| tensor.buffer == BufferId(buffer)).map(|tensor| tensor.offset);
         let bounds = BTreeSet::from_iter(offsets.chain([0, self.plan.buffers[buffer].words]));
         bounds.iter().zip(bounds.iter().skip(1)).map(|(start, end)| *start..*end).collect()
@@ -299,7 +301,10 @@ impl Expected<'_> {
             let (before, word) = (self.before[at], got[at]);
             if !self.written[at] {
                 if word != before {
-                    return (1.0, Some(format!("word {at} was {before:#x}, which nothing writes: {word:#x}")));
+                    return (
+                        1.0,
+                        Some(format!("word {at} was {before:#x}, which nothing writes: {word:#x}")),
+                    );
                 }
                 continue;
             }
