@@ -124,7 +124,7 @@ impl RunDir {
         self.root.join(CONFIG)
     }
 
-    /// The best parameters so far: safetensors.
+    /// The last parameters or, where the configuration keeps them, the best so far: safetensors.
     pub fn model(&self) -> PathBuf {
         self.root.join(MODEL)
     }

@@ -37,9 +37,9 @@ pub struct EpochMetrics {
     pub valid_recon: Option<f64>,
     /// Its divergence from the prior.
     pub valid_kl: Option<f64>,
-    /// Training images a second, evaluation left out.
+    /// Training data per second of training.
     pub images_per_second: f64,
-    /// Wall-clock time of the epoch, evaluation included.
+    /// Seconds of training by the wall clock, evaluation and files left out.
     pub seconds: f64,
 }
 

@@ -1,9 +1,9 @@
 //! The run directory: everything that one training run leaves behind, and how it is written.
 //!
 //! ```text
-//! runs/mnist-mlp-1/
+//! runs/mnist-vae-1/
 //!     config.toml                        what was trained, and how
-//!     model.safetensors                  the best parameters so far
+//!     model.safetensors                  the parameters: the last or, with `--keep best`, the best so far
 //!     checkpoint.safetensors             the whole state of training, for resuming
 //!     checkpoint.previous.safetensors    the one before, should a disk spoil the last
 //!     metrics.csv, metrics.jsonl         one row an epoch
@@ -13,7 +13,8 @@
 //!     reconstructions/epoch-0001.png ... test data above what the model makes of them
 //! ```
 //!
-//! Every file is whole or absent: [`write_atomic`] writes beside the destination and renames.
+//! Files are whole or absent: [`write_atomic`] writes beside the destination and renames. The metrics and TensorBoard's events
+//! are appended to instead, so a crash may cut off their last row, which readers leave out.
 
 pub mod animation;
 pub mod bars;
@@ -56,7 +57,8 @@ pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Resul
 /// is whole on the disk, so that at every moment one of the two names has a whole file.
 ///
 /// # Errors
-/// [`Error::Io`]; both files are then what they were before.
+/// [`Error::Io`]; both files are then what they were before or, if it is the last renaming that fails, the one that was at
+/// `path` is at `previous`.
 pub fn write_keeping(
     path: &Path,
     previous: &Path,

@@ -5,7 +5,7 @@ use crate::gpu::{Program, Reading};
 use crate::kernels::objective::TERMS;
 use crate::plan::Tensor;
 
-/// Rows of the ring of losses on the device: steps between two log lines at most.
+/// Rows of the ring of losses on the device: steps that may be submitted before it must be read.
 pub const ROWS: u64 = 4096;
 
 /// Reconstruction and KL summed over data, in nats.
