@@ -3,7 +3,7 @@
 # Mesa's device-selection layer looks for a display and complains where there is none.
 export NODEVICE_SELECT := 1
 
-.PHONY: train test test-adapters test-python fuzz fuzz-smoke miri soak deny adapter toolchain bench peers check clean
+.PHONY: train test test-adapters test-python fuzz fuzz-smoke miri mutants soak deny adapter toolchain bench peers check clean
 
 train: adapter
 	cargo run --release -- train
@@ -27,7 +27,7 @@ test-python: PYTHON := $(CURDIR)/target/python
 test-python: adapter
 	test -x $(PYTHON)/bin/python || python3 -m venv $(PYTHON)
 	$(PYTHON)/bin/pip install --quiet -r tests/python/requirements.txt
-	VAE_GPU_PYTHON=$(PYTHON)/bin/python cargo test --test export --test tracking -- onnxruntime tensorboard
+	VAE_GPU_REQUIRE=python VAE_GPU_PYTHON=$(PYTHON)/bin/python cargo test --test export --test tracking -- onnxruntime tensorboard
 
 # Every reader with hostile bytes, for so many seconds each. It needs cargo-fuzz, and a nightly compiler. No file of a
 # few kilobytes may ask for more than 128 MiB at once; a decoder of TIFF asks for up to 256, which it does not touch.
@@ -58,6 +58,12 @@ miri: toolchain
 	    cargo +nightly miri test --lib -- $(MIRI_TESTS)
 # The interpreter would take an hour for a gzip bomb.
 MIRI_TESTS := --skip gzip_bomb plan:: model::layout data::idx data::npy data::csv error:: run::metrics train::schedule
+
+# Changes one thing after the other in what computes, and lists in target/mutants.out what no test notices. All of it takes days:
+# MUTANTS names a part, such as MUTANTS="-f src/data/csv.rs" or MUTANTS="--shard 3/50".
+mutants: adapter toolchain
+	@cargo mutants --version >/dev/null 2>&1 || { echo "cargo-mutants is missing: cargo install cargo-mutants"; exit 1; }
+	nice -n 19 cargo mutants --jobs 1 --copy-target true --output target $(MUTANTS)
 
 # Half an hour of training, watched from outside.
 soak: adapter
