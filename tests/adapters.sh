@@ -17,13 +17,28 @@ program="$target/debug/vae-gpu"
 runner="CARGO_TARGET_$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')_RUNNER"
 newer="$(cd "$(dirname "$0")" && pwd)/newer-mesa.sh"
 
+# Says that an adapter is not here, and ends where VAE_GPU_REQUIRE has its name (tests/common/skip.rs).
+missing() {
+    case ",$(echo "${VAE_GPU_REQUIRE:-}" | tr -d ' ')," in
+    *",$1,"*)
+        echo "VAE_GPU_REQUIRE requires $1, but there is no such adapter" >&2
+        exit 1
+        ;;
+    *) echo "skipped: $1: there is no such adapter" ;;
+    esac
+}
+
 # Calls `$1 NAME VARIABLE=VALUE ..` for each of the others.
 others() {
     if [ -n "$(env "$gl" "$program" devices 2>/dev/null)" ]; then
         "$1" OpenGL "$gl"
+    else
+        missing gl
     fi
     if [ -e "$swiftshader" ]; then
         "$1" SwiftShader VAE_GPU_BACKENDS=vulkan VK_DRIVER_FILES="$swiftshader"
+    else
+        missing swiftshader
     fi
     if [ -d "${NEWER_MESA:-$HOME/.cache/vae-gpu/newer-mesa}" ] && [ "$(id -u)" = 0 ]; then
         "$1" NewerMesa "$runner=$newer"

@@ -3,6 +3,8 @@
 mod common;
 #[path = "common/scratch.rs"]
 mod scratch;
+#[path = "common/skip.rs"]
+mod skip;
 #[path = "common/tiny.rs"]
 mod tiny;
 
@@ -12,6 +14,7 @@ use std::process::Output;
 
 use image::{AnimationDecoder, DynamicImage, ImageFormat, RgbaImage};
 use scratch::Scratch;
+use skip::skip;
 use vae_gpu::data::{Options, rows};
 
 /// Where Debian's package dataset-fashion-mnist has its files; the variable names another place.
@@ -218,6 +221,7 @@ fn codes_go_out_and_come_back() {
     write_npy(&scratch.path("x.npy"), 64, &images);
     scratch.succeed("encode run --data x.npy --out of_file.npy");
     let of_file = matrix(&scratch, "of_file.npy").1;
+    assert_eq!(of_file.len(), mu.1.len());
     let error = of_file.iter().zip(&mu.1).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(error < 1e-4, "{error}");
 
@@ -361,10 +365,8 @@ fn tables_are_encoded_and_decoded_in_their_own_units() {
 fn clothes_are_strange_to_a_model_of_digits() {
     let folder = std::env::var(FASHION_VARIABLE).unwrap_or_else(|_| FASHION.to_owned());
     if !Path::new(&folder).is_dir() {
-        eprintln!(
-            "skipped: Fashion-MNIST is not in {folder}: install Debian's dataset-fashion-mnist, or set {FASHION_VARIABLE}"
-        );
-        return;
+        let remedy = format!("install Debian's dataset-fashion-mnist, or set {FASHION_VARIABLE}");
+        return skip("fashion", &format!("Fashion-MNIST is not in {folder}: {remedy}"));
     }
     let scratch = Scratch::new();
     scratch.succeed("train --hidden 100 --latent 10 --epochs 1 --batch-size 200 --quiet --out run");

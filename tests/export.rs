@@ -6,6 +6,8 @@
 mod python;
 #[path = "common/scratch.rs"]
 mod scratch;
+#[path = "common/skip.rs"]
+mod skip;
 #[path = "common/tiny.rs"]
 mod tiny;
 

@@ -2,6 +2,8 @@
 
 #[path = "common/scratch.rs"]
 mod scratch;
+#[path = "common/skip.rs"]
+mod skip;
 #[path = "common/tiny.rs"]
 mod tiny;
 
@@ -15,6 +17,7 @@ use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 use safetensors::SafeTensors;
 use scratch::Scratch;
+use skip::skip;
 use vae_gpu::kernels::philox::philox;
 
 /// Sixteen steps an epoch.
@@ -125,10 +128,8 @@ fn a_full_disk_spoils_nothing_that_was_whole() {
     // Newer Mesa dies of it whatever is done, also where nothing is written.
     let driver_dies = || limited("check").status.code().is_none();
     if output.status.code().is_none() && (message.contains("SwiftShader") || driver_dies()) {
-        println!(
-            "skipped: SwiftShader and newer Mesa keep code or buffers in files of memory, and the limit to files' size ends them"
-        );
-        return;
+        let why = "SwiftShader and newer Mesa keep code or buffers in files of memory, and the limit to files' size ends them";
+        return skip("disk", why);
     }
     assert_eq!(output.status.code(), Some(1), "{message}");
     for words in [
@@ -156,8 +157,7 @@ fn a_small_file_system_is_survived() {
     let mount = |args: &[&str]| std::process::Command::new("mount").args(args).arg(&disk).output();
     let mounted = mount(&["-t", "tmpfs", "-o", "size=200k", "tmpfs"]);
     if !mounted.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: this user may not mount a tmpfs");
-        return;
+        return skip("tmpfs", "this user may not mount a tmpfs");
     }
     // 4 epochs of pictures and curves need more; each of them fails by name, none takes the others with it.
     let result = scratch.command(&format!("{TRAIN} --out disk/run")).assert();
@@ -191,16 +191,14 @@ fn memory_that_runs_out_is_told_with_the_tensor_that_found_none() {
     let message = String::from_utf8(output.stderr).unwrap();
     match output.status.code() {
         Some(1) => {}
-        Some(0) => return println!("skipped: this adapter has memory of its own, and enough of it"),
+        Some(0) => return skip("memory", "this adapter has memory of its own, and enough of it"),
         None if message.contains("(gl, ") => {
-            return println!(
-                "skipped: OpenGL tells wgpu of no buffer that found no memory, and the process ends"
-            );
+            let why = "OpenGL tells wgpu of no buffer that found no memory, and the process ends";
+            return skip("memory", why);
         }
         None if message.contains("Mesa 26") && message.contains("memory allocation of ") => {
-            return println!(
-                "skipped: newer Mesa takes memory in small pieces, and the host finds none first"
-            );
+            let why = "newer Mesa takes memory in small pieces, and the host finds none first";
+            return skip("memory", why);
         }
         code => panic!("{code:?}: {message}"),
     }

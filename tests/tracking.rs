@@ -5,6 +5,8 @@
 mod python;
 #[path = "common/scratch.rs"]
 mod scratch;
+#[path = "common/skip.rs"]
+mod skip;
 #[path = "common/tiny.rs"]
 mod tiny;
 
@@ -15,6 +17,7 @@ use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 use scratch::Scratch;
 use serde_json::Value;
+use skip::skip;
 
 const TRAIN: &str = "train --data tiny --hidden 16 --latent 3 --batch-size 64";
 
@@ -41,6 +44,7 @@ fn metrics_are_the_same_in_both_files_also_after_a_resume() {
     assert_eq!((rows.len(), &rows[..2]), (3, &two[..]));
     let table = text(scratch.read("run/metrics.csv"));
     let names: Vec<&str> = table.lines().next().unwrap().split(',').collect();
+    assert_eq!((table.lines().count(), names.len()), (1 + 3, 14), "{table}");
     for (row, line) in rows.iter().zip(table.lines().skip(1)) {
         for (name, value) in names.iter().zip(line.split(',')) {
             let expected = value.parse::<f64>().ok();
@@ -93,8 +97,7 @@ fn a_browser_shows_the_report() {
     let names = ["chromium", "chromium-browser", "google-chrome"];
     let found = names.iter().find(|name| Command::new(name).arg("--version").output().is_ok());
     let Some(browser) = found else {
-        println!("skipped: there is no {}", names.join(", "));
-        return;
+        return skip("chromium", &format!("there is no {}", names.join(", ")));
     };
     let scratch = Scratch::new();
     scratch.succeed(&format!("{TRAIN} --epochs 1 --out run -q"));
@@ -181,7 +184,7 @@ fn runs_are_listed_and_compared() {
     assert_eq!(row("epochs done"), ["2", "1"]);
     assert!(!told.contains("model.hidden") && !told.contains("train.lr"), "{told}");
     assert_eq!(scratch.picture("compare.png"), (1100, 636));
-    scratch.fail("compare runs/tiny-vae-1", 2, "");
+    scratch.fail("compare runs/tiny-vae-1", 2, "<RUNS>");
 }
 
 #[test]
@@ -212,7 +215,10 @@ fn shells_and_manuals_know_every_command() {
         let checker =
             Command::new(shell).arg("-n").arg("/dev/stdin").stdin(std::process::Stdio::piped()).spawn();
         // A shell that is there finds no fault in the script.
-        let Ok(mut checker) = checker else { continue };
+        let Ok(mut checker) = checker else {
+            skip(shell, &format!("there is no {shell} to read its completions"));
+            continue;
+        };
         std::io::Write::write_all(&mut checker.stdin.take().unwrap(), script.as_bytes()).unwrap();
         assert!(checker.wait().unwrap().success(), "{shell}");
     }

@@ -3,6 +3,8 @@
 
 #[path = "common/shader.rs"]
 mod shader;
+#[path = "common/skip.rs"]
+mod skip;
 #[path = "common/translate.rs"]
 mod translate;
 
@@ -22,6 +24,8 @@ struct Tool {
     /// Its name in the table of exceptions.
     name: &'static str,
     program: &'static str,
+    /// Its name in the list of what is required.
+    required: &'static str,
     /// Whose translations it reads.
     backend: &'static str,
     args: &'static [&'static str],
@@ -36,6 +40,7 @@ struct Tool {
 const SPIRV_VAL: Tool = Tool {
     name: "spirv-val",
     program: "spirv-val",
+    required: "spirv-val",
     backend: "SPIR-V 1.3",
     args: &["--target-env", "vulkan1.1"],
     entry: None,
@@ -49,6 +54,7 @@ const UNKNOWN: &str = "Invalid capability operand: 6022";
 const GLSLANG: Tool = Tool {
     name: "glslangValidator",
     program: "glslangValidator",
+    required: "glslang",
     backend: "GLSL ES 3.1",
     args: &["-S", "comp"],
     entry: None,
@@ -59,6 +65,7 @@ const GLSLANG: Tool = Tool {
 const GLSLANG_HLSL: Tool = Tool {
     name: "glslangValidator -D",
     program: "glslangValidator",
+    required: "glslang",
     backend: "HLSL 6.0",
     args: &["-D", "-V", "-S", "comp", "-o", "/dev/null"],
     entry: Some("-e"),
@@ -119,8 +126,8 @@ impl Tool {
     /// Hands every translation of every shader to the tool, and fails with all that it complains of, each complaint once.
     fn check(&self) {
         if Command::new(self.program).arg("--version").stdout(Stdio::null()).status().is_err() {
-            println!("skipped: there is no {}: install Debian's spirv-tools and glslang-tools", self.program);
-            return;
+            let remedy = "install Debian's spirv-tools and glslang-tools";
+            return skip::skip(self.required, &format!("there is no {}: {remedy}", self.program));
         }
         let folder = tempfile::tempdir().unwrap();
         let subjects = self.write(folder.path());

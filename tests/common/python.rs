@@ -4,11 +4,13 @@
 use std::path::Path;
 use std::process::Command;
 
-/// The interpreter; without one the tests that ask for it say so and pass.
+use super::skip::skip;
+
+/// The interpreter; without one the tests that ask for it are skipped.
 pub fn find() -> Option<String> {
     let python = std::env::var("VAE_GPU_PYTHON").ok();
     if python.is_none() {
-        println!("skipped: `make test-python` runs this test, with Python packages of its own");
+        skip("python", "`make test-python` runs this test, with Python packages of its own");
     }
     python
 }
