@@ -47,6 +47,12 @@ fn training_leaves_a_whole_run_behind() {
         rows[1..].iter().flatten().filter(|v| !v.is_empty()).all(|v| v.parse::<f64>().unwrap().is_finite()),
         "{metrics}"
     );
+    // Without validation data, three columns of them are empty, and no others.
+    let empty = |row: &[&str]| row.iter().enumerate().filter(|(_, v)| v.is_empty()).map(|(i, _)| i).collect();
+    assert!(
+        rows[1..].iter().all(|row| row.len() == 14 && Vec::<usize>::eq(&empty(row), &[9, 10, 11])),
+        "{metrics}"
+    );
 
     // 8 images of 16 pixels in a row, with 2 pixels around each; pairs are 8 pixels apart.
     for epoch in ["0001", "0002"] {
@@ -90,6 +96,10 @@ fn every_likelihood_trains() {
         assert!(config.contains(&format!("binarize = \"{binarize}\"")), "{config}");
         let weights = scratch.read(&format!("run{number}/model.safetensors"));
         assert_eq!(safetensors::SafeTensors::deserialize(&weights).unwrap().len(), tensors, "{flags}");
+        let metrics = String::from_utf8(scratch.read(&format!("run{number}/metrics.csv"))).unwrap();
+        let elbo = |row: &str| row.split(',').nth(6).unwrap().parse::<f64>().unwrap();
+        let elbos: Vec<f64> = metrics.lines().skip(1).map(elbo).collect();
+        assert!(elbos.len() == 2 && elbos[1] > elbos[0], "{flags} learns nothing: {elbos:?}");
         scratch.succeed(&format!("evaluate run{number}"));
         scratch.succeed(&format!("sample run{number} --count 3 --out samples.png"));
         scratch.succeed(&format!("train --resume run{number} --epochs 3 -q"));
@@ -174,7 +184,13 @@ fn a_trained_model_samples_reconstructs_and_is_measured() {
     let json: Value = serde_json::from_str(&scratch.succeed("evaluate run --json")).unwrap();
     let mean = |term: &str| json[term]["mean"].as_f64().unwrap();
     assert_eq!(json["count"], 64);
-    assert!((mean("elbo") - (mean("recon") - mean("kl"))).abs() < 1e-9);
+    // The mean of what `score` says of each datum, which is the ELBO with its sign turned.
+    scratch.succeed("score run --out scores.csv");
+    let scores = String::from_utf8(scratch.read("scores.csv")).unwrap();
+    let scores: Vec<f64> =
+        scores.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().parse().unwrap()).collect();
+    let score = scores.iter().sum::<f64>() / 64.0;
+    assert!(scores.len() == 64 && (mean("elbo") + score).abs() < 1e-3, "{json} and {score}");
     assert!(["elbo", "recon", "kl"].iter().all(|t| json[t]["standard_error"].as_f64().unwrap() > 0.0));
     // The same draws as in training.
     let metrics = String::from_utf8(scratch.read("run/metrics.csv")).unwrap();

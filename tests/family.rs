@@ -16,6 +16,7 @@ use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::model::init::Init;
 use vae_gpu::model::{Kind, Layout, ModelConfig};
 use vae_gpu::train::config::{Condition, Keep, ModelSection, TrainSection};
+use vae_gpu::train::schedule::Schedule;
 use vae_gpu::train::{Config, Trainer, files};
 
 /// Data with ten classes.
@@ -169,6 +170,49 @@ fn labels_are_heard() {
     assert!(two[side] > two[0] + 0.5, "{} and {}", two[0], two[side]);
 }
 
+/// Each of the recipe's numbers and choices does something: with one of them changed, other weights come out.
+#[test]
+fn every_knob_of_the_recipe_turns_something() {
+    let (gpu, dataset) = (common::gpu(), dataset(90, 10));
+    let weights = |change: &dyn Fn(&mut TrainSection)| {
+        let mut config = config(Kind::Vae);
+        config.train.epochs = 3;
+        change(&mut config.train);
+        let mut trainer = Trainer::new(&gpu, &dataset, config).unwrap();
+        for _ in 0..2 {
+            epoch(&mut trainer);
+        }
+        bits(&trainer)
+    };
+    let plain = weights(&|_| ());
+    assert!(weights(&|_| ()) == plain, "nothing was changed");
+    type Knob = (&'static str, fn(&mut TrainSection));
+    let knobs: [Knob; 19] = [
+        ("batch_size", |t| t.batch_size = 30),
+        ("lr", |t| t.lr = 0.02),
+        ("lr_schedule cosine", |t| t.lr_schedule = Schedule::Cosine),
+        ("lr_schedule steps", |t| t.lr_schedule = Schedule::Steps { at: vec![1.0], factor: 0.5 }),
+        ("lr_schedule burda", |t| t.lr_schedule = Schedule::Burda),
+        ("lr_warmup", |t| t.lr_warmup = 1.0),
+        ("samples", |t| t.samples = 2),
+        ("beta", |t| t.beta = 0.5),
+        ("kl_warmup", |t| t.kl_warmup = 1.0),
+        ("free_bits", |t| t.free_bits = 0.5),
+        ("weight_decay", |t| t.weight_decay = 0.1),
+        ("clip_norm", |t| t.clip_norm = 0.1),
+        ("adam_epsilon", |t| t.adam_epsilon = 1e-2),
+        ("init xavier", |t| t.init = Init::Xavier),
+        ("init he", |t| t.init = Init::He),
+        ("output_bias", |t| t.output_bias = true),
+        ("valid", |t| t.valid = 0.2),
+        ("seed", |t| t.seed = 1),
+        ("binarize", |t| t.binarize = Some(Binarize::Threshold)),
+    ];
+    for (name, knob) in knobs {
+        assert!(weights(&knob) != plain, "{name} changes nothing");
+    }
+}
+
 #[test]
 fn data_without_labels_cannot_condition() {
     let mut config = config(Kind::Vae);
@@ -311,7 +355,7 @@ fn codes_agree_with_the_terms_of_the_elbo() {
             Encoder::new(&gpu, &mut Shared::default(), &model, (&dataset.test, "test"), binarize).unwrap();
         encoder.write_parameters(&weights);
         let mut statistics = CodeStatistics::new(model.latent);
-        let (mut rows, mut error) = (0, 0.0);
+        let (mut rows, mut error, mut x, mut mean) = (0, 0.0, Vec::new(), Vec::new());
         encoder
             .run(trainer.config().train.seed, &mut |codes| {
                 assert!(codes.x.iter().all(|x| *x == 0.0 || *x == 1.0), "{name}: x is binary");
@@ -319,6 +363,8 @@ fn codes_agree_with_the_terms_of_the_elbo() {
                 error +=
                     codes.x.iter().zip(&codes.mean).map(|(x, m)| f64::from((x - m).powi(2))).sum::<f64>();
                 statistics.add(codes);
+                x.extend_from_slice(&codes.x);
+                mean.extend_from_slice(&codes.mean);
                 Ok(())
             })
             .unwrap();
@@ -328,11 +374,12 @@ fn codes_agree_with_the_terms_of_the_elbo() {
         let mean_error = error / (33.0 * 64.0);
         assert!((statistics.mean_squared_error() - mean_error).abs() < 1e-6, "{name}");
         assert!(mean_error > 0.0 && mean_error < 0.3, "{name}: {mean_error}");
-        // What the picture of a reconstruction shows is the same mean.
-        let pixels = dataset.test.x(0..dataset.test.count).unwrap();
+        // What the picture of a reconstruction of this x shows is the same mean.
         let mut pictures = Pictures::new(&gpu, &mut Shared::default(), &model).unwrap();
         pictures.write_parameters(&weights);
-        let shown = pictures.reconstruct(&pixels, dataset.test.labels.as_deref().unwrap()).unwrap();
-        assert_eq!(shown.len(), pixels.len(), "{name}");
+        let shown = pictures.reconstruct(&x, dataset.test.labels.as_deref().unwrap()).unwrap();
+        assert_eq!((shown.len(), mean.len()), (33 * 64, 33 * 64), "{name}");
+        let apart = shown.iter().zip(&mean).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(apart < 1e-5, "{name}: the picture is {apart} off");
     }
 }

@@ -45,14 +45,16 @@ fn seeds_and_damaged_copies_are_read_or_refused() {
             fs::read_dir(seeds.join(name)).unwrap().map(|file| file.unwrap().path()).collect();
         files.sort();
         assert!(!files.is_empty(), "{name} has no seeds");
+        let (mut sound, mut refused) = (0, 0);
         for file in files {
             let bytes = fs::read(&file).unwrap();
             println!("{}", file.display());
-            inputs::run(name, &bytes);
+            *if inputs::run(name, &bytes) { &mut sound } else { &mut refused } += 1;
             for copy in 0..COPIES {
                 println!("  copy {copy}");
                 inputs::run(name, &damaged(&bytes, copy));
             }
         }
+        assert!(sound > 0 && refused > 0, "{name}: {sound} seeds are read, {refused} refused");
     }
 }

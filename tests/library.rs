@@ -95,6 +95,7 @@ fn a_saved_model_is_the_trained_one() {
     // A row is the same in whatever company.
     let last = present.encode(&x()[(ROWS - 1) * DIM..]).unwrap();
     let of_last = &codes.mu[(ROWS - 1) * 3..];
+    assert_eq!((last.mu.len(), of_last.len()), (3, 3));
     assert!(last.mu.iter().zip(of_last).all(|(a, b)| (a - b).abs() < 1e-5), "{:?} {of_last:?}", last.mu);
 
     assert!(matches!(Vae::load(folder.path().join("none")), Err(Error::File { .. })));
@@ -115,14 +116,17 @@ fn the_elbo_is_its_two_terms_and_that_of_the_training() {
         let pairs = row(&codes.mu).into_iter().zip(row(&codes.log_var));
         let kl: f64 = pairs.map(|(mu, s)| 0.5 * (mu * mu + s.exp() - 1.0 - s)).sum();
         assert!((terms.kl - kl).abs() < 1e-4 * kl.max(1.0), "row {i}: {} is not {kl}", terms.kl);
-        assert!(terms.recon < 0.0 && terms.elbo() == terms.recon - terms.kl);
+        assert!(terms.recon < 0.0);
     }
+    assert_eq!(Terms { recon: -5.0, kl: 1.5 }.elbo(), -6.5);
     assert_eq!(vae.elbo(&x()).unwrap(), terms, "the same draws in every call");
     // The test data, in the grey that the trainer's own evaluation has too.
     let test = trainer.evaluate().unwrap().test;
     let terms = vae.elbo(&x()[..64 * DIM]).unwrap();
     let mean = |of: fn(&Terms) -> f64| terms.iter().map(of).sum::<f64>() / terms.len() as f64;
     assert!((mean(|t| t.kl) - test.kl.mean).abs() < 1e-4, "{} {test:?}", mean(|t| t.kl));
+    let elbo = mean(Terms::elbo);
+    assert!((elbo - test.elbo.mean).abs() < 6.0 * test.elbo.standard_error, "{elbo} {test:?}");
     // Other draws of z.
     let difference = mean(|t| t.recon) - test.recon.mean;
     assert!(difference.abs() < 0.03 * test.recon.mean.abs(), "{difference} {test:?}");
@@ -147,9 +151,13 @@ fn a_conditional_model_is_told_the_labels() {
     let codes = vae.encode((&x()[..], &labels[..])).unwrap();
     let others = vae.encode((&x()[..], &[4u32; ROWS][..])).unwrap();
     assert_ne!(codes, others);
-    let z = Rows { values: &codes.mu, labels: &labels };
-    assert_eq!(vae.decode(z).unwrap().len(), ROWS * DIM);
-    assert_eq!(vae.elbo((&x()[..], &labels[..])).unwrap().len(), ROWS);
+    let mut decode = |labels: &[u32]| vae.decode(Rows { values: &codes.mu, labels }).unwrap();
+    let (means, others) = (decode(&labels), decode(&[4; ROWS]));
+    assert_eq!((means.len(), others.len()), (ROWS * DIM, ROWS * DIM));
+    assert_ne!(means, others);
+    let terms = vae.elbo((&x()[..], &labels[..])).unwrap();
+    assert_eq!(terms.len(), ROWS);
+    assert_ne!(terms, vae.elbo((&x()[..], &[4; ROWS][..])).unwrap());
     let (three, all) = (vae.sample_label(13, 0, 3).unwrap(), vae.sample(13, 0).unwrap());
     assert_eq!(three[3 * DIM..4 * DIM], all[3 * DIM..4 * DIM]);
     assert_ne!(three[..DIM], all[..DIM]);
@@ -165,7 +173,16 @@ fn an_autoencoder_has_codes_and_no_samples() {
     let mut vae = Vae::of(&trained(config)).unwrap();
     let codes = vae.encode(&x()).unwrap();
     assert_eq!((codes.mu.len(), codes.log_var.len()), (ROWS * 3, 0));
-    assert!(vae.elbo(&x()).unwrap().iter().all(|terms| terms.kl == 0.0));
+    // Nothing is drawn, so the terms follow from what the decoder makes of the codes.
+    let means = vae.decode(&codes.mu).unwrap();
+    let terms = vae.elbo(&x()).unwrap();
+    assert_eq!(terms.len(), ROWS);
+    for (i, (terms, (x, mean))) in terms.iter().zip(x().chunks(DIM).zip(means.chunks(DIM))).enumerate() {
+        let pairs = x.iter().zip(mean).map(|(x, p)| (f64::from(*x), f64::from(*p)));
+        let log_p: f64 = pairs.map(|(x, p)| x * p.ln() + (1.0 - x) * (1.0 - p).ln()).sum();
+        assert!((terms.recon - log_p).abs() < 1e-4 * log_p.abs(), "row {i}: {terms:?} is not {log_p}");
+        assert_eq!((terms.kl, terms.elbo()), (0.0, terms.recon));
+    }
     assert_usage(vae.sample(1, 0), "no prior");
 }
 

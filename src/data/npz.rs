@@ -197,17 +197,20 @@ mod tests {
             let parts = read(&archive(&[("y", array("<i8", &[2], &y)), ("x", x)], method)).unwrap();
             assert_eq!((parts.shape, parts.train.count), (Shape { width: 1, height: 2, channels: 1 }, 2));
             assert_eq!(parts.train.labels.as_deref(), Some(&[3, 0][..]));
+            assert_eq!(parts.train.x(0..2).unwrap(), [1.0, 2.0, 3.0, 4.0].map(|v| v / 255.0));
             assert_eq!((parts.name.as_str(), parts.test.is_none()), ("data", true));
         }
     }
 
     #[test]
     fn a_training_and_a_test_part_are_known_by_their_names() {
-        let part = |rows: usize| array("<f4", &[rows, 1], &vec![0; 4 * rows]);
+        let part = |rows: usize| {
+            array("<f4", &[rows, 1], &[rows as f32; 3].map(f32::to_le_bytes).concat()[..4 * rows])
+        };
         let arrays = [("x_train", part(3)), ("x_test", part(2)), ("y_test", array("|u1", &[2, 1], &[7, 8]))];
         let parts = read(&archive(&arrays, CompressionMethod::Stored)).unwrap();
         let test = parts.test.unwrap();
-        assert_eq!((parts.train.count, test.count), (3, 2));
+        assert_eq!((parts.train.x(0..3).unwrap(), test.x(0..2).unwrap()), (vec![3.0; 3], vec![2.0; 2]));
         assert_eq!((parts.train.labels, test.labels.as_deref()), (None, Some(&[7, 8][..])));
     }
 

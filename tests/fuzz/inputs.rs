@@ -1,5 +1,6 @@
 //! What each fuzz target does with its bytes: writes them to where a user would have the file, and reads it as the program
-//! does. Whatever they are, the answer is data or one error: no panic, no hang, no memory that the file does not back.
+//! does. Whatever they are, the answer is data or one error: no panic, no hang, no memory that the file does not back. A
+//! target says whether it was data, so that a reader that refuses everything is noticed.
 //!
 //! The targets under `targets/` hand libFuzzer's bytes to these functions; `tests/fuzz_seeds.rs` hands them the seeds, and
 //! damaged copies of them, in every run of the tests.
@@ -20,7 +21,7 @@ use vae_gpu::train::{Config, files};
 use vae_gpu::tune;
 
 /// A name, which is also that of the folder with the seeds, and what reads the bytes.
-pub type Target = (&'static str, fn(&[u8]));
+pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
@@ -35,10 +36,10 @@ pub const TARGETS: &[Target] = &[
     ("tuning", tuning),
 ];
 
-/// Runs one of them.
-pub fn run(target: &str, bytes: &[u8]) {
+/// Runs one of them, and says whether the bytes were read.
+pub fn run(target: &str, bytes: &[u8]) -> bool {
     let (_, read) = TARGETS.iter().find(|(name, _)| *name == target).expect("a target of the table");
-    read(bytes);
+    read(bytes)
 }
 
 /// Rows that are read of what could be opened.
@@ -68,9 +69,9 @@ fn judge<T>(result: Result<T>) -> Option<T> {
 }
 
 /// Opens a source as `train` does, and reads its first rows.
-fn open(source: &Path, options: &Options) {
+fn open(source: &Path, options: &Options) -> bool {
     let name = source.to_str().expect("a path of our own");
-    let Some(dataset) = judge(data::open_with(name, options, &|_| {})) else { return };
+    let Some(dataset) = judge(data::open_with(name, options, &|_| {})) else { return false };
     for Split { count, .. } in [&dataset.train, &dataset.test] {
         assert!(*count > 0, "an empty part");
     }
@@ -80,6 +81,7 @@ fn open(source: &Path, options: &Options) {
             assert!(x.iter().all(|value| value.is_finite()), "data that is no number");
         }
     }
+    true
 }
 
 /// Two parts of the bytes: as many as the first two say, and the others.
@@ -89,7 +91,7 @@ fn two(bytes: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// A folder of IDX files, the images and the labels of both parts the same; plain, or gzipped by their magic.
-fn idx(bytes: &[u8]) {
+fn idx(bytes: &[u8]) -> bool {
     let folder = scratch();
     let (images, labels) = two(bytes);
     for part in ["train", "t10k"] {
@@ -98,33 +100,33 @@ fn idx(bytes: &[u8]) {
             fs::write(folder.path().join(format!("{part}-labels-idx1-ubyte")), labels).unwrap();
         }
     }
-    open(folder.path(), &Options::default());
+    open(folder.path(), &Options::default())
 }
 
-fn file(name: &str, bytes: &[u8], options: &Options) {
+fn file(name: &str, bytes: &[u8], options: &Options) -> bool {
     let folder = scratch();
     let path = folder.path().join(name);
     fs::write(&path, bytes).unwrap();
-    open(&path, options);
+    open(&path, options)
 }
 
-fn npy(bytes: &[u8]) {
-    file("x.npy", bytes, &Options::default());
+fn npy(bytes: &[u8]) -> bool {
+    file("x.npy", bytes, &Options::default())
 }
 
-fn npz(bytes: &[u8]) {
-    file("x.npz", bytes, &Options::default());
+fn npz(bytes: &[u8]) -> bool {
+    file("x.npz", bytes, &Options::default())
 }
 
 /// A table; where its first byte is odd, with a column of labels.
-fn csv(bytes: &[u8]) {
+fn csv(bytes: &[u8]) -> bool {
     let odd = bytes.first().is_some_and(|first| first % 2 == 1);
     let label_column = odd.then(|| "label".to_owned());
-    file("x.csv", bytes, &Options { label_column, ..Options::default() });
+    file("x.csv", bytes, &Options { label_column, ..Options::default() })
 }
 
 /// Entries of a folder of pictures: a byte that says what is made, two that say of how many bytes, and these.
-fn pictures(bytes: &[u8]) {
+fn pictures(bytes: &[u8]) -> bool {
     const NAMES: [&str; 8] =
         ["0.png", "1.jpg", "2.bmp", "3.webp", "4.tiff", "a/5.png", "b/6.jpeg", "a/c/7.png"];
     /// One more kind: a symlink to the folder itself.
@@ -144,47 +146,48 @@ fn pictures(bytes: &[u8]) {
         }
         rest = next;
     }
-    open(folder.path(), &Options { format: Some("pictures".into()), ..Options::default() });
+    open(folder.path(), &Options { format: Some("pictures".into()), ..Options::default() })
 }
 
 /// A configuration, which must come back as it is from its own text.
-fn config(bytes: &[u8]) {
+fn config(bytes: &[u8]) -> bool {
     let folder = scratch();
     let path = folder.path().join("config.toml");
     fs::write(&path, bytes).unwrap();
-    let Some(mut config) = judge(Config::read(&path)) else { return };
+    let Some(mut config) = judge(Config::read(&path)) else { return false };
     // How the program runs is no part of a run's own file.
     config.run = RunSection::default();
     assert_eq!(Config::parse(&config.to_toml()).as_ref(), Ok(&config));
     let _ = config.warning();
     config.resolve();
     assert_eq!(Config::parse(&config.to_toml()).as_ref(), Ok(&config));
+    true
 }
 
 /// A model or checkpoint: the file as it is, and then a whole one whose metadata they are: the bytes up to a 0 are the
 /// configuration, and the number after it that of values in its one tensor.
-fn safetensors(bytes: &[u8]) {
+fn safetensors(bytes: &[u8]) -> bool {
     let folder = scratch();
     let path = folder.path().join("model.safetensors");
     let read = || {
-        judge(files::load_model(&path));
-        judge(files::load_checkpoint(&path));
+        let model = judge(files::load_model(&path)).is_some();
+        model | judge(files::load_checkpoint(&path)).is_some()
     };
     fs::write(&path, bytes).unwrap();
-    read();
+    let is_read = read();
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    let Ok(config) = std::str::from_utf8(&bytes[..end]) else { return };
+    let Ok(config) = std::str::from_utf8(&bytes[..end]) else { return is_read };
     let count = usize::from(bytes.get(end + 1).copied().unwrap_or(0));
     let tensor =
         store::NamedTensor { name: "encoder.0.weight".into(), shape: vec![count], values: vec![0.5; count] };
     let metadata =
         BTreeMap::from([("config".to_owned(), config.to_owned()), ("step".to_owned(), config.to_owned())]);
     store::write_tensors(&path, &[tensor], &metadata).unwrap();
-    read();
+    is_read | read()
 }
 
 /// A file of tunings, in which `KEY` stands for the adapter's.
-fn tuning(bytes: &[u8]) {
+fn tuning(bytes: &[u8]) -> bool {
     static GPU: OnceLock<(Arc<Gpu>, String)> = OnceLock::new();
     let folder = scratch();
     let (gpu, key) = GPU.get_or_init(|| {
@@ -205,16 +208,18 @@ fn tuning(bytes: &[u8]) {
     // What was believed is kept by the next measurement, and read again.
     tune::save(folder.path(), gpu.report(), &Tuning::default()).unwrap();
     assert_eq!(tune::load(folder.path(), gpu.report()), found);
+    found != Tuning::default()
 }
 
 /// The table of a run's epochs: what can be read can be shortened and read again.
-fn metrics_table(bytes: &[u8]) {
+fn metrics_table(bytes: &[u8]) -> bool {
     let folder = scratch();
     let path = folder.path().join("metrics.csv");
     fs::write(&path, bytes).unwrap();
-    let Some(rows) = judge(metrics::read(&path)) else { return };
+    let Some(rows) = judge(metrics::read(&path)) else { return false };
     if judge(metrics::truncate_after(&path, 1)).is_some() {
         let left = judge(metrics::read(&path)).expect("a table of our own");
         assert_eq!(left.len(), rows.iter().filter(|row| row.epoch <= 1).count());
     }
+    !rows.is_empty()
 }

@@ -161,7 +161,8 @@ proptest! {
             Row::Bytes(_) => panic!("floats were written"),
         });
         each.unwrap();
-        prop_assert!(got.iter().zip(&values).all(|(a, b)| a.to_bits() == b.to_bits()));
+        let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        prop_assert_eq!(bits(&got), bits(&values));
     }
 
     #[test]
