@@ -198,7 +198,7 @@ fn pictures_claim_no_memory_that_their_files_do_not_account_for() {
         (1, i32::MAX as u32, "exceeds limit"),
         (32_768, 32_768, "claim to be 32768x32768 pixels"),
         (30_000, 12_000, "claim to be 30000x12000 pixels"),
-        (0, 5, "TODO"),
+        (0, 5, "Invalid image dimensions"),
     ] {
         folder.write("claims/a.png", foreign::png(width, height, &[0; 100]));
         refused(&folder.path("claims"), words);

@@ -295,7 +295,7 @@ fn the_reported_elbo_has_no_beta() {
         (result, trainer.evaluate().unwrap().test)
     };
     let (plain, test) = first(1.0, 0.0, 0.0);
-    assert!(test.kl.mean > 0.1, "a KL so small tells nothing: {test:?}");
+    assert!(test.kl.mean > 0.05, "a KL so small tells nothing: {test:?}");
     assert!((plain.kl / test.kl.mean - 1.0).abs() < 1e-5, "{plain:?} and {test:?}");
     // Other draws of z.
     let tolerance = 6.0 * test.elbo.standard_error;

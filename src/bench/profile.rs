@@ -123,7 +123,7 @@ mod tests {
         assert!((1.0..1.01).contains(&(time.gflops / (flops / 1e6))), "{time:?}");
         assert!((1.0..1.01).contains(&(time.gbps / (bytes / 1e6))), "{time:?}");
         assert!((time.share_of_ceiling / (time.gflops / 200.0) - 1.0).abs() < 1e-12, "{time:?}");
-        let adam = plan.dispatches.iter().find(|dispatch| dispatch.label == "adam").unwrap();
+        let adam = plan.dispatches.iter().find(|dispatch| dispatch.kernel.name == "adam").unwrap();
         assert!(!KernelTime::new(adam, 1e-3, &ceilings).is_matmul());
     }
 

@@ -40,12 +40,20 @@ fn one_bit_of_a_word_that_nothing_writes_is_found() {
 }
 
 #[test]
-fn padding_of_the_wrong_sign_is_found() {
-    let after = HostBuffer::F32(vec![0.0; 4]);
-    let expected = Expected { before: &[0; 4], after: &after, written: &[false; 4] };
-    assert_eq!(expected.compare(0..4, &[0; 4], 1.0), (0.0, None));
-    let (error, problem) = expected.compare(0..4, &[0, 0, (-0.0f32).to_bits(), 0], 1.0);
-    assert!(error == 1.0 && problem.is_some());
+fn padding_stays_zero_of_either_sign() {
+    let (floats, integers) = (HostBuffer::F32(vec![0.0; 4]), HostBuffer::U32(vec![0; 4]));
+    let compare = |after: &HostBuffer, before: u32, got: u32| {
+        let expected = Expected { before: &[before; 4], after, written: &[false; 4] };
+        expected.compare(0..4, &[before, before, got, before], 1.0).1.is_none()
+    };
+    let negative = (-0.0f32).to_bits();
+    assert!(compare(&floats, 0, 0) && compare(&floats, 0, negative));
+    assert!(
+        !compare(&floats, 0, 1)
+            && !compare(&floats, 0, negative + 1)
+            && !compare(&floats, 0, f32::NAN.to_bits())
+    );
+    assert!(!compare(&floats, negative, 0) && !compare(&integers, 0, negative));
 }
 
 #[test]
