@@ -74,9 +74,6 @@ impl RunDir {
                 (root, lock)
             }
         };
-        for folder in [SAMPLES, RECONSTRUCTIONS] {
-            create_all(&root.join(folder))?;
-        }
         Ok((RunDir { root }, lock))
     }
 
