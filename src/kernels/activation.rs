@@ -121,28 +121,28 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
 }
 
 /// y = activation(x).
-pub static FORWARD: Kernel = kernel("forward", &[read(1, "x"), write(3, "y")], |call: &mut dyn Call| {
-    let [x, y] = [0, 1];
+pub static FORWARD: Kernel = kernel("forward", &[read(1, "x"), write(3, "y")], |call: &dyn Call| {
+    let [x, y] = call.slots();
     let activation = Activation::from_u32(call.constant("ACTIVATION"));
-    let Tensor { rows, cols, stride, .. } = call.tensor(y);
+    let Tensor { rows, cols, stride, .. } = y.shape();
     for row in 0..rows {
         for col in 0..stride {
-            let value = if col < cols { activation.apply(call.get(x, row, col)) } else { 0.0 };
-            call.put(y, row, col, value);
+            let value = if col < cols { activation.apply(x.get(row, col)) } else { 0.0 };
+            y.put(row, col, value);
         }
     }
 });
 
 /// d = d activation'(kept).
 pub static BACKWARD: Kernel =
-    kernel("backward", &[read(2, "kept"), write(4, "d").updated()], |call: &mut dyn Call| {
-        let [kept, d] = [0, 1];
+    kernel("backward", &[read(2, "kept"), write(4, "d").updated()], |call: &dyn Call| {
+        let [kept, d] = call.slots();
         let activation = Activation::from_u32(call.constant("ACTIVATION"));
-        let Tensor { rows, stride, .. } = call.tensor(d);
+        let Tensor { rows, stride, .. } = d.shape();
         for row in 0..rows {
             for col in 0..stride {
-                let slope = activation.derivative(call.get(kept, row, col));
-                call.put(d, row, col, call.get(d, row, col) * slope);
+                let slope = activation.derivative(kept.get(row, col));
+                d.put(row, col, d.get(row, col) * slope);
             }
         }
     });

@@ -103,7 +103,7 @@ pub static GATHER: Kernel = Kernel {
     reference,
 };
 
-fn reference(call: &mut dyn Call) {
+fn reference(call: &dyn Call) {
     let p: Params = plan::params(call);
     let binarize = Binarize::from_u32(call.constant("BINARIZE"));
     let packing = Packing::from_u32(call.constant("PACKING"));
