@@ -53,21 +53,27 @@
 //! # }
 //! ```
 
+#[cfg(feature = "cli")]
 pub mod bench;
+#[cfg(feature = "cli")]
 pub mod check;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod data;
 pub mod error;
 pub mod evaluate;
+#[cfg(feature = "export")]
 pub mod export;
 pub mod gpu;
 pub mod kernels;
 pub mod model;
 pub mod plan;
 pub mod run;
+pub mod settings;
 #[doc = include_str!("soundness.md")]
 pub mod soundness {}
 pub mod train;
+#[cfg(feature = "cli")]
 pub mod tune;
 pub mod vae;
 

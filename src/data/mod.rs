@@ -1,13 +1,14 @@
 //! Data sets: one reader a file, all giving the same [`Dataset`].
 //!
 //! A new format is one file beside this one, whose `FORMAT` says what it recognises and how it is
-//! read, and one line in the table `FORMATS`. The words after `--data` and `--format`, the error
+//! read, and one line in the table `FORMATS`. The words that `data` and `source.format` take, the error
 //! message and the help text follow from the table.
 //!
 //! A reader gives the values as they are. What all have in common is done here: the test part, the
 //! scaling, and what the user should hear of either.
 
 mod classes;
+#[cfg(feature = "formats")]
 pub mod columns;
 mod csv;
 mod folder;
@@ -17,6 +18,7 @@ mod npy;
 mod npz;
 mod options;
 mod order;
+#[cfg_attr(not(feature = "formats"), path = "parquet/absent.rs")]
 mod parquet;
 mod pictures;
 mod scaling;
@@ -38,6 +40,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::settings::Named;
 
 /// Every kind of data that [`open`] knows; the first whose `detect` says yes reads the source.
 const FORMATS: &[Format] = &[
@@ -69,7 +72,7 @@ const NAMED: usize = 5;
 
 /// One kind of data, as a row of the table `FORMATS`.
 struct Format {
-    /// What the user writes after `--format`, and after `--data` where the data is built in.
+    /// What the setting `source.format` calls it, and `data` where the data is built in.
     name: &'static str,
     /// One line for the help text and the error message.
     describe: &'static str,
@@ -171,7 +174,7 @@ impl Dataset {
 /// As [`open_with`]; [`Error::Usage`] for a source of two parts.
 pub fn rows(source: &str, options: &Options) -> Result<(Split, Vec<String>)> {
     options.validate()?;
-    let parts = read("--latents", source, options, &|_| {})?;
+    let parts = read("latents", source, options, &|_| {})?;
     match parts.test {
         None => Ok((parts.train, parts.classes)),
         Some(_) => Err(Error::Usage(format!("{source} has two parts; name a file of rows, such as z.npy"))),
@@ -201,7 +204,7 @@ pub fn picture(path: &Path, shape: Shape) -> Result<Vec<f32>> {
     pictures::read_one(path, shape)
 }
 
-/// Opens the data that `--data SOURCE` names: a built-in name or a path.
+/// Opens the data set `source`: a built-in name or a path.
 ///
 /// # Errors
 /// As [`open_with`].
@@ -209,23 +212,22 @@ pub fn open(source: &str) -> Result<Dataset> {
     open_with(source, &Options::default(), &|_| {})
 }
 
-/// Opens the data that `--data SOURCE` names, read as `options` say.
+/// Opens the data set `source`, a built-in name or a path, read as `options` say.
 ///
 /// # Errors
-/// [`Error::Usage`] if no format knows the source or it cannot be read as the options say, [`Error::File`] if its files
+/// [`Error::Setting`] if no format knows the source or it cannot be read as the options say, [`Error::File`] if its files
 /// are not what they should be, [`Error::Io`] if they cannot be read.
 pub fn open_with(source: &str, options: &Options, progress: Progress) -> Result<Dataset> {
     options.validate()?;
-    let mut parts = read("--data", source, options, progress)?;
+    let mut parts = read("data", source, options, progress)?;
     if let Some(test) = &options.test_data {
-        let other = read("--test-data", test, options, progress)?;
+        let other = read("source.test_data", test, options, progress)?;
         join_test(source, test, &mut parts, other)?;
     }
     let (train, test) = match (parts.test.take(), options.test_fraction) {
         (Some(_), Some(_)) => {
-            return Err(Error::Usage(format!(
-                "--test-fraction: {source} has a test part of its own; leave the flag out"
-            )));
+            let problem = format!(": {source} has a test part of its own; leave it out");
+            return Err(Error::setting("source.test_fraction", problem));
         }
         (Some(test), None) => (parts.train, test),
         (None, _) if options.whole => (parts.train.clone(), parts.train),
@@ -233,7 +235,7 @@ pub fn open_with(source: &str, options: &Options, progress: Progress) -> Result<
             return Err(Error::file(
                 source,
                 "has one row, but training and test need one each",
-                "name a test part with --test-data, or use more data",
+                "name a test part with `source.test_data`, or use more data",
             ));
         }
         (None, fraction) => {
@@ -245,34 +247,33 @@ pub fn open_with(source: &str, options: &Options, progress: Progress) -> Result<
     scale(source, options, parts, test, progress)
 }
 
-/// Reads `source`, which `flag` names.
-fn read(flag: &str, source: &str, options: &Options, progress: Progress) -> Result<Parts> {
+/// Reads `source`, which the setting `key` names.
+fn read(key: &'static str, source: &str, options: &Options, progress: Progress) -> Result<Parts> {
     let format = match &options.format {
         Some(name) => FORMATS.iter().find(|format| format.name == name),
         None => FORMATS.iter().find(|format| (format.detect)(source)),
     };
-    let format = format.ok_or_else(|| unknown(flag, source))?;
+    let format = format.ok_or_else(|| unknown(key, source))?;
     let parts = (format.open)(source, options, progress)?;
     let shape = parts.shape;
     if options.image_size.is_some_and(|size| (size.width, size.height) != (shape.width, shape.height)) {
-        return Err(Error::Usage(format!(
-            "--image-size: {source} holds data of {shape}; the flag is for folders of pictures, and for rows of as many values"
-        )));
+        let place = "for folders of pictures, and for rows of as many values";
+        let problem = format!(": {source} holds data of {shape}; it is {place}");
+        return Err(Error::setting("source.image_size", problem));
     }
-    if options.colour.is_some() && !std::ptr::eq(format.name, pictures::FORMAT.name) {
-        return Err(Error::Usage(format!(
-            "--grey and --colour are for folders of pictures; {source} is none"
-        )));
+    if let Some(colour) = options.colour.filter(|_| !std::ptr::eq(format.name, pictures::FORMAT.name)) {
+        let next = format_args!("only folders of pictures take it, and {source} is none");
+        return Err(Error::value("source.colour", colour.name(), next));
     }
     if options.label_column.is_some() && parts.columns.is_empty() {
-        return Err(Error::Usage(format!("--label-column: {source} has no columns with names")));
+        return Err(Error::setting("source.label_column", format!(": {source} has no columns with names")));
     }
     Ok(parts)
 }
 
 /// Makes `other` the test part.
 fn join_test(source: &str, test: &str, parts: &mut Parts, other: Parts) -> Result<()> {
-    let wrong = |problem: String| Err(Error::Usage(format!("--test-data {test}: {problem}")));
+    let wrong = |problem: String| Err(Error::value("source.test_data", test, problem));
     if parts.test.is_some() {
         return wrong(format!("{source} has a test part of its own"));
     }
@@ -369,7 +370,7 @@ fn check_scaled(source: &str, summary: &Summary, scaling: &Scaling, columns: &[S
                 column_name(column, columns),
                 values[column] as f32
             ),
-            "remove that row, or scale the columns before (--scale none)",
+            "remove that row, or scale the columns before",
         ));
     }
     Ok(())
@@ -452,7 +453,7 @@ pub fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
     FORMATS.iter().map(|format| (format.name, format.describe))
 }
 
-fn unknown(flag: &str, source: &str) -> Error {
+fn unknown(key: &'static str, source: &str) -> Error {
     let path = Path::new(source);
     let given = if path.is_dir() {
         "this folder has no data that is known".to_owned()
@@ -464,7 +465,7 @@ fn unknown(flag: &str, source: &str) -> Error {
         format!("no built-in data set has this name, and there is no such path{meant}")
     };
     let legal: String = sources().map(|(name, describe)| format!("\n  {name:<8} {describe}")).collect();
-    Error::Usage(format!("{flag} `{source}`: {given}; it takes{legal}"))
+    Error::setting(key, format!(" `{source}`: {given}; it takes{legal}"))
 }
 
 /// Most bytes that a file of `packed` bytes may become in memory.

@@ -52,10 +52,10 @@ impl Importance {
         samples: usize,
     ) -> Result<Importance> {
         if model.kind == Kind::Ae {
-            return Err(Error::Usage("an autoencoder is no model of p(x): leave out --nll-samples".into()));
+            return Err(Error::Usage("an autoencoder is no model of p(x): leave out `nll_samples`".into()));
         }
         if !(1..=MAX_SAMPLES).contains(&samples) {
-            return Err(Error::Usage(format!("--nll-samples {samples}: use 1 to {MAX_SAMPLES}")));
+            return Err(Error::Usage(format!("`nll_samples` = {samples}: use 1 to {MAX_SAMPLES}")));
         }
         let binarize = binarize.kept();
         let rows = if gpu.target().software { SOFTWARE_ROWS } else { CARD_ROWS };

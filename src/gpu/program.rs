@@ -343,7 +343,7 @@ fn create(gpu: &Gpu, name: &str, bytes: usize, usage: wgpu::BufferUsages) -> Res
         name,
         bytes,
         usage,
-        "close other programs that use the GPU, or use another adapter (--device)",
+        "close other programs that use the GPU, or use another adapter (`run.device`)",
     )
 }
 

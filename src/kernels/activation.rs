@@ -4,23 +4,24 @@ use serde::{Deserialize, Serialize};
 
 use super::{elementwise, params, shader};
 use crate::plan::{Call, Dispatch, Kernel, Needs, Plan, Tensor, Trusted, linear_grid, read, write};
+use crate::settings::named;
 
-/// The nonlinearity of the hidden layers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-#[repr(u32)]
-pub enum Activation {
-    /// y = x
-    #[value(skip)]
-    Identity = 0,
-    /// y = max(x, 0)
-    Relu = 1,
-    /// y = tanh(x)
-    Tanh = 2,
-    /// y = log(1 + e^x)
-    Softplus = 3,
-    /// y = x / (1 + e^-x)
-    Silu = 4,
+named! {
+    /// The nonlinearity of the hidden layers.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[repr(u32)]
+    pub enum Activation {
+        /// y = x
+        Identity = 0 => "identity",
+        /// y = max(x, 0)
+        Relu = 1 => "relu",
+        /// y = tanh(x)
+        Tanh = 2 => "tanh",
+        /// y = log(1 + e^x)
+        Softplus = 3 => "softplus",
+        /// y = x / (1 + e^-x)
+        Silu = 4 => "silu",
+    }
 }
 
 impl Activation {

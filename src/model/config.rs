@@ -5,24 +5,25 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
 use crate::kernels::likelihood::{self, Likelihood, Output, Settings};
+use crate::settings::named;
 
 /// Classes of a conditional model at most: a label is a byte.
 const MAX_CLASSES: usize = 256;
 
 /// Widths past this are surely a slip of the keyboard; the limit keeps sizes far from overflow.
-const MAX_WIDTH: usize = 1 << 16;
+pub const MAX_WIDTH: usize = 1 << 16;
 
-/// What is trained: what lies between the encoder and the decoder, and the bound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// A variational autoencoder, by its evidence lower bound (Kingma & Welling 2013)
-    #[default]
-    Vae,
-    /// The same by the importance-weighted bound of several samples (Burda et al. 2015)
-    Iwae,
-    /// An autoencoder: a deterministic bottleneck, reconstruction alone
-    Ae,
+named! {
+    /// What is trained: what lies between the encoder and the decoder, and the bound.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub enum Kind, default Vae {
+        /// A variational autoencoder, by its evidence lower bound (Kingma & Welling 2013)
+        Vae => "vae",
+        /// The same by the importance-weighted bound of several samples (Burda et al. 2015)
+        Iwae => "iwae",
+        /// An autoencoder: a deterministic bottleneck, reconstruction alone
+        Ae => "ae",
+    }
 }
 
 impl Kind {
@@ -77,26 +78,24 @@ impl Default for ModelConfig {
 impl ModelConfig {
     /// Checks the widths and the names.
     pub fn validate(&self) -> Result<()> {
-        let width = |flag: &str, value: usize| {
+        let width = |what: &str, value: usize| {
             if (1..=MAX_WIDTH).contains(&value) {
                 return Ok(());
             }
-            Err(Error::Usage(format!("{flag} {value}: use a width from 1 to {MAX_WIDTH}")))
+            Err(Error::Usage(format!("{what} {value}: use a width from 1 to {MAX_WIDTH}")))
         };
         if self.hidden.is_empty() {
-            return Err(Error::Usage("--hidden: name at least one layer, such as --hidden 400".into()));
+            return Err(Error::setting("model.hidden", ": name at least one layer, such as `model.hidden` = 400"));
         }
-        self.hidden.iter().try_for_each(|h| width("--hidden", *h))?;
-        width("--latent", self.latent)?;
+        self.hidden.iter().try_for_each(|h| width("`model.hidden` =", *h))?;
+        width("`model.latent` =", self.latent)?;
         if self.classes > MAX_CLASSES {
-            return Err(Error::Usage(format!(
-                "--condition labels: the data has {} classes, more than {MAX_CLASSES}",
-                self.classes
-            )));
+            let problem = format_args!("the data has {} classes, more than {MAX_CLASSES}", self.classes);
+            return Err(Error::value("model.condition", "labels", problem));
         }
         width("the number of values of a datum,", self.input)?;
         if self.activation == Activation::Identity {
-            return Err(Error::Usage("activation: use relu, tanh, softplus or silu".into()));
+            return Err(Error::setting("model.activation", ": use relu, tanh, softplus or silu"));
         }
         (self.likelihood()?.validate)(&self.settings).map_err(Error::Usage)
     }

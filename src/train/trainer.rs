@@ -162,7 +162,7 @@ impl Trainer {
         model.validate()?;
         let seed = config.train.seed;
         if config.train.valid > 0.0 && dataset.train.count < 2 {
-            return Err(Error::Usage("--valid: the training data has only one row".into()));
+            return Err(Error::setting("train.valid", ": the training data has only one row"));
         }
         let held_out = (config.train.valid > 0.0).then(|| dataset.train.hold_out(config.train.valid, seed));
         let (train, valid) =
@@ -170,9 +170,8 @@ impl Trainer {
         let count = train.count;
         let size = config.train.batch_size;
         if size > count {
-            return Err(Error::Usage(format!(
-                "--batch-size {size}: the training data has only {count} rows"
-            )));
+            let next = format_args!("the training data has only {count} rows");
+            return Err(Error::value("train.batch_size", size, next));
         }
         let target = config.train.precision.target(gpu)?;
         let mut shared = Shared::default();
