@@ -259,7 +259,8 @@ mod tests {
 
     #[test]
     fn a_range_holds_its_numbers_and_says_what_to_do_about_others() {
-        let refused = |range: Range, value: &dyn Fn(Range) -> Result<()>| value(range).map_err(|e| e.to_string());
+        let refused =
+            |range: Range, value: &dyn Fn(Range) -> Result<()>| value(range).map_err(|e| e.to_string());
         let says = |range: Range, value: f64| refused(range, &|range| range.check("train.x", &value));
         assert_eq!(says(Range::from(1, 8), 9.0), Err("`train.x` = 9: use 1 to 8".into()));
         assert_eq!(says(Range::from(1, 8), 0.5), Err("`train.x` = 0.5: use 1 to 8".into()));
@@ -274,7 +275,9 @@ mod tests {
             assert!(good.iter().all(|value| says(range, *value).is_ok()), "{range}");
             assert!(bad.iter().all(|value| says(range, *value).is_err()), "{range}");
         }
-        assert!(Range::from(1, 8).check("train.x", &vec![4usize, 9]).unwrap_err().to_string().contains("= 9"));
+        assert!(
+            Range::from(1, 8).check("train.x", &vec![4usize, 9]).unwrap_err().to_string().contains("= 9")
+        );
         assert!(Range::from(1, 8).check("train.x", &None::<u32>).is_ok());
     }
 }

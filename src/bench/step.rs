@@ -59,7 +59,11 @@ impl Stepper {
         model.validate()?;
         let (count, size) = (data.count, train.batch_size);
         if size == 0 || size > count {
-            return Err(Error::value("train.batch_size", size, format_args!("the training data has {count} rows")));
+            return Err(Error::value(
+                "train.batch_size",
+                size,
+                format_args!("the training data has {count} rows"),
+            ));
         }
         let rows = Feed::plan(gpu, data, "train", train.binarize(model), size, train.stream);
         let batch = Batch { data: rows.clone(), size, samples: train.samples };

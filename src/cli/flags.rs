@@ -89,10 +89,8 @@ impl<T: Args + Section + Serialize, K: Keys> FromArgMatches for Flags<T, K> {
         let mut given = Vec::new();
         for arg in Self::augment_args(Command::new("")).get_arguments() {
             let (key, flag) = (key_of(arg), flag_of(arg));
-            if !matches!(
-                matches.value_source(key),
-                Some(ValueSource::CommandLine | ValueSource::EnvVariable)
-            ) {
+            if !matches!(matches.value_source(key), Some(ValueSource::CommandLine | ValueSource::EnvVariable))
+            {
                 continue;
             }
             if !arg.get_action().takes_values() {
@@ -173,7 +171,8 @@ fn table() -> Vec<(String, String, bool)> {
         })
     }
     let others = OTHERS.iter().map(|(key, flag)| ((*key).to_owned(), (*flag).to_owned(), false));
-    let sections = of::<Options>().chain(of::<ModelSection>()).chain(of::<TrainSection>()).chain(of::<RunSection>());
+    let sections =
+        of::<Options>().chain(of::<ModelSection>()).chain(of::<TrainSection>()).chain(of::<RunSection>());
     sections.chain(others).collect()
 }
 

@@ -18,7 +18,7 @@ pub(super) const FORMAT: Format = Format {
         _ => {
             let problem = format!(" = {NAME} is of the built-in data alone: use `data` = {NAME}");
             Err(Error::setting("source.format", problem))
-        },
+        }
     },
 };
 

@@ -128,6 +128,7 @@ mod tests {
         let of = |name: &str| Matrix::of(Path::new(name));
         assert_eq!(of("a/z.npy").unwrap(), Matrix::Npy);
         assert_eq!(of("z.CSV").unwrap(), Matrix::Csv);
+        #[cfg(feature = "formats")]
         assert_eq!(of("z.parquet").unwrap(), Matrix::Parquet);
         for name in ["z", "z.png", "npy", ""] {
             assert!(matches!(of(name), Err(Error::Usage(_))), "{name}");

@@ -83,8 +83,7 @@ impl Limits {
     }
 }
 
-const SMALLER_BATCH: &str =
-    "use a smaller batch (`train.batch_size`), fewer samples (`train.samples`) or another adapter (`run.device`)";
+const SMALLER_BATCH: &str = "use a smaller batch (`train.batch_size`), fewer samples (`train.samples`) or another adapter (`run.device`)";
 
 /// Bytes that a buffer has on the device.
 pub(super) fn bytes_of(buffer: &Buffer) -> u64 {
@@ -102,7 +101,9 @@ pub(super) fn advice(buffer: &Buffer) -> &'static str {
         Role::Shared if is("data.") || is("order.") => {
             "use a smaller batch (`train.batch_size`) or another adapter (`run.device`)"
         }
-        Role::Shared => "use a smaller model (`model.hidden`, `model.latent`) or another adapter (`run.device`)",
+        Role::Shared => {
+            "use a smaller model (`model.hidden`, `model.latent`) or another adapter (`run.device`)"
+        }
     }
 }
 

@@ -85,7 +85,10 @@ impl ModelConfig {
             Err(Error::Usage(format!("{what} {value}: use a width from 1 to {MAX_WIDTH}")))
         };
         if self.hidden.is_empty() {
-            return Err(Error::setting("model.hidden", ": name at least one layer, such as `model.hidden` = 400"));
+            return Err(Error::setting(
+                "model.hidden",
+                ": name at least one layer, such as `model.hidden` = 400",
+            ));
         }
         self.hidden.iter().try_for_each(|h| width("`model.hidden` =", *h))?;
         width("`model.latent` =", self.latent)?;

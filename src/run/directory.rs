@@ -197,7 +197,9 @@ fn create_all(folder: &Path) -> Result<()> {
 fn held(out: &Path, force: bool) -> Result<bool> {
     let shown = out.display();
     if out.exists() && !out.is_dir() {
-        return Err(Error::Usage(format!("`run.out` = {shown} is a file\n  name a folder, which may be new")));
+        return Err(Error::Usage(format!(
+            "`run.out` = {shown} is a file\n  name a folder, which may be new"
+        )));
     }
     match FILES.iter().find(|name| out.join(name).exists()) {
         Some(found) if !force => Err(Error::Usage(format!(

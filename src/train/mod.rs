@@ -7,5 +7,10 @@ pub mod presets;
 pub mod schedule;
 mod trainer;
 
-pub use config::Config;
+pub use crate::kernels::activation::Activation;
+pub use crate::kernels::gather::Binarize;
+pub use crate::kernels::likelihood::Variance;
+pub use crate::model::init::Init;
+pub use config::{Condition, Config, Keep, ModelSection, Precision, RunSection, TrainSection};
+pub use schedule::Schedule;
 pub use trainer::{Arenas, EpochReport, EpochResult, Judgement, Progress, State, Trainer};

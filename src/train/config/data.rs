@@ -51,7 +51,9 @@ impl Config {
         for split in [&dataset.train, &dataset.test] {
             let labels = split.labels.as_deref().ok_or_else(|| {
                 let name = &dataset.name;
-                Error::Usage(format!("the model was trained with `model.condition` = labels, but {name} has none"))
+                Error::Usage(format!(
+                    "the model was trained with `model.condition` = labels, but {name} has none"
+                ))
             })?;
             if let Some(label) = labels.iter().find(|label| **label as usize >= classes) {
                 return Err(self.unknown_class(&dataset.class_name(*label)));

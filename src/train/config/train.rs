@@ -145,7 +145,11 @@ impl Precision {
             Precision::F16 if gpu.report().f16 => Ok(gpu.report().target_f16()),
             Precision::F16 => {
                 let next = "no 16-bit floats in shaders; use `train.precision` = f32 or another `run.device`";
-                Err(Error::value("train.precision", "f16", format_args!("{} has {next}", gpu.report().title())))
+                Err(Error::value(
+                    "train.precision",
+                    "f16",
+                    format_args!("{} has {next}", gpu.report().title()),
+                ))
             }
         }
     }
