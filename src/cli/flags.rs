@@ -145,7 +145,10 @@ pub fn defaults<T: Section + Serialize>() -> Vec<(String, String)> {
     let pairs = text.lines().filter_map(|line| line.split_once(" = "));
     let plain = |value: &str| {
         let value = value.trim_matches(['"', '[', ']']);
-        value.strip_suffix(".0").unwrap_or(value).replace(", ", ",")
+        match value.parse::<f64>() {
+            Ok(small) if small != 0.0 && small.abs() <= 1e-3 => format!("{small:e}"),
+            _ => value.strip_suffix(".0").unwrap_or(value).replace(", ", ","),
+        }
     };
     let shown = pairs.filter(|(_, value)| *value != "false");
     shown.map(|(key, value)| (key.to_owned(), plain(value))).collect()

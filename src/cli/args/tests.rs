@@ -27,7 +27,7 @@ fn the_help_tells_the_true_defaults() {
         ("--activation", "relu"),
         ("--likelihood", config.model.likelihood.as_str()),
         ("--epochs", "10"),
-        ("--lr", "0.001"),
+        ("--lr", "1e-3"),
         ("--lr-schedule", "constant"),
         ("--beta", "1"),
         ("--adam-epsilon", "1e-8"),
