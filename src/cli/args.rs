@@ -27,7 +27,6 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one, for the whole run")]
 pub enum Command {
     /// Train a model; everything it makes goes into one run directory
     Train(TrainArgs),

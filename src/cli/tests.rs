@@ -62,10 +62,7 @@ fn keys_in_messages_are_spelled_as_flags() {
 }
 
 /// The settings of a section as rows of a table.
-fn rows<T: Section + serde::Serialize>(train: &clap::Command, text: &mut String)
-where
-    T: clap::Args,
-{
+fn rows<T: Section + clap::Args + serde::Serialize>(train: &clap::Command, text: &mut String) {
     let defaults = defaults::<T>();
     let keys = T::augment_args_for_update(clap::Command::new(""));
     for key in keys.get_arguments().map(|arg| arg.get_id().as_str()) {
