@@ -134,7 +134,10 @@ fn arguments<T: Args + Section + Serialize>() -> impl Iterator<Item = Arg> {
         let help = spelled(&arg.get_help().map(ToString::to_string).unwrap_or_default());
         match defaults.iter().find(|(key, _)| key == key_of(&arg)) {
             Some((_, value)) => arg.help(format!("{help} [default: {value}]")),
-            None => arg.help(help),
+            None => match help.split_once("; by default ") {
+                Some((help, value)) => arg.help(format!("{help} [default: {value}]")),
+                None => arg.help(help),
+            },
         }
     })
 }

@@ -40,7 +40,7 @@ section! {
         #[arg(long, value_name = "SOURCE")]
         test_data: Option<String> = None;
 
-        /// Share of the rows that become the test part, where the source has none; 0.1 by default
+        /// Share of the rows that become the test part, where the source has none; by default 0.1
         #[serde(skip_serializing_if = "Option::is_none")]
         #[arg(long, value_name = "SHARE")]
         test_fraction: Option<f64> = None, in Range::share(false, "use a share between 0 and 1, such as 0.1");

@@ -11,7 +11,7 @@ use crate::settings::{named, section};
 section! {
     /// The part `[run]` of a file that a user writes. No result depends on it, and no run's `config.toml` holds it.
     pub struct RunSection from "run" {
-        /// Adapter: auto (the default), a number of `vae-gpu devices`, or a part of its name, backend or driver
+        /// Adapter: auto, a number of `vae-gpu devices`, or a part of its name, backend or driver; by default auto
         #[arg(long, value_name = "auto|INDEX|NAME", env = "VAE_GPU_DEVICE")]
         device: Option<String> = None;
 
