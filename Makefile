@@ -10,8 +10,9 @@ train: adapter
 
 test: adapter toolchain
 	cargo fmt --check
-	cargo clippy --all-targets -- -D warnings
-	cargo test
+	cargo clippy --all-targets --features faults -- -D warnings
+	cargo test --features faults
+	cargo test --no-default-features --lib --test library
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib
 	cargo run --quiet --example train_and_sample
 	cargo run --quiet --example encode

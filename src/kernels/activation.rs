@@ -6,45 +6,30 @@ use super::{elementwise, params, shader};
 use crate::plan::{
     Call, Dispatch, Kernel, Needs, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read, write,
 };
+use crate::settings::named;
 
-/// The nonlinearity of the hidden layers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-#[repr(u32)]
-pub enum Activation {
-    /// y = x
-    #[value(skip)]
-    Identity = 0,
-    /// y = max(x, 0)
-    Relu = 1,
-    /// y = tanh(x)
-    Tanh = 2,
-    /// y = log(1 + e^x)
-    Softplus = 3,
-    /// y = x / (1 + e^-x)
-    Silu = 4,
+named! {
+    /// The nonlinearity of the hidden layers.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[repr(u32)]
+    pub enum Activation {
+        /// y = x
+        Identity = 0 => "identity",
+        /// y = max(x, 0)
+        Relu = 1 => "relu",
+        /// y = tanh(x)
+        Tanh = 2 => "tanh",
+        /// y = log(1 + e^x)
+        Softplus = 3 => "softplus",
+        /// y = x / (1 + e^-x)
+        Silu = 4 => "silu",
+    }
 }
 
 impl Activation {
     /// The activations of hidden layers.
     pub const HIDDEN: [Activation; 4] =
         [Activation::Relu, Activation::Tanh, Activation::Softplus, Activation::Silu];
-
-    /// Its name in configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Activation::Identity => "identity",
-            Activation::Relu => "relu",
-            Activation::Tanh => "tanh",
-            Activation::Softplus => "softplus",
-            Activation::Silu => "silu",
-        }
-    }
-
-    /// The activation of that name.
-    pub fn named(name: &str) -> Option<Activation> {
-        [&[Activation::Identity], &Activation::HIDDEN[..]].concat().into_iter().find(|a| a.name() == name)
-    }
 
     /// The activation with this number in the shaders.
     pub fn from_u32(value: u32) -> Activation {

@@ -177,6 +177,7 @@ impl Canvas {
 }
 
 /// Width and height of a PNG file that this crate has written; 0 of anything else.
+#[cfg(feature = "export")]
 pub(super) fn png_size(png: &[u8]) -> (u32, u32) {
     // Signature, length and name of the header come first.
     let number =

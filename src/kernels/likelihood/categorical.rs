@@ -121,7 +121,7 @@ fn gradient(call: &dyn Call, decoded: Matrix, x: Matrix, weight: Matrix) {
 /// Grey values in C steps, of any shape of distribution.
 pub static CATEGORICAL: Likelihood = Likelihood {
     name: "categorical",
-    about: "grey data in C steps (--levels): log p = log softmax(l)[floor(v C / 256)] of the byte v",
+    about: "grey data in C steps (levels): log p = log softmax(l)[floor(v C / 256)] of the byte v",
     data: Data::Levels,
     bounded: true,
     settings: &[
@@ -133,7 +133,7 @@ pub static CATEGORICAL: Likelihood = Likelihood {
         let (least, most) = (LEVELS.start(), LEVELS.end());
         match LEVELS.contains(&settings.levels) {
             true => Ok(()),
-            false => Err(format!("--levels {}: use {least} to {most}", settings.levels)),
+            false => Err(format!("`model.levels` = {}: use {least} to {most}", settings.levels)),
         }
     },
     title: |settings| format!("categorical ({} levels)", settings.levels),

@@ -187,7 +187,7 @@ fn mean(call: &dyn Call) {
 /// Real data with noise whose variance is learned.
 pub static GAUSSIAN_LEARNED: Likelihood = Likelihood {
     name: "gaussian-learned",
-    about: "real data, log-variance s learned (--variance): log p = -((x - mu)^2 e^-s + s + log(2 pi)) / 2",
+    about: "real data, log-variance s learned (variance): log p = -((x - mu)^2 e^-s + s + log(2 pi)) / 2",
     data: Data::Grey,
     bounded: false,
     settings: &[
