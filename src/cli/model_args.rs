@@ -57,6 +57,10 @@ impl ModelArgs {
             config.data.clone_from(data);
         }
         self.source.apply(&mut config.source);
+        if self.model.has("hidden") {
+            // The widths take the place of the layers that a file names.
+            (config.model.encoder, config.model.decoder) = (None, None);
+        }
         self.model.apply(&mut config.model);
         train.apply(&mut config.train);
         config.resolve();
