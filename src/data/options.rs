@@ -17,7 +17,7 @@ section! {
     pub struct Options from "source" {
         /// Format of the data, where its name tells the wrong one
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[arg(long, value_parser = names(super::sources()))]
+        #[arg(long)]
         format: Option<String> = None;
 
         /// Size of the pictures: those of a folder are cut and resized to it, rows of a .npy file are read as it
