@@ -7,7 +7,7 @@ use super::shape::Size;
 use crate::error::{Error, Result};
 use crate::settings::{Range, Section, named, section};
 #[cfg(feature = "cli")]
-use crate::settings::{choice, names};
+use crate::settings::choice;
 
 /// Share of the rows that become the test part where the source has none and the user does not say.
 pub const TEST_FRACTION: f64 = 0.1;
