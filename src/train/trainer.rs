@@ -118,14 +118,16 @@ impl Trainer {
         let held_out = (config.train.valid > 0.0).then(|| dataset.train.hold_out(config.train.valid, seed));
         let (train, valid) =
             held_out.as_ref().map_or((&dataset.train, None), |(kept, held)| (kept, Some(held)));
+        let mut shared = Shared::default();
+        let (device, rows) = ((gpu, &mut shared), history::ROWS as usize);
+        // Before anything is made, the plan is checked against the adapter's limits.
+        let stepper = Stepper::new(device, &network, &config.train, tuning, train, rows)?;
         let parameters = network.parameters.clone();
         let mut weights = initial_weights(&parameters, config.train.init, seed);
         if config.train.output_bias {
             fit_output_bias(&model, &parameters, &mut weights, &train.marginals()?);
         }
-        let mut shared = Shared::default();
-        let (device, rows) = ((gpu, &mut shared), history::ROWS as usize);
-        let stepper = Stepper::new(device, &network, &config.train, tuning, (train, &weights), rows)?;
+        stepper.write_parameters(&weights);
         let binarize = config.train.binarize(&model);
         let mut runner = Runner::of(gpu, network, shared);
         let test = Evaluator::new(&mut runner, &dataset.test, "test", binarize)?;
