@@ -21,6 +21,7 @@ pub static BIAS_GRAD: Kernel = Kernel {
     step: false,
     needs: Needs::Nothing,
     trusted: Trusted,
+    nodes: None,
     variants: plain,
     reference: |call: &mut dyn Call| {
         let p: Params = crate::plan::params(call);

@@ -15,6 +15,8 @@ pub mod latent;
 pub mod likelihood;
 pub mod matmul;
 pub mod micro;
+#[cfg(test)]
+mod nodes;
 pub mod objective;
 pub mod philox;
 pub mod prior;
