@@ -260,16 +260,22 @@ fn graphs_compute_what_this_program_does() {
     }
 }
 
-/// A table whose columns have units of their own, far apart, and its first rows.
+/// A table whose columns have units of their own, far apart, and its first rows. The last never changes.
 fn table(scratch: &Scratch) -> Vec<f32> {
-    let row =
-        |i: usize| [1000.0 + (i * 7 % 13) as f32 * 20.0, (i * 5 % 11) as f32 * 0.01, i as f32 % 3.0 - 50.0];
-    let line = |i: usize| row(i).map(|v| v.to_string()).join(",");
-    let lines: Vec<String> = (0..200).map(line).collect();
-    scratch.write("table.csv", format!("mass,width,shift\n{}\n", lines.join("\n")));
+    let row = |i: usize| {
+        [1000.0 + (i * 7 % 13) as f32 * 20.0, (i * 5 % 11) as f32 * 0.01, (i % 3) as f32 - 50.0, 5.0]
+    };
+    scratch.write("table.csv", csv((0..200).flat_map(row).collect::<Vec<f32>>().as_slice()));
     (0..Case::ROWS).flat_map(row).collect()
 }
 
+fn csv(rows: &[f32]) -> String {
+    let line = |row: &[f32]| row.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
+    let lines: Vec<String> = rows.chunks(COLUMNS).map(line).collect();
+    format!("mass,width,shift,constant\n{}\n", lines.join("\n"))
+}
+
+const COLUMNS: usize = 4;
 const TABLE: &str = "train --data table.csv --hidden 8 --latent 2 --batch-size 32 --epochs 2 -q";
 
 #[test]
@@ -281,45 +287,47 @@ fn graphs_of_a_table_have_its_own_units() {
         ("global", "--likelihood gaussian-learned"),
         ("pixel", "--likelihood gaussian-learned --variance pixel"),
         ("minmax", "--likelihood continuous-bernoulli --scaling minmax"),
-        ("unscaled", "--likelihood gaussian --scaling none --lr 0.00001"),
     ] {
         scratch.succeed(&format!("{TABLE} {flags} --out {name}"));
         scratch.succeed(&format!("export {name} --onnx {name}"));
         let run = scratch.path(name);
         let case = Case::of(&run, rows.clone());
         let decoded = case.compare(&run);
-        // What the decoder gives beside the mean, from the one that has no scaling.
-        let vae = Vae::load(&run).unwrap();
-        let scale = vae.config().source.scaling.as_ref().map(|scaling| scaling.scale.clone());
-        assert_eq!(scale.is_some(), name != "unscaled");
+        let scaling = Vae::load(&run).unwrap().config().source.scaling.clone().expect("a scaled table");
         match name {
-            "gaussian" | "global" | "unscaled" => assert_near("out", &decoded["out"], &decoded["mean"]),
+            "gaussian" | "global" => assert_near("out", &decoded["out"], &decoded["mean"]),
             "pixel" => assert_near("mu", &decoded["mu"], &decoded["mean"]),
-            _ => assert!(decoded["out"] != decoded["mean"]),
+            _ => assert!(decoded["out"] != decoded["mean"], "a logit has no units"),
         }
-        if let Some(log_var) = decoded.get("log_var") {
-            let scale = scale.unwrap();
-            for (d, s) in log_var.values.iter().enumerate() {
-                // The likelihood's log-variance lies in -7..7, in units of the scale.
-                let within = s - 2.0 * f64::from(scale[d % 3]).ln();
-                assert!(within.abs() < 7.0 + 1e-5, "{name}: {within}");
-            }
+        // log sigma^2 of x, of which the likelihood reads what lies in -7..7, and twice the log of the scale.
+        let shifts: Vec<f64> = scaling.scale.iter().map(|scale| 2.0 * f64::from(*scale).ln()).collect();
+        let of_x = decoded.get("log_var").map(|log_var| {
+            log_var.values.iter().enumerate().map(|(i, s)| s - shifts[i % COLUMNS]).collect::<Vec<f64>>()
+        });
+        if name == "global" {
+            let weights = scratch.read("global/model.safetensors");
+            let weights = safetensors::SafeTensors::deserialize(&weights).unwrap();
+            let bytes = weights.tensor("decoder.log_var").unwrap();
+            let own = bytes.data().as_chunks().0.iter().map(|v| f64::from(f32::from_le_bytes(*v)));
+            let own = Array { dims: vec![1, COLUMNS], values: own.map(|s| s.clamp(-7.0, 7.0)).collect() };
+            assert_near("log_var", &Array { dims: vec![1, COLUMNS], values: of_x.clone().unwrap() }, &own);
         }
-        let mentions = |part: &str| {
-            let file = Message::parse(&scratch.read(&format!("{name}/{part}.onnx")));
-            file.text(6).contains("own units")
-        };
-        assert_eq!(["encoder", "decoder"].map(mentions), [name != "unscaled"; 2]);
+        if name == "pixel" {
+            let least = of_x.unwrap().into_iter().fold(0.0, f64::min);
+            assert!((least + 7.0).abs() < 1e-5, "the constant column is clamped: {least}");
+        }
+        for part in ["encoder", "decoder"] {
+            let about = Message::parse(&scratch.read(&format!("{name}/{part}.onnx"))).text(6);
+            assert!(about.contains("own units"), "{about}");
+        }
     }
     // A raw row through the graph is what `encode` says of that row.
-    let lines: Vec<String> =
-        rows.chunks(3).map(|row| row.iter().map(f32::to_string).collect::<Vec<_>>().join(",")).collect();
-    scratch.write("rows.csv", format!("mass,width,shift\n{}\n", lines.join("\n")));
+    scratch.write("rows.csv", csv(&rows));
     let told = scratch.succeed("encode gaussian --data rows.csv --out -");
     let mu: Vec<f32> =
         told.lines().skip(1).flat_map(|line| line.split(',')).map(|v| v.parse().unwrap()).collect();
     let case = Case::of(&scratch.path("gaussian"), rows);
-    let inputs = [("x", Array::rows(&case.x, 3)), ("eps", Array::rows(&case.eps, 2))];
+    let inputs = [("x", Array::rows(&case.x, COLUMNS)), ("eps", Array::rows(&case.eps, 2))];
     let encoded = onnx::run(&scratch.read("gaussian/encoder.onnx"), &inputs);
     assert_near("mu", &encoded["mu"], &Array::rows(&mu, 2));
     assert!(mu.iter().all(|v| v.abs() < 20.0), "{mu:?}");

@@ -386,3 +386,47 @@ fn described(name: &str, rows: Dimension, width: usize, about: &str) -> ValueInf
     let r#type = Some(Type { tensor_type });
     ValueInfo { name: name.to_owned(), r#type, doc_string: about.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ModelConfig, Network, plans};
+    use crate::plan::Target;
+
+    fn network() -> Network {
+        let config = ModelConfig { input: 6, hidden: vec![5], latent: 3, ..ModelConfig::default() };
+        Network::new(&config).unwrap()
+    }
+
+    fn write(network: &Network, plan: &Plan, outputs: Vec<Output>) -> Result<Vec<u8>> {
+        let arena = vec![0.0; network.parameters.words()];
+        let weights = Weights { layout: &network.parameters, arena: &arena };
+        let metadata = BTreeMap::new();
+        file(plan, weights, (Vec::new(), outputs), Header { name: "test", about: "", metadata: &metadata })
+    }
+
+    #[test]
+    fn a_kernel_without_nodes_is_an_error_that_names_it() {
+        let network = network();
+        let planned = plans::sample(&network, Target::PORTABLE, 1, 1.0);
+        let error = write(&network, &planned.plan, Vec::new()).unwrap_err();
+        assert!(matches!(error, Error::Export { .. }), "{error:?}");
+        let message = error.to_string();
+        let first = planned.plan.dispatches()[0].kernel.label();
+        assert!(message.contains(&first) && message.contains("has no nodes"), "{message}");
+        assert_eq!(error.exit_code(), 1);
+    }
+
+    #[test]
+    fn what_has_no_value_is_an_error() {
+        let network = network();
+        let planned = plans::decode(&network, Target::PORTABLE, 1);
+        let error = write(&network, &planned.plan, Vec::new()).unwrap_err().to_string();
+        assert!(error.contains("has no value"), "{error}");
+        let empty = Plan::new("empty");
+        let output = |source| Output { name: "y", width: 3, source, map: None, about: String::new() };
+        let error = write(&network, &empty, vec![output(Source::Parameter("decoder.9.bias"))]).unwrap_err();
+        assert!(error.to_string().contains("no parameter decoder.9.bias"), "{error}");
+        assert!(write(&network, &empty, vec![output(Source::Parameter("encoder.mu.bias"))]).is_ok());
+    }
+}
