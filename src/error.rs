@@ -84,6 +84,17 @@ pub enum Error {
         next: String,
     },
 
+    /// A part of a model has no counterpart in a format that it was to be exported to.
+    #[error("ONNX: {kernel} ({label}): {problem}\n  use model.safetensors, which holds every model")]
+    Export {
+        /// The kernel, or `output`.
+        kernel: String,
+        /// Its purpose in the plan.
+        label: String,
+        /// Why it cannot be exported.
+        problem: String,
+    },
+
     /// Training produced a NaN or an infinity.
     #[error("training diverged at step {step}: {what} is not finite\n  {next}")]
     Diverged {

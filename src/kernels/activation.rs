@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{elementwise, params, shader};
 use crate::plan::{
-    Call, Dispatch, Kernel, Needs, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read, write,
+    Call, Dispatch, Graph, Kernel, Needs, Plan, Reference, Slot, Tensor, Trusted, Value, linear_grid, read,
+    write,
 };
 use crate::settings::named;
 
@@ -65,6 +66,20 @@ impl Activation {
         }
     }
 
+    /// y in the operators of ONNX.
+    pub(crate) fn nodes(self, graph: &mut dyn Graph, x: Value) -> Value {
+        match self {
+            Activation::Identity => x,
+            Activation::Relu => graph.apply("Relu", &[x]),
+            Activation::Tanh => graph.apply("Tanh", &[x]),
+            Activation::Softplus => graph.apply("Softplus", &[x]),
+            Activation::Silu => {
+                let sigmoid = graph.apply("Sigmoid", &[x]);
+                graph.apply("Mul", &[x, sigmoid])
+            }
+        }
+    }
+
     /// Whether the derivative needs the input. Such an activation has a kernel of its own.
     pub fn keeps_input(self) -> bool {
         self == Activation::Silu
@@ -100,6 +115,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         step: false,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants: || Activation::HIDDEN.iter().map(|&a| vec![("ACTIVATION", a as u32)]).collect(),
         reference,
     }
@@ -116,6 +132,14 @@ pub static FORWARD: Kernel = kernel("forward", &[read(1, "x"), write(3, "y")], |
             y.put(row, col, value);
         }
     }
+})
+.with_nodes(|graph| {
+    let [x, y] = [0, 1];
+    let activation = Activation::from_u32(graph.constant("ACTIVATION"));
+    let from = graph.get(x)?;
+    let to = activation.nodes(graph, from);
+    graph.set(y, to);
+    Ok(())
 });
 
 /// d = d activation'(kept).

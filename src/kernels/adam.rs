@@ -54,6 +54,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         step: true,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants: || [0, 1].map(|ragged| vec![("WORKGROUP", WORKGROUP), ("RAGGED", ragged)]).to_vec(),
         reference,
     }

@@ -26,6 +26,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         step: false,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants: plain,
         reference,
     }
@@ -35,6 +36,13 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
 pub static SUM: Kernel = kernel("sum", &[read(1, "a"), read(2, "b"), write(3, "y")], |call: &dyn Call| {
     let [a, b, y] = call.slots();
     each(y, |row, col| a.get(row, col) + b.get(row, col));
+})
+.with_nodes(|graph| {
+    let [a, b, y] = [0, 1, 2];
+    let terms = [graph.get(a)?, graph.get(b)?];
+    let sum = graph.apply("Add", &terms);
+    graph.set(y, sum);
+    Ok(())
 });
 
 /// y = a.

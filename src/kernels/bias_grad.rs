@@ -21,6 +21,7 @@ pub static BIAS_GRAD: Kernel = Kernel {
     step: false,
     needs: Needs::Nothing,
     trusted: Trusted,
+    nodes: None,
     variants: plain,
     reference: |call: &dyn Call| {
         let [dy, d_bias] = call.slots();

@@ -22,6 +22,7 @@ pub static FREE_BITS: Kernel = Kernel {
     step: true,
     needs: Needs::Nothing,
     trusted: Trusted,
+    nodes: None,
     variants: plain,
     reference: |call: &dyn Call| {
         let [head, floor_kl, kl_scale] = call.slots();

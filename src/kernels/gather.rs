@@ -99,6 +99,7 @@ pub static GATHER: Kernel = Kernel {
     step: true,
     needs: Needs::Nothing,
     trusted: Trusted,
+    nodes: None,
     variants: || {
         (0..16).map(|i| vec![("BINARIZE", i % 4), ("STREAMED", i / 4 % 2), ("PACKING", i / 8)]).collect()
     },

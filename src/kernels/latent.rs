@@ -63,6 +63,7 @@ const fn kernel(
         step: true,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants,
         reference,
     }
@@ -88,6 +89,21 @@ pub static DRAW: Kernel =
                 z.put(row, j, 0.0);
             }
         }
+    })
+    .with_nodes(|graph| {
+        let [head, z] = [0, 1];
+        let &[mu, log_var] = &graph.parts(head)?[..] else {
+            return Err("its head is not mu and log_var".into());
+        };
+        let width = graph.tensor(z).cols;
+        let eps = graph.input("eps", width, "draws from N(0, 1); zeros give z = mu");
+        let half = graph.number(0.5);
+        let log_sigma = graph.apply("Mul", &[log_var.value, half]);
+        let sigma = graph.apply("Exp", &[log_sigma]);
+        let noise = graph.apply("Mul", &[sigma, eps]);
+        let drawn = graph.apply("Add", &[mu.value, noise]);
+        graph.set(z, drawn);
+        Ok(())
     });
 
 /// log p(z) - log q(z|x) of each sample.

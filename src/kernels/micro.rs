@@ -30,6 +30,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         step: false,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants: plain,
         reference,
     }

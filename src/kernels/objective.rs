@@ -48,6 +48,7 @@ const fn kernel(
         step: true,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants,
         reference,
     }

@@ -23,6 +23,7 @@ pub static PRIOR: Kernel = Kernel {
     step: true,
     needs: Needs::Nothing,
     trusted: Trusted,
+    nodes: None,
     variants: plain,
     reference: |call: &dyn Call| {
         let [z] = call.slots();

@@ -24,6 +24,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         step: true,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants: plain,
         reference,
     }

@@ -21,6 +21,7 @@ pub static ROW_WEIGHT: Kernel = Kernel {
     step: true,
     needs: Needs::Nothing,
     trusted: Trusted,
+    nodes: None,
     variants: plain,
     reference: |call: &dyn Call| {
         let [recon_weight, kl_weight] = call.slots();

@@ -1,11 +1,11 @@
 //! The categorical likelihood of grey levels (`shaders/likelihood/categorical.wgsl`).
 
-use super::formula::{Formula, Value};
-use super::{Data, Kernels, Likelihood, Output, Pass, Settings};
+use super::{Data, Kernels, Likelihood, Measure, Output, Pass, Settings};
 use crate::kernels::row_sum::RowSum;
 use crate::kernels::{elementwise, params, shader};
 use crate::plan::{
-    Call, Dispatch, Kernel, Matrix, Needs, Plan, Reference, Slot, Target, Tensor, Trusted, read, write,
+    Call, Dispatch, Graph, Kernel, Matrix, Needs, Plan, Reference, Slot, Target, Tensor, Trusted, Unfit,
+    read, write,
 };
 
 /// The range of C: a byte has no more levels.
@@ -39,6 +39,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         step: false,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants: RowSum::variants,
         reference,
     }
@@ -76,7 +77,8 @@ static MEAN: Kernel = kernel("mean", &[DECODED, write(6, "mean_x")], |call| {
             mean_x.put(row, pixel, mean / f64::from(p.levels - 1));
         }
     }
-});
+})
+.with_nodes(mean_nodes);
 
 static KERNELS: Kernels = Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN };
 
@@ -149,21 +151,26 @@ pub static CATEGORICAL: Likelihood = Likelihood {
         counts.into_iter().map(|count| (count / total).ln()).collect()
     },
     kernels: &[&KERNELS],
-    expectation,
+    measure: |_| Measure::Nothing,
     append,
 };
 
 /// sum_k softmax(l_d)[k] k / (C - 1), with the logits of a pixel as rows of a matrix.
-fn expectation(formula: &mut dyn Formula, heads: &[Value], dim: usize, settings: &Settings) -> Value {
-    let levels = settings.levels;
-    let by_pixel = formula.shape(&[-1, dim as i64, levels as i64]);
-    let logits = formula.apply("Reshape", &[heads[0], by_pixel]);
-    let probabilities = formula.apply("Softmax", &[logits]);
+fn mean_nodes(graph: &mut dyn Graph) -> Result<(), Unfit> {
+    let [decoded, mean_x] = [0, 1];
+    let logits = graph.get(decoded)?;
+    let dim = graph.tensor(mean_x).cols;
+    let levels = graph.tensor(decoded).cols / dim;
+    let by_pixel = graph.shape(&[-1, dim as i64, levels as i64]);
+    let logits = graph.apply("Reshape", &[logits, by_pixel]);
+    let probabilities = graph.apply("Softmax", &[logits]);
     let grey: Vec<f64> = (0..levels).map(|k| k as f64 / (levels - 1) as f64).collect();
-    let grey = formula.column(&grey);
-    let mean = formula.apply("MatMul", &[probabilities, grey]);
-    let by_row = formula.shape(&[-1, dim as i64]);
-    formula.apply("Reshape", &[mean, by_row])
+    let grey = graph.matrix(&grey, 1);
+    let mean = graph.apply("MatMul", &[probabilities, grey]);
+    let by_row = graph.shape(&[-1, dim as i64]);
+    let mean = graph.apply("Reshape", &[mean, by_row]);
+    graph.set(mean_x, mean);
+    Ok(())
 }
 
 fn append(plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {

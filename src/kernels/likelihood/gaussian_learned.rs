@@ -3,12 +3,12 @@
 
 use std::f64::consts::PI;
 
-use super::{Data, Kernels, Likelihood, Output, Pass, Settings, Variance, moments};
+use super::{Data, Kernels, Likelihood, Measure, Output, Pass, Settings, Variance, moments};
 use crate::kernels::row_sum::RowSum;
 use crate::kernels::{elementwise, params, shader};
 use crate::plan::{
-    Call, Dispatch, Kernel, Matrix, Needs, PAD, Plan, Reference, Slot, Target, Tensor, Trusted, read,
-    round_up, write,
+    Call, Dispatch, Graph, Kernel, Matrix, Needs, PAD, Plan, Reference, Slot, Target, Tensor, Trusted, Unfit,
+    read, round_up, write,
 };
 
 /// The log-variance is clamped to plus or minus this; its gradient is zero outside. A pixel that never changes would
@@ -40,6 +40,7 @@ const fn kernel(
         step: false,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants: RowSum::variants,
         reference,
     }
@@ -75,7 +76,7 @@ mod global {
             gradient(call, s, x, weight, mu, d_s);
         });
 
-    static MEAN: Kernel = kernel(SHADER, "mean", &[DECODED, write(8, "mean_x")], mean);
+    static MEAN: Kernel = kernel(SHADER, "mean", &[DECODED, write(8, "mean_x")], mean).with_nodes(mean_nodes);
 
     pub(super) static KERNELS: Kernels =
         Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN };
@@ -120,7 +121,7 @@ mod pixel {
         gradient(call, x, weight, decoded);
     });
 
-    static MEAN: Kernel = kernel(SHADER, "mean", &[DECODED, write(6, "mean_x")], mean);
+    static MEAN: Kernel = kernel(SHADER, "mean", &[DECODED, write(6, "mean_x")], mean).with_nodes(mean_nodes);
 
     pub(super) static KERNELS: Kernels =
         Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN };
@@ -184,6 +185,14 @@ fn mean(call: &dyn Call) {
     }
 }
 
+/// mu is the first part of what the decoder gives.
+fn mean_nodes(graph: &mut dyn Graph) -> Result<(), Unfit> {
+    let [decoded, mean_x] = [0, 1];
+    let mu = graph.parts(decoded)?[0].value;
+    graph.set(mean_x, mu);
+    Ok(())
+}
+
 /// Real data with noise whose variance is learned.
 pub static GAUSSIAN_LEARNED: Likelihood = Likelihood {
     name: "gaussian-learned",
@@ -208,7 +217,10 @@ pub static GAUSSIAN_LEARNED: Likelihood = Likelihood {
         vec![mean, variance.ln().clamp(-LOG_VAR_LIMIT, LOG_VAR_LIMIT)]
     },
     kernels: &[&global::KERNELS, &pixel::KERNELS],
-    expectation: |_, heads, _, _| heads[0],
+    measure: |part| match part {
+        "decoder.log_var" => Measure::LogVariance { limit: LOG_VAR_LIMIT },
+        _ => Measure::Value,
+    },
     append,
 };
 

@@ -3,14 +3,12 @@
 pub mod bernoulli;
 pub mod categorical;
 pub mod continuous_bernoulli;
-pub mod formula;
 pub mod gaussian;
 pub mod gaussian_learned;
 mod pointwise;
 
 use serde::{Deserialize, Serialize};
 
-use self::formula::Expectation;
 use super::gather::Binarize;
 use super::row_vector;
 use crate::plan::{Kernel, PAD, Plan, Target, Tensor, round_up};
@@ -53,8 +51,8 @@ pub struct Likelihood {
     pub fit: Fit,
     /// Its kernels: a set, or one for each way in which its settings divide them.
     pub kernels: &'static [&'static Kernels],
-    /// E[x|z] as a formula, for programs that read exported models.
-    pub expectation: Expectation,
+    /// What an output of the decoder is measured in, by its name.
+    pub measure: fn(part: &str) -> Measure,
     /// Appends one of the four.
     append: fn(&mut Plan, &Target, &Settings, Pass),
 }
@@ -77,6 +75,20 @@ impl Likelihood {
         }
         (self.append)(plan, target, settings, pass);
     }
+}
+
+/// What an output of the decoder is measured in, so that it can be given in the data's own units.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Measure {
+    /// Nothing: a logit.
+    Nothing,
+    /// The units of x.
+    Value,
+    /// The log of their square, which the likelihood clamps to plus or minus `limit`.
+    LogVariance {
+        /// Nats.
+        limit: f64,
+    },
 }
 
 /// See [`Likelihood::fit`].

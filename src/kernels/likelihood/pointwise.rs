@@ -4,7 +4,8 @@ use super::{Kernels, Pass};
 use crate::kernels::row_sum::RowSum;
 use crate::kernels::{elementwise, params};
 use crate::plan::{
-    Call, Dispatch, Kernel, Matrix, Needs, Plan, Reference, Slot, Target, Tensor, Trusted, read, write,
+    Call, Dispatch, Graph, Kernel, Matrix, Needs, Plan, Reference, Slot, Target, Tensor, Trusted, Value,
+    read, write,
 };
 
 params! {
@@ -25,6 +26,8 @@ pub(super) trait Pointwise {
     fn slope(l: f64, x: f64) -> f64;
     /// E[x | l].
     fn mean(l: f64) -> f64;
+    /// E[x | l] in the operators of ONNX.
+    fn mean_nodes(graph: &mut dyn Graph, l: Value) -> Value;
 }
 
 const fn kernel(
@@ -42,6 +45,7 @@ const fn kernel(
         step: false,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants: RowSum::variants,
         reference,
     }
@@ -86,6 +90,13 @@ pub(super) const fn mean<L: Pointwise>(shader: (&'static str, &'static str)) -> 
                 mean_x.put(row, d, mean);
             }
         }
+    })
+    .with_nodes(|graph| {
+        let [l, mean_x] = [0, 1];
+        let l = graph.get(l)?;
+        let mean = L::mean_nodes(graph, l);
+        graph.set(mean_x, mean);
+        Ok(())
     })
 }
 
