@@ -1,7 +1,7 @@
 //! The Bernoulli likelihood from logits (`shaders/likelihood/bernoulli.wgsl`).
 
+use super::definition::{Data, Kernels, Likelihood, Measure, Output, Settings, moments};
 use super::pointwise::{self, Pointwise};
-use super::{Data, Kernels, Likelihood, Measure, Output, Settings, moments};
 use crate::kernels::activation::{sigmoid, softplus};
 use crate::kernels::shader;
 use crate::plan::{Graph, Kernel, Value};

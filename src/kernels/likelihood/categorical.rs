@@ -1,6 +1,7 @@
 //! The categorical likelihood of grey levels (`shaders/likelihood/categorical.wgsl`).
 
-use super::{Data, Kernels, Likelihood, Measure, Output, Pass, Settings};
+use super::definition::{Data, Kernels, Likelihood, Measure, Output, Settings};
+use super::pass::Pass;
 use crate::kernels::row_sum::RowSum;
 use crate::kernels::{elementwise, params, shader};
 use crate::plan::{

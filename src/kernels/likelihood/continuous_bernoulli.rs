@@ -1,7 +1,7 @@
 //! The continuous Bernoulli likelihood from logits (`shaders/likelihood/continuous_bernoulli.wgsl`).
 
+use super::definition::{Data, Kernels, Likelihood, Measure, Output, Settings, moments};
 use super::pointwise::{self, Pointwise};
-use super::{Data, Kernels, Likelihood, Measure, Output, Settings, moments};
 use crate::kernels::shader;
 use crate::plan::{Graph, Kernel, Value};
 

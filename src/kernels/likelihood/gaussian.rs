@@ -2,8 +2,8 @@
 
 use std::f64::consts::PI;
 
+use super::definition::{Data, Kernels, Likelihood, Measure, Output, Settings, moments};
 use super::pointwise::{self, Pointwise};
-use super::{Data, Kernels, Likelihood, Measure, Output, Settings, moments};
 use crate::kernels::shader;
 use crate::plan::{Graph, Kernel, Value};
 

@@ -1,6 +1,7 @@
 //! What the likelihoods share that take one number l of the decoder for each value x (`shaders/shared/pointwise.wgsl`).
 
-use super::{Kernels, Pass};
+use super::definition::Kernels;
+use super::pass::Pass;
 use crate::kernels::row_sum::RowSum;
 use crate::kernels::{elementwise, params};
 use crate::plan::{
