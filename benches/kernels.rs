@@ -13,7 +13,7 @@ use std::time::Duration;
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use vae_gpu::bench::{Timed, products, subjects};
 use vae_gpu::check::{self, Outcome};
-use vae_gpu::gpu::{Gpu, Options};
+use vae_gpu::gpu::{DeviceOptions, Gpu};
 use vae_gpu::plan::{Plan, Step};
 
 fn kernels(criterion: &mut Criterion) {
@@ -80,7 +80,7 @@ fn agrees(outcomes: &[Outcome]) {
 /// The adapter that `VAE_GPU_DEVICE` names, or the best.
 fn gpu() -> Arc<Gpu> {
     let Ok(selection) = std::env::var("VAE_GPU_DEVICE").unwrap_or_default().parse();
-    Gpu::open(&Options { selection, ..Options::default() }).unwrap_or_else(|e| panic!("{e}"))
+    Gpu::open(&DeviceOptions { selection, ..DeviceOptions::default() }).unwrap_or_else(|e| panic!("{e}"))
 }
 
 criterion_group! {

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use vae_gpu::data::write::Matrix;
-use vae_gpu::data::{self, Dataset, Options, Scale};
+use vae_gpu::data::{self, Dataset, ReadOptions, Scale};
 
 const ROUNDS: usize = 3;
 const PICTURES: usize = 10_000;
@@ -60,7 +60,7 @@ fn main() {
 
 /// Opens a source as training does, but for the standardisation, which pandas does not do either.
 fn open(source: &Path) -> Dataset {
-    let options = Options { scale: Some(Scale::None), ..Options::default() };
+    let options = ReadOptions { scale: Some(Scale::None), ..ReadOptions::default() };
     let source = source.to_str().expect("a plain name");
     data::open_with(source, &options, &|_| {}).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use vae_gpu::bench::{TimedSteps, default_model};
-use vae_gpu::gpu::{Gpu, Options};
+use vae_gpu::gpu::{DeviceOptions, Gpu};
 use vae_gpu::kernels::tuning::Tuning;
 use vae_gpu::model::ModelConfig;
 use vae_gpu::train::config::TrainSection;
@@ -67,7 +67,7 @@ fn bench(
 /// The adapter that `VAE_GPU_DEVICE` names, or the best.
 fn gpu() -> Arc<Gpu> {
     let Ok(selection) = std::env::var("VAE_GPU_DEVICE").unwrap_or_default().parse();
-    Gpu::open(&Options { selection, ..Options::default() }).unwrap_or_else(|e| panic!("{e}"))
+    Gpu::open(&DeviceOptions { selection, ..DeviceOptions::default() }).unwrap_or_else(|e| panic!("{e}"))
 }
 
 criterion_group! {

@@ -5,7 +5,7 @@
 use std::ops::ControlFlow;
 
 use vae_gpu::data::{Shape, Split};
-use vae_gpu::gpu::Options;
+use vae_gpu::gpu::DeviceOptions;
 use vae_gpu::{Config, Dataset, Gpu, Result, Trainer, Vae};
 
 const SENSORS: usize = 16;
@@ -34,7 +34,7 @@ fn main() -> Result<()> {
     config.train.epochs = 30;
     config.train.lr = 1e-2;
     config.train.output_bias = true;
-    let gpu = Gpu::open(&Options::default())?;
+    let gpu = Gpu::open(&DeviceOptions::default())?;
     let mut trainer = Trainer::new(&gpu, &dataset, config)?;
     trainer.run(|_| ControlFlow::Continue(()))?;
 

@@ -5,7 +5,7 @@
 use std::ops::ControlFlow;
 
 use vae_gpu::data::{Shape, Split};
-use vae_gpu::gpu::Options;
+use vae_gpu::gpu::DeviceOptions;
 use vae_gpu::{Config, Dataset, Gpu, Result, Trainer, Vae};
 
 const LENGTH: usize = 32;
@@ -31,7 +31,7 @@ fn main() -> Result<()> {
     config.train.batch_size = 32;
     config.train.epochs = 20;
     config.train.lr = 3e-3;
-    let gpu = Gpu::open(&Options::default())?;
+    let gpu = Gpu::open(&DeviceOptions::default())?;
     let mut trainer = Trainer::new(&gpu, &dataset, config)?;
     trainer.run(|_| ControlFlow::Continue(()))?;
     let file = std::env::temp_dir().join(format!("vae-gpu-waves-{}.safetensors", std::process::id()));

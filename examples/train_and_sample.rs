@@ -5,7 +5,7 @@
 use std::ops::ControlFlow;
 
 use vae_gpu::data::{Shape, Split};
-use vae_gpu::gpu::Options;
+use vae_gpu::gpu::DeviceOptions;
 use vae_gpu::{Config, Dataset, Gpu, Result, Trainer, Vae};
 
 const SIDE: usize = 8;
@@ -31,11 +31,11 @@ fn main() -> Result<()> {
     config.train.epochs = 25;
     config.train.lr = 3e-3;
 
-    let gpu = Gpu::open(&Options::default())?;
+    let gpu = Gpu::open(&DeviceOptions::default())?;
     println!("training on {}", gpu.report().title());
     let mut trainer = Trainer::new(&gpu, &dataset, config)?;
     trainer.run(|epoch| {
-        let (result, test) = (epoch.result, epoch.judgement.test);
+        let (result, test) = (epoch.result, epoch.scores.test);
         println!("epoch {:>2}  test ELBO {:>7.2} nats per image", result.epoch, test.elbo.mean);
         ControlFlow::Continue(())
     })?;

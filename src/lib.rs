@@ -20,7 +20,7 @@
 //! ```
 //! use std::ops::ControlFlow;
 //! use vae_gpu::data::{Shape, Split};
-//! use vae_gpu::gpu::Options;
+//! use vae_gpu::gpu::DeviceOptions;
 //! use vae_gpu::{Config, Dataset, Gpu, Trainer, Vae};
 //!
 //! # fn main() -> vae_gpu::Result<()> {
@@ -35,10 +35,10 @@
 //! config.train.batch_size = 16;
 //! config.train.epochs = 3;
 //!
-//! let gpu = Gpu::open(&Options::default())?;
+//! let gpu = Gpu::open(&DeviceOptions::default())?;
 //! let mut trainer = Trainer::new(&gpu, &dataset, config)?;
 //! trainer.run(|epoch| {
-//!     println!("test ELBO {:.2} nats", epoch.judgement.test.elbo.mean);
+//!     println!("test ELBO {:.2} nats", epoch.scores.test.elbo.mean);
 //!     ControlFlow::Continue(())
 //! })?;
 //!

@@ -21,7 +21,7 @@ pub use graph::{Formula, Graph, Nodes, Part, Unfit, Value};
 pub(crate) use kernel::Trusted;
 pub use kernel::{Kernel, Needs};
 pub use slot::{Access, Before, Const, Slot, read, read_u32, write, write_u32};
-pub use step::{Reach, Step};
+pub use step::{Step, StepBounds};
 pub use tensor::{BINDING_ALIGN, Buffer, BufferId, Element, PAD, Role, Tensor, round_up};
 
 /// The work of a dispatch, for `explain` and the benches.
@@ -91,13 +91,13 @@ pub struct Plan {
     /// Every launch, in order.
     pub(crate) dispatches: Vec<Dispatch>,
     /// The bounds of the steps that run it.
-    reach: Reach,
+    reach: StepBounds,
 }
 
 impl Plan {
     /// An empty plan.
     pub(crate) fn new(name: impl Into<String>) -> Self {
-        Plan { name: name.into(), buffers: Vec::new(), dispatches: Vec::new(), reach: Reach::ANY }
+        Plan { name: name.into(), buffers: Vec::new(), dispatches: Vec::new(), reach: StepBounds::ANY }
     }
 
     /// Every buffer.
@@ -111,12 +111,12 @@ impl Plan {
     }
 
     /// How far a step may reach.
-    pub fn reach(&self) -> Reach {
+    pub fn reach(&self) -> StepBounds {
         self.reach
     }
 
     /// Tightens the bounds of its steps by `reach`.
-    pub(crate) fn keep_within(&mut self, reach: Reach) {
+    pub(crate) fn keep_within(&mut self, reach: StepBounds) {
         self.reach = self.reach.and(reach);
     }
 

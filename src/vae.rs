@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::evaluate::{Inference, Rows, Runner, Terms};
-use crate::gpu::{Gpu, Options};
+use crate::gpu::{DeviceOptions, Gpu};
 use crate::model::ModelConfig;
 use crate::run::RunDir;
 use crate::train::{Config, Trainer, files};
@@ -35,7 +35,7 @@ impl Vae {
     /// [`Error::File`] and [`Error::Io`] if there is no such model,
     /// [`Error::Adapter`] if there is no adapter.
     pub fn load(path: impl AsRef<Path>) -> Result<Vae> {
-        Vae::load_on(&Gpu::open(&Options::default())?, path)
+        Vae::load_on(&Gpu::open(&DeviceOptions::default())?, path)
     }
 
     /// The same on a device that is open already.

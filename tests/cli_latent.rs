@@ -15,7 +15,7 @@ use std::process::Output;
 use image::{AnimationDecoder, DynamicImage, ImageFormat, RgbaImage};
 use scratch::Scratch;
 use skip::skip;
-use vae_gpu::data::{Options, rows};
+use vae_gpu::data::{ReadOptions, rows};
 
 /// Where Debian's package dataset-fashion-mnist has its files; the variable names another place.
 const FASHION: &str = "/usr/share/datasets/fashion-mnist";
@@ -45,7 +45,7 @@ fn cell(picture: &DynamicImage, column: u32, row: u32) -> Vec<u8> {
 
 /// Values [N, columns] of a file of numbers.
 fn matrix(scratch: &Scratch, name: &str) -> (usize, Vec<f32>) {
-    let split = rows(scratch.path(name).to_str().unwrap(), &Options::default()).unwrap().0;
+    let split = rows(scratch.path(name).to_str().unwrap(), &ReadOptions::default()).unwrap().0;
     (split.dim(), split.x(0..split.count).unwrap())
 }
 

@@ -11,7 +11,7 @@ use common::model::{Engine, Problem, Report, Shape, step, values};
 use safetensors::tensor::{Dtype, SafeTensors};
 use vae_gpu::kernels::adam;
 use vae_gpu::kernels::gather::Binarize;
-use vae_gpu::kernels::likelihood::Settings;
+use vae_gpu::kernels::likelihood::LikelihoodSettings;
 use vae_gpu::kernels::philox::{normals, philox, uniform};
 use vae_gpu::model::plans::Recipe;
 use vae_gpu::model::{ModelConfig, Network, Parameter};
@@ -67,7 +67,7 @@ impl Golden {
             latent: self.number("latent"),
             activation: self.named("activation"),
             likelihood: self.text("likelihood").into(),
-            settings: Settings { levels: self.number("levels"), variance: self.named("variance") },
+            settings: LikelihoodSettings { levels: self.number("levels"), variance: self.named("variance") },
             kind: self.named("kind"),
             classes: self.number("classes"),
             ..ModelConfig::default()

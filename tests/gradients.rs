@@ -6,7 +6,7 @@ mod common;
 use common::model::{Engine, Host, Problem, Report, Shape, step, values};
 use vae_gpu::kernels::activation::Activation;
 use vae_gpu::kernels::gather::Binarize;
-use vae_gpu::kernels::likelihood::{self, Likelihood, Settings};
+use vae_gpu::kernels::likelihood::{self, Likelihood, LikelihoodSettings};
 use vae_gpu::kernels::philox::philox;
 use vae_gpu::model::init::{Init, initial_weights};
 use vae_gpu::model::{LAYERS, ModelConfig, Network};
@@ -46,7 +46,7 @@ struct Case {
 
 impl Case {
     fn new(
-        (likelihood, settings): (&Likelihood, Settings),
+        (likelihood, settings): (&Likelihood, LikelihoodSettings),
         activation: Activation,
         hidden: &[usize],
         samples: usize,
@@ -113,7 +113,7 @@ impl Case {
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for likelihood in likelihood::TABLE {
-        let small = |s: &&Settings| (likelihood.output)(INPUT, s).columns() <= OUTPUTS;
+        let small = |s: &&LikelihoodSettings| (likelihood.output)(INPUT, s).columns() <= OUTPUTS;
         for settings in likelihood.settings.iter().filter(small) {
             for (i, activation) in Activation::HIDDEN.into_iter().enumerate() {
                 for (j, hidden) in [&[9][..], &[9, 7]].into_iter().enumerate() {
@@ -135,7 +135,7 @@ fn cases() -> Vec<Case> {
 /// Every kind of layer behind a linear one, in encoder and decoder; and layers that meet the label, a gradient that several
 /// of them give, and the latent.
 fn other_layers() -> Vec<Case> {
-    let bernoulli = (likelihood::find("bernoulli").unwrap(), Settings::DEFAULT);
+    let bernoulli = (likelihood::find("bernoulli").unwrap(), LikelihoodSettings::DEFAULT);
     let samples =
         LAYERS.iter().flat_map(|kind| kind.samples).map(|sample| format!("linear 9 tanh, {sample}"));
     let mut texts: Vec<(String, Option<&str>, usize)> = samples.map(|encoder| (encoder, None, 0)).collect();
@@ -158,7 +158,7 @@ fn other_layers() -> Vec<Case> {
 /// Every other thing to train, whole and short: the importance-weighted bound, a floor under the KL, an autoencoder, and
 /// each of them told labels.
 fn other_objectives() -> Vec<Case> {
-    let bernoulli = (likelihood::find("bernoulli").unwrap(), Settings::DEFAULT);
+    let bernoulli = (likelihood::find("bernoulli").unwrap(), LikelihoodSettings::DEFAULT);
     let learned = likelihood::find("gaussian-learned").unwrap();
     let mut cases = Vec::new();
     for (i, (kind, samples, free_bits)) in
@@ -200,7 +200,7 @@ fn some_dimensions_lie_below_the_floor_and_some_above() {
 /// sampled instead of integrated. Its expectation is the same.
 #[test]
 fn the_bound_of_one_sample_is_the_sampled_elbo() {
-    let bernoulli = (likelihood::find("bernoulli").unwrap(), Settings::DEFAULT);
+    let bernoulli = (likelihood::find("bernoulli").unwrap(), LikelihoodSettings::DEFAULT);
     let mut case = Case::new(bernoulli, Activation::Tanh, &[9], 1, false);
     case.config.kind = "iwae".into();
     let problem = case.problem(Target::PORTABLE);
@@ -303,7 +303,7 @@ fn the_gpu_agrees_with_the_reference() {
     let gpu = common::gpu();
     let mut report = Report::default();
     // Past the tiles of every matmul; tanh, because so many relus are never all far from their kinks.
-    let bernoulli = (likelihood::find("bernoulli").unwrap(), Settings::DEFAULT);
+    let bernoulli = (likelihood::find("bernoulli").unwrap(), LikelihoodSettings::DEFAULT);
     let mut wide = Case::new(bernoulli, Activation::Tanh, &[70, 34], 2, true);
     (wide.config.input, wide.config.latent) = (197, 20);
     (wide.shape.batch, wide.step.valid_rows) = (70, 67);

@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use vae_gpu::data::{self, Dataset, Options, Size};
+use vae_gpu::data::{self, Dataset, ReadOptions, Size};
 use vae_gpu::error::Result;
 use vae_gpu::run::store;
 use vae_gpu::train::{Config, files};
@@ -92,12 +92,12 @@ impl Folder {
     }
 }
 
-fn open_with(path: &Path, options: &Options) -> Result<Dataset> {
+fn open_with(path: &Path, options: &ReadOptions) -> Result<Dataset> {
     data::open_with(path.to_str().unwrap(), options, &|_| {})
 }
 
 fn open(path: &Path) -> Result<Dataset> {
-    open_with(path, &Options::default())
+    open_with(path, &ReadOptions::default())
 }
 
 /// The message of data that must be refused within `memory`.
@@ -271,7 +271,7 @@ fn images_of_one_pixel_are_data() {
     }
     let dataset = open(&folder.path("one")).unwrap();
     assert_eq!((dataset.shape.dim(), dataset.train.count, dataset.test.count), (1, 2, 1));
-    let size = Options { image_size: Some(Size { width: 4096, height: 1 }), ..Options::default() };
+    let size = ReadOptions { image_size: Some(Size { width: 4096, height: 1 }), ..ReadOptions::default() };
     assert_eq!(open_with(&folder.path("one"), &size).unwrap().shape.dim(), 4096);
 }
 

@@ -58,7 +58,7 @@ fn training_tells_of_each_epoch_and_stops_when_told() {
     let mut epochs = Vec::new();
     trainer
         .run(|epoch| {
-            assert!(epoch.judgement.test.elbo.mean < 0.0 && epoch.result.seconds > 0.0);
+            assert!(epoch.scores.test.elbo.mean < 0.0 && epoch.result.seconds > 0.0);
             epochs.push(epoch.result.epoch);
             ControlFlow::Break(())
         })

@@ -9,7 +9,7 @@ use vae_gpu::kernels::activation::softplus;
 use vae_gpu::kernels::likelihood::categorical::{LEVELS, level_of};
 use vae_gpu::kernels::likelihood::continuous_bernoulli::{log_normaliser, mean};
 use vae_gpu::kernels::likelihood::gaussian_learned::LOG_VAR_LIMIT;
-use vae_gpu::kernels::likelihood::{Likelihood, Passes, Settings, TABLE, Variance, find};
+use vae_gpu::kernels::likelihood::{Likelihood, LikelihoodSettings, Passes, TABLE, Variance, find};
 use vae_gpu::kernels::reference::Memory;
 use vae_gpu::plan::{Step, Target, Tensor};
 
@@ -26,7 +26,7 @@ struct Found {
 }
 
 /// All passes of a likelihood over rows of `dim` values.
-fn passes(likelihood: &Likelihood, settings: &Settings, rows: usize, dim: usize) -> Passes {
+fn passes(likelihood: &Likelihood, settings: &LikelihoodSettings, rows: usize, dim: usize) -> Passes {
     Passes::new(likelihood, settings, &Target::PORTABLE, rows, dim)
 }
 
@@ -80,7 +80,7 @@ impl Domain {
         Domain { worth: vec![1.0; last + 1], points, shown }
     }
 
-    fn of(likelihood: &Likelihood, settings: &Settings) -> Domain {
+    fn of(likelihood: &Likelihood, settings: &LikelihoodSettings) -> Domain {
         match likelihood.name {
             "bernoulli" => Domain::steps(vec![0.0, 1.0]),
             "continuous-bernoulli" => Domain::reals(0.0, 1.0),
@@ -96,7 +96,7 @@ impl Domain {
 }
 
 /// What the decoder may give for one value: its output, and its bias with the constant behind.
-fn decoded(likelihood: &Likelihood, settings: &Settings) -> Vec<(Vec<f64>, Vec<f64>)> {
+fn decoded(likelihood: &Likelihood, settings: &LikelihoodSettings) -> Vec<(Vec<f64>, Vec<f64>)> {
     let outputs = |outputs: &[f64]| outputs.iter().map(|l| (vec![*l], vec![])).collect();
     match likelihood.name {
         "continuous-bernoulli" => {
@@ -184,12 +184,13 @@ fn gradients_are_those_of_finite_differences() {
 fn a_perfect_gaussian_is_worth_its_constant() {
     let x: Vec<f64> = (0..784).map(|i| f64::from(i % 256) / 255.0).collect();
     let expected = -784.0 / 2.0 * (2.0 * PI).ln();
-    let found = run(&passes(named("gaussian"), &Settings::DEFAULT, 1, 784), &[], &[(x.clone(), x.clone())]);
+    let found =
+        run(&passes(named("gaussian"), &LikelihoodSettings::DEFAULT, 1, 784), &[], &[(x.clone(), x.clone())]);
     assert!((found.log_p[0] - expected).abs() < 1e-9, "{} and {expected}", found.log_p[0]);
 
     // With log-variances s, each pixel pays s / 2 more.
     for variance in [Variance::Global, Variance::Pixel] {
-        let settings = Settings { variance, ..Settings::DEFAULT };
+        let settings = LikelihoodSettings { variance, ..LikelihoodSettings::DEFAULT };
         let passes = passes(named("gaussian-learned"), &settings, 1, 784);
         let mut out = x.clone();
         if variance == Variance::Pixel {
@@ -204,7 +205,7 @@ fn a_perfect_gaussian_is_worth_its_constant() {
 #[test]
 fn the_log_variance_stops_at_its_limits() {
     for variance in [Variance::Global, Variance::Pixel] {
-        let settings = Settings { variance, ..Settings::DEFAULT };
+        let settings = LikelihoodSettings { variance, ..LikelihoodSettings::DEFAULT };
         let passes = passes(named("gaussian-learned"), &settings, 1, 1);
         let found = |s: f64| match variance {
             Variance::Global => {
@@ -230,7 +231,7 @@ fn the_log_variance_stops_at_its_limits() {
 #[test]
 #[should_panic(expected = "levels")]
 fn levels_past_any_counter_are_refused() {
-    let settings = Settings { levels: (usize::MAX / 3) * 2 + 1, ..Settings::DEFAULT };
+    let settings = LikelihoodSettings { levels: (usize::MAX / 3) * 2 + 1, ..LikelihoodSettings::DEFAULT };
     passes(named("categorical"), &settings, 1, 3);
 }
 
@@ -302,7 +303,7 @@ fn the_gpus_continuous_bernoulli_is_that_of_the_paper() {
         .into_iter()
         .chain(edge.map(|l| (l, log_normaliser(l), mean(l))))
         .collect();
-    let passes = passes(named("continuous-bernoulli"), &Settings::DEFAULT, rows.len(), 1);
+    let passes = passes(named("continuous-bernoulli"), &LikelihoodSettings::DEFAULT, rows.len(), 1);
     let mut program = Program::new(&gpu, passes.plan.clone(), &mut Shared::default()).unwrap();
     program.write_f32(passes.out, &rows.iter().map(|(l, ..)| *l as f32).collect::<Vec<_>>());
     program.write_f32(passes.x, &vec![0.0; rows.len()]);

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use vae_gpu::data::columns::{self, Column};
 use vae_gpu::data::write::Matrix;
-use vae_gpu::data::{self, Colour, Element, Options, Row, Scale, Scaling, Shape, Size, Split};
+use vae_gpu::data::{self, Colour, Element, ReadOptions, Row, Scale, Scaling, Shape, Size, Split};
 use vae_gpu::gpu::Gpu;
 use vae_gpu::kernels::activation::Activation;
 use vae_gpu::kernels::gather::Binarize;
@@ -58,7 +58,7 @@ fn there_and_back(format: Matrix, name: &str, names: &[String], dim: usize, valu
     format.write(&mut bytes, names, dim, values).unwrap();
     let path = folder.path().join(name);
     fs::write(&path, bytes).unwrap();
-    data::rows(path.to_str().unwrap(), &Options::default()).unwrap().0
+    data::rows(path.to_str().unwrap(), &ReadOptions::default()).unwrap().0
 }
 
 fn floats(split: &Split) -> Vec<f32> {
@@ -163,7 +163,7 @@ fn config() -> impl Strategy<Value = Config> {
             ..TrainSection::default()
         };
         let (label_column, size, colour, split_seed, scale, scaling) = source;
-        let source = Options {
+        let source = ReadOptions {
             label_column,
             image_size: size.map(|(width, height)| Size { width, height }),
             colour,
@@ -173,7 +173,7 @@ fn config() -> impl Strategy<Value = Config> {
                 let (shift, scale) = pairs.into_iter().unzip();
                 Scaling { shift, scale }
             }),
-            ..Options::default()
+            ..ReadOptions::default()
         };
         Config { data, shape: Some([3, 5, 1]), source, model, train, ..Config::default() }
     })
@@ -263,7 +263,7 @@ proptest! {
         let y = foreign::npy("|u1", &format!("{},", labels.len()), &labels);
         let (folder, path) = { let folder = folder(); let path = folder.path().join("m.npz"); (folder, path) };
         fs::write(&path, foreign::npz(&[("x", array), ("y", y)])).unwrap();
-        let split = data::rows(path.to_str().unwrap(), &Options::default()).unwrap().0;
+        let split = data::rows(path.to_str().unwrap(), &ReadOptions::default()).unwrap().0;
         prop_assert_eq!(bits(&floats(&split)), bits(&values));
         let found: Vec<u8> = split.labels.as_deref().unwrap().iter().map(|label| *label as u8).collect();
         prop_assert_eq!(found, labels);
@@ -304,7 +304,7 @@ proptest! {
         let folder = folder();
         let path = folder.path().join("s.parquet");
         columns::write_parquet(&mut fs::File::create(&path).unwrap(), &table).unwrap();
-        let split = data::rows(path.to_str().unwrap(), &Options::default()).unwrap().0;
+        let split = data::rows(path.to_str().unwrap(), &ReadOptions::default()).unwrap().0;
         prop_assert_eq!(bits(&floats(&split)), bits(&expected));
         let mut text = Vec::new();
         columns::write_csv(&mut text, &table).unwrap();

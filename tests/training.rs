@@ -16,7 +16,7 @@ use vae_gpu::gpu::Gpu;
 use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::train::config::{ModelSection, Precision, TrainSection};
 use vae_gpu::train::schedule::Schedule;
-use vae_gpu::train::{Config, EpochResult, Progress, Trainer, files};
+use vae_gpu::train::{Config, EpochProgress, EpochResult, Trainer, files};
 
 /// 64-16-3-16-64 with this many rows in a batch.
 fn config(batch_size: usize) -> Config {
@@ -30,7 +30,7 @@ fn trainer(gpu: &Arc<Gpu>, dataset: &Dataset, config: &Config) -> Trainer {
 }
 
 /// An observer that never stops.
-fn go_on(_: &Progress) -> ControlFlow<()> {
+fn go_on(_: &EpochProgress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
@@ -139,7 +139,7 @@ fn the_pace_of_submissions_changes_no_bit() {
         let mut trainer = trainer(&gpu, &dataset, &config(16));
         let mut ends = Vec::new();
         let mut told = None;
-        let mut observe = |p: &Progress| {
+        let mut observe = |p: &EpochProgress| {
             thread::sleep(pause);
             ends.push(p.step);
             told = p.elbo.or(told);

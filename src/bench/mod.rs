@@ -37,7 +37,7 @@ const INPUT: usize = 784;
 
 /// Everything that `vae-gpu bench` measures.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct BenchReport {
     /// The crate's version.
     pub version: &'static str,
     /// The adapter.
@@ -82,7 +82,7 @@ pub fn measure(
     tuning: &Tuning,
     effort: Effort,
     progress: Progress,
-) -> Result<Report> {
+) -> Result<BenchReport> {
     let target = precision.target(gpu)?;
     let train = TrainSection { precision, ..TrainSection::default() };
     let (default, models) = (default_model(), models(effort));
@@ -120,7 +120,7 @@ pub fn measure(
     }
     let (version, adapter) = (env!("CARGO_PKG_VERSION"), gpu.report().clone());
     let clock = gpu.clock();
-    Ok(Report { version, adapter, clock, ceilings, kernels, matmul, steps, checked, wrong })
+    Ok(BenchReport { version, adapter, clock, ceilings, kernels, matmul, steps, checked, wrong })
 }
 
 fn failures(outcomes: Vec<Outcome>) -> Vec<Outcome> {

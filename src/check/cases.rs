@@ -4,7 +4,7 @@ use super::{Case, Fill};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::gather::{self, Binarize, Packing};
 use crate::kernels::latent::KlForm;
-use crate::kernels::likelihood::{self, Data, Likelihood, Pass, Settings};
+use crate::kernels::likelihood::{self, Data, Likelihood, LikelihoodSettings, Pass};
 use crate::kernels::matmul::{self, Epilogue, Layout};
 use crate::kernels::objective::Objective;
 use crate::kernels::{
@@ -301,7 +301,7 @@ const MOST_OUTPUTS: usize = 200_000;
 fn likelihood_passes(
     cases: &mut Vec<Case>,
     likelihood: &Likelihood,
-    settings: &Settings,
+    settings: &LikelihoodSettings,
     target: &Target,
     (batch, dim, samples): (usize, usize, usize),
     scale: f64,

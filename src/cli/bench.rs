@@ -10,7 +10,7 @@ use super::profile;
 use super::saved::announce;
 use super::source;
 use super::tune;
-use crate::bench::{self, Effort, MatmulTime, Profile, Report, StepTime};
+use crate::bench::{self, BenchReport, Effort, MatmulTime, Profile, StepTime};
 use crate::error::{Error, Result};
 use crate::settings::Named;
 use crate::train::config::TrainSection;
@@ -95,7 +95,7 @@ fn bar(what: &str) -> ProgressBar {
     ProgressBar::new(0).with_style(style).with_prefix(what.to_owned())
 }
 
-fn print(report: &Report) {
+fn print(report: &BenchReport) {
     result(format_args!("limits   {}", profile::limits(&report.ceilings)));
     result(format_args!(""));
     if !report.kernels.is_empty() {

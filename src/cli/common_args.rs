@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::flags::{Flags, Keys};
 use crate::error::Result;
-use crate::gpu::{Gpu, Options, Selection};
+use crate::gpu::{DeviceOptions, Gpu, Selection};
 use crate::train::config::RunSection;
 
 /// The settings of a run that say which device it has.
@@ -35,7 +35,7 @@ impl DeviceArgs {
 /// Opens the adapter that a run asks for.
 pub fn open_device(run: &RunSection) -> Result<Arc<Gpu>> {
     let Ok(selection) = run.device.as_deref().unwrap_or("auto").parse::<Selection>();
-    Gpu::open(&Options { selection, checked_shaders: run.checked_shaders, ..Options::default() })
+    Gpu::open(&DeviceOptions { selection, checked_shaders: run.checked_shaders, ..DeviceOptions::default() })
 }
 
 /// A part of the data.

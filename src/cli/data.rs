@@ -9,7 +9,7 @@ use super::args::DataSourceArgs;
 use super::flags;
 use super::output::{self, result, talk};
 use super::source;
-use crate::data::{Dataset, Element, Options, Shape, Split, Summary, column_stats};
+use crate::data::{Dataset, Element, ReadOptions, Shape, Split, Summary, column_stats};
 use crate::error::{Error, Result};
 use crate::run::picture;
 use crate::train::Config;
@@ -23,7 +23,7 @@ pub fn run(args: &DataSourceArgs) -> Result<()> {
     if let Some(path) = &args.picture {
         output::check_picture("--picture", path)?;
     }
-    let mut options = Options::default();
+    let mut options = ReadOptions::default();
     args.source.apply(&mut options);
     let dataset = source::open(&args.data, &options, true)?;
     let summary = column_stats(&dataset, &|_| {})?;

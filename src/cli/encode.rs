@@ -7,7 +7,7 @@ use super::latent_args::{DecodeArgs, EncodeArgs, What};
 use super::output;
 use super::progress;
 use super::saved::Saved;
-use crate::data::{self, Element, Options};
+use crate::data::{self, Element, ReadOptions};
 use crate::error::{Error, Result};
 use crate::evaluate::{Codes, Encoder};
 use crate::run::{picture, write_atomic};
@@ -85,7 +85,7 @@ pub fn decode(args: &DecodeArgs) -> Result<()> {
 
 /// The codes of the file, and in a conditional model their labels.
 fn codes(saved: &Saved, args: &DecodeArgs) -> Result<(Vec<f32>, Vec<u32>)> {
-    let options = Options { label_column: args.label_column.clone(), ..Options::default() };
+    let options = ReadOptions { label_column: args.label_column.clone(), ..ReadOptions::default() };
     let (split, names) = data::rows(&args.latents, &options)?;
     let (latent, classes) = (saved.model.latent, saved.model.classes);
     let wrong = |problem: String, next: &str| Err(Error::file(&args.latents, problem, next));

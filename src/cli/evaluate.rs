@@ -10,7 +10,7 @@ use super::saved::Saved;
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::evaluate::{
-    CodeStatistics, Encoder, Estimate, Evaluator, Importance, LabelReport, Measured, Report,
+    CodeStatistics, Encoder, Estimate, EvaluationReport, Evaluator, Importance, LabelReport, Measured,
 };
 use crate::run::bars;
 
@@ -61,7 +61,7 @@ fn measure(
     (split, name): (&Split, &str),
     classes: &[String],
     nll_samples: Option<usize>,
-) -> Result<Report> {
+) -> Result<EvaluationReport> {
     let Saved { model, config, .. } = saved;
     let (seed, binarize) = (config.train.seed, config.train.binarize(model));
     let mut runner = saved.runner()?;
@@ -86,7 +86,7 @@ fn measure(
     let nll = nll.as_ref().map(|(samples, values)| (*samples, &values[..]));
     let labels = split.labels.as_deref().map(|labels| (labels, classes));
     let measured = Measured { split: name, terms: &terms, nll, labels };
-    Ok(Report::new(model, measured, &statistics))
+    Ok(EvaluationReport::new(model, measured, &statistics))
 }
 
 /// -log p(x) of each datum, with a progress bar where somebody watches.
@@ -100,8 +100,8 @@ fn estimate(mut importance: Importance, split: &Split, seed: u64) -> Result<Vec<
     Ok(values.unwrap_or_default())
 }
 
-fn print(report: &Report, data: &str) {
-    let Report { count, split, model, .. } = report;
+fn print(report: &EvaluationReport, data: &str) {
+    let EvaluationReport { count, split, model, .. } = report;
     let one = data.trim_end_matches('s');
     result(format_args!("{count} {split} {data}, {model}, nats per {one}"));
     let line = |name: &str, estimate: Estimate, more: String| {
@@ -139,7 +139,7 @@ fn print_dimensions(kl_per_dimension: &[f64]) {
 }
 
 /// The terms of each class, in as many columns as the model has terms.
-fn print_labels(report: &Report, data: &str) {
+fn print_labels(report: &EvaluationReport, data: &str) {
     let Some(first) = report.labels.first() else { return };
     let terms = |row: &LabelReport| {
         let all = [("ELBO", row.elbo), ("recon", Some(row.recon)), ("KL", row.kl), ("NLL", row.nll)];

@@ -4,7 +4,7 @@ use super::args::{ExplainArgs, TargetArg};
 use super::output::result;
 use super::source;
 use crate::error::{Error, Result};
-use crate::evaluate::Feed;
+use crate::evaluate::Upload;
 use crate::gpu::Limits;
 use crate::model::Network;
 use crate::model::plans::{self, Batch};
@@ -27,7 +27,7 @@ pub fn run(args: &ExplainArgs) -> Result<()> {
     let train = &config.train;
     let plan_within = |limits| {
         let (binarize, size) = (train.binarize(&model), train.batch_size);
-        let data = Feed::plan_within(limits, &dataset.train, "train", binarize, size, train.stream);
+        let data = Upload::plan_within(limits, &dataset.train, "train", binarize, size, train.stream);
         let batch = Batch { data, size, samples: train.samples };
         plans::train(&network, target, &batch, &train.recipe(), history::ROWS as usize).plan
     };

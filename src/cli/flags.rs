@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use serde::Serialize;
 
-use crate::data::Options;
+use crate::data::ReadOptions;
 use crate::error::Error;
 use crate::settings::Section;
 use crate::train::config::{ModelSection, RunSection, TrainSection};
@@ -178,7 +178,7 @@ fn table() -> Vec<(String, String, bool)> {
     }
     let others = OTHERS.iter().map(|(key, flag)| ((*key).to_owned(), (*flag).to_owned(), false));
     let sections =
-        of::<Options>().chain(of::<ModelSection>()).chain(of::<TrainSection>()).chain(of::<RunSection>());
+        of::<ReadOptions>().chain(of::<ModelSection>()).chain(of::<TrainSection>()).chain(of::<RunSection>());
     sections.chain(others).collect()
 }
 

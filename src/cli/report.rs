@@ -5,7 +5,7 @@ use super::tracking::read;
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::evaluate::{CodeStatistics, Codes, Rows};
-use crate::run::report::{Figure, Line, Report};
+use crate::run::report::{Figure, Line, RunReport};
 use crate::run::{EpochMetrics, RunDir, bars, metrics, write_atomic};
 use crate::train::Trainer;
 
@@ -19,7 +19,7 @@ pub fn write(dir: &RunDir, trainer: &mut Trainer, dataset: &Dataset) -> Result<(
     let figures = figures(dir, trainer, dataset, last)?;
     let model = trainer.model();
     let root = std::path::absolute(dir.root()).unwrap_or_else(|_| dir.root().to_owned());
-    let report = Report {
+    let report = RunReport {
         name: root.file_name().map_or_else(|| root.display().to_string(), |name| name.display().to_string()),
         summary: format!(
             "{} {} with a {} decoder on {}: {} training and {} test data of {}",

@@ -7,7 +7,7 @@ use super::common_args::{DeviceArgs, SplitArg};
 use super::latent_args::{Pick, SourceArgs};
 use super::output::talk;
 use super::source;
-use crate::data::{self, Colour, Dataset, Options, Scale, Shape, Size, Split};
+use crate::data::{self, Colour, Dataset, ReadOptions, Scale, Shape, Size, Split};
 use crate::error::{Error, Result};
 use crate::evaluate::{Encoder, Inference, Runner};
 use crate::gpu::Gpu;
@@ -103,8 +103,11 @@ impl Saved {
     /// Other data, read as the model wants it.
     fn other(&self, source: &str, args: &SourceArgs) -> Result<Dataset> {
         let run = &self.config.source;
-        let mut options =
-            Options { format: args.format.clone(), scaling: run.scaling.clone(), ..Options::default() };
+        let mut options = ReadOptions {
+            format: args.format.clone(),
+            scaling: run.scaling.clone(),
+            ..ReadOptions::default()
+        };
         options.whole = true;
         // As the run's own values became x, and in no way of their own.
         options.scale = run.scaling.is_none().then_some(Scale::None);

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::evaluate::Rows;
 use crate::run::{EpochMetrics, RunDir, picture};
 use crate::train::config::{Keep, LogFormat, RunSection};
-use crate::train::{EpochResult, Judgement, Trainer, files};
+use crate::train::{EpochResult, Scores, Trainer, files};
 
 /// Images in a picture of samples, and in one of reconstructions.
 pub const SAMPLES: usize = 64;
@@ -27,8 +27,8 @@ pub struct Saver<'a> {
 impl Saver<'_> {
     /// Evaluates, and writes everything that an epoch leaves. The checkpoint comes last: what it says is done is done.
     pub fn epoch(&mut self, trainer: &mut Trainer, dataset: &Dataset, epoch: &EpochResult) -> Result<()> {
-        let judgement = trainer.evaluate()?;
-        let Judgement { test, valid, is_best } = judgement;
+        let scores = trainer.evaluate()?;
+        let Scores { test, valid, is_best } = scores;
         let metrics = EpochMetrics {
             epoch: epoch.epoch,
             step: trainer.state().step,

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::flags::{self, Flags};
 use super::output::talk;
-use crate::data::{self, Colour, Dataset, Options, Step};
+use crate::data::{self, Colour, Dataset, Progress, ReadOptions};
 use crate::error::Result;
 use crate::settings::names;
 
@@ -18,7 +18,7 @@ use crate::settings::names;
 #[command(mut_arg("format", |arg| arg.value_parser(names(data::sources()))))]
 pub struct DataArgs {
     #[command(flatten)]
-    options: Flags<Options>,
+    options: Flags<ReadOptions>,
     /// Read the pictures of a folder as grey ones [default: as the first one is]
     #[arg(long, conflicts_with = "colour")]
     grey: bool,
@@ -43,7 +43,7 @@ impl DataArgs {
     }
 
     /// Puts the flags on top of `options`. What a run has learnt of its data is left behind: a new run learns its own.
-    pub fn apply(&self, options: &mut Options) {
+    pub fn apply(&self, options: &mut ReadOptions) {
         // Either way to a test part replaces the other one of the file.
         if self.options.has("test_data") || self.options.has("test_fraction") {
             (options.test_data, options.test_fraction) = (None, None);
@@ -57,9 +57,9 @@ impl DataArgs {
 }
 
 /// Opens `source`, with a bar on a terminal and warnings on stderr.
-pub fn open(source: &str, options: &Options, quiet: bool) -> Result<Dataset> {
+pub fn open(source: &str, options: &ReadOptions, quiet: bool) -> Result<Dataset> {
     let bar = Mutex::new((ProgressBar::hidden(), ""));
-    let show = |step: Step| {
+    let show = |step: Progress| {
         let Ok(mut shown) = bar.lock() else {
             return;
         };

@@ -6,7 +6,7 @@ use clap::CommandFactory;
 
 use super::args::Cli;
 use super::flags::{defaults, spelled};
-use crate::data::Options;
+use crate::data::ReadOptions;
 use crate::settings::Section;
 use crate::train::Config;
 use crate::train::config::{ModelSection, RunSection, TrainSection};
@@ -98,7 +98,7 @@ fn the_guide_has_the_table_of_settings() {
     let train = command.find_subcommand("train").unwrap();
     let mut table =
         "\n| key | flag | default | values | what it is |\n| --- | --- | --- | --- | --- |\n".to_owned();
-    rows::<Options>(train, &mut table);
+    rows::<ReadOptions>(train, &mut table);
     rows::<ModelSection>(train, &mut table);
     rows::<TrainSection>(train, &mut table);
     rows::<RunSection>(train, &mut table);

@@ -21,7 +21,7 @@ use super::train_args::TrainArgs;
 use crate::error::{Error, Result};
 use crate::run::RunDir;
 use crate::train::config::LogFormat;
-use crate::train::{Progress, Trainer};
+use crate::train::{EpochProgress, Trainer};
 
 /// How often a long epoch says where it is when there is no terminal for a bar.
 const PLAIN_LINES: Duration = Duration::from_secs(10);
@@ -182,7 +182,7 @@ fn observer<'a>(
     data: &'static str,
     stop: Arc<AtomicBool>,
     break_at: Option<u64>,
-) -> impl FnMut(&Progress) -> ControlFlow<()> + 'a {
+) -> impl FnMut(&EpochProgress) -> ControlFlow<()> + 'a {
     let mut last_line = Instant::now();
     move |p| {
         let elbo = p.elbo.map_or("ELBO".into(), |elbo| format!("ELBO {elbo:.2}"));

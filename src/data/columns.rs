@@ -112,7 +112,7 @@ fn rows(columns: &[(&str, Column)]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Options, rows as read_rows};
+    use crate::data::{ReadOptions, rows as read_rows};
 
     fn columns() -> [(&'static str, Column); 3] {
         let whole = Column::Whole(vec![1 << 40, -3]);
@@ -133,7 +133,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("scores.parquet");
         write_parquet(&mut std::fs::File::create(&path).unwrap(), &columns()).unwrap();
-        let options = Options { label_column: Some("label".into()), ..Options::default() };
+        let options = ReadOptions { label_column: Some("label".into()), ..ReadOptions::default() };
         let (split, names) = read_rows(path.to_str().unwrap(), &options).unwrap();
         assert_eq!((split.count, split.dim()), (2, 2));
         assert_eq!(

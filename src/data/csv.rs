@@ -7,8 +7,8 @@ use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
 
-use super::options::Options;
-use super::progress::{Progress, Step};
+use super::options::ReadOptions;
+use super::progress::{Progress, Watch};
 use super::reader::{Format, MAX_COLUMNS, MAX_ROWS, Parts, column_name, has_extension};
 use super::table::{self, Labels};
 use crate::error::{Error, Result};
@@ -31,12 +31,12 @@ const OPEN_QUOTE: &str = "a cell goes over several lines: look for a quote that 
 /// Cells without a value, besides an empty one.
 const MISSING: [&[u8]; 6] = [b"NA", b"N/A", b"NULL", b"null", b"None", b"?"];
 
-fn open(source: &str, options: &Options, progress: Progress) -> Result<Parts> {
+fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     let path = Path::new(source);
     let file = File::open(path).map_err(|error| Error::io("read", path, error))?;
     let size = file.metadata().map_err(|error| Error::io("read", path, error))?.len();
     read(path, file, options.label_column.as_deref(), BLOCK, &|done| {
-        progress(Step { what: "reading bytes", done, total: size });
+        progress(Progress { what: "reading bytes", done, total: size });
     })
 }
 

@@ -5,8 +5,8 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use super::idx::{self, Source};
-use super::options::Options;
-use super::progress::Progress;
+use super::options::ReadOptions;
+use super::progress::Watch;
 use super::reader::{Format, Parts};
 use crate::error::{Error, Result};
 
@@ -29,7 +29,7 @@ fn detect(source: &str) -> bool {
     [TRAIN_IMAGES, TEST_IMAGES].iter().any(|stem| find(folder, stem).is_some())
 }
 
-fn open(source: &str, _: &Options, _: Progress) -> Result<Parts> {
+fn open(source: &str, _: &ReadOptions, _: Watch) -> Result<Parts> {
     let folder = Path::new(source);
     if !folder.is_dir() {
         return Err(Error::file(folder, "no such folder", "name the folder that the four IDX files are in"));

@@ -6,8 +6,8 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use super::options::Options;
-use super::progress::Progress;
+use super::options::ReadOptions;
+use super::progress::Watch;
 use super::reader::{Format, MAX_ROWS, Parts, has_extension, stem};
 use super::shape::{Shape, Size};
 use super::split::Split;
@@ -40,7 +40,7 @@ pub(super) struct Header {
     pub length: u64,
 }
 
-fn open(source: &str, options: &Options, _: Progress) -> Result<Parts> {
+fn open(source: &str, options: &ReadOptions, _: Watch) -> Result<Parts> {
     let path = Path::new(source);
     let unreadable = |error| Error::io("read", path, error);
     let file = File::open(path).map_err(unreadable)?;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use zip::ZipArchive;
 
 use super::npy::{self, Header};
-use super::options::Options;
-use super::progress::Progress;
+use super::options::ReadOptions;
+use super::progress::Watch;
 use super::reader::{Format, Parts, has_extension, most_unpacked, stem};
 use super::shape::Shape;
 use super::split::FileKind;
@@ -36,7 +36,7 @@ struct Archive {
     names: Vec<String>,
 }
 
-fn open(source: &str, options: &Options, _: Progress) -> Result<Parts> {
+fn open(source: &str, options: &ReadOptions, _: Watch) -> Result<Parts> {
     let path = Path::new(source);
     let file = File::open(path).map_err(|error| Error::io("read", path, error))?;
     let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| broken(path, &error.to_string()))?;
@@ -84,7 +84,7 @@ fn pair_name(pair: Option<&[(&'static str, &'static str); 2]>) -> &'static str {
 
 impl Archive {
     /// The data of that name, with the labels of the other if they are there.
-    fn part(&mut self, name: &str, labels: Option<&str>, options: &Options) -> Result<(Shape, Split)> {
+    fn part(&mut self, name: &str, labels: Option<&str>, options: &ReadOptions) -> Result<(Shape, Split)> {
         let (header, bytes) = self.array(name, Header::kind_bytes)?;
         let inside = self.inside(name);
         let kind = header.kind(&inside)?;
@@ -183,7 +183,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data.npz");
         std::fs::write(&path, bytes).unwrap();
-        open(path.to_str().unwrap(), &Options::default(), &|_| {})
+        open(path.to_str().unwrap(), &ReadOptions::default(), &|_| {})
     }
 
     #[track_caller]

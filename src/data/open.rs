@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::dataset::Dataset;
-use super::options::{Options, TEST_FRACTION};
+use super::options::{ReadOptions, TEST_FRACTION};
 use super::prepare::prepare;
-use super::progress::Progress;
+use super::progress::Watch;
 use super::reader::{Format, Parts};
 use super::shape::Shape;
 use super::split::Split;
@@ -31,7 +31,7 @@ const TYPOS: usize = 2;
 ///
 /// # Errors
 /// As [`open_with`]; [`Error::Usage`] for a source of two parts.
-pub fn rows(source: &str, options: &Options) -> Result<(Split, Vec<String>)> {
+pub fn rows(source: &str, options: &ReadOptions) -> Result<(Split, Vec<String>)> {
     check(options)?;
     let parts = read("latents", source, options, &|_| {})?;
     match parts.test {
@@ -68,7 +68,7 @@ pub fn picture(path: &Path, shape: Shape) -> Result<Vec<f32>> {
 /// # Errors
 /// As [`open_with`].
 pub fn open(source: &str) -> Result<Dataset> {
-    open_with(source, &Options::default(), &|_| {})
+    open_with(source, &ReadOptions::default(), &|_| {})
 }
 
 /// Opens the data set `source`, a built-in name or a path, read as `options` say.
@@ -76,7 +76,7 @@ pub fn open(source: &str) -> Result<Dataset> {
 /// # Errors
 /// [`Error::Setting`] if no format knows the source or it cannot be read as the options say, [`Error::File`] if its files
 /// are not what they should be, [`Error::Io`] if they cannot be read.
-pub fn open_with(source: &str, options: &Options, progress: Progress) -> Result<Dataset> {
+pub fn open_with(source: &str, options: &ReadOptions, progress: Watch) -> Result<Dataset> {
     check(options)?;
     let mut parts = read("data", source, options, progress)?;
     if let Some(test) = &options.test_data {
@@ -107,7 +107,7 @@ pub fn open_with(source: &str, options: &Options, progress: Progress) -> Result<
 }
 
 /// Reads `source`, which the setting `key` names.
-fn read(key: &'static str, source: &str, options: &Options, progress: Progress) -> Result<Parts> {
+fn read(key: &'static str, source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     let format = match &options.format {
         Some(name) => FORMATS.iter().find(|format| format.name == name),
         None => FORMATS.iter().find(|format| (format.detect)(source)),
@@ -156,7 +156,7 @@ fn join_test(source: &str, test: &str, parts: &mut Parts, other: Parts) -> Resul
 }
 
 /// Checks the ranges of the values, and that there is such a format.
-fn check(options: &Options) -> Result<()> {
+fn check(options: &ReadOptions) -> Result<()> {
     options.validate()?;
     match &options.format {
         Some(name) if !FORMATS.iter().any(|format| format.name == name) => {

@@ -14,7 +14,7 @@ pub const TEST_FRACTION: f64 = 0.1;
 
 section! {
     /// How a source is read. Its place in a run's `config.toml` is the table `[source]`; none means what fits the source.
-    pub struct Options from "source" {
+    pub struct ReadOptions from "source" {
         /// Format of the data, where its name tells the wrong one
         #[serde(skip_serializing_if = "Option::is_none")]
         #[arg(long)]
@@ -77,7 +77,7 @@ named! {
     }
 }
 
-impl Options {
+impl ReadOptions {
     /// Checks the ranges of the values, and that they go together.
     ///
     /// # Errors
@@ -96,35 +96,38 @@ impl Options {
 mod tests {
     use super::*;
 
-    fn message(options: Options) -> String {
+    fn message(options: ReadOptions) -> String {
         options.validate().unwrap_err().to_string()
     }
 
     #[test]
     fn values_out_of_range_name_their_key() {
         for fraction in [0.0, 1.0, -0.1, f64::NAN, f64::INFINITY] {
-            let options = Options { test_fraction: Some(fraction), ..Options::default() };
+            let options = ReadOptions { test_fraction: Some(fraction), ..ReadOptions::default() };
             assert!(message(options).starts_with("`source.test_fraction` = "));
         }
-        assert!(Options { test_fraction: Some(TEST_FRACTION), ..Options::default() }.validate().is_ok());
-        let both = Options { test_fraction: Some(0.5), test_data: Some("x".into()), ..Options::default() };
+        assert!(
+            ReadOptions { test_fraction: Some(TEST_FRACTION), ..ReadOptions::default() }.validate().is_ok()
+        );
+        let both =
+            ReadOptions { test_fraction: Some(0.5), test_data: Some("x".into()), ..ReadOptions::default() };
         assert!(message(both).contains("`source.test_fraction` does not go with it"));
     }
 
     #[test]
     fn toml_round_trips_and_defaults_are_not_written() {
-        let options = Options {
+        let options = ReadOptions {
             format: Some("csv".into()),
             image_size: Some(Size { width: 8, height: 9 }),
             colour: Some(Colour::Grey),
             test_fraction: Some(0.25),
             scale: Some(Scale::Minmax),
             scaling: Some(Scaling { shift: vec![0.1, -2e-30], scale: vec![3.0, 1e-7] }),
-            ..Options::default()
+            ..ReadOptions::default()
         };
         let text = toml::to_string(&options).unwrap();
         assert!(text.contains("image_size = \"8x9\"") && text.contains("colour = \"grey\""), "{text}");
-        assert_eq!(toml::from_str::<Options>(&text).unwrap(), options);
-        assert_eq!(toml::to_string(&Options::default()).unwrap(), "split_seed = 0\n");
+        assert_eq!(toml::from_str::<ReadOptions>(&text).unwrap(), options);
+        assert_eq!(toml::to_string(&ReadOptions::default()).unwrap(), "split_seed = 0\n");
     }
 }

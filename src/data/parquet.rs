@@ -10,8 +10,8 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
 
-use super::options::Options;
-use super::progress::{Progress, Step};
+use super::options::ReadOptions;
+use super::progress::{Progress, Watch};
 use super::reader::{
     Format, GUARDED_THREAD, MAX_COLUMNS, MAX_ROWS, Parts, column_name, has_extension, most_unpacked,
 };
@@ -48,7 +48,7 @@ struct Column {
 }
 
 /// Reads in a thread of its own: the crate below panics on some damaged pages, which ends that thread alone.
-fn open(source: &str, options: &Options, progress: Progress) -> Result<Parts> {
+fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     let path = Path::new(source);
     let name = GUARDED_THREAD.to_owned();
     std::thread::scope(|scope| {
@@ -59,7 +59,7 @@ fn open(source: &str, options: &Options, progress: Progress) -> Result<Parts> {
     })
 }
 
-fn read_file(path: &Path, options: &Options, progress: Progress) -> Result<Parts> {
+fn read_file(path: &Path, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     let file = File::open(path).map_err(|error| Error::io("read", path, error))?;
     let packed = file.metadata().map_err(|error| Error::io("read", path, error))?.len();
     let reader = SerializedFileReader::new(file).map_err(|error| broken(path, &error))?;
@@ -103,7 +103,7 @@ fn read_file(path: &Path, options: &Options, progress: Progress) -> Result<Parts
             done.map_err(|problem| problem.place(path, first, column, &names))?;
         }
         first += rows;
-        progress(Step {
+        progress(Progress {
             what: "reading rows",
             done: first as u64,
             total: values.len() as u64 / dim.max(1) as u64,

@@ -10,8 +10,8 @@ use std::sync::{Mutex, PoisonError};
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
-use super::options::{Colour, Options};
-use super::progress::{Progress, Step};
+use super::options::{Colour, ReadOptions};
+use super::progress::{Progress, Watch};
 use super::reader::{Format, MAX_BYTES, MAX_ROWS, NAMED, Parts, most_unpacked};
 use super::shape::{Shape, Size};
 use super::split::Split;
@@ -54,7 +54,7 @@ fn detect(source: &str) -> bool {
     !source.is_empty() && folder.is_dir() && search(folder, 1).is_ok_and(|found| !found.is_empty())
 }
 
-fn open(source: &str, options: &Options, progress: Progress) -> Result<Parts> {
+fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     let folder = Path::new(source);
     let found = search(folder, usize::MAX)?;
     if found.is_empty() {
@@ -213,7 +213,7 @@ enum Refusal {
 
 impl Target {
     /// From the options and, for what they leave open, the first picture that can be read.
-    fn of(found: &[Found], options: &Options) -> Result<Target> {
+    fn of(found: &[Found], options: &ReadOptions) -> Result<Target> {
         let mut refusals = Vec::new();
         for one in found {
             let picture = match load(&one.path) {
@@ -344,7 +344,7 @@ fn on_black(picture: DynamicImage) -> DynamicImage {
 }
 
 /// The values of all pictures, N x D, on as many threads as there are cores, and what is wrong with which.
-fn decode(found: &[Found], target: &Target, progress: Progress) -> (Vec<u8>, Vec<Option<Refusal>>) {
+fn decode(found: &[Found], target: &Target, progress: Watch) -> (Vec<u8>, Vec<Option<Refusal>>) {
     let dim = target.shape.dim();
     let mut values = vec![0; found.len() * dim];
     let mut refusals: Vec<Option<Refusal>> = found.iter().map(|_| None).collect();
@@ -362,7 +362,7 @@ fn decode(found: &[Found], target: &Target, progress: Progress) -> (Vec<u8>, Vec
                     *refusal = target.fill(&one.path, values).err();
                     let done = done.fetch_add(1, Ordering::Relaxed) + 1;
                     if done.is_multiple_of(PACE) {
-                        progress(Step { what: "reading pictures", done, total: found.len() as u64 });
+                        progress(Progress { what: "reading pictures", done, total: found.len() as u64 });
                     }
                 }
             });

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::dataset::Dataset;
-use super::options::Options;
-use super::progress::Progress;
+use super::options::ReadOptions;
+use super::progress::Watch;
 use super::reader::{NAMED, Parts, column_name};
 use super::scaling::{Scale, Scaling};
 use super::split::{Element, Split};
@@ -15,10 +15,10 @@ use crate::error::{Error, Result};
 /// Learns the scaling, or takes that of the run, and checks that all values are numbers.
 pub(super) fn prepare(
     source: &str,
-    options: &Options,
+    options: &ReadOptions,
     parts: Parts,
     test: Split,
-    progress: Progress,
+    progress: Watch,
 ) -> Result<Dataset> {
     let Parts { name, shape, columns, classes, train, mut warnings, .. } = parts;
     let floats = train.element() == Element::Floats;
@@ -138,7 +138,7 @@ const COARSE: f64 = 1e5;
 ///
 /// # Errors
 /// [`Error::Io`] if the values are in a file that can no longer be read.
-pub fn column_stats(dataset: &Dataset, progress: Progress) -> Result<Summary> {
+pub fn column_stats(dataset: &Dataset, progress: Watch) -> Result<Summary> {
     match &dataset.summary {
         Some(summary) => Ok(summary.clone()),
         None => summarise(&dataset.train, "looking at the values", progress),

@@ -2,7 +2,7 @@
 
 /// How far a long job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct Progress {
     /// What is done, such as "reading pictures".
     pub what: &'static str,
     /// How many are done.
@@ -12,4 +12,4 @@ pub struct Step {
 }
 
 /// Hears of progress now and then, from any thread.
-pub type Progress<'a> = &'a (dyn Fn(Step) + Sync);
+pub type Watch<'a> = &'a (dyn Fn(Progress) + Sync);

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::options::Options;
-use super::progress::Progress;
+use super::options::ReadOptions;
+use super::progress::Watch;
 use super::shape::Shape;
 use super::split::Split;
 use crate::error::Result;
@@ -31,7 +31,7 @@ pub(super) struct Format {
     pub describe: &'static str,
     /// Whether `open` is worth trying: looks at names only, so a damaged file is still detected.
     pub detect: fn(&str) -> bool,
-    pub open: fn(&str, &Options, Progress) -> Result<Parts>,
+    pub open: fn(&str, &ReadOptions, Watch) -> Result<Parts>,
 }
 
 /// What a reader gives.

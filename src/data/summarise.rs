@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::progress::{Progress, Step};
+use super::progress::{Progress, Watch};
 use super::split::{Row, Split};
 use super::summary::Summary;
 use crate::error::Result;
@@ -13,7 +13,7 @@ use crate::error::Result;
 const CHUNK: usize = 4 << 20;
 
 /// Summarises the rows of a split as the model sees them: by several threads, but with the same bits whatever their number.
-pub(super) fn summarise(split: &Split, what: &'static str, progress: Progress) -> Result<Summary> {
+pub(super) fn summarise(split: &Split, what: &'static str, progress: Watch) -> Result<Summary> {
     let rows = (CHUNK / (4 * split.dim().max(1))).max(256);
     let chunks = split.count.div_ceil(rows);
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(chunks);
@@ -48,7 +48,7 @@ pub(super) fn summarise(split: &Split, what: &'static str, progress: Progress) -
                 all.join(summary);
                 *turn += 1;
             }
-            progress(Step { what, done: all.count, total: split.count as u64 });
+            progress(Progress { what, done: all.count, total: split.count as u64 });
         }
     };
     std::thread::scope(|scope| {

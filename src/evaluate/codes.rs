@@ -14,7 +14,7 @@ const CARD_ROWS: usize = 8192;
 
 /// Runs data through the encoder and, where that is asked for, its mean code through the decoder.
 pub struct Encoder {
-    fed: Fed<plans::Codes>,
+    fed: Fed<plans::CodePorts>,
     model: ModelConfig,
 }
 
@@ -85,7 +85,7 @@ impl Encoder {
                 ..seeded(seed)
             }])?;
             let prepared = &self.fed.prepared;
-            let plans::Codes { x, head, z, mean, .. } = prepared.ports;
+            let plans::CodePorts { x, head, z, mean, .. } = prepared.ports;
             let (dim, latent) = (self.model.input, self.model.latent);
             let head = prepared.read(Some(head))?;
             let (mu, log_var) = self.model.family().latent.split(latent, &head);

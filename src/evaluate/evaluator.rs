@@ -11,7 +11,7 @@ use crate::plan::Step;
 
 /// Evaluates a model on one data set, again and again with the same draws, so that epochs compare.
 pub struct Evaluator {
-    fed: Fed<plans::Terms>,
+    fed: Fed<plans::TermPorts>,
     window: usize,
 }
 

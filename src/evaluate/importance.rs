@@ -24,7 +24,7 @@ const MAX_SAMPLES: usize = 100_000;
 
 /// Estimates log p(x) of each datum from samples of q(z|x) (Burda et al. 2015, section 5.1).
 pub struct Importance {
-    fed: Fed<plans::Terms>,
+    fed: Fed<plans::TermPorts>,
     window: usize,
     samples: usize,
     rounds: usize,

@@ -48,7 +48,7 @@ impl<'a> From<(&'a [f32], &'a [u32])> for Rows<'a> {
 }
 
 /// A plan that is prepared when it is first asked for.
-type Lazy = Option<Prepared<plans::Rows>>;
+type Lazy = Option<Prepared<plans::RowPorts>>;
 
 /// A model on a device.
 pub struct Inference {
@@ -58,7 +58,7 @@ pub struct Inference {
     decode: Lazy,
     reconstruct: Lazy,
     /// With the temperature of its draws.
-    sample: Option<(f32, Prepared<plans::Rows>)>,
+    sample: Option<(f32, Prepared<plans::RowPorts>)>,
 }
 
 impl Inference {
@@ -187,8 +187,8 @@ fn input(tensor: Option<Tensor>) -> Tensor {
 fn prepared<'a>(
     runner: &mut Runner,
     slot: &'a mut Lazy,
-    plan: impl FnOnce(&Network, Target, usize) -> Planned<plans::Rows>,
-) -> Result<&'a mut Prepared<plans::Rows>> {
+    plan: impl FnOnce(&Network, Target, usize) -> Planned<plans::RowPorts>,
+) -> Result<&'a mut Prepared<plans::RowPorts>> {
     match slot {
         Some(ready) => Ok(ready),
         None => {
@@ -200,7 +200,12 @@ fn prepared<'a>(
 }
 
 /// The means that a plan makes of rows.
-fn means(model: &ModelConfig, plan: &mut Prepared<plans::Rows>, to: Tensor, rows: Rows) -> Result<Vec<f32>> {
+fn means(
+    model: &ModelConfig,
+    plan: &mut Prepared<plans::RowPorts>,
+    to: Tensor,
+    rows: Rows,
+) -> Result<Vec<f32>> {
     let mut means = Vec::new();
     each(
         model,
@@ -219,11 +224,11 @@ fn means(model: &ModelConfig, plan: &mut Prepared<plans::Rows>, to: Tensor, rows
 /// Runs the plan on each batch of rows, which `to` takes, and hands it to `take` with the number of them.
 fn each(
     model: &ModelConfig,
-    plan: &mut Prepared<plans::Rows>,
+    plan: &mut Prepared<plans::RowPorts>,
     to: Tensor,
     rows: Rows,
     step_of: impl Fn(u32) -> Step,
-    mut take: impl FnMut(&Prepared<plans::Rows>, usize) -> Result<()>,
+    mut take: impl FnMut(&Prepared<plans::RowPorts>, usize) -> Result<()>,
 ) -> Result<()> {
     check(model, rows, to.cols)?;
     let labels_of = |number| rows.labels.chunks(to.rows).nth(number).unwrap_or(&[]);

@@ -2,7 +2,6 @@
 
 mod codes;
 mod evaluator;
-mod feed;
 mod importance;
 mod inference;
 pub mod latent;
@@ -10,13 +9,14 @@ mod pca;
 mod report;
 mod runner;
 mod terms;
+mod upload;
 
 pub use codes::{Codes, Encoder};
 pub use evaluator::Evaluator;
-pub use feed::{Feed, packing};
 pub use importance::Importance;
 pub use inference::{Inference, Rows};
 pub use pca::Pca;
-pub use report::{CodeStatistics, LabelReport, Measured, Nll, Report};
+pub use report::{CodeStatistics, EvaluationReport, LabelReport, Measured, Nll};
 pub use runner::Runner;
 pub use terms::{Estimate, Evaluation, Terms};
+pub use upload::{Upload, packing};

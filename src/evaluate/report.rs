@@ -15,7 +15,7 @@ const ACTIVE: f64 = 0.01;
 
 /// What the command `evaluate` prints as JSON. Terms are nats per datum; what a model has not is left out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Report {
+pub struct EvaluationReport {
     /// `train`, `valid` or `test`.
     pub split: String,
     /// Number of data.
@@ -151,9 +151,9 @@ pub struct Measured<'a> {
     pub labels: Option<(&'a [u32], &'a [String])>,
 }
 
-impl Report {
+impl EvaluationReport {
     /// Puts together what was measured.
-    pub fn new(model: &ModelConfig, measured: Measured, codes: &CodeStatistics) -> Report {
+    pub fn new(model: &ModelConfig, measured: Measured, codes: &CodeStatistics) -> EvaluationReport {
         let Measured { split, terms, nll, labels } = measured;
         let has_kl = model.has_kl();
         let bits = |nats: f64| nats / (model.input as f64 * LN_2);
@@ -163,7 +163,7 @@ impl Report {
             let estimate = Estimate::of(values.iter().copied());
             Nll { samples, estimate, bits_per_dim: bits(estimate.mean) }
         };
-        Report {
+        EvaluationReport {
             split: split.to_owned(),
             count: terms.len(),
             model: model.title(),
@@ -238,7 +238,7 @@ mod tests {
         let names = ["a", "b", "c"].map(str::to_owned);
         let labels: Option<(&[u32], &[String])> = Some((&[7, 2, 7], &names));
         let measured = Measured { split: "test", terms: &terms, nll: Some((5, &nll)), labels };
-        let report = Report::new(&model, measured, &CodeStatistics::new(20));
+        let report = EvaluationReport::new(&model, measured, &CodeStatistics::new(20));
         let [two, seven] = &report.labels[..] else { panic!("two classes") };
         assert_eq!((two.label.as_str(), seven.label.as_str()), ("c", "7"));
         assert_eq!((two.count, two.elbo, two.nll), (1, Some(-7.0), Some(2.0)));
@@ -246,7 +246,8 @@ mod tests {
         assert!((report.bits_per_dim.unwrap() - 7.0 / (2.0 * LN_2)).abs() < 1e-12);
         let autoencoder = ModelConfig { kind: "ae".into(), ..model };
         let json =
-            serde_json::to_value(Report::new(&autoencoder, measured, &CodeStatistics::new(20))).unwrap();
+            serde_json::to_value(EvaluationReport::new(&autoencoder, measured, &CodeStatistics::new(20)))
+                .unwrap();
         assert!(
             json.get("elbo").is_none() && json.get("kl").is_none() && json.get("recon").is_some(),
             "{json}"

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::feed::Feed;
+use super::upload::Upload;
 use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Program, Shared};
@@ -87,11 +87,11 @@ impl Runner {
         plan: impl FnOnce(&Network, &Batch) -> Planned<P>,
         source: impl FnOnce(&P) -> Source,
     ) -> Result<Fed<P>> {
-        let data: DeviceData = Feed::plan(&self.gpu, split, name, binarize.kept(), batch, false);
+        let data: DeviceData = Upload::plan(&self.gpu, split, name, binarize.kept(), batch, false);
         let planned = plan(&self.network, &Batch { data: data.clone(), size: batch, samples });
         let source = source(&planned.ports);
         let prepared = self.prepare(planned)?;
-        let feed = Feed::new(&prepared.program, source, &data, split, batch)?;
+        let feed = Upload::new(&prepared.program, source, &data, split, batch)?;
         let order: Vec<u32> = (0..split.count as u32).collect();
         feed.write_order(&prepared.program, &order);
         Ok(Fed { prepared, feed, order, batch })
@@ -157,7 +157,7 @@ impl<P> Prepared<P> {
 /// A plan of a model that reads batches of a data set.
 pub(super) struct Fed<P> {
     pub prepared: Prepared<P>,
-    feed: Feed,
+    feed: Upload,
     order: Vec<u32>,
     /// B.
     pub batch: usize,

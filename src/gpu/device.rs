@@ -23,7 +23,7 @@ pub(super) const HANG: Duration = Duration::from_secs(120);
 
 /// How a device is opened.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct DeviceOptions {
     /// Which adapter.
     pub selection: Selection,
     /// Keep wgpu's bounds checks in the shaders: slower, for hunting a bug.
@@ -142,7 +142,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Gpu {
     /// Opens the adapter that `options` names.
-    pub fn open(options: &Options) -> Result<Arc<Gpu>> {
+    pub fn open(options: &DeviceOptions) -> Result<Arc<Gpu>> {
         let mut adapters = adapter::candidates(&options.selection)?;
         let reports: Vec<_> = adapters.iter().map(|(_, report)| report.clone()).collect();
         let (adapter, report) = adapters.swap_remove(adapter::select(&reports, &options.selection)?);

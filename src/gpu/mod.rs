@@ -13,7 +13,7 @@ pub mod shader;
 
 pub use adapter::{AdapterReport, Selection};
 pub use clock::Clock;
-pub use device::{Gpu, Options};
+pub use device::{DeviceOptions, Gpu};
 pub use durations::Durations;
 pub use limits::Limits;
 pub use program::{Program, Shared};

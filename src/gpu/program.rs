@@ -321,7 +321,7 @@ fn make_buffer(gpu: &Gpu, buffer: &Buffer, shared: &mut Shared) -> Result<wgpu::
 mod tests {
     use super::*;
     use crate::kernels::activation::{self, Activation};
-    use crate::plan::Reach;
+    use crate::plan::StepBounds;
 
     fn too_far() -> Step {
         Step { valid_rows: 4, first_row: 3, ..Step::default() }
@@ -329,7 +329,7 @@ mod tests {
 
     fn program() -> Program {
         let mut plan = Plan::new("plan");
-        plan.keep_within(Reach { batch: 4, order: 6, history: 2, ..Reach::ANY });
+        plan.keep_within(StepBounds { batch: 4, order: 6, history: 2, ..StepBounds::ANY });
         Program::new(&Gpu::noop(), plan, &mut Shared::default()).unwrap()
     }
 
@@ -382,13 +382,13 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "passes Reach")]
+    #[should_panic(expected = "passes StepBounds")]
     fn a_step_that_reaches_too_far_is_refused() {
         program().submit(&[too_far()]).unwrap();
     }
 
     #[test]
-    #[should_panic(expected = "passes Reach")]
+    #[should_panic(expected = "passes StepBounds")]
     fn a_step_that_reaches_too_far_is_not_profiled() {
         program().profile(&too_far(), 1).unwrap();
     }

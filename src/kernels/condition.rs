@@ -2,7 +2,8 @@
 
 use super::{elementwise, params, plain, shader};
 use crate::plan::{
-    self, Call, Dispatch, Kernel, Needs, Plan, Reach, Tensor, Trusted, linear_grid, read, read_u32, write,
+    self, Call, Dispatch, Kernel, Needs, Plan, StepBounds, Tensor, Trusted, linear_grid, read, read_u32,
+    write,
 };
 
 params! {
@@ -83,7 +84,7 @@ pub(crate) fn condition(
         out_vectors: out.vectors(),
         count: labels.cols as u32,
     };
-    plan.keep_within(Reach { order: order.cols, ..Reach::ANY });
+    plan.keep_within(StepBounds { order: order.cols, ..StepBounds::ANY });
     plan.push(Dispatch {
         kernel: &CONDITION,
         label: "label".into(),

@@ -1,7 +1,7 @@
 //! Free bits: a floor under the KL of each latent dimension (`shaders/free_bits.wgsl`).
 
 use super::{elementwise, params, plain, shader};
-use crate::plan::{Call, Dispatch, Kernel, Needs, Plan, Reach, Tensor, Trusted, read, write};
+use crate::plan::{Call, Dispatch, Kernel, Needs, Plan, StepBounds, Tensor, Trusted, read, write};
 
 params! {
     /// See `shaders/free_bits.wgsl`.
@@ -47,7 +47,7 @@ pub(crate) fn free_bits(plan: &mut Plan, nats: f32, head: Tensor, floor_kl: Tens
     assert_eq!(head.stride, 2 * floor_kl.stride, "head holds mu and log_var");
     assert_eq!(kl_scale.stride, floor_kl.stride, "a factor for each dimension");
     let params = Params { latent: floor_kl.cols as u32, vectors: floor_kl.vectors(), nats };
-    plan.keep_within(Reach { batch: head.rows, ..Reach::ANY });
+    plan.keep_within(StepBounds { batch: head.rows, ..StepBounds::ANY });
     plan.push(Dispatch {
         kernel: &FREE_BITS,
         label: "free bits".into(),

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{elementwise, params, philox, shader};
 use crate::plan::{
-    self, Call, Const, Dispatch, Kernel, Needs, Plan, Reach, Tensor, Trusted, linear_grid, read_u32, write,
+    self, Call, Const, Dispatch, Kernel, Needs, Plan, StepBounds, Tensor, Trusted, linear_grid, read_u32,
+    write,
 };
 use crate::settings::named;
 
@@ -164,7 +165,7 @@ pub(crate) fn gather(
     let consts: Vec<Const> =
         vec![("BINARIZE", binarize as u32), ("STREAMED", u32::from(streamed)), ("PACKING", packing as u32)];
     let params = Params { batch: x.rows as u32, vectors: x.vectors(), count: data.rows as u32 };
-    plan.keep_within(Reach { batch: x.rows, order: order.cols, ..Reach::ANY });
+    plan.keep_within(StepBounds { batch: x.rows, order: order.cols, ..StepBounds::ANY });
     plan.push(Dispatch {
         kernel: &GATHER,
         label: "x".into(),

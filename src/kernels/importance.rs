@@ -2,8 +2,8 @@
 
 use super::{elementwise, params, plain, shader};
 use crate::plan::{
-    Call, Dispatch, Kernel, Matrix, Needs, Plan, Reach, Reference, Slot, Tensor, Trusted, linear_grid, read,
-    write,
+    Call, Dispatch, Kernel, Matrix, Needs, Plan, Reference, Slot, StepBounds, Tensor, Trusted, linear_grid,
+    read, write,
 };
 
 params! {
@@ -115,7 +115,7 @@ pub(crate) fn accumulate(
     rows: Tensor,
 ) {
     assert_eq!(rows.stride, 4, "a row of largest and sum");
-    plan.keep_within(Reach { batch, results: rows.rows, ..Reach::ANY });
+    plan.keep_within(StepBounds { batch, results: rows.rows, ..StepBounds::ANY });
     push(plan, &ACCUMULATE, [batch, samples, total], vec![log_p, log_ratio, rows]);
 }
 

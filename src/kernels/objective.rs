@@ -2,8 +2,8 @@
 
 use super::{elementwise, params, plain, shader};
 use crate::plan::{
-    Call, Const, Dispatch, Kernel, Matrix, Needs, Plan, Reach, Reference, Slot, Tensor, Trusted, linear_grid,
-    read, write,
+    Call, Const, Dispatch, Kernel, Matrix, Needs, Plan, Reference, Slot, StepBounds, Tensor, Trusted,
+    linear_grid, read, write,
 };
 
 /// Floats of a row of the history: reconstruction, KL, what is trained, and one in reserve.
@@ -122,7 +122,7 @@ pub(crate) fn batch_sum(
     assert!(number != IMPORTANCE || extra.cols >= batch, "a bound for each datum");
     let params = Params { batch: batch as u32, samples: samples as u32, extra: extra.cols as u32 };
     let consts = vec![("OBJECTIVE", number)];
-    plan.keep_within(Reach { batch, history: history.rows, ..Reach::ANY });
+    plan.keep_within(StepBounds { batch, history: history.rows, ..StepBounds::ANY });
     push(plan, &BATCH_SUM, consts, [1, 1, 1], params, vec![log_p, kl, extra, history]);
 }
 
@@ -137,7 +137,7 @@ pub(crate) fn collect(
 ) {
     let params = Params { batch: batch as u32, samples: samples as u32, extra: 0 };
     let workgroups = linear_grid(batch, super::WORKGROUP);
-    plan.keep_within(Reach { batch, results: rows.rows, ..Reach::ANY });
+    plan.keep_within(StepBounds { batch, results: rows.rows, ..StepBounds::ANY });
     push(plan, &COLLECT, vec![], workgroups, params, vec![log_p, kl, rows]);
 }
 

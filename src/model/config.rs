@@ -6,7 +6,7 @@ use super::family::{self, FAMILIES, Family};
 use super::layer::{Layers, MAX_WIDTH};
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
-use crate::kernels::likelihood::{self, Likelihood, Output, Settings};
+use crate::kernels::likelihood::{self, Likelihood, LikelihoodSettings, Output};
 
 /// Classes of a conditional model at most: a label is a byte.
 const MAX_CLASSES: usize = 256;
@@ -30,7 +30,7 @@ pub struct ModelConfig {
     /// Name of p(x|z) in the table of likelihoods.
     pub likelihood: String,
     /// What that likelihood may be told.
-    pub settings: Settings,
+    pub settings: LikelihoodSettings,
     /// Name of a combination of latent, prior and objective in the table of families.
     pub kind: String,
     /// C: classes of the label that encoder and decoder read beside the data; 0 without (Sohn et al. 2015).
@@ -48,7 +48,7 @@ impl Default for ModelConfig {
             latent: 20,
             activation: Activation::Relu,
             likelihood: "bernoulli".into(),
-            settings: Settings::DEFAULT,
+            settings: LikelihoodSettings::DEFAULT,
             kind: FAMILIES[0].name.into(),
             classes: 0,
         }

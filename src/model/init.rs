@@ -82,7 +82,7 @@ fn uniform(rng: &mut impl Rng) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::likelihood::{Settings, Variance};
+    use crate::kernels::likelihood::{LikelihoodSettings, Variance};
     use crate::model::Network;
 
     #[test]
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn fitted_biases_go_to_their_values_and_constants() {
         let values: Vec<_> = [0.0, 0.5, 1.0].map(|largest| vec![(0.0, 1), (largest, 1)]).to_vec();
-        let fitted = |likelihood: &str, settings: Settings| {
+        let fitted = |likelihood: &str, settings: LikelihoodSettings| {
             let config =
                 ModelConfig { input: 3, likelihood: likelihood.into(), settings, ..ModelConfig::default() };
             let parameters = Network::new(&config).unwrap().parameters;
@@ -121,14 +121,14 @@ mod tests {
             ]
         };
         let log_var = |d: f64| ((0.25 * d).powi(2).max(1e-12).ln()).max(-7.0) as f32;
-        let global = Settings { variance: Variance::Global, ..Settings::DEFAULT };
+        let global = LikelihoodSettings { variance: Variance::Global, ..LikelihoodSettings::DEFAULT };
         let means = vec![0.0, 0.25, 0.5];
         let log_vars: Vec<f32> = [0.0, 1.0, 2.0].map(log_var).to_vec();
         assert_eq!(fitted("gaussian", global)[0], means);
         assert_eq!(fitted("gaussian-learned", global)[..2], [means.clone(), log_vars.clone()]);
-        let pixel = Settings { variance: Variance::Pixel, ..global };
+        let pixel = LikelihoodSettings { variance: Variance::Pixel, ..global };
         assert_eq!(fitted("gaussian-learned", pixel)[2..], [means, log_vars]);
-        let levels = Settings { levels: 2, ..global };
+        let levels = LikelihoodSettings { levels: 2, ..global };
         let logits = &fitted("categorical", levels)[0];
         assert_eq!(logits.len(), 6);
         // The second value is 0 and 1/2, one in each level: as likely as each other.

@@ -3,7 +3,7 @@
 use super::latent::KlTerm;
 use super::network::Network;
 use super::objective::{Job, Parts};
-pub use super::ports::{Codes, Planned, Rows, Source, Terms, Training};
+pub use super::ports::{CodePorts, Planned, RowPorts, Source, TermPorts, TrainPorts};
 pub use super::recipe::Recipe;
 use super::tape::{GRADIENTS, PARAMETERS, Tape, Value};
 use crate::kernels::condition::Labels;
@@ -59,7 +59,7 @@ pub fn train(
     batch: &Batch,
     recipe: &Recipe,
     history: usize,
-) -> Planned<Training> {
+) -> Planned<TrainPorts> {
     let mut tape = Tape::training("train", &network.parameters, target, batch.size);
     let (source, x) = batch_input(&mut tape, network, batch);
     let terms = terms(&mut tape.plan, "history", history);
@@ -78,12 +78,12 @@ pub fn train(
     });
     let arenas = adam::Arenas { gradients, parameters, moment1, moment2 };
     adam::adam(&mut tape.plan, recipe.adam, arenas, scale);
-    let ports = Training { source, history: terms, parameters, gradients, moment1, moment2 };
+    let ports = TrainPorts { source, history: terms, parameters, gradients, moment1, moment2 };
     Planned::new(tape.plan, ports)
 }
 
 /// One batch of evaluation: every datum's terms of the ELBO, of `rows` data in all.
-pub fn evaluate(network: &Network, target: Target, batch: &Batch, rows: usize) -> Planned<Terms> {
+pub fn evaluate(network: &Network, target: Target, batch: &Batch, rows: usize) -> Planned<TermPorts> {
     let mut tape = Tape::new("evaluate", &network.parameters, target, batch.size);
     let (source, x) = batch_input(&mut tape, network, batch);
     let rows = terms(&mut tape.plan, "rows", rows);
@@ -91,7 +91,7 @@ pub fn evaluate(network: &Network, target: Target, batch: &Batch, rows: usize) -
     let head = network.encode(&mut tape, input);
     let (log_p, kl) = elbo_terms(&mut tape, network, head, x, batch.samples);
     objective::collect(&mut tape.plan, batch.size, batch.samples, log_p, kl, rows);
-    Planned::new(tape.plan, Terms { source, rows })
+    Planned::new(tape.plan, TermPorts { source, rows })
 }
 
 /// One round of K samples towards each datum's importance-sampled log p(x), of `rows` data and `total` samples in all.
@@ -101,7 +101,7 @@ pub fn importance(
     batch: &Batch,
     rows: usize,
     total: usize,
-) -> Planned<Terms> {
+) -> Planned<TermPorts> {
     let mut tape = Tape::new("importance", &network.parameters, target, batch.size);
     let (source, x) = batch_input(&mut tape, network, batch);
     let rows = terms(&mut tape.plan, "rows", rows);
@@ -112,11 +112,11 @@ pub fn importance(
     let out = network.decode(&mut tape, draw.z);
     let log_w = (network.log_p(&mut tape, out, x), log_ratio);
     weights::accumulate(&mut tape.plan, batch.size, batch.samples, total, log_w, rows);
-    Planned::new(tape.plan, Terms { source, rows })
+    Planned::new(tape.plan, TermPorts { source, rows })
 }
 
 /// What the encoder makes of a batch, and the decoder of its mean.
-pub fn encode(network: &Network, target: Target, batch: &Batch) -> Planned<Codes> {
+pub fn encode(network: &Network, target: Target, batch: &Batch) -> Planned<CodePorts> {
     let mut tape = Tape::new("encode", &network.parameters, target, batch.size);
     let (source, x) = batch_input(&mut tape, network, batch);
     let input = tape.data("x", x);
@@ -124,31 +124,32 @@ pub fn encode(network: &Network, target: Target, batch: &Batch) -> Planned<Codes
     let z = network.point(&mut tape, head);
     let out = network.decode(&mut tape, z);
     let mean = network.mean(&mut tape, out);
-    let ports = Codes { source, x, head: tape.peek(head), z: None, mean: Some(mean) };
+    let ports = CodePorts { source, x, head: tape.peek(head), z: None, mean: Some(mean) };
     Planned::new(tape.plan, ports)
 }
 
 /// The encoder alone; with `draw`, a draw from each q(z|x) too.
-pub fn codes(network: &Network, target: Target, batch: &Batch, draw: bool) -> Planned<Codes> {
+pub fn codes(network: &Network, target: Target, batch: &Batch, draw: bool) -> Planned<CodePorts> {
     let mut tape = Tape::new("codes", &network.parameters, target, batch.size);
     let (source, x) = batch_input(&mut tape, network, batch);
     let input = tape.data("x", x);
     let head = network.encode(&mut tape, input);
     let z = draw.then(|| network.draw(&mut tape, head, batch.samples, KlTerm::Closed).z);
     let z = z.map(|z| tape.peek(z));
-    let ports = Codes { source, x, head: tape.peek(head), z, mean: None };
+    let ports = CodePorts { source, x, head: tape.peek(head), z, mean: None };
     Planned::new(tape.plan, ports)
 }
 
 /// Reconstructions of x [B, D] through the mean of q(z|x).
-pub fn reconstruct(network: &Network, target: Target, batch: usize) -> Planned<Rows> {
+pub fn reconstruct(network: &Network, target: Target, batch: usize) -> Planned<RowPorts> {
     let mut tape = Tape::new("reconstruct", &network.parameters, target, batch);
     let (x, head) = row_input(&mut tape, network);
     let z = network.point(&mut tape, head);
     let out = network.decode(&mut tape, z);
     let mean = network.mean(&mut tape, out);
     let (head, z) = (Some(tape.peek(head)), Some(tape.peek(z)));
-    let ports = Rows { x: Some(x), labels: tape.labels, head, z, out: None, mean: Some(mean), terms: None };
+    let ports =
+        RowPorts { x: Some(x), labels: tape.labels, head, z, out: None, mean: Some(mean), terms: None };
     Planned::new(tape.plan, ports)
 }
 
@@ -156,35 +157,35 @@ pub fn reconstruct(network: &Network, target: Target, batch: usize) -> Planned<R
 ///
 /// # Panics
 /// If the model has no prior.
-pub fn sample(network: &Network, target: Target, batch: usize, temperature: f32) -> Planned<Rows> {
+pub fn sample(network: &Network, target: Target, batch: usize, temperature: f32) -> Planned<RowPorts> {
     let prior = network.config.family().prior.expect("samples begin with a prior");
     decoder(network, target, batch, "sample", |tape| prior.sample(tape, network.config.latent, temperature))
 }
 
 /// E[x|z] of z [B, Z] that the host writes.
-pub fn decode(network: &Network, target: Target, batch: usize) -> Planned<Rows> {
+pub fn decode(network: &Network, target: Target, batch: usize) -> Planned<RowPorts> {
     decoder(network, target, batch, "decode", |tape| written(tape, network))
 }
 
 /// For programs that read exported models: the encoder with one draw from q(z|x) of each row that the host writes.
-pub fn export_encoder(network: &Network, target: Target) -> Planned<Rows> {
+pub fn export_encoder(network: &Network, target: Target) -> Planned<RowPorts> {
     let mut tape = Tape::new("encoder", &network.parameters, target, 1);
     let (x, head) = row_input(&mut tape, network);
     let z = network.draw(&mut tape, head, 1, KlTerm::Closed).z;
     let (head, z) = (Some(tape.peek(head)), Some(tape.peek(z)));
-    let ports = Rows { x: Some(x), labels: tape.labels, head, z, out: None, mean: None, terms: None };
+    let ports = RowPorts { x: Some(x), labels: tape.labels, head, z, out: None, mean: None, terms: None };
     Planned::new(tape.plan, ports)
 }
 
 /// For programs that read exported models: [`decode`] with what the decoder's last layer gives.
-pub fn export_decoder(network: &Network, target: Target) -> Planned<Rows> {
+pub fn export_decoder(network: &Network, target: Target) -> Planned<RowPorts> {
     let mut tape = Tape::new("decoder", &network.parameters, target, 1);
     row_labels(&mut tape, network);
     let z = written(&mut tape, network);
     let out = network.decode(&mut tape, z);
     let mean = Some(network.mean(&mut tape, out));
     let (z, out) = (Some(tape.peek(z)), Some(tape.peek(out)));
-    let ports = Rows { x: None, labels: tape.labels, head: None, z, out, mean, terms: None };
+    let ports = RowPorts { x: None, labels: tape.labels, head: None, z, out, mean, terms: None };
     Planned::new(tape.plan, ports)
 }
 
@@ -200,7 +201,7 @@ fn decoder(
     batch: usize,
     name: &str,
     z: impl FnOnce(&mut Tape) -> Value,
-) -> Planned<Rows> {
+) -> Planned<RowPorts> {
     let mut tape = Tape::new(name, &network.parameters, target, batch);
     row_labels(&mut tape, network);
     let z = z(&mut tape);
@@ -208,17 +209,17 @@ fn decoder(
     let mean = network.mean(&mut tape, out);
     let z = Some(tape.peek(z));
     let ports =
-        Rows { x: None, labels: tape.labels, head: None, z, out: None, mean: Some(mean), terms: None };
+        RowPorts { x: None, labels: tape.labels, head: None, z, out: None, mean: Some(mean), terms: None };
     Planned::new(tape.plan, ports)
 }
 
 /// The latent's parts of x [B, D] that the host writes and, with `terms`, each row's terms of the ELBO.
-pub fn judge(network: &Network, target: Target, batch: usize, terms: bool) -> Planned<Rows> {
+pub fn judge(network: &Network, target: Target, batch: usize, terms: bool) -> Planned<RowPorts> {
     let mut tape = Tape::new("judge", &network.parameters, target, batch);
     let (x, head) = row_input(&mut tape, network);
     let terms = terms.then(|| elbo_terms(&mut tape, network, head, x, 1));
     let head = Some(tape.peek(head));
-    let ports = Rows { x: Some(x), labels: tape.labels, head, z: None, out: None, mean: None, terms };
+    let ports = RowPorts { x: Some(x), labels: tape.labels, head, z: None, out: None, mean: None, terms };
     Planned::new(tape.plan, ports)
 }
 

@@ -40,7 +40,7 @@ pub struct Source {
 
 /// The ports of a training step.
 #[derive(Clone, Copy, Debug)]
-pub struct Training {
+pub struct TrainPorts {
     /// The data.
     pub source: Source,
     /// The terms of the objective [history, 4], summed over a batch.
@@ -55,7 +55,7 @@ pub struct Training {
     pub moment2: Tensor,
 }
 
-impl Ports for Training {
+impl Ports for TrainPorts {
     fn tensors(&self) -> Vec<Tensor> {
         vec![self.history]
     }
@@ -63,14 +63,14 @@ impl Ports for Training {
 
 /// The ports of a plan that says something about every datum.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
+pub struct TermPorts {
     /// The data.
     pub source: Source,
     /// A row [N, 4] for each datum.
     pub rows: Tensor,
 }
 
-impl Ports for Terms {
+impl Ports for TermPorts {
     fn tensors(&self) -> Vec<Tensor> {
         vec![self.rows]
     }
@@ -78,7 +78,7 @@ impl Ports for Terms {
 
 /// The ports of a plan that shows what the model makes of a batch.
 #[derive(Clone, Copy, Debug)]
-pub struct Codes {
+pub struct CodePorts {
     /// The data.
     pub source: Source,
     /// What the encoder reads [B, D].
@@ -91,7 +91,7 @@ pub struct Codes {
     pub mean: Option<Tensor>,
 }
 
-impl Ports for Codes {
+impl Ports for CodePorts {
     fn tensors(&self) -> Vec<Tensor> {
         [Some(self.x), Some(self.head), self.z, self.mean].into_iter().flatten().collect()
     }
@@ -99,7 +99,7 @@ impl Ports for Codes {
 
 /// The ports of a plan that begins with rows of the host's: x, z, or nothing where z is drawn.
 #[derive(Clone, Copy, Debug)]
-pub struct Rows {
+pub struct RowPorts {
     /// What the encoder reads [B, D], where the plan has it.
     pub x: Option<Tensor>,
     /// The labels, in a conditional model.
@@ -116,7 +116,7 @@ pub struct Rows {
     pub terms: Option<(Tensor, Tensor)>,
 }
 
-impl Ports for Rows {
+impl Ports for RowPorts {
     fn tensors(&self) -> Vec<Tensor> {
         let (labels, order) = self.labels.map(|of| (of.labels, of.order)).unzip();
         let (log_p, kl) = self.terms.unzip();

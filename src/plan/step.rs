@@ -52,7 +52,7 @@ impl Step {
 
 /// How far the scalars of a [`Step`] may reach into the buffers of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reach {
+pub struct StepBounds {
     /// The most rows of a batch.
     pub batch: usize,
     /// Positions of the epoch's order.
@@ -63,14 +63,14 @@ pub struct Reach {
     pub results: usize,
 }
 
-impl Reach {
+impl StepBounds {
     /// For a plan into whose buffers no step reaches.
-    pub const ANY: Reach =
-        Reach { batch: usize::MAX, order: usize::MAX, history: usize::MAX, results: usize::MAX };
+    pub const ANY: StepBounds =
+        StepBounds { batch: usize::MAX, order: usize::MAX, history: usize::MAX, results: usize::MAX };
 
     /// The tighter of both bounds, field by field.
-    pub fn and(self, other: Reach) -> Reach {
-        Reach {
+    pub fn and(self, other: StepBounds) -> StepBounds {
+        StepBounds {
             batch: self.batch.min(other.batch),
             order: self.order.min(other.order),
             history: self.history.min(other.history),
@@ -94,8 +94,11 @@ mod tests {
 
     #[test]
     fn a_step_reaches_as_far_as_it_may_and_no_further() {
-        let reach =
-            Reach { batch: 4, order: 6, ..Reach::ANY }.and(Reach { history: 2, results: 5, ..Reach::ANY });
+        let reach = StepBounds { batch: 4, order: 6, ..StepBounds::ANY }.and(StepBounds {
+            history: 2,
+            results: 5,
+            ..StepBounds::ANY
+        });
         let step = |first_row, valid_rows, history_row| Step {
             first_row,
             valid_rows,
@@ -106,7 +109,7 @@ mod tests {
         for (first, valid, row) in [(3, 4, 1), (0, 5, 0), (0, 1, 2), (u32::MAX, 4, 0), (0, 4, u32::MAX)] {
             assert!(!reach.allows(&step(first, valid, row)), "{first} {valid} {row}");
         }
-        assert!(!Reach { history: usize::MAX, ..reach }.allows(&step(0, 4, 2)), "results");
-        assert!(Reach::ANY.allows(&step(u32::MAX, u32::MAX, u32::MAX)));
+        assert!(!StepBounds { history: usize::MAX, ..reach }.allows(&step(0, 4, 2)), "results");
+        assert!(StepBounds::ANY.allows(&step(u32::MAX, u32::MAX, u32::MAX)));
     }
 }

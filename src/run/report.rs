@@ -24,7 +24,7 @@ pub struct Figure {
 }
 
 /// What the page shows.
-pub struct Report {
+pub struct RunReport {
     /// The run's name.
     pub name: String,
     /// What was trained on what, in a line.
@@ -75,7 +75,7 @@ pre { margin: 0; font: 13px/1.5 ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaV
 footer { margin-top: 24px; color: var(--soft); font-size: 13px; }
 ";
 
-impl Report {
+impl RunReport {
     /// The page. Everything that is not from this file is escaped.
     pub fn to_html(&self) -> String {
         let mut html = format!(
@@ -154,7 +154,7 @@ mod tests {
         let shape = crate::data::Shape { width: 1, height: 1, channels: 1 };
         let png = grid_png(&[1.0], shape, 1).unwrap();
         let figure = Figure { title: "Samples", caption: evil.clone(), png, wide: false };
-        let report = Report {
+        let report = RunReport {
             name: evil.clone(),
             summary: evil.clone(),
             tiles: vec![("best", evil.clone())],

@@ -15,10 +15,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Options, Shape};
+use crate::data::{ReadOptions, Shape};
 use crate::error::{Error, Result};
 use crate::kernels::gather::Binarize;
-use crate::kernels::likelihood::{self, Data, Settings};
+use crate::kernels::likelihood::{self, Data, LikelihoodSettings};
 use crate::model::ModelConfig;
 use crate::settings::Section;
 
@@ -53,7 +53,7 @@ pub struct Config {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
     /// How the data is read.
-    pub source: Options,
+    pub source: ReadOptions,
     /// The model.
     pub model: ModelSection,
     /// The training.
@@ -72,7 +72,7 @@ impl Default for Config {
             classes: None,
             class_names: Vec::new(),
             columns: Vec::new(),
-            source: Options::default(),
+            source: ReadOptions::default(),
             model: ModelSection::default(),
             train: TrainSection::default(),
             run: RunSection::default(),
@@ -173,7 +173,7 @@ impl Config {
             variance,
             ..
         } = self.model.clone();
-        let settings = Settings { levels, variance };
+        let settings = LikelihoodSettings { levels, variance };
         let classes = self.classes.unwrap_or(0);
         ModelConfig {
             input: shape.dim(),

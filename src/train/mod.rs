@@ -17,4 +17,4 @@ pub use config::{Condition, Config, Keep, ModelSection, Precision, RunSection, T
 pub use schedule::Schedule;
 pub use state::{Arenas, State};
 pub use stepper::Stepper;
-pub use trainer::{EpochReport, EpochResult, Judgement, Progress, Trainer};
+pub use trainer::{EpochProgress, EpochReport, EpochResult, Scores, Trainer};

@@ -6,19 +6,19 @@ use super::config::TrainSection;
 use super::schedule::ramp;
 use crate::data::{Split, epoch_order};
 use crate::error::{Error, Result};
-use crate::evaluate::Feed;
+use crate::evaluate::Upload;
 use crate::gpu::{Gpu, Program, Shared};
 use crate::kernels::adam;
 use crate::kernels::tuning::Tuning;
 use crate::model::Network;
-use crate::model::plans::{self, Batch, Training};
+use crate::model::plans::{self, Batch, TrainPorts};
 use crate::plan::{Plan, Step};
 
 /// The plan of a step on a device, with its data.
 pub struct Stepper {
     program: Program,
-    ports: Training,
-    feed: Feed,
+    ports: TrainPorts,
+    feed: Upload,
     train: TrainSection,
     count: u64,
     /// The epoch whose order is set, and the order.
@@ -46,13 +46,13 @@ impl Stepper {
             return Err(Error::value("train.batch_size", size, next));
         }
         let target = train.precision.target(gpu)?;
-        let rows = Feed::plan(gpu, data, "train", train.binarize(&network.config), size, train.stream);
+        let rows = Upload::plan(gpu, data, "train", train.binarize(&network.config), size, train.stream);
         let batch = Batch { data: rows, size, samples: train.samples };
         let mut planned = plans::train(network, target, &batch, &train.recipe(), history);
         tuning.apply(&mut planned.plan, &target);
         let ports = planned.ports;
         let program = Program::new(gpu, planned.plan, shared)?;
-        let feed = Feed::new(&program, ports.source, &batch.data, data, size)?;
+        let feed = Upload::new(&program, ports.source, &batch.data, data, size)?;
         let (train, count) = (train.clone(), count as u64);
         Ok(Stepper { program, ports, feed, train, count, order_of: None, order: Vec::new() })
     }
@@ -78,7 +78,7 @@ impl Stepper {
     }
 
     /// What the host writes and reads.
-    pub fn ports(&self) -> Training {
+    pub fn ports(&self) -> TrainPorts {
         self.ports
     }
 

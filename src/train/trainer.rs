@@ -24,7 +24,7 @@ const PROGRESS: Duration = Duration::from_millis(200);
 
 /// What a progress line shows.
 #[derive(Clone, Copy, Debug)]
-pub struct Progress {
+pub struct EpochProgress {
     /// The epoch, counted from 1.
     pub epoch: u32,
     /// Steps of this epoch that were submitted.
@@ -58,7 +58,7 @@ pub struct EpochResult {
 
 /// How the model stands after an epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Judgement {
+pub struct Scores {
     /// On the test data.
     pub test: Evaluation,
     /// On the validation data, where some were held out.
@@ -73,7 +73,7 @@ pub struct EpochReport {
     /// How the training went.
     pub result: EpochResult,
     /// How the model stands.
-    pub judgement: Judgement,
+    pub scores: Scores,
 }
 
 /// Trains one model on one data set.
@@ -209,7 +209,7 @@ impl Trainer {
     /// between two steps and the result is none.
     pub fn epoch(
         &mut self,
-        observe: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+        observe: &mut dyn FnMut(&EpochProgress) -> ControlFlow<()>,
     ) -> Result<Option<EpochResult>> {
         let steps = self.steps_per_epoch();
         let epoch = (self.state.step / steps) as u32 + 1;
@@ -233,7 +233,7 @@ impl Trainer {
                 self.history.request(self.stepper.program(), ring, self.state.step)?;
             }
             let trained = (self.state.step - begin_step) * size;
-            let progress = Progress {
+            let progress = EpochProgress {
                 epoch,
                 step: self.state.step - first,
                 steps,
@@ -311,8 +311,8 @@ impl Trainer {
         while !self.is_done() {
             // Nothing breaks the epoch off, so there is a result.
             let Some(result) = self.epoch(&mut |_| ControlFlow::Continue(()))? else { break };
-            let judgement = self.evaluate()?;
-            if on_epoch(&EpochReport { result, judgement }).is_break() {
+            let scores = self.evaluate()?;
+            if on_epoch(&EpochReport { result, scores }).is_break() {
                 break;
             }
         }
@@ -334,7 +334,7 @@ impl Trainer {
     }
 
     /// Evaluates on the test and the validation data, and remembers the best ELBO.
-    pub fn evaluate(&mut self) -> Result<Judgement> {
+    pub fn evaluate(&mut self) -> Result<Scores> {
         let seed = self.config.train.seed;
         let test = self.test.run(seed)?;
         let valid = self.valid.as_mut().map(|valid| valid.run(seed)).transpose()?;
@@ -344,7 +344,7 @@ impl Trainer {
             self.state.best_elbo = elbo;
             self.state.best_epoch = (self.state.step / self.steps_per_epoch()) as u32;
         }
-        Ok(Judgement { test, valid, is_best })
+        Ok(Scores { test, valid, is_best })
     }
 
     /// Uses the model with its present weights.

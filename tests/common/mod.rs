@@ -5,7 +5,7 @@ pub mod model;
 
 use std::sync::Arc;
 
-use vae_gpu::gpu::{Gpu, Limits, Options};
+use vae_gpu::gpu::{DeviceOptions, Gpu, Limits};
 
 /// The adapter that `VAE_GPU_DEVICE` names, or the best. Fails loudly when there is none.
 pub fn gpu() -> Arc<Gpu> {
@@ -16,6 +16,6 @@ pub fn gpu() -> Arc<Gpu> {
 pub fn gpu_within(limits: Limits) -> Arc<Gpu> {
     let name = std::env::var("VAE_GPU_DEVICE").unwrap_or_else(|_| "auto".into());
     let Ok(selection) = name.parse();
-    Gpu::open(&Options { selection, limits, ..Options::default() })
+    Gpu::open(&DeviceOptions { selection, limits, ..DeviceOptions::default() })
         .unwrap_or_else(|e| panic!("VAE_GPU_DEVICE={name}: {e}"))
 }

@@ -6,7 +6,7 @@ use vae_gpu::gpu::{Gpu, Program, Shared};
 use vae_gpu::kernels::adam;
 use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::kernels::reference::Memory;
-use vae_gpu::model::plans::{self, Batch, DeviceData, Planned, Recipe, Training};
+use vae_gpu::model::plans::{self, Batch, DeviceData, Planned, Recipe, TrainPorts};
 use vae_gpu::model::{ModelConfig, Network, Parameter, Parameters};
 use vae_gpu::plan::{PAD, Plan, Step, Target, Tensor, round_up};
 
@@ -15,7 +15,7 @@ pub struct Problem {
     /// Where the parameters lie.
     pub parameters: Parameters,
     /// The plan of a step and its tensors.
-    pub train: Planned<Training>,
+    pub train: Planned<TrainPorts>,
     /// Rows of the data, packed into words.
     pub words: Vec<u32>,
     /// The order in which rows are visited, one number for each row of the data.

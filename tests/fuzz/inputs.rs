@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use tempfile::TempDir;
-use vae_gpu::data::{self, Options, Split};
+use vae_gpu::data::{self, ReadOptions, Split};
 use vae_gpu::error::Result;
 use vae_gpu::gpu::Gpu;
 use vae_gpu::kernels::tuning::Tuning;
@@ -69,7 +69,7 @@ fn judge<T>(result: Result<T>) -> Option<T> {
 }
 
 /// Opens a source as `train` does, and reads its first rows.
-fn open(source: &Path, options: &Options) -> bool {
+fn open(source: &Path, options: &ReadOptions) -> bool {
     let name = source.to_str().expect("a path of our own");
     let Some(dataset) = judge(data::open_with(name, options, &|_| {})) else { return false };
     for Split { count, .. } in [&dataset.train, &dataset.test] {
@@ -100,10 +100,10 @@ fn idx(bytes: &[u8]) -> bool {
             fs::write(folder.path().join(format!("{part}-labels-idx1-ubyte")), labels).unwrap();
         }
     }
-    open(folder.path(), &Options::default())
+    open(folder.path(), &ReadOptions::default())
 }
 
-fn file(name: &str, bytes: &[u8], options: &Options) -> bool {
+fn file(name: &str, bytes: &[u8], options: &ReadOptions) -> bool {
     let folder = scratch();
     let path = folder.path().join(name);
     fs::write(&path, bytes).unwrap();
@@ -111,18 +111,18 @@ fn file(name: &str, bytes: &[u8], options: &Options) -> bool {
 }
 
 fn npy(bytes: &[u8]) -> bool {
-    file("x.npy", bytes, &Options::default())
+    file("x.npy", bytes, &ReadOptions::default())
 }
 
 fn npz(bytes: &[u8]) -> bool {
-    file("x.npz", bytes, &Options::default())
+    file("x.npz", bytes, &ReadOptions::default())
 }
 
 /// A table; where its first byte is odd, with a column of labels.
 fn csv(bytes: &[u8]) -> bool {
     let odd = bytes.first().is_some_and(|first| first % 2 == 1);
     let label_column = odd.then(|| "label".to_owned());
-    file("x.csv", bytes, &Options { label_column, ..Options::default() })
+    file("x.csv", bytes, &ReadOptions { label_column, ..ReadOptions::default() })
 }
 
 /// Entries of a folder of pictures: a byte that says what is made, two that say of how many bytes, and these.
@@ -146,7 +146,7 @@ fn pictures(bytes: &[u8]) -> bool {
         }
         rest = next;
     }
-    open(folder.path(), &Options { format: Some("pictures".into()), ..Options::default() })
+    open(folder.path(), &ReadOptions { format: Some("pictures".into()), ..ReadOptions::default() })
 }
 
 /// A configuration, which must come back as it is from its own text.

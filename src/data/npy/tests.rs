@@ -10,7 +10,7 @@ fn read(bytes: &[u8]) -> Result<Parts> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data.npy");
     std::fs::write(&path, bytes).unwrap();
-    open(path.to_str().unwrap(), &Options::default(), &|_| {})
+    open(path.to_str().unwrap(), &ReadOptions::default(), &|_| {})
 }
 
 fn file(descr: &str, shape: &[usize], bytes: usize) -> Vec<u8> {

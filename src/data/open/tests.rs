@@ -14,7 +14,7 @@ fn table(values: &[f32], columns: &[&str]) -> Parts {
     }
 }
 
-fn scaled(parts: Parts, options: &Options) -> Result<Dataset> {
+fn scaled(parts: Parts, options: &ReadOptions) -> Result<Dataset> {
     let test = parts.train.select(&[0]);
     prepare("source", options, parts, test, &|_| {})
 }
@@ -49,29 +49,32 @@ fn no_source_at_all_is_unknown_and_not_the_current_folder() {
 
 #[test]
 fn flags_that_a_source_has_no_use_for_are_misuse() {
-    let refuse = |options: Options, words: &str| {
+    let refuse = |options: ReadOptions, words: &str| {
         let error = open_with("mnist", &options, &|_| {}).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains(words), "{error}");
     };
-    let default = Options::default;
-    refuse(Options { test_fraction: Some(0.1), ..default() }, "mnist has a test part of its own");
+    let default = ReadOptions::default;
+    refuse(ReadOptions { test_fraction: Some(0.1), ..default() }, "mnist has a test part of its own");
     refuse(
-        Options { test_data: Some("mnist".into()), ..default() },
+        ReadOptions { test_data: Some("mnist".into()), ..default() },
         "`source.test_data` = mnist: mnist has a test",
     );
-    refuse(Options { colour: Some(Colour::Grey), ..default() }, "`source.colour` = grey: only folders");
+    refuse(ReadOptions { colour: Some(Colour::Grey), ..default() }, "`source.colour` = grey: only folders");
     refuse(
-        Options { label_column: Some("y".into()), ..default() },
+        ReadOptions { label_column: Some("y".into()), ..default() },
         "`source.label_column`: mnist has no columns",
     );
-    refuse(Options { image_size: Some(Size { width: 8, height: 8 }), ..default() }, "holds data of 28x28");
+    refuse(
+        ReadOptions { image_size: Some(Size { width: 8, height: 8 }), ..default() },
+        "holds data of 28x28",
+    );
 }
 
 #[test]
 fn tables_are_standardised_by_their_training_part() {
     let parts = table(&[1.0, 5.0, 3.0, 5.0], &["a", "b"]);
-    let dataset = scaled(parts, &Options::default()).unwrap();
+    let dataset = scaled(parts, &ReadOptions::default()).unwrap();
     assert_eq!(dataset.train.x(0..2).unwrap(), [-1.0, 0.0, 1.0, 0.0]);
     assert_eq!(dataset.scaling, Some(Scaling { shift: vec![2.0, 5.0], scale: vec![1.0, 1.0] }));
     assert!(!dataset.unit);
@@ -79,22 +82,23 @@ fn tables_are_standardised_by_their_training_part() {
         dataset.warnings,
         ["the same value in every training row, so nothing to learn: column 2 (`b`)"]
     );
-    let minmax = Options { scale: Some(Scale::Minmax), ..Options::default() };
+    let minmax = ReadOptions { scale: Some(Scale::Minmax), ..ReadOptions::default() };
     let dataset = scaled(table(&[1.0, 5.0, 3.0, 5.0], &["a", "b"]), &minmax).unwrap();
     assert_eq!(dataset.train.x(0..2).unwrap(), [0.0, 0.0, 1.0, 0.0]);
     assert!(dataset.unit);
-    let none = Options { scale: Some(Scale::None), ..Options::default() };
+    let none = ReadOptions { scale: Some(Scale::None), ..ReadOptions::default() };
     assert_eq!(scaled(table(&[1.0, 0.5], &["a", "b"]), &none).unwrap().scaling, None);
 }
 
 #[test]
 fn a_run_keeps_the_scaling_it_has_learnt() {
     let known = Scaling { shift: vec![1.0], scale: vec![2.0] };
-    let options = Options { scaling: Some(known.clone()), ..Options::default() };
+    let options = ReadOptions { scaling: Some(known.clone()), ..ReadOptions::default() };
     let dataset = scaled(table(&[1.0, 5.0], &["a"]), &options).unwrap();
     assert_eq!(dataset.train.x(0..2).unwrap(), [0.0, 2.0]);
     assert_eq!(dataset.scaling, Some(known));
-    let other = Options { scaling: Some(Scaling { shift: vec![0.0; 3], scale: vec![1.0; 3] }), ..options };
+    let other =
+        ReadOptions { scaling: Some(Scaling { shift: vec![0.0; 3], scale: vec![1.0; 3] }), ..options };
     let message = scaled(table(&[1.0, 5.0], &["a"]), &other).unwrap_err().to_string();
     assert!(message.contains("use data with the columns"), "{message}");
 }
@@ -103,8 +107,8 @@ fn a_run_keeps_the_scaling_it_has_learnt() {
 fn pictures_of_floats_keep_their_values_where_these_are_grey() {
     let shape = Shape { width: 1, height: 2, channels: 1 };
     let pictures = |values: &[f32]| Parts { shape, ..table(values, &["a", "b"]) };
-    assert_eq!(scaled(pictures(&[0.0, 0.5, 1.0, 0.25]), &Options::default()).unwrap().scaling, None);
-    let dataset = scaled(pictures(&[0.0, 50.0, 200.0, 100.0]), &Options::default()).unwrap();
+    assert_eq!(scaled(pictures(&[0.0, 0.5, 1.0, 0.25]), &ReadOptions::default()).unwrap().scaling, None);
+    let dataset = scaled(pictures(&[0.0, 50.0, 200.0, 100.0]), &ReadOptions::default()).unwrap();
     assert_eq!(dataset.train.x(0..2).unwrap(), [0.0, 0.25, 1.0, 0.5]);
     assert!(dataset.unit);
 }
@@ -112,16 +116,17 @@ fn pictures_of_floats_keep_their_values_where_these_are_grey() {
 #[test]
 fn bytes_are_scaled_on_demand_alone() {
     let bytes = || Parts { train: Split::new(vec![0, 255], 1, None), ..table(&[1.0], &["a"]) };
-    let dataset = scaled(bytes(), &Options::default()).unwrap();
+    let dataset = scaled(bytes(), &ReadOptions::default()).unwrap();
     assert_eq!((dataset.train.element(), dataset.summary), (Element::Bytes, None));
-    let standard = Options { scale: Some(Scale::Standard), ..Options::default() };
+    let standard = ReadOptions { scale: Some(Scale::Standard), ..ReadOptions::default() };
     assert_eq!(scaled(bytes(), &standard).unwrap().train.x(0..2).unwrap(), [-1.0, 1.0]);
 }
 
 #[test]
 fn a_value_that_is_no_number_is_named_with_row_and_column() {
-    let message =
-        scaled(table(&[1.0, 2.0, 3.0, f32::NAN], &["a", "b"]), &Options::default()).unwrap_err().to_string();
+    let message = scaled(table(&[1.0, 2.0, 3.0, f32::NAN], &["a", "b"]), &ReadOptions::default())
+        .unwrap_err()
+        .to_string();
     assert!(message.starts_with("source: row 2, column 2 (`b`): no finite"), "{message}");
 }
 
@@ -129,16 +134,17 @@ fn a_value_that_is_no_number_is_named_with_row_and_column() {
 fn a_test_value_that_scaling_makes_infinite_is_refused() {
     let parts = || table(&[1.0, 0.1, 2.0, 0.2], &["a", "b"]);
     let far = table(&[1.0, -1e38], &["a", "b"]).train;
-    let open = |options: Options| prepare("source", &options, parts(), far.clone(), &|_| {});
-    let message =
-        open(Options { test_data: Some("far".into()), ..Options::default() }).unwrap_err().to_string();
+    let open = |options: ReadOptions| prepare("source", &options, parts(), far.clone(), &|_| {});
+    let message = open(ReadOptions { test_data: Some("far".into()), ..ReadOptions::default() })
+        .unwrap_err()
+        .to_string();
     assert!(message.starts_with("far: column 2 (`b`): -1e38 is no finite number once it is"), "{message}");
-    assert!(open(Options { scale: Some(Scale::None), ..Options::default() }).is_ok());
+    assert!(open(ReadOptions { scale: Some(Scale::None), ..ReadOptions::default() }).is_ok());
 }
 
 #[test]
 fn digits_that_floats_do_not_have_are_a_warning() {
-    let dataset = scaled(table(&[1.6e9, 1.6e9 + 256.0], &["t"]), &Options::default()).unwrap();
+    let dataset = scaled(table(&[1.6e9, 1.6e9 + 256.0], &["t"]), &ReadOptions::default()).unwrap();
     assert!(dataset.warnings[0].contains("subtract a constant first: column 1 (`t`)"));
 }
 

@@ -28,7 +28,7 @@ fn parse(bytes: &[u8], label: Option<&str>) -> Result<Parts> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.parquet");
     std::fs::write(&path, bytes).unwrap();
-    let options = Options { label_column: label.map(str::to_owned), ..Options::default() };
+    let options = ReadOptions { label_column: label.map(str::to_owned), ..ReadOptions::default() };
     open(path.to_str().unwrap(), &options, &|_| {})
 }
 

@@ -23,12 +23,12 @@ impl Folder {
         GrayImage::from_pixel(width, height, image::Luma([value])).save(self.path(name)).unwrap();
     }
 
-    fn read(&self, options: &Options) -> Result<Parts> {
+    fn read(&self, options: &ReadOptions) -> Result<Parts> {
         open(self.0.path().to_str().unwrap(), options, &|_| {})
     }
 
     /// The bytes of the training part.
-    fn bytes(&self, options: &Options) -> Vec<u8> {
+    fn bytes(&self, options: &ReadOptions) -> Vec<u8> {
         bytes(&self.read(options).unwrap().train)
     }
 }
@@ -37,12 +37,12 @@ fn bytes(split: &Split) -> Vec<u8> {
     split.x(0..split.count).unwrap().iter().map(|x| (255.0 * x).round() as u8).collect()
 }
 
-fn size(text: &str) -> Options {
-    Options { image_size: Some(text.parse().unwrap()), ..Options::default() }
+fn size(text: &str) -> ReadOptions {
+    ReadOptions { image_size: Some(text.parse().unwrap()), ..ReadOptions::default() }
 }
 
-fn coloured(colour: Colour) -> Options {
-    Options { colour: Some(colour), ..Options::default() }
+fn coloured(colour: Colour) -> ReadOptions {
+    ReadOptions { colour: Some(colour), ..ReadOptions::default() }
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn every_format_gives_the_same_pixels() {
     ] {
         let folder = Folder::new();
         pixels.save_with_format(folder.path(name), format).unwrap();
-        let parts = folder.read(&Options::default()).unwrap();
+        let parts = folder.read(&ReadOptions::default()).unwrap();
         assert_eq!(parts.shape, Shape { width: 16, height: 16, channels: 3 });
         let got = bytes(&parts.train);
         let worst = got.iter().zip(pixels.as_raw()).map(|(a, b)| a.abs_diff(*b)).max();
@@ -72,13 +72,13 @@ fn sub_folders_are_labels_in_sorted_order() {
     folder.grey("dogs/a.png", 2, 2, 2);
     folder.grey("cats/z.png", 2, 2, 1);
     folder.grey(".hidden/x.png", 2, 2, 9);
-    let parts = folder.read(&Options::default()).unwrap();
+    let parts = folder.read(&ReadOptions::default()).unwrap();
     assert_eq!(parts.classes, ["cats", "dogs"]);
     assert_eq!(parts.train.labels.as_deref(), Some(&[0, 1, 1][..]));
     assert_eq!(bytes(&parts.train), [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]);
     // A picture without a label leaves all without one.
     folder.grey("0.png", 2, 2, 9);
-    let parts = folder.read(&Options::default()).unwrap();
+    let parts = folder.read(&ReadOptions::default()).unwrap();
     assert_eq!((parts.classes.len(), &parts.train.labels, parts.train.count), (0, &None, 4));
 }
 
@@ -88,7 +88,7 @@ fn folders_called_train_and_test_are_the_parts() {
     folder.grey("train/cats/a.png", 1, 1, 1);
     folder.grey("train/dogs/a.png", 1, 1, 2);
     folder.grey("test/dogs/a.png", 1, 1, 3);
-    let parts = folder.read(&Options::default()).unwrap();
+    let parts = folder.read(&ReadOptions::default()).unwrap();
     let test = parts.test.unwrap();
     assert_eq!((parts.train.count, bytes(&test)), (2, vec![3]));
     assert_eq!(parts.classes, ["cats", "dogs"]);
@@ -104,7 +104,7 @@ fn pictures_are_resized_in_their_shape() {
     folder.grey("b.png", 2, 2, 100);
     assert_eq!(folder.bytes(&size("10x10"))[..100], [255; 100]);
     assert_eq!(folder.bytes(&size("10x10"))[100..], [100; 100]);
-    let error = folder.read(&Options::default()).err().unwrap();
+    let error = folder.read(&ReadOptions::default()).err().unwrap();
     assert_eq!(error.exit_code(), 2);
     let message = error.to_string();
     assert!(message.contains("b.png is 2x2, but ") && message.contains("a.png is 90x30: give"), "{message}");
@@ -115,7 +115,7 @@ fn colour_follows_the_first_picture_or_the_flag() {
     let folder = Folder::new();
     folder.grey("a.png", 1, 1, 7);
     RgbImage::from_pixel(1, 1, Rgb([255, 0, 0])).save(folder.path("b.png")).unwrap();
-    let parts = folder.read(&Options::default()).unwrap();
+    let parts = folder.read(&ReadOptions::default()).unwrap();
     assert_eq!((parts.shape.channels, bytes(&parts.train)), (1, vec![7, 54]));
     assert!(parts.warnings[0].starts_with("1 pictures in colour are read as grey"), "{:?}", parts.warnings);
     assert_eq!(folder.bytes(&coloured(Colour::Colour)), [7, 7, 7, 255, 0, 0]);
@@ -127,10 +127,10 @@ fn what_is_transparent_is_black() {
     let folder = Folder::new();
     let pixels = [Rgba([255, 255, 255, 0]), Rgba([200, 100, 0, 255]), Rgba([255, 255, 255, 128])];
     RgbaImage::from_fn(3, 1, |x, _| pixels[x as usize]).save(folder.path("a.png")).unwrap();
-    assert_eq!(folder.bytes(&Options::default()), [0, 0, 0, 200, 100, 0, 128, 128, 128]);
+    assert_eq!(folder.bytes(&ReadOptions::default()), [0, 0, 0, 200, 100, 0, 128, 128, 128]);
     let grey = Folder::new();
     image::GrayAlphaImage::from_pixel(1, 1, LumaA([255, 0])).save(grey.path("a.png")).unwrap();
-    assert_eq!(grey.bytes(&Options::default()), [0]);
+    assert_eq!(grey.bytes(&ReadOptions::default()), [0]);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn sixteen_bits_become_eight() {
     let folder = Folder::new();
     let deep = image::ImageBuffer::<image::Luma<u16>, _>::from_pixel(1, 1, image::Luma([0x8040]));
     deep.save(folder.path("a.png")).unwrap();
-    assert_eq!(folder.bytes(&Options::default()), [128]);
+    assert_eq!(folder.bytes(&ReadOptions::default()), [128]);
 }
 
 #[test]
@@ -147,14 +147,14 @@ fn files_that_cannot_be_read_are_counted_and_named() {
     for name in 0..7 {
         fs::write(folder.path(&format!("bad{name}.png")), "no picture").unwrap();
     }
-    let message = folder.read(&Options::default()).err().unwrap().to_string();
+    let message = folder.read(&ReadOptions::default()).err().unwrap().to_string();
     assert!(message.contains("none of 7 pictures can be read"), "{message}");
     folder.grey("good.png", 1, 1, 5);
     folder.grey("cut.png", 9, 9, 5);
     let whole = fs::read(folder.path("cut.png")).unwrap();
     fs::write(folder.path("cut.png"), &whole[..40]).unwrap();
     fs::write(folder.path("empty.png"), "").unwrap();
-    let parts = folder.read(&Options::default()).unwrap();
+    let parts = folder.read(&ReadOptions::default()).unwrap();
     assert_eq!((parts.train.count, bytes(&parts.train)), (1, vec![5]));
     let warning = &parts.warnings[0];
     assert!(
@@ -175,7 +175,7 @@ fn a_picture_that_claims_a_huge_size_is_not_unpacked() {
     crc.update(&png[12..29]);
     png[29..33].copy_from_slice(&crc.sum().to_be_bytes());
     fs::write(folder.path("bomb.png"), png).unwrap();
-    let parts = folder.read(&Options::default()).unwrap();
+    let parts = folder.read(&ReadOptions::default()).unwrap();
     assert!(parts.warnings[0].contains("bomb.png ("), "{:?}", parts.warnings);
 }
 
@@ -185,7 +185,8 @@ fn more_pixels_than_memory_is_misuse() {
     for name in 0..200 {
         folder.grey(&format!("{name}.png"), 1, 1, 5);
     }
-    let error = folder.read(&Options { colour: Some(Colour::Colour), ..size("4096x4096") }).err().unwrap();
+    let error =
+        folder.read(&ReadOptions { colour: Some(Colour::Colour), ..size("4096x4096") }).err().unwrap();
     assert!(error.exit_code() == 2 && error.to_string().contains("`source.image_size`"), "{error}");
 }
 
@@ -194,7 +195,7 @@ fn a_folder_of_other_files_is_no_folder_of_pictures() {
     let folder = Folder::new();
     fs::write(folder.path("a.txt"), "x").unwrap();
     assert!(!detect(folder.0.path().to_str().unwrap()) && !detect("") && !detect("/no/such/folder"));
-    assert!(folder.read(&Options::default()).err().unwrap().to_string().contains("no picture in it"));
+    assert!(folder.read(&ReadOptions::default()).err().unwrap().to_string().contains("no picture in it"));
     folder.grey("deep/er/a.jpeg.png", 1, 1, 5);
     assert!(detect(folder.0.path().to_str().unwrap()));
 }
@@ -217,7 +218,7 @@ fn links_are_followed_once_and_odd_names_are_names() {
     GrayImage::from_pixel(1, 1, image::Luma([3])).save(odd.join(OsStr::from_bytes(b"\xff.png"))).unwrap();
     fs::create_dir(folder.path("cats/folder.png")).unwrap();
 
-    let parts = folder.read(&Options::default()).unwrap();
+    let parts = folder.read(&ReadOptions::default()).unwrap();
     assert_eq!(bytes(&parts.train), [1, 2, 3]);
     assert_eq!(parts.classes, ["cats", "dogs", "\u{fffd}\u{fffd}"]);
     assert!(

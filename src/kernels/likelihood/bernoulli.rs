@@ -1,6 +1,6 @@
 //! The Bernoulli likelihood from logits (`shaders/likelihood/bernoulli.wgsl`).
 
-use super::definition::{Data, Kernels, Likelihood, Measure, Output, Settings, moments};
+use super::definition::{Data, Kernels, Likelihood, LikelihoodSettings, Measure, Output, moments};
 use super::pointwise::{self, Pointwise};
 use crate::kernels::activation::{sigmoid, softplus};
 use crate::kernels::shader;
@@ -42,7 +42,7 @@ pub static BERNOULLI: Likelihood = Likelihood {
     about: "binary data: log p = x l - log(1 + e^l) from logits l",
     data: Data::Binary,
     bounded: true,
-    settings: &[Settings::DEFAULT],
+    settings: &[LikelihoodSettings::DEFAULT],
     validate: |_| Ok(()),
     title: |_| "bernoulli".into(),
     output: |dim, _| Output::new(&[("decoder.out", dim)]),

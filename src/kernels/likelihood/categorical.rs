@@ -1,6 +1,6 @@
 //! The categorical likelihood of grey levels (`shaders/likelihood/categorical.wgsl`).
 
-use super::definition::{Data, Kernels, Likelihood, Measure, Output, Settings};
+use super::definition::{Data, Kernels, Likelihood, LikelihoodSettings, Measure, Output};
 use super::pass::Pass;
 use crate::kernels::row_sum::RowSum;
 use crate::kernels::{elementwise, params, shader};
@@ -128,9 +128,9 @@ pub static CATEGORICAL: Likelihood = Likelihood {
     data: Data::Levels,
     bounded: true,
     settings: &[
-        Settings { levels: 2, ..Settings::DEFAULT },
-        Settings { levels: 7, ..Settings::DEFAULT },
-        Settings { levels: 256, ..Settings::DEFAULT },
+        LikelihoodSettings { levels: 2, ..LikelihoodSettings::DEFAULT },
+        LikelihoodSettings { levels: 7, ..LikelihoodSettings::DEFAULT },
+        LikelihoodSettings { levels: 256, ..LikelihoodSettings::DEFAULT },
     ],
     validate: |settings| {
         let (least, most) = (LEVELS.start(), LEVELS.end());
@@ -174,7 +174,7 @@ fn mean_nodes(graph: &mut dyn Graph) -> Result<(), Unfit> {
     Ok(())
 }
 
-fn append(plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {
+fn append(plan: &mut Plan, target: &Target, settings: &LikelihoodSettings, pass: Pass) {
     let (kernel, flops, tensors): (&'static Kernel, u64, Vec<Tensor>) = match pass {
         Pass::Forward { out, x, log_p, .. } => (&FORWARD, 4, vec![out, x, log_p]),
         Pass::Fused { out, x, weight, log_p, .. } => (&FUSED, 8, vec![x, weight, log_p, out]),

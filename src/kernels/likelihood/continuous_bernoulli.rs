@@ -1,6 +1,6 @@
 //! The continuous Bernoulli likelihood from logits (`shaders/likelihood/continuous_bernoulli.wgsl`).
 
-use super::definition::{Data, Kernels, Likelihood, Measure, Output, Settings, moments};
+use super::definition::{Data, Kernels, Likelihood, LikelihoodSettings, Measure, Output, moments};
 use super::pointwise::{self, Pointwise};
 use crate::kernels::shader;
 use crate::plan::{Graph, Kernel, Value};
@@ -118,7 +118,7 @@ pub static CONTINUOUS_BERNOULLI: Likelihood = Likelihood {
     about: "grey data in 0..1: log p = x l - log((e^l - 1) / l) from logits l",
     data: Data::Grey,
     bounded: true,
-    settings: &[Settings::DEFAULT],
+    settings: &[LikelihoodSettings::DEFAULT],
     validate: |_| Ok(()),
     title: |_| "continuous-bernoulli".into(),
     output: |dim, _| Output::new(&[("decoder.out", dim)]),

@@ -32,13 +32,13 @@ pub struct Likelihood {
     /// Whether it is one of values in 0..1 alone.
     pub bounded: bool,
     /// The settings that checks and tests walk.
-    pub settings: &'static [Settings],
+    pub settings: &'static [LikelihoodSettings],
     /// Says what is wrong with the settings that it uses.
-    pub validate: fn(&Settings) -> Result<(), String>,
+    pub validate: fn(&LikelihoodSettings) -> Result<(), String>,
     /// Its name and the settings that it uses, for a line of text.
-    pub title: fn(&Settings) -> String,
+    pub title: fn(&LikelihoodSettings) -> String,
     /// What the decoder's last layer gives for D = `dim` values; with one part it is named `decoder.out`.
-    pub output: fn(dim: usize, settings: &Settings) -> Output,
+    pub output: fn(dim: usize, settings: &LikelihoodSettings) -> Output,
     /// What the decoder would have to give for one value to fit these (value, count) best, without any z: first the
     /// outputs of that value, then its constant.
     pub fit: Fit,
@@ -47,12 +47,12 @@ pub struct Likelihood {
     /// What an output of the decoder is measured in, by its name.
     pub measure: fn(part: &str) -> Measure,
     /// Appends one of the four.
-    pub(super) append: fn(&mut Plan, &Target, &Settings, Pass),
+    pub(super) append: fn(&mut Plan, &Target, &LikelihoodSettings, Pass),
 }
 
 impl Likelihood {
     /// Appends a pass over tensors that go together.
-    pub(crate) fn append(&self, plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {
+    pub(crate) fn append(&self, plan: &mut Plan, target: &Target, settings: &LikelihoodSettings, pass: Pass) {
         let out = pass.out();
         match pass {
             Pass::Forward { log_p, .. } => assert!(log_p.cols >= out.rows, "log p of each row"),
@@ -85,7 +85,7 @@ pub enum Measure {
 }
 
 /// See [`Likelihood::fit`].
-pub type Fit = fn(values: &[(f64, u64)], settings: &Settings) -> Vec<f64>;
+pub type Fit = fn(values: &[(f64, u64)], settings: &LikelihoodSettings) -> Vec<f64>;
 
 /// What a likelihood is a distribution of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,21 +110,21 @@ impl Data {
 
 /// What may be set of a likelihood; each uses what it knows of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settings {
+pub struct LikelihoodSettings {
     /// C: grey levels of `categorical`.
     pub levels: usize,
     /// Where the variance of `gaussian-learned` comes from.
     pub variance: Variance,
 }
 
-impl Settings {
+impl LikelihoodSettings {
     /// Few enough levels for a last layer of D C outputs, and a variance that cannot make up for a bad mean.
-    pub const DEFAULT: Settings = Settings { levels: 16, variance: Variance::Global };
+    pub const DEFAULT: LikelihoodSettings = LikelihoodSettings { levels: 16, variance: Variance::Global };
 }
 
-impl Default for Settings {
+impl Default for LikelihoodSettings {
     fn default() -> Self {
-        Settings::DEFAULT
+        LikelihoodSettings::DEFAULT
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use super::definition::{Data, Kernels, Likelihood, Measure, Output, Settings, moments};
+use super::definition::{Data, Kernels, Likelihood, LikelihoodSettings, Measure, Output, moments};
 use super::pointwise::{self, Pointwise};
 use crate::kernels::shader;
 use crate::plan::{Graph, Kernel, Value};
@@ -43,7 +43,7 @@ pub static GAUSSIAN: Likelihood = Likelihood {
     about: "real data, variance 1: log p = -(x - mu)^2 / 2 - log(2 pi) / 2",
     data: Data::Grey,
     bounded: false,
-    settings: &[Settings::DEFAULT],
+    settings: &[LikelihoodSettings::DEFAULT],
     validate: |_| Ok(()),
     title: |_| "gaussian".into(),
     output: |dim, _| Output::new(&[("decoder.out", dim)]),

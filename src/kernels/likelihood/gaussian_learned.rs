@@ -1,6 +1,6 @@
 //! The Gaussian likelihood with a learned variance.
 
-use super::definition::{Data, Likelihood, Measure, Output, Settings, Variance, moments};
+use super::definition::{Data, Likelihood, LikelihoodSettings, Measure, Output, Variance, moments};
 pub use super::gaussian_shared::LOG_VAR_LIMIT;
 use super::gaussian_shared::Params;
 use super::pass::Pass;
@@ -16,8 +16,8 @@ pub static GAUSSIAN_LEARNED: Likelihood = Likelihood {
     data: Data::Grey,
     bounded: false,
     settings: &[
-        Settings { variance: Variance::Global, ..Settings::DEFAULT },
-        Settings { variance: Variance::Pixel, ..Settings::DEFAULT },
+        LikelihoodSettings { variance: Variance::Global, ..LikelihoodSettings::DEFAULT },
+        LikelihoodSettings { variance: Variance::Pixel, ..LikelihoodSettings::DEFAULT },
     ],
     validate: |_| Ok(()),
     title: |settings| match settings.variance {
@@ -40,7 +40,7 @@ pub static GAUSSIAN_LEARNED: Likelihood = Likelihood {
     append,
 };
 
-fn append(plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {
+fn append(plan: &mut Plan, target: &Target, settings: &LikelihoodSettings, pass: Pass) {
     let global = settings.variance == Variance::Global;
     let kernels = if global { &global::KERNELS } else { &pixel::KERNELS };
     let (kernel, flops, mut tensors): (&'static Kernel, u64, Vec<Tensor>) = match pass {

@@ -13,7 +13,7 @@ mod pass;
 mod passes;
 mod pointwise;
 
-pub use definition::{Data, Fit, Kernels, Likelihood, Measure, Output, Settings, Variance};
+pub use definition::{Data, Fit, Kernels, Likelihood, LikelihoodSettings, Measure, Output, Variance};
 pub(crate) use pass::{Own, Pass};
 pub use passes::Passes;
 

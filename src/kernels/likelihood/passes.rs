@@ -1,6 +1,6 @@
 //! The passes of a likelihood without a model.
 
-use super::definition::{Likelihood, Settings};
+use super::definition::{Likelihood, LikelihoodSettings};
 use super::pass::Pass;
 use crate::kernels::row_vector;
 use crate::plan::{Plan, Target, Tensor};
@@ -28,7 +28,7 @@ impl Passes {
     /// Over R = `rows` rows of D = `dim` values.
     pub fn new(
         likelihood: &Likelihood,
-        settings: &Settings,
+        settings: &LikelihoodSettings,
         target: &Target,
         rows: usize,
         dim: usize,

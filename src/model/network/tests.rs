@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::kernels::activation::Activation;
-use crate::kernels::likelihood::{Settings, TABLE, Variance};
+use crate::kernels::likelihood::{LikelihoodSettings, TABLE, Variance};
 
 fn parameters(config: &ModelConfig) -> Parameters {
     Network::new(config).unwrap().parameters
@@ -17,7 +17,7 @@ fn config() -> ModelConfig {
         latent: 5,
         activation: Activation::Relu,
         likelihood: "bernoulli".into(),
-        settings: Settings::DEFAULT,
+        settings: LikelihoodSettings::DEFAULT,
         kind: "vae".into(),
         classes: 0,
     }
@@ -65,7 +65,7 @@ fn the_likelihood_shapes_the_last_layer() {
         let last = parameters.iter().skip(12).map(|p| (p.name.clone(), p.shape.clone()));
         last.collect::<Vec<_>>()
     };
-    let settings = Settings { levels: 3, variance: Variance::Global };
+    let settings = LikelihoodSettings { levels: 3, variance: Variance::Global };
     let named = |list: &[(&str, &[usize])]| -> Vec<(String, Vec<usize>)> {
         list.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec())).collect()
     };
@@ -80,7 +80,7 @@ fn the_likelihood_shapes_the_last_layer() {
         ("decoder.log_var.weight", &[13, 9]),
         ("decoder.log_var.bias", &[13]),
     ]);
-    let settings = Settings { variance: Variance::Pixel, ..settings };
+    let settings = LikelihoodSettings { variance: Variance::Pixel, ..settings };
     assert_eq!(tail("gaussian-learned", settings), pixel);
 }
 

@@ -21,7 +21,7 @@ const CHUNK: usize = 4 << 20;
 const MAX_STEPS: usize = 64;
 
 /// Rows of one data set on their way to one plan. The bits that training gives do not depend on the way.
-pub struct Feed {
+pub struct Upload {
     /// Where they go.
     to: Source,
     /// The data, where it is streamed.
@@ -31,7 +31,7 @@ pub struct Feed {
     packed: Vec<u32>,
 }
 
-impl Feed {
+impl Upload {
     /// Where the rows of `split` go, and what the plan must know of it. Streams if the data does not fit
     /// the adapter's limits or is large and in a file on a software adapter, or if `stream` asks for it.
     pub fn plan(
@@ -44,7 +44,7 @@ impl Feed {
     ) -> DeviceData {
         let bytes = split.count as u64 * row_bytes(split) as u64;
         let in_file = split.is_in_file() && gpu.report().is_software() && bytes > LEFT_IN_FILE;
-        Feed::plan_within(gpu.limits(), split, name, binarize, batch, stream || in_file)
+        Upload::plan_within(gpu.limits(), split, name, binarize, batch, stream || in_file)
     }
 
     /// The same for a device of which only the limits are known.
@@ -74,13 +74,13 @@ impl Feed {
         data: &DeviceData,
         split: &Split,
         batch: usize,
-    ) -> Result<Feed> {
+    ) -> Result<Upload> {
         if let (Some(tensor), Some(labels)) = (to.labels, &split.labels) {
             program.write_u32(tensor, labels);
         }
         if data.streamed {
             let streamed = Some(split.clone());
-            return Ok(Feed { to, streamed, steps: data.count / batch, packed: Vec::new() });
+            return Ok(Upload { to, streamed, steps: data.count / batch, packed: Vec::new() });
         }
         // A chunk at a time: the whole would lie in memory three times over.
         let chunk = (CHUNK / (4 * to.data.stride)).max(1);
@@ -92,7 +92,7 @@ impl Feed {
             program.write_u32(to.data.slice_rows(first, rows), &packed);
             program.flush()?;
         }
-        Ok(Feed { to, streamed: None, steps: MAX_STEPS, packed: Vec::new() })
+        Ok(Upload { to, streamed: None, steps: MAX_STEPS, packed: Vec::new() })
     }
 
     /// Steps that may go into one submission.
