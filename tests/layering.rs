@@ -20,13 +20,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("plan", &[]),
     ("error", &[]),
     ("guide", &[]),
-    ("kernels", &["plan", "error"]),
+    ("settings", &["error"]),
+    ("kernels", &["plan", "settings", "error"]),
     ("gpu", &["plan", "error"]),
-    ("model", &["kernels", "plan", "error"]),
-    ("data", &["error"]),
+    ("model", &["kernels", "plan", "settings", "error"]),
+    ("data", &["settings", "error"]),
     ("run", &["data", "error"]),
-    ("train", &["evaluate", "model", "data", "gpu", "plan", "kernels", "run", "error"]),
-    ("evaluate", &["model", "data", "gpu", "plan", "kernels", "run", "error"]),
+    ("train", &["evaluate", "model", "data", "gpu", "plan", "kernels", "run", "settings", "error"]),
+    ("evaluate", &["model", "data", "gpu", "plan", "kernels", "run", "settings", "error"]),
     ("vae", &["train", "evaluate", "model", "gpu", "run", "error"]),
     ("export", &["model", "data", "kernels", "plan", "error"]),
     ("tune", &["bench", "check", "gpu", "kernels", "run", "plan", "error"]),
@@ -36,7 +37,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "tune", "bench", "check", "train", "evaluate", "export", "run", "model", "data", "gpu",
-            "kernels", "plan", "error",
+            "kernels", "plan", "settings", "error",
         ],
     ),
 ];
@@ -47,6 +48,7 @@ const ROOTS: &[&str] = &["lib", "main"];
 /// Names that only some modules may use: a token, or a token with the one behind it.
 const NAMES: &[(&str, &[&str])] = &[
     ("wgpu", &["gpu"]),
+    ("clap", &["cli", "settings"]),
     ("print!", PRINTERS),
     ("println!", PRINTERS),
     ("eprint!", PRINTERS),

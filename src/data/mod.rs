@@ -1,13 +1,14 @@
 //! Data sets: one reader a file, all giving the same [`Dataset`].
 //!
 //! A new format is one file beside this one, whose `FORMAT` says what it recognises and how it is
-//! read, and one line in the table of `open.rs`. The words after `--data` and `--format`, the error
+//! read, and one line in the table of `open.rs`. The words that `data` and `source.format` take, the error
 //! message and the help text follow from the table.
 //!
 //! A reader gives the values as they are. What all have in common is done here: the test part, the
 //! scaling, and what the user should hear of either.
 
 mod classes;
+#[cfg(feature = "formats")]
 pub mod columns;
 mod csv;
 mod dataset;
@@ -19,6 +20,7 @@ mod npz;
 mod open;
 mod options;
 mod order;
+#[cfg_attr(not(feature = "formats"), path = "parquet/absent.rs")]
 mod parquet;
 mod pictures;
 mod prepare;

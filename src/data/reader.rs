@@ -25,7 +25,7 @@ pub(super) const NAMED: usize = 5;
 
 /// One kind of data, as a row of the table of formats.
 pub(super) struct Format {
-    /// What the user writes after `--format`, and after `--data` where the data is built in.
+    /// What the setting `source.format` calls it, and `data` where the data is built in.
     pub name: &'static str,
     /// One line for the help text and the error message.
     pub describe: &'static str,

@@ -13,7 +13,7 @@ use crate::model::ModelConfig;
 /// A latent dimension is active where the variance of mu over the data is larger (Burda et al. 2015, section 5.2).
 const ACTIVE: f64 = 0.01;
 
-/// What `vae-gpu evaluate --json` prints. Terms are nats per datum; what a model has not is left out.
+/// What the command `evaluate` prints as JSON. Terms are nats per datum; what a model has not is left out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     /// `train`, `valid` or `test`.

@@ -36,7 +36,7 @@ pub static CONDITION: Kernel = Kernel {
         Ok(())
     }),
     variants: plain,
-    reference: |call: &mut dyn Call| {
+    reference: |call: &dyn Call| {
         let p: Params = plan::params(call);
         let (step, width) = (call.step(), p.width as usize);
         let [input, labels, order, out] = call.slots();

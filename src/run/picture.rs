@@ -3,6 +3,7 @@
 //! Values run from 0 (black) to 1 (white). What lies outside is clamped and a NaN is black, since a
 //! picture of a model gone wrong should still be drawn.
 
+use std::fs;
 use std::path::Path;
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
@@ -28,8 +29,15 @@ const MAX_PIXELS: usize = 1 << 26;
 /// # Errors
 /// As [`grid_png`]; [`Error::Io`].
 pub fn grid(path: &Path, images: &[f32], shape: Shape, columns: usize) -> Result<()> {
-    let png = grid_png(images, shape, columns)?;
-    write_atomic(path, |out| out.write_all(&png))
+    write(path, &grid_png(images, shape, columns)?)
+}
+
+/// Writes a picture, and makes the folder that it is to be in.
+fn write(path: &Path, png: &[u8]) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
+    }
+    write_atomic(path, |out| out.write_all(png))
 }
 
 /// The N x D `images` as a PNG file in memory, `columns` in a row.
@@ -56,8 +64,7 @@ pub fn reconstruction_grid(
     shape: Shape,
     columns: usize,
 ) -> Result<()> {
-    let png = reconstruction_grid_png(originals, reconstructions, shape, columns)?;
-    write_atomic(path, |out| out.write_all(&png))
+    write(path, &reconstruction_grid_png(originals, reconstructions, shape, columns)?)
 }
 
 /// N x D `originals`, each above its reconstruction, as a PNG file in memory.
@@ -170,6 +177,7 @@ impl Canvas {
 }
 
 /// Width and height of a PNG file that this crate has written; 0 of anything else.
+#[cfg(feature = "export")]
 pub(super) fn png_size(png: &[u8]) -> (u32, u32) {
     // Signature, length and name of the header come first.
     let number =

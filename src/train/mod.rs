@@ -8,6 +8,11 @@ pub mod schedule;
 mod stepper;
 mod trainer;
 
-pub use config::Config;
+pub use crate::kernels::activation::Activation;
+pub use crate::kernels::gather::Binarize;
+pub use crate::kernels::likelihood::Variance;
+pub use crate::model::init::Init;
+pub use config::{Condition, Config, Keep, ModelSection, Precision, RunSection, TrainSection};
+pub use schedule::Schedule;
 pub use stepper::Stepper;
 pub use trainer::{Arenas, EpochReport, EpochResult, Judgement, Progress, State, Trainer};

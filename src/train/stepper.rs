@@ -42,9 +42,8 @@ impl Stepper {
     ) -> Result<Stepper> {
         let (count, size) = (data.count, train.batch_size);
         if size == 0 || size > count {
-            return Err(Error::Usage(format!(
-                "--batch-size {size}: the training data has only {count} rows"
-            )));
+            let next = format_args!("the training data has only {count} rows");
+            return Err(Error::value("train.batch_size", size, next));
         }
         let target = train.precision.target(gpu)?;
         let rows = Feed::plan(gpu, data, "train", train.binarize(&network.config), size, train.stream);

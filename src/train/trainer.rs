@@ -153,7 +153,7 @@ impl Trainer {
         let network = Network::new(&model)?;
         let seed = config.train.seed;
         if config.train.valid > 0.0 && dataset.train.count < 2 {
-            return Err(Error::Usage("--valid: the training data has only one row".into()));
+            return Err(Error::setting("train.valid", ": the training data has only one row"));
         }
         let held_out = (config.train.valid > 0.0).then(|| dataset.train.hold_out(config.train.valid, seed));
         let (train, valid) =

@@ -7,8 +7,8 @@ use super::{Data, Kernels, Likelihood, Measure, Output, Pass, Settings, Variance
 use crate::kernels::row_sum::RowSum;
 use crate::kernels::{elementwise, params, shader};
 use crate::plan::{
-    Call, Dispatch, Graph, Kernel, Needs, PAD, Plan, Reference, Slot, Target, Tensor, Trusted, Unfit, read,
-    round_up, write,
+    Call, Dispatch, Graph, Kernel, Matrix, Needs, PAD, Plan, Reference, Slot, Target, Tensor, Trusted, Unfit,
+    read, round_up, write,
 };
 
 /// The log-variance is clamped to plus or minus this; its gradient is zero outside. A pixel that never changes would
@@ -59,20 +59,20 @@ mod global {
     const D_LOG_VAR: Slot = write(7, "d_log_var");
 
     static FORWARD: Kernel = kernel(SHADER, "forward", &[DECODED, LOG_VAR, X, LOG_P], |call| {
-        let [mu, s, x, log_p] = [0, 1, 2, 3];
-        log_likelihood(call, &[x, log_p], |call, row, d| [call.get(mu, row, d), call.get(s, 0, d)]);
+        let [mu, s, x, log_p] = call.slots();
+        log_likelihood(call, x, log_p, |row, d| [mu.get(row, d), s.at(d)]);
     });
 
     static FUSED: Kernel =
         kernel(SHADER, "fused", &[LOG_VAR, X, WEIGHT, LOG_P, D_DECODED, D_LOG_VAR], |call| {
-            let [s, x, weight, log_p, mu, d_s] = [0, 1, 2, 3, 4, 5];
-            log_likelihood(call, &[x, log_p], |call, row, d| [call.get(mu, row, d), call.get(s, 0, d)]);
+            let [s, x, weight, log_p, mu, d_s] = call.slots();
+            log_likelihood(call, x, log_p, |row, d| [mu.get(row, d), s.at(d)]);
             gradient(call, s, x, weight, mu, d_s);
         });
 
     static BACKWARD: Kernel =
         kernel(SHADER, "backward", &[LOG_VAR, X, WEIGHT, D_DECODED, D_LOG_VAR], |call| {
-            let [s, x, weight, mu, d_s] = [0, 1, 2, 3, 4];
+            let [s, x, weight, mu, d_s] = call.slots();
             gradient(call, s, x, weight, mu, d_s);
         });
 
@@ -82,14 +82,14 @@ mod global {
         Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN };
 
     /// d_mu in place of mu, and d_s.
-    fn gradient(call: &mut dyn Call, s: usize, x: usize, weight: usize, mu: usize, d_s: usize) {
+    fn gradient(call: &dyn Call, s: Matrix, x: Matrix, weight: Matrix, mu: Matrix, d_s: Matrix) {
         let p: Params = crate::plan::params(call);
         for row in 0..p.rows as usize {
             for d in 0..4 * p.vectors as usize {
-                let here = [call.get(mu, row, d), call.get(s, 0, d)];
-                let [by_mu, by_s] = slopes(call, &p, here, [x, weight], row, d);
-                call.put(mu, row, d, by_mu);
-                call.put(d_s, row, d, by_s);
+                let here = [mu.get(row, d), s.at(d)];
+                let [by_mu, by_s] = slopes(&p, here, [x, weight], row, d);
+                mu.put(row, d, by_mu);
+                d_s.put(row, d, by_s);
             }
         }
     }
@@ -106,18 +106,18 @@ mod pixel {
     const D_DECODED: Slot = write(5, "d_decoded").updated();
 
     static FORWARD: Kernel = kernel(SHADER, "forward", &[DECODED, X, LOG_P], |call| {
-        let [decoded, x, log_p] = [0, 1, 2];
-        log_likelihood(call, &[x, log_p], |call, row, d| parts(call, decoded, row, d));
+        let [decoded, x, log_p] = call.slots();
+        log_likelihood(call, x, log_p, |row, d| parts(call, decoded, row, d));
     });
 
     static FUSED: Kernel = kernel(SHADER, "fused", &[X, WEIGHT, LOG_P, D_DECODED], |call| {
-        let [x, weight, log_p, decoded] = [0, 1, 2, 3];
-        log_likelihood(call, &[x, log_p], |call, row, d| parts(call, decoded, row, d));
+        let [x, weight, log_p, decoded] = call.slots();
+        log_likelihood(call, x, log_p, |row, d| parts(call, decoded, row, d));
         gradient(call, x, weight, decoded);
     });
 
     static BACKWARD: Kernel = kernel(SHADER, "backward", &[X, WEIGHT, D_DECODED], |call| {
-        let [x, weight, decoded] = [0, 1, 2];
+        let [x, weight, decoded] = call.slots();
         gradient(call, x, weight, decoded);
     });
 
@@ -127,71 +127,60 @@ mod pixel {
         Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN };
 
     /// mu and s of a value: s lies P columns behind mu.
-    fn parts(call: &dyn Call, decoded: usize, row: usize, d: usize) -> [f64; 2] {
+    fn parts(call: &dyn Call, decoded: Matrix, row: usize, d: usize) -> [f64; 2] {
         let p: Params = crate::plan::params(call);
-        [call.get(decoded, row, d), call.get(decoded, row, 4 * p.vectors as usize + d)]
+        [decoded.get(row, d), decoded.get(row, 4 * p.vectors as usize + d)]
     }
 
     /// d_mu and d_s in place of mu and s.
-    fn gradient(call: &mut dyn Call, x: usize, weight: usize, decoded: usize) {
+    fn gradient(call: &dyn Call, x: Matrix, weight: Matrix, decoded: Matrix) {
         let p: Params = crate::plan::params(call);
         let columns = 4 * p.vectors as usize;
         for row in 0..p.rows as usize {
             for d in 0..columns {
                 let here = parts(call, decoded, row, d);
-                let [by_mu, by_s] = slopes(call, &p, here, [x, weight], row, d);
-                call.put(decoded, row, d, by_mu);
-                call.put(decoded, row, columns + d, by_s);
+                let [by_mu, by_s] = slopes(&p, here, [x, weight], row, d);
+                decoded.put(row, d, by_mu);
+                decoded.put(row, columns + d, by_s);
             }
         }
     }
 }
 
 /// log_p[r] = -1/2 sum_d (x - mu)^2 e^-s + s + log(2 pi).
-fn log_likelihood(
-    call: &mut dyn Call,
-    &[x, log_p]: &[usize; 2],
-    of: impl Fn(&dyn Call, usize, usize) -> [f64; 2],
-) {
+fn log_likelihood(call: &dyn Call, x: Matrix, log_p: Matrix, of: impl Fn(usize, usize) -> [f64; 2]) {
     let p: Params = crate::plan::params(call);
     for row in 0..p.rows as usize {
         let mut sum = 0.0;
         for d in 0..p.dim as usize {
-            let [mu, free] = of(call, row, d);
-            let distance = call.get(x, row / p.samples as usize, d) - mu;
+            let [mu, free] = of(row, d);
+            let distance = x.get(row / p.samples as usize, d) - mu;
             let s = free.clamp(-LOG_VAR_LIMIT, LOG_VAR_LIMIT);
             sum -= 0.5 * (distance * distance * (-s).exp() + s + (2.0 * PI).ln());
         }
-        call.put(log_p, 0, row, sum);
+        log_p.set(row, sum);
     }
 }
 
 /// d_mu = -weight (x - mu) e^-s and d_s = -weight ((x - mu)^2 e^-s - 1) / 2 of a value; zero in the padding.
-fn slopes(
-    call: &dyn Call,
-    p: &Params,
-    [mu, free]: [f64; 2],
-    [x, weight]: [usize; 2],
-    row: usize,
-    d: usize,
-) -> [f64; 2] {
+fn slopes(p: &Params, [mu, free]: [f64; 2], [x, weight]: [Matrix; 2], row: usize, d: usize) -> [f64; 2] {
     if d >= p.dim as usize {
         return [0.0, 0.0];
     }
-    let (distance, weight) = (call.get(x, row / p.samples as usize, d) - mu, call.get(weight, 0, row));
+    let (distance, weight) = (x.get(row / p.samples as usize, d) - mu, weight.at(row));
     let precision = (-free.clamp(-LOG_VAR_LIMIT, LOG_VAR_LIMIT)).exp();
     let moves = if free.abs() < LOG_VAR_LIMIT { 1.0 } else { 0.0 };
     [-weight * distance * precision, -weight * moves * 0.5 * (distance * distance * precision - 1.0)]
 }
 
 /// E[x|z] = mu.
-fn mean(call: &mut dyn Call) {
-    let [decoded, mean_x] = [0, 1];
+fn mean(call: &dyn Call) {
+    let [decoded, mean_x] = call.slots();
     let p: Params = crate::plan::params(call);
     for row in 0..p.rows as usize {
         for d in 0..4 * p.vectors as usize {
-            let mu = if d < p.dim as usize { call.get(decoded, row, d) } else { 0.0 };
-            call.put(mean_x, row, d, mu);
+            let mu = if d < p.dim as usize { decoded.get(row, d) } else { 0.0 };
+            mean_x.put(row, d, mu);
         }
     }
 }
@@ -207,7 +196,7 @@ fn mean_nodes(graph: &mut dyn Graph) -> Result<(), Unfit> {
 /// Real data with noise whose variance is learned.
 pub static GAUSSIAN_LEARNED: Likelihood = Likelihood {
     name: "gaussian-learned",
-    about: "real data, log-variance s learned (--variance): log p = -((x - mu)^2 e^-s + s + log(2 pi)) / 2",
+    about: "real data, log-variance s learned (variance): log p = -((x - mu)^2 e^-s + s + log(2 pi)) / 2",
     data: Data::Grey,
     bounded: false,
     settings: &[

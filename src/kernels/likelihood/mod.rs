@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::gather::Binarize;
 use super::row_vector;
 use crate::plan::{Kernel, PAD, Plan, Target, Tensor, round_up};
+use crate::settings::named;
 
 /// The kernels of a likelihood's passes.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +32,7 @@ pub struct Kernels {
 pub struct Likelihood {
     /// Its name on the command line and in files.
     pub name: &'static str,
-    /// One line for `--help` and the README.
+    /// One line for the help and the README.
     pub about: &'static str,
     /// What it is a distribution of.
     pub data: Data,
@@ -143,14 +144,15 @@ impl Default for Settings {
     }
 }
 
-/// Where the variance of a Gaussian comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Variance {
-    /// One learned number for each pixel, the same in every image
-    Global,
-    /// The decoder predicts it for each pixel of each image, beside the mean
-    Pixel,
+named! {
+    /// Where the variance of a Gaussian comes from.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub enum Variance {
+        /// One learned number for each pixel, the same in every image
+        Global => "global",
+        /// The decoder predicts it for each pixel of each image, beside the mean
+        Pixel => "pixel",
+    }
 }
 
 /// What a layer gives, side by side in one row.

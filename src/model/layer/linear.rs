@@ -9,7 +9,7 @@ use crate::model::tape::{Tape, Value};
 use crate::plan::{PAD, Tensor, round_up};
 
 /// Widths past this are surely a slip of the keyboard; the limit keeps sizes far from overflow.
-pub(in crate::model) const MAX_WIDTH: usize = 1 << 16;
+pub const MAX_WIDTH: usize = 1 << 16;
 
 pub(super) const LINEAR: LayerKind = LayerKind {
     name: "linear",

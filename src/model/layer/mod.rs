@@ -7,7 +7,8 @@ mod residual;
 mod text;
 
 pub(super) use condition::Condition;
-pub(super) use linear::{Linear, MAX_WIDTH};
+pub(super) use linear::Linear;
+pub use linear::MAX_WIDTH;
 pub use text::{LayerText, Layers};
 
 use super::parameters::Parameters;

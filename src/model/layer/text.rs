@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{LAYERS, LayerKind};
 use crate::kernels::activation::Activation;
+use crate::settings::Named;
 
 /// Layers of one list, those inside others counted: more would not train, and a hostile file could name a million.
 const MAX_LAYERS: usize = 64;
@@ -52,7 +53,7 @@ impl fmt::Display for LayerText {
         }
         words.extend(self.arguments.iter().map(String::as_str));
         if self.inner.is_empty() {
-            words.extend(self.activation.map(Activation::name));
+            words.extend(self.activation.map(Named::name));
             return write!(f, "{}", words.join(" "));
         }
         write!(f, "{}({})", words.join(" "), self.inner)
@@ -199,7 +200,8 @@ fn layer(text: &str, depth: usize) -> Result<LayerText, String> {
         None => (text, Layers::default()),
     };
     let mut words: Vec<&str> = head.split_whitespace().collect();
-    let activation = words.last().and_then(|word| Activation::named(word));
+    let activation =
+        words.last().and_then(|word| Activation::ALL.iter().copied().find(|a| a.name() == *word));
     if activation.is_some() {
         words.pop();
     }

@@ -7,6 +7,7 @@ mod reconstruction;
 use super::latent::{Draw, KlTerm};
 use super::recipe::Recipe;
 use super::tape::{Tape, Value};
+use crate::error::Result;
 use crate::plan::Tensor;
 
 /// What an objective needs of the model.
@@ -45,8 +46,11 @@ pub trait Objective: Sync {
     fn name(&self) -> &'static str;
     /// Whether it is the ELBO itself for so many samples, where beta is 1 and nothing is free.
     fn is_elbo(&self, samples: usize) -> bool;
-    /// What is wrong with a recipe for it.
-    fn validate(&self, recipe: &Recipe, samples: usize, beta_is_one: bool) -> Result<(), String>;
+    /// Checks that a recipe goes with it.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Setting`].
+    fn validate(&self, recipe: &Recipe, samples: usize, beta_is_one: bool) -> Result<()>;
     /// Appends the latent, the decoder, the likelihood and the terms of the history, and seeds the gradients.
     fn append(&self, tape: &mut Tape, job: &Job);
 }

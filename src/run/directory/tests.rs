@@ -45,7 +45,7 @@ fn a_folder_that_holds_a_run_is_refused_without_force() {
         let error = RunDir::create(Some(folder.path()), "mnist", "mlp", false).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains(held), "{error}");
-        assert!(error.to_string().contains("--force"), "{error}");
+        assert!(error.to_string().contains("`run.force`"), "{error}");
     }
 }
 
