@@ -10,9 +10,12 @@ use super::flags::{self, Flags};
 use super::output::talk;
 use crate::data::{self, Colour, Dataset, Options, Step};
 use crate::error::Result;
+use crate::settings::names;
 
 /// How data is read. A flag that is not given leaves the value of --config, or what fits the data.
+// The formats are a table of the readers, which the section of options stands below.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
+#[command(mut_arg("format", |arg| arg.value_parser(names(data::sources()))))]
 pub struct DataArgs {
     #[command(flatten)]
     options: Flags<Options>,

@@ -7,7 +7,7 @@ use super::shape::Size;
 use crate::error::{Error, Result};
 use crate::settings::{Range, Section, named, section};
 #[cfg(feature = "cli")]
-use crate::settings::{choice, names};
+use crate::settings::choice;
 
 /// Share of the rows that become the test part where the source has none and the user does not say.
 pub const TEST_FRACTION: f64 = 0.1;
@@ -17,7 +17,7 @@ section! {
     pub struct Options from "source" {
         /// Format of the data, where its name tells the wrong one
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[arg(long, value_parser = names(super::sources()))]
+        #[arg(long)]
         format: Option<String> = None;
 
         /// Size of the pictures: those of a folder are cut and resized to it, rows of a .npy file are read as it

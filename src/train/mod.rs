@@ -5,6 +5,7 @@ pub mod files;
 pub mod history;
 pub mod presets;
 pub mod schedule;
+mod state;
 mod stepper;
 mod trainer;
 
@@ -14,5 +15,6 @@ pub use crate::kernels::likelihood::Variance;
 pub use crate::model::init::Init;
 pub use config::{Condition, Config, Keep, ModelSection, Precision, RunSection, TrainSection};
 pub use schedule::Schedule;
+pub use state::{Arenas, State};
 pub use stepper::Stepper;
-pub use trainer::{Arenas, EpochReport, EpochResult, Judgement, Progress, State, Trainer};
+pub use trainer::{EpochReport, EpochResult, Judgement, Progress, Trainer};

@@ -1,6 +1,6 @@
 //! y = f(x W^T + b).
 
-use super::{Extent, Layer, LayerKind, LayerText};
+use super::kind::{Extent, Layer, LayerKind, LayerText};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::likelihood::Output;
 use crate::kernels::matmul::{Epilogue, Layout, matmul};

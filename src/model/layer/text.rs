@@ -1,11 +1,9 @@
-//! The text of layers in flags and configuration files: `linear 400, residual(linear 200, linear 400), relu`.
+//! Reads the text of layers in flags and configuration files: `linear 400, residual(linear 200, linear 400), relu`.
 
-use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
-use super::{LAYERS, LayerKind};
+use super::LAYERS;
+use super::kind::{LayerText, Layers};
 use crate::kernels::activation::Activation;
 use crate::settings::Named;
 
@@ -13,63 +11,6 @@ use crate::settings::Named;
 const MAX_LAYERS: usize = 64;
 /// Lists inside lists.
 const MAX_DEPTH: usize = 4;
-
-/// A layer's text, taken apart.
-#[derive(Clone)]
-pub struct LayerText {
-    /// What kind of layer it names.
-    pub kind: &'static LayerKind,
-    /// The words behind the kind, but for an activation.
-    pub arguments: Vec<String>,
-    /// The activation at its end, where it names one.
-    pub activation: Option<Activation>,
-    /// The layers in its parentheses.
-    pub inner: Layers,
-}
-
-impl LayerText {
-    /// The text with the activation that the layer gets, for people.
-    pub fn with_activation(&self, default: Activation) -> String {
-        let activation = self.activation.or((self.kind.name == "linear").then_some(default));
-        LayerText { activation, ..self.clone() }.to_string()
-    }
-}
-
-impl PartialEq for LayerText {
-    fn eq(&self, other: &LayerText) -> bool {
-        self.kind.name == other.kind.name
-            && self.arguments == other.arguments
-            && self.activation == other.activation
-            && self.inner == other.inner
-    }
-}
-
-impl fmt::Display for LayerText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut words: Vec<&str> = Vec::new();
-        // An activation by itself has no other name.
-        if self.kind.name != "activation" {
-            words.push(self.kind.name);
-        }
-        words.extend(self.arguments.iter().map(String::as_str));
-        if self.inner.is_empty() {
-            words.extend(self.activation.map(Named::name));
-            return write!(f, "{}", words.join(" "));
-        }
-        write!(f, "{}({})", words.join(" "), self.inner)
-    }
-}
-
-impl fmt::Debug for LayerText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
-
-/// Layers in order, as their text says.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Layers(Vec<LayerText>);
 
 impl Layers {
     /// Linear layers of these widths, each with the default activation.
@@ -82,62 +23,6 @@ impl Layers {
             inner: Layers::default(),
         };
         Layers(widths.iter().map(layer).collect())
-    }
-
-    /// The layers in order.
-    pub fn iter(&self) -> std::slice::Iter<'_, LayerText> {
-        self.0.iter()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Checks every layer's arguments.
-    ///
-    /// # Errors
-    /// What is wrong with the first that has a fault.
-    pub fn validate(&self) -> Result<(), String> {
-        self.iter().try_for_each(|text| (text.kind.validate)(text))
-    }
-
-    /// The decoder that mirrors this encoder: a layer that changes the number of channels goes with those behind it that do
-    /// not, and these groups stand in reverse.
-    ///
-    /// # Errors
-    /// If the first layer keeps the number of channels, so that there is no width to begin with.
-    pub fn mirrored(&self) -> Result<Layers, String> {
-        let mut groups: Vec<Vec<LayerText>> = Vec::new();
-        for text in self.iter() {
-            match groups.last_mut() {
-                Some(group) if !text.kind.resizes => group.push(text.clone()),
-                None if !text.kind.resizes => {
-                    return Err(format!(
-                        "the encoder begins with `{text}`, which no decoder mirrors: name the decoder's layers too"
-                    ));
-                }
-                _ => groups.push(vec![text.clone()]),
-            }
-        }
-        Ok(Layers(groups.into_iter().rev().flatten().collect()))
-    }
-
-    fn count(&self) -> usize {
-        self.iter().map(|text| 1 + text.inner.count()).sum()
-    }
-}
-
-impl fmt::Display for Layers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let texts: Vec<String> = self.iter().map(LayerText::to_string).collect();
-        f.write_str(&texts.join(", "))
-    }
-}
-
-impl From<Layers> for String {
-    fn from(layers: Layers) -> String {
-        layers.to_string()
     }
 }
 

@@ -1,6 +1,6 @@
 //! E_q[log p(x|z)] - beta KL(q(z|x) || p(z)), with a floor under the KL of each dimension where bits are free.
 
-use super::{Job, Objective};
+use super::bound::{Job, Objective};
 use crate::error::Result;
 use crate::kernels::objective::{self, batch_sum};
 use crate::kernels::row_vector;

@@ -1,6 +1,6 @@
 //! The importance-weighted bound of K samples (Burda et al. 2015): E[log mean_k p(x, z_k) / q(z_k|x)].
 
-use super::{Job, Objective};
+use super::bound::{Job, Objective};
 use crate::error::{Error, Result};
 use crate::kernels::importance::weights;
 use crate::kernels::objective::{self, batch_sum};

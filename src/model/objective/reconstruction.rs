@@ -1,6 +1,6 @@
 //! log p(x|z) alone: an autoencoder.
 
-use super::{Job, Objective};
+use super::bound::{Job, Objective};
 use crate::error::{Error, Result};
 use crate::kernels::objective::{self, batch_sum};
 use crate::kernels::row_vector;

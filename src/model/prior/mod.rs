@@ -1,18 +1,10 @@
 //! The prior p(z): one file each, and one line in [`PRIORS`].
 
+mod density;
 mod standard;
 
-use super::tape::{Tape, Value};
-
-/// The distribution of z that samples begin with, and that the KL term is measured from.
-pub trait Prior: Sync {
-    /// Its name.
-    fn name(&self) -> &'static str;
-    /// z [B, Z], drawn at a temperature: below 1, draws are more typical and less varied.
-    fn sample(&self, tape: &mut Tape, latent: usize, temperature: f32) -> Value;
-}
+pub use density::Prior;
+pub(super) use standard::STANDARD;
 
 /// Every prior.
 pub static PRIORS: &[&dyn Prior] = &[&standard::STANDARD];
-
-pub(super) use standard::STANDARD;
