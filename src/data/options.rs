@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::scaling::{Scale, Scaling};
 use super::shape::Size;
 use crate::error::{Error, Result};
-use crate::settings::{Range, Section, named, section};
 #[cfg(feature = "cli")]
 use crate::settings::choice;
+use crate::settings::{Range, Section, named, section};
 
 /// Share of the rows that become the test part where the source has none and the user does not say.
 pub const TEST_FRACTION: f64 = 0.1;

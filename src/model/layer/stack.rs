@@ -20,7 +20,7 @@ pub struct LayerRow {
 
 /// Layers one behind the other.
 #[derive(Debug, Default)]
-pub(super) struct Stack {
+pub(in crate::model) struct Stack {
     layers: Vec<Box<dyn Layer>>,
     /// What each is, for people.
     pub rows: Vec<LayerRow>,
