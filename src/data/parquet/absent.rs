@@ -1,6 +1,6 @@
 //! Parquet in a build that cannot read it: the format is known, and refused with what to do.
 
-use super::{Format, has_extension};
+use super::reader::{Format, has_extension};
 use crate::error::Error;
 
 pub(super) const FORMAT: Format = Format {
