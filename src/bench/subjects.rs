@@ -4,7 +4,7 @@ use super::ceilings;
 use super::matmul::{self, Product};
 use super::profile::shape;
 use crate::kernels::activation::Activation;
-use crate::kernels::likelihood::{self, Passes};
+use crate::kernels::likelihood::{Likelihood, LikelihoodSettings, Passes, TABLE};
 use crate::kernels::matmul::Variant;
 use crate::kernels::{self, random};
 use crate::model::plans::{self, Batch, DeviceData, Recipe};
@@ -91,8 +91,13 @@ fn all_plans(target: Target) -> Vec<Plan> {
         [&random::WORDS, &random::UNIFORMS, &random::NORMALS]
             .map(|k| random::draws(k, BATCH, super::INPUT).0),
     );
-    for likelihood in likelihood::TABLE {
-        let model = ModelConfig { likelihood: likelihood.name.into(), ..super::default_model() };
+    let settings_of = |likelihood: &'static Likelihood| match likelihood.kernels {
+        [_] => &[LikelihoodSettings::DEFAULT],
+        // Each chooses kernels of its own.
+        _ => likelihood.settings,
+    };
+    for (likelihood, settings) in TABLE.iter().flat_map(|l| settings_of(l).iter().map(move |s| (l, *s))) {
+        let model = ModelConfig { likelihood: likelihood.name.into(), settings, ..super::default_model() };
         plans.push(plan_of(&model, target, BATCH));
         let network = network(&model);
         plans.push(plans::evaluate(&network, target, &batch(&model, BATCH), BATCH).plan);

@@ -35,7 +35,7 @@ fn every_command_in_a_text_parses() {
     for (place, command) in all {
         // What a shell makes of it where there are two runs.
         let command = command.replace("runs/*", "runs/mnist-vae-1 runs/mnist-vae-2");
-        if let Err(error) = Cli::command().try_get_matches_from(command.split(' ')) {
+        if let Err(error) = Cli::command().try_get_matches_from(commands::words(&command)) {
             panic!("{place}: {command}\n{error}");
         }
     }

@@ -32,3 +32,18 @@ fn of_line(line: &str) -> Vec<String> {
     });
     commands.collect()
 }
+
+/// The words of a command as a shell reads them: what stands in double quotes is one word.
+pub fn words(command: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quoted = false;
+    for character in command.chars() {
+        match character {
+            '"' => quoted = !quoted,
+            ' ' if !quoted => words.push(String::new()),
+            _ => words.last_mut().expect("there is a word").push(character),
+        }
+    }
+    assert!(!quoted, "a quote is left open: {command}");
+    words
+}
