@@ -51,7 +51,7 @@ pub static ACCUMULATE: Kernel =
         each(call, y, |call, row, col| call.get(y, row, col) + call.get(a, row, col));
     });
 
-/// Sets each element of y, and its padding to zero.
+/// Sets each element of y; zero in the padding.
 fn each(call: &mut dyn Call, y: usize, of: impl Fn(&dyn Call, usize, usize) -> f64) {
     let Tensor { rows, cols, stride, .. } = call.tensor(y);
     for row in 0..rows {
@@ -62,18 +62,18 @@ fn each(call: &mut dyn Call, y: usize, of: impl Fn(&dyn Call, usize, usize) -> f
     }
 }
 
-/// Appends y = a + b, all [R, N].
+/// Appends y = a + b, each [R, N].
 pub(crate) fn sum(plan: &mut Plan, label: &str, a: Tensor, b: Tensor, y: Tensor) {
     assert_eq!((a.rows, a.cols), (b.rows, b.cols), "{label}: shapes of a and b");
     push(plan, &SUM, label, vec![a, b, y]);
 }
 
-/// Appends y = a, for the columns of y.
+/// Appends y = a, for as many columns as y has.
 pub(crate) fn copy(plan: &mut Plan, label: &str, a: Tensor, y: Tensor) {
     push(plan, &COPY, label, vec![a, y]);
 }
 
-/// Appends y = y + a, for the columns of y.
+/// Appends y = y + a, for as many columns as y has.
 pub(crate) fn accumulate(plan: &mut Plan, label: &str, a: Tensor, y: Tensor) {
     push(plan, &ACCUMULATE, label, vec![a, y]);
 }

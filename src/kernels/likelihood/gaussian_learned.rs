@@ -1,5 +1,5 @@
-//! The Gaussian likelihood with a learned variance, of each value (`shaders/likelihood/gaussian_global.wgsl`) or predicted
-//! for each value of each row (`shaders/likelihood/gaussian_pixel.wgsl`).
+//! The Gaussian likelihood with a learned variance: one per value (`shaders/likelihood/gaussian_global.wgsl`), or
+//! predicted for every value of every row (`shaders/likelihood/gaussian_pixel.wgsl`).
 
 use std::f64::consts::PI;
 
@@ -10,7 +10,7 @@ use crate::plan::{
     Call, Dispatch, Kernel, Needs, PAD, Plan, Reference, Slot, Target, Tensor, Trusted, read, round_up, write,
 };
 
-/// The log-variance is clamped to plus or minus this; its gradient is zero outside. A pixel that never changes would
+/// The log-variance is clamped to plus or minus this; outside, its gradient is zero. A pixel that never changes would
 /// otherwise drive its variance to zero and log p to infinity.
 pub const LOG_VAR_LIMIT: f64 = 7.0;
 
@@ -124,7 +124,7 @@ mod pixel {
     pub(super) static KERNELS: Kernels =
         Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN };
 
-    /// mu and s of a value: s lies P columns behind mu.
+    /// mu and s of a value: s lies P columns after mu.
     fn parts(call: &dyn Call, decoded: usize, row: usize, d: usize) -> [f64; 2] {
         let p: Params = crate::plan::params(call);
         [call.get(decoded, row, d), call.get(decoded, row, 4 * p.vectors as usize + d)]
@@ -237,7 +237,7 @@ fn append(plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {
     assert_eq!(columns, round_up(dim, PAD), "padding of the data");
     assert_eq!(out.stride, if global { columns } else { 2 * columns }, "columns of the decoder's output");
     if global {
-        // The log-variance lies behind the decoder's output where that is read, and before all else where it is replaced.
+        // The log-variance is bound after the decoder's output where that is read, and first where that is replaced.
         let at = usize::from(matches!(pass, Pass::Forward { .. }));
         if let Some((log_var, d_log_var)) = pass.own() {
             assert_eq!((log_var.rows, log_var.stride), (1, columns), "shape of the log-variance");

@@ -1,4 +1,4 @@
-//! The likelihoods p(x|z): one file each, and one line in [`TABLE`].
+//! The likelihoods p(x|z): one file and one line in [`TABLE`] each.
 
 pub mod bernoulli;
 pub mod categorical;
@@ -15,12 +15,12 @@ use super::gather::Binarize;
 use super::row_vector;
 use crate::plan::{Kernel, PAD, Plan, Target, Tensor, round_up};
 
-/// The kernels of a likelihood's passes.
+/// The kernels of a likelihood, one per pass.
 #[derive(Clone, Copy, Debug)]
 pub struct Kernels {
     /// log p(x|z) of each row.
     pub forward: &'static Kernel,
-    /// log p(x|z) and its gradient, where the row weights are known beforehand.
+    /// log p(x|z) and its gradient, where the row weights are already known.
     pub fused: &'static Kernel,
     /// The gradient alone, from row weights.
     pub backward: &'static Kernel,
@@ -28,38 +28,38 @@ pub struct Kernels {
     pub mean: &'static Kernel,
 }
 
-/// A likelihood: its kernels, what it asks of the data, and what it makes of the decoder's last layer.
+/// A likelihood: its kernels, the data it fits, and the parts of the decoder's last layer.
 #[derive(Debug)]
 pub struct Likelihood {
     /// Its name on the command line and in files.
     pub name: &'static str,
     /// One line for `--help` and the README.
     pub about: &'static str,
-    /// What it is a distribution of.
+    /// The data it is a distribution over.
     pub data: Data,
-    /// Whether it is one of values in 0..1 alone.
+    /// Whether it covers only values in 0..1.
     pub bounded: bool,
     /// The settings that checks and tests walk.
     pub settings: &'static [Settings],
-    /// Says what is wrong with the settings that it uses.
+    /// Checks the settings that it uses; the error says what is wrong.
     pub validate: fn(&Settings) -> Result<(), String>,
-    /// Its name and the settings that it uses, for a line of text.
+    /// Its name and the settings that it uses, in one line.
     pub title: fn(&Settings) -> String,
-    /// What the decoder's last layer gives for D = `dim` values; with one part it is named `decoder.out`.
+    /// The parts of the decoder's last layer for D = `dim` values; a single part is named `decoder.out`.
     pub output: fn(dim: usize, settings: &Settings) -> Output,
-    /// What the decoder would have to give for one value to fit these (value, count) best, without any z: first the
-    /// outputs of that value, then its constant.
+    /// The decoder outputs for one value that fit these (value, count) best without any z: first the outputs of that
+    /// value, then its constant.
     pub fit: Fit,
-    /// Its kernels: a set, or one for each way in which its settings divide them.
+    /// Its kernels: one set, or one for each choice of settings that needs its own.
     pub kernels: &'static [&'static Kernels],
     /// E[x|z] as a formula, for programs that read exported models.
     pub expectation: Expectation,
-    /// Appends one of the four.
+    /// Appends one of the four passes.
     append: fn(&mut Plan, &Target, &Settings, Pass),
 }
 
 impl Likelihood {
-    /// Appends a pass over tensors that go together.
+    /// Appends a pass, after checking that its tensors go together.
     pub(crate) fn append(&self, plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {
         let out = pass.out();
         match pass {
@@ -90,19 +90,19 @@ pub const TABLE: &[&Likelihood] = &[
     &categorical::CATEGORICAL,
 ];
 
-/// What a likelihood is a distribution of.
+/// The data a likelihood is a distribution over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Data {
     /// Zeros and ones.
     Binary,
-    /// Grey values as real numbers; log p is that of a density, and can be positive.
+    /// Grey values as real numbers; log p is a log density and can be positive.
     Grey,
-    /// Grey values in steps: of anything but the grey data itself it makes no sense.
+    /// Grey values in steps: only grey data fits it.
     Levels,
 }
 
 impl Data {
-    /// How bytes become such data where the user does not say.
+    /// How bytes become such data where the user does not choose.
     pub fn binarize(self) -> Binarize {
         match self {
             Data::Binary => Binarize::Dynamic,
@@ -111,7 +111,7 @@ impl Data {
     }
 }
 
-/// What may be set of a likelihood; each uses what it knows of.
+/// The settings of the likelihoods; each uses those it knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// C: grey levels of `categorical`.
@@ -121,7 +121,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Few enough levels for a last layer of D C outputs, and a variance that cannot make up for a bad mean.
+    /// Few enough levels for a last layer of D C outputs, and a variance that cannot hide a bad mean.
     pub const DEFAULT: Settings = Settings { levels: 16, variance: Variance::Global };
 }
 
@@ -141,27 +141,27 @@ pub enum Variance {
     Pixel,
 }
 
-/// What a layer gives, side by side in one row.
+/// The outputs of a layer, side by side in one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// Name and width of each part. Where there are several, each is padded to whole vectors.
+    /// Name and width of each part. If there are several, each is padded to whole vectors.
     pub heads: Vec<(String, usize)>,
-    /// Name and width of a likelihood's own parameter, which is the same for every row.
+    /// Name and width of a likelihood's own parameter, shared by all rows.
     pub own: Option<(String, usize)>,
 }
 
 impl Output {
-    /// Parts of these names and widths.
+    /// Parts with these names and widths.
     pub fn new(heads: &[(&str, usize)]) -> Output {
         Output { heads: heads.iter().map(|(name, width)| ((*name).to_owned(), *width)).collect(), own: None }
     }
 
-    /// With a parameter that is the same for every row.
+    /// With a parameter that all rows share.
     pub fn with_own(self, name: &str, width: usize) -> Output {
         Output { own: Some((name.to_owned(), width)), ..self }
     }
 
-    /// Columns of the layer's sum, padding between parts included.
+    /// Columns of the layer's output, padding between parts included.
     pub fn columns(&self) -> usize {
         match &self.heads[..] {
             [(_, width)] => *width,
@@ -170,10 +170,10 @@ impl Output {
     }
 }
 
-/// A likelihood's own parameter [1, W], and the gradient [R, W] by it of each row where that is wanted.
+/// A likelihood's own parameter [1, W], and its gradient for every row [R, W] where that is wanted.
 pub(crate) type Own = Option<(Tensor, Option<Tensor>)>;
 
-/// One pass of a likelihood over rows R = B K, with x [B, D] and what the decoder gave: `out` [R, heads].
+/// One pass of a likelihood over R = B K rows, with x [B, D] and the decoder's output `out` [R, heads].
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pass {
     /// log_p \[R\].
@@ -187,28 +187,28 @@ pub(crate) enum Pass {
         /// log p(x|z) of each row, in nats.
         log_p: Tensor,
     },
-    /// log_p \[R\] and the gradient at once.
+    /// log_p \[R\] and the gradient in one pass.
     Fused {
-        /// The decoder's output; afterwards the loss's gradient by it.
+        /// The decoder's output, replaced by its gradient.
         out: Tensor,
-        /// The likelihood's own parameter, and the gradient by it.
+        /// The likelihood's own parameter, and its gradient.
         own: Own,
         /// The data.
         x: Tensor,
-        /// What a nat of each row is worth.
+        /// The weight of each row's nats.
         weight: Tensor,
         /// log p(x|z) of each row, in nats.
         log_p: Tensor,
     },
     /// The gradient from weights \[R\].
     Backward {
-        /// The decoder's output; afterwards the loss's gradient by it.
+        /// The decoder's output, replaced by its gradient.
         out: Tensor,
-        /// The likelihood's own parameter, and the gradient by it.
+        /// The likelihood's own parameter, and its gradient.
         own: Own,
         /// The data.
         x: Tensor,
-        /// What a nat of each row is worth.
+        /// The weight of each row's nats.
         weight: Tensor,
     },
     /// mean [R, D].
@@ -239,7 +239,7 @@ impl Pass {
         }
     }
 
-    /// x, or the mean in its place, and K: rows of the decoder's output for each of x.
+    /// x, or the mean in its place, and K: rows of the decoder's output per row of x.
     fn image(&self) -> (Tensor, usize) {
         match *self {
             Pass::Forward { out, x, .. } | Pass::Fused { out, x, .. } | Pass::Backward { out, x, .. } => {
@@ -250,7 +250,7 @@ impl Pass {
         }
     }
 
-    /// What it does in a plan.
+    /// Its label in a plan.
     fn label(&self) -> &'static str {
         match self {
             Pass::Forward { .. } | Pass::Fused { .. } => "log p(x|z)",
@@ -260,18 +260,18 @@ impl Pass {
     }
 }
 
-/// The passes of a likelihood by themselves, with a weight of their own for each row.
+/// The passes of a likelihood alone, with a weight of its own for every row.
 #[derive(Clone, Debug)]
 pub struct Passes {
     /// Forward, mean and backward.
     pub plan: Plan,
-    /// The decoder's output [R, heads]; after a run, the loss's gradient by it.
+    /// The decoder's output [R, heads], replaced by its gradient when the plan runs.
     pub out: Tensor,
-    /// The likelihood's own parameter [1, W], and the loss's gradient [R, W] by it.
+    /// The likelihood's own parameter [1, W], and its gradient [R, W].
     pub own: Option<(Tensor, Tensor)>,
     /// The data [R, D].
     pub x: Tensor,
-    /// What a nat of each row is worth \[R\].
+    /// The weight of each row's nats \[R\].
     pub weight: Tensor,
     /// log p(x|z) of each row, in nats.
     pub log_p: Tensor,
@@ -322,7 +322,7 @@ pub fn find(name: &str) -> Option<&'static Likelihood> {
     TABLE.iter().copied().find(|likelihood| likelihood.name == name)
 }
 
-/// The names of the likelihoods of such data.
+/// The names of the likelihoods for such data.
 pub fn names_of(data: Data) -> Vec<&'static str> {
     TABLE.iter().filter(|likelihood| likelihood.data == data).map(|likelihood| likelihood.name).collect()
 }
