@@ -3,7 +3,7 @@
 // first.
 //
 //   forward   y = activation(x)
-// backward  d = d activation'(kept), in place; `kept` is what the forward pass stored (shared/activation)
+//   backward  d = d activation'(kept), in place; `kept` is what the forward pass stored (shared/activation)
 //
 // x, y, kept, d [R, N]; y is padded with zeros. One invocation per four elements.
 

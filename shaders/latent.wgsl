@@ -2,7 +2,7 @@
 //
 //   draw       z = mu + exp(log_var / 2) * eps          kl = 1/2 sum_j (mu^2 + exp(log_var) - 1 - log_var)
 //   ratio      log_ratio = log p(z) - log q(z|x) = 1/2 sum_j (eps^2 + log_var - z^2), for importance weights (Burda et al. 2015)
-// backward   d_head, from d_z and the objective's weight on the KL term, which has one of three KL_FORMs:
+//   backward   d_head, from d_z and the objective's weight on the KL term, which has one of three KL_FORMs:
 //
 //     CLOSED     w[b] per nat of datum b's kl:     d_mu      = sum_k d_z + w mu
 //                                                  d_log_var = sum_k d_z eps sigma / 2 + w (exp(log_var) - 1) / 2

@@ -1,7 +1,7 @@
 // The entry points of a likelihood, for R = B K rows of items: four values or one, as the importer chooses.
 //
 //   forward   log_p[r] = sum of log p of the row's items
-// backward  the gradient of the loss by the decoder's output
+//   backward  the gradient of the loss by the decoder's output
 //   fused     both in one pass
 //   mean      E[x|z]
 //
