@@ -53,7 +53,7 @@ fn an_autoencoder_shows_reconstruction_alone() {
         scratch.command(line).assert().code(2).stderr(contains(text));
     };
     refuse("sample run", "no prior to draw from");
-    refuse("evaluate run --nll-samples 10", "no model of p(x)");
+    refuse("evaluate run --nll-samples 10", "does not model p(x)");
     refuse(&format!("{TRAIN} --model ae --samples 2"), "leave out --samples");
 }
 

@@ -188,8 +188,8 @@ fn an_autoencoder_has_codes_and_no_samples() {
 #[test]
 fn rows_that_are_not_whole_are_refused_and_none_is_fine() {
     let mut vae = Vae::of(&trained(config())).unwrap();
-    assert_usage(vae.encode(&[0.5; DIM + 1]), "no whole number of rows of 64");
-    assert_usage(vae.decode(&[0.5; 4]), "no whole number of rows of 3");
+    assert_usage(vae.encode(&[0.5; DIM + 1]), "not a whole number of rows of 64");
+    assert_usage(vae.decode(&[0.5; 4]), "not a whole number of rows of 3");
     assert_usage(vae.elbo((&[0.5; DIM][..], &[1u32][..])), "wants 0 labels");
     assert!(vae.encode(&Vec::new()).unwrap().mu.is_empty());
 }
