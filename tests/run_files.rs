@@ -160,7 +160,7 @@ fn a_configuration_that_lies_about_its_size_is_refused() {
         "shape = [0, 8, 1]",
         "shape = [65537, 1, 1]",
     ] {
-        saved.refuse_config("the number of values of a datum", shape, hostile);
+        saved.refuse_config("the number of values per datum", shape, hostile);
     }
     saved.refuse_config(
         "tensor encoder.0.weight is [7, 64], the model's is [7, 65536]",

@@ -1,4 +1,4 @@
-//! Layers: one file each, and one line in [`LAYERS`].
+//! Layers: one file and one line in [`LAYERS`] each.
 
 mod activation;
 mod condition;
@@ -14,14 +14,14 @@ use super::parameters::Parameters;
 use super::tape::{Tape, Value};
 use crate::kernels::activation::Activation;
 
-/// What passes between layers, per datum: height x width positions of so many channels. A plain row is 1 x 1.
+/// The shape between layers, per datum: height x width positions of `channels` numbers. A plain row is 1 x 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
     /// Rows of positions.
     pub height: usize,
     /// Columns of positions.
     pub width: usize,
-    /// Numbers of each position.
+    /// Numbers per position.
     pub channels: usize,
 }
 
@@ -41,28 +41,28 @@ impl std::fmt::Display for Extent {
     }
 }
 
-/// A layer with its parameters' places.
+/// A layer that knows where its parameters lie.
 pub trait Layer: std::fmt::Debug {
-    /// Appends y = layer(x) to the tape and records the backward pass: the gradients of the parameters, and that of x
-    /// where [`Tape::sink`] wants it.
+    /// Appends y = layer(x) to the tape and records the backward pass: the gradients of the parameters and, if
+    /// [`Tape::sink`] wants it, of x.
     fn forward(&self, tape: &mut Tape, x: Value) -> Value;
     /// Multiply-adds of the forward pass per datum.
     fn multiply_adds(&self) -> usize;
 }
 
-/// What a layer is made from.
+/// The arguments for making a layer.
 pub struct Site<'a> {
     /// The name of its parameters and tensors, such as `encoder.0`.
     pub name: &'a str,
-    /// What it reads.
+    /// The shape of its input.
     pub input: Extent,
-    /// The activation of layers that name none.
+    /// The activation of layers that do not name one.
     pub activation: Activation,
     /// Where its parameters go.
     pub parameters: &'a mut Parameters,
 }
 
-/// A kind of layer: what configuration calls it, and how it is made.
+/// A kind of layer: its name in configuration, and how to make it.
 pub struct LayerKind {
     /// The first word of its text.
     pub name: &'static str,
@@ -70,14 +70,14 @@ pub struct LayerKind {
     pub grammar: &'static str,
     /// What it computes, in one line.
     pub about: &'static str,
-    /// Texts that tests and checks walk, each to follow a row of any width.
+    /// Texts for tests and checks; each can follow a row of any width.
     pub samples: &'static [&'static str],
-    /// Says what is wrong with a text of this kind.
+    /// Checks a text of this kind; the error says what is wrong.
     pub validate: fn(&LayerText) -> Result<(), String>,
-    /// Whether it may change the number of channels; the decoder mirrors such a layer together with those behind it that
+    /// Whether it may change the number of channels; the decoder mirrors such a layer together with those after it that
     /// do not.
     pub resizes: bool,
-    /// Makes the layer of a valid text, and says what it gives.
+    /// Makes the layer of a valid text, and returns its output shape.
     pub build: fn(&LayerText, Site) -> Result<(Box<dyn Layer>, Extent), String>,
 }
 
@@ -91,7 +91,7 @@ pub struct LayerRow {
     pub name: String,
     /// Such as `linear 400 relu`.
     pub text: String,
-    /// What it gives, per datum.
+    /// Its output shape, per datum.
     pub output: Extent,
     /// Trained values.
     pub parameters: usize,
@@ -99,16 +99,16 @@ pub struct LayerRow {
     pub multiply_adds: usize,
 }
 
-/// Layers one behind the other.
+/// Layers in sequence.
 #[derive(Debug, Default)]
 pub(super) struct Stack {
     layers: Vec<Box<dyn Layer>>,
-    /// What each is, for people.
+    /// A row per layer, for display.
     pub rows: Vec<LayerRow>,
 }
 
 impl Stack {
-    /// The layers of `text` on top of `site`, with numbered names; and what the last gives.
+    /// The layers of `text` on top of `site`, with numbered names, and the output shape of the last.
     pub fn build(text: &Layers, site: Site) -> Result<(Stack, Extent), String> {
         let Site { name, input, activation, parameters } = site;
         let (mut stack, mut extent) = (Stack::default(), input);

@@ -8,26 +8,26 @@ use serde::{Deserialize, Serialize};
 use super::{LAYERS, LayerKind};
 use crate::kernels::activation::Activation;
 
-/// Layers of one list, those inside others counted: more would not train, and a hostile file could name a million.
+/// Most layers in one list, nested ones included: a hostile file could name a million.
 const MAX_LAYERS: usize = 64;
-/// Lists inside lists.
+/// Most levels of nested lists.
 const MAX_DEPTH: usize = 4;
 
-/// A layer's text, taken apart.
+/// A layer's text, parsed.
 #[derive(Clone)]
 pub struct LayerText {
-    /// What kind of layer it names.
+    /// The kind of layer.
     pub kind: &'static LayerKind,
-    /// The words behind the kind, but for an activation.
+    /// The words after the kind, without the activation.
     pub arguments: Vec<String>,
-    /// The activation at its end, where it names one.
+    /// The activation at the end of the text, if it names one.
     pub activation: Option<Activation>,
     /// The layers in its parentheses.
     pub inner: Layers,
 }
 
 impl LayerText {
-    /// The text with the activation that the layer gets, for people.
+    /// The text with the layer's actual activation, for display.
     pub fn with_activation(&self, default: Activation) -> String {
         let activation = self.activation.or((self.kind.name == "linear").then_some(default));
         LayerText { activation, ..self.clone() }.to_string()
@@ -46,7 +46,7 @@ impl PartialEq for LayerText {
 impl fmt::Display for LayerText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut words: Vec<&str> = Vec::new();
-        // An activation by itself has no other name.
+        // An activation layer is written as its activation alone.
         if self.kind.name != "activation" {
             words.push(self.kind.name);
         }
@@ -65,7 +65,7 @@ impl fmt::Debug for LayerText {
     }
 }
 
-/// Layers in order, as their text says.
+/// Layers in order, as written in configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Layers(Vec<LayerText>);
@@ -96,16 +96,16 @@ impl Layers {
     /// Checks every layer's arguments.
     ///
     /// # Errors
-    /// What is wrong with the first that has a fault.
+    /// The fault of the first invalid layer.
     pub fn validate(&self) -> Result<(), String> {
         self.iter().try_for_each(|text| (text.kind.validate)(text))
     }
 
-    /// The decoder that mirrors this encoder: a layer that changes the number of channels goes with those behind it that do
-    /// not, and these groups stand in reverse.
+    /// The decoder that mirrors this encoder: each layer that changes the number of channels is grouped with those
+    /// after it that do not, and the groups are reversed.
     ///
     /// # Errors
-    /// If the first layer keeps the number of channels, so that there is no width to begin with.
+    /// If the first layer does not change the number of channels, so that no width starts the decoder.
     pub fn mirrored(&self) -> Result<Layers, String> {
         let mut groups: Vec<Vec<LayerText>> = Vec::new();
         for text in self.iter() {
@@ -164,12 +164,12 @@ impl FromStr for Layers {
 
 fn parse(text: &str, depth: usize) -> Result<Layers, String> {
     if depth > MAX_DEPTH {
-        return Err(format!("layers inside layers inside layers: {MAX_DEPTH} lists deep is enough"));
+        return Err(format!("layers are nested too deep: use {MAX_DEPTH} levels or fewer"));
     }
     split(text)?.into_iter().map(|text| layer(text.trim(), depth)).collect::<Result<_, _>>().map(Layers)
 }
 
-/// The parts between commas that no parentheses enclose.
+/// The parts between commas outside parentheses.
 fn split(text: &str) -> Result<Vec<&str>, String> {
     let (mut parts, mut begin, mut open) = (Vec::new(), 0, 0usize);
     for (at, character) in text.char_indices() {
@@ -205,12 +205,12 @@ fn layer(text: &str, depth: usize) -> Result<LayerText, String> {
     }
     let name = match (words.is_empty(), activation) {
         (true, Some(_)) => "activation",
-        (true, None) => return Err("a layer is missing between two commas, or there is none at all".into()),
+        (true, None) => return Err("a layer is missing: write layers with commas between them".into()),
         _ => words.remove(0),
     };
     let kind = LAYERS.iter().find(|kind| kind.name == name).ok_or_else(|| {
         let known: Vec<_> = LAYERS.iter().map(|kind| format!("`{}`", kind.grammar)).collect();
-        format!("`{name}` names no layer: use {}", known.join(", "))
+        format!("`{name}` is not a layer: use {}", known.join(", "))
     })?;
     let arguments = words.into_iter().map(str::to_owned).collect();
     Ok(LayerText { kind, arguments, activation, inner })
@@ -250,15 +250,15 @@ mod tests {
             ("linear 4 5", "`linear 4 5`"),
             ("linear 70000", "`linear 70000`"),
             ("linear(linear 4)", "`linear(linear 4)`"),
-            ("conv 4", "`conv` names no layer: use `linear N [ACTIVATION]`"),
+            ("conv 4", "`conv` is not a layer: use `linear N [ACTIVATION]`"),
             ("residual", "write `residual(LAYERS)`"),
             ("residual()", "a layer is missing"),
             ("residual(linear 4", "a `(` without its `)`"),
             ("linear 4)", "a `)` without a `(`"),
             ("residual(linear 4) 7", "nothing follows"),
             ("identity", "`identity`"),
-            ("relu 4", "`relu` names no layer"),
-            ("residual(residual(residual(residual(residual(residual(linear 4))))))", "lists deep"),
+            ("relu 4", "`relu` is not a layer"),
+            ("residual(residual(residual(residual(residual(residual(linear 4))))))", "nested too deep"),
         ] {
             let found = text.parse::<Layers>().unwrap_err();
             assert!(found.contains(problem), "{text:?}: {found}");

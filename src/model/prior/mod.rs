@@ -1,10 +1,10 @@
-//! The prior p(z): one file each, and one line in [`PRIORS`].
+//! The priors p(z): one file and one line in [`PRIORS`] each.
 
 mod standard;
 
 use super::tape::{Tape, Value};
 
-/// The distribution of z that samples begin with, and that the KL term is measured from.
+/// The distribution that samples of z are drawn from and the KL term is measured against.
 pub trait Prior: Sync {
     /// Its name.
     fn name(&self) -> &'static str;
