@@ -1,5 +1,4 @@
-//! E_q[log p(x|z)] - beta KL(q(z|x)
-//! p(z)), with a floor under each dimension's KL if bits are free.
+//! E_q[log p(x|z)] - beta KL(q(z|x) || p(z)), with a floor under each dimension's KL if bits are free.
 
 use super::{Job, Objective};
 use crate::kernels::objective::{self, batch_sum};
