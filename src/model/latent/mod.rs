@@ -22,8 +22,7 @@ pub enum KlTerm {
 pub struct Draw {
     /// z [B K, Z].
     pub z: Value,
-    /// KL(q(z|x)
-    /// p(z)) in nats \[B\]; None if z is a point.
+    /// KL(q(z|x) || p(z)) in nats \[B\]; None if z is a point.
     pub kl: Option<Value>,
     /// log p(z) - log q(z|x) of each sample in nats [B K], for [`KlTerm::Sampled`].
     pub log_ratio: Option<Value>,
