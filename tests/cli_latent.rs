@@ -120,7 +120,7 @@ fn an_interpolation_has_its_ends_and_turns_back() {
 
     let refuse = |line: &str, code: i32, words: &str| drop(scratch.fail(line, code, words));
     refuse("interpolate run --from 0 --to 64", 2, "there is no test image 64: use 0 to 63");
-    refuse("interpolate run --from 0 --to none.png", 1, "none.png: no picture that can be read");
+    refuse("interpolate run --from 0 --to none.png", 1, "none.png: not a readable picture");
     refuse("interpolate run --from 0 --to 1 --label 3", 2, "not trained with --condition labels");
     refuse("animate run --from 0 --to 1 --out way.mp4", 2, "an animation is a .gif, .png or .apng file");
     let clap = scratch.command("interpolate run --from 0 --to 1 --steps 1").assert().code(2);

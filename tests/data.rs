@@ -185,7 +185,7 @@ fn a_test_part_may_come_from_another_file_or_a_share() {
 fn a_format_can_be_named() {
     let scratch = Scratch::new();
     scratch.write("numbers.txt", "1,2\n3,4\n5,6\n");
-    scratch.fail("data numbers.txt", 2, "this is a single file of no known kind; it takes");
+    scratch.fail("data numbers.txt", 2, "this file is not in a known format; it takes");
     assert!(scratch.succeed("data numbers.txt --format csv").contains("table of 2 columns"));
     scratch.fail("data numbers.txt --format npy", 1, "not a .npy file");
     scratch.fail("data numbers.txt --format xls", 2, "invalid value 'xls'");
@@ -199,15 +199,15 @@ fn bad_files_fail_with_a_place_and_a_remedy() {
     for (name, bytes, words) in [
         ("missing.csv", b"a,b\n1,2\n,4\n".to_vec(), "row 2 (line 3), column 1 (`a`): the value is missing"),
         ("ragged.csv", b"1,2\n3\n".to_vec(), "row 2 has 1 cells, but the first has 2"),
-        ("one.csv", b"1,2\n".to_vec(), "has one row, but training and test need one each"),
+        ("one.csv", b"1,2\n".to_vec(), "has one row, but training and test data need one each"),
         ("empty.csv", Vec::new(), "it is empty"),
         ("short.npy", npy_bytes("5, 5", &[0; 24]), "the file has"),
-        ("none.npz", b"nothing".to_vec(), "no zip file"),
-        ("none.parquet", b"PAR1 nothing PAR1".to_vec(), "no Parquet file"),
+        ("none.npz", b"nothing".to_vec(), "not a zip file"),
+        ("none.parquet", b"PAR1 nothing PAR1".to_vec(), "not a Parquet file"),
         (
             "nan.npy",
             matrix(Matrix::Npy, &[], 2, &[1.0, 2.0, f32::NAN, 4.0]),
-            "row 2, column 1: no finite number",
+            "row 2, column 1: not a finite number",
         ),
     ] {
         scratch.write(name, bytes);

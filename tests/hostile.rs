@@ -142,7 +142,7 @@ fn sizes_that_lie_allocate_nothing() {
         ([1 << 24, 4096, 4096], "more than 8 GiB"),
         ([1 << 24, 16, 16], "cut off: the header promises 4294967296 bytes"),
         ([0, 2, 2], "says 0 images"),
-        ([2, 0, 2], "says 0 pixels a side"),
+        ([2, 0, 2], "says 0 pixels per side"),
     ] {
         idx_refused(&tiny::idx(&sizes, &[0; 100]), words);
         let packed = if words.starts_with("cut off") { "more than its size can hold" } else { words };
@@ -183,7 +183,7 @@ fn what_unpacks_without_end_is_refused_early() {
     let told = foreign::npz(&[("x", foreign::npy("|u1", "1048576, 512", &zeros))]);
     refused(&folder.write("told.npz", told), "bytes are packed");
     let untold = foreign::npz(&[("x", foreign::npy("|u1", "2, 2", &zeros))]);
-    refused(&folder.write("untold.npz", untold), "there are not as many");
+    refused(&folder.write("untold.npz", untold), "but holds more or fewer");
     // A header that never ends, packed.
     let header = foreign::npy_with(&[b' '; 65_000], &zeros);
     refused(&folder.write("header.npz", foreign::npz(&[("x", header)])), "makes no sense");

@@ -70,11 +70,11 @@ fn cells_without_a_number_are_named_with_row_and_column() {
     refuse(b"a,b\n1,2\n3,\n", "row 2 (line 3), column 2 (`b`): the value is missing");
     refuse(b"1,2\nnan,4\n", "row 2, column 1: the value is missing");
     refuse(b"1,2\nNA,4\n", "row 2, column 1: the value is missing");
-    refuse(b"1,2\n3,inf\n", "row 2, column 2: inf is no finite number");
-    refuse(b"1,2\n3,1e39\n", "1e39 is no finite number");
-    refuse(b"a,b\n1,2\n3,red\n", "row 2 (line 3), column 2 (`b`): `red` is no number");
-    refuse(b"1,2\n3,\xff\n", "is no number");
-    refuse(b"1,2\n3,0x10\n", "`0x10` is no number");
+    refuse(b"1,2\n3,inf\n", "row 2, column 2: inf is not a finite number");
+    refuse(b"1,2\n3,1e39\n", "1e39 is not a finite number");
+    refuse(b"a,b\n1,2\n3,red\n", "row 2 (line 3), column 2 (`b`): `red` is not a number");
+    refuse(b"1,2\n3,\xff\n", "is not a number");
+    refuse(b"1,2\n3,0x10\n", "`0x10` is not a number");
     refuse(b"a,b\n\n1,2\n3,\n", "row 2 (line 4), column 2 (`b`): the value is missing");
     refuse(b"1,2\n\n\n3,\n", "row 2 (line 4), column 2: the value is missing");
     refuse(b"1,2\r\n3,4\r\n\r\n5,", "row 3 (line 4), column 2: the value is missing");

@@ -127,8 +127,8 @@ fn zero_images() {
 
 #[test]
 fn zero_dimensions() {
-    assert_refused(&file(&[2, 0, 4]), "0 pixels a side");
-    assert_refused(&file(&[2, 3, 0]), "0 pixels a side");
+    assert_refused(&file(&[2, 0, 4]), "0 pixels per side");
+    assert_refused(&file(&[2, 3, 0]), "0 pixels per side");
 }
 
 #[test]

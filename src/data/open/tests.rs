@@ -39,7 +39,7 @@ fn a_folder_or_file_of_another_kind_is_told_apart() {
     let file = folder.path().join("notes.txt");
     std::fs::write(&file, "x").unwrap();
     let message = open(file.to_str().unwrap()).unwrap_err().to_string();
-    assert!(message.contains("single file"), "{message}");
+    assert!(message.contains("not in a known format"), "{message}");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn bytes_are_scaled_on_demand_alone() {
 fn a_value_that_is_no_number_is_named_with_row_and_column() {
     let message =
         scaled(table(&[1.0, 2.0, 3.0, f32::NAN], &["a", "b"]), &Options::default()).unwrap_err().to_string();
-    assert!(message.starts_with("source: row 2, column 2 (`b`): no finite"), "{message}");
+    assert!(message.starts_with("source: row 2, column 2 (`b`): not a finite"), "{message}");
 }
 
 #[test]
@@ -126,7 +126,10 @@ fn a_test_value_that_scaling_makes_infinite_is_refused() {
     let open = |options: Options| prepare("source", &options, parts(), far.clone(), &|_| {});
     let message =
         open(Options { test_data: Some("far".into()), ..Options::default() }).unwrap_err().to_string();
-    assert!(message.starts_with("far: column 2 (`b`): -1e38 is no finite number once it is"), "{message}");
+    assert!(
+        message.starts_with("far: column 2 (`b`): -1e38 is not a finite number once scaled"),
+        "{message}"
+    );
     assert!(open(Options { scale: Some(Scale::None), ..Options::default() }).is_ok());
 }
 

@@ -74,7 +74,7 @@ fn numbers_of_every_width_and_labels_of_text_are_read() {
     assert_eq!(x(&parts), [-5.0, 7.0, 6.0, u64::MAX as f32]);
     assert_eq!(parts.train.labels.as_deref(), Some(&[1, 0][..]));
     assert_eq!(parts.classes, ["cat", "dog"]);
-    refuse(&mixed(), "column `kind` holds String, and no numbers");
+    refuse(&mixed(), "column `kind` holds String, not numbers");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn lists_of_one_length_are_as_many_columns() {
     );
     refuse(&lists(&[1.0], &[0, 0], &[3, 0]), "row 2, column 1 (`v[0]`): the value is missing");
     let error = parse(&lists(&[1.0], &[0], &[3]), Some("v")).err().unwrap();
-    assert!(error.to_string().contains("a column of lists is no label"), "{error}");
+    assert!(error.to_string().contains("a column of lists cannot be the label"), "{error}");
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn damage_anywhere_is_an_error_or_another_number() {
                 let _ = parse(&damaged, Some("kind"));
                 let _ = parse(&damaged, None);
             }
-            refuse(&sound[..at], "damaged, or no Parquet file");
+            refuse(&sound[..at], "damaged, or not a Parquet file");
         }
     }
 }
