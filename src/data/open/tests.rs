@@ -34,7 +34,7 @@ fn an_unknown_source_names_the_flag_and_every_legal_value() {
 fn a_folder_or_file_of_another_kind_is_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let message = open(folder.path().to_str().unwrap()).unwrap_err().to_string();
-    assert!(message.contains("this folder has no data"), "{message}");
+    assert!(message.contains("this folder holds no known format"), "{message}");
 
     let file = folder.path().join("notes.txt");
     std::fs::write(&file, "x").unwrap();
