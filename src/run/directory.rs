@@ -253,8 +253,7 @@ fn delete_files(folder: &Path, ours: impl Fn(&str) -> bool) -> Result<()> {
     Ok(())
 }
 
-/// Makes `parent/DATA-MODEL-N`, where N follows the highest existing number, so that no number is used for two runs at
-/// once.
+/// Makes `parent/DATA-MODEL-N`, where N follows the highest existing number. A gap left by a deleted run is not filled.
 fn create_numbered(parent: &Path, data: &str, model: &str) -> Result<PathBuf> {
     create_all(parent)?;
     let stem = format!("{}-{}-", plain_word(data), plain_word(model));
