@@ -1,6 +1,6 @@
-//! ONNX files: what they hold, and what Python makes of them and of `model.safetensors`.
+//! ONNX files: their content, and Python's results from them and from `model.safetensors`.
 //!
-//! The messages are read back by their field numbers alone, so that a slip in the declarations does not cancel out.
+//! The messages are parsed by field number alone, so that an error in the declarations does not cancel out.
 
 #[path = "common/python.rs"]
 mod python;
@@ -23,7 +23,7 @@ use vae_gpu::run::store::{NamedTensor, write_tensors};
 
 const TRAIN: &str = "train --data tiny --hidden 16 --latent 3 --batch-size 64 --epochs 1 -q";
 
-/// The models whose files are compared: every likelihood and activation, an autoencoder, labels.
+/// The models to compare: every likelihood and activation, an autoencoder, labels.
 const MODELS: [(&str, &str); 11] = [
     ("bernoulli", ""),
     ("continuous", "--likelihood continuous-bernoulli --activation tanh --lr 0.02"),
@@ -38,7 +38,7 @@ const MODELS: [(&str, &str); 11] = [
     ("conditional-ae", "--condition labels --model ae --likelihood gaussian"),
 ];
 
-/// Fields of a message by number: numbers, and bytes.
+/// The fields of a message by number: integers, and bytes.
 #[derive(Default)]
 struct Message {
     numbers: BTreeMap<u64, u64>,
@@ -97,7 +97,7 @@ fn varint(bytes: &mut &[u8]) -> u64 {
     value
 }
 
-/// Name and dimensions of inputs (field 11) or outputs (12).
+/// Name and dimensions of each input (field 11) or output (12).
 fn described(graph: &Message, field: u64) -> Vec<String> {
     let show = |value: Message| {
         let shape = value.one(2).one(1).one(2);
@@ -107,7 +107,7 @@ fn described(graph: &Message, field: u64) -> Vec<String> {
     graph.all(field).map(show).collect()
 }
 
-/// Each input of a node is an input of the graph, a constant, or the output of a node before it.
+/// Each input of a node is an input of the graph, a constant, or the output of an earlier node.
 fn assert_can_be_run(graph: &Message) {
     let constants = graph.all(5).map(|tensor| tensor.text(8));
     let mut known: Vec<String> = graph.all(11).map(|input| input.text(1)).chain(constants).collect();
@@ -143,7 +143,7 @@ fn graphs_have_the_inputs_outputs_and_weights_of_the_model() {
     let weights = scratch.read("run/model.safetensors");
     let weights = safetensors::SafeTensors::deserialize(&weights).unwrap();
     let stored = encoder.all(5).find(|tensor| tensor.text(8) == "encoder.0.weight").unwrap();
-    // Packed whole numbers, each below 128.
+    // Packed integers, each below 128.
     assert_eq!((&stored.bytes[&1][0][..], stored.numbers[&2]), (&[16, 64][..], 1));
     assert_eq!(stored.bytes[&9][0], weights.tensor("encoder.0.weight").unwrap().data());
 
@@ -183,14 +183,14 @@ fn what_is_no_run_is_refused_and_leaves_nothing() {
     scratch.fail("export nowhere", 2, "--onnx");
 }
 
-/// Writes the case for `check.py`: inputs, and what this program makes of them.
+/// Writes the case for `check.py`: inputs, and this program's outputs.
 fn write_case(folder: &Path) {
     const ROWS: usize = 5;
     let mut vae = Vae::load(folder).unwrap();
     let (dim, latent, classes) = (vae.model().input, vae.model().latent, vae.model().classes);
     let x: Vec<f32> = tiny::images(ROWS).into_iter().map(|v| f32::from(v) / 255.0).collect();
     let labels: Vec<u32> = (0..ROWS).filter(|_| classes > 0).map(|i| (3 * i % 10) as u32).collect();
-    // Far from the data too: sixteen times the codes of the first row reach the ends of the likelihoods.
+    // Also far from the data: sixteen times the codes of the first row reach the limits of the likelihoods.
     let wide = |i: usize| (i as f32 - 7.0) * if i < latent { 16.0 } else { 0.7 };
     let z: Vec<f32> = (0..ROWS * latent).map(wide).collect();
     let codes = vae.encode(Rows { values: &x, labels: &labels }).unwrap();

@@ -1,4 +1,4 @@
-//! A test that cannot run is loud about it, and a failure where it must run.
+//! A test that cannot run says so, and fails if it is required.
 
 #[path = "common/skip.rs"]
 mod skip;
@@ -35,7 +35,7 @@ fn a_test_skips_under_a_known_name() {
     skip::skip_unless("", "clothes", "this is a test");
 }
 
-/// The files of tests, this one aside.
+/// The test files except this one.
 fn sources() -> Vec<(PathBuf, String)> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let files = [tests.clone(), tests.join("common")].map(|folder| fs::read_dir(folder).unwrap());

@@ -1,4 +1,4 @@
-//! Each test is one way in which a file can lie, but for the first.
+//! Each test but the first is one way in which a file can lie.
 
 use proptest::prelude::*;
 
@@ -17,7 +17,7 @@ fn file(descr: &str, shape: &[usize], bytes: usize) -> Vec<u8> {
     [header(descr, shape), vec![0; bytes]].concat()
 }
 
-/// A file of this dict, in whatever version.
+/// A file with this dict, in any version.
 fn with_dict(version: u8, dict: &str) -> Vec<u8> {
     let mut bytes = [&MAGIC[..], &[version, 0]].concat();
     match version {

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::data::write::Matrix;
 
-/// A file of this schema, whose columns are written by these functions, in one row group.
+/// A file with this schema, whose columns these functions write, in one row group.
 fn file(schema: &str, columns: &mut [&mut dyn FnMut(&mut SerializedColumnWriter)]) -> Vec<u8> {
     let schema = Arc::new(parse_message_type(schema).unwrap());
     let properties = WriterProperties::builder().set_compression(parquet::basic::Compression::SNAPPY);
@@ -42,7 +42,7 @@ fn refuse(bytes: &[u8], words: &str) {
     assert!(matches!(error, Error::File { .. }) && error.to_string().contains(words), "{error}");
 }
 
-/// Two optional whole numbers and a text.
+/// Two optional integers and a string.
 fn mixed() -> Vec<u8> {
     file(
         "message m { optional int32 a; required int64 b (INTEGER(64, false)); required binary kind (STRING); }",
@@ -145,7 +145,7 @@ fn a_table_without_rows_or_columns_is_refused() {
     refuse(&index, "no column of numbers");
 }
 
-/// A byte may be one that nothing depends on, or a value: then another number, but never a panic.
+/// A damaged byte may be irrelevant, or part of a value, which then changes; it never causes a panic.
 #[test]
 fn damage_anywhere_is_an_error_or_another_number() {
     for sound in [mixed(), lists(&[1.0, 2.0, 3.0, 4.0], &[0, 1, 0, 1], &[3; 4])] {
