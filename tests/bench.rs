@@ -96,7 +96,7 @@ fn timed_steps_train_the_model() {
 }
 
 #[test]
-fn timed_steps_are_told_in_words_too() {
+fn timed_steps_are_reported_in_words_too() {
     let told = Scratch::new().succeed(&format!("{STEP} --steps 3 --warmup 0"));
     assert!(told.starts_with("64-16-2-16-64 relu, batch 64: ") && told.lines().count() == 1, "{told}");
 }

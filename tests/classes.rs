@@ -53,7 +53,7 @@ fn a_class_is_asked_for_by_its_name() {
 }
 
 #[test]
-fn other_files_tell_their_classes_by_name() {
+fn classes_of_other_files_are_matched_by_name() {
     let scratch = trained();
     // One class alone, which has number 0 in its own file, and its rows in another order.
     let some: Vec<usize> = (0..90).filter(|i| i % 3 == 0).rev().collect();

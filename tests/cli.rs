@@ -123,7 +123,7 @@ fn runs_without_a_name_are_numbered_and_quiet_ones_print_one_line() {
 }
 
 #[test]
-fn a_run_is_replaced_by_force_alone_and_other_files_stay() {
+fn a_run_is_replaced_only_with_force_and_other_files_stay() {
     let scratch = trained();
     scratch.write("run/notes.md", "mine");
     let files = ["config.toml", "model.safetensors", "checkpoint.safetensors", "metrics.csv", "notes.md"];
@@ -447,7 +447,7 @@ fn interrupted_training_resumes_to_the_same_bits() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_error() {
+fn a_reader_that_leaves_is_not_an_error() {
     let scratch = trained();
     for args in ["devices", "devices --json", "explain --data tiny", "evaluate run", "train --help"] {
         let mut command = scratch.std_command(args);

@@ -262,7 +262,7 @@ fn codes_go_out_and_come_back() {
 }
 
 #[test]
-fn a_conditional_model_is_told_labels() {
+fn a_conditional_model_uses_labels() {
     let scratch = trained("--latent 2 --condition labels");
     scratch.succeed("encode run --out z.npy");
     scratch.succeed("decode run --latents z.npy --label 3 --out three.npy");

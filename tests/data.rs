@@ -221,7 +221,7 @@ fn bad_files_fail_with_a_place_and_a_remedy() {
 
 /// Malformed pages make the parquet crate panic; the user sees an ordinary error.
 #[test]
-fn damaged_parquet_is_an_error_and_no_panic() {
+fn damaged_parquet_is_an_error_and_not_a_panic() {
     let scratch = Scratch::new();
     let sound = matrix(Matrix::Parquet, &["a"], 1, &[1.0; 100]);
     for at in (0..sound.len()).step_by(sound.len().div_ceil(40)) {

@@ -176,7 +176,7 @@ fn every_likelihood_and_activation_is_among_the_models() {
 }
 
 #[test]
-fn what_is_no_run_is_refused_and_leaves_nothing() {
+fn a_missing_run_is_refused_and_leaves_nothing() {
     let scratch = Scratch::new();
     scratch.fail("export nowhere --onnx made", 1, "no such run directory");
     assert!(!scratch.path("made").exists());

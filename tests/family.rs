@@ -135,7 +135,7 @@ fn an_autoencoder_reconstructs_better_and_has_no_prior() {
 }
 
 #[test]
-fn labels_are_heard() {
+fn labels_have_an_effect() {
     let (gpu, mut dataset) = (common::gpu(), dataset(200, 30));
     // The classes look different: all black, all white, black again, ..
     let side = tiny::SIDE * tiny::SIDE;
@@ -166,7 +166,7 @@ fn labels_are_heard() {
 
 /// Each setting of the recipe has an effect: changing one changes the weights.
 #[test]
-fn every_knob_of_the_recipe_turns_something() {
+fn every_knob_of_the_recipe_has_an_effect() {
     let (gpu, dataset) = (common::gpu(), dataset(90, 10));
     let weights = |change: &dyn Fn(&mut TrainSection)| {
         let mut config = config("vae");

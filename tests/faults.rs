@@ -178,7 +178,7 @@ fn a_small_file_system_is_survived() {
 /// A limit on the address space simulates a device without memory: software adapters allocate from it.
 #[cfg(target_os = "linux")]
 #[test]
-fn memory_that_runs_out_is_told_with_the_tensor_that_found_none() {
+fn running_out_of_memory_names_the_tensor() {
     let scratch = Scratch::new();
     tiny::write_folder(&scratch.path("many"), 65_536, 64);
     // Each activation takes 100 MiB, which every adapter allows, and there are 80.
@@ -208,7 +208,7 @@ fn memory_that_runs_out_is_told_with_the_tensor_that_found_none() {
 }
 
 #[test]
-fn a_directory_that_vanishes_is_told_and_not_made_again() {
+fn a_vanished_directory_is_reported_and_not_recreated() {
     let scratch = Scratch::new();
     let mut child =
         start(&scratch, &format!("{} --epochs 60 --out run", TRAIN.trim_end_matches(" --epochs 4")));
@@ -276,7 +276,7 @@ fn a_lost_device_is_named_with_the_last_checkpoint() {
 }
 
 #[test]
-fn a_lost_device_is_opened_again_where_that_is_wished() {
+fn a_lost_device_is_reopened_on_request() {
     let scratch = with_whole_run();
     for (name, step) in [("late", "40"), ("at-once", "1")] {
         let mut command = scratch.command(&format!("{TRAIN} --out {name} --recover"));
@@ -323,7 +323,7 @@ fn clipping_cures_a_training_that_diverges() {
 }
 
 #[test]
-fn one_process_a_run() {
+fn one_process_per_run() {
     let scratch = Scratch::new();
     let mut child =
         start(&scratch, &format!("{} --epochs 5000 --out run", TRAIN.trim_end_matches(" --epochs 4")));

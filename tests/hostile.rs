@@ -210,7 +210,7 @@ fn pictures_claim_no_memory_that_their_files_do_not_account_for() {
 
 /// One list of many equal numbers takes hardly any room in the file.
 #[test]
-fn a_list_of_parquet_is_not_unpacked_without_end() {
+fn a_parquet_list_is_not_unpacked_without_limit() {
     let _alone = alone();
     use parquet::data_type::Int32Type;
     use parquet::file::properties::WriterProperties;
@@ -243,7 +243,7 @@ fn a_list_of_parquet_is_not_unpacked_without_end() {
 }
 
 #[test]
-fn a_line_without_end_is_no_row() {
+fn an_endless_line_is_not_a_row() {
     let _alone = alone();
     let folder = Folder::new();
     for (text, words) in [("1,", "more than 131072 columns"), ("abc ", "has more than 4 MiB")] {

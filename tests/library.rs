@@ -52,7 +52,7 @@ fn assert_usage<T>(result: Result<T, Error>, words: &str) {
 }
 
 #[test]
-fn training_tells_of_each_epoch_and_stops_when_told() {
+fn training_reports_each_epoch_and_stops_on_request() {
     let dataset = tiny::dataset(256, 64);
     let mut trainer = Trainer::new(&common::gpu(), &dataset, config()).unwrap();
     let mut epochs = Vec::new();
@@ -142,7 +142,7 @@ fn samples_depend_on_the_seed_alone() {
 }
 
 #[test]
-fn a_conditional_model_is_told_the_labels() {
+fn a_conditional_model_uses_the_labels() {
     let mut config = config();
     config.model.condition = Condition::Labels;
     let mut vae = Vae::of(&trained(config)).unwrap();

@@ -189,7 +189,7 @@ fn a_configuration_that_lies_about_its_size_is_refused() {
 }
 
 #[test]
-fn a_checkpoint_without_its_numbers_is_no_checkpoint() {
+fn a_checkpoint_without_its_numbers_is_refused() {
     let saved = saved();
     let refusal = |key: &str, value: Option<&str>| {
         let [_, message] = saved.refusals(|tensors, metadata| {

@@ -25,7 +25,7 @@ fn what_is_required_and_cannot_run_fails() {
 
 #[test]
 #[should_panic(expected = "VAE_GPU_REQUIRE names \"spirvval\": use a list of bash, chromium, ")]
-fn a_name_that_nobody_knows_fails() {
+fn an_unknown_name_fails() {
     skip::skip_unless("spirvval", "fashion", "this is a test");
 }
 

@@ -88,7 +88,7 @@ fn pictures_are_drawn_every_so_many_epochs_and_after_the_last() {
 }
 
 #[test]
-fn epochs_are_told_as_lines_of_json() {
+fn epochs_are_reported_as_lines_of_json() {
     let scratch = Scratch::new();
     let told = scratch.succeed(&format!("{TRAIN} --epochs 2 --out run --log-format json"));
     let events = lines(told.as_bytes());
@@ -166,7 +166,7 @@ fn tensorboard_reads_the_events_of_a_resumed_run() {
 }
 
 #[test]
-fn event_files_are_written_where_they_are_asked_for_and_go_with_the_run() {
+fn event_files_are_written_on_request_and_deleted_with_the_run() {
     let scratch = Scratch::new();
     scratch.succeed(&format!("{TRAIN} --epochs 1 --out run -q"));
     assert!(!scratch.path("run/tensorboard").exists());

@@ -19,7 +19,7 @@ fn compare(change: impl Fn(&mut [f32])) -> (f64, Option<String>) {
 }
 
 #[test]
-fn what_the_reference_gives_is_no_error() {
+fn the_references_own_result_has_no_error() {
     assert_eq!(compare(|_| ()), (0.0, None));
 }
 

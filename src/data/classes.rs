@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_has_the_number_that_the_model_knows_its_name_by() {
+    fn a_class_gets_the_models_number_for_its_name() {
         numbered((&[0, 1], &["6", "7"]), &["3", "4", "5", "6", "7"], (&[3, 4], &["3", "4", "5", "6", "7"]));
         numbered((&[0, 1, 0], &["cow", "dog"]), &["cat", "dog"], (&[2, 1, 2], &["cat", "dog", "cow"]));
         numbered((&[0, 1], &["cat", "dog"]), &["cat", "dog"], (&[0, 1], &["cat", "dog"]));

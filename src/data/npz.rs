@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_are_no_numbers_or_too_few_are_refused() {
+    fn labels_that_are_not_numbers_or_too_few_are_refused() {
         let with = |y| archive(&[("x", array("|u1", &[2, 2], &[0; 4])), ("y", y)], CompressionMethod::Stored);
         refuse(&with(array("<f4", &[2], &[0; 8])), "labels are whole numbers");
         refuse(&with(array("|u1", &[3], &[0; 3])), "3 labels, but x has 2 rows");

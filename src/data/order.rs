@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn every_datum_comes_once_an_epoch() {
+    fn every_datum_comes_once_per_epoch() {
         for count in [0, 1, 2, 3, 997] {
             let mut order = epoch_order(count, 5, 3);
             order.sort_unstable();

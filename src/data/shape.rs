@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_are_told_from_pictures() {
+    fn tables_are_distinguished_from_pictures() {
         let kind = |width, height, channels| {
             let shape = Shape { width, height, channels };
             (shape.is_table(), shape.is_picture())

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_value_that_is_no_number_is_found() {
+    fn the_first_value_that_is_not_finite_is_found() {
         let bad = |at: (usize, usize), value| {
             let split = split(2000, 1100, |row, col| if (row, col) == at { value } else { 1.0 });
             summarise(&split, "", &|_| {}).unwrap().bad

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_traversal_changes_one_dimension_a_row() {
+    fn a_traversal_changes_one_dimension_per_row() {
         let codes = traverse(&[0.5, 0.25, 0.125], &[2, 0], 3);
         let first = [0.5, 0.25, -3.0, 0.5, 0.25, 0.0, 0.5, 0.25, 3.0];
         near(&codes, &[&first[..], &[-3.0, 0.25, 0.125, 0.0, 0.25, 0.125, 3.0, 0.25, 0.125]].concat());

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_eleventh_class_is_no_disc() {
+    fn the_eleventh_class_is_not_a_disc() {
         let discs = pixels(&scatter((0..10).collect()))[0];
         let with_square = pixels(&scatter((0..11).collect()))[0];
         // Squares of 9 and 15 pixels a side.
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn places_that_are_no_numbers_are_left_out() {
+    fn positions_that_are_not_finite_are_left_out() {
         let mut scatter = scatter(vec![]);
         scatter.points.extend([(f64::NAN, 0.0), (0.0, f64::INFINITY)]);
         assert!(pixels(&scatter)[0] > 100);

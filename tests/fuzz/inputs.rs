@@ -197,7 +197,7 @@ fn tuning(bytes: &[u8]) -> bool {
             serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
         (gpu, written["key"].as_str().expect("a key").to_owned())
     });
-    // Replaces the existing file, whose place only the program knows.
+    // Saving replaces the existing file, and is the only way to learn its path.
     let path = tune::save(folder.path(), gpu.report(), &Tuning::default()).unwrap();
     let content = match std::str::from_utf8(bytes) {
         Ok(text) => text.replace("KEY", key).into_bytes(),

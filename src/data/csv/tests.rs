@@ -40,7 +40,7 @@ fn refuse(text: &[u8], words: &str) {
 }
 
 #[test]
-fn a_line_of_names_is_told_from_numbers() {
+fn a_header_is_distinguished_from_numbers() {
     assert_eq!(table("a,b\n1,2\n"), (vec!["a".into(), "b".into()], vec![1.0, 2.0]));
     assert_eq!(table("1,2\n3,4"), (vec!["1".into(), "2".into()], vec![1.0, 2.0, 3.0, 4.0]));
     assert_eq!(table("0,1,y\n3,4,5\n").0, ["0", "1", "y"]);

@@ -69,7 +69,7 @@ fn versions_and_spellings_of_the_header_are_known() {
 }
 
 #[test]
-fn rows_become_pictures_where_the_size_is_told() {
+fn rows_become_pictures_of_the_given_size() {
     let path = Path::new("x.npy");
     let size = |width, height| Some(Size { width, height });
     let (_, shape) = rows(path, &[5, 12], size(4, 3)).unwrap();
@@ -129,7 +129,7 @@ fn wrong_shapes_say_how_to_turn_them() {
 }
 
 #[test]
-fn files_that_are_none_or_cut_off_are_refused() {
+fn foreign_and_truncated_files_are_refused() {
     let sound = file("|u1", &[2, 3], 6);
     for at in 0..sound.len() {
         refuse(&sound[..at], if at < 128 { "cut off" } else { "promises" });

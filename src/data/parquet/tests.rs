@@ -112,7 +112,7 @@ fn missing_values_are_named_with_row_and_column() {
 }
 
 #[test]
-fn columns_that_are_no_numbers_are_refused() {
+fn columns_that_are_not_numbers_are_refused() {
     let one = |ty: &str| {
         file(
             &format!("message m {{ required {ty}; }}"),

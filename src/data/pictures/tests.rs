@@ -190,7 +190,7 @@ fn more_pixels_than_memory_is_misuse() {
 }
 
 #[test]
-fn a_folder_of_other_files_is_no_folder_of_pictures() {
+fn a_folder_of_other_files_is_not_a_folder_of_pictures() {
     let folder = Folder::new();
     fs::write(folder.path("a.txt"), "x").unwrap();
     assert!(!detect(folder.0.path().to_str().unwrap()) && !detect("") && !detect("/no/such/folder"));
