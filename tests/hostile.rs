@@ -145,7 +145,8 @@ fn sizes_that_lie_allocate_nothing() {
         ([2, 0, 2], "says 0 pixels per side"),
     ] {
         idx_refused(&tiny::idx(&sizes, &[0; 100]), words);
-        let packed = if words.starts_with("cut off") { "more than its size can hold" } else { words };
+        let packed =
+            if words.starts_with("cut off") { "more than a file of its size can unpack to" } else { words };
         idx_refused(&foreign::gzip(&tiny::idx(&sizes, &[0; 100])), packed);
     }
     let folder = Folder::new();
@@ -176,7 +177,7 @@ fn what_unpacks_without_end_is_refused_early() {
     // 512 MiB of zeros in half a megabyte, declared and undeclared.
     let zeros = vec![0; 64 << 20];
     let told = [&tiny::idx(&[1 << 22, 16, 8], &[])[..], &zeros].concat();
-    idx_refused(&foreign::gzip(&told), "more than its size can hold");
+    idx_refused(&foreign::gzip(&told), "more than a file of its size can unpack to");
     let untold = [&tiny::idx(&[2, 2, 2], &[0; 8])[..], &zeros].concat();
     idx_refused(&foreign::gzip(&untold), "goes on after the 8 bytes");
     let folder = Folder::new();
@@ -387,7 +388,7 @@ fn models_that_lie_are_refused() {
     }
     // The last ones fail for their scaling, not for missing tensors.
     let path = model(&folder, "shape = [2, 1, 1]\n[source.scaling]\nshift = []\nscale = []");
-    assert!(files::load_model(&path).unwrap_err().to_string().contains("scaled in another way"));
+    assert!(files::load_model(&path).unwrap_err().to_string().contains("scaled differently"));
 }
 
 #[test]

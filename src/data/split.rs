@@ -131,7 +131,7 @@ impl Split {
     /// # Panics
     /// If the number of labels is not N.
     pub fn with_labels(self, labels: Option<Vec<u32>>) -> Split {
-        assert!(labels.as_ref().is_none_or(|labels| labels.len() == self.count), "one label a row");
+        assert!(labels.as_ref().is_none_or(|labels| labels.len() == self.count), "one label per row");
         Split { labels: labels.map(Arc::from), ..self }
     }
 
