@@ -38,7 +38,7 @@ impl Params {
 pub enum KlForm {
     /// Closed form: weight \[B\] per nat of a datum's KL.
     Closed(Tensor),
-    /// The same, with dimension j multiplied by kl_scale[j]; kl_scale [1, Z].
+    /// The same, with dimension j multiplied by kl_scale\[j\]; kl_scale [1, Z].
     FreeBits(Tensor, Tensor),
     /// Sampled: weight [B K] per nat of a sample's log p(z) - log q(z|x).
     Sampled(Tensor),

@@ -44,7 +44,7 @@ impl std::fmt::Display for Extent {
 /// A layer that knows where its parameters lie.
 pub trait Layer: std::fmt::Debug {
     /// Appends y = layer(x) to the tape and records the backward pass: the gradients of the parameters and, if
-    /// [`Tape::sink`] wants it, of x.
+    /// `Tape::sink` wants it, of x.
     fn forward(&self, tape: &mut Tape, x: Value) -> Value;
     /// Multiply-adds of the forward pass per datum.
     fn multiply_adds(&self) -> usize;
