@@ -10,12 +10,13 @@ train: adapter
 
 test: adapter toolchain
 	cargo fmt --check
-	cargo clippy --all-targets -- -D warnings
-	cargo test
+	cargo clippy --all-targets --features faults -- -D warnings
+	cargo test --features faults
+	cargo test --no-default-features --lib --test library
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib
-	cargo run --quiet --example train_and_sample
-	cargo run --quiet --example encode
-	cargo run --quiet --example anomaly
+	cargo run --quiet --features faults --example train_and_sample
+	cargo run --quiet --features faults --example encode
+	cargo run --quiet --features faults --example anomaly
 	./tests/adapters.sh
 
 # The whole suite on each adapter of this machine, and a table of results.

@@ -4,11 +4,9 @@
 
 use std::ops::ControlFlow;
 
-use vae_gpu::Vae;
-use vae_gpu::data::{Dataset, Shape, Split};
-use vae_gpu::error::Result;
-use vae_gpu::gpu::{Gpu, Options};
-use vae_gpu::train::{Config, Trainer};
+use vae_gpu::data::{Shape, Split};
+use vae_gpu::gpu::Options;
+use vae_gpu::{Config, Dataset, Gpu, Result, Trainer, Vae};
 
 const SENSORS: usize = 16;
 

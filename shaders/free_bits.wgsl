@@ -9,6 +9,8 @@
 
 #import shared/step
 #import shared/kl
+#import shared/mask
+#import shared/tree_sum
 
 const WORKGROUP: u32 = 64u;
 
@@ -22,7 +24,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> floor_kl: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> kl_scale: array<vec4f>;
 
-var<workgroup> partial: array<vec4f, WORKGROUP>;
+alias Summand = vec4f;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
@@ -33,17 +35,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
         let log_var = head[(datum * 2u + 1u) * params.vectors + j];
         sum += twice_kl(mu, log_var);
     }
-    partial[local] = sum;
-    workgroupBarrier();
-    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
-        if (local < half) {
-            partial[local] += partial[local + half];
-        }
-        workgroupBarrier();
-    }
+    let total = tree_sum(local, sum, WORKGROUP);
     if (local == 0u) {
-        let kl = 0.5 * partial[0] / f32(step.valid_rows);
-        let inside = 4u * j + vec4u(0u, 1u, 2u, 3u) < vec4u(params.latent);
+        let kl = 0.5 * total / f32(step.valid_rows);
+        let inside = is_column(j, params.latent);
         floor_kl[j] = select(vec4f(0.0), max(kl, vec4f(params.nats)), inside);
         kl_scale[j] = select(vec4f(0.0), vec4f(1.0), inside & (kl > vec4f(params.nats)));
     }

@@ -15,6 +15,7 @@
 
 #import shared/step
 #import shared/index
+#import shared/tree_sum
 
 const WORKGROUP: u32 = 64u;
 const ELBO: u32 = 0u;
@@ -34,7 +35,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> history: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> rows: array<vec4f>;
 
-var<workgroup> partial: array<vec4f, WORKGROUP>;
+alias Summand = vec4f;
 
 fn terms(datum: u32) -> vec4f {
     var recon = 0.0;
@@ -64,16 +65,9 @@ fn batch_sum(@builtin(local_invocation_index) local: u32) {
             sum.z -= select(0.0, step.kl_weight * f32(step.valid_rows) * of_dimension, inside);
         }
     }
-    partial[local] = sum;
-    workgroupBarrier();
-    for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
-        if (local < half) {
-            partial[local] += partial[local + half];
-        }
-        workgroupBarrier();
-    }
+    let total = tree_sum(local, sum, WORKGROUP);
     if (local == 0u) {
-        history[step.history_row] = partial[0];
+        history[step.history_row] = total;
     }
 }
 

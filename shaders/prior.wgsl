@@ -5,6 +5,7 @@
 #import shared/step
 #import shared/philox
 #import shared/index
+#import shared/mask
 
 const WORKGROUP: u32 = 64u;
 
@@ -27,6 +28,5 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
     let column = index % params.vectors;
     let counter = vec4u(step.step, row, column, STREAM_PRIOR + step.stream);
     let draw = normals(philox(counter, vec2u(step.seed_lo, step.seed_hi)));
-    let inside = 4u * column + vec4u(0u, 1u, 2u, 3u) < vec4u(params.latent);
-    z[index] = select(vec4f(0.0), params.temperature * draw, inside);
+    z[index] = select(vec4f(0.0), params.temperature * draw, is_column(column, params.latent));
 }

@@ -9,9 +9,19 @@ use std::path::{Path, PathBuf};
 /// plan is built) are assertions instead.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A flag, a configuration key or a combination of them makes no sense.
+    /// What was asked for makes no sense.
     #[error("{0}")]
     Usage(String),
+
+    /// A setting has a value that it cannot have, or that does not go with others. Messages name a setting by its key in a
+    /// configuration file, in backticks, and a value behind ` = `.
+    #[error("`{key}`{problem}")]
+    Setting {
+        /// The setting, such as `train.batch_size`.
+        key: &'static str,
+        /// What is wrong and what to do, to be read behind the key.
+        problem: String,
+    },
 
     /// The operating system refused to read or write a file.
     #[error("cannot {action} {}: {source}{}", Shown(path), remedy(action, path, source))]
@@ -72,6 +82,17 @@ pub enum Error {
         allowed: String,
         /// What the user can do about it.
         next: String,
+    },
+
+    /// A part of a model has no counterpart in a format that it was to be exported to.
+    #[error("ONNX: {kernel} ({label}): {problem}\n  use model.safetensors, which holds every model")]
+    Export {
+        /// The kernel, or `output`.
+        kernel: String,
+        /// Its purpose in the plan.
+        label: String,
+        /// Why it cannot be exported.
+        problem: String,
     },
 
     /// Training produced a NaN or an infinity.
@@ -156,6 +177,16 @@ fn without_middle(text: &str) -> Cow<'_, str> {
 }
 
 impl Error {
+    /// An [`Error::Setting`]; the problem is read behind the key, with no space between them.
+    pub fn setting(key: &'static str, problem: impl Into<String>) -> Self {
+        Error::Setting { key, problem: problem.into() }
+    }
+
+    /// An [`Error::Setting`] whose value cannot be, and what to do about it.
+    pub fn value(key: &'static str, value: impl fmt::Display, next: impl fmt::Display) -> Self {
+        Error::setting(key, format!(" = {value}: {next}"))
+    }
+
     /// An [`Error::Io`] for `path`.
     pub fn io(action: &'static str, path: impl AsRef<Path>, source: io::Error) -> Self {
         Error::Io { action, path: path.as_ref().to_owned(), source }
@@ -173,7 +204,7 @@ impl Error {
     /// The exit code of the command: 2 for misuse, 1 for every other failure.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Usage(_) => 2,
+            Error::Usage(_) | Error::Setting { .. } => 2,
             _ => 1,
         }
     }

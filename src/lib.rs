@@ -8,9 +8,9 @@
 //!   parameters ◄─ Adam ◄─ gradients ◄─ d_encoder ◄─ d_mu, d_log_var ◄─ d_decoder ◄─ d_logits ◄────────┘
 //! ```
 //!
-//! Data flows one way: [`data`] → [`train`] → [`model`] (which makes a [`plan::Plan`]) → [`kernels`] → [`gpu`]. A plan is
-//! plain data: a list of buffers and a list of dispatches. It is built once per model and batch shape, can be printed
-//! and run by plain loops without a GPU ([`kernels::reference`]), and is replayed by [`gpu::Program`] every step.
+//! Data flows one way: [`data`] → [`train`] → [`model`] (which makes a plan) → kernels → [`gpu`]. A plan is plain data: a list
+//! of buffers and a list of dispatches. It is built once per model and batch shape, can be printed and run by plain loops
+//! without a GPU, and is replayed every step.
 //!
 //! Everything is in nats per datum, constants included: ELBO = E_q\[log p(x|z)\] - KL(q(z|x) || p(z)), with names and
 //! signs as in Kingma & Welling 2013 (arXiv 1312.6114) and Burda et al. 2015 (arXiv 1509.00519).
@@ -19,12 +19,11 @@
 //!
 //! ```
 //! use std::ops::ControlFlow;
-//! use vae_gpu::data::{Dataset, Shape, Split};
-//! use vae_gpu::gpu::{Gpu, Options};
-//! use vae_gpu::train::{Config, Trainer};
-//! use vae_gpu::Vae;
+//! use vae_gpu::data::{Shape, Split};
+//! use vae_gpu::gpu::Options;
+//! use vae_gpu::{Config, Dataset, Gpu, Trainer, Vae};
 //!
-//! # fn main() -> vae_gpu::error::Result<()> {
+//! # fn main() -> vae_gpu::Result<()> {
 //! let stripes: Vec<u8> = (0..64 * 16).map(|i| if (i / 16 + i) % 4 < 2 { 255 } else { 0 }).collect();
 //! let split = Split::new(stripes, 16, None); // 64 images of 4x4, bytes
 //! let shape = Shape { width: 4, height: 4, channels: 1 };
@@ -52,24 +51,50 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A setting that cannot be is [`Error::Setting`], which names it by its key: `train.batch_size`.
+//!
+//! # Features
+//! - `cli`, the default: the command, with its pictures, reports, checks and benchmarks. A program that only uses the library
+//!   does without: `default-features = false`.
+//! - `formats`: data in Parquet files. `export`: ONNX models. `cli` has both.
+//! - `faults`: devices that are lost or small, for this crate's own tests.
 
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod bench;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod check;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod cli;
 pub mod data;
 pub mod error;
 pub mod evaluate;
+#[cfg(feature = "export")]
 pub mod export;
 pub mod gpu;
 pub mod guide;
+#[doc(hidden)]
 pub mod kernels;
 pub mod model;
+#[doc(hidden)]
 pub mod plan;
+#[doc(hidden)]
 pub mod run;
+#[doc(hidden)]
+pub mod settings;
 #[doc = include_str!("soundness.md")]
 pub mod soundness {}
 pub mod train;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod tune;
-pub mod vae;
+mod vae;
 
+pub use data::Dataset;
+pub use error::{Error, Result};
+pub use gpu::Gpu;
+pub use train::{Config, Trainer};
 pub use vae::Vae;

@@ -5,6 +5,7 @@
 
 mod call;
 mod field;
+mod graph;
 mod kernel;
 #[cfg_attr(not(test), allow(dead_code, reason = "no model shares memory yet"))]
 mod memory;
@@ -16,6 +17,7 @@ use std::fmt;
 
 pub use call::{Call, Matrix, Reference, params};
 pub use field::Field;
+pub use graph::{Formula, Graph, Nodes, Part, Unfit, Value};
 pub(crate) use kernel::Trusted;
 pub use kernel::{Kernel, Needs};
 pub use slot::{Access, Before, Const, Slot, read, read_u32, write, write_u32};
@@ -48,6 +50,17 @@ pub struct Dispatch {
     pub workgroups: [u32; 3],
     /// Its work.
     pub cost: Cost,
+}
+
+impl Dispatch {
+    /// The value of a constant of its shader.
+    ///
+    /// # Panics
+    /// If it sets none of that name.
+    pub fn constant(&self, wanted: &str) -> u32 {
+        let constant = self.consts.iter().find(|(name, _)| *name == wanted);
+        constant.unwrap_or_else(|| panic!("{} sets no {wanted}", self.label)).1
+    }
 }
 
 /// The properties of a device by which kernels choose their variants when a plan is built.

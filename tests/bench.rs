@@ -107,7 +107,7 @@ fn flags_that_do_nothing_are_misuse() {
     scratch.fail("bench --hidden 16", 2, "go with --step");
     scratch.fail("bench --steps 3", 2, "--step");
     scratch.fail(&format!("{STEP} --quick"), 2, "--quick");
-    scratch.fail("bench --step --data tiny --batch-size 257", 2, "has 256 rows");
+    scratch.fail("bench --step --data tiny --batch-size 257", 2, "has only 256 rows");
 }
 
 #[test]

@@ -318,7 +318,7 @@ fn failures() {
         ("train --config unknown.toml", "unknown.toml: "),
         ("train --config unknown.toml", "`latnet`"),
         ("train --config bad.toml", "line 1"),
-        ("train --config range.toml", "--batch-size 0"),
+        ("train --config range.toml", "`train.batch_size` = 0"),
         ("train --resume tiny", "tiny: not a run directory"),
         ("train --resume tiny", "such as ./run"),
         ("sample nowhere", "nowhere: no such run directory"),

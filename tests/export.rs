@@ -2,6 +2,8 @@
 //!
 //! The messages are parsed by field number alone, so that an error in the declarations does not cancel out.
 
+#[path = "common/onnx.rs"]
+mod onnx;
 #[path = "common/python.rs"]
 mod python;
 #[path = "common/scratch.rs"]
@@ -14,6 +16,7 @@ mod tiny;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use onnx::{Array, Message};
 use scratch::Scratch;
 use vae_gpu::Vae;
 use vae_gpu::evaluate::Rows;
@@ -23,8 +26,8 @@ use vae_gpu::run::store::{NamedTensor, write_tensors};
 
 const TRAIN: &str = "train --data tiny --hidden 16 --latent 3 --batch-size 64 --epochs 1 -q";
 
-/// The models to compare: every likelihood and activation, an autoencoder, labels.
-const MODELS: [(&str, &str); 11] = [
+/// The models whose files are compared: every likelihood and activation, an autoencoder, labels, layers of their own.
+const MODELS: [(&str, &str); 13] = [
     ("bernoulli", ""),
     ("continuous", "--likelihood continuous-bernoulli --activation tanh --lr 0.02"),
     ("gaussian", "--likelihood gaussian --activation softplus"),
@@ -32,70 +35,13 @@ const MODELS: [(&str, &str); 11] = [
     ("pixel", "--likelihood gaussian-learned --variance pixel"),
     ("categorical", "--likelihood categorical --levels 5"),
     ("deep", "--hidden 12,10,9"),
+    ("layers", "--encoder linear 9 tanh, residual(linear 7, linear 9 identity), silu, linear 8 softplus"),
+    ("conditional-layers", "--condition labels --encoder linear 9 silu, residual(residual(linear 9), relu)"),
     ("iwae", "--model iwae --samples 2"),
     ("ae", "--model ae"),
     ("conditional", "--condition labels"),
     ("conditional-ae", "--condition labels --model ae --likelihood gaussian"),
 ];
-
-/// The fields of a message by number: integers, and bytes.
-#[derive(Default)]
-struct Message {
-    numbers: BTreeMap<u64, u64>,
-    bytes: BTreeMap<u64, Vec<Vec<u8>>>,
-}
-
-impl Message {
-    fn parse(mut bytes: &[u8]) -> Message {
-        let mut message = Message::default();
-        while !bytes.is_empty() {
-            let key = varint(&mut bytes);
-            match key & 7 {
-                0 => {
-                    message.numbers.insert(key >> 3, varint(&mut bytes));
-                }
-                2 => {
-                    let length = varint(&mut bytes) as usize;
-                    let (field, rest) = bytes.split_at(length);
-                    message.bytes.entry(key >> 3).or_default().push(field.to_vec());
-                    bytes = rest;
-                }
-                other => panic!("wire type {other}"),
-            }
-        }
-        message
-    }
-
-    fn all(&self, field: u64) -> impl Iterator<Item = Message> + '_ {
-        self.bytes.get(&field).into_iter().flatten().map(|bytes| Message::parse(bytes))
-    }
-
-    fn one(&self, field: u64) -> Message {
-        self.all(field).next().unwrap_or_else(|| panic!("no field {field}"))
-    }
-
-    fn texts(&self, field: u64) -> Vec<String> {
-        let texts = self.bytes.get(&field).into_iter().flatten();
-        texts.map(|bytes| String::from_utf8(bytes.clone()).unwrap()).collect()
-    }
-
-    fn text(&self, field: u64) -> String {
-        self.texts(field).concat()
-    }
-}
-
-fn varint(bytes: &mut &[u8]) -> u64 {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let (first, rest) = bytes.split_first().expect("a whole number");
-        *bytes = rest;
-        value |= u64::from(first & 127) << shift;
-        if first & 128 == 0 {
-            break;
-        }
-    }
-    value
-}
 
 /// Name and dimensions of each input (field 11) or output (12).
 fn described(graph: &Message, field: u64) -> Vec<String> {
@@ -183,28 +129,208 @@ fn a_missing_run_is_refused_and_leaves_nothing() {
     scratch.fail("export nowhere", 2, "--onnx");
 }
 
-/// Writes the case for `check.py`: inputs, and this program's outputs.
-fn write_case(folder: &Path) {
+/// Inputs of a model's two graphs, and what this program makes of them.
+struct Case {
+    x: Vec<f32>,
+    eps: Vec<f32>,
+    z: Vec<f32>,
+    one_hot: Vec<f32>,
+    mu: Vec<f32>,
+    log_var: Vec<f32>,
+    mean: Vec<f32>,
+    dim: usize,
+    latent: usize,
+    classes: usize,
+}
+
+impl Case {
     const ROWS: usize = 5;
-    let mut vae = Vae::load(folder).unwrap();
-    let (dim, latent, classes) = (vae.model().input, vae.model().latent, vae.model().classes);
-    let x: Vec<f32> = tiny::images(ROWS).into_iter().map(|v| f32::from(v) / 255.0).collect();
-    let labels: Vec<u32> = (0..ROWS).filter(|_| classes > 0).map(|i| (3 * i % 10) as u32).collect();
-    // Also far from the data: sixteen times the codes of the first row reach the limits of the likelihoods.
-    let wide = |i: usize| (i as f32 - 7.0) * if i < latent { 16.0 } else { 0.7 };
-    let z: Vec<f32> = (0..ROWS * latent).map(wide).collect();
-    let codes = vae.encode(Rows { values: &x, labels: &labels }).unwrap();
-    let mean = vae.decode(Rows { values: &z, labels: &labels }).unwrap();
-    let one_hot = labels.iter().flat_map(|label| (0..classes).map(move |c| f32::from(c == *label as usize)));
-    let one_hot: Vec<f32> = one_hot.collect();
-    let tensors = [("x", x, dim), ("z", z, latent), ("mu", codes.mu, latent), ("mean", mean, dim)];
-    let tensors =
-        tensors.into_iter().chain([("log_var", codes.log_var, latent), ("label", one_hot, classes)]);
-    let tensors: Vec<NamedTensor> = tensors
-        .filter(|(_, values, _)| !values.is_empty())
-        .map(|(name, values, width)| NamedTensor { name: name.into(), shape: vec![ROWS, width], values })
-        .collect();
-    write_tensors(&folder.join("case.safetensors"), &tensors, &BTreeMap::new()).unwrap();
+
+    /// Of rows in the data's own units, with the scaling of the run.
+    fn of(run: &Path, x: Vec<f32>) -> Case {
+        const ROWS: usize = Case::ROWS;
+        let mut vae = Vae::load(run).unwrap();
+        let (dim, latent, classes) = (vae.model().input, vae.model().latent, vae.model().classes);
+        let labels: Vec<u32> = (0..ROWS).filter(|_| classes > 0).map(|i| (3 * i % 10) as u32).collect();
+        // Also far from the data: sixteen times the codes of the first row reach the limits of the likelihoods.
+        let wide = |i: usize| (i as f32 - 7.0) * if i < latent { 16.0 } else { 0.7 };
+        let z: Vec<f32> = (0..ROWS * latent).map(wide).collect();
+        let eps: Vec<f32> = (0..ROWS * latent).map(|i| (i * 7 % 11) as f32 * 0.3 - 1.5).collect();
+        let scaling = vae.config().source.scaling.clone();
+        let mut scaled = x.clone();
+        let codes = {
+            scaling.iter().for_each(|scaling| scaling.apply(&mut scaled));
+            vae.encode(Rows { values: &scaled, labels: &labels }).unwrap()
+        };
+        let mut mean = vae.decode(Rows { values: &z, labels: &labels }).unwrap();
+        scaling.iter().for_each(|scaling| scaling.undo(&mut mean));
+        let one_hot = labels
+            .iter()
+            .flat_map(|label| (0..classes).map(move |c| f32::from(u8::from(c == *label as usize))));
+        let one_hot = one_hot.collect();
+        Case { x, eps, z, one_hot, mu: codes.mu, log_var: codes.log_var, mean, dim, latent, classes }
+    }
+
+    /// Runs both graphs of a folder, compares what this program computes too, and gives the outputs of the decoder.
+    fn compare(&self, folder: &Path) -> BTreeMap<String, Array> {
+        let label = || ("label", Array::rows(&self.one_hot, self.classes.max(1)));
+        let is_conditional = self.classes > 0;
+        let mut inputs = vec![("x", Array::rows(&self.x, self.dim))];
+        inputs.extend(is_conditional.then(label));
+        let is_distribution = !self.log_var.is_empty();
+        inputs.extend(is_distribution.then(|| ("eps", Array::rows(&self.eps, self.latent))));
+        let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+        let encoded = onnx::run(&read("encoder.onnx"), &inputs);
+        let drawn = |((mu, log_var), eps): ((&f32, &f32), &f32)| mu + (log_var / 2.0).exp() * eps;
+        let z: Vec<f32> = match is_distribution {
+            true => self.mu.iter().zip(&self.log_var).zip(&self.eps).map(drawn).collect(),
+            false => self.mu.clone(),
+        };
+        let mut expected = vec![("z", &z)];
+        if is_distribution {
+            expected.extend([("mu", &self.mu), ("log_var", &self.log_var)]);
+        }
+        assert_eq!(encoded.len(), expected.len(), "{:?}", encoded.keys());
+        for (name, values) in expected {
+            assert_near(name, &encoded[name], &Array::rows(values, self.latent));
+        }
+        let mut inputs = vec![("z", Array::rows(&self.z, self.latent))];
+        inputs.extend(is_conditional.then(label));
+        let decoded = onnx::run(&read("decoder.onnx"), &inputs);
+        assert_near("mean", &decoded["mean"], &Array::rows(&self.mean, self.dim));
+        decoded
+    }
+
+    /// Writes it for `check_onnx.py`.
+    fn write(self, folder: &Path) {
+        let tensors = [
+            ("x", self.x, self.dim),
+            ("z", self.z, self.latent),
+            ("mu", self.mu, self.latent),
+            ("mean", self.mean, self.dim),
+            ("log_var", self.log_var, self.latent),
+            ("label", self.one_hot, self.classes),
+        ];
+        let tensors: Vec<NamedTensor> = tensors
+            .into_iter()
+            .filter(|(_, values, _)| !values.is_empty())
+            .map(|(name, values, width)| NamedTensor {
+                name: name.into(),
+                shape: vec![Case::ROWS, width],
+                values,
+            })
+            .collect();
+        write_tensors(&folder.join("case.safetensors"), &tensors, &BTreeMap::new()).unwrap();
+    }
+}
+
+#[track_caller]
+fn assert_near(name: &str, found: &Array, wanted: &Array) {
+    assert_eq!(found.dims, wanted.dims, "shape of {name}");
+    for (found, wanted) in found.values.iter().zip(&wanted.values) {
+        let error = (found - wanted).abs() / wanted.abs().max(1.0);
+        assert!(error < 1e-4, "{name}: {found} is not {wanted}");
+    }
+}
+
+/// Trains a model on pictures and exports it into its own run directory.
+fn trained(scratch: &Scratch, name: &str, flags: &str) -> std::path::PathBuf {
+    // The text of layers has spaces, and stands last.
+    let (flags, layers) =
+        flags.split_once("--encoder ").map_or((flags, None), |(f, layers)| (f, Some(layers)));
+    let named = flags.contains("--hidden") || layers.is_some();
+    let train = if named { TRAIN.replace("--hidden 16 ", "") } else { TRAIN.into() };
+    let mut command = scratch.command(&format!("{train} {flags} --out cases/{name}"));
+    command.args(layers.into_iter().flat_map(|layers| ["--encoder", layers])).assert().success();
+    scratch.succeed(&format!("export cases/{name} --onnx cases/{name}"));
+    scratch.path(&format!("cases/{name}"))
+}
+
+fn pictures() -> Vec<f32> {
+    tiny::images(Case::ROWS).into_iter().map(|v| f32::from(v) / 255.0).collect()
+}
+
+#[test]
+fn graphs_compute_what_this_program_does() {
+    let scratch = Scratch::new();
+    for (name, flags) in MODELS {
+        let run = trained(&scratch, name, flags);
+        println!("{name}");
+        Case::of(&run, pictures()).compare(&run);
+    }
+}
+
+/// A table whose columns have units of their own, far apart, and its first rows. The last never changes.
+fn table(scratch: &Scratch) -> Vec<f32> {
+    let row = |i: usize| {
+        [1000.0 + (i * 7 % 13) as f32 * 20.0, (i * 5 % 11) as f32 * 0.01, (i % 3) as f32 - 50.0, 5.0]
+    };
+    scratch.write("table.csv", csv((0..200).flat_map(row).collect::<Vec<f32>>().as_slice()));
+    (0..Case::ROWS).flat_map(row).collect()
+}
+
+fn csv(rows: &[f32]) -> String {
+    let line = |row: &[f32]| row.iter().map(f32::to_string).collect::<Vec<_>>().join(",");
+    let lines: Vec<String> = rows.chunks(COLUMNS).map(line).collect();
+    format!("mass,width,shift,constant\n{}\n", lines.join("\n"))
+}
+
+const COLUMNS: usize = 4;
+const TABLE: &str = "train --data table.csv --hidden 8 --latent 2 --batch-size 32 --epochs 2 -q";
+
+#[test]
+fn graphs_of_a_table_have_its_own_units() {
+    let scratch = Scratch::new();
+    let rows = table(&scratch);
+    for (name, flags) in [
+        ("gaussian", "--likelihood gaussian"),
+        ("global", "--likelihood gaussian-learned"),
+        ("pixel", "--likelihood gaussian-learned --variance pixel"),
+        ("minmax", "--likelihood continuous-bernoulli --scaling minmax"),
+    ] {
+        scratch.succeed(&format!("{TABLE} {flags} --out {name}"));
+        scratch.succeed(&format!("export {name} --onnx {name}"));
+        let run = scratch.path(name);
+        let case = Case::of(&run, rows.clone());
+        let decoded = case.compare(&run);
+        let scaling = Vae::load(&run).unwrap().config().source.scaling.clone().expect("a scaled table");
+        match name {
+            "gaussian" | "global" => assert_near("out", &decoded["out"], &decoded["mean"]),
+            "pixel" => assert_near("mu", &decoded["mu"], &decoded["mean"]),
+            _ => assert!(decoded["out"] != decoded["mean"], "a logit has no units"),
+        }
+        // log sigma^2 of x, of which the likelihood reads what lies in -7..7, and twice the log of the scale.
+        let shifts: Vec<f64> = scaling.scale.iter().map(|scale| 2.0 * f64::from(*scale).ln()).collect();
+        let of_x = decoded.get("log_var").map(|log_var| {
+            log_var.values.iter().enumerate().map(|(i, s)| s - shifts[i % COLUMNS]).collect::<Vec<f64>>()
+        });
+        if name == "global" {
+            let weights = scratch.read("global/model.safetensors");
+            let weights = safetensors::SafeTensors::deserialize(&weights).unwrap();
+            let bytes = weights.tensor("decoder.log_var").unwrap();
+            let own = bytes.data().as_chunks().0.iter().map(|v| f64::from(f32::from_le_bytes(*v)));
+            let own = Array { dims: vec![1, COLUMNS], values: own.map(|s| s.clamp(-7.0, 7.0)).collect() };
+            assert_near("log_var", &Array { dims: vec![1, COLUMNS], values: of_x.clone().unwrap() }, &own);
+        }
+        if name == "pixel" {
+            let least = of_x.unwrap().into_iter().fold(0.0, f64::min);
+            assert!((least + 7.0).abs() < 1e-5, "the constant column is clamped: {least}");
+        }
+        for part in ["encoder", "decoder"] {
+            let about = Message::parse(&scratch.read(&format!("{name}/{part}.onnx"))).text(6);
+            assert!(about.contains("own units"), "{about}");
+        }
+    }
+    // A raw row through the graph is what `encode` says of that row.
+    scratch.write("rows.csv", csv(&rows));
+    let told = scratch.succeed("encode gaussian --data rows.csv --out -");
+    let mu: Vec<f32> =
+        told.lines().skip(1).flat_map(|line| line.split(',')).map(|v| v.parse().unwrap()).collect();
+    let case = Case::of(&scratch.path("gaussian"), rows);
+    let inputs = [("x", Array::rows(&case.x, COLUMNS)), ("eps", Array::rows(&case.eps, 2))];
+    let encoded = onnx::run(&scratch.read("gaussian/encoder.onnx"), &inputs);
+    assert_near("mu", &encoded["mu"], &Array::rows(&mu, 2));
+    assert!(mu.iter().all(|v| v.abs() < 20.0), "{mu:?}");
 }
 
 #[test]
@@ -212,15 +338,18 @@ fn onnxruntime_and_pytorch_agree_with_this_program() {
     let Some(python) = python::find() else { return };
     let scratch = Scratch::new();
     for (name, flags) in MODELS {
-        let train = if flags.contains("--hidden") { TRAIN.replace("--hidden 16 ", "") } else { TRAIN.into() };
-        scratch.succeed(&format!("{train} {flags} --out cases/{name}"));
-        scratch.succeed(&format!("export cases/{name} --onnx cases/{name}"));
-        write_case(&scratch.path(&format!("cases/{name}")));
+        let run = trained(&scratch, name, flags);
+        Case::of(&run, pictures()).write(&run);
     }
+    let rows = table(&scratch);
+    scratch.succeed(&format!("{TABLE} --likelihood gaussian-learned --out cases/table"));
+    scratch.succeed("export cases/table --onnx cases/table");
+    let run = scratch.path("cases/table");
+    Case::of(&run, rows).write(&run);
     for script in ["check_onnx.py", "check_torch.py"] {
         let told = python::run(&python, script, &[&scratch.path("cases")]);
         let agreed = told.lines().filter(|line| line.contains("agrees")).count();
-        let expected = if script == "check_onnx.py" { MODELS.len() } else { 1 };
+        let expected = if script == "check_onnx.py" { MODELS.len() + 1 } else { 1 };
         assert_eq!(agreed, expected, "{told}");
     }
 }

@@ -212,7 +212,10 @@ fn data_without_labels_cannot_condition() {
     let mut config = config("vae");
     config.model.condition = Condition::Labels;
     let refusal = Trainer::new(&common::gpu(), &tiny::dataset(40, 10), config).err().unwrap();
-    assert!(matches!(&refusal, Error::Usage(text) if text.contains("has no labels")), "{refusal}");
+    assert!(
+        matches!(&refusal, Error::Setting { problem, .. } if problem.contains("has no labels")),
+        "{refusal}"
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::kernels::likelihood::{self, Likelihood, Settings};
 use vae_gpu::kernels::philox::philox;
 use vae_gpu::model::init::{Init, initial_weights};
-use vae_gpu::model::{ModelConfig, Network};
+use vae_gpu::model::{LAYERS, ModelConfig, Network};
 use vae_gpu::plan::{Dispatch, Step, Target};
 
 /// Half the step of a central difference: its truncation error, h^2 f''' / 6, is then about 1e-11, and the loss's
@@ -128,7 +128,31 @@ fn cases() -> Vec<Case> {
         }
     }
     cases.extend(other_objectives());
+    cases.extend(other_layers());
     cases
+}
+
+/// Every kind of layer behind a linear one, in encoder and decoder; and layers that meet the label, a gradient that several
+/// of them give, and the latent.
+fn other_layers() -> Vec<Case> {
+    let bernoulli = (likelihood::find("bernoulli").unwrap(), Settings::DEFAULT);
+    let samples =
+        LAYERS.iter().flat_map(|kind| kind.samples).map(|sample| format!("linear 9 tanh, {sample}"));
+    let mut texts: Vec<(String, Option<&str>, usize)> = samples.map(|encoder| (encoder, None, 0)).collect();
+    let deep =
+        "linear 9, residual(residual(linear 9), tanh, linear 9 silu), residual(linear 5, linear 9), silu";
+    texts.push((deep.into(), None, 0));
+    // z and its label [.., 8] go into a sum, which wants a gradient as wide, and z one that is not.
+    texts.push(("residual(linear 16), linear 7".into(), Some("residual(linear 8 tanh), linear 9"), 3));
+    texts.push(("tanh, linear 7".into(), Some("softplus, linear 9"), 3));
+    let case = |(i, (encoder, decoder, classes)): (usize, (String, Option<&str>, usize))| {
+        let mut case = Case::new(bernoulli, Activation::Tanh, &[9, 7], 1 + i % 2, i % 3 == 0);
+        case.config.encoder = Some(encoder.parse().unwrap());
+        case.config.decoder = decoder.map(|layers| layers.parse().unwrap());
+        case.config.classes = classes;
+        case
+    };
+    texts.into_iter().enumerate().map(case).collect()
 }
 
 /// All other objectives, on whole and short batches: the importance-weighted bound, a floor under the KL, an

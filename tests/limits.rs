@@ -46,7 +46,8 @@ fn what_does_not_fit_is_named_with_what_would_help() {
     };
     // x is 600 rows of 64 floats.
     let large_batch = config("vae", 600);
-    let words = ["\"x\" of the plan \"train\" needs 150 KiB", "the adapter allows 128 KiB", "--batch-size"];
+    let words =
+        ["\"x\" of the plan \"train\" needs 150 KiB", "the adapter allows 128 KiB", "`train.batch_size`"];
     says(storage(128), large_batch.clone(), &words);
     // The same under one of the limits alone.
     says(
@@ -64,19 +65,19 @@ fn what_does_not_fit_is_named_with_what_would_help() {
     says(
         storage(128),
         large_model.clone(),
-        &["\"parameters\" of the plan", "the adapter allows 128 KiB", "--hidden"],
+        &["\"parameters\" of the plan", "the adapter allows 128 KiB", "`model.hidden`"],
     );
     // In a grid, the error of the largest tensor names what makes it large.
     let few = |workgroups| Limits { workgroups, ..Limits::default() };
     says(
         few(20),
         large_batch,
-        &["dispatch \"", "workgroups in a dimension", "the adapter allows 20", "--batch-size"],
+        &["dispatch \"", "workgroups in a dimension", "the adapter allows 20", "`train.batch_size`"],
     );
     says(
         few(100),
         large_model,
-        &["dispatch \"", "workgroups in a dimension", "the adapter allows 100", "--hidden"],
+        &["dispatch \"", "workgroups in a dimension", "the adapter allows 100", "`model.hidden`"],
     );
 }
 

@@ -176,13 +176,17 @@ fn a_configuration_that_lies_about_its_size_is_refused() {
     let layers = |count: usize| format!("hidden = [{}]", vec!["65536"; count].join(", "));
     saved.refuse_config("the model's is [65536, 64]", "hidden = [7]", &layers(1));
     saved.refuse_config("the model's is [65536, 64]", "hidden = [7]", &layers(64));
-    saved.refuse_config("--hidden names 65 layers", "hidden = [7]", &layers(65));
-    saved.refuse_config("--hidden names 1000000 layers", "hidden = [7]", &layers(1_000_000));
-    saved.refuse_config("--hidden 18446744073709551615", "hidden = [7]", "hidden = [18446744073709551615]");
-    saved.refuse_config("--hidden: name at least one", "hidden = [7]", "hidden = []");
-    saved.refuse_config("--latent 65537", "latent = 3", "latent = 65537");
+    saved.refuse_config("`model.hidden` names 65 layers", "hidden = [7]", &layers(65));
+    saved.refuse_config("`model.hidden` names 1000000 layers", "hidden = [7]", &layers(1_000_000));
+    saved.refuse_config(
+        "`model.hidden` = 18446744073709551615",
+        "hidden = [7]",
+        "hidden = [18446744073709551615]",
+    );
+    saved.refuse_config("`model.hidden`: name at least one", "hidden = [7]", "hidden = []");
+    saved.refuse_config("`model.latent` = 65537", "latent = 3", "latent = 65537");
     saved.refuse_config("tensor encoder.mu.weight is [3, 7]", "latent = 3", "latent = 65536");
-    saved.refuse_config("--batch-size", "batch_size = 128", "batch_size = 9223372036854775807");
+    saved.refuse_config("`train.batch_size`", "batch_size = 128", "batch_size = 9223372036854775807");
     saved.refuse_config("unknown likelihood", "\"bernoulli\"", "\"poisson\"");
     saved.refuse_config("unknown field `depth`", "latent = 3", "latent = 3\ndepth = 1");
     saved.refuse("holds no configuration", |_, metadata| metadata.clear());

@@ -185,13 +185,13 @@ fn a_run_that_diverges_says_at_which_step() {
     let error = trainer(&gpu, &dataset, &config).epoch(&mut go_on).unwrap_err();
     // The first step still has the initial weights.
     assert!(matches!(error, Error::Diverged { step: 2, .. }), "{error}");
-    assert!(error.to_string().contains("--lr"), "{error}");
+    assert!(error.to_string().contains("`train.lr`"), "{error}");
 }
 
 #[test]
 fn a_batch_larger_than_the_data_is_refused() {
     let result = Trainer::new(&Gpu::noop(), &tiny::dataset(31, 20), config(32));
-    assert!(matches!(result.err(), Some(Error::Usage(text)) if text.contains("only 31 rows")));
+    assert!(matches!(result.err(), Some(Error::Setting { problem, .. }) if problem.contains("only 31 rows")));
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn sixteen_bit_products_train_nearly_the_same_or_are_refused() {
     f16.train.precision = Precision::F16;
     if !gpu.report().f16 {
         let Err(error) = Trainer::new(&gpu, &dataset, f16) else { panic!("trained without 16-bit floats") };
-        assert!(error.to_string().contains("--precision f32"), "{error}");
+        assert!(error.to_string().contains("`train.precision` = f32"), "{error}");
         return;
     }
     let ([exact, ..], _) = epoch(&mut trainer(&gpu, &dataset, &config(16)));

@@ -49,9 +49,9 @@ impl TimedSteps {
         history: usize,
     ) -> Result<TimedSteps> {
         let network = Network::new(model)?;
-        let weights = initial_weights(&network.parameters, train.init, train.seed);
         let device = (gpu, &mut Shared::default());
-        let stepper = Stepper::new(device, &network, train, tuning, (data, &weights), history)?;
+        let stepper = Stepper::new(device, &network, train, tuning, data, history)?;
+        stepper.write_parameters(&initial_weights(&network.parameters, train.init, train.seed));
         Ok(TimedSteps { gpu: gpu.clone(), stepper, done: 0 })
     }
 

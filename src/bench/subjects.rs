@@ -106,7 +106,7 @@ fn all_plans(target: Target) -> Vec<Plan> {
     let told = ModelConfig { classes: CLASSES, ..default.clone() };
     plans.push(plans::train(&network(&told), target, &batch(&told, BATCH), &all, 64).plan);
     // Sums of layers, a gradient that several layers add to, and a gradient wider than needed.
-    let encoder = "linear 400, residual(linear 400, linear 400 silu), relu, residual(linear 400)";
+    let encoder = "linear 400, residual(linear 400, linear 400 silu), relu, residual(tanh, linear 400)";
     let deep = ModelConfig {
         encoder: Some(encoder.parse().expect("layers")),
         decoder: Some("residual(linear 30 tanh), linear 400".parse().expect("layers")),

@@ -5,19 +5,18 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::common_args::{DeviceArgs, SplitArg};
 use super::compare::CompareArgs;
 use super::export::ExportArgs;
 use super::latent_args::{
     AnimateArgs, DecodeArgs, EncodeArgs, InterpolateArgs, LatentMapArgs, ManifoldArgs, ScoreArgs,
     TraverseArgs,
 };
-use super::model_args::{ModelArgs, PrecisionArgs};
+use super::model_args::PlanArgs;
 use super::runs::RunsArgs;
 use super::shell::{CompletionsArgs, ManArgs};
 use super::source::DataArgs;
 use super::train_args::TrainArgs;
-use crate::error::Result;
-use crate::gpu::{Gpu, Options, Selection};
 
 /// Trains and uses variational autoencoders on any GPU
 #[derive(Debug, Parser)]
@@ -28,7 +27,6 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one, for the whole run")]
 pub enum Command {
     /// Train a model; everything it makes goes into one run directory
     Train(TrainArgs),
@@ -77,38 +75,6 @@ pub enum Command {
     Completions(CompletionsArgs),
     /// Print the manual page, or write all of them
     Man(ManArgs),
-}
-
-#[derive(Clone, Debug, Default, Args)]
-pub struct DeviceArgs {
-    /// Adapter: auto, a number of `vae-gpu devices`, or a part of its name, backend or driver [default: auto]
-    #[arg(long, value_name = "auto|INDEX|NAME", env = "VAE_GPU_DEVICE")]
-    pub device: Option<String>,
-    /// Keep bounds checks in the shaders: slower, for hunting a bug
-    #[arg(long)]
-    pub checked_shaders: bool,
-}
-
-impl DeviceArgs {
-    /// Opens the adapter.
-    pub fn open(&self) -> Result<std::sync::Arc<Gpu>> {
-        let Ok(selection) = self.device.as_deref().unwrap_or("auto").parse::<Selection>();
-        Gpu::open(&Options { selection, checked_shaders: self.checked_shaders, ..Options::default() })
-    }
-}
-
-/// A part of the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum SplitArg {
-    /// What training sees
-    Train,
-    /// What training held out (--valid)
-    Valid,
-    /// What the model is judged by
-    Test,
-    /// All of data that has no parts
-    #[value(skip)]
-    All,
 }
 
 /// What images are asked of a conditional model.
@@ -230,9 +196,7 @@ pub struct DataSourceArgs {
   vae-gpu tune --hidden 512,256 --batch-size 1024")]
 pub struct TuneArgs {
     #[command(flatten)]
-    pub model: ModelArgs,
-    #[command(flatten)]
-    pub precision: PrecisionArgs,
+    pub model: PlanArgs,
     #[command(flatten)]
     pub device: DeviceArgs,
 }
@@ -281,9 +245,7 @@ pub struct BenchArgs {
         value_parser = clap::value_parser!(u32).range(0..=100_000))]
     pub warmup: u32,
     #[command(flatten)]
-    pub model: ModelArgs,
-    #[command(flatten)]
-    pub precision: PrecisionArgs,
+    pub model: PlanArgs,
     #[command(flatten)]
     pub device: DeviceArgs,
     /// Fewer shapes, shorter measurements
@@ -319,9 +281,7 @@ pub struct PresetsArgs {
   vae-gpu explain --hidden 512,256 --target software")]
 pub struct ExplainArgs {
     #[command(flatten)]
-    pub model: ModelArgs,
-    #[command(flatten)]
-    pub precision: PrecisionArgs,
+    pub model: PlanArgs,
     /// Kind of adapter to plan for
     #[arg(long, value_enum, default_value_t = TargetArg::Card)]
     pub target: TargetArg,

@@ -12,7 +12,8 @@ use super::source;
 use super::tune;
 use crate::bench::{self, Effort, MatmulTime, Profile, Report, StepTime};
 use crate::error::{Error, Result};
-use crate::train::config::{Precision, TrainSection};
+use crate::settings::Named;
+use crate::train::config::TrainSection;
 
 pub fn run(args: &BenchArgs) -> Result<()> {
     if args.step {
@@ -29,7 +30,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     }
     let effort = if args.quick { Effort::Quick } else { Effort::Full };
     let bar = bar("measuring");
-    let precision = args.precision.precision.unwrap_or(Precision::F32);
+    let precision = args.model.resolve()?.train.precision;
     let report = bench::measure(&gpu, precision, &tune::known(&gpu), effort, &|done, total| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
@@ -48,8 +49,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
 
 /// Trains for some steps, and says how fast.
 fn step(args: &BenchArgs) -> Result<()> {
-    let mut config = args.model.resolve()?;
-    args.precision.apply(&mut config.train);
+    let config = args.model.resolve()?;
     config.validate()?;
     let dataset = source::open(&config.data, &config.source, args.json)?;
     let model = config.model_config(dataset.shape);
@@ -73,7 +73,7 @@ fn step(args: &BenchArgs) -> Result<()> {
         result(format_args!(
             "{} {}, batch {}: {:.3} ms a step, {:.0} {}/s, -ELBO {:.2} to {:.2} nats per {}",
             model.widths(),
-            name(&model.activation),
+            model.activation.name(),
             config.train.batch_size,
             done.ms_per_step,
             done.images_per_second,
@@ -93,10 +93,6 @@ fn bar(what: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {elapsed}")
         .expect("the template is well-formed");
     ProgressBar::new(0).with_style(style).with_prefix(what.to_owned())
-}
-
-fn name(value: &impl std::fmt::Debug) -> String {
-    format!("{value:?}").to_lowercase()
 }
 
 fn print(report: &Report) {
@@ -153,7 +149,7 @@ fn steps(times: &[StepTime]) {
         let widths: Vec<_> = t.hidden.iter().chain([&t.latent]).map(usize::to_string).collect();
         result(format_args!(
             "{:<26} {:>6} {:>10.3} {:>10.0} {:>7.0}% {:>14.1}",
-            format!("784-{} {}", widths.join("-"), name(&t.activation)),
+            format!("784-{} {}", widths.join("-"), t.activation.name()),
             t.batch,
             t.ms_per_step,
             t.images_per_second,

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::args::DataSourceArgs;
+use super::flags;
 use super::output::{self, result, talk};
 use super::source;
 use crate::data::{Dataset, Element, Options, Shape, Split, Summary, column_stats};
@@ -92,7 +93,7 @@ fn print(dataset: &Dataset, summary: &Summary) {
         more(labels.len());
     }
     for warning in &dataset.warnings {
-        talk(format_args!("warning: {warning}"));
+        talk(format_args!("warning: {}", flags::spelled(warning)));
     }
 }
 

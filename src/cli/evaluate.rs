@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::args::EvaluateArgs;
+use super::flags::message;
 use super::output::{self, result, talk};
 use super::progress;
 use super::saved::Saved;
@@ -30,7 +31,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         match bars::draw(&picture, &report.kl_per_dimension) {
             Ok(()) => talk(format_args!("the KL of each latent dimension is in {}", picture.display())),
             // Nobody asked for it: a run that others own can be evaluated too.
-            Err(error) if args.picture.is_none() => talk(format_args!("warning: {error}")),
+            Err(error) if args.picture.is_none() => talk(format_args!("warning: {}", message(&error))),
             Err(error) => return Err(error),
         }
     }

@@ -14,7 +14,6 @@ use crate::train::history;
 
 pub fn run(args: &ExplainArgs) -> Result<()> {
     let mut config = args.model.resolve()?;
-    args.precision.apply(&mut config.train);
     config.validate()?;
     let dataset = source::open(&config.data, &config.source, false)?;
     config.adopt(&dataset)?;

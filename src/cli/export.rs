@@ -8,7 +8,9 @@ use clap::Args;
 
 use super::output::result;
 use crate::error::{Error, Result};
-use crate::export::onnx::{self, OPSET, Trained};
+use crate::export::model::{Trained, decoder, encoder};
+use crate::export::onnx::OPSET;
+use crate::model::Network;
 use crate::run::{RunDir, write_atomic};
 use crate::train::files;
 
@@ -17,9 +19,12 @@ use crate::train::files;
   vae-gpu export runs/mnist-vae-1 --onnx onnx            # onnx/encoder.onnx and onnx/decoder.onnx
 
 encoder.onnx: x [N, D], eps [N, Z] -> mu, log_var, z [N, Z], with z = mu + exp(log_var / 2) eps; an autoencoder's has x
-and z alone. decoder.onnx: z [N, Z] -> mean [N, D] = E[x|z], and what the decoder's last layer gives, unchanged: out, or
-mu and log_var. A conditional model has a further input label [N, C], one-hot. All are 32-bit floats, N is free, and the
-operators are those of opset {OPSET}. The metadata has the run's configuration as TOML."))]
+and z alone. decoder.onnx: z [N, Z] -> mean [N, D] = E[x|z], and what the decoder's last layer gives: out, or mu and
+log_var. A conditional model has a further input label [N, C], one-hot. All are 32-bit floats, N is free, and the
+operators are those of opset {OPSET}.
+
+x, mean and a Gaussian's parts are in the data's own units: the graphs scale the columns of a table as training did, and
+undo it. Bytes v of pictures count as v / 255. The metadata has the run's configuration as TOML."))]
 pub struct ExportArgs {
     /// Run directory
     pub run: PathBuf,
@@ -30,12 +35,13 @@ pub struct ExportArgs {
 
 pub fn run(args: &ExportArgs) -> Result<()> {
     let path = RunDir::open(&args.run)?.model();
-    let (config, layout, parameters) = files::load_model(&path)?;
+    let (config, _, parameters) = files::load_model(&path)?;
     let shape = config.image_shape().expect("a model file without a shape is refused");
-    let model = config.model_config(shape);
+    let network = Network::new(&config.model_config(shape))?;
     let metadata = BTreeMap::from([("config".to_owned(), config.to_toml())]);
-    let trained = Trained { model: &model, layout: &layout, parameters: &parameters, metadata: &metadata };
-    let graphs = [("encoder.onnx", onnx::encoder(trained)?), ("decoder.onnx", onnx::decoder(trained)?)];
+    let scaling = config.source.scaling.as_ref();
+    let trained = Trained { network: &network, parameters: &parameters, scaling, metadata: &metadata };
+    let graphs = [("encoder.onnx", encoder(trained)?), ("decoder.onnx", decoder(trained)?)];
     fs::create_dir_all(&args.onnx).map_err(|error| Error::io("create", &args.onnx, error))?;
     for (name, bytes) in &graphs {
         write_atomic(&args.onnx.join(name), |out| out.write_all(bytes))?;

@@ -1,15 +1,19 @@
 //! What training does when something breaks: a disk that is full, a device that is lost, numbers that are not finite.
 
+use super::checkpoints::checkpoint_of;
+use super::flags::message;
 use super::output::talk;
-use super::train::{Session, prepare};
+use super::session::{Session, prepare};
 use crate::error::{Error, Result};
 use crate::run::RunDir;
-use crate::train::{Arenas, Config, State, Trainer, files};
+#[cfg(feature = "faults")]
+use crate::train::Trainer;
 
 /// Losses in a row without a step between them, after which the device is given up.
 const MOST_LOSSES: u32 = 3;
 
 /// Names a step after which the device is destroyed: for tests of what follows.
+#[cfg(feature = "faults")]
 const LOSE_DEVICE_AT: &str = "VAE_GPU_TEST_LOSE_DEVICE_AT";
 
 /// What went wrong so far.
@@ -23,7 +27,10 @@ pub struct Faults {
 
 impl Faults {
     pub fn new() -> Faults {
+        #[cfg(feature = "faults")]
         let lose_at = std::env::var(LOSE_DEVICE_AT).ok().and_then(|step| step.parse().ok());
+        #[cfg(not(feature = "faults"))]
+        let lose_at = None;
         Faults { unsaved: None, losses: 0, lost_at: 0, lose_at }
     }
 
@@ -38,7 +45,7 @@ impl Faults {
         self.unsaved = match saved {
             Ok(()) => None,
             Err(error @ (Error::Io { .. } | Error::File { .. })) => {
-                talk(format_args!("warning: {error}"));
+                talk(format_args!("warning: {}", message(&error)));
                 let kept = checkpoint_of(dir).map_or("there is no checkpoint yet".into(), |(_, _, state)| {
                     format!("the checkpoint of step {} is whole", state.step)
                 });
@@ -92,7 +99,7 @@ impl Faults {
         if self.losses > MOST_LOSSES {
             return Err(error);
         }
-        talk(format_args!("warning: {error}"));
+        talk(format_args!("warning: {}", message(&error)));
         talk(format_args!("opening the device again, and going on after step {step}"));
         let config = session.trainer.config().clone();
         session.trainer = prepare(&session.run, &session.dataset, config)?;
@@ -104,43 +111,13 @@ impl Faults {
     }
 
     /// Destroys the device if the environment asks for it.
+    #[cfg(feature = "faults")]
     pub fn lose_device_when_asked(&mut self, trainer: &Trainer) {
         if self.lose_at.is_some_and(|at| trainer.state().step >= at) {
             self.lose_at = None;
             trainer.gpu().lose();
         }
     }
-}
-
-/// The last checkpoint of a run, or the one before where a disk spoiled it.
-pub fn last_checkpoint(dir: &RunDir) -> Result<(Config, Arenas, State)> {
-    let error = match files::load_checkpoint(&dir.checkpoint()) {
-        Ok(checkpoint) => return Ok(checkpoint),
-        Err(error) => error,
-    };
-    let missing = |path: &std::path::Path| !path.exists();
-    if missing(&dir.checkpoint()) && missing(&dir.previous_checkpoint()) {
-        let next = format!("begin again with --config {} and another --out", dir.config().display());
-        return Err(Error::file(
-            dir.checkpoint(),
-            "there is no checkpoint: the run ended before its first",
-            next,
-        ));
-    }
-    match files::load_checkpoint(&dir.previous_checkpoint()) {
-        Ok(previous) => {
-            talk(format_args!("warning: {error}"));
-            talk(format_args!("going on from the checkpoint before it, of step {}", previous.2.step));
-            Ok(previous)
-        }
-        Err(_) => Err(error),
-    }
-}
-
-/// The same without a word, if there is one.
-fn checkpoint_of(dir: &RunDir) -> Option<(Config, Arenas, State)> {
-    let paths = [dir.checkpoint(), dir.previous_checkpoint()];
-    paths.iter().find_map(|path| files::load_checkpoint(path).ok())
 }
 
 /// The first tensor that was not finite in `step`, if it can be found again.

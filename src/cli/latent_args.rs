@@ -6,8 +6,9 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
-use super::args::{DeviceArgs, SplitArg};
+use super::common_args::{DeviceArgs, SplitArg};
 use crate::evaluate::latent::Path;
+use crate::settings::{Named, choice};
 
 /// Images that a picture has room for in one row, and codes that are decoded for it.
 const STEPS: std::ops::RangeInclusive<i64> = 2..=1000;
@@ -65,7 +66,7 @@ pub struct PathArgs {
     #[arg(long, default_value_t = 16, value_parser = steps())]
     pub steps: u32,
     /// How it goes from one code to the other
-    #[arg(long, value_enum, default_value_t = Path::Linear)]
+    #[arg(long, value_parser = choice::<Path>(), default_value = Path::default().name())]
     pub path: Path,
     /// The same as --path spherical
     #[arg(long, conflicts_with = "path")]

@@ -3,6 +3,8 @@
 mod args;
 mod bench;
 mod check;
+mod checkpoints;
+mod common_args;
 mod compare;
 mod data;
 mod devices;
@@ -11,6 +13,7 @@ mod evaluate;
 mod explain;
 mod export;
 mod faults;
+mod flags;
 mod groups;
 mod interpolate;
 mod latent_args;
@@ -26,6 +29,7 @@ mod runs;
 mod saved;
 mod saver;
 mod score;
+mod session;
 mod shell;
 mod source;
 mod tracking;
@@ -87,13 +91,13 @@ pub fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Runs(args) => runs::run(&args),
         Command::Compare(args) => compare::run(&args),
-        Command::Completions(args) => shell::completions(&args),
-        Command::Man(args) => shell::man(&args),
+        Command::Completions(args) => shell::completions(&args, Cli::command()),
+        Command::Man(args) => shell::man(&args, Cli::command()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::talk(format_args!("error: {error}"));
+            output::talk(format_args!("error: {}", flags::message(&error)));
             ExitCode::from(error.exit_code())
         }
     }

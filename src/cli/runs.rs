@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use clap::Args;
 use serde::Serialize;
 
+use super::flags::message;
 use super::output::{self, result, talk};
 use crate::error::{Error, Result};
 use crate::run::{EpochMetrics, RunDir, metrics, time};
@@ -94,7 +95,7 @@ pub fn run(args: &RunsArgs) -> Result<()> {
         match open(folder) {
             Ok(opened) => summaries.push(opened.summary),
             // One damaged run must not hide the others.
-            Err(error) => talk(format_args!("left out: {error}")),
+            Err(error) => talk(format_args!("left out: {}", message(&error))),
         }
     }
     if args.json {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::args::{DeviceArgs, SplitArg};
+use super::common_args::{DeviceArgs, SplitArg};
 use super::latent_args::{Pick, SourceArgs};
 use super::output::talk;
 use super::source;

@@ -97,7 +97,7 @@ impl Saver<'_> {
         if self.run.quiet {
             return;
         }
-        if self.run.log_format == Some(LogFormat::Json) {
+        if self.run.log_format == LogFormat::Json {
             return tell("epoch", serde_json::to_value(m).expect("plain numbers"));
         }
         let (model, train) = (trainer.model(), &trainer.config().train);

@@ -4,10 +4,9 @@ use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, ValueEnum};
+use clap::{Args, Command, ValueEnum};
 use clap_complete::Shell;
 
-use super::args::Cli;
 use super::output::result;
 use crate::error::{Error, Result};
 
@@ -42,26 +41,26 @@ pub struct ManArgs {
     pub out: Option<PathBuf>,
 }
 
-pub fn completions(args: &CompletionsArgs) -> Result<()> {
+pub fn completions(args: &CompletionsArgs, mut command: Command) -> Result<()> {
     let shell = match args.shell {
         ShellArg::Bash => Shell::Bash,
         ShellArg::Zsh => Shell::Zsh,
         ShellArg::Fish => Shell::Fish,
     };
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), NAME, &mut script);
+    clap_complete::generate(shell, &mut command, NAME, &mut script);
     print(&script)
 }
 
-pub fn man(args: &ManArgs) -> Result<()> {
+pub fn man(args: &ManArgs, command: Command) -> Result<()> {
     let Some(folder) = &args.out else {
         let mut page = Vec::new();
-        let written = clap_mangen::Man::new(Cli::command()).render(&mut page);
+        let written = clap_mangen::Man::new(command).render(&mut page);
         written.map_err(|error| Error::io("write", "the manual page", error))?;
         return print(&page);
     };
     fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
-    let written = clap_mangen::generate_to(Cli::command(), folder);
+    let written = clap_mangen::generate_to(command, folder);
     written.map_err(|error| Error::io("write the manual pages into", folder, error))?;
     result(format_args!("the manual pages are in {}", folder.display()));
     Ok(())

@@ -4,48 +4,27 @@ use std::io::IsTerminal;
 use std::sync::Mutex;
 
 use clap::Args;
-use clap::builder::{PossibleValue, PossibleValuesParser};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::model_args::set;
+use super::flags::{self, Flags};
 use super::output::talk;
-use crate::data::{self, Colour, Dataset, Options, Scale, Size, Step};
+use crate::data::{self, Colour, Dataset, Options, Step};
 use crate::error::Result;
+use crate::settings::names;
 
 /// How data is read. A flag that is not given leaves the value of --config, or what fits the data.
+// The formats are a table of the readers, which the section of options stands below.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
+#[command(mut_arg("format", |arg| arg.value_parser(names(data::sources()))))]
 pub struct DataArgs {
-    /// Format of the data, where its name tells the wrong one
-    #[arg(long, value_parser = PossibleValuesParser::new(formats()))]
-    pub format: Option<String>,
-    /// Size of the pictures: those of a folder are cut and resized to it, rows of a .npy file are read as it
-    #[arg(long, value_name = "WxH")]
-    pub image_size: Option<Size>,
+    #[command(flatten)]
+    options: Flags<Options>,
     /// Read the pictures of a folder as grey ones [default: as the first one is]
     #[arg(long, conflicts_with = "colour")]
-    pub grey: bool,
+    grey: bool,
     /// Read the pictures of a folder as coloured ones
     #[arg(long)]
-    pub colour: bool,
-    /// Column of a table with labels, by name or by number from 1
-    #[arg(long, value_name = "NAME")]
-    pub label_column: Option<String>,
-    /// Another source, which is the test part
-    #[arg(long, value_name = "SOURCE")]
-    pub test_data: Option<String>,
-    // The help tells the constant.
-    #[arg(long, value_name = "SHARE", help = test_fraction_help())]
-    pub test_fraction: Option<f64>,
-    /// Seed of the choice of test rows [default: 0]
-    #[arg(long, value_name = "SEED")]
-    pub split_seed: Option<u64>,
-    /// How values become x [default: standard for tables of floats, none for pictures]
-    #[arg(long, value_enum)]
-    pub scaling: Option<Scale>,
-}
-
-fn formats() -> impl Iterator<Item = PossibleValue> {
-    data::sources().map(|(name, describe)| PossibleValue::new(name).help(describe))
+    colour: bool,
 }
 
 /// The help of `--data`, from the table of formats.
@@ -57,29 +36,22 @@ pub fn data_help() -> String {
     )
 }
 
-fn test_fraction_help() -> String {
-    format!(
-        "Share of the rows that become the test part, where the source has none [default: {}]",
-        data::TEST_FRACTION
-    )
-}
-
 impl DataArgs {
+    /// Whether any flag is given.
+    pub fn any(&self) -> bool {
+        *self != DataArgs::default()
+    }
+
     /// Puts the flags on top of `options`. What a run has learnt of its data is left behind: a new run learns its own.
-    pub fn apply(&self, options: &mut data::Options) {
-        let DataArgs { format, image_size, label_column, test_data, scaling, .. } = self.clone();
-        options.format = format.or(options.format.take());
-        options.image_size = image_size.or(options.image_size);
-        options.label_column = label_column.or(options.label_column.take());
-        options.scale = scaling.or(options.scale);
+    pub fn apply(&self, options: &mut Options) {
+        // Either way to a test part replaces the other one of the file.
+        if self.options.has("test_data") || self.options.has("test_fraction") {
+            (options.test_data, options.test_fraction) = (None, None);
+        }
+        self.options.apply(options);
         if self.grey || self.colour {
             options.colour = Some(if self.grey { Colour::Grey } else { Colour::Colour });
         }
-        // Either way to a test part replaces the other one of the file.
-        if test_data.is_some() || self.test_fraction.is_some() {
-            (options.test_data, options.test_fraction) = (test_data, self.test_fraction);
-        }
-        set(&mut options.split_seed, &self.split_seed);
         options.scaling = None;
     }
 }
@@ -109,7 +81,7 @@ pub fn open(source: &str, options: &Options, quiet: bool) -> Result<Dataset> {
     }
     let dataset = dataset?;
     for warning in dataset.warnings.iter().filter(|_| !quiet) {
-        talk(format_args!("warning: {warning}"));
+        talk(format_args!("warning: {}", flags::spelled(warning)));
     }
     Ok(dataset)
 }

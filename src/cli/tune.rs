@@ -17,8 +17,7 @@ use crate::train::{Config, history};
 use crate::tune::{self, Finding};
 
 pub fn run(args: &TuneArgs) -> Result<()> {
-    let mut config = args.model.resolve()?;
-    args.precision.apply(&mut config.train);
+    let config = args.model.resolve()?;
     config.validate()?;
     let dataset = source::open(&config.data, &config.source, false)?;
     let gpu = args.device.open()?;

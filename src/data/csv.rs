@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 
 pub(super) const FORMAT: Format = Format {
     name: "csv",
-    describe: "a table of numbers as .csv or .tsv, with or without names; labels by --label-column",
+    describe: "a table of numbers as .csv or .tsv, with or without names; one column may hold labels",
     detect: |source| has_extension(source, &["csv", "tsv"]),
     open,
 };
@@ -315,7 +315,7 @@ impl Table<'_> {
         }
         let problem = format!("{place}: `{}` is not a number", text.escape_debug());
         let next = match cell.contains(&b'\n') {
-            false => "remove the column, turn it into numbers, or name it with --label-column",
+            false => "remove the column, turn it into numbers, or name it with `source.label_column`",
             true => OPEN_QUOTE,
         };
         Error::file(self.path, problem, next)

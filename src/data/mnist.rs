@@ -6,7 +6,7 @@ use super::idx::{self, Source};
 use super::reader::{Format, Parts};
 use crate::error::{Error, Result};
 
-/// Its name for `--data`.
+/// Its name for the setting `data`.
 pub(super) const NAME: &str = "mnist";
 
 pub(super) const FORMAT: Format = Format {
@@ -15,7 +15,10 @@ pub(super) const FORMAT: Format = Format {
     detect: |source| source == NAME,
     open: |source, _, _| match source {
         NAME => open(),
-        _ => Err(Error::Usage(format!("--format {NAME} is only for the built-in data: use --data {NAME}"))),
+        _ => {
+            let problem = format!(" = {NAME} is only for the built-in data: use `data` = {NAME}");
+            Err(Error::setting("source.format", problem))
+        }
     },
 };
 

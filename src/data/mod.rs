@@ -1,13 +1,14 @@
 //! Data sets: one reader per file, each producing a [`Dataset`].
 //!
 //! A new format is one file beside this one, whose `FORMAT` says how to recognise and read it, and one line in the
-//! table of `open.rs`. The values of `--data` and `--format`, the error messages and the help text follow from the
+//! table of `open.rs`. The values of `data` and `source.format`, the error messages and the help text follow from the
 //! table.
 //!
 //! A reader gives the values as they are. What all formats share is done here: the test split, the scaling, and the
 //! warnings about either.
 
 mod classes;
+#[cfg(feature = "formats")]
 pub mod columns;
 mod csv;
 mod dataset;
@@ -19,6 +20,7 @@ mod npz;
 mod open;
 mod options;
 mod order;
+#[cfg_attr(not(feature = "formats"), path = "parquet/absent.rs")]
 mod parquet;
 mod pictures;
 mod prepare;

@@ -108,17 +108,15 @@ pub(super) fn rows(path: &Path, dims: &[usize], size: Option<Size>) -> Result<(u
     }
 }
 
-/// The shape that `--image-size` gives to rows of `dim` values.
+/// The shape that the setting `source.image_size` gives to rows of `dim` values.
 fn reshaped(path: &Path, dim: usize, Size { width, height }: Size) -> Result<Shape> {
     let channels = dim / (width * height);
     let shape = Shape { width, height, channels };
     if shape.dim() == dim && matches!(channels, 1 | 3) {
         return Ok(shape);
     }
-    Err(Error::Usage(format!(
-        "--image-size {width}x{height}: {} has rows of {dim} values, which do not make such a picture",
-        path.display()
-    )))
+    let problem = format!("{} has rows of {dim} values, which do not make such a picture", path.display());
+    Err(Error::value("source.image_size", Size { width, height }, problem))
 }
 
 impl Header {

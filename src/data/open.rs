@@ -11,6 +11,7 @@ use super::shape::Shape;
 use super::split::Split;
 use super::{classes, csv, folder, mnist, npy, npz, parquet, pictures};
 use crate::error::{Error, Result};
+use crate::settings::Named;
 
 /// Every format that [`open`] knows; the first whose `detect` returns true reads the source.
 const FORMATS: &[Format] = &[
@@ -31,7 +32,7 @@ const TYPOS: usize = 2;
 /// As [`open_with`]; [`Error::Usage`] for a source of two parts.
 pub fn rows(source: &str, options: &Options) -> Result<(Split, Vec<String>)> {
     check(options)?;
-    let parts = read("--latents", source, options, &|_| {})?;
+    let parts = read("latents", source, options, &|_| {})?;
     match parts.test {
         None => Ok((parts.train, parts.classes)),
         Some(_) => Err(Error::Usage(format!("{source} has two parts; name a file of rows, such as z.npy"))),
@@ -61,7 +62,7 @@ pub fn picture(path: &Path, shape: Shape) -> Result<Vec<f32>> {
     pictures::read_one(path, shape)
 }
 
-/// Opens the data that `--data SOURCE` names: a built-in name or a path.
+/// Opens the data set `source`: a built-in name or a path.
 ///
 /// # Errors
 /// As [`open_with`].
@@ -69,23 +70,22 @@ pub fn open(source: &str) -> Result<Dataset> {
     open_with(source, &Options::default(), &|_| {})
 }
 
-/// Opens the data that `--data SOURCE` names, with `options`.
+/// Opens the data set `source`, a built-in name or a path, with `options`.
 ///
 /// # Errors
-/// [`Error::Usage`] if no format recognises the source or the options do not fit it, [`Error::File`] if its files are
+/// [`Error::Setting`] if no format recognises the source or the options do not fit it, [`Error::File`] if its files are
 /// malformed, [`Error::Io`] if they cannot be read.
 pub fn open_with(source: &str, options: &Options, progress: Progress) -> Result<Dataset> {
     check(options)?;
-    let mut parts = read("--data", source, options, progress)?;
+    let mut parts = read("data", source, options, progress)?;
     if let Some(test) = &options.test_data {
-        let other = read("--test-data", test, options, progress)?;
+        let other = read("source.test_data", test, options, progress)?;
         join_test(source, test, &mut parts, other)?;
     }
     let (train, test) = match (parts.test.take(), options.test_fraction) {
         (Some(_), Some(_)) => {
-            return Err(Error::Usage(format!(
-                "--test-fraction: {source} has a test part of its own; leave the flag out"
-            )));
+            let problem = format!(": {source} has a test part of its own; leave it out");
+            return Err(Error::setting("source.test_fraction", problem));
         }
         (Some(test), None) => (parts.train, test),
         (None, _) if options.whole => (parts.train.clone(), parts.train),
@@ -93,7 +93,7 @@ pub fn open_with(source: &str, options: &Options, progress: Progress) -> Result<
             return Err(Error::file(
                 source,
                 "has one row, but training and test data need one each",
-                "name test data with --test-data, or use more data",
+                "name test data with `source.test_data`, or use more data",
             ));
         }
         (None, fraction) => {
@@ -105,34 +105,33 @@ pub fn open_with(source: &str, options: &Options, progress: Progress) -> Result<
     prepare(source, options, parts, test, progress)
 }
 
-/// Reads `source`, the value of `flag`.
-fn read(flag: &str, source: &str, options: &Options, progress: Progress) -> Result<Parts> {
+/// Reads `source`, the value of the setting `key`.
+fn read(key: &'static str, source: &str, options: &Options, progress: Progress) -> Result<Parts> {
     let format = match &options.format {
         Some(name) => FORMATS.iter().find(|format| format.name == name),
         None => FORMATS.iter().find(|format| (format.detect)(source)),
     };
-    let format = format.ok_or_else(|| unknown(flag, source))?;
+    let format = format.ok_or_else(|| unknown(key, source))?;
     let parts = (format.open)(source, options, progress)?;
     let shape = parts.shape;
     if options.image_size.is_some_and(|size| (size.width, size.height) != (shape.width, shape.height)) {
-        return Err(Error::Usage(format!(
-            "--image-size: {source} holds data of {shape}; the flag is for folders of pictures, and for rows with that many values"
-        )));
+        let place = "for folders of pictures, and for rows with that many values";
+        let problem = format!(": {source} holds data of {shape}; it is {place}");
+        return Err(Error::setting("source.image_size", problem));
     }
-    if options.colour.is_some() && !std::ptr::eq(format.name, pictures::FORMAT.name) {
-        return Err(Error::Usage(format!(
-            "--grey and --colour are for folders of pictures; {source} is not one"
-        )));
+    if let Some(colour) = options.colour.filter(|_| !std::ptr::eq(format.name, pictures::FORMAT.name)) {
+        let next = format_args!("only folders of pictures take it, and {source} is not one");
+        return Err(Error::value("source.colour", colour.name(), next));
     }
     if options.label_column.is_some() && parts.columns.is_empty() {
-        return Err(Error::Usage(format!("--label-column: {source} has no columns with names")));
+        return Err(Error::setting("source.label_column", format!(": {source} has no columns with names")));
     }
     Ok(parts)
 }
 
 /// Makes `other` the test part.
 fn join_test(source: &str, test: &str, parts: &mut Parts, other: Parts) -> Result<()> {
-    let wrong = |problem: String| Err(Error::Usage(format!("--test-data {test}: {problem}")));
+    let wrong = |problem: String| Err(Error::value("source.test_data", test, problem));
     if parts.test.is_some() {
         return wrong(format!("{source} has a test part of its own"));
     }
@@ -161,7 +160,7 @@ fn check(options: &Options) -> Result<()> {
     match &options.format {
         Some(name) if !FORMATS.iter().any(|format| format.name == name) => {
             let names: Vec<_> = FORMATS.iter().map(|format| format.name).collect();
-            Err(Error::Usage(format!("--format {name}: use {}", names.join(", "))))
+            Err(Error::value("source.format", name, format_args!("use {}", names.join(", "))))
         }
         _ => Ok(()),
     }
@@ -182,7 +181,7 @@ pub fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
     FORMATS.iter().map(|format| (format.name, format.describe))
 }
 
-fn unknown(flag: &str, source: &str) -> Error {
+fn unknown(key: &'static str, source: &str) -> Error {
     let path = Path::new(source);
     let given = if path.is_dir() {
         "this folder holds no known format of data".to_owned()
@@ -194,7 +193,7 @@ fn unknown(flag: &str, source: &str) -> Error {
         format!("no built-in data set has this name, and there is no such path{meant}")
     };
     let legal: String = sources().map(|(name, describe)| format!("\n  {name:<8} {describe}")).collect();
-    Error::Usage(format!("{flag} `{source}`: {given}; it takes{legal}"))
+    Error::setting(key, format!(" `{source}`: {given}; it takes{legal}"))
 }
 
 #[cfg(test)]

@@ -5,70 +5,88 @@ use serde::{Deserialize, Serialize};
 use super::scaling::{Scale, Scaling};
 use super::shape::Size;
 use crate::error::{Error, Result};
+#[cfg(feature = "cli")]
+use crate::settings::choice;
+use crate::settings::{Range, Section, named, section};
 
 /// Share of the rows that become the test part where the source has none and the user does not say.
 pub const TEST_FRACTION: f64 = 0.1;
 
-/// How a source is read. Its place in a run's `config.toml` is the table `[source]`; none means what fits the source.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Options {
-    /// Name of the format, where its detection would be wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub format: Option<String>,
-    /// Sides that pictures are brought to, or that the values of a row are of.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image_size: Option<Size>,
-    /// Whether pictures become grey or coloured; none takes the first one's kind.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub colour: Option<Colour>,
-    /// Column of a table that holds labels: its name, or its number from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub label_column: Option<String>,
-    /// Another source, which is the test part.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test_data: Option<String>,
-    /// Share of the rows that become the test part, where the source has none; [`TEST_FRACTION`] by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub test_fraction: Option<f64>,
-    /// Both parts are all rows, where the source has no test part of its own: for a model that is trained already.
-    #[serde(skip)]
-    pub whole: bool,
-    /// Seed of the choice of these rows.
-    pub split_seed: u64,
-    /// How values become what the model sees; by default tables are standardised and bytes count as v / 255.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scale: Option<Scale>,
-    /// The scaling that a run has learnt from its training part; a run that is resumed or used takes it as it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scaling: Option<Scaling>,
+section! {
+    /// How a source is read. Its place in a run's `config.toml` is the table `[source]`; none means what fits the source.
+    pub struct Options from "source" {
+        /// Format of the data, where its name tells the wrong one
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[arg(long)]
+        format: Option<String> = None;
+
+        /// Size of the pictures: those of a folder are cut and resized to it, rows of a .npy file are read as it
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[arg(long, value_name = "WxH")]
+        image_size: Option<Size> = None;
+
+        /// Whether pictures of a folder become grey or coloured; by default as the first one is
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[arg(skip)]
+        colour: Option<Colour> = None;
+
+        /// Column of a table with labels, by name or by number from 1
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[arg(long, value_name = "NAME")]
+        label_column: Option<String> = None;
+
+        /// Another source, which is the test part
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[arg(long, value_name = "SOURCE")]
+        test_data: Option<String> = None;
+
+        /// Share of the rows that become the test part, where the source has none; by default 0.1
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[arg(long, value_name = "SHARE")]
+        test_fraction: Option<f64> = None, in Range::share(false, "use a share between 0 and 1, such as 0.1");
+
+        /// Both parts are all rows, where the source has no test part of its own: for a model that is trained already
+        #[serde(skip)]
+        #[arg(skip)]
+        whole: bool = false;
+
+        /// Seed of the choice of test rows
+        #[arg(long, value_name = "SEED")]
+        split_seed: u64 = 0;
+
+        /// How values become x; by default standard for tables of floats, none for pictures
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[arg(long = "scaling", value_parser = choice::<Scale>())]
+        scale: Option<Scale> = None;
+
+        /// The scaling that a run has learnt from its training part; a run that is resumed or used takes it as it is
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[arg(skip)]
+        scaling: Option<Scaling> = None;
+    }
 }
 
-/// Channels of pictures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Colour {
-    /// One channel.
-    Grey,
-    /// Red, green and blue.
-    Colour,
+named! {
+    /// Channels of pictures.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub enum Colour {
+        /// One channel
+        Grey => "grey",
+        /// Red, green and blue
+        Colour => "colour",
+    }
 }
 
 impl Options {
-    /// Checks the ranges of the values.
+    /// Checks the ranges of the values, and that they go together.
     ///
     /// # Errors
-    /// [`Error::Usage`], which names the flag.
+    /// [`Error::Setting`], which names the key.
     pub fn validate(&self) -> Result<()> {
-        if let Some(fraction) = self.test_fraction.filter(|f| !(*f > 0.0 && *f < 1.0)) {
-            return Err(Error::Usage(format!(
-                "--test-fraction {fraction}: use a share between 0 and 1, such as {TEST_FRACTION}"
-            )));
-        }
+        self.check_ranges()?;
         if self.test_data.is_some() && self.test_fraction.is_some() {
-            return Err(Error::Usage(
-                "--test-data names the test part: --test-fraction does not go with it".into(),
-            ));
+            let problem = " names the test part: `source.test_fraction` does not go with it";
+            return Err(Error::setting("source.test_data", problem));
         }
         Ok(())
     }
@@ -83,13 +101,14 @@ mod tests {
     }
 
     #[test]
-    fn values_out_of_range_name_their_flag() {
+    fn values_out_of_range_name_their_key() {
         for fraction in [0.0, 1.0, -0.1, f64::NAN, f64::INFINITY] {
             let options = Options { test_fraction: Some(fraction), ..Options::default() };
-            assert!(message(options).starts_with("--test-fraction"));
+            assert!(message(options).starts_with("`source.test_fraction` = "));
         }
+        assert!(Options { test_fraction: Some(TEST_FRACTION), ..Options::default() }.validate().is_ok());
         let both = Options { test_fraction: Some(0.5), test_data: Some("x".into()), ..Options::default() };
-        assert!(message(both).contains("--test-fraction does not go with it"));
+        assert!(message(both).contains("`source.test_fraction` does not go with it"));
     }
 
     #[test]

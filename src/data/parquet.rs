@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 
 pub(super) const FORMAT: Format = Format {
     name: "parquet",
-    describe: "a table of numbers, or of lists of numbers, as .parquet; labels by --label-column",
+    describe: "a table of numbers, or of lists of numbers, as .parquet; one column may hold labels",
     detect: |source| has_extension(source, &["parquet", "pq"]),
     open,
 };
@@ -157,9 +157,7 @@ fn columns(
             ConvertedType::UINT_8 | ConvertedType::UINT_16 | ConvertedType::UINT_32 | ConvertedType::UINT_64
         );
         if label == Some(leaf) && described.max_rep_level() > 0 {
-            return Err(Error::Usage(format!(
-                "--label-column {name}: a column of lists cannot be the label"
-            )));
+            return Err(Error::value("source.label_column", name, "a column of lists cannot be the label"));
         }
         let mut column =
             Column { leaf, name, place: None, width: 1, unsigned, defined: described.max_def_level() };
@@ -211,7 +209,7 @@ fn check(path: &Path, described: &ColumnDescriptor, column: &Column, simple: boo
     Err(Error::file(
         path,
         format!("column `{}` holds {kind}, not numbers or lists of numbers", column.name),
-        "remove the column, turn it into numbers, or name it with --label-column",
+        "remove the column, turn it into numbers, or name it with `source.label_column`",
     ))
 }
 

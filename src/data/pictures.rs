@@ -68,7 +68,7 @@ fn open(source: &str, options: &Options, progress: Progress) -> Result<Parts> {
     let dim = target.shape.dim();
     if (found.len() as u64).saturating_mul(dim as u64) > MAX_BYTES {
         return Err(Error::Usage(format!(
-            "{source}: {} pictures of {} are more than {} GiB; give a smaller --image-size",
+            "{source}: {} pictures of {} are more than {} GiB; give a smaller `source.image_size`",
             found.len(),
             target.shape,
             MAX_BYTES >> 30
@@ -93,7 +93,7 @@ fn open(source: &str, options: &Options, progress: Progress) -> Result<Parts> {
     let coloured = target.coloured.load(Ordering::Relaxed);
     if coloured > 0 && options.colour.is_none() {
         warnings.push(format!(
-            "{coloured} pictures in colour are read as grey, as the first one is; --colour keeps it"
+            "{coloured} pictures in colour are read as grey, as the first one is; `source.colour` = colour keeps it"
         ));
     }
     let all = Split::new(values, dim, None);
@@ -250,7 +250,7 @@ impl Target {
         if own != (width, height) {
             if !self.resize {
                 return Err(Refusal::Size(format!(
-                    "{} is {}x{}, but {} is {width}x{height}: give all one size with --image-size, such as --image-size {width}x{height}",
+                    "{} is {}x{}, but {} is {width}x{height}: give all one size with `source.image_size`, such as `source.image_size` = {width}x{height}",
                     path.display(),
                     own.0,
                     own.1,

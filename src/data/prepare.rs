@@ -92,7 +92,7 @@ fn check_scaled(source: &str, summary: &Summary, scaling: &Scaling, columns: &[S
                 column_name(column, columns),
                 values[column] as f32
             ),
-            "remove that row, or scale the columns beforehand (--scale none)",
+            "remove that row, or scale the columns beforehand",
         ));
     }
     Ok(())

@@ -25,7 +25,7 @@ pub(super) const NAMED: usize = 5;
 
 /// One kind of data, as a row of the table of formats.
 pub(super) struct Format {
-    /// The value of `--format`, and of `--data` if the data is built in.
+    /// The value of the setting `source.format`, and of `data` if the data is built in.
     pub name: &'static str,
     /// One line for the help text and the error message.
     pub describe: &'static str,

@@ -5,17 +5,19 @@ use serde::{Deserialize, Serialize};
 use super::shape::Shape;
 use super::summary::Summary;
 use crate::error::{Error, Result};
+use crate::settings::named;
 
-/// How values become x.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Scale {
-    /// x = (v - mean) / standard deviation, of each column of a table, of all pixels of pictures
-    Standard,
-    /// x = (v - min) / (max - min), of each column of a table, of all pixels of pictures
-    Minmax,
-    /// x = v; a byte v of a picture counts as v / 255
-    None,
+named! {
+    /// How values become x.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub enum Scale {
+        /// x = (v - mean) / standard deviation, of each column of a table, of all pixels of pictures
+        Standard => "standard",
+        /// x = (v - min) / (max - min), of each column of a table, of all pixels of pictures
+        Minmax => "minmax",
+        /// x = v; a byte v of a picture counts as v / 255
+        None => "none",
+    }
 }
 
 /// x = (v - shift) / scale, by column, or with one pair for all values. Learnt from the training part alone.

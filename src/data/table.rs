@@ -42,7 +42,7 @@ impl Labels {
     }
 }
 
-/// The column of `--label-column`: by name or, if no column has that name, by number from 1.
+/// The column of the setting `source.label_column`: by name or, if no column has that name, by number from 1.
 pub(super) fn label_column(path: &Path, wanted: Option<&str>, columns: &[String]) -> Result<Option<usize>> {
     let Some(wanted) = wanted else {
         return Ok(None);
@@ -54,11 +54,8 @@ pub(super) fn label_column(path: &Path, wanted: Option<&str>, columns: &[String]
         None => {
             let known: Vec<_> = columns.iter().take(2 * NAMED).map(String::as_str).collect();
             let more = if columns.len() > known.len() { ", .." } else { "" };
-            Err(Error::Usage(format!(
-                "--label-column {wanted}: {} has the columns {}{more}",
-                path.display(),
-                known.join(", ")
-            )))
+            let problem = format!("{} has the columns {}{more}", path.display(), known.join(", "));
+            Err(Error::value("source.label_column", wanted, problem))
         }
     }
 }

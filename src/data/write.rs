@@ -2,13 +2,8 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use csv::QuoteStyle;
-use parquet::data_type::FloatType;
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::types::Type;
 
 use super::npy;
 use super::reader::has_extension;
@@ -25,6 +20,7 @@ pub enum Matrix {
     /// Text, with a header if there are names; each number has enough digits to be read back exactly.
     Csv,
     /// Parquet, with a column of floats for each column of the matrix.
+    #[cfg(feature = "formats")]
     Parquet,
 }
 
@@ -39,6 +35,7 @@ impl Matrix {
         match (is("npy"), is("csv"), is("parquet")) {
             (true, _, _) => Ok(Matrix::Npy),
             (_, true, _) => Ok(Matrix::Csv),
+            #[cfg(feature = "formats")]
             (_, _, true) => Ok(Matrix::Parquet),
             _ => Err(Error::Usage(format!("{name}: numbers are written as .npy, .csv or .parquet"))),
         }
@@ -79,12 +76,21 @@ impl Matrix {
                 }
                 csv.flush()
             }
+            #[cfg(feature = "formats")]
             Matrix::Parquet => out.write_all(&parquet(names, dim, values)?),
         }
     }
 }
 
+#[cfg(feature = "formats")]
 fn parquet(names: &[String], dim: usize, values: &[f32]) -> io::Result<Vec<u8>> {
+    use std::sync::Arc;
+
+    use parquet::data_type::FloatType;
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::types::Type;
+
     let field = |column: usize| {
         let number = (column + 1).to_string();
         let field =
@@ -123,6 +129,7 @@ mod tests {
         let of = |name: &str| Matrix::of(Path::new(name));
         assert_eq!(of("a/z.npy").unwrap(), Matrix::Npy);
         assert_eq!(of("z.CSV").unwrap(), Matrix::Csv);
+        #[cfg(feature = "formats")]
         assert_eq!(of("z.parquet").unwrap(), Matrix::Parquet);
         for name in ["z", "z.png", "npy", ""] {
             assert!(matches!(of(name), Err(Error::Usage(_))), "{name}");

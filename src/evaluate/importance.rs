@@ -43,10 +43,10 @@ impl Importance {
         samples: usize,
     ) -> Result<Importance> {
         if !runner.model().has_kl() {
-            return Err(Error::Usage("an autoencoder does not model p(x): leave out --nll-samples".into()));
+            return Err(Error::Usage("an autoencoder does not model p(x): leave out `nll_samples`".into()));
         }
         if !(1..=MAX_SAMPLES).contains(&samples) {
-            return Err(Error::Usage(format!("--nll-samples {samples}: use 1 to {MAX_SAMPLES}")));
+            return Err(Error::Usage(format!("`nll_samples` = {samples}: use 1 to {MAX_SAMPLES}")));
         }
         let (target, count) = (runner.gpu().target(), split.0.count);
         let rows = if target.software { SOFTWARE_ROWS } else { CARD_ROWS };

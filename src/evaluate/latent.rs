@@ -2,21 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::settings::named;
+
 /// How far from 0 a traversal goes, in standard deviations of the prior.
 pub const REACH: f32 = 3.0;
 
 /// If the sine of the angle between two codes is smaller, they lie on no unique great circle.
 const PARALLEL: f64 = 1e-6;
 
-/// The path of an interpolation between two codes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Path {
-    /// In a straight line
-    #[default]
-    Linear,
-    /// Along the great circle, so that no code on the way is nearer to 0 than the prior makes likely
-    Spherical,
+named! {
+    /// The path of an interpolation between two codes.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub enum Path, default Linear {
+        /// In a straight line
+        Linear => "linear",
+        /// Along the great circle, so that no code on the way is nearer to 0 than the prior makes likely
+        Spherical => "spherical",
+    }
 }
 
 impl Path {

@@ -13,7 +13,7 @@ use crate::model::ModelConfig;
 /// A latent dimension is active if the variance of its mu over the data exceeds this (Burda et al. 2015, section 5.2).
 const ACTIVE: f64 = 0.01;
 
-/// The output of `vae-gpu evaluate --json`. Terms are in nats per datum; those a model lacks are left out.
+/// The JSON output of the command `evaluate`. Terms are in nats per datum; those a model lacks are left out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     /// `train`, `valid` or `test`.

@@ -46,7 +46,7 @@ impl FromStr for Selection {
 /// An adapter as `vae-gpu devices` prints it.
 #[derive(Clone, Debug, Serialize)]
 pub struct AdapterReport {
-    /// Number for `--device`.
+    /// Number by which the setting `run.device` names it.
     pub index: usize,
     /// The adapter's name.
     pub name: String,
@@ -251,7 +251,7 @@ pub fn select(reports: &[AdapterReport], selection: &Selection) -> Result<usize>
         Selection::Auto => best(reports).ok_or_else(|| Error::Adapter("no GPU adapter was found".into())),
         Selection::Index(index) if *index < reports.len() => Ok(*index),
         Selection::Index(index) => Err(Error::Usage(format!(
-            "--device {index}: there is no such adapter; these are here:{}",
+            "`run.device` = {index}: there is no such adapter; these are here:{}",
             known()
         ))),
         Selection::Name(name) => {
@@ -260,7 +260,7 @@ pub fn select(reports: &[AdapterReport], selection: &Selection) -> Result<usize>
             reports.iter().position(|r| holds(&r.name) || holds(&r.backend) || holds(&r.driver)).ok_or_else(
                 || {
                     Error::Usage(format!(
-                        "--device {name}: no adapter has this name; these are here:{}",
+                        "`run.device` = {name}: no adapter has this name; these are here:{}",
                         known()
                     ))
                 },

@@ -10,7 +10,7 @@ pub(super) fn create(gpu: &Gpu, name: &str, bytes: usize, usage: wgpu::BufferUsa
         name,
         bytes,
         usage,
-        "close other programs that use the GPU, or use another adapter (--device)",
+        "close other programs that use the GPU, or use another adapter (`run.device`)",
     )
 }
 

@@ -76,7 +76,7 @@ impl Failures {
             Some(Failure { problem, lost: true }) => Err(Error::Lost {
                 doing: doing.to_owned(),
                 problem,
-                next: "look at the driver's log; `vae-gpu train --recover` goes on with a new device".into(),
+                next: "look at the driver's log; `run.recover` goes on with a new device".into(),
             }),
         }
     }
@@ -164,7 +164,7 @@ impl Gpu {
         }))
         .map_err(|error| {
             Error::Adapter(format!(
-                "{} could not be opened: {error}\n  try another adapter of `vae-gpu devices` with --device",
+                "{} could not be opened: {error}\n  try another adapter of `vae-gpu devices` with `run.device`",
                 report.title()
             ))
         })?;
@@ -173,11 +173,16 @@ impl Gpu {
 
     /// A device that does nothing: for tests, and to measure the host's share of a step.
     pub fn noop() -> Arc<Gpu> {
-        Self::noop_within(Limits::default())
+        Self::noop_of(Limits::default())
     }
 
     /// The same, with limits below WebGPU's.
+    #[cfg(feature = "faults")]
     pub fn noop_within(limits: Limits) -> Arc<Gpu> {
+        Self::noop_of(limits)
+    }
+
+    fn noop_of(limits: Limits) -> Arc<Gpu> {
         let (device, queue) = wgpu::Device::noop(&wgpu::DeviceDescriptor {
             required_limits: lowered(wgpu::Limits::default(), limits),
             ..Default::default()
@@ -260,6 +265,7 @@ impl Gpu {
 
     /// Destroys the device, for tests: the same happens when a driver resets or a card is unplugged. From now on every use of
     /// the device is an [`Error::Lost`].
+    #[cfg(feature = "faults")]
     pub fn lose(&self) {
         self.device.destroy();
         // Lets the callback run.
@@ -404,7 +410,7 @@ pub(super) fn device_error(doing: &str, problem: String) -> Error {
     Error::Device {
         doing: doing.to_owned(),
         problem,
-        next: "check the driver with `vae-gpu check`, or choose another adapter with --device".into(),
+        next: "check the driver with `vae-gpu check`, or choose another adapter with `run.device`".into(),
     }
 }
 

@@ -83,8 +83,7 @@ impl Limits {
     }
 }
 
-const SMALLER_BATCH: &str =
-    "use a smaller batch (--batch-size), fewer samples (--samples) or another adapter (--device)";
+const SMALLER_BATCH: &str = "use a smaller batch (`train.batch_size`), fewer samples (`train.samples`) or another adapter (`run.device`)";
 
 /// Bytes of a buffer on the device.
 pub(super) fn bytes_of(buffer: &Buffer) -> u64 {
@@ -98,11 +97,13 @@ pub(super) fn advice(buffer: &Buffer) -> &'static str {
     match buffer.role {
         Role::Private => SMALLER_BATCH,
         // Data that does not fit is streamed, which leaves a batch of it, or one label per row.
-        Role::Shared if is("labels.") => "use fewer rows of data or another adapter (--device)",
+        Role::Shared if is("labels.") => "use fewer rows of data or another adapter (`run.device`)",
         Role::Shared if is("data.") || is("order.") => {
-            "use a smaller batch (--batch-size) or another adapter (--device)"
+            "use a smaller batch (`train.batch_size`) or another adapter (`run.device`)"
         }
-        Role::Shared => "use a smaller model (--hidden, --latent) or another adapter (--device)",
+        Role::Shared => {
+            "use a smaller model (`model.hidden`, `model.latent`) or another adapter (`run.device`)"
+        }
     }
 }
 
@@ -142,7 +143,7 @@ mod tests {
                 [what, needed, allowed].iter().zip(words).all(|(text, words)| text.contains(words)),
                 "{error}"
             );
-            assert!(next.contains("--batch-size"), "{error}");
+            assert!(next.contains("`train.batch_size`"), "{error}");
         };
         refused(
             Limits { buffer: fits.buffer - 1, ..fits },
@@ -172,9 +173,9 @@ mod tests {
             let (name, element) = (name.to_owned(), Element::F32);
             advice(&Buffer { name, words: 1, guard: 0, element, role, shape: None, home: None })
         };
-        assert!(of("x", Role::Private).contains("--batch-size"));
-        assert!(of("parameters", Role::Shared).contains("--hidden"));
-        assert!(of("data.train", Role::Shared).contains("--batch-size"));
+        assert!(of("x", Role::Private).contains("`train.batch_size`"));
+        assert!(of("parameters", Role::Shared).contains("`model.hidden`"));
+        assert!(of("data.train", Role::Shared).contains("`train.batch_size`"));
         assert!(of("labels.train", Role::Shared).contains("fewer rows"));
     }
 }

@@ -4,47 +4,33 @@ use serde::{Deserialize, Serialize};
 
 use super::{elementwise, params, shader};
 use crate::plan::{
-    Call, Dispatch, Kernel, Needs, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read, write,
+    Call, Dispatch, Graph, Kernel, Needs, Plan, Reference, Slot, Tensor, Trusted, Value, linear_grid, read,
+    write,
 };
+use crate::settings::named;
 
-/// The nonlinearity of the hidden layers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-#[repr(u32)]
-pub enum Activation {
-    /// y = x
-    #[value(skip)]
-    Identity = 0,
-    /// y = max(x, 0)
-    Relu = 1,
-    /// y = tanh(x)
-    Tanh = 2,
-    /// y = log(1 + e^x)
-    Softplus = 3,
-    /// y = x / (1 + e^-x)
-    Silu = 4,
+named! {
+    /// The nonlinearity of the hidden layers.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[repr(u32)]
+    pub enum Activation {
+        /// y = x
+        Identity = 0 => "identity",
+        /// y = max(x, 0)
+        Relu = 1 => "relu",
+        /// y = tanh(x)
+        Tanh = 2 => "tanh",
+        /// y = log(1 + e^x)
+        Softplus = 3 => "softplus",
+        /// y = x / (1 + e^-x)
+        Silu = 4 => "silu",
+    }
 }
 
 impl Activation {
     /// The activations of hidden layers.
     pub const HIDDEN: [Activation; 4] =
         [Activation::Relu, Activation::Tanh, Activation::Softplus, Activation::Silu];
-
-    /// Its name in configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Activation::Identity => "identity",
-            Activation::Relu => "relu",
-            Activation::Tanh => "tanh",
-            Activation::Softplus => "softplus",
-            Activation::Silu => "silu",
-        }
-    }
-
-    /// The activation of that name.
-    pub fn named(name: &str) -> Option<Activation> {
-        [&[Activation::Identity], &Activation::HIDDEN[..]].concat().into_iter().find(|a| a.name() == name)
-    }
 
     /// The activation with this number in the shaders.
     pub fn from_u32(value: u32) -> Activation {
@@ -77,6 +63,20 @@ impl Activation {
             Activation::Tanh => 1.0 - kept * kept,
             Activation::Softplus => 1.0 - (-kept).exp(),
             Activation::Silu => sigmoid(kept) * (1.0 + kept * (1.0 - sigmoid(kept))),
+        }
+    }
+
+    /// y in the operators of ONNX.
+    pub(crate) fn nodes(self, graph: &mut dyn Graph, x: Value) -> Value {
+        match self {
+            Activation::Identity => x,
+            Activation::Relu => graph.apply("Relu", &[x]),
+            Activation::Tanh => graph.apply("Tanh", &[x]),
+            Activation::Softplus => graph.apply("Softplus", &[x]),
+            Activation::Silu => {
+                let sigmoid = graph.apply("Sigmoid", &[x]);
+                graph.apply("Mul", &[x, sigmoid])
+            }
         }
     }
 
@@ -115,34 +115,43 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         step: false,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants: || Activation::HIDDEN.iter().map(|&a| vec![("ACTIVATION", a as u32)]).collect(),
         reference,
     }
 }
 
 /// y = activation(x).
-pub static FORWARD: Kernel = kernel("forward", &[read(1, "x"), write(3, "y")], |call: &mut dyn Call| {
-    let [x, y] = [0, 1];
+pub static FORWARD: Kernel = kernel("forward", &[read(1, "x"), write(3, "y")], |call: &dyn Call| {
+    let [x, y] = call.slots();
     let activation = Activation::from_u32(call.constant("ACTIVATION"));
-    let Tensor { rows, cols, stride, .. } = call.tensor(y);
+    let Tensor { rows, cols, stride, .. } = y.shape();
     for row in 0..rows {
         for col in 0..stride {
-            let value = if col < cols { activation.apply(call.get(x, row, col)) } else { 0.0 };
-            call.put(y, row, col, value);
+            let value = if col < cols { activation.apply(x.get(row, col)) } else { 0.0 };
+            y.put(row, col, value);
         }
     }
+})
+.with_nodes(|graph| {
+    let [x, y] = [0, 1];
+    let activation = Activation::from_u32(graph.constant("ACTIVATION"));
+    let from = graph.get(x)?;
+    let to = activation.nodes(graph, from);
+    graph.set(y, to);
+    Ok(())
 });
 
 /// d = d activation'(kept).
 pub static BACKWARD: Kernel =
-    kernel("backward", &[read(2, "kept"), write(4, "d").updated()], |call: &mut dyn Call| {
-        let [kept, d] = [0, 1];
+    kernel("backward", &[read(2, "kept"), write(4, "d").updated()], |call: &dyn Call| {
+        let [kept, d] = call.slots();
         let activation = Activation::from_u32(call.constant("ACTIVATION"));
-        let Tensor { rows, stride, .. } = call.tensor(d);
+        let Tensor { rows, stride, .. } = d.shape();
         for row in 0..rows {
             for col in 0..stride {
-                let slope = activation.derivative(call.get(kept, row, col));
-                call.put(d, row, col, call.get(d, row, col) * slope);
+                let slope = activation.derivative(kept.get(row, col));
+                d.put(row, col, d.get(row, col) * slope);
             }
         }
     });

@@ -54,21 +54,21 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         step: true,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants: || [0, 1].map(|ragged| vec![("WORKGROUP", WORKGROUP), ("RAGGED", ragged)]).to_vec(),
         reference,
     }
 }
 
 /// One step of Kingma & Ba's algorithm 1, with decoupled weight decay (Loshchilov & Hutter 2019).
-pub static ADAM: Kernel =
-    kernel("main", &[GRADIENTS, PARAMETERS, MOMENT1, MOMENT2], |call: &mut dyn Call| {
-        let [gradients, parameters, moment1, moment2] = call.slots();
-        update(call, 1.0, gradients, [parameters, moment1, moment2]);
-    });
+pub static ADAM: Kernel = kernel("main", &[GRADIENTS, PARAMETERS, MOMENT1, MOMENT2], |call: &dyn Call| {
+    let [gradients, parameters, moment1, moment2] = call.slots();
+    update(call, 1.0, gradients, [parameters, moment1, moment2]);
+});
 
 /// The same, with the gradient scaled by a number that lies on the device.
 pub static CLIPPED: Kernel =
-    kernel("clipped", &[GRADIENTS, read(2, "scale"), PARAMETERS, MOMENT1, MOMENT2], |call: &mut dyn Call| {
+    kernel("clipped", &[GRADIENTS, read(2, "scale"), PARAMETERS, MOMENT1, MOMENT2], |call: &dyn Call| {
         let [gradients, scale, parameters, moment1, moment2] = call.slots();
         update(call, scale.at(0), gradients, [parameters, moment1, moment2]);
     });

@@ -2,7 +2,7 @@
 
 use super::{elementwise, params, plain, shader};
 use crate::plan::{
-    Call, Dispatch, Kernel, Needs, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read, write,
+    Call, Dispatch, Kernel, Matrix, Needs, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read, write,
 };
 
 params! {
@@ -26,38 +26,45 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         step: false,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants: plain,
         reference,
     }
 }
 
 /// y = a + b.
-pub static SUM: Kernel =
-    kernel("sum", &[read(1, "a"), read(2, "b"), write(3, "y")], |call: &mut dyn Call| {
-        let [a, b, y] = [0, 1, 2];
-        each(call, y, |call, row, col| call.get(a, row, col) + call.get(b, row, col));
-    });
+pub static SUM: Kernel = kernel("sum", &[read(1, "a"), read(2, "b"), write(3, "y")], |call: &dyn Call| {
+    let [a, b, y] = call.slots();
+    each(y, |row, col| a.get(row, col) + b.get(row, col));
+})
+.with_nodes(|graph| {
+    let [a, b, y] = [0, 1, 2];
+    let terms = [graph.get(a)?, graph.get(b)?];
+    let sum = graph.apply("Add", &terms);
+    graph.set(y, sum);
+    Ok(())
+});
 
 /// y = a.
-pub static COPY: Kernel = kernel("copy", &[read(1, "a"), write(3, "y")], |call: &mut dyn Call| {
-    let [a, y] = [0, 1];
-    each(call, y, |call, row, col| call.get(a, row, col));
+pub static COPY: Kernel = kernel("copy", &[read(1, "a"), write(3, "y")], |call: &dyn Call| {
+    let [a, y] = call.slots();
+    each(y, |row, col| a.get(row, col));
 });
 
 /// y = y + a.
 pub static ACCUMULATE: Kernel =
-    kernel("accumulate", &[read(1, "a"), write(3, "y").updated()], |call: &mut dyn Call| {
-        let [a, y] = [0, 1];
-        each(call, y, |call, row, col| call.get(y, row, col) + call.get(a, row, col));
+    kernel("accumulate", &[read(1, "a"), write(3, "y").updated()], |call: &dyn Call| {
+        let [a, y] = call.slots();
+        each(y, |row, col| y.get(row, col) + a.get(row, col));
     });
 
 /// Sets each element of y; zero in the padding.
-fn each(call: &mut dyn Call, y: usize, of: impl Fn(&dyn Call, usize, usize) -> f64) {
-    let Tensor { rows, cols, stride, .. } = call.tensor(y);
+fn each(y: Matrix, of: impl Fn(usize, usize) -> f64) {
+    let Tensor { rows, cols, stride, .. } = y.shape();
     for row in 0..rows {
         for col in 0..stride {
-            let value = if col < cols { of(call, row, col) } else { 0.0 };
-            call.put(y, row, col, value);
+            let value = if col < cols { of(row, col) } else { 0.0 };
+            y.put(row, col, value);
         }
     }
 }

@@ -21,12 +21,14 @@ pub static BIAS_GRAD: Kernel = Kernel {
     step: false,
     needs: Needs::Nothing,
     trusted: Trusted,
+    nodes: None,
     variants: plain,
-    reference: |call: &mut dyn Call| {
+    reference: |call: &dyn Call| {
+        let [dy, d_bias] = call.slots();
         let p: Params = crate::plan::params(call);
         for col in 0..4 * p.vectors as usize {
-            let sum: f64 = (0..p.rows as usize).map(|row| call.get(0, row, col)).sum();
-            call.put(1, 0, col, sum);
+            let sum: f64 = (0..p.rows as usize).map(|row| dy.get(row, col)).sum();
+            d_bias.set(col, sum);
         }
     },
 };

@@ -29,6 +29,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         step: false,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants: plain,
         reference,
     }
@@ -36,7 +37,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
 
 /// Partial sums of the gradient's squares.
 pub static SQUARES: Kernel =
-    kernel("squares", &[read(1, "gradients"), write(3, "squares_out")], |call: &mut dyn Call| {
+    kernel("squares", &[read(1, "gradients"), write(3, "squares_out")], |call: &dyn Call| {
         let p: Params = plan::params(call);
         let [gradients, partial] = call.slots();
         for i in 0..PARTIALS {
@@ -47,14 +48,13 @@ pub static SQUARES: Kernel =
     });
 
 /// (factor, norm, 0, 0) from the partial sums.
-pub static FACTOR: Kernel =
-    kernel("factor", &[read(2, "partial"), write(4, "scale")], |call: &mut dyn Call| {
-        let p: Params = plan::params(call);
-        let [partial, scale] = call.slots();
-        let norm = (0..PARTIALS).map(|i| partial.at(i)).sum::<f64>().sqrt();
-        let factor = (f64::from(p.limit) / (norm + TINY)).min(1.0);
-        [factor, norm, 0.0, 0.0].into_iter().enumerate().for_each(|(i, value)| scale.set(i, value));
-    });
+pub static FACTOR: Kernel = kernel("factor", &[read(2, "partial"), write(4, "scale")], |call: &dyn Call| {
+    let p: Params = plan::params(call);
+    let [partial, scale] = call.slots();
+    let norm = (0..PARTIALS).map(|i| partial.at(i)).sum::<f64>().sqrt();
+    let factor = (f64::from(p.limit) / (norm + TINY)).min(1.0);
+    [factor, norm, 0.0, 0.0].into_iter().enumerate().for_each(|(i, value)| scale.set(i, value));
+});
 
 /// Appends scale [1, 4], whose first number brings the norm of `gradients` [1, P] down to `limit`.
 pub(crate) fn clip(plan: &mut Plan, limit: f32, gradients: Tensor, scale: Tensor) {

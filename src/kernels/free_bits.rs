@@ -22,20 +22,22 @@ pub static FREE_BITS: Kernel = Kernel {
     step: true,
     needs: Needs::Nothing,
     trusted: Trusted,
+    nodes: None,
     variants: plain,
-    reference: |call: &mut dyn Call| {
+    reference: |call: &dyn Call| {
+        let [head, floor_kl, kl_scale] = call.slots();
         let p: Params = crate::plan::params(call);
         let (rows, columns) = (call.step().valid_rows as usize, 4 * p.vectors as usize);
         let nats = f64::from(p.nats);
         for j in 0..columns {
             let kl = |datum: usize| {
-                let (mu, log_var) = (call.get(0, datum, j), call.get(0, datum, columns + j));
+                let (mu, log_var) = (head.get(datum, j), head.get(datum, columns + j));
                 0.5 * (mu * mu + log_var.exp() - 1.0 - log_var)
             };
             let mean = (0..rows).map(kl).sum::<f64>() / rows as f64;
             let inside = j < p.latent as usize;
-            call.put(1, 0, j, if inside { mean.max(nats) } else { 0.0 });
-            call.put(2, 0, j, f64::from(u8::from(inside && mean > nats)));
+            floor_kl.set(j, if inside { mean.max(nats) } else { 0.0 });
+            kl_scale.set(j, f64::from(u8::from(inside && mean > nats)));
         }
     },
 };

@@ -6,20 +6,22 @@ use super::{elementwise, params, philox, shader};
 use crate::plan::{
     self, Call, Const, Dispatch, Kernel, Needs, Plan, Reach, Tensor, Trusted, linear_grid, read_u32, write,
 };
+use crate::settings::named;
 
-/// How a value v becomes x. A byte b means v = b / 255, a float is v itself; to be binarised, v is a probability.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-#[repr(u32)]
-pub enum Binarize {
-    /// x = v: grey, for likelihoods of continuous data
-    None = 0,
-    /// x = 1 where v > 1/2
-    Threshold = 1,
-    /// x ~ Bernoulli(v), drawn once for a pixel and kept
-    Fixed = 2,
-    /// x ~ Bernoulli(v), drawn anew in every epoch
-    Dynamic = 3,
+named! {
+    /// How a value v becomes x. A byte b means v = b / 255, a float is v itself; to be binarised, v is a probability.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[repr(u32)]
+    pub enum Binarize {
+        /// x = v: grey, for likelihoods of continuous data
+        None = 0 => "none",
+        /// x = 1 where v > 1/2
+        Threshold = 1 => "threshold",
+        /// x ~ Bernoulli(v), drawn once for a pixel and kept
+        Fixed = 2 => "fixed",
+        /// x ~ Bernoulli(v), drawn anew in every epoch
+        Dynamic = 3 => "dynamic",
+    }
 }
 
 impl Binarize {
@@ -97,13 +99,14 @@ pub static GATHER: Kernel = Kernel {
     step: true,
     needs: Needs::Nothing,
     trusted: Trusted,
+    nodes: None,
     variants: || {
         (0..16).map(|i| vec![("BINARIZE", i % 4), ("STREAMED", i / 4 % 2), ("PACKING", i / 8)]).collect()
     },
     reference,
 };
 
-fn reference(call: &mut dyn Call) {
+fn reference(call: &dyn Call) {
     let p: Params = plan::params(call);
     let binarize = Binarize::from_u32(call.constant("BINARIZE"));
     let packing = Packing::from_u32(call.constant("PACKING"));

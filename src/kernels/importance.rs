@@ -2,7 +2,8 @@
 
 use super::{elementwise, params, plain, shader};
 use crate::plan::{
-    Call, Dispatch, Kernel, Needs, Plan, Reach, Reference, Slot, Tensor, Trusted, linear_grid, read, write,
+    Call, Dispatch, Kernel, Matrix, Needs, Plan, Reach, Reference, Slot, Tensor, Trusted, linear_grid, read,
+    write,
 };
 
 params! {
@@ -24,6 +25,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         step: true,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants: plain,
         reference,
     }
@@ -34,47 +36,55 @@ const LOG_RATIO: Slot = read(2, "log_ratio");
 
 /// The bound of each datum, and the weight of each of its samples.
 pub static WEIGHTS: Kernel =
-    kernel("weights", &[LOG_P, LOG_RATIO, write(3, "weight"), write(4, "bound")], |call: &mut dyn Call| {
+    kernel("weights", &[LOG_P, LOG_RATIO, write(3, "weight"), write(4, "bound")], |call: &dyn Call| {
+        let [log_p, log_ratio, weight, bound] = call.slots();
         let p: Params = crate::plan::params(call);
         let step = *call.step();
         for datum in 0..p.batch as usize {
-            let log_w = log_weights(call, &p, datum, f64::from(step.kl_weight), p.samples);
+            let log_w = log_weights([log_p, log_ratio], &p, datum, f64::from(step.kl_weight), p.samples);
             let (largest, sum) = log_sum(&log_w);
             let rows =
                 if datum < step.valid_rows as usize { f64::from(step.valid_rows) } else { f64::INFINITY };
             for (k, log_w) in log_w.iter().enumerate() {
-                call.put(2, 0, datum * p.samples as usize + k, (log_w - largest).exp() / sum / rows);
+                weight.set(datum * p.samples as usize + k, (log_w - largest).exp() / sum / rows);
             }
-            call.put(3, 0, datum, largest + (sum / f64::from(p.samples)).ln());
+            bound.set(datum, largest + (sum / f64::from(p.samples)).ln());
         }
     });
 
 /// The running (largest log w, sum of e^(log w - largest)) of each datum over rounds of K samples.
 pub static ACCUMULATE: Kernel =
-    kernel("accumulate", &[LOG_P, LOG_RATIO, write(5, "rows").updated()], |call: &mut dyn Call| {
+    kernel("accumulate", &[LOG_P, LOG_RATIO, write(5, "rows").updated()], |call: &dyn Call| {
+        let [log_p, log_ratio, rows] = call.slots();
         let p: Params = crate::plan::params(call);
         let step = *call.step();
         let left = p.total - step.round * p.samples;
         for datum in 0..step.valid_rows as usize {
             let row = step.history_row as usize + datum;
-            let log_w = log_weights(call, &p, datum, 1.0, p.samples.min(left));
+            let log_w = log_weights([log_p, log_ratio], &p, datum, 1.0, p.samples.min(left));
             let (mut largest, mut sum) = log_sum(&log_w);
             if step.round > 0 {
-                let (before, sum_before) = (call.get(2, row, 0), call.get(2, row, 1));
+                let (before, sum_before) = (rows.get(row, 0), rows.get(row, 1));
                 let top = largest.max(before);
                 sum = sum * (largest - top).exp() + sum_before * (before - top).exp();
                 largest = top;
             }
             for (column, value) in [largest, sum, 0.0, 0.0].into_iter().enumerate() {
-                call.put(2, row, column, value);
+                rows.put(row, column, value);
             }
         }
     });
 
 /// log p(x|z) + scale (log p(z) - log q(z|x)) of a datum's first `count` samples.
-fn log_weights(call: &dyn Call, p: &Params, datum: usize, scale: f64, count: u32) -> Vec<f64> {
+fn log_weights(
+    [log_p, log_ratio]: [Matrix; 2],
+    p: &Params,
+    datum: usize,
+    scale: f64,
+    count: u32,
+) -> Vec<f64> {
     let first = datum * p.samples as usize;
-    (first..first + count as usize).map(|row| call.get(0, 0, row) + scale * call.get(1, 0, row)).collect()
+    (first..first + count as usize).map(|row| log_p.at(row) + scale * log_ratio.at(row)).collect()
 }
 
 /// The largest value, and the sum of e^(value - largest).

@@ -63,6 +63,7 @@ const fn kernel(
         step: true,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants,
         reference,
     }
@@ -70,24 +71,39 @@ const fn kernel(
 
 /// z = mu + sigma eps, and the KL divergence from the prior.
 pub static DRAW: Kernel =
-    kernel("draw", &[read(1, "head"), write(6, "z"), write(7, "kl")], plain, |call: &mut dyn Call| {
-        let [head, z, kl] = [0, 1, 2];
+    kernel("draw", &[read(1, "head"), write(6, "z"), write(7, "kl")], plain, |call: &dyn Call| {
+        let [head, z, kl] = call.slots();
         let p: Params = crate::plan::params(call);
         for datum in 0..p.batch as usize {
             let mut sum = 0.0;
             for j in 0..p.latent as usize {
-                let (mu, log_var) = (call.get(head, datum, j), call.get(head, datum, p.log_var(j)));
+                let (mu, log_var) = (head.get(datum, j), head.get(datum, p.log_var(j)));
                 sum += 0.5 * (mu * mu + log_var.exp() - 1.0 - log_var);
                 for row in p.rows(datum) {
                     let eps = philox::normal(call, row, j, philox::STREAM_EPS);
-                    call.put(z, row, j, mu + (0.5 * log_var).exp() * eps);
+                    z.put(row, j, mu + (0.5 * log_var).exp() * eps);
                 }
             }
-            call.put(kl, 0, datum, sum);
+            kl.set(datum, sum);
             for (row, j) in p.rows(datum).flat_map(|row| p.padding().map(move |j| (row, j))) {
-                call.put(z, row, j, 0.0);
+                z.put(row, j, 0.0);
             }
         }
+    })
+    .with_nodes(|graph| {
+        let [head, z] = [0, 1];
+        let &[mu, log_var] = &graph.parts(head)?[..] else {
+            return Err("its head is not mu and log_var".into());
+        };
+        let width = graph.tensor(z).cols;
+        let eps = graph.input("eps", width, "draws from N(0, 1); zeros give z = mu");
+        let half = graph.number(0.5);
+        let log_sigma = graph.apply("Mul", &[log_var.value, half]);
+        let sigma = graph.apply("Exp", &[log_sigma]);
+        let noise = graph.apply("Mul", &[sigma, eps]);
+        let drawn = graph.apply("Add", &[mu.value, noise]);
+        graph.set(z, drawn);
+        Ok(())
     });
 
 /// log p(z) - log q(z|x) of each sample.
@@ -95,18 +111,18 @@ pub static RATIO: Kernel = kernel(
     "ratio",
     &[read(1, "head"), read(2, "sample"), write(8, "log_ratio")],
     plain,
-    |call: &mut dyn Call| {
-        let [head, sample, log_ratio] = [0, 1, 2];
+    |call: &dyn Call| {
+        let [head, sample, log_ratio] = call.slots();
         let p: Params = crate::plan::params(call);
         for datum in 0..p.batch as usize {
             for row in p.rows(datum) {
                 let terms = (0..p.latent as usize).map(|j| {
-                    let (z, log_var) = (call.get(sample, row, j), call.get(head, datum, p.log_var(j)));
+                    let (z, log_var) = (sample.get(row, j), head.get(datum, p.log_var(j)));
                     let eps = philox::normal(call, row, j, philox::STREAM_EPS);
                     0.5 * (eps * eps + log_var - z * z)
                 });
                 let sum = terms.sum();
-                call.put(log_ratio, 0, row, sum);
+                log_ratio.set(row, sum);
             }
         }
     },
@@ -117,33 +133,33 @@ pub static BACKWARD: Kernel = kernel(
     "backward",
     &[read(1, "head"), read(3, "d_z"), read(4, "weight"), read(5, "kl_scale"), write(9, "d_head")],
     || [CLOSED, FREE_BITS, SAMPLED].map(|form| vec![("KL_FORM", form)]).to_vec(),
-    |call: &mut dyn Call| {
-        let [head, d_z, weight, kl_scale, d_head] = [0, 1, 2, 3, 4];
+    |call: &dyn Call| {
+        let [head, d_z, weight, kl_scale, d_head] = call.slots();
         let p: Params = crate::plan::params(call);
         let (form, beta) = (call.constant("KL_FORM"), f64::from(call.step().kl_weight));
         for datum in 0..p.batch as usize {
             for j in 0..p.latent as usize {
-                let (mu, log_var) = (call.get(head, datum, j), call.get(head, datum, p.log_var(j)));
+                let (mu, log_var) = (head.get(datum, j), head.get(datum, p.log_var(j)));
                 let sigma = (0.5 * log_var).exp();
                 let w = match form {
-                    CLOSED => call.get(weight, 0, datum),
-                    FREE_BITS => call.get(weight, 0, datum) * call.get(kl_scale, 0, j),
+                    CLOSED => weight.at(datum),
+                    FREE_BITS => weight.at(datum) * kl_scale.at(j),
                     _ => 0.0,
                 };
                 let (mut d_mu, mut d_log_var) = (w * mu, w * 0.5 * (sigma * sigma - 1.0));
                 for row in p.rows(datum) {
-                    let v = if form == SAMPLED { beta * call.get(weight, 0, row) } else { 0.0 };
+                    let v = if form == SAMPLED { beta * weight.at(row) } else { 0.0 };
                     let eps = philox::normal(call, row, j, philox::STREAM_EPS);
-                    let d = call.get(d_z, row, j) + v * (mu + sigma * eps);
+                    let d = d_z.get(row, j) + v * (mu + sigma * eps);
                     d_mu += d;
                     d_log_var += 0.5 * (d * eps * sigma - v);
                 }
-                call.put(d_head, datum, j, d_mu);
-                call.put(d_head, datum, p.log_var(j), d_log_var);
+                d_head.put(datum, j, d_mu);
+                d_head.put(datum, p.log_var(j), d_log_var);
             }
             for j in p.padding() {
-                call.put(d_head, datum, j, 0.0);
-                call.put(d_head, datum, p.log_var(j), 0.0);
+                d_head.put(datum, j, 0.0);
+                d_head.put(datum, p.log_var(j), 0.0);
             }
         }
     },

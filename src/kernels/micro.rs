@@ -30,13 +30,14 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         step: false,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants: plain,
         reference,
     }
 }
 
 /// y = the sum of recurrences x = scale x + offset.
-pub static MULTIPLY_ADD: Kernel = kernel("multiply_add", &[write(2, "y")], |call: &mut dyn Call| {
+pub static MULTIPLY_ADD: Kernel = kernel("multiply_add", &[write(2, "y")], |call: &dyn Call| {
     let p: Params = plan::params(call);
     let [y] = call.slots();
     for i in 0..4 * p.vectors as usize {
@@ -49,7 +50,7 @@ pub static MULTIPLY_ADD: Kernel = kernel("multiply_add", &[write(2, "y")], |call
 });
 
 /// y = x.
-pub static COPY: Kernel = kernel("copy", &[read(1, "x"), write(2, "y")], |call: &mut dyn Call| {
+pub static COPY: Kernel = kernel("copy", &[read(1, "x"), write(2, "y")], |call: &dyn Call| {
     let p: Params = plan::params(call);
     let [x, y] = call.slots();
     for i in 0..4 * p.vectors as usize {
@@ -58,7 +59,7 @@ pub static COPY: Kernel = kernel("copy", &[read(1, "x"), write(2, "y")], |call: 
 });
 
 /// y = offset, in one workgroup.
-pub static LATENCY: Kernel = kernel("latency", &[write(2, "y")], |call: &mut dyn Call| {
+pub static LATENCY: Kernel = kernel("latency", &[write(2, "y")], |call: &dyn Call| {
     let p: Params = plan::params(call);
     let [y] = call.slots();
     for i in 0..4 * p.vectors as usize {

@@ -14,7 +14,10 @@ pub mod importance;
 pub mod latent;
 pub mod likelihood;
 pub mod matmul;
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only benchmarks dispatch them"))]
 pub mod micro;
+#[cfg(test)]
+mod nodes;
 pub mod objective;
 pub mod philox;
 pub mod prior;

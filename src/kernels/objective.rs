@@ -2,8 +2,8 @@
 
 use super::{elementwise, params, plain, shader};
 use crate::plan::{
-    Call, Const, Dispatch, Kernel, Needs, Plan, Reach, Reference, Slot, Tensor, Trusted, linear_grid, read,
-    write,
+    Call, Const, Dispatch, Kernel, Matrix, Needs, Plan, Reach, Reference, Slot, Tensor, Trusted, linear_grid,
+    read, write,
 };
 
 /// Floats per row of the history: reconstruction, KL, objective, and one in reserve.
@@ -48,6 +48,7 @@ const fn kernel(
         step: true,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants,
         reference,
     }
@@ -58,19 +59,20 @@ pub static BATCH_SUM: Kernel = kernel(
     "batch_sum",
     &[read(1, "log_p"), read(2, "kl"), read(3, "extra"), write(4, "history").updated()],
     || [ELBO, IMPORTANCE, FREE_BITS].map(|objective| vec![("OBJECTIVE", objective)]).to_vec(),
-    |call: &mut dyn Call| {
+    |call: &dyn Call| {
+        let [log_p, kl, extra, history] = call.slots();
         let p: Params = crate::plan::params(call);
         let step = *call.step();
         let (rows, beta) = (f64::from(step.valid_rows), f64::from(step.kl_weight));
-        let sums = (0..step.valid_rows as usize).map(|datum| terms(call, datum));
+        let sums = (0..step.valid_rows as usize).map(|datum| terms(&p, log_p, kl, datum));
         let (recon, kl) = sums.fold((0.0, 0.0), |sum, term| (sum.0 + term.0, sum.1 + term.1));
-        let extra = |count: u32| (0..count as usize).map(|i| call.get(2, 0, i)).sum::<f64>();
+        let extra = |count: u32| (0..count as usize).map(|i| extra.at(i)).sum::<f64>();
         let trained = match call.constant("OBJECTIVE") {
             IMPORTANCE => extra(step.valid_rows),
             FREE_BITS => recon - beta * rows * extra(p.extra),
             _ => recon - beta * kl,
         };
-        put_terms(call, 3, step.history_row as usize, [recon, kl, trained, 0.0]);
+        put_terms(history, step.history_row as usize, [recon, kl, trained, 0.0]);
     },
 );
 
@@ -79,26 +81,27 @@ pub static COLLECT: Kernel = kernel(
     "collect",
     &[read(1, "log_p"), read(2, "kl"), write(5, "rows").updated()],
     plain,
-    |call: &mut dyn Call| {
+    |call: &dyn Call| {
+        let [log_p, kl, rows] = call.slots();
+        let p: Params = crate::plan::params(call);
         for datum in 0..call.step().valid_rows as usize {
-            let (recon, kl) = terms(call, datum);
+            let (recon, kl) = terms(&p, log_p, kl, datum);
             let row = call.step().history_row as usize + datum;
-            put_terms(call, 2, row, [recon, kl, 0.0, 0.0]);
+            put_terms(rows, row, [recon, kl, 0.0, 0.0]);
         }
     },
 );
 
 /// A datum's reconstruction, averaged over its samples, and its KL.
-fn terms(call: &dyn Call, datum: usize) -> (f64, f64) {
-    let p: Params = crate::plan::params(call);
+fn terms(p: &Params, log_p: Matrix, kl: Matrix, datum: usize) -> (f64, f64) {
     let samples = p.samples as usize;
-    let recon: f64 = (0..samples).map(|k| call.get(0, 0, datum * samples + k)).sum();
-    (recon / samples as f64, call.get(1, 0, datum))
+    let recon: f64 = (0..samples).map(|k| log_p.at(datum * samples + k)).sum();
+    (recon / samples as f64, kl.at(datum))
 }
 
-fn put_terms(call: &mut dyn Call, slot: usize, row: usize, terms: [f64; TERMS]) {
+fn put_terms(to: Matrix, row: usize, terms: [f64; TERMS]) {
     for (column, value) in terms.into_iter().enumerate() {
-        call.put(slot, row, column, value);
+        to.put(row, column, value);
     }
 }
 

@@ -23,13 +23,15 @@ pub static PRIOR: Kernel = Kernel {
     step: true,
     needs: Needs::Nothing,
     trusted: Trusted,
+    nodes: None,
     variants: plain,
-    reference: |call: &mut dyn Call| {
+    reference: |call: &dyn Call| {
+        let [z] = call.slots();
         let p: Params = crate::plan::params(call);
         for row in 0..p.batch as usize {
             for j in 0..p.latent as usize {
                 let eps = philox::normal(call, row, j, philox::STREAM_PRIOR);
-                call.put(0, row, j, f64::from(p.temperature) * eps);
+                z.put(row, j, f64::from(p.temperature) * eps);
             }
         }
     },

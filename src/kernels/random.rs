@@ -24,25 +24,26 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         step: true,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants: plain,
         reference,
     }
 }
 
 /// Writes the bare words.
-pub static WORDS: Kernel = kernel("word_draws", &[write_u32(1, "words_out")], |call: &mut dyn Call| {
+pub static WORDS: Kernel = kernel("word_draws", &[write_u32(1, "words_out")], |call: &dyn Call| {
     let [out] = call.slots();
     for_each(call, |row, col| out.put_u32(row, col, word(call, row, col)));
 });
 
 /// Writes uniforms in (0, 1).
-pub static UNIFORMS: Kernel = kernel("uniform_draws", &[write(2, "floats_out")], |call: &mut dyn Call| {
+pub static UNIFORMS: Kernel = kernel("uniform_draws", &[write(2, "floats_out")], |call: &dyn Call| {
     let [out] = call.slots();
     for_each(call, |row, col| out.put(row, col, philox::uniform(word(call, row, col))));
 });
 
 /// Writes standard normals.
-pub static NORMALS: Kernel = kernel("normal_draws", &[write(2, "floats_out")], |call: &mut dyn Call| {
+pub static NORMALS: Kernel = kernel("normal_draws", &[write(2, "floats_out")], |call: &dyn Call| {
     let [out] = call.slots();
     for_each(call, |row, col| out.put(row, col, philox::normal(call, row, col, philox::STREAM_EPS)));
 });

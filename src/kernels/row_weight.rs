@@ -21,17 +21,18 @@ pub static ROW_WEIGHT: Kernel = Kernel {
     step: true,
     needs: Needs::Nothing,
     trusted: Trusted,
+    nodes: None,
     variants: plain,
-    reference: |call: &mut dyn Call| {
-        let [recon_weight, kl_weight] = [0, 1];
+    reference: |call: &dyn Call| {
+        let [recon_weight, kl_weight] = call.slots();
         let p: Params = crate::plan::params(call);
         let (valid, beta) = (call.step().valid_rows, f64::from(call.step().kl_weight));
         for datum in 0..p.batch {
             let of_datum = if datum < valid { 1.0 / f64::from(valid) } else { 0.0 };
             for row in datum * p.samples..(datum + 1) * p.samples {
-                call.put(recon_weight, 0, row as usize, of_datum / f64::from(p.samples));
+                recon_weight.set(row as usize, of_datum / f64::from(p.samples));
             }
-            call.put(kl_weight, 0, datum as usize, of_datum * beta);
+            kl_weight.set(datum as usize, of_datum * beta);
         }
     },
 };

@@ -58,35 +58,35 @@ impl Default for ModelConfig {
 impl ModelConfig {
     /// Checks the widths and the names.
     pub fn validate(&self) -> Result<()> {
-        let width = |flag: &str, value: usize| {
+        let width = |what: &str, value: usize| {
             if (1..=MAX_WIDTH).contains(&value) {
                 return Ok(());
             }
-            Err(Error::Usage(format!("{flag} {value}: use a width from 1 to {MAX_WIDTH}")))
+            Err(Error::Usage(format!("{what} {value}: use a width from 1 to {MAX_WIDTH}")))
         };
         if self.encoder.is_none() {
             if self.hidden.is_empty() {
-                return Err(Error::Usage("--hidden: name at least one layer, such as --hidden 400".into()));
+                let problem = ": name at least one layer, such as `model.hidden` = 400";
+                return Err(Error::setting("model.hidden", problem));
             }
-            self.hidden.iter().try_for_each(|h| width("--hidden", *h))?;
+            self.hidden.iter().try_for_each(|h| width("`model.hidden` =", *h))?;
         }
         if family::find(&self.kind).is_none() {
             let known: Vec<_> = FAMILIES.iter().map(|family| family.name).collect();
-            return Err(Error::Usage(format!("unknown model {:?}: use {}", self.kind, known.join(", "))));
+            return Err(Error::value("model.kind", &self.kind, format_args!("use {}", known.join(", "))));
         }
-        width("--latent", self.latent)?;
+        width("`model.latent` =", self.latent)?;
         if self.classes > MAX_CLASSES {
-            return Err(Error::Usage(format!(
-                "--condition labels: the data has {} classes, more than {MAX_CLASSES}",
-                self.classes
-            )));
+            let problem = format_args!("the data has {} classes, more than {MAX_CLASSES}", self.classes);
+            return Err(Error::value("model.condition", "labels", problem));
         }
         width("the number of values per datum,", self.input)?;
         if self.activation == Activation::Identity {
-            return Err(Error::Usage("activation: use relu, tanh, softplus or silu".into()));
+            return Err(Error::setting("model.activation", ": use relu, tanh, softplus or silu"));
         }
         (self.likelihood()?.validate)(&self.settings).map_err(Error::Usage)?;
-        self.decoder_layers().map_err(|problem| Error::Usage(format!("--encoder: {problem} (--decoder)")))?;
+        self.decoder_layers()
+            .map_err(|problem| Error::setting("model.encoder", format!(": {problem} (`model.decoder`)")))?;
         Ok(())
     }
 

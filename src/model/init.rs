@@ -6,18 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use super::config::ModelConfig;
 use super::parameters::{Parameter, Parameters};
+use crate::settings::named;
 
-/// The initial distribution of weights and biases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Init {
-    /// Weights and biases uniform in +-1/sqrt(inputs), as PyTorch's Linear
-    #[default]
-    Pytorch,
-    /// Weights uniform in +-sqrt(6 / (inputs + outputs)) (Glorot & Bengio 2010), biases 0
-    Xavier,
-    /// Weights uniform in +-sqrt(6 / inputs) (He et al. 2015), biases 0
-    He,
+named! {
+    /// The initial distribution of weights and biases.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub enum Init, default Pytorch {
+        /// Weights and biases uniform in +-1/sqrt(inputs), as PyTorch's Linear
+        Pytorch => "pytorch",
+        /// Weights uniform in +-sqrt(6 / (inputs + outputs)) (Glorot & Bengio 2010), biases 0
+        Xavier => "xavier",
+        /// Weights uniform in +-sqrt(6 / inputs) (He et al. 2015), biases 0
+        He => "he",
+    }
 }
 
 impl Init {

@@ -89,9 +89,8 @@ impl Network {
         tape.seed(out, tensor);
     }
 
-    /// E[x|z] [R, D] of z [R, Z].
-    pub(super) fn mean(&self, tape: &mut Tape, z: Value) -> Tensor {
-        let out = self.decode(tape, z);
+    /// E[x|z] [R, D] of the decoder's output.
+    pub(super) fn mean(&self, tape: &mut Tape, out: Value) -> Tensor {
         let out = tape.peek(out);
         let mean = tape.plan.tensor("mean", out.rows, self.config.input);
         self.likelihood(tape, Pass::Mean { out, mean });

@@ -56,6 +56,20 @@ impl Parameter {
         self.shape.len() > 1
     }
 
+    /// The row or column of a matrix of the arena in which it begins, if it lies in it and its values do in the order of
+    /// files but for the matrix's padding: rows of a weight, columns of a bias.
+    pub fn place_in(&self, matrix: Tensor) -> Option<usize> {
+        let from = self.offset.checked_sub(matrix.offset)?;
+        let (row, col) = (from / matrix.stride, from % matrix.stride);
+        let (rows, cols) = match self.shape[..] {
+            [cols] => (1, cols),
+            [rows, cols] => (rows, cols),
+            _ => return None,
+        };
+        let inside = row + rows <= matrix.rows && col + cols <= matrix.cols;
+        (inside && (row == 0 || col == 0)).then_some(row + col)
+    }
+
     /// The positions of its values in an arena, in the order of files: row major.
     pub fn positions(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.len()).map(|mut i| {

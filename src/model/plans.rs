@@ -122,7 +122,8 @@ pub fn encode(network: &Network, target: Target, batch: &Batch) -> Planned<Codes
     let input = tape.data("x", x);
     let head = network.encode(&mut tape, input);
     let z = network.point(&mut tape, head);
-    let mean = network.mean(&mut tape, z);
+    let out = network.decode(&mut tape, z);
+    let mean = network.mean(&mut tape, out);
     let ports = Codes { source, x, head: tape.peek(head), z: None, mean: Some(mean) };
     Planned::new(tape.plan, ports)
 }
@@ -144,9 +145,10 @@ pub fn reconstruct(network: &Network, target: Target, batch: usize) -> Planned<R
     let mut tape = Tape::new("reconstruct", &network.parameters, target, batch);
     let (x, head) = row_input(&mut tape, network);
     let z = network.point(&mut tape, head);
-    let mean = network.mean(&mut tape, z);
+    let out = network.decode(&mut tape, z);
+    let mean = network.mean(&mut tape, out);
     let (head, z) = (Some(tape.peek(head)), Some(tape.peek(z)));
-    let ports = Rows { x: Some(x), labels: tape.labels, head, z, mean: Some(mean), terms: None };
+    let ports = Rows { x: Some(x), labels: tape.labels, head, z, out: None, mean: Some(mean), terms: None };
     Planned::new(tape.plan, ports)
 }
 
@@ -161,10 +163,35 @@ pub fn sample(network: &Network, target: Target, batch: usize, temperature: f32)
 
 /// E[x|z] of z [B, Z] written by the host.
 pub fn decode(network: &Network, target: Target, batch: usize) -> Planned<Rows> {
-    decoder(network, target, batch, "decode", |tape| {
-        let z = tape.plan.tensor("z", batch, network.config.latent);
-        tape.data("z", z)
-    })
+    decoder(network, target, batch, "decode", |tape| written(tape, network))
+}
+
+/// For programs that read exported models: the encoder with one draw from q(z|x) of each row that the host writes.
+pub fn export_encoder(network: &Network, target: Target) -> Planned<Rows> {
+    let mut tape = Tape::new("encoder", &network.parameters, target, 1);
+    let (x, head) = row_input(&mut tape, network);
+    let z = network.draw(&mut tape, head, 1, KlTerm::Closed).z;
+    let (head, z) = (Some(tape.peek(head)), Some(tape.peek(z)));
+    let ports = Rows { x: Some(x), labels: tape.labels, head, z, out: None, mean: None, terms: None };
+    Planned::new(tape.plan, ports)
+}
+
+/// For programs that read exported models: [`decode`] with what the decoder's last layer gives.
+pub fn export_decoder(network: &Network, target: Target) -> Planned<Rows> {
+    let mut tape = Tape::new("decoder", &network.parameters, target, 1);
+    row_labels(&mut tape, network);
+    let z = written(&mut tape, network);
+    let out = network.decode(&mut tape, z);
+    let mean = Some(network.mean(&mut tape, out));
+    let (z, out) = (Some(tape.peek(z)), Some(tape.peek(out)));
+    let ports = Rows { x: None, labels: tape.labels, head: None, z, out, mean, terms: None };
+    Planned::new(tape.plan, ports)
+}
+
+/// z [B, Z] that the host writes.
+fn written(tape: &mut Tape, network: &Network) -> Value {
+    let z = tape.plan.tensor("z", tape.batch, network.config.latent);
+    tape.data("z", z)
 }
 
 fn decoder(
@@ -177,9 +204,11 @@ fn decoder(
     let mut tape = Tape::new(name, &network.parameters, target, batch);
     row_labels(&mut tape, network);
     let z = z(&mut tape);
-    let mean = network.mean(&mut tape, z);
+    let out = network.decode(&mut tape, z);
+    let mean = network.mean(&mut tape, out);
     let z = Some(tape.peek(z));
-    let ports = Rows { x: None, labels: tape.labels, head: None, z, mean: Some(mean), terms: None };
+    let ports =
+        Rows { x: None, labels: tape.labels, head: None, z, out: None, mean: Some(mean), terms: None };
     Planned::new(tape.plan, ports)
 }
 
@@ -189,7 +218,7 @@ pub fn judge(network: &Network, target: Target, batch: usize, terms: bool) -> Pl
     let (x, head) = row_input(&mut tape, network);
     let terms = terms.then(|| elbo_terms(&mut tape, network, head, x, 1));
     let head = Some(tape.peek(head));
-    let ports = Rows { x: Some(x), labels: tape.labels, head, z: None, mean: None, terms };
+    let ports = Rows { x: Some(x), labels: tape.labels, head, z: None, out: None, mean: None, terms };
     Planned::new(tape.plan, ports)
 }
 

@@ -108,6 +108,8 @@ pub struct Rows {
     pub head: Option<Tensor>,
     /// The decoder's input [B, Z], if the plan has the decoder.
     pub z: Option<Tensor>,
+    /// The decoder's output [B, heads], where it is asked for.
+    pub out: Option<Tensor>,
     /// E[x|z] [B, D], if the plan computes it.
     pub mean: Option<Tensor>,
     /// log p(x|z) of one sample of z [1, B], and the KL [1, B], if the plan computes them.
@@ -118,6 +120,9 @@ impl Ports for Rows {
     fn tensors(&self) -> Vec<Tensor> {
         let (labels, order) = self.labels.map(|of| (of.labels, of.order)).unzip();
         let (log_p, kl) = self.terms.unzip();
-        [self.x, labels, order, self.head, self.z, self.mean, log_p, kl].into_iter().flatten().collect()
+        [self.x, labels, order, self.head, self.z, self.out, self.mean, log_p, kl]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }

@@ -3,7 +3,7 @@
 use super::{Step, Tensor};
 
 /// A kernel's CPU reference.
-pub type Reference = fn(&mut dyn Call);
+pub type Reference = fn(&dyn Call);
 
 /// A dispatch as its reference sees it: Params, Step, constants, and the elements of its tensors in f64. The elements are
 /// cells: a reference reads some tensors and writes others by [`Matrix`] views of the one call.

@@ -2,6 +2,7 @@
 
 use super::call::Reference;
 use super::field::Field;
+use super::graph::Nodes;
 use super::slot::{Const, Slot};
 
 /// A feature that a kernel needs and some adapters lack, [16-bit floats](Target::f16) aside.
@@ -36,6 +37,8 @@ pub struct Kernel {
     pub variants: fn() -> Vec<Vec<Const>>,
     /// Plain loops, with which tests and `vae-gpu check` compare the kernel.
     pub reference: Reference,
+    /// What it is in the operators of ONNX, if it can stand in an exported model.
+    pub nodes: Option<Nodes>,
     /// Only this crate makes kernels: their shaders run without bounds checks.
     pub(crate) trusted: Trusted,
 }
@@ -45,6 +48,11 @@ pub struct Kernel {
 pub(crate) struct Trusted;
 
 impl Kernel {
+    /// The same kernel with its nodes.
+    pub(crate) const fn with_nodes(self, nodes: Nodes) -> Kernel {
+        Kernel { nodes: Some(nodes), ..self }
+    }
+
     /// `name` or, where a file has several entry points, `name:entry`.
     pub fn label(&self) -> String {
         if self.entry == "main" { self.name.to_owned() } else { format!("{}:{}", self.name, self.entry) }

@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{TEMPORARY, tensorboard};
+use super::{EVENT_FILE, TEMPORARY};
 use crate::error::{Error, Result};
 
 /// The parent of runs without a folder of their own.
@@ -43,7 +43,7 @@ impl RunLock {
             Ok(()) => Ok(RunLock { _file: file }),
             Err(TryLockError::WouldBlock) => Err(Error::Usage(format!(
                 "{} is in use: another process is training there\n  \
-                 wait until it ends, or name another folder with --out",
+                 wait until it ends, or name another folder with `run.out`",
                 root.display()
             ))),
             Err(TryLockError::Error(error)) => Err(Error::io("lock", path, error)),
@@ -74,9 +74,6 @@ impl RunDir {
                 (root, lock)
             }
         };
-        for folder in [SAMPLES, RECONSTRUCTIONS] {
-            create_all(&root.join(folder))?;
-        }
         Ok((RunDir { root }, lock))
     }
 
@@ -197,12 +194,14 @@ fn create_all(folder: &Path) -> Result<()> {
 fn held(out: &Path, force: bool) -> Result<bool> {
     let shown = out.display();
     if out.exists() && !out.is_dir() {
-        return Err(Error::Usage(format!("--out {shown} is a file\n  name a folder, which may be new")));
+        return Err(Error::Usage(format!(
+            "`run.out` = {shown} is a file\n  name a folder, which may be new"
+        )));
     }
     match FILES.iter().find(|name| out.join(name).exists()) {
         Some(found) if !force => Err(Error::Usage(format!(
-            "--out {shown} already holds a run: it has {found}\n  \
-                 name another folder, go on with that run by `--resume {shown}`, or replace it with `--force`"
+            "`run.out` = {shown} already holds a run: it has {found}\n  \
+                 name another folder, go on with that run by `resume` = {shown}, or replace it with `run.force`"
         ))),
         found => Ok(found.is_some()),
     }
@@ -229,7 +228,7 @@ fn delete_run(root: &Path) -> Result<()> {
     }
     let events = root.join(EVENTS);
     if events.symlink_metadata().is_ok_and(|found| found.is_dir()) {
-        delete_files(&events, |name| name.starts_with(tensorboard::PREFIX))?;
+        delete_files(&events, |name| name.starts_with(EVENT_FILE))?;
     }
     delete_files(root, is_temporary_name)?;
     for path in FILES.map(|name| root.join(name)) {

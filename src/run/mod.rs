@@ -16,17 +16,25 @@
 //! Files are whole or absent: [`write_atomic`] writes beside the destination and renames. The metrics and TensorBoard's
 //! events are appended to, so a crash may cut off their last row, which readers skip.
 
+#[cfg(feature = "cli")]
 pub mod animation;
+#[cfg(feature = "cli")]
 pub mod bars;
+#[cfg(feature = "cli")]
 mod chart;
+#[cfg(feature = "cli")]
 pub mod comparison;
+#[cfg(feature = "cli")]
 pub mod curves;
 mod directory;
 pub mod metrics;
 pub mod picture;
+#[cfg(feature = "cli")]
 pub mod report;
+#[cfg(feature = "cli")]
 pub mod scatter;
 pub mod store;
+#[cfg(feature = "export")]
 pub mod tensorboard;
 pub mod time;
 
@@ -42,6 +50,9 @@ use crate::error::{Error, Result};
 
 /// How the temporary files of [`write_atomic`] start and end; a crash may leave one behind.
 const TEMPORARY: (&str, &str) = (".vae-gpu-", ".tmp");
+
+/// The start of an event file's name, by which TensorBoard recognises it.
+const EVENT_FILE: &str = "events.out.tfevents.";
 
 /// Writes the file at `path` through `write`, so that a reader, a crash or a full disk never sees half of it: the bytes
 /// go to a temporary file in the same folder, are synced to disk, and only then take the name.

@@ -3,6 +3,7 @@
 //! Values run from 0 (black) to 1 (white). Values outside are clamped and NaN is black, since pictures of a broken
 //! model should still be drawn.
 
+use std::fs;
 use std::path::Path;
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
@@ -28,8 +29,14 @@ const MAX_PIXELS: usize = 1 << 26;
 /// # Errors
 /// As [`grid_png`]; [`Error::Io`].
 pub fn grid(path: &Path, images: &[f32], shape: Shape, columns: usize) -> Result<()> {
-    let png = grid_png(images, shape, columns)?;
-    write_atomic(path, |out| out.write_all(&png))
+    write(path, &grid_png(images, shape, columns)?)
+}
+
+/// Writes a picture, and makes the folder that it is to be in.
+fn write(path: &Path, png: &[u8]) -> Result<()> {
+    // A run that was taken away is not made anew: then the write says so.
+    let _ = path.parent().map(fs::create_dir);
+    write_atomic(path, |out| out.write_all(png))
 }
 
 /// The N x D `images` as a PNG file in memory, `columns` per row.
@@ -56,8 +63,7 @@ pub fn reconstruction_grid(
     shape: Shape,
     columns: usize,
 ) -> Result<()> {
-    let png = reconstruction_grid_png(originals, reconstructions, shape, columns)?;
-    write_atomic(path, |out| out.write_all(&png))
+    write(path, &reconstruction_grid_png(originals, reconstructions, shape, columns)?)
 }
 
 /// N x D `originals`, each above its reconstruction, as a PNG file in memory.
@@ -170,6 +176,7 @@ impl Canvas {
 }
 
 /// Width and height of a PNG file written by this crate; 0 for anything else.
+#[cfg(feature = "export")]
 pub(super) fn png_size(png: &[u8]) -> (u32, u32) {
     // The signature, and the length and name of the header, come first.
     let number =

@@ -11,12 +11,10 @@ use std::time::SystemTime;
 
 use prost::{Enumeration, Message};
 
-use super::time;
+use super::{EVENT_FILE, time};
 use crate::data::Shape;
 use crate::error::{Error, Result};
 
-/// The start of an event file's name, by which TensorBoard recognises it.
-pub const PREFIX: &str = "events.out.tfevents.";
 /// The version of the format, stored in the first record.
 const VERSION: &str = "brain.Event:2";
 /// Buckets of a histogram.
@@ -146,7 +144,7 @@ impl EventFile {
         // Files are read in the order of their names.
         let number = fs::read_dir(folder).map_err(|error| Error::io("read", folder, error))?.count();
         let seconds = time::seconds(SystemTime::now()) as u64;
-        let path = folder.join(format!("{PREFIX}{seconds:010}.vae-gpu.{number:06}"));
+        let path = folder.join(format!("{EVENT_FILE}{seconds:010}.vae-gpu.{number:06}"));
         let file = OpenOptions::new().create_new(true).append(true).open(&path);
         let file = file.map_err(|error| Error::io("create", &path, error))?;
         let mut events = EventFile { path, file };

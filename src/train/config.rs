@@ -1,9 +1,13 @@
 //! The configuration of a run: everything that a run's result depends on.
 
 mod data;
+mod model;
 mod run;
+mod train;
 
+pub use model::{Condition, ModelSection};
 pub use run::{LogFormat, RunSection};
+pub use train::{Keep, Precision, TrainSection};
 
 use std::fs;
 use std::io::Read;
@@ -13,20 +17,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{Options, Shape};
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
-use crate::kernels::activation::Activation;
-use crate::kernels::adam;
 use crate::kernels::gather::Binarize;
-use crate::kernels::likelihood::{self, Data, Settings, Variance};
-use crate::model::init::Init;
-use crate::model::plans::Recipe;
-use crate::model::{Layers, ModelConfig};
-use crate::plan::Target;
+use crate::kernels::likelihood::{self, Data, Settings};
+use crate::model::ModelConfig;
+use crate::settings::Section;
 
-use super::schedule::Schedule;
-
-/// Rows of a batch at most: kernels index with 32 bits.
-const MAX_BATCH: usize = 1 << 16;
+/// The newest format of a configuration file. Files of the first format do not name theirs.
+const FORMAT: u32 = 2;
 
 /// Hidden layers at most: more would not train, and a hostile file could name a million.
 const MAX_LAYERS: usize = 64;
@@ -38,7 +35,10 @@ const MAX_FILE: u64 = 16 << 20;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The data set, as `--data` names it.
+    /// The file's format; what is read becomes the newest.
+    #[serde(default = "first_format")]
+    pub format: u32,
+    /// The data set: the name of a built-in one, or a path.
     pub data: String,
     /// Width, height and channels of an image; taken from the data. A row of a table is one pixel high.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,132 +63,10 @@ pub struct Config {
     pub run: RunSection,
 }
 
-/// The model's part of a [`Config`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ModelSection {
-    /// Name of a combination of latent, prior and objective: vae, iwae or ae.
-    pub kind: String,
-    /// Widths of the encoder's hidden layers; the decoder mirrors them. Without a meaning where `encoder` names the layers.
-    pub hidden: Vec<usize>,
-    /// The encoder's layers, such as "linear 400, residual(linear 400)".
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub encoder: Option<Layers>,
-    /// The decoder's layers, where they do not mirror the encoder's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub decoder: Option<Layers>,
-    /// Dimensions of the latent space.
-    pub latent: usize,
-    /// Activation of the layers that name none.
-    pub activation: Activation,
-    /// Name of p(x|z).
-    pub likelihood: String,
-    /// Grey levels of the likelihood `categorical`.
-    pub levels: usize,
-    /// Where the variance of the likelihood `gaussian-learned` comes from.
-    pub variance: Variance,
-    /// What else encoder and decoder are told of a datum.
-    pub condition: Condition,
-}
-
-/// What encoder and decoder are told of a datum beside the datum itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Condition {
-    /// Nothing
-    #[default]
-    None,
-    /// Its label, one-hot (Sohn et al. 2015): samples can then be asked for by label
-    Labels,
-}
-
-/// Which weights a run leaves in its model file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Keep {
-    /// Those after the last epoch
-    #[default]
-    Last,
-    /// Those of the epoch with the best validation ELBO
-    Best,
-}
-
-/// The training's part of a [`Config`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TrainSection {
-    /// Passes over the training data.
-    pub epochs: u32,
-    /// Rows of a batch.
-    pub batch_size: usize,
-    /// Adam's learning rate (alpha).
-    pub lr: f32,
-    /// How the learning rate changes over the epochs.
-    pub lr_schedule: Schedule,
-    /// Epochs over which the learning rate rises linearly from zero.
-    pub lr_warmup: f64,
-    /// K: samples of z a datum.
-    pub samples: usize,
-    /// Weight of the KL term in the trained objective (Higgins et al. 2017); what is reported always has weight 1.
-    pub beta: f64,
-    /// Epochs over which the weight of the KL term rises linearly from zero.
-    pub kl_warmup: f64,
-    /// Nats below which the KL of a latent dimension is not pressed (Kingma et al. 2016).
-    pub free_bits: f64,
-    /// Decoupled weight decay (Loshchilov & Hutter 2019).
-    pub weight_decay: f64,
-    /// The gradient's norm at most; 0 without a limit.
-    pub clip_norm: f64,
-    /// Added to the root of Adam's second moment.
-    pub adam_epsilon: f64,
-    /// How weights and biases begin.
-    pub init: Init,
-    /// Let the output's bias begin where it fits the data best by itself.
-    pub output_bias: bool,
-    /// Share of the training data that is kept for validation.
-    pub valid: f64,
-    /// Epochs without a better validation ELBO after which training stops; 0 never.
-    pub patience: u32,
-    /// Which weights the run leaves.
-    pub keep: Keep,
-    /// Seed of initial weights, epoch order and every draw on the device.
-    pub seed: u64,
-    /// How grey values become x; none where that follows from the likelihood.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub binarize: Option<Binarize>,
-    /// Floats of the products' operands.
-    pub precision: Precision,
-    /// Send rows with every submission even if the data would fit on the device.
-    pub stream: bool,
-}
-
-/// Floats of the products' operands; everything else is 32 bits wide, sums too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// 32 bits
-    F32,
-    /// 16 bits, where the adapter can: faster on real cards, and a little wrong
-    F16,
-}
-
-impl Precision {
-    /// What plans are made for on this device.
-    pub fn target(self, gpu: &Gpu) -> Result<Target> {
-        match self {
-            Precision::F32 => Ok(gpu.target()),
-            Precision::F16 if gpu.report().f16 => Ok(gpu.report().target_f16()),
-            Precision::F16 => Err(Error::Usage(format!(
-                "--precision f16: {} has no 16-bit floats in shaders; use --precision f32 or another --device",
-                gpu.report().title()
-            ))),
-        }
-    }
-}
-
 impl Default for Config {
     fn default() -> Self {
         Config {
+            format: FORMAT,
             data: "mnist".into(),
             shape: None,
             classes: None,
@@ -198,55 +76,6 @@ impl Default for Config {
             model: ModelSection::default(),
             train: TrainSection::default(),
             run: RunSection::default(),
-        }
-    }
-}
-
-impl Default for ModelSection {
-    fn default() -> Self {
-        let ModelConfig { hidden, encoder, decoder, latent, activation, likelihood, settings, kind, .. } =
-            ModelConfig::default();
-        let Settings { levels, variance } = settings;
-        let condition = Condition::None;
-        ModelSection {
-            kind,
-            hidden,
-            encoder,
-            decoder,
-            latent,
-            activation,
-            likelihood,
-            levels,
-            variance,
-            condition,
-        }
-    }
-}
-
-impl Default for TrainSection {
-    fn default() -> Self {
-        TrainSection {
-            epochs: 10,
-            batch_size: 128,
-            lr: 1e-3,
-            seed: 0,
-            binarize: None,
-            lr_schedule: Schedule::Constant,
-            lr_warmup: 0.0,
-            beta: 1.0,
-            samples: 1,
-            kl_warmup: 0.0,
-            free_bits: 0.0,
-            weight_decay: 0.0,
-            clip_norm: 0.0,
-            adam_epsilon: 1e-8,
-            init: Init::Pytorch,
-            output_bias: false,
-            valid: 0.0,
-            patience: 0,
-            keep: Keep::Last,
-            precision: Precision::F32,
-            stream: false,
         }
     }
 }
@@ -266,7 +95,16 @@ impl Config {
 
     /// Reads TOML, checking keys and values.
     pub fn parse(text: &str) -> Result<Config, String> {
-        let config: Config = toml::from_str(text).map_err(|e| with_nearest(&e))?;
+        // Of a newer format other keys may be unknown, and the number is what to speak of.
+        if let Ok(Version { format }) = toml::from_str(text)
+            && !(1..=FORMAT).contains(&format)
+        {
+            return Err(format!(
+                "it has format {format}, and this version of vae-gpu reads formats 1 to {FORMAT}: use a newer version"
+            ));
+        }
+        let mut config: Config = toml::from_str(text).map_err(|e| with_nearest(&e))?;
+        config.format = FORMAT;
         config.validate().map_err(|e| e.to_string())?;
         Ok(config)
     }
@@ -282,27 +120,22 @@ impl Config {
         self.source.validate()?;
         let layers = self.model.hidden.len();
         if layers > MAX_LAYERS {
-            return usage(format!("--hidden names {layers} layers: use at most {MAX_LAYERS}"));
+            return refuse("model.hidden", format!(" names {layers} layers: use at most {MAX_LAYERS}"));
         }
+        self.model.check_ranges()?;
         let model = self.model_config(Shape { width: 1, height: 1, channels: 1 });
         model.validate()?;
         if model.likelihood()?.data == Data::Levels && self.train.binarize(&model) != Binarize::None {
-            return usage(format!(
-                "--likelihood {} counts the grey levels of the data: use --binarize none",
-                model.likelihood
-            ));
+            let problem = "counts the grey levels of the data: use `train.binarize` = none";
+            return refuse("model.likelihood", format!(" = {} {problem}", model.likelihood));
         }
         if !self.class_names.is_empty() && self.classes != Some(self.class_names.len()) {
-            return usage(format!(
-                "class_names has {} names, but classes is {}",
-                self.class_names.len(),
-                self.classes.unwrap_or(0)
-            ));
+            let (names, classes) = (self.class_names.len(), self.classes.unwrap_or(0));
+            return refuse("class_names", format!(" has {names} names, but `classes` is {classes}"));
         }
         let TrainSection { samples, beta, kl_warmup, .. } = self.train;
-        let objective = model.family().objective;
         let plain = beta == 1.0 && kl_warmup == 0.0;
-        objective.validate(&self.train.recipe(), samples, plain).map_err(Error::Usage)
+        model.family().objective.validate(&self.train.recipe(), samples, plain)
     }
 
     /// What is allowed and hardly wanted.
@@ -312,10 +145,10 @@ impl Config {
         match (data, self.train.binarize(&model)) {
             (Data::Binary, Binarize::None) => {
                 let others = likelihood::names_of(Data::Grey).join(", ");
-                Some(format!("{name} is no likelihood of grey data: use {others}, or --binarize"))
+                Some(format!("{name} is no likelihood of grey data: use {others}, or `train.binarize`"))
             }
             (Data::Grey, binarize) if binarize != Binarize::None => {
-                Some(format!("{name} is a density of grey data: use --binarize none"))
+                Some(format!("{name} is a density of grey data: use `train.binarize` = none"))
             }
             _ => None,
         }
@@ -390,70 +223,19 @@ fn with_nearest(error: &toml::de::Error) -> String {
     }
 }
 
-fn usage<T>(message: impl Into<String>) -> Result<T> {
-    Err(Error::Usage(message.into()))
+fn refuse<T>(key: &'static str, problem: impl Into<String>) -> Result<T> {
+    Err(Error::setting(key, problem))
 }
 
-impl TrainSection {
-    fn validate(&self) -> Result<()> {
-        let TrainSection { epochs, batch_size, samples, lr, adam_epsilon, valid, .. } = *self;
-        if epochs == 0 {
-            return usage("--epochs 0: train for at least one epoch");
-        }
-        if !(1..=MAX_BATCH).contains(&batch_size) {
-            return usage(format!("--batch-size {batch_size}: use 1 to {MAX_BATCH}"));
-        }
-        if samples == 0 || samples.saturating_mul(batch_size) > MAX_BATCH {
-            let most = MAX_BATCH / batch_size;
-            return usage(format!("--samples {samples}: with batches of {batch_size}, use 1 to {most}"));
-        }
-        for (flag, value) in [
-            ("--lr-warmup", self.lr_warmup),
-            ("--beta", self.beta),
-            ("--kl-warmup", self.kl_warmup),
-            ("--free-bits", self.free_bits),
-            ("--weight-decay", self.weight_decay),
-            ("--clip-norm", self.clip_norm),
-        ] {
-            if !(value.is_finite() && value >= 0.0) {
-                return usage(format!("{flag} {value}: use a number that is not negative"));
-            }
-        }
-        if !(lr.is_finite() && lr > 0.0) {
-            return usage(format!("--lr {lr}: use a positive number, such as 1e-3"));
-        }
-        if !(adam_epsilon.is_finite() && adam_epsilon > 0.0) {
-            return usage(format!("--adam-epsilon {adam_epsilon}: use a positive number, such as 1e-8"));
-        }
-        if !(0.0..1.0).contains(&valid) {
-            return usage(format!("--valid {valid}: use a share of the training data, such as 0.1"));
-        }
-        if valid == 0.0 && (self.patience > 0 || self.keep == Keep::Best) {
-            return usage("--patience and --keep best choose by validation data: add --valid 0.1");
-        }
-        Ok(())
-    }
+/// What every format of the file has.
+#[derive(Deserialize)]
+struct Version {
+    #[serde(default = "first_format")]
+    format: u32,
+}
 
-    /// What a plan must know of it.
-    pub fn recipe(&self) -> Recipe {
-        let adam = adam::Hyperparameters {
-            epsilon: self.adam_epsilon as f32,
-            weight_decay: self.weight_decay as f32,
-        };
-        Recipe { free_bits: self.free_bits as f32, clip_norm: self.clip_norm as f32, adam }
-    }
-
-    /// Whether what is trained is the ELBO itself.
-    pub fn trains_the_elbo(&self, model: &ModelConfig) -> bool {
-        let plain = self.beta == 1.0 && self.kl_warmup == 0.0 && self.free_bits == 0.0;
-        plain && model.family().objective.is_elbo(self.samples)
-    }
-
-    /// How grey values become x: as the user says, or as the model's likelihood wants it.
-    pub fn binarize(&self, model: &ModelConfig) -> Binarize {
-        let fits = || model.likelihood().map_or(Binarize::Dynamic, |likelihood| likelihood.data.binarize());
-        self.binarize.unwrap_or_else(fits)
-    }
+fn first_format() -> u32 {
+    1
 }
 
 #[cfg(test)]

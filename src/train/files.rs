@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::config::Config;
 use super::history::Sums;
-use super::trainer::{Arenas, State};
+use super::state::{Arenas, State};
 use crate::error::{Error, Result};
 use crate::model::{Network, Parameters};
 use crate::run::store::{NamedTensor, read_tensors, write_tensors, write_tensors_keeping};

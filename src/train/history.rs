@@ -98,7 +98,7 @@ impl History {
                     return Err(Error::Diverged {
                         step,
                         what: what.into(),
-                        next: "start again with a smaller --lr or with --clip-norm; what whole epochs wrote is kept"
+                        next: "start again with a smaller `train.lr` or with `train.clip_norm`; what whole epochs wrote is kept"
                             .into(),
                     });
                 }

@@ -5,9 +5,16 @@ pub mod files;
 pub mod history;
 pub mod presets;
 pub mod schedule;
+mod state;
 mod stepper;
 mod trainer;
 
-pub use config::Config;
+pub use crate::kernels::activation::Activation;
+pub use crate::kernels::gather::Binarize;
+pub use crate::kernels::likelihood::Variance;
+pub use crate::model::init::Init;
+pub use config::{Condition, Config, Keep, ModelSection, Precision, RunSection, TrainSection};
+pub use schedule::Schedule;
+pub use state::{Arenas, State};
 pub use stepper::Stepper;
-pub use trainer::{Arenas, EpochReport, EpochResult, Judgement, Progress, State, Trainer};
+pub use trainer::{EpochReport, EpochResult, Judgement, Progress, Trainer};

@@ -134,7 +134,7 @@ impl Preset {
     /// [`Error::Usage`] if `scale` is not a positive number.
     pub fn scaled(&self, scale: f64) -> Result<Config> {
         if !(scale.is_finite() && scale > 0.0) {
-            return Err(Error::Usage(format!("--scale {scale}: use a positive number, such as 0.1")));
+            return Err(Error::Usage(format!("`scale` = {scale}: use a positive number, such as 0.1")));
         }
         let mut config = (self.config)();
         let train = &mut config.train;

@@ -27,7 +27,7 @@ pub struct Stepper {
 }
 
 impl Stepper {
-    /// Uploads `data` and the first `weights`. The variants of matmul are those that `tuning` found fastest; the device
+    /// Uploads `data`. The variants of matmul are those that `tuning` found fastest; the device
     /// keeps the terms of the last `history` steps.
     ///
     /// # Errors
@@ -37,14 +37,13 @@ impl Stepper {
         network: &Network,
         train: &TrainSection,
         tuning: &Tuning,
-        (data, weights): (&Split, &[f32]),
+        data: &Split,
         history: usize,
     ) -> Result<Stepper> {
         let (count, size) = (data.count, train.batch_size);
         if size == 0 || size > count {
-            return Err(Error::Usage(format!(
-                "--batch-size {size}: the training data has only {count} rows"
-            )));
+            let next = format_args!("the training data has only {count} rows");
+            return Err(Error::value("train.batch_size", size, next));
         }
         let target = train.precision.target(gpu)?;
         let rows = Feed::plan(gpu, data, "train", train.binarize(&network.config), size, train.stream);
@@ -54,9 +53,13 @@ impl Stepper {
         let ports = planned.ports;
         let program = Program::new(gpu, planned.plan, shared)?;
         let feed = Feed::new(&program, ports.source, &batch.data, data, size)?;
-        program.write_f32(ports.parameters, weights);
         let (train, count) = (train.clone(), count as u64);
         Ok(Stepper { program, ports, feed, train, count, order_of: None, order: Vec::new() })
+    }
+
+    /// Writes all parameters.
+    pub fn write_parameters(&self, weights: &[f32]) {
+        self.program.write_f32(self.ports.parameters, weights);
     }
 
     /// The plan on the device.

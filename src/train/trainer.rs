@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::config::Config;
 use super::files;
 use super::history::{self, History, Sums};
+use super::state::{Arenas, State};
 use super::stepper::Stepper;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -34,47 +35,6 @@ pub struct Progress {
     pub elbo: Option<f64>,
     /// Data trained on per second in this epoch, since it began or was resumed.
     pub images_per_second: f64,
-}
-
-/// Where training stands: what a checkpoint keeps beside the weights and moments.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct State {
-    /// Steps done.
-    pub step: u64,
-    /// Sums of the epoch that is under way.
-    pub sums: Sums,
-    /// Seconds of training in the epoch that is under way.
-    pub seconds: f64,
-    /// The best ELBO so far, in nats per datum: of the validation data or, where there are none, of the test data.
-    pub best_elbo: f64,
-    /// The epoch, counted from 1, after which it was reached; 0 before any.
-    pub best_epoch: u32,
-    /// Rows of the training data: with another number the steps would mean something else.
-    pub train_count: u64,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        State {
-            step: 0,
-            sums: Sums::default(),
-            seconds: 0.0,
-            best_elbo: f64::NEG_INFINITY,
-            best_epoch: 0,
-            train_count: 0,
-        }
-    }
-}
-
-/// The weights and Adam's moments: three arenas in the model's layout.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Arenas {
-    /// Parameters.
-    pub parameters: Vec<f32>,
-    /// First moment.
-    pub moment1: Vec<f32>,
-    /// Second moment.
-    pub moment2: Vec<f32>,
 }
 
 /// An epoch's means, in nats per datum.
@@ -153,19 +113,21 @@ impl Trainer {
         let network = Network::new(&model)?;
         let seed = config.train.seed;
         if config.train.valid > 0.0 && dataset.train.count < 2 {
-            return Err(Error::Usage("--valid: the training data has only one row".into()));
+            return Err(Error::setting("train.valid", ": the training data has only one row"));
         }
         let held_out = (config.train.valid > 0.0).then(|| dataset.train.hold_out(config.train.valid, seed));
         let (train, valid) =
             held_out.as_ref().map_or((&dataset.train, None), |(kept, held)| (kept, Some(held)));
+        let mut shared = Shared::default();
+        let (device, rows) = ((gpu, &mut shared), history::ROWS as usize);
+        // Before anything is made, the plan is checked against the adapter's limits.
+        let stepper = Stepper::new(device, &network, &config.train, tuning, train, rows)?;
         let parameters = network.parameters.clone();
         let mut weights = initial_weights(&parameters, config.train.init, seed);
         if config.train.output_bias {
             fit_output_bias(&model, &parameters, &mut weights, &train.marginals()?);
         }
-        let mut shared = Shared::default();
-        let (device, rows) = ((gpu, &mut shared), history::ROWS as usize);
-        let stepper = Stepper::new(device, &network, &config.train, tuning, (train, &weights), rows)?;
+        stepper.write_parameters(&weights);
         let binarize = config.train.binarize(&model);
         let mut runner = Runner::of(gpu, network, shared);
         let test = Evaluator::new(&mut runner, &dataset.test, "test", binarize)?;

@@ -1,4 +1,4 @@
-"""Runs the recipe of README.md that loads model.safetensors into PyTorch, as it stands there but for the path and the
+"""Runs the recipe of the guide that loads model.safetensors into PyTorch, as it stands there but for the path and the
 widths, and compares with case.safetensors. Usage: check_torch.py FOLDER, with the case `bernoulli` of 64-16-3-16-64."""
 
 import re
@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 def main():
     case = Path(sys.argv[1]) / "bernoulli"
     want = load_file(case / "case.safetensors")
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    recipe = re.search(r"```python\n(import torch\n.*?)```", readme, re.DOTALL).group(1)
+    guide = (Path(__file__).parents[2] / "src/guide/using.md").read_text()
+    recipe = re.search(r"```python\n(import torch\n.*?)```", guide, re.DOTALL).group(1)
     lines = [line for line in recipe.splitlines() if line]
     assert len(lines) <= 10, f"the recipe has {len(lines)} lines"
     for ours, theirs in [("784", "64"), ("400", "16"), ("20", "3"), ("runs/mnist-vae-1", str(case))]:

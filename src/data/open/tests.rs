@@ -24,7 +24,7 @@ fn an_unknown_source_names_the_flag_and_every_legal_value() {
     let error = open("fashon").unwrap_err();
     assert_eq!(error.exit_code(), 2);
     let message = error.to_string();
-    assert!(message.starts_with("--data `fashon`: no built-in"), "{message}");
+    assert!(message.starts_with("`data` `fashon`: no built-in"), "{message}");
     for (name, describe) in sources() {
         assert!(message.contains(name) && message.contains(describe), "{message}");
     }
@@ -44,7 +44,7 @@ fn a_folder_and_a_file_of_unknown_format_get_different_errors() {
 
 #[test]
 fn no_source_at_all_is_unknown_and_not_the_current_folder() {
-    assert!(matches!(open(""), Err(Error::Usage(_))));
+    assert!(matches!(open(""), Err(Error::Setting { .. })));
 }
 
 #[test]
@@ -56,9 +56,15 @@ fn flags_that_a_source_cannot_use_are_misuse() {
     };
     let default = Options::default;
     refuse(Options { test_fraction: Some(0.1), ..default() }, "mnist has a test part of its own");
-    refuse(Options { test_data: Some("mnist".into()), ..default() }, "--test-data mnist: mnist has a test");
-    refuse(Options { colour: Some(Colour::Grey), ..default() }, "--grey and --colour are for folders");
-    refuse(Options { label_column: Some("y".into()), ..default() }, "--label-column: mnist has no columns");
+    refuse(
+        Options { test_data: Some("mnist".into()), ..default() },
+        "`source.test_data` = mnist: mnist has a test",
+    );
+    refuse(Options { colour: Some(Colour::Grey), ..default() }, "`source.colour` = grey: only folders");
+    refuse(
+        Options { label_column: Some("y".into()), ..default() },
+        "`source.label_column`: mnist has no columns",
+    );
     refuse(Options { image_size: Some(Size { width: 8, height: 8 }), ..default() }, "holds data of 28x28");
 }
 

@@ -186,7 +186,7 @@ fn more_pixels_than_memory_is_misuse() {
         folder.grey(&format!("{name}.png"), 1, 1, 5);
     }
     let error = folder.read(&Options { colour: Some(Colour::Colour), ..size("4096x4096") }).err().unwrap();
-    assert!(error.exit_code() == 2 && error.to_string().contains("--image-size"), "{error}");
+    assert!(error.exit_code() == 2 && error.to_string().contains("`source.image_size`"), "{error}");
 }
 
 #[test]

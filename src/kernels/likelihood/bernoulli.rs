@@ -1,10 +1,10 @@
 //! The Bernoulli likelihood from logits (`shaders/likelihood/bernoulli.wgsl`).
 
+use super::definition::{Data, Kernels, Likelihood, Measure, Output, Settings, moments};
 use super::pointwise::{self, Pointwise};
-use super::{Data, Kernels, Likelihood, Output, Settings, moments};
 use crate::kernels::activation::{sigmoid, softplus};
 use crate::kernels::shader;
-use crate::plan::Kernel;
+use crate::plan::{Graph, Kernel, Value};
 
 struct Bernoulli;
 
@@ -19,6 +19,10 @@ impl Pointwise for Bernoulli {
 
     fn mean(l: f64) -> f64 {
         sigmoid(l)
+    }
+
+    fn mean_nodes(graph: &mut dyn Graph, l: Value) -> Value {
+        graph.apply("Sigmoid", &[l])
     }
 }
 
@@ -48,6 +52,6 @@ pub static BERNOULLI: Likelihood = Likelihood {
         vec![(mean / (1.0 - mean)).ln()]
     },
     kernels: &[&KERNELS],
-    expectation: |formula, heads, _, _| formula.apply("Sigmoid", &heads[..1]),
+    measure: |_| Measure::Nothing,
     append: |plan, target, _, pass| pointwise::append(&KERNELS, FLOPS, plan, target, pass),
 };

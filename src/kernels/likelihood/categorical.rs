@@ -1,11 +1,12 @@
 //! The categorical likelihood of grey levels (`shaders/likelihood/categorical.wgsl`).
 
-use super::formula::{Formula, Value};
-use super::{Data, Kernels, Likelihood, Output, Pass, Settings};
+use super::definition::{Data, Kernels, Likelihood, Measure, Output, Settings};
+use super::pass::Pass;
 use crate::kernels::row_sum::RowSum;
 use crate::kernels::{elementwise, params, shader};
 use crate::plan::{
-    Call, Dispatch, Kernel, Needs, Plan, Reference, Slot, Target, Tensor, Trusted, read, write,
+    Call, Dispatch, Graph, Kernel, Matrix, Needs, Plan, Reference, Slot, Target, Tensor, Trusted, Unfit,
+    read, write,
 };
 
 /// The range of C: a byte has 256 levels.
@@ -39,6 +40,7 @@ const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Referenc
         step: false,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants: RowSum::variants,
         reference,
     }
@@ -51,68 +53,69 @@ const LOG_P: Slot = write(4, "log_p");
 const D_DECODED: Slot = write(5, "d_decoded").updated();
 
 static FORWARD: Kernel = kernel("forward", &[DECODED, X, LOG_P], |call| {
-    let [decoded, x, log_p] = [0, 1, 2];
+    let [decoded, x, log_p] = call.slots();
     log_likelihood(call, decoded, x, log_p);
 });
 
 static FUSED: Kernel = kernel("fused", &[X, WEIGHT, LOG_P, D_DECODED], |call| {
-    let [x, weight, log_p, decoded] = [0, 1, 2, 3];
+    let [x, weight, log_p, decoded] = call.slots();
     log_likelihood(call, decoded, x, log_p);
     gradient(call, decoded, x, weight);
 });
 
 static BACKWARD: Kernel = kernel("backward", &[X, WEIGHT, D_DECODED], |call| {
-    let [x, weight, decoded] = [0, 1, 2];
+    let [x, weight, decoded] = call.slots();
     gradient(call, decoded, x, weight);
 });
 
 static MEAN: Kernel = kernel("mean", &[DECODED, write(6, "mean_x")], |call| {
-    let [decoded, mean_x] = [0, 1];
+    let [decoded, mean_x] = call.slots();
     let p: Params = crate::plan::params(call);
     for row in 0..p.rows as usize {
         for pixel in 0..p.dim as usize {
-            let probabilities = log_softmax(call, decoded, &p, row, pixel).into_iter().map(f64::exp);
+            let probabilities = log_softmax(decoded, &p, row, pixel).into_iter().map(f64::exp);
             let mean: f64 = probabilities.enumerate().map(|(k, probability)| k as f64 * probability).sum();
-            call.put(mean_x, row, pixel, mean / f64::from(p.levels - 1));
+            mean_x.put(row, pixel, mean / f64::from(p.levels - 1));
         }
     }
-});
+})
+.with_nodes(mean_nodes);
 
 static KERNELS: Kernels = Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN };
 
 /// l - logsumexp(l) of a pixel's logits.
-fn log_softmax(call: &dyn Call, decoded: usize, p: &Params, row: usize, pixel: usize) -> Vec<f64> {
+fn log_softmax(decoded: Matrix, p: &Params, row: usize, pixel: usize) -> Vec<f64> {
     let levels = p.levels as usize;
-    let logits: Vec<f64> = (0..levels).map(|k| call.get(decoded, row, pixel * levels + k)).collect();
+    let logits: Vec<f64> = (0..levels).map(|k| decoded.get(row, pixel * levels + k)).collect();
     let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = logits.iter().map(|l| (l - largest).exp()).sum();
     logits.into_iter().map(|l| l - largest - sum.ln()).collect()
 }
 
 /// log_p[r] = sum_d log softmax(l_d)[level_d].
-fn log_likelihood(call: &mut dyn Call, decoded: usize, x: usize, log_p: usize) {
+fn log_likelihood(call: &dyn Call, decoded: Matrix, x: Matrix, log_p: Matrix) {
     let p: Params = crate::plan::params(call);
     for row in 0..p.rows as usize {
         let mut sum = 0.0;
         for pixel in 0..p.dim as usize {
-            let level = level_of(call.get(x, row / p.samples as usize, pixel), p.levels as usize);
-            sum += log_softmax(call, decoded, &p, row, pixel)[level];
+            let level = level_of(x.get(row / p.samples as usize, pixel), p.levels as usize);
+            sum += log_softmax(decoded, &p, row, pixel)[level];
         }
-        call.put(log_p, 0, row, sum);
+        log_p.set(row, sum);
     }
 }
 
 /// weight (softmax(l_d) - [k = level_d]), in place of l_d.
-fn gradient(call: &mut dyn Call, decoded: usize, x: usize, weight: usize) {
+fn gradient(call: &dyn Call, decoded: Matrix, x: Matrix, weight: Matrix) {
     let p: Params = crate::plan::params(call);
     let levels = p.levels as usize;
     for row in 0..p.rows as usize {
-        let weight = call.get(weight, 0, row);
+        let weight = weight.at(row);
         for pixel in 0..p.dim as usize {
-            let level = level_of(call.get(x, row / p.samples as usize, pixel), levels);
-            for (k, log_p) in log_softmax(call, decoded, &p, row, pixel).into_iter().enumerate() {
+            let level = level_of(x.get(row / p.samples as usize, pixel), levels);
+            for (k, log_p) in log_softmax(decoded, &p, row, pixel).into_iter().enumerate() {
                 let hit = if k == level { 1.0 } else { 0.0 };
-                call.put(decoded, row, pixel * levels + k, weight * (log_p.exp() - hit));
+                decoded.put(row, pixel * levels + k, weight * (log_p.exp() - hit));
             }
         }
     }
@@ -121,7 +124,7 @@ fn gradient(call: &mut dyn Call, decoded: usize, x: usize, weight: usize) {
 /// Grey values in C steps, with any distribution over them.
 pub static CATEGORICAL: Likelihood = Likelihood {
     name: "categorical",
-    about: "grey data in C steps (--levels): log p = log softmax(l)[floor(v C / 256)] of the byte v",
+    about: "grey data in C steps (levels): log p = log softmax(l)[floor(v C / 256)] of the byte v",
     data: Data::Levels,
     bounded: true,
     settings: &[
@@ -133,7 +136,7 @@ pub static CATEGORICAL: Likelihood = Likelihood {
         let (least, most) = (LEVELS.start(), LEVELS.end());
         match LEVELS.contains(&settings.levels) {
             true => Ok(()),
-            false => Err(format!("--levels {}: use {least} to {most}", settings.levels)),
+            false => Err(format!("`model.levels` = {}: use {least} to {most}", settings.levels)),
         }
     },
     title: |settings| format!("categorical ({} levels)", settings.levels),
@@ -149,21 +152,26 @@ pub static CATEGORICAL: Likelihood = Likelihood {
         counts.into_iter().map(|count| (count / total).ln()).collect()
     },
     kernels: &[&KERNELS],
-    expectation,
+    measure: |_| Measure::Nothing,
     append,
 };
 
 /// sum_k softmax(l_d)[k] k / (C - 1), with the logits of a pixel as rows of a matrix.
-fn expectation(formula: &mut dyn Formula, heads: &[Value], dim: usize, settings: &Settings) -> Value {
-    let levels = settings.levels;
-    let by_pixel = formula.shape(&[-1, dim as i64, levels as i64]);
-    let logits = formula.apply("Reshape", &[heads[0], by_pixel]);
-    let probabilities = formula.apply("Softmax", &[logits]);
+fn mean_nodes(graph: &mut dyn Graph) -> Result<(), Unfit> {
+    let [decoded, mean_x] = [0, 1];
+    let logits = graph.get(decoded)?;
+    let dim = graph.tensor(mean_x).cols;
+    let levels = graph.tensor(decoded).cols / dim;
+    let by_pixel = graph.shape(&[-1, dim as i64, levels as i64]);
+    let logits = graph.apply("Reshape", &[logits, by_pixel]);
+    let probabilities = graph.apply("Softmax", &[logits]);
     let grey: Vec<f64> = (0..levels).map(|k| k as f64 / (levels - 1) as f64).collect();
-    let grey = formula.column(&grey);
-    let mean = formula.apply("MatMul", &[probabilities, grey]);
-    let by_row = formula.shape(&[-1, dim as i64]);
-    formula.apply("Reshape", &[mean, by_row])
+    let grey = graph.matrix(&grey, 1);
+    let mean = graph.apply("MatMul", &[probabilities, grey]);
+    let by_row = graph.shape(&[-1, dim as i64]);
+    let mean = graph.apply("Reshape", &[mean, by_row]);
+    graph.set(mean_x, mean);
+    Ok(())
 }
 
 fn append(plan: &mut Plan, target: &Target, settings: &Settings, pass: Pass) {

@@ -1,10 +1,9 @@
 //! The continuous Bernoulli likelihood from logits (`shaders/likelihood/continuous_bernoulli.wgsl`).
 
-use super::formula::{Formula, Value};
+use super::definition::{Data, Kernels, Likelihood, Measure, Output, Settings, moments};
 use super::pointwise::{self, Pointwise};
-use super::{Data, Kernels, Likelihood, Output, Settings, moments};
 use crate::kernels::shader;
-use crate::plan::Kernel;
+use crate::plan::{Graph, Kernel, Value};
 
 /// Below this |l| the mean is a Taylor series: its closed form is a difference of two numbers near 1/l.
 const SERIES: f64 = 0.1;
@@ -38,39 +37,38 @@ pub fn mean(l: f64) -> f64 {
     if l > 0.0 { 1.0 - below_half } else { below_half }
 }
 
-/// Below this |l| the formula uses the series, as the shader does: in 32 bits the closed form loses digits earlier.
-const FORMULA_SERIES: f64 = 1.0;
+/// Below this |l| the nodes use the series, as the shader does: in 32 bits the closed form loses digits earlier.
+const NODES_SERIES: f64 = 1.0;
 
-/// [`mean`], computed as in the shader.
-fn expectation(formula: &mut dyn Formula, heads: &[Value], _: usize, _: &Settings) -> Value {
-    let l = heads[0];
-    let [zero, half, one, limit] = [0.0, 0.5, 1.0, FORMULA_SERIES].map(|value| formula.number(value));
-    let h = formula.apply("Mul", &[l, half]);
-    let h2 = formula.apply("Mul", &[h, h]);
+/// [`mean`] as the shader computes it.
+fn mean_nodes(graph: &mut dyn Graph, l: Value) -> Value {
+    let [zero, half, one, limit] = [0.0, 0.5, 1.0, NODES_SERIES].map(|value| graph.number(value));
+    let h = graph.apply("Mul", &[l, half]);
+    let h2 = graph.apply("Mul", &[h, h]);
     // Horner's rule: 1/3 - h^2/45 + 2 h^4/945 - h^6/4725 + 2 h^8/93555.
-    let mut sum = formula.number(2.0 / 93555.0);
+    let mut sum = graph.number(2.0 / 93555.0);
     for coefficient in [-1.0 / 4725.0, 2.0 / 945.0, -1.0 / 45.0, 1.0 / 3.0] {
-        let product = formula.apply("Mul", &[sum, h2]);
-        let coefficient = formula.number(coefficient);
-        sum = formula.apply("Add", &[product, coefficient]);
+        let product = graph.apply("Mul", &[sum, h2]);
+        let coefficient = graph.number(coefficient);
+        sum = graph.apply("Add", &[product, coefficient]);
     }
-    let langevin = formula.apply("Mul", &[h, sum]);
-    let langevin = formula.apply("Mul", &[langevin, half]);
-    let series = formula.apply("Add", &[langevin, half]);
+    let langevin = graph.apply("Mul", &[h, sum]);
+    let langevin = graph.apply("Mul", &[langevin, half]);
+    let series = graph.apply("Add", &[langevin, half]);
 
-    let distance = formula.apply("Abs", &[l]);
-    let a = formula.apply("Max", &[distance, limit]);
-    let minus_a = formula.apply("Neg", &[a]);
-    let e = formula.apply("Exp", &[minus_a]);
-    let rest = formula.apply("Sub", &[one, e]);
-    let ratio = formula.apply("Div", &[e, rest]);
-    let inverse = formula.apply("Div", &[one, a]);
-    let below_half = formula.apply("Sub", &[inverse, ratio]);
-    let above_half = formula.apply("Sub", &[one, below_half]);
-    let is_positive = formula.apply("Greater", &[l, zero]);
-    let closed = formula.apply("Where", &[is_positive, above_half, below_half]);
-    let is_small = formula.apply("Less", &[distance, limit]);
-    formula.apply("Where", &[is_small, series, closed])
+    let distance = graph.apply("Abs", &[l]);
+    let a = graph.apply("Max", &[distance, limit]);
+    let minus_a = graph.apply("Neg", &[a]);
+    let e = graph.apply("Exp", &[minus_a]);
+    let rest = graph.apply("Sub", &[one, e]);
+    let ratio = graph.apply("Div", &[e, rest]);
+    let inverse = graph.apply("Div", &[one, a]);
+    let below_half = graph.apply("Sub", &[inverse, ratio]);
+    let above_half = graph.apply("Sub", &[one, below_half]);
+    let is_positive = graph.apply("Greater", &[l, zero]);
+    let closed = graph.apply("Where", &[is_positive, above_half, below_half]);
+    let is_small = graph.apply("Less", &[distance, limit]);
+    graph.apply("Where", &[is_small, series, closed])
 }
 
 /// The l whose mean is `wanted`, which is kept away from 0 and 1: no l reaches them. The mean grows with l.
@@ -98,6 +96,10 @@ impl Pointwise for ContinuousBernoulli {
     fn mean(l: f64) -> f64 {
         mean(l)
     }
+
+    fn mean_nodes(graph: &mut dyn Graph, l: Value) -> Value {
+        mean_nodes(graph, l)
+    }
 }
 
 const SHADER: (&str, &str) = ("likelihood/continuous_bernoulli", shader!("likelihood/continuous_bernoulli"));
@@ -122,6 +124,6 @@ pub static CONTINUOUS_BERNOULLI: Likelihood = Likelihood {
     output: |dim, _| Output::new(&[("decoder.out", dim)]),
     fit: |values, _| vec![logit_of(moments(values).0)],
     kernels: &[&KERNELS],
-    expectation,
+    measure: |_| Measure::Nothing,
     append: |plan, target, _, pass| pointwise::append(&KERNELS, FLOPS, plan, target, pass),
 };

@@ -2,10 +2,10 @@
 
 use std::f64::consts::PI;
 
+use super::definition::{Data, Kernels, Likelihood, Measure, Output, Settings, moments};
 use super::pointwise::{self, Pointwise};
-use super::{Data, Kernels, Likelihood, Output, Settings, moments};
 use crate::kernels::shader;
-use crate::plan::Kernel;
+use crate::plan::{Graph, Kernel, Value};
 
 struct Gaussian;
 
@@ -19,6 +19,10 @@ impl Pointwise for Gaussian {
     }
 
     fn mean(l: f64) -> f64 {
+        l
+    }
+
+    fn mean_nodes(_: &mut dyn Graph, l: Value) -> Value {
         l
     }
 }
@@ -45,6 +49,6 @@ pub static GAUSSIAN: Likelihood = Likelihood {
     output: |dim, _| Output::new(&[("decoder.out", dim)]),
     fit: |values, _| vec![moments(values).0],
     kernels: &[&KERNELS],
-    expectation: |_, heads, _, _| heads[0],
+    measure: |_| Measure::Value,
     append: |plan, target, _, pass| pointwise::append(&KERNELS, FLOPS, plan, target, pass),
 };

@@ -1,10 +1,12 @@
 //! Shared by the likelihoods that read one decoder output l per value x (`shaders/shared/pointwise.wgsl`).
 
-use super::{Kernels, Pass};
+use super::definition::Kernels;
+use super::pass::Pass;
 use crate::kernels::row_sum::RowSum;
 use crate::kernels::{elementwise, params};
 use crate::plan::{
-    Call, Dispatch, Kernel, Needs, Plan, Reference, Slot, Target, Tensor, Trusted, read, write,
+    Call, Dispatch, Graph, Kernel, Matrix, Needs, Plan, Reference, Slot, Target, Tensor, Trusted, Value,
+    read, write,
 };
 
 params! {
@@ -25,6 +27,8 @@ pub(super) trait Pointwise {
     fn slope(l: f64, x: f64) -> f64;
     /// E[x | l].
     fn mean(l: f64) -> f64;
+    /// E[x | l] in the operators of ONNX.
+    fn mean_nodes(graph: &mut dyn Graph, l: Value) -> Value;
 }
 
 const fn kernel(
@@ -42,6 +46,7 @@ const fn kernel(
         step: false,
         needs: Needs::Nothing,
         trusted: Trusted,
+        nodes: None,
         variants: RowSum::variants,
         reference,
     }
@@ -56,14 +61,14 @@ const MEAN_X: Slot = write(6, "mean_x");
 
 pub(super) const fn forward<L: Pointwise>(shader: (&'static str, &'static str)) -> Kernel {
     kernel(shader, "forward", &[DECODED, X, LOG_P], |call| {
-        let [l, x, log_p] = [0, 1, 2];
+        let [l, x, log_p] = call.slots();
         log_likelihood::<L>(call, l, x, log_p);
     })
 }
 
 pub(super) const fn fused<L: Pointwise>(shader: (&'static str, &'static str)) -> Kernel {
     kernel(shader, "fused", &[X, WEIGHT, LOG_P, D_DECODED], |call| {
-        let [x, weight, log_p, l] = [0, 1, 2, 3];
+        let [x, weight, log_p, l] = call.slots();
         log_likelihood::<L>(call, l, x, log_p);
         gradient::<L>(call, l, x, weight);
     })
@@ -71,43 +76,50 @@ pub(super) const fn fused<L: Pointwise>(shader: (&'static str, &'static str)) ->
 
 pub(super) const fn backward<L: Pointwise>(shader: (&'static str, &'static str)) -> Kernel {
     kernel(shader, "backward", &[X, WEIGHT, D_DECODED], |call| {
-        let [x, weight, l] = [0, 1, 2];
+        let [x, weight, l] = call.slots();
         gradient::<L>(call, l, x, weight);
     })
 }
 
 pub(super) const fn mean<L: Pointwise>(shader: (&'static str, &'static str)) -> Kernel {
     kernel(shader, "mean", &[DECODED, MEAN_X], |call| {
-        let [l, mean_x] = [0, 1];
+        let [l, mean_x] = call.slots();
         let p: Params = crate::plan::params(call);
         for row in 0..p.rows as usize {
             for d in 0..4 * p.vectors as usize {
-                let mean = if d < p.dim as usize { L::mean(call.get(l, row, d)) } else { 0.0 };
-                call.put(mean_x, row, d, mean);
+                let mean = if d < p.dim as usize { L::mean(l.get(row, d)) } else { 0.0 };
+                mean_x.put(row, d, mean);
             }
         }
+    })
+    .with_nodes(|graph| {
+        let [l, mean_x] = [0, 1];
+        let l = graph.get(l)?;
+        let mean = L::mean_nodes(graph, l);
+        graph.set(mean_x, mean);
+        Ok(())
     })
 }
 
 /// log_p[r] = sum_d log p(x | l).
-fn log_likelihood<L: Pointwise>(call: &mut dyn Call, l: usize, x: usize, log_p: usize) {
+fn log_likelihood<L: Pointwise>(call: &dyn Call, l: Matrix, x: Matrix, log_p: Matrix) {
     let p: Params = crate::plan::params(call);
     for row in 0..p.rows as usize {
         let datum = row / p.samples as usize;
-        let sum = (0..p.dim as usize).map(|d| L::log_p(call.get(l, row, d), call.get(x, datum, d))).sum();
-        call.put(log_p, 0, row, sum);
+        let sum = (0..p.dim as usize).map(|d| L::log_p(l.get(row, d), x.get(datum, d))).sum();
+        log_p.set(row, sum);
     }
 }
 
 /// -weight d log p / dl, in place of l.
-fn gradient<L: Pointwise>(call: &mut dyn Call, l: usize, x: usize, weight: usize) {
+fn gradient<L: Pointwise>(call: &dyn Call, l: Matrix, x: Matrix, weight: Matrix) {
     let p: Params = crate::plan::params(call);
     for row in 0..p.rows as usize {
-        let (datum, weight) = (row / p.samples as usize, call.get(weight, 0, row));
+        let (datum, weight) = (row / p.samples as usize, weight.at(row));
         for d in 0..4 * p.vectors as usize {
             let inside = d < p.dim as usize;
-            let slope = if inside { L::slope(call.get(l, row, d), call.get(x, datum, d)) } else { 0.0 };
-            call.put(l, row, d, -weight * slope);
+            let slope = if inside { L::slope(l.get(row, d), x.get(datum, d)) } else { 0.0 };
+            l.put(row, d, -weight * slope);
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::plan::{BINDING_ALIGN, Cost, Dispatch, Element, PAD, Plan, Role, Targe
 pub fn product_of(dispatch: &Dispatch) -> Option<(Layout, [usize; 3])> {
     KERNELS.iter().find(|kernel| std::ptr::eq(**kernel, dispatch.kernel))?;
     let p: Params = bytemuck::pod_read_unaligned(&dispatch.params[..size_of::<Params>()]);
-    let layout = Layout::from_u32(constant(dispatch, "LAYOUT"));
+    let layout = Layout::from_u32(dispatch.constant("LAYOUT"));
     Some((layout, [p.m, p.k, p.n].map(|dim| dim as usize)))
 }
 
@@ -28,15 +28,10 @@ pub fn set_variant(dispatch: &mut Dispatch, variant: &'static Variant) {
         panic!("{} is not a product", dispatch.label);
     };
     assert!(variant.supports(layout), "{}: {} does not support {layout:?}", dispatch.label, variant.name);
-    let epilogue = Epilogue::from_constants(|name| constant(dispatch, name));
+    let epilogue = Epilogue::from_constants(|name| dispatch.constant(name));
     dispatch.consts = variant.specialise(layout, &epilogue);
     dispatch.kernel = variant.kernel;
     dispatch.workgroups = variant.workgroups(m, n);
-}
-
-fn constant(dispatch: &Dispatch, wanted: &str) -> u32 {
-    let constant = dispatch.consts.iter().find(|(name, _)| *name == wanted);
-    constant.unwrap_or_else(|| panic!("{} sets no {wanted}", dispatch.label)).1
 }
 
 /// A plan of one product, for tests and benches.

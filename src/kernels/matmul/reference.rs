@@ -4,7 +4,7 @@ use super::operation::{Epilogue, Layout, Params};
 use crate::plan::{self, Call};
 
 /// c[m, n] = epilogue(sum_k A(m, k) B(k, n)).
-pub(super) fn reference(call: &mut dyn Call) {
+pub(super) fn reference(call: &dyn Call) {
     let p: Params = plan::params(call);
     let layout = Layout::from_u32(call.constant("LAYOUT"));
     let [a, b, extra, c] = call.slots();

@@ -4,7 +4,7 @@ use super::operation::{ACCUMULATES, Epilogue, Layout, Params};
 use super::reference::reference;
 use crate::kernels::activation::Activation;
 use crate::kernels::shader;
-use crate::plan::{Const, Kernel, Needs, Slot, Target, Trusted, read, write};
+use crate::plan::{Const, Graph, Kernel, Needs, Part, Slot, Target, Trusted, Unfit, read, write};
 
 /// One way to multiply: a shader and the sizes of its tile.
 #[derive(Debug)]
@@ -171,6 +171,7 @@ const fn kernel(
         step: false,
         needs,
         trusted: Trusted,
+        nodes: Some(nodes),
         variants,
         reference,
     }
@@ -197,6 +198,29 @@ static COOPERATIVE_16: Kernel =
     kernel("matmul/cooperative16", shader!("matmul/cooperative16"), Needs::Cooperative(16), || {
         specialisations(&COOPERATIVE_16)
     });
+
+/// Products of the forward pass, one for each parameter that lies in the weight.
+fn nodes(graph: &mut dyn Graph) -> Result<(), Unfit> {
+    let [a, b, extra, c] = [0, 1, 2, 3];
+    let layout = Layout::from_u32(graph.constant("LAYOUT"));
+    let epilogue = Epilogue::from_constants(|name| graph.constant(name));
+    let (Layout::NT, Epilogue::Forward(activation, ())) = (layout, epilogue) else {
+        return Err(format!("it is a product {layout:?} with {epilogue:?}, not one of the forward pass"));
+    };
+    let x = graph.get(a)?;
+    let (weights, biases) = (graph.parts(b)?, graph.parts(extra)?);
+    let places = |parts: &[Part]| parts.iter().map(|part| (part.first, part.width)).collect::<Vec<_>>();
+    if places(&weights) != places(&biases) {
+        return Err("its weights and biases do not go together".into());
+    }
+    let mut sums = Vec::new();
+    for (weight, bias) in weights.iter().zip(&biases) {
+        let sum = graph.apply_with("Gemm", &[x, weight.value, bias.value], &[("transB", 1)]);
+        sums.push(Part { value: activation.nodes(graph, sum), ..*weight });
+    }
+    graph.put(c, sums);
+    Ok(())
+}
 
 /// Every variant of a shader, in every layout that it supports, with every epilogue that a plan may ask for.
 fn specialisations(kernel: &'static Kernel) -> Vec<Vec<Const>> {

@@ -1,6 +1,6 @@
 //! q(z|x) = N(mu(x), diag sigma^2(x)) with a standard normal prior (Kingma & Welling 2013).
 
-use super::{Draw, KlTerm, Latent};
+use super::posterior::{Draw, KlTerm, Latent};
 use crate::kernels::free_bits::free_bits;
 use crate::kernels::latent::{self, KlForm};
 use crate::kernels::likelihood::Output;

@@ -1,6 +1,6 @@
 //! z is the encoder's output: the bottleneck of an autoencoder.
 
-use super::{Draw, KlTerm, Latent};
+use super::posterior::{Draw, KlTerm, Latent};
 use crate::kernels::likelihood::Output;
 use crate::model::tape::{Tape, Value};
 

@@ -1,6 +1,6 @@
 //! y = f(x), element by element: an activation as a layer of its own.
 
-use super::{Layer, LayerKind};
+use super::kind::{Layer, LayerKind};
 use crate::kernels::activation::{self, Activation};
 use crate::model::tape::{Tape, Value};
 

@@ -1,6 +1,6 @@
 //! The label of a conditional model, appended to x as a one-hot vector (Sohn et al. 2015).
 
-use super::Layer;
+use super::kind::Layer;
 use crate::kernels::condition::condition;
 use crate::model::tape::{Tape, Value};
 

@@ -1,6 +1,6 @@
 //! y = f(x W^T + b).
 
-use super::{Extent, Layer, LayerKind, LayerText};
+use super::kind::{Extent, Layer, LayerKind, LayerText};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::likelihood::Output;
 use crate::kernels::matmul::{Epilogue, Layout, matmul};
@@ -9,7 +9,7 @@ use crate::model::tape::{Tape, Value};
 use crate::plan::{PAD, Tensor, round_up};
 
 /// Larger widths are surely a typing slip; the limit keeps sizes far from overflow.
-pub(in crate::model) const MAX_WIDTH: usize = 1 << 16;
+pub const MAX_WIDTH: usize = 1 << 16;
 
 pub(super) const LINEAR: LayerKind = LayerKind {
     name: "linear",

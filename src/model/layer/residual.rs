@@ -1,6 +1,7 @@
 //! y = x + layers(x) (He et al. 2015).
 
-use super::{Layer, LayerKind, Site, Stack};
+use super::kind::{Layer, LayerKind, Site};
+use super::stack::Stack;
 use crate::kernels::add;
 use crate::model::tape::{Tape, Value};
 

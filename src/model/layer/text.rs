@@ -1,74 +1,16 @@
-//! The text of layers in flags and configuration files: `linear 400, residual(linear 200, linear 400), relu`.
+//! Reads the text of layers in flags and configuration files: `linear 400, residual(linear 200, linear 400), relu`.
 
-use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
-use super::{LAYERS, LayerKind};
+use super::LAYERS;
+use super::kind::{LayerText, Layers};
 use crate::kernels::activation::Activation;
+use crate::settings::Named;
 
 /// Most layers in one list, nested ones included: a hostile file could name a million.
 const MAX_LAYERS: usize = 64;
 /// Most levels of nested lists.
 const MAX_DEPTH: usize = 4;
-
-/// A layer's text, parsed.
-#[derive(Clone)]
-pub struct LayerText {
-    /// The kind of layer.
-    pub kind: &'static LayerKind,
-    /// The words after the kind, without the activation.
-    pub arguments: Vec<String>,
-    /// The activation at the end of the text, if it names one.
-    pub activation: Option<Activation>,
-    /// The layers in its parentheses.
-    pub inner: Layers,
-}
-
-impl LayerText {
-    /// The text with the layer's actual activation, for display.
-    pub fn with_activation(&self, default: Activation) -> String {
-        let activation = self.activation.or((self.kind.name == "linear").then_some(default));
-        LayerText { activation, ..self.clone() }.to_string()
-    }
-}
-
-impl PartialEq for LayerText {
-    fn eq(&self, other: &LayerText) -> bool {
-        self.kind.name == other.kind.name
-            && self.arguments == other.arguments
-            && self.activation == other.activation
-            && self.inner == other.inner
-    }
-}
-
-impl fmt::Display for LayerText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut words: Vec<&str> = Vec::new();
-        // An activation layer is written as its activation alone.
-        if self.kind.name != "activation" {
-            words.push(self.kind.name);
-        }
-        words.extend(self.arguments.iter().map(String::as_str));
-        if self.inner.is_empty() {
-            words.extend(self.activation.map(Activation::name));
-            return write!(f, "{}", words.join(" "));
-        }
-        write!(f, "{}({})", words.join(" "), self.inner)
-    }
-}
-
-impl fmt::Debug for LayerText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
-}
-
-/// Layers in order, as written in configuration.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Layers(Vec<LayerText>);
 
 impl Layers {
     /// Linear layers of these widths, each with the default activation.
@@ -81,62 +23,6 @@ impl Layers {
             inner: Layers::default(),
         };
         Layers(widths.iter().map(layer).collect())
-    }
-
-    /// The layers in order.
-    pub fn iter(&self) -> std::slice::Iter<'_, LayerText> {
-        self.0.iter()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Checks every layer's arguments.
-    ///
-    /// # Errors
-    /// The fault of the first invalid layer.
-    pub fn validate(&self) -> Result<(), String> {
-        self.iter().try_for_each(|text| (text.kind.validate)(text))
-    }
-
-    /// The decoder that mirrors this encoder: each layer that changes the number of channels is grouped with those
-    /// after it that do not, and the groups are reversed.
-    ///
-    /// # Errors
-    /// If the first layer does not change the number of channels, so that no width starts the decoder.
-    pub fn mirrored(&self) -> Result<Layers, String> {
-        let mut groups: Vec<Vec<LayerText>> = Vec::new();
-        for text in self.iter() {
-            match groups.last_mut() {
-                Some(group) if !text.kind.resizes => group.push(text.clone()),
-                None if !text.kind.resizes => {
-                    return Err(format!(
-                        "the encoder begins with `{text}`, which no decoder mirrors: name the decoder's layers too"
-                    ));
-                }
-                _ => groups.push(vec![text.clone()]),
-            }
-        }
-        Ok(Layers(groups.into_iter().rev().flatten().collect()))
-    }
-
-    fn count(&self) -> usize {
-        self.iter().map(|text| 1 + text.inner.count()).sum()
-    }
-}
-
-impl fmt::Display for Layers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let texts: Vec<String> = self.iter().map(LayerText::to_string).collect();
-        f.write_str(&texts.join(", "))
-    }
-}
-
-impl From<Layers> for String {
-    fn from(layers: Layers) -> String {
-        layers.to_string()
     }
 }
 
@@ -199,7 +85,8 @@ fn layer(text: &str, depth: usize) -> Result<LayerText, String> {
         None => (text, Layers::default()),
     };
     let mut words: Vec<&str> = head.split_whitespace().collect();
-    let activation = words.last().and_then(|word| Activation::named(word));
+    let activation =
+        words.last().and_then(|word| Activation::ALL.iter().copied().find(|a| a.name() == *word));
     if activation.is_some() {
         words.pop();
     }

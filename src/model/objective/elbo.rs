@@ -1,6 +1,7 @@
 //! E_q[log p(x|z)] - beta KL(q(z|x) || p(z)), with a floor under each dimension's KL if bits are free.
 
-use super::{Job, Objective};
+use super::bound::{Job, Objective};
+use crate::error::Result;
 use crate::kernels::objective::{self, batch_sum};
 use crate::kernels::row_vector;
 use crate::kernels::row_weight::row_weight;
@@ -23,7 +24,7 @@ impl Objective for Elbo {
         true
     }
 
-    fn validate(&self, _: &Recipe, _: usize, _: bool) -> Result<(), String> {
+    fn validate(&self, _: &Recipe, _: usize, _: bool) -> Result<()> {
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! The importance-weighted bound of K samples (Burda et al. 2015): E[log mean_k p(x, z_k) / q(z_k|x)].
 
-use super::{Job, Objective};
+use super::bound::{Job, Objective};
+use crate::error::{Error, Result};
 use crate::kernels::importance::weights;
 use crate::kernels::objective::{self, batch_sum};
 use crate::kernels::row_vector;
@@ -23,9 +24,10 @@ impl Objective for Importance {
         samples == 1
     }
 
-    fn validate(&self, recipe: &Recipe, _: usize, _: bool) -> Result<(), String> {
+    fn validate(&self, recipe: &Recipe, _: usize, _: bool) -> Result<()> {
         if recipe.free_bits > 0.0 {
-            return Err("--free-bits is a floor under the KL of the ELBO: use it with --model vae".into());
+            let problem = " is a floor under the KL of the ELBO: use it with `model.kind` = vae";
+            return Err(Error::setting("train.free_bits", problem));
         }
         Ok(())
     }

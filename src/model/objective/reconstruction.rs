@@ -1,6 +1,7 @@
 //! log p(x|z) alone: an autoencoder.
 
-use super::{Job, Objective};
+use super::bound::{Job, Objective};
+use crate::error::{Error, Result};
 use crate::kernels::objective::{self, batch_sum};
 use crate::kernels::row_vector;
 use crate::kernels::row_weight::row_weight;
@@ -23,11 +24,11 @@ impl Objective for Reconstruction {
         false
     }
 
-    fn validate(&self, recipe: &Recipe, samples: usize, beta_is_one: bool) -> Result<(), String> {
+    fn validate(&self, recipe: &Recipe, samples: usize, beta_is_one: bool) -> Result<()> {
         if samples > 1 || !beta_is_one || recipe.free_bits > 0.0 {
-            return Err(
-                "--model ae has no samples and no KL: leave out --samples, --beta, --kl-warmup and --free-bits".into(),
-            );
+            let problem = " = ae has no samples and no KL: leave out `train.samples`, `train.beta`, `train.kl_warmup` and \
+                           `train.free_bits`";
+            return Err(Error::setting("model.kind", problem));
         }
         Ok(())
     }

@@ -1,18 +1,10 @@
 //! The priors p(z): one file and one line in [`PRIORS`] each.
 
+mod density;
 mod standard;
 
-use super::tape::{Tape, Value};
-
-/// The distribution that samples of z are drawn from and the KL term is measured against.
-pub trait Prior: Sync {
-    /// Its name.
-    fn name(&self) -> &'static str;
-    /// z [B, Z], drawn at a temperature: below 1, draws are more typical and less varied.
-    fn sample(&self, tape: &mut Tape, latent: usize, temperature: f32) -> Value;
-}
+pub use density::Prior;
+pub(super) use standard::STANDARD;
 
 /// Every prior.
 pub static PRIORS: &[&dyn Prior] = &[&standard::STANDARD];
-
-pub(super) use standard::STANDARD;

@@ -1,6 +1,6 @@
 //! p(z) = N(0, I).
 
-use super::Prior;
+use super::density::Prior;
 use crate::kernels::prior::prior;
 use crate::model::tape::{Tape, Value};
 

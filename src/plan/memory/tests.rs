@@ -52,7 +52,7 @@ fn every_second_buffer_of_a_chain_lies_in_the_memory_of_the_one_before_last() {
     // Whoever looks for a buffer finds it as before, and so does whoever prints the plan.
     assert_eq!(plan.find("c"), Some(all[3].buffer));
     assert_eq!((plan.home(all[3].buffer), plan.home(all[1].buffer)), (all[1].buffer, all[1].buffer));
-    assert!(plan.to_string().contains("c[1,128] -> d[1,128]"), "{plan}");
+    assert!(plan.to_string().contains("c[8,16] -> d[8,16]"), "{plan}");
 }
 
 #[test]

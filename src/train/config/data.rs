@@ -19,7 +19,7 @@ impl Config {
             Condition::None => (None, Vec::new()),
             Condition::Labels => {
                 let count = dataset.class_count().ok_or_else(|| {
-                    Error::Usage(format!("--condition labels: {} has no labels", dataset.name))
+                    Error::value("model.condition", "labels", format_args!("{} has no labels", dataset.name))
                 })?;
                 (Some(count.max(dataset.classes.len())), dataset.classes.clone())
             }
@@ -51,7 +51,9 @@ impl Config {
         for split in [&dataset.train, &dataset.test] {
             let labels = split.labels.as_deref().ok_or_else(|| {
                 let name = &dataset.name;
-                Error::Usage(format!("the model was trained with --condition labels, but {name} has none"))
+                Error::Usage(format!(
+                    "the model was trained with `model.condition` = labels, but {name} has none"
+                ))
             })?;
             if let Some(label) = labels.iter().find(|label| **label as usize >= classes) {
                 return Err(self.unknown_class(&dataset.class_name(*label)));
@@ -100,9 +102,9 @@ impl Config {
             return Ok(());
         }
         let unbounded: Vec<_> = likelihood::TABLE.iter().filter(|l| !l.bounded).map(|l| l.name).collect();
-        let why = match likelihood.bounded {
-            true => format!("--likelihood {} is of values in 0..1", likelihood.name),
-            false => "--binarize draws with values in 0..1".to_owned(),
+        let (key, why) = match likelihood.bounded {
+            true => ("model.likelihood", format!(" = {} is of values in 0..1", likelihood.name)),
+            false => ("train.binarize", " draws with values in 0..1".to_owned()),
         };
         // What was standardised may have been in 0..1 before.
         let before = dataset.summary.as_ref().map(data::Summary::range);
@@ -110,11 +112,15 @@ impl Config {
             Some((min, max)) if min >= 0.0 && max <= 1.0 => "none",
             _ => "minmax",
         };
-        Err(Error::Usage(format!(
-            "{why}, but {} has others\n  use --likelihood {} without --binarize, or --scaling {scale}",
-            dataset.name,
-            unbounded.join(" or ")
-        )))
+        let others = unbounded.join(" or ");
+        Err(Error::setting(
+            key,
+            format!(
+                "{why}, but {} has others\n  \
+                 use `model.likelihood` = {others} without `train.binarize`, or `source.scale` = {scale}",
+                dataset.name
+            ),
+        ))
     }
 }
 

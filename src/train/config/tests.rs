@@ -35,10 +35,10 @@ fn the_likelihood_decides_how_grey_values_become_x() {
     assert!(
         warning.starts_with("bernoulli is no likelihood of grey data: use continuous-bernoulli, gaussian")
     );
-    assert!(warning.ends_with("or --binarize"), "{warning}");
+    assert!(warning.ends_with("or `train.binarize`"), "{warning}");
     assert!(parse("gaussian", "binarize = \"fixed\"").unwrap().warning().is_some());
     let message = parse("categorical", "binarize = \"fixed\"").unwrap_err();
-    assert!(message.contains("use --binarize none"), "{message}");
+    assert!(message.contains("use `train.binarize` = none"), "{message}");
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn settings_are_checked_where_the_likelihood_uses_them() {
     };
     for levels in [0, 1, 257, usize::MAX >> 1] {
         let message = parse("categorical", levels).unwrap_err();
-        assert!(message.contains(&format!("--levels {levels}: use 2 to 256")), "{message}");
+        assert!(message.contains(&format!("`model.levels` = {levels}: use 2 to 256")), "{message}");
         assert!(parse("gaussian", levels).is_ok());
     }
     assert_eq!(parse("categorical", 256).unwrap().model.levels, 256);
@@ -73,34 +73,54 @@ fn an_unknown_name_is_answered_with_the_nearest() {
 #[test]
 fn what_is_said_of_the_machine_is_read_and_never_written() {
     let config = Config::parse("[run]\nout = \"here\"\ntensorboard = true\nlog_format = \"json\"\n").unwrap();
-    assert!(config.run.tensorboard && config.run.log_format == Some(LogFormat::Json));
+    assert!(config.run.tensorboard && config.run.log_format == LogFormat::Json);
     assert_eq!(Config::parse(&config.to_toml()).unwrap(), Config::default());
 }
 
 #[test]
 fn unknown_keys_and_bad_values_are_errors() {
     assert!(Config::parse("[model]\nlatnet = 2\n").unwrap_err().contains("latnet"));
-    assert!(Config::parse("[train]\nbatch_size = 0\n").unwrap_err().contains("--batch-size"));
-    assert!(Config::parse("[train]\nlr = -1.0\n").unwrap_err().contains("--lr"));
-    assert!(Config::parse("[model]\nhidden = []\n").unwrap_err().contains("--hidden"));
+    assert!(Config::parse("[train]\nbatch_size = 0\n").unwrap_err().contains("`train.batch_size`"));
+    assert!(Config::parse("[train]\nlr = -1.0\n").unwrap_err().contains("`train.lr`"));
+    assert!(Config::parse("[model]\nhidden = []\n").unwrap_err().contains("`model.hidden`"));
     assert!(Config::parse("[model]\nlikelihood = \"poisson\"\n").unwrap_err().contains("bernoulli"));
 }
 
 #[test]
 fn what_does_not_go_together_is_refused() {
     for (text, expected) in [
-        ("[model]\nkind = \"ae\"\n[train]\nbeta = 2.0\n", "--model ae has no samples and no KL"),
-        ("[model]\nkind = \"ae\"\n[train]\nsamples = 5\n", "--model ae has no samples and no KL"),
-        ("[model]\nkind = \"iwae\"\n[train]\nfree_bits = 0.5\n", "use it with --model vae"),
-        ("[train]\nkeep = \"best\"\n", "add --valid 0.1"),
-        ("[train]\npatience = 3\n", "add --valid 0.1"),
-        ("[train]\nvalid = 1.0\n", "--valid 1: use a share"),
-        ("[train]\nsamples = 0\n", "--samples 0: with batches of 128, use 1 to 512"),
-        ("[train]\nclip_norm = -1.0\n", "--clip-norm -1: use a number that is not negative"),
-        ("[train]\nadam_epsilon = 0.0\n", "--adam-epsilon 0: use a positive number"),
+        ("[model]\nkind = \"ae\"\n[train]\nbeta = 2.0\n", "`model.kind` = ae has no samples and no KL"),
+        ("[model]\nkind = \"ae\"\n[train]\nsamples = 5\n", "`model.kind` = ae has no samples and no KL"),
+        ("[model]\nkind = \"iwae\"\n[train]\nfree_bits = 0.5\n", "use it with `model.kind` = vae"),
+        ("[train]\nkeep = \"best\"\n", "add `train.valid` = 0.1"),
+        ("[train]\npatience = 3\n", "add `train.valid` = 0.1"),
+        ("[train]\nvalid = 1.0\n", "`train.valid` = 1: use a share"),
+        ("[train]\nsamples = 0\n", "`train.samples` = 0: use one or more"),
+        ("[train]\nsamples = 513\n", "`train.samples` = 513: with batches of 128, use 1 to 512"),
+        ("[train]\nclip_norm = -1.0\n", "`train.clip_norm` = -1: use a number that is not negative"),
+        ("[train]\nadam_epsilon = 0.0\n", "`train.adam_epsilon` = 0: use a positive number"),
     ] {
         let message = Config::parse(text).unwrap_err();
         assert!(message.contains(expected), "{text}: {message}");
     }
     assert!(Config::parse("[train]\nvalid = 0.1\nkeep = \"best\"\npatience = 3\n").is_ok());
+}
+
+#[test]
+fn a_file_without_a_format_is_read_and_a_newer_one_is_refused() {
+    assert_eq!(Config::parse("[model]\nlatent = 2\n").unwrap().format, 2);
+    assert!(Config::default().to_toml().starts_with("format = 2\n"));
+    for format in [0, 3, u32::MAX] {
+        // Whatever else a newer version has to say.
+        let message = Config::parse(&format!("format = {format}\nnew_key = 1\n")).unwrap_err();
+        assert!(message.starts_with(&format!("it has format {format}, and this")), "{message}");
+        assert!(message.contains("use a newer version"), "{message}");
+    }
+    assert!(Config::parse("format = 2\nnew_key = 1\n").unwrap_err().contains("new_key"));
+}
+
+#[test]
+fn the_defaults_are_those_of_the_model() {
+    let shape = Shape { width: 28, height: 28, channels: 1 };
+    assert_eq!(Config::default().model_config(shape), ModelConfig::default());
 }

@@ -1,0 +1,53 @@
+//! Flags that several commands have.
+
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+
+use super::flags::{Flags, Keys};
+use crate::error::Result;
+use crate::gpu::{Gpu, Options, Selection};
+use crate::train::config::RunSection;
+
+/// The settings of a run that say which device it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct DeviceKeys;
+
+impl Keys for DeviceKeys {
+    const KEYS: Option<&'static [&'static str]> = Some(&["device", "checked_shaders"]);
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub struct DeviceArgs {
+    #[command(flatten)]
+    run: Flags<RunSection, DeviceKeys>,
+}
+
+impl DeviceArgs {
+    /// Opens the adapter.
+    pub fn open(&self) -> Result<Arc<Gpu>> {
+        let mut run = RunSection::default();
+        self.run.apply(&mut run);
+        open_device(&run)
+    }
+}
+
+/// Opens the adapter that a run asks for.
+pub fn open_device(run: &RunSection) -> Result<Arc<Gpu>> {
+    let Ok(selection) = run.device.as_deref().unwrap_or("auto").parse::<Selection>();
+    Gpu::open(&Options { selection, checked_shaders: run.checked_shaders, ..Options::default() })
+}
+
+/// A part of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SplitArg {
+    /// What training sees
+    Train,
+    /// What training held out (--valid)
+    Valid,
+    /// What the model is judged by
+    Test,
+    /// All of data that has no parts
+    #[value(skip)]
+    All,
+}

@@ -1,0 +1,193 @@
+//! What a kind of layer is, and the text by which configuration names layers of it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernels::activation::Activation;
+use crate::model::parameters::Parameters;
+use crate::model::tape::{Tape, Value};
+use crate::settings::Named;
+
+/// The shape between layers, per datum: height x width positions of `channels` numbers. A plain row is 1 x 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Rows of positions.
+    pub height: usize,
+    /// Columns of positions.
+    pub width: usize,
+    /// Numbers per position.
+    pub channels: usize,
+}
+
+impl Extent {
+    /// A row of `channels` numbers.
+    pub fn row(channels: usize) -> Extent {
+        Extent { height: 1, width: 1, channels }
+    }
+}
+
+impl std::fmt::Display for Extent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {
+            Extent { height: 1, width: 1, channels } => write!(f, "{channels}"),
+            Extent { height, width, channels } => write!(f, "{height}x{width}x{channels}"),
+        }
+    }
+}
+
+/// A layer that knows where its parameters lie.
+pub trait Layer: std::fmt::Debug {
+    /// Appends y = layer(x) to the tape and records the backward pass: the gradients of the parameters and, if
+    /// `Tape::sink` wants it, of x.
+    fn forward(&self, tape: &mut Tape, x: Value) -> Value;
+    /// Multiply-adds of the forward pass per datum.
+    fn multiply_adds(&self) -> usize;
+}
+
+/// The arguments for making a layer.
+pub struct Site<'a> {
+    /// The name of its parameters and tensors, such as `encoder.0`.
+    pub name: &'a str,
+    /// The shape of its input.
+    pub input: Extent,
+    /// The activation of layers that do not name one.
+    pub activation: Activation,
+    /// Where its parameters go.
+    pub parameters: &'a mut Parameters,
+}
+
+/// A kind of layer: its name in configuration, and how to make it.
+pub struct LayerKind {
+    /// The first word of its text.
+    pub name: &'static str,
+    /// Its text, for messages and the guide.
+    pub grammar: &'static str,
+    /// What it computes, in one line.
+    pub about: &'static str,
+    /// Texts for tests and checks; each can follow a row of any width.
+    pub samples: &'static [&'static str],
+    /// Checks a text of this kind; the error says what is wrong.
+    pub validate: fn(&LayerText) -> Result<(), String>,
+    /// Whether it may change the number of channels; the decoder mirrors such a layer together with those after it that
+    /// do not.
+    pub resizes: bool,
+    /// Makes the layer of a valid text, and returns its output shape.
+    pub build: fn(&LayerText, Site) -> Result<(Box<dyn Layer>, Extent), String>,
+}
+
+/// A layer's text, parsed.
+#[derive(Clone)]
+pub struct LayerText {
+    /// The kind of layer.
+    pub kind: &'static LayerKind,
+    /// The words after the kind, without the activation.
+    pub arguments: Vec<String>,
+    /// The activation at the end of the text, if it names one.
+    pub activation: Option<Activation>,
+    /// The layers in its parentheses.
+    pub inner: Layers,
+}
+
+impl LayerText {
+    /// The text with the layer's actual activation, for display.
+    pub fn with_activation(&self, default: Activation) -> String {
+        let activation = self.activation.or((self.kind.name == "linear").then_some(default));
+        LayerText { activation, ..self.clone() }.to_string()
+    }
+}
+
+impl PartialEq for LayerText {
+    fn eq(&self, other: &LayerText) -> bool {
+        self.kind.name == other.kind.name
+            && self.arguments == other.arguments
+            && self.activation == other.activation
+            && self.inner == other.inner
+    }
+}
+
+impl fmt::Display for LayerText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words: Vec<&str> = Vec::new();
+        // An activation layer is written as its activation alone.
+        if self.kind.name != "activation" {
+            words.push(self.kind.name);
+        }
+        words.extend(self.arguments.iter().map(String::as_str));
+        if self.inner.is_empty() {
+            words.extend(self.activation.map(Named::name));
+            return write!(f, "{}", words.join(" "));
+        }
+        write!(f, "{}({})", words.join(" "), self.inner)
+    }
+}
+
+impl fmt::Debug for LayerText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Layers in order, as written in configuration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Layers(pub(super) Vec<LayerText>);
+
+impl Layers {
+    /// The layers in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, LayerText> {
+        self.0.iter()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Checks every layer's arguments.
+    ///
+    /// # Errors
+    /// The fault of the first invalid layer.
+    pub fn validate(&self) -> Result<(), String> {
+        self.iter().try_for_each(|text| (text.kind.validate)(text))
+    }
+
+    /// The decoder that mirrors this encoder: each layer that changes the number of channels is grouped with those
+    /// after it that do not, and the groups are reversed.
+    ///
+    /// # Errors
+    /// If the first layer does not change the number of channels, so that no width starts the decoder.
+    pub fn mirrored(&self) -> Result<Layers, String> {
+        let mut groups: Vec<Vec<LayerText>> = Vec::new();
+        for text in self.iter() {
+            match groups.last_mut() {
+                Some(group) if !text.kind.resizes => group.push(text.clone()),
+                None if !text.kind.resizes => {
+                    return Err(format!(
+                        "the encoder begins with `{text}`, which no decoder mirrors: name the decoder's layers too"
+                    ));
+                }
+                _ => groups.push(vec![text.clone()]),
+            }
+        }
+        Ok(Layers(groups.into_iter().rev().flatten().collect()))
+    }
+
+    /// Layers, those inside others counted.
+    pub(super) fn count(&self) -> usize {
+        self.iter().map(|text| 1 + text.inner.count()).sum()
+    }
+}
+
+impl fmt::Display for Layers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<String> = self.iter().map(LayerText::to_string).collect();
+        f.write_str(&texts.join(", "))
+    }
+}
+
+impl From<Layers> for String {
+    fn from(layers: Layers) -> String {
+        layers.to_string()
+    }
+}

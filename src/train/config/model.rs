@@ -1,0 +1,72 @@
+//! The model's part of a configuration.
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernels::activation::Activation;
+use crate::kernels::likelihood::Variance;
+use crate::model::{FAMILIES, Layers, MAX_WIDTH};
+use crate::settings::{Range, named, section};
+#[cfg(feature = "cli")]
+use crate::{
+    kernels::likelihood::TABLE,
+    settings::{choice, choice_of, names},
+};
+
+/// What widths of layers may be.
+const WIDTH: Range = Range::from(1, MAX_WIDTH).or("use a width from {least} to {most}");
+
+section! {
+    /// The model's part of a [`Config`](super::Config).
+    pub struct ModelSection from "model" {
+        /// What is trained
+        #[arg(long = "model", value_parser = names(FAMILIES.iter().map(|f| (f.name, f.about))), value_name = "MODEL")]
+        kind: String = FAMILIES[0].name.into();
+
+        /// Widths of the encoder's hidden layers, such as 512,256; the decoder mirrors them
+        #[arg(long, value_name = "WIDTHS", value_delimiter = ',')]
+        hidden: Vec<usize> = vec![400], in WIDTH;
+
+        /// The encoder's layers, such as "linear 400, linear 200 tanh, residual(linear 200)", in place of `model.hidden`
+        #[arg(long, value_name = "LAYERS", conflicts_with = "hidden")]
+        encoder: Option<Layers> = None;
+
+        /// The decoder's layers, where they do not mirror the encoder's
+        #[arg(long, value_name = "LAYERS")]
+        decoder: Option<Layers> = None;
+
+        /// Dimensions of the latent space
+        #[arg(long, value_name = "Z")]
+        latent: usize = 20, in WIDTH;
+
+        /// Activation of the layers that name none
+        #[arg(long, value_parser = choice_of(&Activation::HIDDEN))]
+        activation: Activation = Activation::Relu;
+
+        /// The decoder's distribution p(x|z)
+        #[arg(long, value_parser = names(TABLE.iter().map(|l| (l.name, l.about))))]
+        likelihood: String = "bernoulli".into();
+
+        /// Grey levels of the categorical likelihood, 2 to 256
+        #[arg(long, value_name = "C")]
+        levels: usize = 16;
+
+        /// Where the variance of the gaussian-learned likelihood comes from
+        #[arg(long, value_parser = choice::<Variance>())]
+        variance: Variance = Variance::Global;
+
+        /// What encoder and decoder see beside the image
+        #[arg(long, value_parser = choice::<Condition>())]
+        condition: Condition = Condition::None;
+    }
+}
+
+named! {
+    /// What encoder and decoder see of a datum beside the datum itself.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub enum Condition, default None {
+        /// Nothing
+        None => "none",
+        /// Its label, one-hot (Sohn et al. 2015): samples can then be asked for by label
+        Labels => "labels",
+    }
+}

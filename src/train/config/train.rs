@@ -1,0 +1,195 @@
+//! The training's part of a configuration.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::kernels::adam;
+use crate::kernels::gather::Binarize;
+use crate::model::ModelConfig;
+use crate::model::init::Init;
+use crate::model::plans::Recipe;
+use crate::plan::Target;
+#[cfg(feature = "cli")]
+use crate::settings::choice;
+use crate::settings::{Range, Section, named, section};
+use crate::train::schedule::Schedule;
+
+/// Rows of a batch at most: kernels index with 32 bits.
+const MAX_BATCH: usize = 1 << 16;
+
+section! {
+    /// The training's part of a [`Config`](super::Config).
+    pub struct TrainSection from "train" {
+        /// Passes over the training data
+        #[arg(long, value_name = "N")]
+        epochs: u32 = 10, in Range::at_least(1, "train for at least one epoch");
+
+        /// Images in a batch
+        #[arg(long, value_name = "N")]
+        batch_size: usize = 128, in Range::from(1, MAX_BATCH);
+
+        /// Learning rate of Adam
+        #[arg(long, value_name = "RATE")]
+        lr: f32 = 1e-3, in Range::positive("use a positive number, such as 1e-3");
+
+        /// How the rate changes: constant, cosine, burda, steps:20,40 (a tenth from each epoch on), or steps:20,40*0.5 (half)
+        #[arg(long, value_name = "SCHEDULE")]
+        lr_schedule: Schedule = Schedule::Constant;
+
+        /// Epochs over which the learning rate rises from zero
+        #[arg(long, value_name = "EPOCHS")]
+        lr_warmup: f64 = 0.0, in Range::NOT_NEGATIVE;
+
+        /// K: samples of z per image, averaged in a vae, importance-weighted in an iwae
+        #[arg(long, value_name = "K")]
+        samples: usize = 1, in Range::at_least(1, "use one or more");
+
+        /// Weight of the KL term in what is trained (Higgins et al. 2017); the reported ELBO is always the true one
+        #[arg(long)]
+        beta: f64 = 1.0, in Range::NOT_NEGATIVE;
+
+        /// Epochs over which the weight of the KL term rises from zero
+        #[arg(long, value_name = "EPOCHS")]
+        kl_warmup: f64 = 0.0, in Range::NOT_NEGATIVE;
+
+        /// Nats of KL that each latent dimension has for free (Kingma et al. 2016)
+        #[arg(long, value_name = "NATS")]
+        free_bits: f64 = 0.0, in Range::NOT_NEGATIVE;
+
+        /// Decoupled weight decay, as AdamW has it (Loshchilov & Hutter 2019)
+        #[arg(long, value_name = "RATE")]
+        weight_decay: f64 = 0.0, in Range::NOT_NEGATIVE;
+
+        /// Scale gradients down to this norm where it is larger; 0 sets no limit
+        #[arg(long, value_name = "NORM")]
+        clip_norm: f64 = 0.0, in Range::NOT_NEGATIVE;
+
+        /// Epsilon of Adam
+        #[arg(long, value_name = "EPSILON")]
+        adam_epsilon: f64 = 1e-8, in Range::positive("use a positive number, such as 1e-8");
+
+        /// How weights and biases begin
+        #[arg(long, value_parser = choice::<Init>())]
+        init: Init = Init::Pytorch;
+
+        /// Let the output's bias begin where it fits the training data best by itself
+        #[arg(long)]
+        output_bias: bool = false;
+
+        /// Share of the training data held out for validation, so that the test data choose nothing
+        #[arg(long, value_name = "SHARE")]
+        valid: f64 = 0.0, in Range::share(true, "use a share of the training data, such as 0.1");
+
+        /// Stop after so many epochs without a better validation ELBO; 0 never does
+        #[arg(long, value_name = "EPOCHS")]
+        patience: u32 = 0;
+
+        /// Which weights the run leaves
+        #[arg(long, value_parser = choice::<Keep>())]
+        keep: Keep = Keep::Last;
+
+        /// Seed of the initial weights, the order of images and every draw
+        #[arg(long)]
+        seed: u64 = 0;
+
+        /// How grey values become x; by default as the likelihood wants them
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[arg(long, value_parser = choice::<Binarize>(), help = binarize_help())]
+        binarize: Option<Binarize> = None;
+
+        /// Floats of the products' operands in training; evaluation always has 32 bits
+        #[arg(long, value_parser = choice::<Precision>())]
+        precision: Precision = Precision::F32;
+
+        /// Stream the data to the device batch by batch even if it fits there; larger data always is
+        #[arg(long)]
+        stream: bool = false;
+    }
+}
+
+#[cfg(feature = "cli")]
+fn binarize_help() -> String {
+    use crate::kernels::likelihood::{Data, names_of};
+    let binary = names_of(Data::Binary).join(", ");
+    format!("How grey values become x [default: dynamic for {binary}, none for the other likelihoods]")
+}
+
+named! {
+    /// Which weights a run leaves in its model file.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub enum Keep, default Last {
+        /// Those after the last epoch
+        Last => "last",
+        /// Those of the epoch with the best validation ELBO
+        Best => "best",
+    }
+}
+
+named! {
+    /// Floats of the products' operands; everything else is 32 bits wide, sums too.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub enum Precision {
+        /// 32 bits
+        F32 => "f32",
+        /// 16 bits, where the adapter can: faster on real cards, and a little wrong
+        F16 => "f16",
+    }
+}
+
+impl Precision {
+    /// What plans are made for on this device.
+    pub fn target(self, gpu: &Gpu) -> Result<Target> {
+        match self {
+            Precision::F32 => Ok(gpu.target()),
+            Precision::F16 if gpu.report().f16 => Ok(gpu.report().target_f16()),
+            Precision::F16 => {
+                let next = "no 16-bit floats in shaders; use `train.precision` = f32 or another `run.device`";
+                Err(Error::value(
+                    "train.precision",
+                    "f16",
+                    format_args!("{} has {next}", gpu.report().title()),
+                ))
+            }
+        }
+    }
+}
+
+impl TrainSection {
+    /// Checks the values, and that they go together.
+    pub(super) fn validate(&self) -> Result<()> {
+        self.check_ranges()?;
+        let TrainSection { batch_size, samples, valid, patience, keep, .. } = *self;
+        if samples.saturating_mul(batch_size) > MAX_BATCH {
+            let most = MAX_BATCH / batch_size;
+            let next = format_args!("with batches of {batch_size}, use 1 to {most}");
+            return Err(Error::value("train.samples", samples, next));
+        }
+        if valid == 0.0 && (patience > 0 || keep == Keep::Best) {
+            let problem = " and `train.keep` = best choose by validation data: add `train.valid` = 0.1";
+            return Err(Error::setting("train.patience", problem));
+        }
+        Ok(())
+    }
+
+    /// What a plan must know of it.
+    pub fn recipe(&self) -> Recipe {
+        let adam = adam::Hyperparameters {
+            epsilon: self.adam_epsilon as f32,
+            weight_decay: self.weight_decay as f32,
+        };
+        Recipe { free_bits: self.free_bits as f32, clip_norm: self.clip_norm as f32, adam }
+    }
+
+    /// Whether what is trained is the ELBO itself.
+    pub fn trains_the_elbo(&self, model: &ModelConfig) -> bool {
+        let plain = self.beta == 1.0 && self.kl_warmup == 0.0 && self.free_bits == 0.0;
+        plain && model.family().objective.is_elbo(self.samples)
+    }
+
+    /// How grey values become x: as the user says, or as the model's likelihood wants it.
+    pub fn binarize(&self, model: &ModelConfig) -> Binarize {
+        let fits = || model.likelihood().map_or(Binarize::Dynamic, |likelihood| likelihood.data.binarize());
+        self.binarize.unwrap_or_else(fits)
+    }
+}
