@@ -1,11 +1,11 @@
-//! Every kernel in a shape of the default model, and every variant of matmul in the largest product of each layout.
-//! Nothing is timed before it agreed with its CPU reference here.
+//! Every kernel in a shape of the default model, and every matmul variant in the largest product of each layout.
+//! Nothing is timed before it has matched its CPU reference here.
 //!
 //!     cargo bench --bench kernels                       # all of it, a few minutes
 //!     cargo bench --bench kernels -- 'matmul NT'        # one layout
 //!     VAE_GPU_DEVICE=1 cargo bench --bench kernels      # another adapter of `vae-gpu devices`
 //!
-//! Throughput is in elements of the largest tensor a second, for matmul in floating-point operations a second.
+//! Throughput is in elements of the largest tensor per second; for matmul, in floating-point operations per second.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +46,7 @@ fn matmul(criterion: &mut Criterion) {
     }
 }
 
-/// Checks, then times. Both happen only if the name passes the filter of the command line.
+/// Checks, then times. Both happen only if the name passes the command line's filter.
 fn bench(
     criterion: &mut Criterion,
     gpu: &Arc<Gpu>,

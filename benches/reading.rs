@@ -1,6 +1,6 @@
-//! How fast data is read: `cargo bench --bench reading`. With `PYTHON` naming an interpreter that has pandas, the CSV
-//! is also read by `pandas.read_csv`, in turns on the same machine. Every figure is the best of three, files in the
-//! system's cache.
+//! The speed of reading data: `cargo bench --bench reading`. If `PYTHON` names an interpreter with pandas,
+//! `pandas.read_csv` also reads the CSV, alternating on the same machine. Every figure is the best of three, with files
+//! in the system's cache.
 
 use std::fs;
 use std::io::{BufWriter, Write};
@@ -58,7 +58,7 @@ fn main() {
     }
 }
 
-/// Opens a source as training does, but for the standardisation, which pandas does not do either.
+/// Opens a source as training does, but without the standardisation, which pandas does not do either.
 fn open(source: &Path) -> Dataset {
     let options = ReadOptions { scale: Some(Scale::None), ..ReadOptions::default() };
     let source = source.to_str().expect("a plain name");
@@ -86,7 +86,7 @@ fn write_pictures(folder: &Path) {
     }
 }
 
-/// Numbers from -8 to 8 with six digits behind the point.
+/// Numbers from -8 to 8 with six decimals.
 fn table() -> Vec<f32> {
     let mut state = 1u64;
     let mut next = || {

@@ -1,5 +1,5 @@
-//! Training steps: images a second over the batch and over the width of the hidden layer, and what the host does for a
-//! step, on a device that does nothing.
+//! Training steps: images per second over the batch size and over the width of the hidden layer, and the host's work
+//! per step, on a no-op device.
 //!
 //!     cargo bench --bench step
 //!     cargo bench --bench step -- 'batch/128'
@@ -32,7 +32,7 @@ fn steps(criterion: &mut Criterion) {
     }
 }
 
-/// The share of the host: encoding and submitting, with no device behind it.
+/// The host's share: encoding and submitting, without a device.
 fn host(criterion: &mut Criterion) {
     let deep = ModelConfig { hidden: vec![200, 200], latent: 50, ..default_model() };
     for model in [default_model(), deep] {

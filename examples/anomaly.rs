@@ -1,4 +1,4 @@
-//! Learns what is normal, and finds what is not by its ELBO.
+//! Learns normal data, and finds anomalies by their ELBO.
 //!
 //! `cargo run --release --example anomaly`
 
@@ -10,7 +10,7 @@ use vae_gpu::{Config, Dataset, Gpu, Result, Trainer, Vae};
 
 const SENSORS: usize = 16;
 
-/// Readings of 16 sensors that rise and fall together; a broken one is far off.
+/// Readings of 16 sensors that rise and fall together; a broken sensor is far off.
 fn readings(i: usize, broken: Option<usize>) -> impl Iterator<Item = u8> {
     let level = 60 + 5 * (7 * i % 28) as u8;
     (0..SENSORS).map(move |s| {
@@ -38,7 +38,7 @@ fn main() -> Result<()> {
     let mut trainer = Trainer::new(&gpu, &dataset, config)?;
     trainer.run(|_| ControlFlow::Continue(()))?;
 
-    // Every tenth has a broken sensor.
+    // One in ten has a broken sensor.
     let broken = |i: usize| (i % 10 == 9).then_some(i / 10 % SENSORS);
     let x: Vec<f32> =
         (0..100).flat_map(|i| readings(5000 + i, broken(i))).map(|byte| f32::from(byte) / 255.0).collect();

@@ -1,4 +1,4 @@
-//! Saves a model, loads it again, and finds the datum that is nearest to another one in latent space.
+//! Saves a model, loads it again, and finds each datum's nearest neighbour in latent space.
 //!
 //! `cargo run --release --example encode`
 
@@ -10,7 +10,7 @@ use vae_gpu::{Config, Dataset, Gpu, Result, Trainer, Vae};
 
 const LENGTH: usize = 32;
 
-/// A wave of 32 bytes: datum `i` has one of 16 phases.
+/// A wave of 32 bytes; datum `i` has one of 16 phases.
 fn wave(i: usize) -> impl Iterator<Item = u8> {
     let phase = (i % 16) as f32 / 16.0;
     (0..LENGTH).map(move |t| {
@@ -37,7 +37,7 @@ fn main() -> Result<()> {
     let file = std::env::temp_dir().join(format!("vae-gpu-waves-{}.safetensors", std::process::id()));
     trainer.save_model(&file)?;
 
-    // Another program would begin here.
+    // Another program would start here.
     let mut vae = Vae::load_on(&gpu, &file)?;
     let _ = std::fs::remove_file(&file);
     let x: Vec<f32> = (0..16).flat_map(wave).map(|byte| f32::from(byte) / 255.0).collect();

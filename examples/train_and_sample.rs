@@ -1,4 +1,4 @@
-//! Trains on images that the program makes, tells of each epoch, and draws new ones.
+//! Trains on synthetic images, reports each epoch, and draws new images.
 //!
 //! `cargo run --release --example train_and_sample`
 
@@ -10,7 +10,7 @@ use vae_gpu::{Config, Dataset, Gpu, Result, Trainer, Vae};
 
 const SIDE: usize = 8;
 
-/// Image `i`: a bright bar, upright or lying, at a place of its own.
+/// Image `i`: a bright bar, vertical or horizontal, at a position of its own.
 fn bar(i: usize) -> impl Iterator<Item = u8> {
     let place = i / 2 % SIDE;
     (0..SIDE * SIDE).map(move |at| {

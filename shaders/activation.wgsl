@@ -1,10 +1,11 @@
-// Activations that no product applies where it stores its result: those whose derivative needs x itself (silu), so that the
-// product before it keeps x; those that follow another layer; and derivatives where several gradients meet first.
+// Activations that cannot be fused into the product before them: those whose derivative needs x itself (silu), since
+// the product must then store x; those that follow another kind of layer; and derivatives where several gradients meet
+// first.
 //
 //   forward   y = activation(x)
-//   backward  d = d activation'(kept), in place, with kept what the forward pass kept (shared/activation)
+//   backward  d = d activation'(kept), in place; `kept` is what the forward pass stored (shared/activation)
 //
-// x, y, kept, d [R, N]; the padding of y is zero. One invocation per four elements.
+// x, y, kept, d [R, N]; y is padded with zeros. One invocation per four elements.
 
 #import shared/activation
 #import shared/index
@@ -14,8 +15,8 @@ const WORKGROUP: u32 = 64u;
 const ACTIVATION: u32 = 4u;
 
 struct Params {
-    vectors: u32, // of all rows
-    stride: u32,  // vectors of a row
+    vectors: u32, // over all rows
+    stride: u32,  // vectors per row
     columns: u32, // N
 }
 @group(0) @binding(0) var<uniform> params: Params;

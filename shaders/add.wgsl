@@ -1,11 +1,11 @@
-// Sums of matrices: where a layer's input and output meet, and where gradients do.
+// Sums of matrices: where a layer's output is added to its input, and where gradients meet.
 //
 //   sum         y = a + b
 //   copy        y = a
 //   accumulate  y = y + a
 //
-// a, b [R, M], y [R, N] with N <= M: the columns of y that a has too. Rows may lie apart differently, since a may be a view
-// of a wider matrix. The padding of y is zero. One invocation per four elements of y.
+// a, b [R, M], y [R, N] with N <= M: only the first N columns of a are read. The strides may differ, since a may be a
+// view of a wider matrix. y is padded with zeros. One invocation per four elements of y.
 
 #import shared/index
 #import shared/mask
@@ -13,9 +13,9 @@
 const WORKGROUP: u32 = 64u;
 
 struct Params {
-    vectors: u32, // of y
+    vectors: u32, // over all rows of y
     columns: u32, // N
-    a_stride: u32, // vectors of a row
+    a_stride: u32, // vectors per row
     b_stride: u32,
     y_stride: u32,
 }

@@ -1,7 +1,7 @@
 // d_bias[n] = sum_b dy[b, n]: the gradient of a bias is the sum of its layer's gradients over the batch.
 //
 // dy [B, N]    d_bias [N]
-// One invocation four columns; the rows are summed in order.
+// One invocation per four columns; the rows are summed in order.
 
 #import shared/index
 

@@ -1,11 +1,11 @@
-// Free bits (Kingma et al. 2016, appendix C.8): a latent dimension whose KL, averaged over the batch, is below lambda costs
-// lambda and is not pressed further.
+// Free bits (Kingma et al. 2016, appendix C.8): a latent dimension whose KL, averaged over the batch, is below lambda
+// costs lambda and gets no gradient from the KL term.
 //
 //   floor_kl[j] = max(lambda, KL_j)    kl_scale[j] = 1 where KL_j > lambda, else 0
 //   with KL_j = mean_b 1/2 (mu^2 + exp(log_var) - 1 - log_var) over the valid rows
 //
 // head [B, 2 P]    floor_kl, kl_scale [Z], padded with zeros
-// One workgroup four dimensions; an invocation sums every WORKGROUP-th datum, then a fixed tree.
+// One workgroup per four dimensions; an invocation sums every WORKGROUP-th datum, then a fixed tree.
 
 #import shared/step
 #import shared/kl

@@ -1,14 +1,14 @@
-// Importance weights of K samples a datum (Burda, Grosse & Salakhutdinov 2015, equations 8 and 14):
+// Importance weights of K samples per datum (Burda, Grosse & Salakhutdinov 2015, equations 8 and 14):
 // log w[b, k] = log p(x|z_k) + log p(z_k) - log q(z_k|x).
 //
 //   weights     bound[b] = log mean_k w[b, k]      weight[b, k] = w[b, k] / sum_k w[b, k] / valid_rows
 //   accumulate  rows[history_row + b] = (m, sum of e^(log w - m), 0, 0) over all samples so far, m the largest log w:
-//               from these the host has log p(x), estimated by m + log(sum / samples). Step.round counts the
-//               rounds of K samples, and the first starts anew.
+//               from these the host estimates log p(x) as m + log(sum / samples). Step.round counts the rounds of
+//               K samples; round 0 overwrites what was there.
 //
 // log_p, log_ratio, weight [B K], row b K + k    bound [B]    rows [.., 4]
-// In `weights` the ratio counts kl_weight times. The weights are constants to the gradient, as in the paper.
-// One invocation a datum.
+// In `weights` the ratio is multiplied by kl_weight. The gradient treats the weights as constants, as in the paper.
+// One invocation per datum.
 
 #import shared/step
 #import shared/index
@@ -18,7 +18,7 @@ const WORKGROUP: u32 = 64u;
 struct Params {
     batch: u32,
     samples: u32, // K
-    total: u32,   // samples of all rounds; those past it in the last round are left out
+    total: u32,   // samples over all rounds; the last round skips those past it
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> log_p: array<f32>;

@@ -2,7 +2,7 @@
 //
 //   draw       z = mu + exp(log_var / 2) * eps          kl = 1/2 sum_j (mu^2 + exp(log_var) - 1 - log_var)
 //   ratio      log_ratio = log p(z) - log q(z|x) = 1/2 sum_j (eps^2 + log_var - z^2), for importance weights (Burda et al. 2015)
-//   backward   d_head, from d_z and from what the objective pays for the KL term in its KL_FORM:
+//   backward   d_head, from d_z and the objective's weight on the KL term, which has one of three KL_FORMs:
 //
 //     CLOSED     w[b] per nat of datum b's kl:     d_mu      = sum_k d_z + w mu
 //                                                  d_log_var = sum_k d_z eps sigma / 2 + w (exp(log_var) - 1) / 2
@@ -16,7 +16,7 @@
 // kl [B]    log_ratio [B K]    weight [B], or [B K] where SAMPLED    kl_scale [Z], read where FREE_BITS
 //
 // eps is drawn again wherever it is needed, never stored. draw, ratio: one invocation per row of z.
-// backward: one invocation per four columns of a datum.
+// backward: one invocation per four columns of head.
 
 #import shared/step
 #import shared/philox
@@ -52,7 +52,7 @@ fn eps(row: u32, vector: u32) -> vec4f {
     return normals(philox(counter, vec2u(step.seed_lo, step.seed_hi)));
 }
 
-// Four of a datum's means and log-variances.
+// Four means and log-variances of one datum.
 fn mu_at(datum: u32, j: u32) -> vec4f {
     return head[datum * 2u * params.vectors + j];
 }
@@ -73,7 +73,7 @@ fn draw(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
         let mu = mu_at(datum, j);
         let log_var = log_var_at(datum, j);
         z[row * params.vectors + j] = column_mask(j, params.latent) * (mu + exp(0.5 * log_var) * eps(row, j));
-        // In the padding mu and log_var are zero, and so is this.
+        // mu and log_var are zero in the padding, so it adds nothing.
         sum += twice_kl(mu, log_var);
     }
     if (row % params.samples == 0u) {

@@ -1,17 +1,17 @@
-// The terms of the ELBO, summed over a batch, kept on the device until a log line is due.
+// The terms of the ELBO, summed over a batch and kept on the device until a log line is due.
 //
-//   batch_sum  history[history_row] = (sum_b mean_k log_p[b, k], sum_b kl[b], what is trained, 0) over the valid rows
-//   collect    rows[history_row + b] = (mean_k log_p[b, k], kl[b], 0, 0): every datum's own terms, for evaluation
+//   batch_sum  history[history_row] = (sum_b mean_k log_p[b, k], sum_b kl[b], objective, 0) over the valid rows
+//   collect    rows[history_row + b] = (mean_k log_p[b, k], kl[b], 0, 0): the terms of every datum, for evaluation
 //
-// What is trained, summed over the batch, depends on OBJECTIVE and on `extra`:
+// The objective, summed over the batch, depends on OBJECTIVE and on `extra`:
 //   ELBO        reconstruction - kl_weight KL                              extra is not read
 //   IMPORTANCE  the importance-weighted bound                              extra [B], `shaders/importance.wgsl`
 //   FREE_BITS   reconstruction - kl_weight B sum_j max(lambda, KL_j)       extra [Z], the maxima
 //
 // log_p [B, K] as [B K]    kl [B]    history, rows [.., 4]
-// batch_sum: one workgroup; an invocation sums every WORKGROUP-th datum, then a fixed tree: the same bits on
-// every run. Every invocation goes through its loops as often, since llvmpipe of Mesa 26.2 follows a null pointer where
-// no invocation of a subgroup enters a loop that has another in it. collect: one invocation a datum.
+// batch_sum: one workgroup; an invocation sums every WORKGROUP-th datum, then a fixed tree, so every run gives the same
+// bits. All invocations run their loops equally often, since llvmpipe of Mesa 26.2 follows a null pointer where no
+// invocation of a subgroup enters a loop that contains another. collect: one invocation per datum.
 
 #import shared/step
 #import shared/index
@@ -26,7 +26,7 @@ const OBJECTIVE: u32 = 0u;
 struct Params {
     batch: u32,
     samples: u32,
-    extra: u32, // numbers of extra that are read
+    extra: u32, // length of extra
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> log_p: array<f32>;

@@ -1,6 +1,6 @@
 // z ~ N(0, temperature^2 I): draws from the prior, for samples of the model.
 //
-// z [B, Z]; one invocation four columns; the padding is written as zero.
+// z [B, Z], padded with zeros. One invocation per four columns.
 
 #import shared/step
 #import shared/philox

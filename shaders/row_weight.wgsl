@@ -1,9 +1,9 @@
-// What a nat is worth in the mean over a batch, where that is known before the step: the weights of the ELBO.
+// The weights of the ELBO: what one nat adds to the mean over a batch. They are known before the step.
 //
 //   recon_weight[b K + k] = 1 / (K valid_rows)        per nat of a sample's reconstruction
-//   kl_weight[b]          = beta / valid_rows         per nat of a datum's KL
+//   kl_weight[b]          = beta / valid_rows         per nat of KL
 //
-// Rows past the end of the data count nothing. recon_weight [B K]    kl_weight [B]
+// Rows past the end of the data weigh zero. recon_weight [B K]    kl_weight [B]
 // One invocation per row of recon_weight.
 
 #import shared/step

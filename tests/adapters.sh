@@ -1,23 +1,23 @@
 #!/bin/sh
-# What this machine's other adapters make of the program: OpenGL where wgpu finds it, SwiftShader where Chromium
-# brings it, a newer Mesa where `newer-mesa.sh --install` put one.
+# Tests this machine's other adapters: OpenGL if wgpu finds it, SwiftShader if Chromium brings it, a newer Mesa if
+# `newer-mesa.sh --install` installed one.
 #   adapters.sh       `vae-gpu check` on each, beside the adapter that `cargo test` chooses
-#   adapters.sh test  the whole test suite on every adapter, that one too, and a table of what came of it
+#   adapters.sh test  the whole test suite on every adapter, including that one, and a table of results
 set -eu
 
 gl="VAE_GPU_BACKENDS=gl"
 swiftshader=/usr/lib/chromium/vk_swiftshader_icd.json
 
-# The tests' own build makes the program too; `cargo build` would compile wgpu again with fewer features of naga.
+# Building the tests builds the program too; `cargo build` would compile wgpu again with fewer features of naga.
 cargo test --quiet --features faults --no-run
 target="${CARGO_TARGET_DIR:-target}"
 program="$target/debug/vae-gpu"
 
-# What cargo runs tests by. The variable's name must say the machine.
+# The variable that sets cargo's test runner; its name contains the target.
 runner="CARGO_TARGET_$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')_RUNNER"
 newer="$(cd "$(dirname "$0")" && pwd)/newer-mesa.sh"
 
-# Says that an adapter is not here, and ends where VAE_GPU_REQUIRE has its name (tests/common/skip.rs).
+# Reports that an adapter is missing, and exits if VAE_GPU_REQUIRE lists it (tests/common/skip.rs).
 missing() {
     case ",$(echo "${VAE_GPU_REQUIRE:-}" | tr -d ' ')," in
     *",$1,"*)
@@ -28,7 +28,7 @@ missing() {
     esac
 }
 
-# Calls `$1 NAME VARIABLE=VALUE ..` for each of the others.
+# Calls `$1 NAME VARIABLE=VALUE ..` for each other adapter.
 others() {
     if [ -n "$(env "$gl" "$program" devices 2>/dev/null)" ]; then
         "$1" OpenGL "$gl"
@@ -45,7 +45,7 @@ others() {
     fi
 }
 
-# The program with one argument, under variables, by the runner if these name one.
+# Runs the program with one argument, under these variables, by the runner if they set one.
 run() {
     argument="$1"
     shift
@@ -62,7 +62,7 @@ check() {
 
 logs="$target/adapters"
 failed=0
-# Tests that cannot run here say `skipped: why`; `--show-output` lets that through.
+# Tests that cannot run here print `skipped: why`; `--show-output` shows that.
 suite() {
     name="$1"
     shift
@@ -77,14 +77,15 @@ suite() {
     seen=$((seen + 1))
 }
 
-# One line a test binary and one column a log: passed / failed / skipped, seconds. A binary without a result has died.
+# One line per test binary and one column per log: passed / failed / skipped, seconds. A binary without a result
+# crashed.
 table() {
     awk '
         FNR == 1 { close_suite(); n += 1; name = FILENAME; sub(/.*\//, "", name); sub(/\.log$/, "", name); adapter[n] = name }
         /^ +Running / { close_suite(); suite = $2 == "unittests" ? $3 : $2; open = 1; skipped = 0 }
         /^ +Doc-tests / { close_suite(); suite = "documentation"; open = 1; skipped = 0 }
         /^skipped: / { skipped += 1 }
-        # Of the documentation there may be two results.
+        # Documentation tests may give two results.
         /^test result: / {
             seconds = $NF; sub(/s$/, "", seconds)
             add($4 - skipped, $6, $8 + skipped, seconds)

@@ -1,4 +1,4 @@
-//! `vae-gpu bench` as scripts read it.
+//! The output of `vae-gpu bench`, as scripts read it.
 
 #[path = "common/scratch.rs"]
 mod scratch;
@@ -10,7 +10,7 @@ use std::time::Instant;
 use scratch::Scratch;
 use serde_json::Value;
 
-/// A model that steps fast, on the data of the scratch folder.
+/// A model with fast steps, on the scratch folder's data.
 const STEP: &str = "bench --step --data tiny --hidden 16 --latent 2 --batch-size 64";
 
 fn json(scratch: &Scratch, args: &str) -> Value {
@@ -45,10 +45,10 @@ fn a_quick_bench_measures_everything_and_finds_nothing_wrong() {
     for kernel in list(&report["kernels"]) {
         positive(kernel, &["ms", "share_of_ceiling"]);
         assert!(["label", "kernel", "shape"].iter().all(|name| kernel[name].is_string()), "{kernel}");
-        // The share is that of the ceiling that is nearer.
+        // The share is that of the nearer ceiling.
         let nearer = (number(kernel, "gflops") / gflops).max(number(kernel, "gbps") / gbps);
         assert!(near(number(kernel, "share_of_ceiling"), nearer), "{kernel}: {nearer}");
-        // A product of m x k by k x n has m k n multiply-adds, of which an epilogue may add a few for each of its elements.
+        // A product of m x k by k x n has m k n multiply-adds; an epilogue may add a few per element.
         let shape: Vec<f64> =
             kernel["shape"].as_str().unwrap().split([' ', 'x']).filter_map(|n| n.parse().ok()).collect();
         if let ([m, k, n], true) = (&shape[..], kernel["kernel"].as_str().unwrap().starts_with("matmul/")) {
@@ -58,7 +58,7 @@ fn a_quick_bench_measures_everything_and_finds_nothing_wrong() {
             assert!((least * 0.999999..least * (1.0 + 8.0 / k)).contains(&flops), "{kernel}: {flops}");
         }
     }
-    // Forward and backward of the four layers, but for the gradient of the data.
+    // Forward and backward of the four layers, without the gradient of the data.
     assert!(products >= 11, "{products} products: {report}");
     for layout in ["NN", "NT", "TN"] {
         let variants: Vec<_> = list(&report["matmul"]).iter().filter(|m| m["layout"] == layout).collect();
@@ -87,7 +87,7 @@ fn timed_steps_train_the_model() {
     assert_eq!(done["version"], env!("CARGO_PKG_VERSION"));
     assert!(done["device"].as_str().unwrap().ends_with(')'), "{done}");
     positive(&done, &["ms_per_step", "images_per_second", "loss_first", "loss_last"]);
-    // At least three of the five parts of 20 steps took as long as the median says, whatever the machine did meanwhile.
+    // At least three of the five parts of 20 steps took as long as the median, even on a busy machine.
     let seconds = done["ms_per_step"].as_f64().unwrap() / 1e3;
     assert!(60.0 * seconds < whole, "{done}, but all of it took {whole} s");
     let rate = done["images_per_second"].as_f64().unwrap();
@@ -96,7 +96,7 @@ fn timed_steps_train_the_model() {
 }
 
 #[test]
-fn timed_steps_are_told_in_words_too() {
+fn timed_steps_are_reported_in_words_too() {
     let told = Scratch::new().succeed(&format!("{STEP} --steps 3 --warmup 0"));
     assert!(told.starts_with("64-16-2-16-64 relu, batch 64: ") && told.lines().count() == 1, "{told}");
 }

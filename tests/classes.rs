@@ -1,4 +1,4 @@
-//! Labels and columns have names: a model knows them by these, in whatever file they come.
+//! Labels and columns have names; a model knows them by name, whatever file they come from.
 
 #[path = "common/scratch.rs"]
 mod scratch;
@@ -7,7 +7,7 @@ mod tiny;
 
 use scratch::Scratch;
 
-/// Rows of two columns and a class each: data that say much of their class, whose names are in no order of numbers.
+/// Rows of two columns and a class; the columns correlate with the class, and the class names are in no numeric order.
 const CLASSES: [&str; 3] = ["good", "bad", "7"];
 const TRAIN: &str = "--label-column kind --condition labels --likelihood gaussian --hidden 16 --latent 2 \
                      --batch-size 16 --epochs 4 --lr 0.01 --quiet --out run";
@@ -53,9 +53,9 @@ fn a_class_is_asked_for_by_its_name() {
 }
 
 #[test]
-fn other_files_tell_their_classes_by_name() {
+fn classes_of_other_files_are_matched_by_name() {
     let scratch = trained();
-    // One class alone, which has the number 0 in its own file, and another order of rows.
+    // One class alone, which has number 0 in its own file, and its rows in another order.
     let some: Vec<usize> = (0..90).filter(|i| i % 3 == 0).rev().collect();
     scratch.write("some.csv", table(some.iter().copied()));
     scratch.succeed("encode run --data all.csv --out all.z.csv");
@@ -69,7 +69,7 @@ fn other_files_tell_their_classes_by_name() {
     let told = scratch.succeed("evaluate run --split train");
     assert!(CLASSES.iter().all(|name| told.contains(&format!(" {name} "))), "{told}");
 
-    // Codes with their labels, of two classes alone.
+    // Codes with their labels, of only two classes.
     let z = |i: usize, kind: &str| format!("{},{kind}\n", all[i + 1]);
     scratch.write("codes.csv", format!("a,b,kind\n{}{}", z(0, "good"), z(1, "bad")));
     scratch.succeed("decode run --latents codes.csv --label-column kind --out both.csv");
@@ -107,7 +107,7 @@ fn columns_of_another_order_are_refused() {
         2,
         "column 1 of turned is `sour`, where the model has `sweet`",
     );
-    // Rows without names are taken as they lie.
+    // Rows without column names are taken in order.
     let bare: String = (0..9).map(row).collect();
     scratch.write("bare.csv", bare);
     scratch.succeed("score run --data bare.csv --label-column 3 --out x.csv");

@@ -1,4 +1,4 @@
-//! The command as its users see it: files, stdout, exit codes and messages, on a tiny data set.
+//! The command as users see it: files, stdout, exit codes and messages, on a tiny data set.
 
 #[path = "common/scratch.rs"]
 mod scratch;
@@ -14,12 +14,12 @@ use predicates::str::contains;
 use scratch::{Scratch, expect_failure};
 use serde_json::Value;
 
-/// A training that takes a moment.
+/// A short training.
 const TRAIN: &str = "train --data tiny --hidden 16 --latent 2 --batch-size 64 --epochs 2";
 const METRICS: &str = "epoch,step,train_elbo,train_recon,train_kl,train_objective,test_elbo,test_recon,test_kl,\
      valid_elbo,valid_recon,valid_kl,images_per_second,seconds";
 
-/// A folder with the run `run` of two epochs.
+/// A folder with a run `run` of two epochs.
 fn trained() -> Scratch {
     let scratch = Scratch::new();
     scratch.succeed(&format!("{TRAIN} --quiet --out run"));
@@ -47,7 +47,7 @@ fn training_leaves_a_whole_run_behind() {
         rows[1..].iter().flatten().filter(|v| !v.is_empty()).all(|v| v.parse::<f64>().unwrap().is_finite()),
         "{metrics}"
     );
-    // Without validation data, three columns of them are empty, and no others.
+    // Without validation data, its three columns are empty, and no others.
     let empty = |row: &[&str]| row.iter().enumerate().filter(|(_, v)| v.is_empty()).map(|(i, _)| i).collect();
     assert!(
         rows[1..].iter().all(|row| row.len() == 14 && Vec::<usize>::eq(&empty(row), &[9, 10, 11])),
@@ -123,7 +123,7 @@ fn runs_without_a_name_are_numbered_and_quiet_ones_print_one_line() {
 }
 
 #[test]
-fn a_run_is_replaced_by_force_alone_and_other_files_stay() {
+fn a_run_is_replaced_only_with_force_and_other_files_stay() {
     let scratch = trained();
     scratch.write("run/notes.md", "mine");
     let files = ["config.toml", "model.safetensors", "checkpoint.safetensors", "metrics.csv", "notes.md"];
@@ -150,7 +150,7 @@ fn the_config_of_a_run_repeats_it() {
     assert_eq!(scratch.read("first/config.toml"), scratch.read("second/config.toml"));
     assert!(scratch.read("first/model.safetensors") == scratch.read("second/model.safetensors"));
 
-    // The run-time checks of the shaders change nothing.
+    // The shaders' run-time checks change nothing.
     scratch.succeed("train --config first/config.toml --out checked -q --checked-shaders");
     assert!(scratch.read("first/model.safetensors") == scratch.read("checked/model.safetensors"));
 
@@ -175,7 +175,7 @@ fn a_trained_model_samples_reconstructs_and_is_measured() {
     assert_eq!(told, "32 test images above their reconstructions are in reconstructions.png\n");
     assert_eq!(scratch.picture("reconstructions.png"), (146, 164));
     assert_eq!(scratch.read("reconstructions.png"), scratch.read("run/reconstructions/epoch-0002.png"));
-    // There are only 64.
+    // There are only 64 test images.
     assert!(scratch.succeed("reconstruct run --count 1000 --out all.png").starts_with("64 test images"));
     assert_eq!(scratch.picture("all.png"), (146, 332));
 
@@ -184,7 +184,7 @@ fn a_trained_model_samples_reconstructs_and_is_measured() {
     let json: Value = serde_json::from_str(&scratch.succeed("evaluate run --json")).unwrap();
     let mean = |term: &str| json[term]["mean"].as_f64().unwrap();
     assert_eq!(json["count"], 64);
-    // The mean of what `score` says of each datum, which is the ELBO with its sign turned.
+    // `score` gives the negative ELBO of each datum; compare their mean.
     scratch.succeed("score run --out scores.csv");
     let scores = String::from_utf8(scratch.read("scores.csv")).unwrap();
     let scores: Vec<f64> =
@@ -197,7 +197,7 @@ fn a_trained_model_samples_reconstructs_and_is_measured() {
     let last: Vec<f64> =
         metrics.lines().last().unwrap().split(',').map(|v| v.parse().unwrap_or(f64::NAN)).collect();
     for (logged, measured) in last[6..9].iter().zip(["elbo", "recon", "kl"].map(mean)) {
-        // The parser of JSON may be off by a bit.
+        // The JSON parser may be off by one bit.
         assert!((logged - measured).abs() < 1e-12 * logged.abs(), "{json} is not {metrics}");
     }
 }
@@ -244,7 +244,7 @@ fn every_help_shows_examples_and_defaults() {
     let scratch = Scratch::new();
     let help = scratch.succeed("--help");
     let list = help.lines().skip_while(|line| *line != "Train:").take_while(|line| *line != "Options:");
-    // What belongs to the line above is indented further.
+    // Continuation lines are indented further.
     let commands = list.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
     let commands: Vec<&str> = commands.filter(|name| !["", "help"].contains(name)).collect();
     assert!(commands.len() >= 24 && commands.contains(&"explain"), "{commands:?}");
@@ -258,7 +258,7 @@ fn every_help_shows_examples_and_defaults() {
     scratch.command("").assert().code(2).stderr(contains("Usage: vae-gpu"));
 }
 
-/// Exit code 2: the command line makes no sense, and the message says what would.
+/// Exit code 2: the command line is invalid, and the message names a valid one.
 #[test]
 fn misuse() {
     let scratch = trained();
@@ -306,7 +306,7 @@ fn misuse() {
     assert!(!scratch.path("runs").exists(), "a refused training has made a run");
 }
 
-/// Exit code 1: the command line makes sense, but the world does not play along.
+/// Exit code 1: the command line is valid, but carrying it out fails.
 #[test]
 fn failures() {
     let scratch = trained();
@@ -354,7 +354,7 @@ fn damaged_files_are_named() {
     {
         let name = format!("run/{file}.safetensors");
         let sound = scratch.read(&name);
-        // An older checkpoint would stand in for a damaged one.
+        // Otherwise an older checkpoint would replace the damaged one.
         let _ = fs::remove_file(scratch.path("run/checkpoint.previous.safetensors"));
         for (bytes, words) in [
             (gone(&sound), "bytes of tensors, but"),
@@ -373,7 +373,7 @@ fn damaged_files_are_named() {
     for part in tiny::IMAGES {
         let name = format!("tiny/{part}");
         let sound = scratch.read(&name);
-        // An older checkpoint would stand in for a damaged one.
+        // Otherwise an older checkpoint would replace the damaged one.
         let _ = fs::remove_file(scratch.path("run/checkpoint.previous.safetensors"));
         for (bytes, words) in [
             (gone(&sound), "cut off"),
@@ -381,7 +381,7 @@ fn damaged_files_are_named() {
             (tiny::idx(&[64], &[0; 64]), "1 dimensions"),
             (tiny::idx(&[64, 9, 9], &[0; 64 * 81]), "8x8"),
         ] {
-            // A training set of another size has too few labels before it disagrees with the test set.
+            // A training set of another size fails for its number of labels before it disagrees with the test set.
             let words = if part.starts_with("train") && words == "8x8" { "256 labels" } else { words };
             scratch.write(&name, bytes);
             scratch.fail("train --data tiny", 1, words);
@@ -404,13 +404,13 @@ fn a_run_goes_on_where_it_ended() {
     assert_eq!(losses(&scratch, "run"), losses(&scratch, "whole"));
 }
 
-/// The metrics but for the two columns of time.
+/// The metrics without the two columns of time.
 fn losses(scratch: &Scratch, run: &str) -> Vec<String> {
     let metrics = String::from_utf8(scratch.read(&format!("{run}/metrics.csv"))).unwrap();
     metrics.lines().map(|line| line.rsplitn(3, ',').last().unwrap().to_owned()).collect()
 }
 
-/// Epochs of one step, within which nothing can stop, and of many.
+/// Epochs of one step, within which training cannot stop, and of many.
 #[cfg(unix)]
 #[test]
 fn interrupted_training_resumes_to_the_same_bits() {
@@ -447,7 +447,7 @@ fn interrupted_training_resumes_to_the_same_bits() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_error() {
+fn a_reader_that_leaves_is_not_an_error() {
     let scratch = trained();
     for args in ["devices", "devices --json", "explain --data tiny", "evaluate run", "train --help"] {
         let mut command = scratch.std_command(args);

@@ -1,4 +1,4 @@
-//! The command line of everything that is not the plain VAE: other models, objectives, recipes, evaluation.
+//! The command line beyond the plain VAE: other models, objectives, recipes, evaluation.
 
 mod common;
 #[path = "common/scratch.rs"]
@@ -53,7 +53,7 @@ fn an_autoencoder_shows_reconstruction_alone() {
         scratch.command(line).assert().code(2).stderr(contains(text));
     };
     refuse("sample run", "no prior to draw from");
-    refuse("evaluate run --nll-samples 10", "no model of p(x)");
+    refuse("evaluate run --nll-samples 10", "does not model p(x)");
     refuse(&format!("{TRAIN} --model ae --samples 2"), "leave out --samples");
 }
 
@@ -93,7 +93,7 @@ fn validation_data_choose_the_weights_and_can_be_evaluated() {
     let logged = metrics.lines().skip(1).map(|row| row.split(',').nth(9).unwrap().parse::<f64>().unwrap());
     let logged = logged.fold(f64::NEG_INFINITY, f64::max);
     assert!((best - logged).abs() < 1e-9 * best.abs(), "{best} and {metrics}");
-    // It goes on after its last epoch.
+    // Training continues after its last epoch.
     scratch.succeed("train --resume run --epochs 2 --quiet");
     scratch.succeed(&format!("{TRAIN} --quiet --out plain"));
     let refusal = scratch.command("evaluate plain --split valid").assert().code(2);

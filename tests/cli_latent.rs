@@ -1,4 +1,4 @@
-//! The command line of the latent space: pictures of it, codes in and out, scores.
+//! The command line of the latent space: pictures, codes in and out, scores.
 
 mod common;
 #[path = "common/scratch.rs"]
@@ -17,7 +17,7 @@ use scratch::Scratch;
 use skip::skip;
 use vae_gpu::data::{ReadOptions, rows};
 
-/// Where Debian's package dataset-fashion-mnist has its files; the variable names another place.
+/// The files of Debian's package dataset-fashion-mnist; the variable names another folder.
 const FASHION: &str = "/usr/share/datasets/fashion-mnist";
 const FASHION_VARIABLE: &str = "FASHION_MNIST";
 
@@ -43,7 +43,7 @@ fn cell(picture: &DynamicImage, column: u32, row: u32) -> Vec<u8> {
     picture.crop_imm(2 + 18 * column, 2 + 18 * row, 16, 16).into_luma8().into_raw()
 }
 
-/// Values [N, columns] of a file of numbers.
+/// The values [N, columns] in a file of numbers.
 fn matrix(scratch: &Scratch, name: &str) -> (usize, Vec<f32>) {
     let split = rows(scratch.path(name).to_str().unwrap(), &ReadOptions::default()).unwrap().0;
     (split.dim(), split.x(0..split.count).unwrap())
@@ -62,7 +62,7 @@ fn samples_have_a_temperature_and_go_to_stdout() {
     assert_eq!(String::from_utf8(file).unwrap(), "9 samples are in nine.png\n");
     assert_eq!(stdout(&scratch, "sample run --count 9 --out -"), scratch.read("nine.png"));
     assert_eq!(stdout(&scratch, "sample run --count 9 --temperature 1 --out -"), scratch.read("nine.png"));
-    // Without temperature, every z is 0.
+    // At temperature 0, every z is 0.
     let cold = decoded(&stdout(&scratch, "sample run --count 3 --temperature 0 --out -"));
     assert_eq!((cell(&cold, 0, 0), cell(&cold, 1, 0)), (cell(&cold, 1, 0), cell(&cold, 2, 0)));
     let warm = png(&scratch, "nine.png");
@@ -87,7 +87,7 @@ fn an_interpolation_has_its_ends_and_turns_back() {
         assert_eq!(cell(&way, step, 0), cell(&back, 5 - step, 0), "step {step}");
     }
     assert_ne!(cell(&way, 0, 0), cell(&way, 5, 0));
-    // A file of the same pixels is the same image.
+    // A file with the same pixels is the same image.
     scratch.succeed("reconstruct run --count 6");
     let original = png(&scratch, "reconstructions.png").crop_imm(2 + 18 * 5, 2, 16, 16);
     let small = original.resize_exact(8, 8, image::imageops::FilterType::Nearest).into_luma8();
@@ -109,7 +109,7 @@ fn an_interpolation_has_its_ends_and_turns_back() {
         if name.ends_with("gif") { gif_frames(&scratch.read(name)) } else { apng_frames(&scratch.read(name)) }
     };
     let gif = frames("animation.gif");
-    // 2 x 6 frames without the ends again, 32 times as large.
+    // 2 x 6 frames without repeating the ends, 32 times as large.
     assert_eq!((gif.len(), gif[0].dimensions()), (10, (256, 256)));
     assert_eq!((&gif[1], &gif[4]), (&gif[9], &gif[6]));
     scratch.succeed("animate run --from 0 --to 5 --steps 6 --out way.apng");
@@ -120,7 +120,7 @@ fn an_interpolation_has_its_ends_and_turns_back() {
 
     let refuse = |line: &str, code: i32, words: &str| drop(scratch.fail(line, code, words));
     refuse("interpolate run --from 0 --to 64", 2, "there is no test image 64: use 0 to 63");
-    refuse("interpolate run --from 0 --to none.png", 1, "none.png: no picture that can be read");
+    refuse("interpolate run --from 0 --to none.png", 1, "none.png: not a readable picture");
     refuse("interpolate run --from 0 --to 1 --label 3", 2, "not trained with --condition labels");
     refuse("animate run --from 0 --to 1 --out way.mp4", 2, "an animation is a .gif, .png or .apng file");
     let clap = scratch.command("interpolate run --from 0 --to 1 --steps 1").assert().code(2);
@@ -140,7 +140,7 @@ fn a_traversal_has_a_row_for_each_dimension() {
     assert!(kl.is_sorted_by(|a, b| a >= b) && kl[0] > 0.0, "{told}");
     let all = png(&scratch, "traversal.png");
     assert_eq!((all.width(), all.height()), (92, 74));
-    // The middle of every row is z = 0.
+    // The middle of each row is z = 0.
     let cold = decoded(&stdout(&scratch, "sample run --count 1 --temperature 0 --out -"));
     assert!((0..4).all(|row| cell(&all, 2, row) == cell(&cold, 0, 0)));
     assert_ne!(cell(&all, 0, 0), cell(&all, 4, 0), "the first dimension does something");
@@ -204,7 +204,7 @@ fn codes_go_out_and_come_back() {
     let csv = String::from_utf8(scratch.read("mu.csv")).unwrap();
     assert!(csv.starts_with("mu_0,mu_1,mu_2\n"), "{csv}");
     assert_eq!(stdout(&scratch, "encode run --out -"), csv.as_bytes());
-    // z = mu + sigma eps: what is drawn differs by about as much as the variance says.
+    // z = mu + sigma eps: the draws deviate by about as much as the variance says.
     scratch.succeed("encode run --what log-var --out log_var.npy");
     scratch.succeed("encode run --what sample --out z.npy");
     let (log_var, z) = (matrix(&scratch, "log_var.npy").1, matrix(&scratch, "z.npy").1);
@@ -216,7 +216,7 @@ fn codes_go_out_and_come_back() {
     scratch.succeed("encode run --split train --out train.npy");
     assert_eq!(matrix(&scratch, "train.npy").1.len(), 3 * 256);
 
-    // The data in their order, in a file without parts: codes are those of the test part.
+    // The same data in a file without parts: their codes are those of the test part.
     let images: Vec<f32> = tiny::images(64).iter().map(|v| f32::from(*v) / 255.0).collect();
     write_npy(&scratch.path("x.npy"), 64, &images);
     scratch.succeed("encode run --data x.npy --out of_file.npy");
@@ -262,7 +262,7 @@ fn codes_go_out_and_come_back() {
 }
 
 #[test]
-fn a_conditional_model_is_told_labels() {
+fn a_conditional_model_uses_labels() {
     let scratch = trained("--latent 2 --condition labels");
     scratch.succeed("encode run --out z.npy");
     scratch.succeed("decode run --latents z.npy --label 3 --out three.npy");
@@ -301,7 +301,7 @@ fn the_strangest_data_come_first() {
     let mut numbers: Vec<usize> = scores.iter().map(|(datum, _)| *datum).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (0..64).collect::<Vec<_>>());
-    // Their mean is what `evaluate` measures.
+    // Their mean is the value that `evaluate` measures.
     let report: serde_json::Value = serde_json::from_str(&scratch.succeed("evaluate run --json")).unwrap();
     let mean = scores.iter().map(|(_, score)| score).sum::<f64>() / 64.0;
     assert!((mean + report["elbo"]["mean"].as_f64().unwrap()).abs() < 1e-3, "{mean}");
@@ -408,7 +408,7 @@ fn read_scores(scratch: &Scratch, name: &str) -> Vec<(usize, f64)> {
     text.lines().skip(1).map(row).collect()
 }
 
-/// The chance that an anomaly scores higher than an ordinary datum; ties count half.
+/// The probability that an anomaly scores higher than an ordinary datum; ties count half.
 fn area_under_roc(ordinary: &[f64], anomalies: &[f64]) -> f64 {
     let mut all: Vec<(f64, bool)> = ordinary.iter().map(|score| (*score, false)).collect();
     all.extend(anomalies.iter().map(|score| (*score, true)));

@@ -1,5 +1,5 @@
-//! A run's files stay in its folder, are the user's, and no name that the data brings gets out of its place: not into a
-//! file's name, a page, or the terminal.
+//! A run's files stay in its folder and belong to the user, and names in the data cannot escape: into file names, pages
+//! or the terminal.
 #![cfg(unix)]
 
 #[path = "common/scratch.rs"]
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use scratch::Scratch;
 use serde_json::Value;
 
-/// Names that would do harm where they are believed.
+/// Names that would do harm if trusted.
 const NAMES: [&str; 10] = [
     "../../up",
     "/etc/absolute",
@@ -32,7 +32,7 @@ const NAMES: [&str; 10] = [
     "=1+1\"',;\t",
 ];
 
-/// Every file below a folder with its content, but for the caches of drivers.
+/// Every file below a folder with its content, except drivers' caches.
 fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
@@ -50,7 +50,7 @@ fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// Runs what must succeed, and gives stdout; neither stream may steer the terminal.
+/// Runs a command that must succeed, and returns stdout; neither stream may contain terminal control characters.
 #[track_caller]
 fn shown(scratch: &Scratch, args: &str) -> String {
     let output = scratch.command(args).output().unwrap();
@@ -65,7 +65,7 @@ fn shown(scratch: &Scratch, args: &str) -> String {
     stdout
 }
 
-/// Checks that a run's files have plain names, and that its page holds no markup of the data's.
+/// Checks that a run's files have plain names, and that its report contains no markup from the data.
 fn check_run(scratch: &Scratch, run: &str) {
     for (path, content) in tree(&scratch.path(run)) {
         let name = path.strip_prefix(scratch.path(run)).unwrap().to_str().unwrap();
@@ -121,7 +121,7 @@ fn labels_from_data_stay_words() {
     }
     assert!(before.keys().all(|path| after.contains_key(path)), "a file was deleted");
 
-    // A class that the model does not know.
+    // A class that is new to the model.
     let table = String::from_utf8(scratch.read("t.csv")).unwrap();
     scratch.write("t.csv", table.replacen("\"a/b\"", "new", 1));
     let words = "label `new`: the model knows the labels";
@@ -153,14 +153,14 @@ fn folders_and_files_with_any_name_are_read_and_shown_as_words() {
     check_run(&scratch, "run");
     assert!(!scratch.path("pwned").exists());
 
-    // A run without a name takes one from the data: it is one plain word.
+    // A run without a name takes one from the data: a single plain word.
     fs::rename(scratch.path("pictures"), scratch.path("..\x1b[31m; $(touch pwned) ..")).unwrap();
     let mut train = scratch.std_command("train --hidden 8 --latent 2 --batch-size 16 --epochs 1 -q --data");
     assert!(train.arg("..\x1b[31m; $(touch pwned) ..").output().unwrap().status.success());
     let runs: Vec<_> = fs::read_dir(scratch.path("runs")).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(runs, ["..--31m----touch-pwned--..-vae-1"]);
 
-    // The name of a run need be no text either, in JSON or out of it.
+    // A run's name need not be Unicode, with or without JSON.
     for flags in ["--log-format json", ""] {
         let args = format!(
             "train --data tiny --hidden 8 --latent 2 --batch-size 64 --epochs 1 --force {flags} --out"
@@ -195,14 +195,14 @@ fn files_have_the_permissions_that_the_user_wants() {
     assert_eq!(fs::metadata(scratch.path("run")).unwrap().mode() & 0o777, 0o750);
 }
 
-/// Nobody: a user who owns nothing, for tests that run as root, which may write anywhere.
+/// A user who owns nothing, for tests run as root, which may write anywhere.
 const NOBODY: u32 = 65534;
 
 #[test]
 fn a_folder_that_cannot_be_written_ends_training_before_it_begins() {
     let scratch = Scratch::new();
     scratch.succeed("train --data tiny --hidden 8 --latent 2 --batch-size 64 --epochs 1 --out run -q");
-    // Another user must be able to come here, and to start the program.
+    // Another user must be able to enter here, and to run the program.
     let program = scratch.path("vae-gpu");
     fs::copy(env!("CARGO_BIN_EXE_vae-gpu"), &program).unwrap();
     fs::create_dir(scratch.path("locked")).unwrap();
@@ -241,7 +241,7 @@ fn a_folder_that_cannot_be_written_ends_training_before_it_begins() {
         );
         assert!(output.stdout.is_empty() && tree(&scratch.path("")) == before, "{args}: it began");
     }
-    // A run of someone else's can be used all the same; of the picture that nobody asked for there is a warning.
+    // Someone else's run can still be used; for the picture written unasked there is a warning.
     let evaluated = output("evaluate run");
     let message = String::from_utf8(evaluated.stderr).unwrap();
     assert!(evaluated.status.success() && message.contains("warning: cannot write run/kl.png"), "{message}");

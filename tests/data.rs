@@ -1,4 +1,4 @@
-//! A user's own data through the command: what it is, training on it, and what is said when it is not as it should be.
+//! A user's own data through the command: its description, training on it, and the errors for bad files.
 
 #[path = "common/scratch.rs"]
 mod scratch;
@@ -13,10 +13,10 @@ use scratch::Scratch;
 use serde_json::Value;
 use vae_gpu::data::write::Matrix;
 
-/// A training that takes a moment.
+/// A short training.
 const TRAIN: &str = "train --hidden 8 --latent 2 --batch-size 32 --epochs 1 --out run";
 
-/// 200 rows of three columns that belong together, and a label.
+/// 200 rows of three correlated columns and a label.
 fn rows() -> Vec<[f32; 3]> {
     (0..200).map(|i| (i as f32 * 0.37).sin()).map(|v| [100.0 + 5.0 * v, -v, 7.0]).collect()
 }
@@ -44,7 +44,7 @@ fn npy_bytes(shape: &str, values: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A folder of 40 blobs in two classes, one of which cannot be read.
+/// A folder of 40 blobs in two classes; one file cannot be read.
 fn write_pictures(scratch: &Scratch) {
     let blobs = tiny::images(40);
     for (i, pixels) in blobs.chunks(tiny::SIDE * tiny::SIDE).enumerate() {
@@ -101,7 +101,7 @@ fn a_table_is_described_trained_on_and_remembered() {
     assert!(first.len() == 50 && (90.0..110.0).contains(&mean), "samples in units of the data: {mean}");
     assert!(!scratch.path("run/samples").join("epoch-0001.png").exists(), "a table has no picture");
 
-    // A new run by the configuration of the old one learns its scaling anew.
+    // A new run with the old one's configuration learns its own scaling.
     scratch.write("t.csv", csv().replace("100", "200"));
     scratch.succeed(&format!("{TRAIN}2 --config run/config.toml -q"));
     let again = String::from_utf8(scratch.read("run2/config.toml")).unwrap();
@@ -120,11 +120,11 @@ fn every_format_trains_and_the_scale_can_be_chosen() {
         scratch.succeed(&format!("{TRAIN} --force --data {name} {flags} -q"));
         json(&scratch.succeed("evaluate run --json"))["elbo"]["mean"].as_f64().unwrap()
     };
-    // The same numbers, whatever they come from.
+    // The same numbers, whatever the format.
     let gaussian = ["t.npy", "t.csv", "t.parquet"].map(|name| elbo(name, "--likelihood gaussian"));
     assert_eq!(gaussian, [gaussian[0]; 3]);
     assert_eq!(elbo("t.npy", "--likelihood gaussian --stream"), gaussian[0]);
-    // Between 0 and 1, values can be probabilities.
+    // Values between 0 and 1 can be probabilities.
     assert!(elbo("t.csv", "--scaling minmax") < 0.0);
     scratch.succeed(&format!(
         "{TRAIN} --force --data t.csv --scaling minmax --likelihood continuous-bernoulli -q"
@@ -176,7 +176,7 @@ fn a_test_part_may_come_from_another_file_or_a_share() {
     scratch.fail("data train.npy --test-data tiny", 2, "name a source of one part");
     scratch.succeed(&format!("{TRAIN} --data train.npy --test-data test.npy -q"));
     let config = String::from_utf8(scratch.read("run/config.toml")).unwrap();
-    // Runs are used from other folders, too.
+    // Runs also work from other folders.
     let absolute = scratch.path("test.npy").canonicalize().unwrap();
     assert!(config.contains(&format!("test_data = \"{}\"", absolute.display())), "{config}");
 }
@@ -185,7 +185,7 @@ fn a_test_part_may_come_from_another_file_or_a_share() {
 fn a_format_can_be_named() {
     let scratch = Scratch::new();
     scratch.write("numbers.txt", "1,2\n3,4\n5,6\n");
-    scratch.fail("data numbers.txt", 2, "this is a single file of no known kind; it takes");
+    scratch.fail("data numbers.txt", 2, "this file is not in a known format; it takes");
     assert!(scratch.succeed("data numbers.txt --format csv").contains("table of 2 columns"));
     scratch.fail("data numbers.txt --format npy", 1, "not a .npy file");
     scratch.fail("data numbers.txt --format xls", 2, "invalid value 'xls'");
@@ -199,15 +199,15 @@ fn bad_files_fail_with_a_place_and_a_remedy() {
     for (name, bytes, words) in [
         ("missing.csv", b"a,b\n1,2\n,4\n".to_vec(), "row 2 (line 3), column 1 (`a`): the value is missing"),
         ("ragged.csv", b"1,2\n3\n".to_vec(), "row 2 has 1 cells, but the first has 2"),
-        ("one.csv", b"1,2\n".to_vec(), "has one row, but training and test need one each"),
+        ("one.csv", b"1,2\n".to_vec(), "has one row, but training and test data need one each"),
         ("empty.csv", Vec::new(), "it is empty"),
         ("short.npy", npy_bytes("5, 5", &[0; 24]), "the file has"),
-        ("none.npz", b"nothing".to_vec(), "no zip file"),
-        ("none.parquet", b"PAR1 nothing PAR1".to_vec(), "no Parquet file"),
+        ("none.npz", b"nothing".to_vec(), "not a zip file"),
+        ("none.parquet", b"PAR1 nothing PAR1".to_vec(), "not a Parquet file"),
         (
             "nan.npy",
             matrix(Matrix::Npy, &[], 2, &[1.0, 2.0, f32::NAN, 4.0]),
-            "row 2, column 1: no finite number",
+            "row 2, column 1: not a finite number",
         ),
     ] {
         scratch.write(name, bytes);
@@ -219,9 +219,9 @@ fn bad_files_fail_with_a_place_and_a_remedy() {
     scratch.fail("data nowhere.csv", 1, "cannot read nowhere.csv");
 }
 
-/// Pages that make no sense make the crate that reads them panic: a user sees an error like any other.
+/// Malformed pages make the parquet crate panic; the user sees an ordinary error.
 #[test]
-fn damaged_parquet_is_an_error_and_no_panic() {
+fn damaged_parquet_is_an_error_and_not_a_panic() {
     let scratch = Scratch::new();
     let sound = matrix(Matrix::Parquet, &["a"], 1, &[1.0; 100]);
     for at in (0..sound.len()).step_by(sound.len().div_ceil(40)) {

@@ -1,4 +1,4 @@
-//! One seed: the same bits on one adapter whatever is trained, and losses that agree between adapters.
+//! One seed gives the same bits on one adapter for every kind of model, and losses that agree between adapters.
 
 mod common;
 #[path = "common/scratch.rs"]
@@ -28,7 +28,8 @@ const RUNS: usize = 3;
 /// Steps whose losses are compared between adapters.
 const STEPS: usize = 100;
 
-/// How far apart the losses of two adapters may be, of their size: they add in other orders and have other exponentials.
+/// Largest relative difference between the losses of two adapters, which sum in different orders and have different
+/// exponentials.
 const AGREEMENT: f64 = 1e-3;
 
 fn dataset() -> Dataset {
@@ -39,7 +40,7 @@ fn dataset() -> Dataset {
     dataset
 }
 
-/// Every kind of model and every likelihood, with a name.
+/// Every kind of model and every likelihood, by name.
 fn members() -> Vec<(String, Config)> {
     let member = |name: &str, change: &dyn Fn(&mut Config)| {
         let model = ModelSection { hidden: vec![16], latent: 3, ..ModelSection::default() };
@@ -65,7 +66,7 @@ fn members() -> Vec<(String, Config)> {
     members
 }
 
-/// The bits of the weights and moments after two epochs.
+/// The bits of weights and moments after two epochs.
 fn bits(gpu: &Arc<Gpu>, dataset: &Dataset, config: &Config) -> Vec<u32> {
     let mut trainer = Trainer::new(gpu, dataset, config.clone()).unwrap();
     let before = trainer.arenas().unwrap().parameters;
@@ -86,7 +87,7 @@ fn a_seed_decides_every_bit_of_every_model() {
         streamed.train.stream = true;
         let first = bits(&gpu, &dataset, &config);
         for run in 1..RUNS {
-            // A device that was opened anew, and then the same one once more.
+            // A newly opened device, then the same device again.
             let gpu = if run % 2 == 1 { &again } else { &gpu };
             assert!(bits(gpu, &dataset, &config) == first, "{name}: run {run} has other bits");
         }
@@ -99,8 +100,8 @@ fn a_seed_decides_every_bit_of_every_model() {
     }
 }
 
-/// An adapter that a machine may have: what it is called here and in the list of what is required, and the variables by
-/// which the environment names it.
+/// An adapter that a machine may have: its name here, its name in the list of required ones, and the environment
+/// variables that select it.
 type Adapter = (&'static str, Option<&'static str>, &'static [(&'static str, &'static str)]);
 
 const ADAPTERS: &[Adapter] = &[
@@ -110,7 +111,7 @@ const ADAPTERS: &[Adapter] = &[
 ];
 const SWIFTSHADER: &str = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
-/// The losses of the first steps on each adapter that is here: an epoch is one step, and a row of `metrics.csv`.
+/// The losses of the first steps on each available adapter: an epoch is one step, and a row of `metrics.csv`.
 #[test]
 fn adapters_agree_on_the_first_losses() {
     let scratch = Scratch::new();
@@ -118,7 +119,7 @@ fn adapters_agree_on_the_first_losses() {
     for (number, (name, required, variables)) in ADAPTERS.iter().enumerate() {
         let command = |line: &str| {
             let mut command = scratch.command(line);
-            // What chose an adapter for the other tests.
+            // The variable that chose the other tests' adapter.
             command.env_remove("VAE_GPU_DEVICE").env_remove("VK_DRIVER_FILES");
             command.envs(variables.iter().copied());
             command

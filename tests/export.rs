@@ -1,6 +1,6 @@
-//! ONNX files: what they hold, and what Python makes of them and of `model.safetensors`.
+//! ONNX files: their content, and Python's results from them and from `model.safetensors`.
 //!
-//! The messages are read back by their field numbers alone, so that a slip in the declarations does not cancel out.
+//! The messages are parsed by field number alone, so that an error in the declarations does not cancel out.
 
 #[path = "common/onnx.rs"]
 mod onnx;
@@ -43,7 +43,7 @@ const MODELS: [(&str, &str); 13] = [
     ("conditional-ae", "--condition labels --model ae --likelihood gaussian"),
 ];
 
-/// Name and dimensions of inputs (field 11) or outputs (12).
+/// Name and dimensions of each input (field 11) or output (12).
 fn described(graph: &Message, field: u64) -> Vec<String> {
     let show = |value: Message| {
         let shape = value.one(2).one(1).one(2);
@@ -53,7 +53,7 @@ fn described(graph: &Message, field: u64) -> Vec<String> {
     graph.all(field).map(show).collect()
 }
 
-/// Each input of a node is an input of the graph, a constant, or the output of a node before it.
+/// Each input of a node is an input of the graph, a constant, or the output of an earlier node.
 fn assert_can_be_run(graph: &Message) {
     let constants = graph.all(5).map(|tensor| tensor.text(8));
     let mut known: Vec<String> = graph.all(11).map(|input| input.text(1)).chain(constants).collect();
@@ -89,7 +89,7 @@ fn graphs_have_the_inputs_outputs_and_weights_of_the_model() {
     let weights = scratch.read("run/model.safetensors");
     let weights = safetensors::SafeTensors::deserialize(&weights).unwrap();
     let stored = encoder.all(5).find(|tensor| tensor.text(8) == "encoder.0.weight").unwrap();
-    // Packed whole numbers, each below 128.
+    // Packed integers, each below 128.
     assert_eq!((&stored.bytes[&1][0][..], stored.numbers[&2]), (&[16, 64][..], 1));
     assert_eq!(stored.bytes[&9][0], weights.tensor("encoder.0.weight").unwrap().data());
 
@@ -122,7 +122,7 @@ fn every_likelihood_and_activation_is_among_the_models() {
 }
 
 #[test]
-fn what_is_no_run_is_refused_and_leaves_nothing() {
+fn a_missing_run_is_refused_and_leaves_nothing() {
     let scratch = Scratch::new();
     scratch.fail("export nowhere --onnx made", 1, "no such run directory");
     assert!(!scratch.path("made").exists());
@@ -152,7 +152,7 @@ impl Case {
         let mut vae = Vae::load(run).unwrap();
         let (dim, latent, classes) = (vae.model().input, vae.model().latent, vae.model().classes);
         let labels: Vec<u32> = (0..ROWS).filter(|_| classes > 0).map(|i| (3 * i % 10) as u32).collect();
-        // Far from the data too: sixteen times the codes of the first row reach the ends of the likelihoods.
+        // Also far from the data: sixteen times the codes of the first row reach the limits of the likelihoods.
         let wide = |i: usize| (i as f32 - 7.0) * if i < latent { 16.0 } else { 0.7 };
         let z: Vec<f32> = (0..ROWS * latent).map(wide).collect();
         let eps: Vec<f32> = (0..ROWS * latent).map(|i| (i * 7 % 11) as f32 * 0.3 - 1.5).collect();

@@ -1,5 +1,4 @@
-//! Every kind of model and objective: the same bits whatever interrupts training, and numbers that agree with what is
-//! known of them.
+//! Every kind of model and objective: the same bits despite interruptions, and figures that agree with theory.
 
 mod common;
 #[path = "common/tiny.rs"]
@@ -34,7 +33,7 @@ fn config(kind: &str) -> Config {
     Config { model, train, ..Config::default() }
 }
 
-/// One of everything, with a name.
+/// One of each kind, by name.
 fn family() -> Vec<(&'static str, Config)> {
     let with = |kind, change: &dyn Fn(&mut Config)| {
         let mut config = config(kind);
@@ -132,13 +131,13 @@ fn an_autoencoder_reconstructs_better_and_has_no_prior() {
     let weights = trainer.arenas().unwrap().parameters;
     let mut runner = Runner::new(&gpu, trainer.model(), weights).unwrap();
     let nll = Importance::new(&mut runner, (&dataset.test, "test"), Binarize::Fixed, 5);
-    assert!(matches!(nll.err(), Some(Error::Usage(text)) if text.contains("no model of p(x)")));
+    assert!(matches!(nll.err(), Some(Error::Usage(text)) if text.contains("does not model p(x)")));
 }
 
 #[test]
-fn labels_are_heard() {
+fn labels_have_an_effect() {
     let (gpu, mut dataset) = (common::gpu(), dataset(200, 30));
-    // The classes are unlike: all black, all white, black again, ..
+    // The classes look different: all black, all white, black again, ..
     let side = tiny::SIDE * tiny::SIDE;
     let whole = |count: usize| (0..count).flat_map(|i| vec![255 * (i % 2) as u8; side]).collect();
     for split in [&mut dataset.train, &mut dataset.test] {
@@ -159,15 +158,15 @@ fn labels_are_heard() {
     }
     let refusal = trainer.inference().sample(1, 1, 1.0, |_| 10).unwrap_err();
     assert!(matches!(&refusal, Error::Usage(text) if text.contains("labels 0 to 9")), "{refusal}");
-    // The same image, told two labels.
+    // The same image with two labels.
     let image: Vec<f32> = [0.5; 2 * 64].into();
     let two = trainer.inference().reconstruct(Rows { values: &image, labels: &[0, 1] }).unwrap();
     assert!(two[side] > two[0] + 0.5, "{} and {}", two[0], two[side]);
 }
 
-/// Each of the recipe's numbers and choices does something: with one of them changed, other weights come out.
+/// Each setting of the recipe has an effect: changing one changes the weights.
 #[test]
-fn every_knob_of_the_recipe_turns_something() {
+fn every_knob_of_the_recipe_has_an_effect() {
     let (gpu, dataset) = (common::gpu(), dataset(90, 10));
     let weights = |change: &dyn Fn(&mut TrainSection)| {
         let mut config = config("vae");
@@ -223,7 +222,7 @@ fn data_without_labels_cannot_condition() {
 fn patience_ends_a_run_that_gets_no_better() {
     let (gpu, dataset) = (common::gpu(), dataset(60, 20));
     let mut config = config("vae");
-    // So large a rate that it cannot settle, so long a run that it must overfit.
+    // A learning rate too large to settle, and a run long enough to overfit.
     (config.train.valid, config.train.patience, config.train.epochs) = (0.3, 2, 200);
     (config.train.binarize, config.train.lr) = (Some(Binarize::Threshold), 0.03);
     let mut trainer = Trainer::new(&gpu, &dataset, config).unwrap();
@@ -258,7 +257,7 @@ fn more_samples_make_a_tighter_bound() {
     let mut trainer = Trainer::new(&gpu, &dataset, config("vae")).unwrap();
     let elbo = (0..3).map(|_| epoch(&mut trainer)).last().unwrap().elbo.mean;
     let weights = trainer.arenas().unwrap().parameters;
-    // The same binarised pixels as the trainer's evaluation has.
+    // The same binarised pixels as in the trainer's evaluation.
     let bound = |samples: usize| {
         let mut runner = Runner::new(&gpu, trainer.model(), weights.clone()).unwrap();
         let of = (&dataset.test, "test");
@@ -271,8 +270,8 @@ fn more_samples_make_a_tighter_bound() {
     assert!(bounds.windows(2).all(|pair| pair[0] < pair[1]), "{bounds:?}");
 }
 
-/// A decoder that is linear, x = A z + noise of variance 1, gives p(x) = N(0, A A^T + 1) in closed form. Its hidden layer
-/// is a relu that is lifted above zero by its bias and let down again by the next.
+/// A linear decoder, x = A z + noise of variance 1, gives p(x) = N(0, A A^T + 1) in closed form. Its hidden layer is a
+/// relu whose bias lifts it above zero; the next layer subtracts that again.
 #[test]
 fn the_likelihood_of_a_linear_model_is_the_known_one() {
     const LIFT: f32 = 50.0;
@@ -308,7 +307,7 @@ fn the_likelihood_of_a_linear_model_is_the_known_one() {
     let down = |row: usize| -lift * mu[4 * row..4 * row + 4].iter().sum::<f64>();
     set("encoder.mu.bias", vec![down(0), down(1)]);
     set("encoder.mu.weight", mu);
-    // Wider than the posterior, and without its correlation: an honest proposal that must be weighted.
+    // Wider than the posterior and without its correlation: a proposal that needs weights.
     set("encoder.log_var.bias", vec![(1.3 * inverse[0][0]).ln(), (1.3 * inverse[1][1]).ln()]);
     set("decoder.0.weight", vec![1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
     set("decoder.0.bias", vec![lift, lift, 0.0, 0.0]);
@@ -318,13 +317,14 @@ fn the_likelihood_of_a_linear_model_is_the_known_one() {
     let bytes: Vec<u8> = (0..40 * 4).map(|i| (i * 97 % 256) as u8).collect();
     let split = Split::new(bytes, 4, None);
     let gpu = common::gpu();
-    // Sizes that end in the middle of a round, and many rounds.
+    // Sample counts that end in the middle of a round, and many rounds.
     for samples in [700, 20_011] {
         let got = importance(&gpu, &config, &weights, &split, samples);
         let mut worst = 0.0f64;
         for (row, nll) in got.iter().enumerate() {
             let x: Vec<f64> = split.x([row]).unwrap().into_iter().map(f64::from).collect();
-            // By Woodbury: x^T (A A^T + 1)^-1 x = |x|^2 - (A^T x)^T P^-1 (A^T x), and its determinant is that of P.
+            // By Woodbury: x^T (A A^T + 1)^-1 x = |x|^2 - (A^T x)^T P^-1 (A^T x), and both matrices have the same
+            // determinant.
             let at: Vec<f64> = (0..2).map(|z| (0..4).map(|d| a[d][z] * x[d]).sum()).collect();
             let quadratic = x.iter().map(|v| v * v).sum::<f64>()
                 - (0..2).map(|i| (0..2).map(|j| at[i] * inverse[i][j] * at[j]).sum::<f64>()).sum::<f64>();
@@ -367,7 +367,7 @@ fn codes_agree_with_the_terms_of_the_elbo() {
         let mean_error = error / (33.0 * 64.0);
         assert!((statistics.mean_squared_error() - mean_error).abs() < 1e-6, "{name}");
         assert!(mean_error > 0.0 && mean_error < 0.3, "{name}: {mean_error}");
-        // What the picture of a reconstruction of this x shows is the same mean.
+        // A reconstruction of this x shows the same mean.
         let labels = dataset.test.labels.as_deref().filter(|_| model.classes > 0).unwrap_or(&[]);
         let shown = Inference::new(runner).reconstruct(Rows { values: &x, labels }).unwrap();
         assert_eq!((shown.len(), mean.len()), (33 * 64, 33 * 64), "{name}");

@@ -1,4 +1,4 @@
-//! What training survives: each test does the bad thing for real.
+//! The faults that training survives, each caused for real.
 
 #[path = "common/scratch.rs"]
 mod scratch;
@@ -20,13 +20,13 @@ use scratch::Scratch;
 use skip::skip;
 use vae_gpu::kernels::philox::philox;
 
-/// Sixteen steps an epoch.
+/// Sixteen steps per epoch.
 const TRAIN: &str = "train --data tiny --hidden 16 --latent 2 --batch-size 16 --epochs 4";
 
-/// How often a run is killed.
+/// How many times a run is killed.
 const KILLS: u32 = 50;
 
-/// The values of every tensor of a file, whatever its metadata says: seconds differ.
+/// The values of every tensor in a file, without metadata, since seconds differ.
 fn tensors(scratch: &Scratch, name: &str) -> Vec<(String, Vec<u8>)> {
     let bytes = scratch.read(name);
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -36,7 +36,7 @@ fn tensors(scratch: &Scratch, name: &str) -> Vec<(String, Vec<u8>)> {
     tensors
 }
 
-/// A folder with the run `whole`, which nothing disturbed.
+/// A folder with the undisturbed run `whole`.
 fn with_whole_run() -> Scratch {
     let scratch = Scratch::new();
     scratch.succeed(&format!("{TRAIN} --out whole --quiet"));
@@ -55,7 +55,7 @@ fn start(scratch: &Scratch, args: &str) -> Child {
     scratch.std_command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// A number that is spread evenly over 0..below.
+/// A number that is uniform over 0..below.
 fn drawn(number: u32, below: u64) -> u64 {
     (u64::from(philox([number, 0, 0, 0], [5, 6])[0]) * below) >> 32
 }
@@ -74,13 +74,13 @@ fn fifty_kills_change_no_bit() {
     let mut in_training = 0;
     for kill in 0..KILLS {
         let before = checkpoint_time(&scratch);
-        // Before there is a whole checkpoint, the run begins again.
+        // Before the first whole checkpoint, the run starts over.
         let args = match before {
             Some(_) => "train --resume run --checkpoint-every 2 --quiet".to_owned(),
             None => format!("{train} --checkpoint-every 2 --out run --force --quiet"),
         };
         let mut child = start(&scratch, &args);
-        // Every fifth dies somewhere on its way to the first step, the others somewhere among steps and files.
+        // Every fifth is killed on its way to the first step, the others among steps and file writes.
         if kill % 5 > 0 {
             while checkpoint_time(&scratch) == before && child.try_wait().unwrap().is_none() {
                 thread::sleep(Duration::from_millis(1));
@@ -102,13 +102,13 @@ fn fifty_kills_change_no_bit() {
         let [a, b] = ["run", "reference"].map(|run| tensors(&scratch, &format!("{run}/{file}")));
         assert!(a == b, "{file} has other bits after {KILLS} kills");
     }
-    // One row an epoch, whatever was killed.
+    // One row per epoch, despite the kills.
     let metrics = String::from_utf8(scratch.read("run/metrics.csv")).unwrap();
     let epochs: Vec<&str> = metrics.lines().skip(1).map(|row| row.split(',').next().unwrap()).collect();
     assert_eq!(epochs, (1..=EPOCHS).map(|epoch| epoch.to_string()).collect::<Vec<_>>());
 }
 
-/// A limit to the size of files stands for a disk that is full: the write of the larger files fails half-way.
+/// A limit on file sizes simulates a full disk: writes of larger files fail half-way.
 #[cfg(unix)]
 #[test]
 fn a_full_disk_spoils_nothing_that_was_whole() {
@@ -125,7 +125,7 @@ fn a_full_disk_spoils_nothing_that_was_whole() {
     };
     let output = limited("train --resume run --epochs 4");
     let message = String::from_utf8(output.stderr).unwrap();
-    // Newer Mesa dies of it whatever is done, also where nothing is written.
+    // Newer Mesa crashes under this limit, even if nothing is written.
     let driver_dies = || limited("check").status.code().is_none();
     if output.status.code().is_none() && (message.contains("SwiftShader") || driver_dies()) {
         let why = "SwiftShader and newer Mesa keep code or buffers in files of memory, and the limit to files' size ends them";
@@ -147,7 +147,7 @@ fn a_full_disk_spoils_nothing_that_was_whole() {
     expect_equal(&scratch, "run");
 }
 
-/// The same with a real file system without room, where the test may mount one.
+/// The same with a real full file system, if the test may mount one.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_small_file_system_is_survived() {
@@ -159,7 +159,7 @@ fn a_small_file_system_is_survived() {
     if !mounted.is_ok_and(|output| output.status.success()) {
         return skip("tmpfs", "this user may not mount a tmpfs");
     }
-    // 4 epochs of pictures and curves need more; each of them fails by name, none takes the others with it.
+    // 4 epochs of pictures and curves need more space; each failure is reported by name, and stops no other file.
     let result = scratch.command(&format!("{TRAIN} --out disk/run")).assert();
     let output = result.get_output().clone();
     let message = String::from_utf8(output.stderr).unwrap();
@@ -175,13 +175,13 @@ fn a_small_file_system_is_survived() {
     assert!(sound.is_ok() || message.contains("there is no checkpoint yet"), "{message}");
 }
 
-/// A limit to the address space stands for a device without memory: software adapters have theirs from there.
+/// A limit on the address space simulates a device without memory: software adapters allocate from it.
 #[cfg(target_os = "linux")]
 #[test]
-fn memory_that_runs_out_is_told_with_the_tensor_that_found_none() {
+fn running_out_of_memory_names_the_tensor() {
     let scratch = Scratch::new();
     tiny::write_folder(&scratch.path("many"), 65_536, 64);
-    // Each activation is 100 MiB, which every adapter allows, and there are 80 of them.
+    // Each activation takes 100 MiB, which every adapter allows, and there are 80.
     let hidden = ["400"; 20].join(",");
     let train = format!("train --data many --batch-size 65536 --epochs 1 --hidden {hidden} --out run");
     let script = format!("ulimit -v 4000000; exec {} {train}", env!("CARGO_BIN_EXE_vae-gpu"));
@@ -208,7 +208,7 @@ fn memory_that_runs_out_is_told_with_the_tensor_that_found_none() {
 }
 
 #[test]
-fn a_directory_that_vanishes_is_told_and_not_made_again() {
+fn a_vanished_directory_is_reported_and_not_recreated() {
     let scratch = Scratch::new();
     let mut child =
         start(&scratch, &format!("{} --epochs 60 --out run", TRAIN.trim_end_matches(" --epochs 4")));
@@ -249,7 +249,7 @@ fn the_older_checkpoint_stands_in_for_a_damaged_one() {
         );
         expect_equal(&scratch, name);
     }
-    // Without a sound one, the first is named.
+    // If none is intact, the error names the first.
     for file in ["checkpoint", "checkpoint.previous"] {
         scratch.write(&format!("flipped/{file}.safetensors"), b"no checkpoint");
     }
@@ -276,7 +276,7 @@ fn a_lost_device_is_named_with_the_last_checkpoint() {
 }
 
 #[test]
-fn a_lost_device_is_opened_again_where_that_is_wished() {
+fn a_lost_device_is_reopened_on_request() {
     let scratch = with_whole_run();
     for (name, step) in [("late", "40"), ("at-once", "1")] {
         let mut command = scratch.command(&format!("{TRAIN} --out {name} --recover"));
@@ -298,7 +298,7 @@ fn numbers_that_are_not_finite_are_traced_to_their_tensor() {
         message.contains("training diverged at step ") && message.contains(", written by `"),
         "{message}"
     );
-    // An epoch that went well leaves its checkpoint, whole; the next one has a million times its rate.
+    // A good epoch leaves its checkpoint, whole; the next epoch's learning rate is a million times larger.
     let later =
         "train --data tiny --hidden 16 --latent 2 --batch-size 16 --lr-schedule steps:1*1e6 --out later";
     scratch.command(later).assert().code(1).stderr(contains("training diverged at step "));
@@ -312,8 +312,8 @@ fn numbers_that_are_not_finite_are_traced_to_their_tensor() {
 #[test]
 fn clipping_cures_a_training_that_diverges() {
     let scratch = Scratch::new();
-    // exp of a log-variance that a large step has thrown far out. Adam's step does not depend on the gradient's scale, so
-    // what clipping changes is the weight of the largest batches in its moments.
+    // exp of a log-variance that a large step has thrown far out. Adam's step does not depend on the gradient's scale,
+    // so clipping only changes the weight of the largest batches in its moments.
     let train = "train --data tiny --hidden 32,32 --latent 8 --batch-size 8 --epochs 4 --seed 1 --lr 0.5";
     let wild = scratch.command(&format!("{train} --out wild")).output().unwrap();
     let message = String::from_utf8(wild.stderr).unwrap();
@@ -323,7 +323,7 @@ fn clipping_cures_a_training_that_diverges() {
 }
 
 #[test]
-fn one_process_a_run() {
+fn one_process_per_run() {
     let scratch = Scratch::new();
     let mut child =
         start(&scratch, &format!("{} --epochs 5000 --out run", TRAIN.trim_end_matches(" --epochs 4")));
@@ -331,10 +331,10 @@ fn one_process_a_run() {
     assert!(lines.next().unwrap().unwrap().starts_with("epoch   1/"));
     scratch.fail("train --resume run", 2, "run is in use: another process is training there");
     scratch.fail(&format!("{TRAIN} --out run --force"), 2, "run is in use");
-    // Reading is no harm.
+    // Reading is allowed.
     scratch.succeed("sample run");
     child.kill().unwrap();
     child.wait().unwrap();
-    // The lock has died with its owner.
+    // The lock ended with its owner.
     scratch.succeed(&format!("{TRAIN} --out run --force --quiet"));
 }

@@ -1,5 +1,5 @@
-//! The seeds of the fuzz targets and damaged copies of them, read in every run of the tests: cut off, with changed bytes,
-//! with parts twice. `make fuzz` looks further.
+//! The seeds of the fuzz targets and damaged copies of them, read in every run of the tests: truncated, with changed
+//! bytes, with repeated parts. `make fuzz` searches further.
 
 #[path = "fuzz/inputs.rs"]
 mod inputs;
@@ -12,10 +12,10 @@ use rand_chacha::ChaCha8Rng;
 
 /// Damaged copies of each seed.
 const COPIES: u64 = 24;
-/// Most bytes that one copy has changed.
+/// Most changed bytes per copy.
 const CHANGES: usize = 8;
 
-/// A copy that was cut, changed or lengthened at places that `seed` chooses.
+/// A copy that is truncated, changed or lengthened at places chosen by `seed`.
 fn damaged(bytes: &[u8], seed: u64) -> Vec<u8> {
     let mut draw = ChaCha8Rng::seed_from_u64(seed);
     let mut copy = bytes.to_vec();

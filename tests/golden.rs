@@ -1,5 +1,5 @@
-//! Training as PyTorch does it: `golden/*.safetensors`, made by `golden/make_golden.py`, against the GPU and against
-//! the reference executor.
+//! Training compared with PyTorch: `golden/*.safetensors`, written by `golden/make_golden.py`, against the GPU and the
+//! reference executor.
 
 mod common;
 
@@ -54,7 +54,7 @@ impl Golden {
         self.text(key).parse().unwrap_or_else(|_| panic!("{}: {key} is {}", self.name, self.text(key)))
     }
 
-    /// A value that the configuration file names.
+    /// A value from the configuration.
     fn named<T: serde::de::DeserializeOwned>(&self, key: &str) -> T {
         serde_json::from_value(self.text(key).into())
             .unwrap_or_else(|e| panic!("{}: {key} is {}: {e}", self.name, self.text(key)))
@@ -133,7 +133,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
 }
 
-/// Every run of training, in the order of their names.
+/// Every training run, by name.
 fn runs() -> Vec<Golden> {
     let mut paths: Vec<PathBuf> =
         fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -143,20 +143,20 @@ fn runs() -> Vec<Golden> {
     paths.iter().map(|path| Golden::open(path)).collect()
 }
 
-/// The largest relative error of each kind of tensor.
+/// The largest relative error for each kind of tensor.
 struct Bounds {
-    /// Each row's recon and KL, and the losses of all steps.
+    /// Each row's recon and KL, and the loss of every step.
     terms: f64,
-    /// Of each parameter in the first step.
+    /// Of each parameter's gradient in the first step.
     gradients: f64,
     /// After the last step.
     weights: f64,
-    /// The weights after the last step less the initial ones, beside what their rounding costs. Weights hardly move in
-    /// ten steps, so a wrong Adam hides in them, but not here.
+    /// The weights after the last step minus the initial ones, beyond the cost of rounding. Weights hardly move in ten
+    /// steps, so a wrong Adam would hide in the weights, but not here.
     movement: f64,
 }
 
-/// Runs the steps of `golden` on an engine and compares all that PyTorch stored.
+/// Runs the steps of `golden` on an engine and compares everything that PyTorch stored.
 fn compare(
     golden: &Golden,
     problem: &Problem,
@@ -192,7 +192,7 @@ fn compare(
     for parameter in &problem.parameters {
         let (got, want) = (values(parameter, &gradients), golden.parameter("step1.grad", parameter));
         report.compare(case, "gradient", &parameter.name, (&got, want), bounds.gradients);
-        // Of pixels that are always black, and of relus that are off in the whole batch.
+        // Of pixels that are always black, and relus that are off for the whole batch.
         let exact = got.iter().zip(want).all(|(got, want)| *want != 0.0 || *got == 0.0);
         report.require(exact, || format!("{case}: {}: a gradient is not exactly zero", parameter.name));
     }
@@ -228,7 +228,7 @@ fn compare(
 
 #[test]
 fn the_reference_trains_as_pytorch_does() {
-    // The files hold f32, which is right to 6e-8.
+    // The files hold f32, accurate to 6e-8.
     let bounds = Bounds { terms: 1e-7, gradients: 1e-7, weights: 1e-7, movement: 1e-6 };
     let mut report = Report::default();
     for golden in runs() {
@@ -242,7 +242,7 @@ fn the_reference_trains_as_pytorch_does() {
 fn the_gpu_trains_as_pytorch_does() {
     // Measured on llvmpipe: 2.7e-6, 2.5e-6, 5e-7 and 1.2e-5, or 1.1e-4 where weights are far from zero. PyTorch in f32
     // loses as much of the movement: Adam divides by sqrt(v), so a small gradient's rounding error moves its weight as
-    // far as a large one's. The rest is for other orders of summation and quicker exp and log.
+    // far as a large one's. The rest allows for other orders of summation and faster exp and log.
     let bounds = Bounds { terms: 1e-5, gradients: 1e-5, weights: 1e-6, movement: 5e-5 };
     let gpu = common::gpu();
     let mut report = Report::default();

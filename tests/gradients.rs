@@ -1,4 +1,4 @@
-//! The gradients of whole models: the reference executor's against finite differences, the GPU's against the
+//! The gradients of whole models: the reference executor's against finite differences, and the GPU's against the
 //! reference executor's.
 
 mod common;
@@ -12,14 +12,14 @@ use vae_gpu::model::init::{Init, initial_weights};
 use vae_gpu::model::{LAYERS, ModelConfig, Network};
 use vae_gpu::plan::{Dispatch, Step, Target};
 
-/// Half the distance of a central difference: its own error, h^2 f''' / 6, is then about 1e-11, and that of the
-/// loss's rounding over h about 1e-9.
+/// Half the step of a central difference: its truncation error, h^2 f''' / 6, is then about 1e-11, and the loss's
+/// rounding error over h about 1e-9.
 const H: f64 = 1e-5;
 
-/// No sum that goes into a relu may be nearer to zero. A relu has no derivative there: a central difference over
-/// the kink is wrong by half a slope, and f32 may round the sum to its other side. H moves a sum by a few H at most,
-/// f32 by some 1e-6. Data, weights and draws are fixed, so a distance that holds here holds everywhere; a change of
-/// the shapes below may need another [`SEED`].
+/// No sum before a relu may be nearer to zero. A relu has no derivative there: a central difference over the kink is
+/// wrong by half a slope, and f32 may round the sum to the other side. H moves a sum by at most a few H, f32 by some
+/// 1e-6. Data, weights and draws are fixed, so a distance that holds here holds everywhere; changed shapes may need
+/// another [`SEED`].
 const KINK: f64 = 2e-4;
 
 const SEED: u64 = 1;
@@ -27,14 +27,14 @@ const SEED: u64 = 1;
 /// D.
 const INPUT: usize = 13;
 
-/// Values of a parameter that are moved at most.
+/// Most values moved per parameter.
 const VALUES: usize = 120;
 
-/// Outputs of a decoder at most: for 256 levels a pixel, the likelihood alone is differentiated (tests/likelihoods.rs).
+/// Most outputs of a decoder: for 256 levels per pixel, only the likelihood is differentiated (tests/likelihoods.rs).
 const OUTPUTS: usize = 100;
 
-/// What f32 may lose in a tensor. Measured on lavapipe, llvmpipe and SwiftShader: 7e-7 at worst; the rest is for other
-/// orders of summation and quicker exp and log.
+/// The error of f32 in a tensor. Measured on lavapipe, llvmpipe and SwiftShader: at worst 7e-7; the rest allows for
+/// other orders of summation and faster exp and log.
 const GPU_BOUND: f64 = 1e-5;
 
 #[derive(Debug)]
@@ -61,10 +61,10 @@ impl Case {
             settings,
             ..ModelConfig::default()
         };
-        // Bernoulli's formula takes grey values, too.
+        // Bernoulli's formula also takes grey values.
         let binarize = if short { Binarize::None } else { likelihood.data.binarize() };
         let shape = Shape { samples, ..Shape::new(7, binarize) };
-        // Not the first step, nor the first rows, nor the first row of the history.
+        // Not the first step, rows, or row of the history.
         let mut step = Step { first_row: 3, ..step(SEED, 4, shape.batch, 1e-2) };
         if short {
             step.valid_rows = 5;
@@ -98,7 +98,7 @@ impl Case {
         let order: Vec<u32> = (0..count as u32).rev().collect();
         let parameters = Network::new(&self.config).unwrap().parameters;
         let mut weights = initial_weights(&parameters, Init::Pytorch, SEED);
-        // What starts at zero: away from it, and a value beyond the limits of a log-variance.
+        // Moves parameters that start at zero away from it, and one value beyond the limits of a log-variance.
         for parameter in parameters.iter().filter(|p| p.fan_in.is_none()) {
             let mut values: Vec<f32> = (0..parameter.len()).map(|i| (i as f32).sin()).collect();
             values[1] = 9.0;
@@ -108,8 +108,8 @@ impl Case {
     }
 }
 
-/// Bernoulli with every activation, depth and number of samples; every other likelihood, with each of its settings, with
-/// every activation, and with every pair of depth and samples once. Each of them meets whole and short batches.
+/// Bernoulli with every activation, depth and number of samples; every other likelihood, in each of its settings, with
+/// every activation, and with every pair of depth and samples once. Each runs on whole and short batches.
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for likelihood in likelihood::TABLE {
@@ -155,8 +155,8 @@ fn other_layers() -> Vec<Case> {
     texts.into_iter().enumerate().map(case).collect()
 }
 
-/// Every other thing to train, whole and short: the importance-weighted bound, a floor under the KL, an autoencoder, and
-/// each of them told labels.
+/// All other objectives, on whole and short batches: the importance-weighted bound, a floor under the KL, an
+/// autoencoder, and each of them with labels.
 fn other_objectives() -> Vec<Case> {
     let bernoulli = (likelihood::find("bernoulli").unwrap(), LikelihoodSettings::DEFAULT);
     let learned = likelihood::find("gaussian-learned").unwrap();
@@ -179,7 +179,7 @@ fn other_objectives() -> Vec<Case> {
     cases
 }
 
-/// Between the KLs of the dimensions of an untrained model: some lie below.
+/// Between the KLs of an untrained model's dimensions: some lie below.
 const FREE_BITS: f32 = 0.03;
 
 #[test]
@@ -196,8 +196,8 @@ fn some_dimensions_lie_below_the_floor_and_some_above() {
     assert!(both > 0, "choose another floor");
 }
 
-/// The importance-weighted bound of one sample is the sampled ELBO: the same objective but for the KL, which is
-/// sampled instead of integrated. Its expectation is the same.
+/// The importance-weighted bound of one sample is the sampled ELBO: the same objective, except that the KL is sampled
+/// instead of integrated. The expectation is the same.
 #[test]
 fn the_bound_of_one_sample_is_the_sampled_elbo() {
     let bernoulli = (likelihood::find("bernoulli").unwrap(), LikelihoodSettings::DEFAULT);
@@ -230,7 +230,7 @@ fn forward<'a>(host: &Host<'a>) -> &'a [Dispatch] {
     &host.plan.dispatches()[..=last]
 }
 
-/// What is trained, with its sign turned, averaged over the batch's rows.
+/// The loss: the negative objective, averaged over the batch's rows.
 fn loss(problem: &Problem, host: &mut Host, step: &Step) -> f64 {
     for dispatch in forward(host) {
         host.memory.dispatch(dispatch, step);
@@ -239,7 +239,7 @@ fn loss(problem: &Problem, host: &mut Host, step: &Step) -> f64 {
     -host.read(terms)[2] / f64::from(step.valid_rows)
 }
 
-/// The distance from zero of the nearest sum that goes into a relu.
+/// The distance from zero of the nearest sum before a relu.
 fn kink(mut host: Host, step: &Step) -> f64 {
     let mut nearest = f64::INFINITY;
     for dispatch in forward(&host) {
@@ -272,7 +272,7 @@ fn the_reference_agrees_with_finite_differences() {
         host.run(&case.step);
         let gradients = host.read(problem.train.ports.gradients);
 
-        // Adam has changed the parameters of the first host, so the differences get another.
+        // Adam has changed the first host's parameters, so the differences need another.
         let (parameters, mut host) = (problem.train.ports.parameters, problem.host());
         for parameter in &problem.parameters {
             let every = parameter.len().div_ceil(VALUES);
@@ -302,13 +302,13 @@ fn the_reference_agrees_with_finite_differences() {
 fn the_gpu_agrees_with_the_reference() {
     let gpu = common::gpu();
     let mut report = Report::default();
-    // Past the tiles of every matmul; tanh, because so many relus are never all far from their kinks.
+    // Beyond the tiles of every matmul; tanh, because among so many relus some are always near their kinks.
     let bernoulli = (likelihood::find("bernoulli").unwrap(), LikelihoodSettings::DEFAULT);
     let mut wide = Case::new(bernoulli, Activation::Tanh, &[70, 34], 2, true);
     (wide.config.input, wide.config.latent) = (197, 20);
     (wide.shape.batch, wide.step.valid_rows) = (70, 67);
     for case in cases().into_iter().chain([wide]) {
-        // What a real card would choose, too: other tiles, other reductions.
+        // The choices for a real card too: other tiles, other reductions.
         for target in [gpu.target(), Target::PORTABLE] {
             let problem = case.problem(target);
             let (mut host, mut device) = (problem.host(), problem.device(&gpu));

@@ -1,5 +1,5 @@
-//! What the README and the guide say, tried: their commands run, on small data, in the order of the text; their links lead
-//! somewhere; their figures agree.
+//! The README and the guide, tested: their commands run on small data, in the order of the text; their links resolve;
+//! their figures agree.
 
 #[path = "common/commands.rs"]
 mod commands;
@@ -18,10 +18,11 @@ use std::path::{Path, PathBuf};
 use scratch::Scratch;
 use vae_gpu::data::write::Matrix;
 
-/// Subcommands that measure for long, and flags that not every adapter takes: `src/cli/examples.rs` parses them.
+/// Subcommands that measure for long, and flags that not every adapter supports: `src/cli/examples.rs` only parses
+/// them.
 const LEFT_OUT: [&str; 5] = ["check", "bench", "tune", "--precision", "--device"];
 
-/// The README, and the chapters in the order of their names.
+/// The README, and the chapters by name.
 fn texts() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let chapters = fs::read_dir(root.join("src/guide")).unwrap().map(|entry| entry.unwrap().path());
@@ -34,12 +35,12 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// A text without its code.
+/// A text without its code blocks.
 fn prose(text: &str) -> String {
     text.split("\n```").step_by(2).collect()
 }
 
-/// The data that the texts speak of, as small as it can be. MNIST is a folder here.
+/// The data that the texts mention, as small as possible. MNIST is a folder here.
 fn with_data() -> Scratch {
     let scratch = Scratch::new();
     for name in ["mnist", "fashion"] {
@@ -70,7 +71,7 @@ fn with_data() -> Scratch {
     scratch
 }
 
-/// A command of `train` that does the same with little work.
+/// A `train` command that does the same with little work.
 fn in_little(mut words: Vec<String>) -> Vec<String> {
     let has = |flag: &str, words: &[String]| words.iter().any(|word| word == flag);
     for (flag, small) in [("--epochs", "2"), ("--scale", "0.001"), ("--image-size", "8x8")] {
@@ -134,7 +135,7 @@ fn every_link_leads_somewhere() {
     assert!(count > 30, "{count} links");
 }
 
-/// In a file, a chapter's name is a link to its file; in the documentation `links.md` makes it one to its module.
+/// In the Markdown source, a chapter's name links to its file; in the documentation `links.md` links it to its module.
 #[test]
 fn every_chapter_that_is_named_is_linked() {
     let links = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide/links.md"));
@@ -163,7 +164,7 @@ fn the_readme_is_short() {
     assert!(size <= 12 << 10, "README.md has {size} bytes, and may have 12 KiB");
 }
 
-/// The first listing ends with the ELBO that the tables of results give for the defaults.
+/// The first listing ends with the ELBO that the results tables give for the defaults.
 #[test]
 fn the_listing_is_the_run_of_the_results() {
     let readme = read(&texts()[0]);

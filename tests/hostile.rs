@@ -1,4 +1,4 @@
-//! Files that lie, swell, shrink and loop: each is read as a user would have it read, and the answer is data or one error,
+//! Files that lie, swell, shrink and loop: each is read as a user would read it, and the result is data or one error,
 //! without a panic, a hang, or memory that the file does not account for.
 
 #[path = "common/foreign.rs"]
@@ -19,31 +19,31 @@ use vae_gpu::error::Result;
 use vae_gpu::run::store;
 use vae_gpu::train::{Config, files};
 
-/// Counts the bytes that are in use, and the most there were.
+/// Counts the bytes in use, and their peak.
 struct Counting;
 
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: every call is handed on to the system's allocator as it came; the counters are beside it.
+// SAFETY: every call is forwarded to the system's allocator unchanged; the counters are independent of it.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let now = NOW.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
         PEAK.fetch_max(now, Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         let now = NOW.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
         PEAK.fetch_max(now, Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         NOW.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promise is passed on.
+        // SAFETY: the caller upholds the contract.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -51,18 +51,18 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// What a refusal may take beside the file itself: buffers, threads, and the decoders' own tables.
+/// Memory that a refusal may take beside the file itself: buffers, threads, and the decoders' own tables.
 const SMALL: usize = 48 << 20;
 /// No file of these tests takes a second; a hang never ends.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// One test at a time: what the others take would be counted too.
+/// One test at a time: otherwise the memory of others would be counted too.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What `read` gives, and the memory that it took on top.
+/// The result of `read`, and the memory it took.
 fn measured<T>(read: impl FnOnce() -> T) -> (T, usize) {
     let before = NOW.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);
@@ -72,7 +72,7 @@ fn measured<T>(read: impl FnOnce() -> T) -> (T, usize) {
     (read, PEAK.load(Ordering::Relaxed).saturating_sub(before))
 }
 
-/// A folder, and files in it.
+/// A folder of files.
 struct Folder(TempDir);
 
 impl Folder {
@@ -100,7 +100,7 @@ fn open(path: &Path) -> Result<Dataset> {
     open_with(path, &ReadOptions::default())
 }
 
-/// The message of data that must be refused within `memory`.
+/// The error message for data that must be refused within `memory`.
 #[track_caller]
 fn refused_within(path: &Path, memory: usize) -> String {
     let (result, peak) = measured(|| open(path));
@@ -116,7 +116,7 @@ fn refused(path: &Path, words: &str) {
     assert!(message.contains(words), "{message}");
 }
 
-/// The other three files of an IDX folder are sound.
+/// The other three files of an IDX folder are intact.
 fn idx(name: &str, train: &[u8]) -> (Folder, PathBuf) {
     let folder = Folder::new();
     folder.write(&format!("{name}/t10k-images-idx3-ubyte"), tiny::idx(&[2, 2, 2], &[0; 8]));
@@ -142,10 +142,11 @@ fn sizes_that_lie_allocate_nothing() {
         ([1 << 24, 4096, 4096], "more than 8 GiB"),
         ([1 << 24, 16, 16], "cut off: the header promises 4294967296 bytes"),
         ([0, 2, 2], "says 0 images"),
-        ([2, 0, 2], "says 0 pixels a side"),
+        ([2, 0, 2], "says 0 pixels per side"),
     ] {
         idx_refused(&tiny::idx(&sizes, &[0; 100]), words);
-        let packed = if words.starts_with("cut off") { "more than its size can hold" } else { words };
+        let packed =
+            if words.starts_with("cut off") { "more than a file of its size can unpack to" } else { words };
         idx_refused(&foreign::gzip(&tiny::idx(&sizes, &[0; 100])), packed);
     }
     let folder = Folder::new();
@@ -173,18 +174,18 @@ fn sizes_that_lie_allocate_nothing() {
 #[test]
 fn what_unpacks_without_end_is_refused_early() {
     let _alone = alone();
-    // 512 MiB of zeros in half a megabyte, told and untold.
+    // 512 MiB of zeros in half a megabyte, declared and undeclared.
     let zeros = vec![0; 64 << 20];
     let told = [&tiny::idx(&[1 << 22, 16, 8], &[])[..], &zeros].concat();
-    idx_refused(&foreign::gzip(&told), "more than its size can hold");
+    idx_refused(&foreign::gzip(&told), "more than a file of its size can unpack to");
     let untold = [&tiny::idx(&[2, 2, 2], &[0; 8])[..], &zeros].concat();
     idx_refused(&foreign::gzip(&untold), "goes on after the 8 bytes");
     let folder = Folder::new();
     let told = foreign::npz(&[("x", foreign::npy("|u1", "1048576, 512", &zeros))]);
     refused(&folder.write("told.npz", told), "bytes are packed");
     let untold = foreign::npz(&[("x", foreign::npy("|u1", "2, 2", &zeros))]);
-    refused(&folder.write("untold.npz", untold), "there are not as many");
-    // A header that never ends, packed.
+    refused(&folder.write("untold.npz", untold), "but holds more or fewer");
+    // A header that never ends, compressed.
     let header = foreign::npy_with(&[b' '; 65_000], &zeros);
     refused(&folder.write("header.npz", foreign::npz(&[("x", header)])), "makes no sense");
 }
@@ -203,14 +204,14 @@ fn pictures_claim_no_memory_that_their_files_do_not_account_for() {
         folder.write("claims/a.png", foreign::png(width, height, &[0; 100]));
         refused(&folder.path("claims"), words);
     }
-    // As large as that, and really there: 361 MB of zeros in 1.6 MB, more than 200 times as many.
+    // As large as that, and really present: 361 MB of zeros in 1.6 MB, more than 200 times as many.
     folder.write("bomb/a.png", foreign::png(19_000, 19_000, &vec![0; 19_000 * 19_001]));
     refused(&folder.path("bomb"), "claim to be 19000x19000 pixels");
 }
 
-/// One list of many equal numbers takes no room in the file.
+/// One list of many equal numbers takes hardly any room in the file.
 #[test]
-fn a_list_of_parquet_is_not_unpacked_without_end() {
+fn a_parquet_list_is_not_unpacked_without_limit() {
     let _alone = alone();
     use parquet::data_type::Int32Type;
     use parquet::file::properties::WriterProperties;
@@ -243,15 +244,15 @@ fn a_list_of_parquet_is_not_unpacked_without_end() {
 }
 
 #[test]
-fn a_line_without_end_is_no_row() {
+fn an_endless_line_is_not_a_row() {
     let _alone = alone();
     let folder = Folder::new();
     for (text, words) in [("1,", "more than 131072 columns"), ("abc ", "has more than 4 MiB")] {
-        // The beginning of the file is looked at as one line: 4 MiB of text, with the place of each cell.
+        // The start of the file is parsed as one line: 4 MiB of text, with the position of each cell.
         let message = refused_within(&folder.write("line.csv", text.repeat(25 << 20)), 3 * SMALL);
         assert!(message.contains(words), "{message}");
     }
-    // Nor does a quote that is never closed hold the rest of the file.
+    // A quote that is never closed does not hold the rest of the file either.
     let path = folder.write("quote.csv", format!("a,b\n1,\"{}", "x".repeat(100 << 20)));
     let message = refused_within(&path, 3 * SMALL);
     assert!(message.contains("row 1 (line 2) has more than 4 MiB"), "{message}");
@@ -297,7 +298,7 @@ fn folders_that_loop_nest_or_are_no_text_are_read_to_their_end() {
     assert_eq!(dataset.train.count + dataset.test.count, 3);
     assert!(dataset.warnings[0].contains("2 of 5 pictures cannot be read"), "{:?}", dataset.warnings);
 
-    // Neither the names of folders nor those of files need be text.
+    // Names of folders and files need not be Unicode.
     let odd = folder.path("p").join(OsStr::from_bytes(b"od\xffd\n\x1b[31m"));
     fs::create_dir(&odd).unwrap();
     fs::write(odd.join(OsStr::from_bytes(b"\xfe.png")), &png).unwrap();
@@ -312,14 +313,14 @@ fn folders_that_loop_nest_or_are_no_text_are_read_to_their_end() {
     fs::write(deep.join("a.png"), &png).unwrap();
     assert!(open(&folder.path("deep")).is_err());
 
-    // What is no file is no picture: opening a pipe would wait for its writer for ever.
+    // A special file is not a picture: opening a pipe would wait for its writer forever.
     let made = std::process::Command::new("mkfifo").arg(folder.path("p/cats/pipe.png")).status().unwrap();
     assert!(made.success());
     let (dataset, _) = measured(|| open(&folder.path("p")).unwrap());
     assert_eq!(dataset.train.count + dataset.test.count, 4);
 }
 
-/// The rows of a .npy file stay in it, so it can change under the program.
+/// The rows of a .npy file stay in it, so it can change while in use.
 #[test]
 fn a_file_that_shrinks_while_it_is_read_is_an_error() {
     let _alone = alone();
@@ -334,7 +335,7 @@ fn a_file_that_shrinks_while_it_is_read_is_an_error() {
     assert!(dataset.train.x([0]).is_err() && dataset.test.marginals().is_err());
 }
 
-/// A model file, with a checksum of its own where the header is ours.
+/// A model file, with a matching checksum if the header is ours.
 fn model(folder: &Folder, config: &str) -> PathBuf {
     let path = folder.path("model.safetensors");
     let metadata = [("config".to_owned(), config.to_owned())].into();
@@ -364,7 +365,7 @@ fn models_that_lie_are_refused() {
     let lies = [&u64::MAX.to_le_bytes()[..], b"{}"].concat();
     assert!(store::read_tensors(&folder.write("model.safetensors", lies)).is_err());
 
-    // Sound files whose configuration describes what no file can hold, or what cannot be.
+    // Intact files whose configuration describes sizes that no file can hold, or that cannot exist.
     let most = i64::MAX;
     let layers = vec!["65536"; 64].join(",");
     for config in [
@@ -385,9 +386,9 @@ fn models_that_lie_are_refused() {
         let (_, peak) = measured(|| files::load_model(&path).map(|_| ()));
         assert!(peak < SMALL, "{} MiB for {config}", peak >> 20);
     }
-    // The scaling is what is wrong with the last ones, and not the lack of tensors.
+    // The last ones fail for their scaling, not for missing tensors.
     let path = model(&folder, "shape = [2, 1, 1]\n[source.scaling]\nshift = []\nscale = []");
-    assert!(files::load_model(&path).unwrap_err().to_string().contains("scaled in another way"));
+    assert!(files::load_model(&path).unwrap_err().to_string().contains("scaled differently"));
 }
 
 #[test]

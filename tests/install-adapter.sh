@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes sure that Vulkan has a driver: where there is none and the package manager is known, installs Mesa's
-# software one. In continuous integration (CI=true) the OpenGL one comes too, so that both are tested.
+# Makes sure that Vulkan has a driver: if there is none and the package manager is known, installs Mesa's software
+# driver. In continuous integration (CI=true) also installs the OpenGL one, so that both are tested.
 set -u
 
 drivers() {
@@ -10,7 +10,7 @@ drivers() {
 
 case "$(uname -s)" in
     Linux) ;;
-    # Metal and DX12 come with the system.
+    # Metal and DX12 are part of the system.
     *) exit 0 ;;
 esac
 [ -n "$(drivers)" ] && [ "${CI:-}" != true ] && exit 0

@@ -1,4 +1,4 @@
-//! Ctrl-C for the second time.
+//! A second Ctrl-C.
 
 #![cfg(target_os = "linux")]
 
@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 
 use scratch::Scratch;
 
-/// Bytes that a pipe of Linux holds before a writer has to wait.
+/// Bytes that a pipe of Linux buffers before a writer blocks.
 const PIPE: usize = 1 << 16;
 
-/// The first Ctrl-C saves and then wants to say so, to a terminal that takes nothing more: the second one ends it there.
+/// The first Ctrl-C saves and then reports it, to a terminal that is blocked; the second must end the program there.
 #[test]
 fn a_second_interrupt_stops_at_once() {
     let scratch = Scratch::new();
@@ -37,7 +37,7 @@ fn a_second_interrupt_stops_at_once() {
         assert!(kill.unwrap().success());
     };
     interrupt(child.id());
-    // No epoch ends any more once it waits.
+    // No epoch ends after that, because it blocks.
     let mut lines = (0, 1);
     while lines.0 != lines.1 {
         within("training goes on after an interrupt");

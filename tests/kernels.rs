@@ -26,8 +26,8 @@ fn every_kernel_agrees_with_its_reference() {
     );
 }
 
-/// A tuning may pick any variant, and a checkpoint may be resumed under another tuning: all variants must give
-/// the same bits.
+/// A tuning may pick any variant, and a checkpoint may be resumed under another tuning, so all variants must give the
+/// same bits.
 #[test]
 fn every_variant_of_matmul_gives_the_same_bits() {
     let gpu = common::gpu();
@@ -53,7 +53,7 @@ fn product(gpu: &Arc<Gpu>, variant: &'static Variant, layout: Layout, mkn: [usiz
     results.flat_map(|tensor| program.read_f32(tensor).unwrap()).collect()
 }
 
-/// A lane that takes another for its neighbour would read what was never written.
+/// A lane that mistakes another for its neighbour would read words that were never written.
 #[test]
 fn a_variant_for_other_subgroups_is_refused() {
     let variant = VARIANTS.iter().copied().find(|v| v.lanes.is_some()).unwrap();
@@ -66,7 +66,7 @@ fn a_variant_for_other_matrices_is_refused() {
     assert!(refusal(variant).contains("for matrices of 16"), "{}", refusal(variant));
 }
 
-/// With what words a device that has neither refuses a variant.
+/// The messages with which a device without either feature refuses a variant.
 fn refusal(variant: &'static Variant) -> String {
     let gpu = Gpu::noop();
     assert!(!variant.fits(&gpu.target(), Layout::NN));

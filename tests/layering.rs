@@ -1,7 +1,7 @@
-//! The modules of the crate import in one direction, wgpu stays at home, and only the command prints.
+//! The crate's modules import in one direction, wgpu stays within the gpu module, and only the command prints.
 //!
-//! Reads the sources as text: a small lexer drops comments, literals and `#[cfg(test)]` items, and what is left
-//! is searched for paths from the crate's root and for names that only some modules may use.
+//! Reads the sources as text: a small lexer drops comments, literals and `#[cfg(test)]` items; the rest is searched for
+//! paths from the crate's root and for names that only some modules may use.
 
 #[path = "common/circles.rs"]
 mod circles;
@@ -15,7 +15,7 @@ use std::path::Path;
 use circles::circles;
 use lexer::{Token, files, modules, tokens, without_tests};
 
-/// What each module may import of ours, besides itself.
+/// The modules of ours that each module may import, besides itself.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("plan", &[]),
     ("error", &[]),
@@ -42,10 +42,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The roots of the library and of the command, which may name every module.
+/// The roots of library and command, which may name every module.
 const ROOTS: &[&str] = &["lib", "main"];
 
-/// Names that only some modules may use: a token, or a token with the one behind it.
+/// Names that only some modules may use: a token, or a token with the next one.
 const NAMES: &[(&str, &[&str])] = &[
     ("wgpu", &["gpu"]),
     ("clap", &["cli", "settings"]),
@@ -75,7 +75,7 @@ fn modules_import_in_one_direction() {
     assert!(broken.is_empty(), "{} rules broken\n{}", broken.len(), broken.join("\n"));
 }
 
-/// What a file needs is below it: no circle of files, however long. A re-export is no need of its own.
+/// Files import downwards: no circle of files, of any length. A re-export alone does not count.
 #[test]
 fn files_import_in_one_direction() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -99,7 +99,7 @@ fn the_circles_of_files_are_found() {
     let mods = ("a/mod.rs", "pub mod b; mod c; mod d;");
     let nothing: [&str; 0] = [];
     assert_eq!(find(&[mods, ("a/b.rs", "use super::c::C;"), ("a/c.rs", "use super::d::D;")]), nothing);
-    // Of two, however they write it.
+    // Of two, in every spelling.
     for (b, c) in [
         ("use super::c::C;", "use super::b::B;"),
         ("use super::{c::C, d};", "use crate::a::{d::D, b::{self, B}}; fn f() {}"),
@@ -109,7 +109,7 @@ fn the_circles_of_files_are_found() {
     ] {
         assert_eq!(find(&[mods, ("a/b.rs", b), ("a/c.rs", c)]), ["a/b.rs a/c.rs"], "{b} {c}");
     }
-    // A module that is named is not yet used; neither are tests, comments and text.
+    // Declaring a module does not use it; neither do tests, comments and strings.
     for c in [
         "use super::b; fn f() {}",
         "#[cfg(test)] mod tests { use super::super::b::B; }",
@@ -125,7 +125,7 @@ fn the_circles_of_files_are_found() {
     let folders = [("e/f.rs", "use crate::a::b::B;"), ("e.rs", "mod f;"), ("a/b.rs", "use crate::e::f::F;")];
     assert_eq!(find(&[&[mods][..], &folders].concat()), ["a/b.rs e/f.rs"]);
 
-    // A module that declares and re-exports does not need its children; one that uses them does.
+    // A module that declares and re-exports its children does not depend on them; one that uses them does.
     let child = ("a/b.rs", "use super::A; pub struct B;");
     for (parent, expected) in [
         ("mod b; pub use b::B; pub struct A;", None),
@@ -138,7 +138,7 @@ fn the_circles_of_files_are_found() {
     ] {
         assert_eq!(find(&[("a/mod.rs", parent), child]), Vec::from_iter(expected), "{parent}");
     }
-    // A name is taken from where it is defined, not from where it is exported again.
+    // A name belongs to the file that defines it, not to those that re-export it.
     let through = ("a/mod.rs", "mod b; mod c; pub use b::B; pub use c::C;");
     assert_eq!(find(&[through, ("a/b.rs", "use super::C;"), ("a/c.rs", "")]), nothing);
     assert_eq!(
@@ -213,12 +213,12 @@ fn the_checker_finds_what_it_looks_for() {
     finds("main.rs", "use vae_gpu::{cli, gpu};\nfn main() { println!(); self.print(); }", &[]);
 }
 
-/// The rules that the text of a file below `src` breaks, as `file:line: what`.
+/// The rules that a file below `src` breaks, as `file:line: what`.
 fn check(file: &Path, text: &str) -> Vec<String> {
     let modules = modules(file);
     let module = modules[0].as_str();
     let at = |line: usize| format!("src/{}:{line}", file.display().to_string().replace('\\', "/"));
-    // The body of a module of tests: `#[cfg(test)] mod tests;` stands in its parent.
+    // The body of a test module: its `#[cfg(test)] mod tests;` is in its parent.
     if modules.last().is_some_and(|last| last == "tests") {
         return Vec::new();
     }

@@ -16,7 +16,7 @@ use vae_gpu::train::config::Condition;
 use vae_gpu::train::{Config, Trainer};
 
 const DIM: usize = tiny::SIDE * tiny::SIDE;
-/// More rows than pass through the device at once.
+/// More rows than one batch on the device.
 const ROWS: usize = 150;
 
 fn config() -> Config {
@@ -52,7 +52,7 @@ fn assert_usage<T>(result: Result<T, Error>, words: &str) {
 }
 
 #[test]
-fn training_tells_of_each_epoch_and_stops_when_told() {
+fn training_reports_each_epoch_and_stops_on_request() {
     let dataset = tiny::dataset(256, 64);
     let mut trainer = Trainer::new(&common::gpu(), &dataset, config()).unwrap();
     let mut epochs = Vec::new();
@@ -91,7 +91,7 @@ fn a_saved_model_is_the_trained_one() {
     assert!(mean.iter().all(|v| (0.0..=1.0).contains(v)));
     assert_eq!(by_file.decode(&codes.mu).unwrap(), mean);
 
-    // A row is the same in whatever company.
+    // A row's result does not depend on the other rows.
     let last = present.encode(&x()[(ROWS - 1) * DIM..]).unwrap();
     let of_last = &codes.mu[(ROWS - 1) * 3..];
     assert_eq!((last.mu.len(), of_last.len()), (3, 3));
@@ -119,7 +119,7 @@ fn the_elbo_is_its_two_terms_and_that_of_the_training() {
     }
     assert_eq!(Terms { recon: -5.0, kl: 1.5 }.elbo(), -6.5);
     assert_eq!(vae.elbo(&x()).unwrap(), terms, "the same draws in every call");
-    // The test data, in the grey that the trainer's own evaluation has too.
+    // The test data, in the same grey as in the trainer's own evaluation.
     let test = trainer.evaluate().unwrap().test;
     let terms = vae.elbo(&x()[..64 * DIM]).unwrap();
     let mean = |of: fn(&Terms) -> f64| terms.iter().map(of).sum::<f64>() / terms.len() as f64;
@@ -142,7 +142,7 @@ fn samples_depend_on_the_seed_alone() {
 }
 
 #[test]
-fn a_conditional_model_is_told_the_labels() {
+fn a_conditional_model_uses_the_labels() {
     let mut config = config();
     config.model.condition = Condition::Labels;
     let mut vae = Vae::of(&trained(config)).unwrap();
@@ -172,7 +172,7 @@ fn an_autoencoder_has_codes_and_no_samples() {
     let mut vae = Vae::of(&trained(config)).unwrap();
     let codes = vae.encode(&x()).unwrap();
     assert_eq!((codes.mu.len(), codes.log_var.len()), (ROWS * 3, 0));
-    // Nothing is drawn, so the terms follow from what the decoder makes of the codes.
+    // Nothing is drawn, so the terms follow from the decoded codes.
     let means = vae.decode(&codes.mu).unwrap();
     let terms = vae.elbo(&x()).unwrap();
     assert_eq!(terms.len(), ROWS);
@@ -188,8 +188,8 @@ fn an_autoencoder_has_codes_and_no_samples() {
 #[test]
 fn rows_that_are_not_whole_are_refused_and_none_is_fine() {
     let mut vae = Vae::of(&trained(config())).unwrap();
-    assert_usage(vae.encode(&[0.5; DIM + 1]), "no whole number of rows of 64");
-    assert_usage(vae.decode(&[0.5; 4]), "no whole number of rows of 3");
+    assert_usage(vae.encode(&[0.5; DIM + 1]), "not a whole number of rows of 64");
+    assert_usage(vae.decode(&[0.5; 4]), "not a whole number of rows of 3");
     assert_usage(vae.elbo((&[0.5; DIM][..], &[1u32][..])), "wants 0 labels");
     assert!(vae.encode(&Vec::new()).unwrap().mu.is_empty());
 }

@@ -1,4 +1,4 @@
-//! The likelihoods against what mathematics says of them: probabilities sum to one, constants, means, limits.
+//! The likelihoods against theory: probabilities sum to one; constants, means and limits are right.
 
 mod common;
 
@@ -13,13 +13,13 @@ use vae_gpu::kernels::likelihood::{Likelihood, LikelihoodSettings, Passes, TABLE
 use vae_gpu::kernels::reference::Memory;
 use vae_gpu::plan::{Step, Target, Tensor};
 
-/// What the reference finds.
+/// The reference's results.
 struct Found {
     /// log p(x|z) of each row.
     log_p: Vec<f64>,
     /// The gradient of -log p by the decoder's output, row by row with padding.
     d_out: Vec<f64>,
-    /// The same by the likelihood's own parameter.
+    /// The gradient by the likelihood's own parameter.
     d_own: Vec<f64>,
     /// E[x|z], row by row with padding.
     mean: Vec<f64>,
@@ -30,7 +30,7 @@ fn passes(likelihood: &Likelihood, settings: &LikelihoodSettings, rows: usize, d
     Passes::new(likelihood, settings, &Target::PORTABLE, rows, dim)
 }
 
-/// Runs the references with the likelihood's `own` parameter, and `out` and `x` of each row.
+/// Runs the references with the likelihood's `own` parameter, and each row's `out` and `x`.
 fn run(passes: &Passes, own: &[f64], rows: &[(Vec<f64>, Vec<f64>)]) -> Found {
     let mut memory = Memory::new(&passes.plan);
     if let Some((tensor, _)) = passes.own {
@@ -55,7 +55,8 @@ fn named(name: &str) -> &'static Likelihood {
     find(name).unwrap_or_else(|| panic!("no likelihood {name}"))
 }
 
-/// What one value can be: points with what each is worth in an integral over x, and the grey that it is shown as.
+/// The possible values of a number: points with their weights in an integral over x, and the grey that each is shown
+/// as.
 struct Domain {
     points: Vec<f64>,
     worth: Vec<f64>,
@@ -73,7 +74,7 @@ impl Domain {
         Domain { shown: points.clone(), points, worth }
     }
 
-    /// `count` values, one point each, shown evenly from black to white.
+    /// `count` values, one point each, evenly spaced from black to white.
     fn steps(points: Vec<f64>) -> Domain {
         let last = points.len() - 1;
         let shown = (0..=last).map(|i| i as f64 / last as f64).collect();
@@ -95,14 +96,14 @@ impl Domain {
     }
 }
 
-/// What the decoder may give for one value: its output, and its bias with the constant behind.
+/// Possible decoder outputs for one value: the output, and its bias followed by the constant.
 fn decoded(likelihood: &Likelihood, settings: &LikelihoodSettings) -> Vec<(Vec<f64>, Vec<f64>)> {
     let outputs = |outputs: &[f64]| outputs.iter().map(|l| (vec![*l], vec![])).collect();
     match likelihood.name {
         "continuous-bernoulli" => {
             outputs(&[-40.0, -1.5, -1e-3, 0.0, 1e-9, 0.05, 0.0999, 0.1001, 0.999, 1.001, 3.0, 40.0])
         }
-        // Past its limit, a log-variance is that of the limit.
+        // Beyond the limit, the log-variance equals the limit.
         "gaussian-learned" => [(0.4, -1.3), (-0.2, 2.0), (0.5, -30.0)]
             .map(|(mu, log_var)| match settings.variance {
                 Variance::Global => (vec![mu], vec![0.0, 0.0, 0.0, 0.0, log_var]),
@@ -116,7 +117,7 @@ fn decoded(likelihood: &Likelihood, settings: &LikelihoodSettings) -> Vec<(Vec<f
     }
 }
 
-/// The probabilities of a distribution sum to one, and its mean is what the pictures show: for all of the table.
+/// The probabilities of each distribution sum to one, and its mean is the one that pictures show, for every likelihood.
 #[test]
 fn probabilities_sum_to_one() {
     for likelihood in TABLE {
@@ -147,7 +148,7 @@ fn the_guide_lists_the_table() {
     }
 }
 
-/// The gradient of each likelihood, with each of its settings, by everything that it takes.
+/// The gradient of each likelihood, in each of its settings, by all of its inputs.
 #[test]
 fn gradients_are_those_of_finite_differences() {
     const DIM: usize = 3;
@@ -188,7 +189,7 @@ fn a_perfect_gaussian_is_worth_its_constant() {
         run(&passes(named("gaussian"), &LikelihoodSettings::DEFAULT, 1, 784), &[], &[(x.clone(), x.clone())]);
     assert!((found.log_p[0] - expected).abs() < 1e-9, "{} and {expected}", found.log_p[0]);
 
-    // With log-variances s, each pixel pays s / 2 more.
+    // With log-variances s, each pixel costs s / 2 more.
     for variance in [Variance::Global, Variance::Pixel] {
         let settings = LikelihoodSettings { variance, ..LikelihoodSettings::DEFAULT };
         let passes = passes(named("gaussian-learned"), &settings, 1, 784);
@@ -227,7 +228,7 @@ fn the_log_variance_stops_at_its_limits() {
     }
 }
 
-/// Three times as many levels are one output to a counter that wraps.
+/// Three times as many levels look like a single output to a counter that wraps.
 #[test]
 #[should_panic(expected = "levels")]
 fn levels_past_any_counter_are_refused() {
@@ -241,7 +242,7 @@ fn levels_share_the_bytes() {
         let mut sizes = vec![0; levels];
         let mut last = 0;
         for byte in 0..=255u8 {
-            // As the device has it, in 32 bits.
+            // In 32 bits, as on the device.
             let level = level_of(f64::from(f32::from(byte) / 255.0), levels);
             assert_eq!(level, usize::from(byte) * levels / 256, "byte {byte} of {levels} levels");
             assert!(level == last || level == last + 1);
@@ -286,14 +287,14 @@ fn the_continuous_bernoulli_is_that_of_the_paper() {
         assert!((log_normaliser(logit) - log_c).abs() < 1e-14, "{lambda}: log C {}", log_normaliser(logit));
         assert!((mean(logit) - expected_mean).abs() < 1e-14, "{lambda}: mean {}", mean(logit));
     }
-    // Past every overflow: the density at the edge is |l|.
+    // Beyond every overflow: the density at the edge is |l|.
     for l in [1e3, 1e6, 1e30] {
         assert!((log_normaliser(l) - l.ln()).abs() < 1e-12, "{l}");
         assert!((mean(l) - 1.0).abs() < 1.1 / l && (mean(-l) * l - 1.0).abs() < 1e-12, "{l}");
     }
 }
 
-/// What f32 makes of it. At x = 0, log p = log C - log(1 + e^l); the slope is -mean.
+/// The f32 result. At x = 0, log p = log C - log(1 + e^l); the slope is -mean.
 #[test]
 fn the_gpus_continuous_bernoulli_is_that_of_the_paper() {
     let gpu = common::gpu();

@@ -1,4 +1,5 @@
-//! What does not fit an adapter is split where that changes nothing, and otherwise refused before training, by name.
+//! Work that exceeds an adapter's limits is split if that changes nothing, and otherwise refused by name before
+//! training.
 
 mod common;
 #[path = "common/scratch.rs"]
@@ -18,19 +19,19 @@ use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::train::config::{ModelSection, TrainSection};
 use vae_gpu::train::{Config, Trainer};
 
-/// 64-16-3-16-64 with this many rows in a batch.
+/// 64-16-3-16-64 with this many rows per batch.
 fn config(kind: &str, batch_size: usize) -> Config {
     let model = ModelSection { kind: kind.into(), hidden: vec![16], latent: 3, ..ModelSection::default() };
     let train = TrainSection { batch_size, lr: 0.01, epochs: 1, ..TrainSection::default() };
     Config { model, train, ..Config::default() }
 }
 
-/// Buffers and bindings of so many KiB at most.
+/// Limits of this many KiB for buffers and bindings.
 fn storage(kib: u64) -> Limits {
     Limits { buffer: kib << 10, binding: kib << 10, ..Limits::default() }
 }
 
-/// The refusal of a training with these limits, before anything is trained.
+/// The error of a training under these limits, before anything is trained.
 fn refusal(limits: Limits, config: Config) -> String {
     let error = Trainer::new(&Gpu::noop_within(limits), &tiny::dataset(1000, 20), config).err().unwrap();
     assert!(matches!(error, Error::Limit { .. }) && error.exit_code() == 1, "{error}");
@@ -48,7 +49,7 @@ fn what_does_not_fit_is_named_with_what_would_help() {
     let words =
         ["\"x\" of the plan \"train\" needs 150 KiB", "the adapter allows 128 KiB", "`train.batch_size`"];
     says(storage(128), large_batch.clone(), &words);
-    // The same by one of the limits alone.
+    // The same under one of the limits alone.
     says(
         Limits { binding: 128 << 10, ..Limits::default() },
         large_batch.clone(),
@@ -66,7 +67,7 @@ fn what_does_not_fit_is_named_with_what_would_help() {
         large_model.clone(),
         &["\"parameters\" of the plan", "the adapter allows 128 KiB", "`model.hidden`"],
     );
-    // In a grid, the largest tensor tells what it is large for.
+    // In a grid, the error of the largest tensor names what makes it large.
     let few = |workgroups| Limits { workgroups, ..Limits::default() };
     says(
         few(20),
@@ -89,7 +90,7 @@ fn what_fits_exactly_is_taken() {
     assert!(matches!(train(63).err(), Some(Error::Limit { what, .. }) if what.contains("history")));
 }
 
-/// Trains an epoch: the weights bit by bit, and every datum's terms of the ELBO.
+/// Trains one epoch: the bits of the weights, and every datum's terms of the ELBO.
 fn train(gpu: &Arc<Gpu>, dataset: &Dataset, config: Config) -> (Trainer, Vec<u32>, Vec<Terms>) {
     let mut trainer = Trainer::new(gpu, dataset, config).unwrap();
     trainer.epoch(&mut |_| ControlFlow::Continue(())).unwrap();
@@ -102,7 +103,7 @@ fn train(gpu: &Arc<Gpu>, dataset: &Dataset, config: Config) -> (Trainer, Vec<u32
     (trainer, parameters.iter().map(|value| value.to_bits()).collect(), terms)
 }
 
-/// The data, its order and the terms of each datum are larger than a binding: data is streamed, terms come in windows.
+/// The data, its order and the terms of all data exceed a binding: data is streamed, terms come in windows.
 #[test]
 fn a_small_adapter_gives_the_same_bits() {
     let dataset = tiny::dataset(5000, 17_000);
@@ -125,7 +126,8 @@ fn a_small_adapter_gives_the_same_bits() {
     assert!(a == b, "log p(x) in windows is another");
 }
 
-/// Batches of evaluation shrink too. They number the draws, so a model without draws tells whether each datum has its own.
+/// Evaluation batches shrink too. Draws are numbered by batch, so only a model without draws shows that each datum gets
+/// its own terms.
 #[test]
 fn batches_of_evaluation_shrink_with_the_adapter() {
     let dataset = tiny::dataset(200, 700);

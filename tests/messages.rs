@@ -1,5 +1,5 @@
-//! What a user reads after a mistake: each command line with its exit code and all of its message, in a file to be read
-//! by whoever changes one. `INSTA_UPDATE=always cargo test --test messages` writes it anew.
+//! The messages after a user's mistakes: each command line with its exit code and full message, in a snapshot to be
+//! read by anyone who changes one. `INSTA_UPDATE=always cargo test --test messages` rewrites it.
 #![cfg(unix)]
 
 #[path = "common/foreign.rs"]
@@ -414,7 +414,7 @@ fn files(scratch: &Scratch) {
     scratch.write("metrics-text/metrics.csv", "epoch,step\none,two\n");
 }
 
-/// What the row prints, as it is on every machine.
+/// The output of a row, made independent of the machine.
 fn row(scratch: &Scratch, args: &str) -> String {
     let output = scratch.command(args).output().unwrap();
     let message = String::from_utf8(output.stderr).unwrap();
@@ -438,7 +438,7 @@ fn row(scratch: &Scratch, args: &str) -> String {
             line.strip_prefix("  ").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
         let of_adapter =
             line.starts_with("adapter ") || line.starts_with("warning: this is a software adapter");
-        // The weights that an adapter trains are its own.
+        // Each adapter trains slightly different weights.
         let line = without_checksums(line);
         match (numbered, of_adapter) {
             (true, _) if lines.ends_with("  NUMBER ADAPTER\n") => {}
@@ -450,7 +450,7 @@ fn row(scratch: &Scratch, args: &str) -> String {
     format!("$ vae-gpu {args}\n{lines}exit {}\n\n", code.unwrap())
 }
 
-/// The line with a word for each number of eight hexadecimal digits.
+/// The line with every eight-digit hexadecimal number replaced by a word.
 fn without_checksums(line: &str) -> String {
     let is_checksum = |word: &str| word.len() == 8 && word.chars().all(|c| c.is_ascii_hexdigit());
     let plain = |word: &str| match word.trim_end_matches(',') {

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs a command with the Mesa of Debian's unstable release, which may be years newer than the system's: in a folder that holds
-# such a system (600 MB; made by debootstrap), as root, with the project and /tmp where they are.
+# Runs a command under the Mesa of Debian's unstable release, which may be years newer than the system's: in a folder
+# with such a system (600 MB, made by debootstrap), as root, with the project and /tmp mounted at their paths.
 #   newer-mesa.sh --install                          makes the folder, $NEWER_MESA or ~/.cache/vae-gpu/newer-mesa
 #   newer-mesa.sh target/release/vae-gpu bench       runs a program that was built outside
 #   CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=$PWD/tests/newer-mesa.sh cargo test
@@ -26,7 +26,7 @@ if [ ! -d "$root/usr/share/vulkan" ]; then
 fi
 export VK_DRIVER_FILES=/usr/share/vulkan/icd.d/lvp_icd.json
 mkdir -p "$root$project"
-# The mounts are this process's own, and go with it.
+# The mounts belong to this process, and end with it.
 # shellcheck disable=SC2016 # the inner shells expand these
 exec unshare --mount sh -c '
     root="$1" project="$2" here="$3"

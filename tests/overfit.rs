@@ -1,4 +1,4 @@
-//! A model learns one batch of MNIST by heart: all parts of training at work together on the GPU.
+//! A model memorises one batch of MNIST: all parts of training together on the GPU.
 
 mod common;
 
@@ -10,19 +10,19 @@ use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::model::init::{Init, initial_weights};
 use vae_gpu::model::{ModelConfig, Network};
 
-/// B: the first images of the test data, the same ones in every step.
+/// B: the first images of the test data, the same in every step.
 const IMAGES: usize = 16;
 const STEPS: usize = 300;
-/// Steps that the result is the mean of: z is noise.
+/// Steps that the result is averaged over: z is noisy.
 const LAST: usize = 20;
 
-/// The ELBO that must be reached, in nats per datum. Measured: -19.9 to -21.0 over four seeds, on lavapipe and on
-/// SwiftShader. What wrong gradients reach in the same steps, measured by breaking the kernel:
-/// - the encoder's mean does not hear the decoder (`d_mu` without `d_z`): -159, and -167 with its sign turned;
-/// - the encoder's variance has its sign turned: -303; no gradient of the KL: -1005;
-/// - another eps in the backward pass than in the forward pass: -30 to -36, the nearest of all.
+/// The ELBO to reach, in nats per datum. Measured: -19.9 to -21.0 over four seeds, on lavapipe and on SwiftShader.
+/// Results of wrong gradients in the same steps, measured by breaking the kernel:
+/// - no gradient from the decoder to the encoder's mean (`d_mu` without `d_z`): -159, and -167 with its sign flipped;
+/// - the sign of the encoder's variance gradient flipped: -303; no gradient of the KL: -1005;
+/// - a different eps in the backward pass than in the forward pass: -30 to -36, the closest of all.
 ///
-/// Adam divides a gradient's scale out, so a wrong factor does not show here; `gradients.rs` and `golden.rs` see it.
+/// Adam divides out a gradient's scale, so a wrong factor does not show here; `gradients.rs` and `golden.rs` catch it.
 const GOAL: f64 = -24.0;
 
 #[test]
@@ -51,18 +51,18 @@ fn one_batch_is_learned_by_heart() {
     let result = format!("ELBO {first:.1} at first, {last:.1} at last: recon {recon:.1}, KL {kl:.1}");
     println!("{result}");
 
-    // At first every pixel costs about one bit.
+    // At first, every pixel costs about one bit.
     let coin = -(config.input as f64) * LN_2;
     assert!((first - coin).abs() < 20.0, "{result}; the first should be near {coin:.1}");
-    // The decoder's last bias alone, the same picture for every z.
+    // Only the decoder's last bias: the same picture for every z.
     let blind = blind(bytes, config.input);
     assert!(blind < 5.0 * GOAL, "a goal of {GOAL} is no proof: without z, {blind:.1} can be reached");
     assert!(last > GOAL, "{result}; the last should be above {GOAL}");
-    // To tell N images apart takes ln N nats: with less, z was not what carried them.
+    // Telling N images apart takes ln N nats: with fewer, z did not carry them.
     assert!(kl > (IMAGES as f64).ln(), "{result}; this KL cannot carry {IMAGES} images");
 }
 
-/// The mean log-likelihood of the best Bernoulli that does not look at z: each pixel costs the entropy of its mean.
+/// The mean log-likelihood of the best Bernoulli that ignores z: each pixel costs the entropy of its mean.
 fn blind(bytes: &[u8], dim: usize) -> f64 {
     let entropy = |pixel: usize| {
         let ones = bytes.iter().skip(pixel).step_by(dim).filter(|v| **v > 127).count();

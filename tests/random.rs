@@ -1,7 +1,7 @@
-//! The generator on the GPU: its words against the host's, its uniforms and normals against their distributions.
+//! The GPU's generator: its words against the host's, its uniforms and normals against their distributions.
 //!
-//! Every draw is a pure function of the seeds below, so what passes once passes always. Bounds are four standard
-//! errors of the statistic over [`COUNT`] independent draws, which chance breaks once in 16,000 times.
+//! Every draw is a pure function of the seeds below, so a test that passes once always passes. Bounds are four standard
+//! errors of the statistic over [`COUNT`] independent draws, which chance exceeds once in 16,000 times.
 
 mod common;
 
@@ -17,7 +17,7 @@ const ROWS: usize = 1000;
 const COLUMNS: usize = 1000;
 const COUNT: usize = ROWS * COLUMNS;
 
-/// Standard errors that a statistic may be off.
+/// Allowed deviation of a statistic, in standard errors.
 const SIGMAS: f64 = 4.0;
 
 /// The 0.1 % critical value of the Kolmogorov-Smirnov statistic times sqrt(n), for large n: the t of
@@ -29,7 +29,7 @@ fn here() -> Step {
     Step { seed_lo: 0x9E37_79B9, seed_hi: 0x1234_5678, step: 17, ..Step::default() }
 }
 
-/// One of the kernels that write bare draws, and the matrix [`ROWS`, `COLUMNS`] it fills.
+/// A kernel that writes bare draws, and the matrix [`ROWS`, `COLUMNS`] that it fills.
 struct Draws {
     program: Program,
     out: Tensor,
@@ -53,7 +53,7 @@ impl Draws {
     }
 }
 
-/// The host's calls of the generator for the matrix, in order.
+/// The host's generator calls for the matrix, in order.
 fn calls(step: Step) -> impl Iterator<Item = [u32; 4]> {
     let call = move |i: usize| {
         let (row, vector) = (i / (COLUMNS / 4), i % (COLUMNS / 4));
@@ -62,7 +62,7 @@ fn calls(step: Step) -> impl Iterator<Item = [u32; 4]> {
     (0..COUNT / 4).map(call)
 }
 
-/// Other places of the generator, which must have other draws.
+/// Other positions of the generator, which must give other draws.
 fn elsewhere() -> [(&'static str, Step); 6] {
     let here = here();
     [
@@ -108,7 +108,7 @@ fn erf(x: f64) -> f64 {
     2.0 / PI.sqrt() * (-x * x).exp() * sum
 }
 
-/// Pearson's correlation; of independent draws its standard error is 1 / sqrt(n).
+/// Pearson's correlation; for independent draws its standard error is 1 / sqrt(n).
 fn correlation(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
     let (mean_a, mean_b) = (mean(a.iter().copied()), mean(b.iter().copied()));
@@ -123,7 +123,7 @@ fn correlation(a: &[f64], b: &[f64]) -> f64 {
 fn uncorrelated(what: &str, a: &[f64], b: &[f64]) {
     let bound = SIGMAS / (a.len() as f64).sqrt();
     require(&format!("correlation with {what}"), correlation(a, b), 0.0, bound);
-    // A radius used twice shows only in the sizes.
+    // Reusing a radius shows only in the magnitudes.
     let squares = |values: &[f64]| values.iter().map(|v| v * v).collect::<Vec<_>>();
     require(
         &format!("correlation of squares with {what}"),
@@ -173,10 +173,10 @@ fn normals_are_normal() {
         0.0,
         1e-6,
     );
-    // WGSL promises log to 2^-21 near 1, where its root, the radius, is as small as 3e-4.
+    // WGSL promises log to 2^-21 near 1, where its square root, the radius, is as small as 3e-4.
     require("largest error", errors().fold(0.0, f64::max), 0.0, 1e-3);
 
-    // The standard errors of a normal sample's moments are the roots of 1/n, 2/n, 6/n and 24/n.
+    // The standard errors of a normal sample's moments are the square roots of 1/n, 2/n, 6/n and 24/n.
     let mean_z = mean(got.iter().copied());
     require("mean", mean_z, 0.0, SIGMAS * (1.0 / n).sqrt());
     let moment = |power: i32| mean(got.iter().map(|z| (z - mean_z).powi(power)));
@@ -201,7 +201,7 @@ fn draws_of_different_places_are_unrelated() {
         uncorrelated(&format!("another {what}"), &first, &there);
     }
     uncorrelated("the next row", &first[COLUMNS..], &first[..COUNT - COLUMNS]);
-    // Columns 1 to 3 further share a call of the generator, 4 further have the next.
+    // Columns 1 to 3 apart share a call of the generator; columns 4 apart use successive calls.
     for shift in 1..=4 {
         uncorrelated(&format!("column + {shift}"), &first[shift..], &first[..COUNT - shift]);
     }

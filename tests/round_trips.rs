@@ -1,4 +1,4 @@
-//! What is written comes back, to the last bit, whatever it is: every format that this program writes and reads.
+//! Everything written can be read back, to the last bit: every format that this program writes and reads.
 
 #[path = "common/foreign.rs"]
 mod foreign;
@@ -36,14 +36,14 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
-/// A matrix of any floats, and how many columns it has.
+/// A matrix of arbitrary floats, with its number of columns.
 fn matrix(value: impl Strategy<Value = f32> + 'static) -> impl Strategy<Value = (usize, Vec<f32>)> {
     let value = value.boxed();
     (1usize..9, 1usize..9)
         .prop_flat_map(move |(rows, dim)| (Just(dim), prop::collection::vec(value.clone(), rows * dim)))
 }
 
-/// Finite floats of every size, zeros of both signs among them.
+/// Finite floats of every magnitude, with zeros of both signs.
 fn finite() -> impl Strategy<Value = f32> {
     any::<u32>().prop_map(f32::from_bits).prop_filter("finite", |value| value.is_finite())
 }
@@ -52,7 +52,7 @@ fn any_double() -> impl Strategy<Value = f64> {
     any::<u64>().prop_map(f64::from_bits).prop_filter("finite", |value| value.is_finite())
 }
 
-/// Writes a matrix and reads its rows.
+/// Writes a matrix and reads its rows back.
 fn there_and_back(format: Matrix, name: &str, names: &[String], dim: usize, values: &[f32]) -> Split {
     let (folder, mut bytes) = (folder(), Vec::new());
     format.write(&mut bytes, names, dim, values).unwrap();
@@ -71,7 +71,7 @@ fn floats(split: &Split) -> Vec<f32> {
     found
 }
 
-/// A name of a column that is no number, with all that CSV has a meaning for.
+/// A column name that is not a number, with every character special to CSV.
 fn column_name() -> impl Strategy<Value = String> {
     "x[ -~\n\r\té]{0,8}y"
 }
@@ -200,12 +200,12 @@ fn row() -> impl Strategy<Value = EpochMetrics> {
     })
 }
 
-/// The text of a number gives back its bits: `{:?}` of floats tells all of them, zeros' signs too.
+/// The text of a number gives back its bits: `{:?}` prints floats exactly, with the signs of zeros.
 fn told(rows: &[EpochMetrics]) -> String {
     format!("{rows:?}")
 }
 
-/// An event as its readers see it: TensorFlow's `event.proto`, as far as it matters here.
+/// An event as its readers see it: the fields of TensorFlow's `event.proto` that matter here.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Event {
     #[prost(int64, tag = "2")]
@@ -254,7 +254,7 @@ proptest! {
         prop_assert_eq!((split.dim(), bits(&floats(&split))), (dim, bits(&values)));
     }
 
-    /// The reader's half: this program writes none.
+    /// The reading half; this program does not write such files.
     #[test]
     fn npz((dim, values) in matrix(any::<u32>().prop_map(f32::from_bits))) {
         let mut array = Vec::new();
@@ -295,7 +295,7 @@ proptest! {
         prop_assert_eq!((split.dim(), bits(&floats(&split))), (dim, bits(&values)));
     }
 
-    /// Scores: whole numbers and doubles, which readers of data take as floats.
+    /// Scores: integers and doubles, which data readers take as floats.
     #[test]
     fn columns_of_numbers(rows in prop::collection::vec((any::<i32>(), any_double()), 1..9)) {
         let (whole, real): (Vec<i64>, Vec<f64>) = rows.iter().map(|(n, x)| (i64::from(*n), *x)).unzip();
@@ -419,7 +419,7 @@ proptest! {
         for (a, b) in [(&loaded.parameters, &arenas.parameters), (&loaded.moment1, &arenas.moment1), (&loaded.moment2, &arenas.moment2)] {
             prop_assert_eq!(bits(a), bits(b));
         }
-        // Of a number that is none, the text has no bits.
+        // The text of a NaN does not preserve its bits.
         prop_assert_eq!(format!("{read:?}"), format!("{state:?}"));
     }
 
@@ -461,7 +461,7 @@ proptest! {
         }
         let path = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
         let found = records(&fs::read(path).unwrap());
-        // Behind the version and the start of a session.
+        // After the version and the start of a session.
         let found: Vec<Event> = found.iter().skip(2).map(|event| Event::decode(&event[..]).unwrap()).collect();
         let expected: Vec<Event> = told.iter().map(|(step, scalars)| {
             let value = |(tag, value): &(String, f64)| Value { tag: tag.clone(), simple_value: *value as f32 };
@@ -471,7 +471,7 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 
-    /// The metadata of a model is read by other programs: it is what they would read.
+    /// Other programs read a model's metadata; this is what they see.
     #[test]
     fn the_configuration_in_a_model_is_its_toml(data in any::<String>()) {
         let mut config = Config { shape: Some([2, 1, 1]), data, ..Config::default() };

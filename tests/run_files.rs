@@ -1,4 +1,4 @@
-//! Models and checkpoints as files: what is written comes back, and no file is believed.
+//! Models and checkpoints as files: they survive a round trip, and none is trusted.
 
 #[path = "common/tiny.rs"]
 mod tiny;
@@ -17,7 +17,7 @@ use vae_gpu::train::{Arenas, Config, State, files};
 
 type Metadata = BTreeMap<String, String>;
 
-/// A model and a checkpoint of 64-7-3-7-64 on disk, and what they hold.
+/// A model and a checkpoint of 64-7-3-7-64 on disk, and their content.
 struct Saved {
     _folder: TempDir,
     model: PathBuf,
@@ -58,7 +58,7 @@ fn saved() -> Saved {
 }
 
 impl Saved {
-    /// The messages with which both files are refused once their content was changed.
+    /// The error messages for both files after a change of their content.
     #[track_caller]
     fn refusals(&self, change: impl Fn(&mut Vec<NamedTensor>, &mut Metadata)) -> [String; 2] {
         let load = |path: &PathBuf, load: &dyn Fn() -> Result<(), Error>| {
@@ -85,7 +85,7 @@ impl Saved {
         }
     }
 
-    /// The same, once this line of the configuration was replaced.
+    /// The same after replacing this line of the configuration.
     #[track_caller]
     fn refuse_config(&self, words: &str, line: &str, by: &str) {
         self.refuse(words, |_, metadata| {
@@ -147,7 +147,7 @@ fn tensors_that_do_not_fit_are_named() {
     assert!(message.contains(&format!("has no tensor {moment}")), "{message}");
 }
 
-/// Sizes that no memory holds are refused before anything of that size is made.
+/// Sizes beyond any memory are refused before anything of that size is allocated.
 #[test]
 fn a_configuration_that_lies_about_its_size_is_refused() {
     let saved = saved();
@@ -155,12 +155,12 @@ fn a_configuration_that_lies_about_its_size_is_refused() {
     for hostile in [
         "shape = [4294967295, 4294967295, 255]",
         "shape = [9223372036854775807, 9223372036854775807, 9223372036854775807]",
-        // 2^64 values, which wraps to none.
+        // 2^64 values, which wraps to 0.
         "shape = [4294967296, 4294967296, 1]",
         "shape = [0, 8, 1]",
         "shape = [65537, 1, 1]",
     ] {
-        saved.refuse_config("the number of values of a datum", shape, hostile);
+        saved.refuse_config("the number of values per datum", shape, hostile);
     }
     saved.refuse_config(
         "tensor encoder.0.weight is [7, 64], the model's is [7, 65536]",
@@ -193,11 +193,11 @@ fn a_configuration_that_lies_about_its_size_is_refused() {
 }
 
 #[test]
-fn a_checkpoint_without_its_numbers_is_no_checkpoint() {
+fn a_checkpoint_without_its_numbers_is_refused() {
     let saved = saved();
     let refusal = |key: &str, value: Option<&str>| {
         let [_, message] = saved.refusals(|tensors, metadata| {
-            // The model, which has no such numbers, is spoilt otherwise.
+            // The model lacks these numbers, so it is damaged in another way.
             if metadata.remove(key).is_none() {
                 tensors.clear();
             } else if let Some(value) = value {

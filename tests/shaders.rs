@@ -1,7 +1,7 @@
-//! Host and shaders agree, and every shader translates for every backend: by reflection, with no GPU.
+//! Host and shaders agree, and every shader translates for every backend: by reflection, without a GPU.
 //!
-//! Each test walks every const set of every kernel (`Kernel::variants`) and names the kernel, entry and consts
-//! of whatever it finds.
+//! Each test visits every const set of every kernel (`Kernel::variants`) and names the kernel, entry and consts of each
+//! fault.
 
 #[path = "common/shader.rs"]
 mod shader;
@@ -23,19 +23,19 @@ use vae_gpu::kernels::matmul::Layout;
 use vae_gpu::kernels::{self, philox};
 use vae_gpu::plan::{Access, Element, Field, Needs, Step};
 
-/// What every adapter allows (the defaults of WebGPU), with one storage buffer to spare.
+/// The limits of every adapter (WebGPU's defaults), with one storage buffer to spare.
 const MAX_STORAGE_BUFFERS: usize = 7;
 const MAX_WORKGROUP_INVOCATIONS: u32 = 256;
 const MAX_WORKGROUP_BYTES: u32 = 16 * 1024;
 
-/// Invocations of a workgroup of every kernel that no constant sizes, as `kernels` has it.
+/// Invocations per workgroup of every kernel whose size is not a constant, as in `kernels`.
 const WORKGROUP: u32 = 64;
 
-/// A file longer than this is two kernels.
+/// A longer file should be two kernels.
 const MAX_LINES: usize = 500;
 
 /// Runs `check` on every shader that parsed (`every_shader_is_valid` fails for the others) and fails with all
-/// that it complains of; a complaint about many shaders is printed once.
+/// complaints; a complaint about many shaders is printed once.
 fn for_every_shader(mut check: impl FnMut(&Shader, &mut Vec<String>)) {
     report(SHADERS.iter().filter_map(|(title, shader)| {
         let mut complaints = Vec::new();
@@ -105,7 +105,7 @@ fn storage(group: u32, binding: u32, name: &str, writable: bool, element: &str) 
     format!("@group({group}) @binding({binding}) var<storage, {access}> {name}: array of {element}")
 }
 
-/// The bindings that the entry point uses, in their order, spelled as the host's.
+/// The bindings that the entry point uses, in order, spelled as on the host.
 fn bindings(shader: &Shader) -> Vec<String> {
     let mut found = BTreeMap::new();
     for (_, variable) in shader.used() {
@@ -124,7 +124,7 @@ fn bindings(shader: &Shader) -> Vec<String> {
     found.into_values().collect()
 }
 
-/// Whether a variable is read_write storage; none where it is no storage.
+/// Whether a variable is read_write storage; None if it is not storage.
 fn is_writable(space: AddressSpace) -> Option<bool> {
     match space {
         AddressSpace::Storage { access } => Some(access.contains(StorageAccess::STORE)),
@@ -155,7 +155,7 @@ fn host_fields(fields: &[Field]) -> Vec<String> {
     fields.iter().map(|f| format!("{}: {} at {}", f.name, f.ty, f.offset)).collect()
 }
 
-/// The fields of the struct at binding 0 of `group`, spelled as the host's.
+/// The fields of the struct at binding 0 of `group`, spelled as on the host.
 fn fields(shader: &Shader, group: u32) -> Vec<String> {
     let at = Some(ResourceBinding { group, binding: 0 });
     let Some((_, variable)) = shader.used().find(|(_, variable)| variable.binding == at) else {
@@ -186,7 +186,7 @@ fn compare(what: &str, host: &[String], shader: &[String], complaints: &mut Vec<
     }
 }
 
-/// Numbers that host and shaders both name.
+/// Numbers that both host and shaders name.
 const NUMBERS: &[(&str, u32)] = &[
     ("IDENTITY", Activation::Identity as u32),
     ("RELU", Activation::Relu as u32),
@@ -262,7 +262,7 @@ fn every_adapter_has_room() {
         if bytes > MAX_WORKGROUP_BYTES {
             complaints.push(format!("{bytes} bytes of workgroup memory, at most {MAX_WORKGROUP_BYTES}"));
         }
-        // A kernel that needs nothing was validated without the capabilities.
+        // A kernel without needs was validated without the capabilities.
         let mut without = Validator::new(ValidationFlags::all(), Capabilities::SHADER_FLOAT16);
         if shader.kernel.needs != Needs::Nothing && without.validate(&shader.module).is_ok() {
             complaints.push("it needs less than it says".into());
@@ -278,7 +278,7 @@ fn every_backend_translates_every_shader() {
             Err(error) => return complaints.push(error),
         };
         for (backend, translate) in BACKENDS {
-            // Without the run-time checks, as usual, and with them (`--checked-shaders`).
+            // Without run-time checks, the default, and with them (`--checked-shaders`).
             let translated = translate(&shader, false).and_then(|_| translate(&shader, true));
             let excused = is_excused(shader.kernel, backend);
             match translated {

@@ -1,4 +1,4 @@
-//! A test that cannot run is loud about it, and a failure where it must run.
+//! A test that cannot run says so, and fails if it is required.
 
 #[path = "common/skip.rs"]
 mod skip;
@@ -25,7 +25,7 @@ fn what_is_required_and_cannot_run_fails() {
 
 #[test]
 #[should_panic(expected = "VAE_GPU_REQUIRE names \"spirvval\": use a list of bash, chromium, ")]
-fn a_name_that_nobody_knows_fails() {
+fn an_unknown_name_fails() {
     skip::skip_unless("spirvval", "fashion", "this is a test");
 }
 
@@ -35,7 +35,7 @@ fn a_test_skips_under_a_known_name() {
     skip::skip_unless("", "clothes", "this is a test");
 }
 
-/// The files of tests, this one aside.
+/// The test files except this one.
 fn sources() -> Vec<(PathBuf, String)> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let files = [tests.clone(), tests.join("common")].map(|folder| fs::read_dir(folder).unwrap());

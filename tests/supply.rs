@@ -1,4 +1,4 @@
-//! What the program is made of: nothing that opens a connection, and nothing from elsewhere than the registry.
+//! The program's dependencies: none opens a connection, and all come from the registry.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,10 +19,10 @@ fn texts(list: &Value) -> BTreeSet<&str> {
     list.as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect()
 }
 
-/// Is for browsers alone, and names tokio for a feature that nobody asks for.
+/// Only for browsers; names tokio for a feature that is not enabled.
 const BROWSER: &str = "wasm-bindgen-futures";
 
-/// Every crate of any platform, those of the tests too.
+/// Every crate for any platform, those of the tests included.
 #[test]
 fn no_crate_opens_a_connection() {
     let (lock, deny) = (read("Cargo.lock"), read("deny.toml"));

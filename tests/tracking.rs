@@ -1,4 +1,4 @@
-//! What a run tells other programs and people: metrics, events, the report; runs, comparisons, configuration files,
+//! A run's output for other programs and people: metrics, events, the report; runs, comparisons, configuration files,
 //! completions.
 
 #[path = "common/python.rs"]
@@ -34,7 +34,7 @@ fn text(bytes: Vec<u8>) -> String {
 fn metrics_are_the_same_in_both_files_also_after_a_resume() {
     let scratch = Scratch::new();
     scratch.succeed(&format!("{TRAIN} --epochs 2 --out run -q"));
-    // A crash between a row and the checkpoint leaves a row too many.
+    // A crash between a row and its checkpoint leaves an extra row.
     let written = text(scratch.read("run/metrics.jsonl"));
     let two = lines(written.as_bytes());
     let last = written.lines().last().unwrap().replace("\"epoch\":2", "\"epoch\":3");
@@ -69,7 +69,7 @@ fn pictures_are_drawn_every_so_many_epochs_and_after_the_last() {
     }
     assert_eq!(text(scratch.read("run/metrics.csv")).lines().count(), 6);
     let curves = scratch.read("run/curves.png");
-    // The last epoch of the longer run has its pictures too, and the curves hold all epochs.
+    // The longer run's last epoch also has its pictures, and the curves show all epochs.
     scratch.succeed("train --resume run --epochs 7 --pictures-every 10 -q");
     assert_eq!(pictures("run/samples"), ["0002.png", "0004.png", "0005.png", "0007.png"]);
     assert_ne!(scratch.read("run/curves.png"), curves);
@@ -77,7 +77,7 @@ fn pictures_are_drawn_every_so_many_epochs_and_after_the_last() {
     scratch.succeed(&format!("{TRAIN} --epochs 7 --out whole -q"));
     assert_eq!(scratch.read("whole/curves.png"), whole);
     assert_eq!(pictures("whole/samples").len(), 7);
-    // Where patience runs out, the last epoch is known late.
+    // When patience runs out, the last epoch is known only late.
     scratch.succeed(&format!(
         "{TRAIN} --epochs 50 --valid 0.2 --patience 1 --lr 1 --pictures-every 50 --out short -q"
     ));
@@ -88,7 +88,7 @@ fn pictures_are_drawn_every_so_many_epochs_and_after_the_last() {
 }
 
 #[test]
-fn epochs_are_told_as_lines_of_json() {
+fn epochs_are_reported_as_lines_of_json() {
     let scratch = Scratch::new();
     let told = scratch.succeed(&format!("{TRAIN} --epochs 2 --out run --log-format json"));
     let events = lines(told.as_bytes());
@@ -140,7 +140,7 @@ fn a_browser_shows_the_report() {
         let mut command = Command::new(browser);
         let profile = format!("--user-data-dir={}", scratch.path("profile").display());
         command.args(["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000", &profile]);
-        // A page of one file needs no network, and neither does the browser.
+        // A self-contained page needs no network, and neither does the browser.
         command.args(["--no-first-run", "--disable-background-networking", "--disable-component-update"]);
         command.args(["--disable-sync", "--disable-quic"]);
         let output = command.args(extra).arg(&report).output().unwrap();
@@ -166,7 +166,7 @@ fn tensorboard_reads_the_events_of_a_resumed_run() {
 }
 
 #[test]
-fn event_files_are_written_where_they_are_asked_for_and_go_with_the_run() {
+fn event_files_are_written_on_request_and_deleted_with_the_run() {
     let scratch = Scratch::new();
     scratch.succeed(&format!("{TRAIN} --epochs 1 --out run -q"));
     assert!(!scratch.path("run/tensorboard").exists());
@@ -248,7 +248,7 @@ fn shells_and_manuals_know_every_command() {
         assert!(["train", "compare", "log-format"].iter().all(|word| script.contains(word)), "{shell}");
         let checker =
             Command::new(shell).arg("-n").arg("/dev/stdin").stdin(std::process::Stdio::piped()).spawn();
-        // A shell that is there finds no fault in the script.
+        // An installed shell accepts the script.
         let Ok(mut checker) = checker else {
             skip(shell, &format!("there is no {shell} to read its completions"));
             continue;

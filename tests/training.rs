@@ -1,4 +1,4 @@
-//! The training loop: the same bits whatever interrupts it, and honest numbers.
+//! The training loop: the same bits despite interruptions, and correct figures.
 
 mod common;
 #[path = "common/tiny.rs"]
@@ -18,7 +18,7 @@ use vae_gpu::train::config::{ModelSection, Precision, TrainSection};
 use vae_gpu::train::schedule::Schedule;
 use vae_gpu::train::{Config, EpochProgress, EpochResult, Trainer, files};
 
-/// 64-16-3-16-64 with this many rows in a batch.
+/// 64-16-3-16-64 with this many rows per batch.
 fn config(batch_size: usize) -> Config {
     let model = ModelSection { hidden: vec![16], latent: 3, ..ModelSection::default() };
     let train = TrainSection { batch_size, lr: 0.01, ..TrainSection::default() };
@@ -34,13 +34,13 @@ fn go_on(_: &EpochProgress) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// Trains one epoch and evaluates. The numbers are those that do not measure time.
+/// Trains one epoch and evaluates. Returns the figures that do not measure time.
 fn epoch(trainer: &mut Trainer) -> ([f64; 3], Evaluation) {
     let EpochResult { elbo, recon, kl, .. } = trainer.epoch(&mut go_on).unwrap().unwrap();
     ([elbo, recon, kl], trainer.evaluate().unwrap().test)
 }
 
-/// Everything that a checkpoint keeps, bit by bit, but for the seconds.
+/// Everything that a checkpoint stores, bit by bit, without the seconds.
 fn bits(trainer: &Trainer) -> (Vec<u32>, [u64; 5]) {
     let (arenas, state) = (trainer.arenas().unwrap(), trainer.state());
     let arenas = [arenas.parameters, arenas.moment1, arenas.moment2];
@@ -52,7 +52,7 @@ fn bits(trainer: &Trainer) -> (Vec<u32>, [u64; 5]) {
     )
 }
 
-/// A fresh trainer that continues from a checkpoint of `from`, through a file.
+/// A fresh trainer that resumes from a checkpoint of `from`, through a file.
 fn resumed(from: &Trainer, gpu: &Arc<Gpu>, dataset: &Dataset) -> Trainer {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint.safetensors");
@@ -85,7 +85,7 @@ fn a_seed_decides_every_bit() {
     let first = run(7);
     assert!(first == run(7), "one seed, two results");
     assert!(first.2.0 != run(8).2.0, "two seeds, one result");
-    // Both halves of a seed count.
+    // Both halves of a seed matter.
     assert!(first.2.0 != run(7 + (1 << 32)).2.0, "two seeds, one result");
     let ((early, early_test), (late, late_test), _) = first;
     assert!(late[0] > early[0] && late_test.elbo.mean > early_test.elbo.mean, "{early:?} to {late:?}");
@@ -113,7 +113,7 @@ fn an_interrupted_epoch_goes_on_with_the_same_bits() {
 
     let mut first = trainer(&gpu, &dataset, &config(4));
     epoch(&mut first);
-    // A new trainer submits single steps at first, before it knows how long they take.
+    // A new trainer first submits single steps, until it knows how long they take.
     let mut broken = resumed(&first, &gpu, &dataset);
     assert_eq!(broken.epoch(&mut |_| ControlFlow::Break(())).unwrap(), None);
     assert_eq!((broken.state().step, broken.state().sums.rows), (63 + 1, 4));
@@ -131,7 +131,7 @@ fn an_epoch_that_is_done_cannot_be_interrupted() {
     assert_eq!((result.map(|r| r.epoch), trainer.state().step), (Some(1), 1));
 }
 
-/// Steps are handed to the device in portions that follow from measured time; the result must not.
+/// Steps are submitted in portions that depend on measured time; the result must not.
 #[test]
 fn the_pace_of_submissions_changes_no_bit() {
     let (gpu, dataset) = (common::gpu(), tiny::dataset(250, 20));
@@ -156,8 +156,8 @@ fn the_pace_of_submissions_changes_no_bit() {
     assert!((fast.0, fast.1) == (slow.0, slow.1));
 }
 
-/// With a learning rate that moves no weight, the training KL is that of an evaluation on the same data: it
-/// counts each row once, also in a short last batch, and in more steps than the ring of losses has rows.
+/// If the learning rate moves no weight, the training KL equals that of an evaluation on the same data: it counts each
+/// row once, even in a short last batch, and in more steps than the ring of losses has rows.
 #[test]
 fn every_row_counts_once_in_an_epoch() {
     let gpu = common::gpu();
@@ -214,7 +214,7 @@ fn an_evaluator_repeats_itself_and_agrees_with_the_trainer() -> Result<()> {
     Ok(())
 }
 
-/// What the device returns is zero; what matters is that the host gets through everything.
+/// The device returns zeros; the test is that the host gets through everything.
 #[test]
 fn a_device_that_does_nothing_trains_in_vain() {
     let (gpu, dataset) = (Gpu::noop(), tiny::dataset(100, 20));
@@ -279,8 +279,8 @@ fn beta_and_its_warm_up_change_what_is_trained() {
     assert!(heavy < plain && plain < warming && warming < free, "{heavy} {plain} {warming} {free}");
 }
 
-/// Weights that do not move, trained and evaluated on the same data with the same pixels: the ELBO that training reports is
-/// the one of the evaluation, and what it trained is reported beside it.
+/// With frozen weights, trained and evaluated on the same data with the same pixels, training reports the ELBO of the
+/// evaluation, with the objective beside it.
 #[test]
 fn the_reported_elbo_has_no_beta() {
     let gpu = common::gpu();
@@ -308,11 +308,11 @@ fn the_reported_elbo_has_no_beta() {
         assert!(near(result.elbo, plain.elbo) && near(result.kl, plain.kl), "beta {beta}: {result:?}");
         assert!(near(result.objective, plain.recon - beta * plain.kl), "beta {beta}: {result:?}");
     }
-    // The weight rises from 1/5 to 1 over the five steps of the epoch, which have as many rows each.
+    // The weight rises from 1/5 to 1 over the epoch's five steps, which have equally many rows.
     let (result, _) = first(1.0, 0.0, 1.0);
     assert!(near(result.elbo, plain.elbo) && result.objective > plain.elbo, "{result:?}");
     assert!((result.objective - (plain.recon - 0.6 * plain.kl)).abs() < 0.2 * plain.kl, "{result:?}");
-    // Each of the three dimensions counts 5 nats at least.
+    // Each of the three dimensions costs at least 5 nats.
     let (result, _) = first(1.0, 5.0, 0.0);
     assert!(near(result.elbo, plain.elbo), "{result:?} and {plain:?}");
     assert!(near(result.objective, plain.recon - 15.0), "{result:?} and {plain:?}");
@@ -323,7 +323,7 @@ fn a_learning_rate_of_zero_changes_nothing() {
     let gpu = common::gpu();
     let dataset = tiny::dataset(100, 40);
     let mut config = config(16);
-    // A tenth from epoch 0 on, 60 times over: below the smallest f32.
+    // A tenth per epoch from epoch 0, 60 times: below the smallest f32.
     config.train.lr_schedule = Schedule::Steps { at: vec![0.0; 60], factor: 0.1 };
     let mut trainer = trainer(&gpu, &dataset, &config);
     let before = trainer.arenas().unwrap().parameters;

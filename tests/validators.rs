@@ -1,5 +1,5 @@
-//! What programs beyond naga make of its translations: `spirv-val` of the SPIR-V, `glslangValidator` of the GLSL ES and,
-//! by its HLSL front end, of the HLSL. Debian's packages are spirv-tools and glslang-tools.
+//! Other programs' verdicts on naga's translations: `spirv-val` on the SPIR-V, `glslangValidator` on the GLSL ES and,
+//! by its HLSL front end, on the HLSL. Debian's packages are spirv-tools and glslang-tools.
 
 #[path = "common/shader.rs"]
 mod shader;
@@ -19,21 +19,21 @@ use std::thread;
 use shader::{SHADERS, Shader};
 use translate::{BACKENDS, is_excused};
 
-/// A program that reads translations.
+/// A program that validates translations.
 struct Tool {
     /// Its name in the table of exceptions.
     name: &'static str,
     program: &'static str,
-    /// Its name in the list of what is required.
+    /// Its name in the list of required programs.
     required: &'static str,
-    /// Whose translations it reads.
+    /// The backend whose translations it reads.
     backend: &'static str,
     args: &'static [&'static str],
-    /// The flag that names the entry point, where the program must be told.
+    /// The flag for the entry point's name, if the program needs it.
     entry: Option<&'static str>,
-    /// What files' names end with.
+    /// The extension of its files.
     extension: &'static str,
-    /// Files that it reads in one call.
+    /// Files per call.
     batch: usize,
 }
 
@@ -48,7 +48,7 @@ const SPIRV_VAL: Tool = Tool {
     batch: 1,
 };
 
-/// What `spirv-val` says of cooperative matrices where it is older than they are; it cannot judge then.
+/// The error of a `spirv-val` that is older than cooperative matrices and cannot judge them.
 const UNKNOWN: &str = "Invalid capability operand: 6022";
 
 const GLSLANG: Tool = Tool {
@@ -88,8 +88,8 @@ fn hlsl_passes_glslang() {
     GLSLANG_HLSL.check();
 }
 
-/// SPIR-V without the strides of arrays in workgroup memory: naga writes them, drivers take no notice, and newer versions of
-/// `spirv-val` refuse them there.
+/// SPIR-V without the strides of arrays in workgroup memory: naga writes them, drivers ignore them, and newer versions
+/// of `spirv-val` reject them there.
 fn without_workgroup_strides(code: &[u8]) -> Vec<u8> {
     const HEADER: usize = 5;
     const TYPE_POINTER: u32 = 32;
@@ -123,7 +123,7 @@ struct Subject {
 }
 
 impl Tool {
-    /// Hands every translation of every shader to the tool, and fails with all that it complains of, each complaint once.
+    /// Passes every translation of every shader to the tool, and fails with all complaints, each printed once.
     fn check(&self) {
         if Command::new(self.program).arg("--version").stdout(Stdio::null()).status().is_err() {
             let remedy = "install Debian's spirv-tools and glslang-tools";
@@ -140,7 +140,7 @@ impl Tool {
         assert!(complaints.is_empty(), "{}\n{}", self.name, shown.join("\n"));
     }
 
-    /// Each const set of each kernel; with the run-time checks, and of kernels that are excused, the first alone.
+    /// Each const set of each kernel; with run-time checks, and for excused kernels, only the first.
     fn write(&self, folder: &Path) -> Vec<Subject> {
         let named = BACKENDS.iter().find(|(name, _)| *name == self.backend);
         let (_, translate) = named.expect("a backend of the table");
@@ -170,7 +170,7 @@ impl Tool {
         subjects
     }
 
-    /// Complaints with the shaders that they are about.
+    /// Complaints with the shaders they concern.
     fn run_all(&self, subjects: &[Subject]) -> BTreeMap<String, Vec<String>> {
         let threads = thread::available_parallelism().map_or(1, |n| n.get());
         let next = Mutex::new(subjects.chunks(self.batch));
@@ -178,7 +178,7 @@ impl Tool {
         let work = || {
             loop {
                 let Some(batch) = next.lock().unwrap().next() else { break };
-                // Only where one of several is refused is each asked for by itself.
+                // If one of several is rejected, each is validated separately.
                 if batch.iter().all(|subject| !subject.excused) && self.run(batch).is_ok() {
                     continue;
                 }
@@ -215,7 +215,7 @@ impl Tool {
         if text.contains(UNKNOWN) {
             return Ok(());
         }
-        // The first lines tell; the rest are what follows from them.
+        // The first lines are enough; the rest are consequences.
         Err(text.lines().filter(|line| !line.trim().is_empty()).take(3).collect::<Vec<_>>().join("\n"))
     }
 }

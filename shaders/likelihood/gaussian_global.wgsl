@@ -1,4 +1,4 @@
-// The Gaussian decoder with one learned log-variance for each value, the same in every row. The formula: shared/gaussian.
+// The Gaussian decoder with one learned log-variance per value, shared by all rows. The formula: shared/gaussian.
 //
 // decoded [R, P]      mu, R = B K rows, row b K + k        log_var [P]  s
 // d_decoded [R, P]    d_mu in place of mu                  d_log_var [R, P]  d_s of each row, to be summed over rows
@@ -19,7 +19,7 @@ fn terms_of(mu: vec4f, row: u32, j: u32) -> Terms {
     return terms(mu, log_var[j], x[(row / params.samples) * params.vectors + j]);
 }
 
-// The terms of an item, whose mu makes way for its gradient.
+// The terms of an item; its gradient replaces mu.
 fn replaced(row: u32, j: u32) -> Terms {
     let at = row * params.vectors + j;
     let here = terms_of(d_decoded[at], row, j);

@@ -12,7 +12,7 @@
 @group(0) @binding(5) var<storage, read_write> d_decoded: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> mean_x: array<vec4f>;
 
-// Where an item's means and log-variances lie.
+// Where the means and log-variances of an item lie.
 fn mu_at(row: u32, j: u32) -> u32 {
     return 2u * row * params.vectors + j;
 }
@@ -25,7 +25,7 @@ fn x_at(row: u32, j: u32) -> vec4f {
     return x[(row / params.samples) * params.vectors + j];
 }
 
-// The terms of an item, whose mu and s make way for their gradients.
+// The terms of an item; its gradients replace mu and s.
 fn replaced(row: u32, j: u32) -> Terms {
     let here = terms(d_decoded[mu_at(row, j)], d_decoded[log_var_at(row, j)], x_at(row, j));
     let factor = inside(j) * -weight[row];

@@ -6,10 +6,10 @@
 //             d_s  = -weight[r] ((x - mu)^2 e^-s - 1) / 2, zero where s was clamped
 //   mean      E[x|z] = mu
 //
-// s is clamped to +-LOG_VAR_LIMIT: a pixel that is the same in all images would otherwise drive its variance to zero and
-// log p to infinity. The standard deviation stays within 0.03 and 33.
+// s is clamped to +-LOG_VAR_LIMIT: a pixel that never changes would otherwise drive its variance to zero and log p to
+// infinity. The standard deviation stays between 0.03 and 33.
 //
-// The importer has the bindings and says where mu and s lie. An item is a vec4. Entry points: shared/likelihood.
+// The importer declares the bindings and says where mu and s lie. An item is a vec4. Entry points: shared/likelihood.
 
 #import shared/likelihood
 #import shared/mask
@@ -25,7 +25,7 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> params: Params;
 
-// Of four values.
+// Four values at a time.
 struct Terms {
     log_p: vec4f, // log p(x | mu, s)
     by_mu: vec4f, // its derivatives
@@ -45,7 +45,7 @@ fn items() -> u32 {
     return params.vectors;
 }
 
-// What the terms of an item count in log p.
+// 1 for values below D, 0 in the padding.
 fn inside(j: u32) -> vec4f {
     return column_mask(j, params.dim);
 }

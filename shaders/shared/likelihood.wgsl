@@ -1,19 +1,19 @@
-// The entry points of a likelihood, for rows R = B K of items: four values, or one, as the importer has it.
+// The entry points of a likelihood, for R = B K rows of items: four values or one, as the importer chooses.
 //
 //   forward   log_p[r] = sum of log p of the row's items
-//   backward  the loss's gradient by what the decoder gave
+//   backward  the gradient of the loss by the decoder's output
 //   fused     both in one pass
 //   mean      E[x|z]
 //
-// The importer defines Params with `rows`, the bindings, of them log_p [R], and for an item of a row:
+// The importer defines Params with `rows`, the bindings (among them log_p [R]), and for an item of a row:
 //
 //   items()                        items of a row
 //   item_log_p(row, item)          its share of log p
-//   item_fused(row, item)          the same, storing its gradient
+//   item_fused(row, item)          the same, and stores its gradient
 //   item_backward(row, item)       stores its gradient
 //   item_mean(row, item)           stores its mean
 //
-// ROW_LANES neighbouring invocations share a row, each takes every ROW_LANES-th item.
+// ROW_LANES neighbouring invocations share a row; each takes every ROW_LANES-th item.
 
 #import shared/row_sum
 

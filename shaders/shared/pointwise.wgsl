@@ -1,14 +1,14 @@
-// What the likelihoods share that take one number l of the decoder for each value x: log p(x|z) = sum_d log p(x | l).
+// Shared by the likelihoods that read one decoder output l per value x: log p(x|z) = sum_d log p(x | l).
 //
 //   forward   log_p[r] = sum_d log p(x | l)
 //   backward  d_decoded = -weight[r] d log p(x | l) / dl, in place of l
 //   mean      E[x | l]
 //
 // decoded, d_decoded, mean [R, D] with R = B K rows, row b K + k    x [B, D]    log_p, weight [R]
-// d_decoded holds l before `fused` and `backward`. weight[r] is dLoss/dlog_p with the sign turned.
+// d_decoded holds l before `fused` and `backward`. weight[r] is -dLoss/dlog_p.
 //
-// The importer defines four values at a time: `terms(l, x)` and `expectation(l)`. Both must be finite at l = x = 0, the
-// padding. What an entry point does not use of the terms, the compiler leaves out.
+// The importer defines `terms(l, x)` and `expectation(l)`, for four values at a time. Both must be finite at l = x = 0,
+// the padding. The compiler drops the terms that an entry point does not use.
 // Entry points and the division of rows: shared/likelihood. An item is a vec4.
 
 #import shared/likelihood
@@ -28,7 +28,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> d_decoded: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> mean_x: array<vec4f>;
 
-// Of four values.
+// Four values at a time.
 struct Terms {
     log_p: vec4f, // log p(x | l)
     slope: vec4f, // its derivative by l
@@ -38,7 +38,7 @@ fn x_at(row: u32, j: u32) -> vec4f {
     return x[(row / params.samples) * params.vectors + j];
 }
 
-// The terms of an item, whose l makes way for its gradient.
+// The terms of an item; its gradient replaces l.
 fn replaced(row: u32, j: u32) -> Terms {
     let at = row * params.vectors + j;
     let here = terms(d_decoded[at], x_at(row, j));

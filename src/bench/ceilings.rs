@@ -1,4 +1,4 @@
-//! What the adapter can do at best.
+//! The limits of the adapter's speed.
 
 use std::sync::Arc;
 
@@ -10,28 +10,28 @@ use crate::gpu::Gpu;
 use crate::kernels::micro;
 use crate::plan::{Cost, Plan, Step};
 
-/// Rounds of multiply-adds of an invocation: so many that the store at the end does not count.
+/// Rounds of multiply-adds per invocation: enough that the final store does not matter.
 const ROUNDS: u32 = 1024;
 /// Invocations that keep every core busy: of a software adapter, and of a large card.
 const INVOCATIONS: (usize, usize) = (1 << 14, 1 << 20);
-/// Bytes of each of the two buffers of the copy, likewise: more than most caches hold.
+/// Bytes of each of the copy's two buffers, on the same two kinds of adapter: more than most caches hold.
 const COPY_BYTES: (u64, u64) = (16 << 20, 64 << 20);
-/// Words that the dispatch which does nothing writes.
+/// Words that the empty dispatch writes.
 const LATENCY_WORDS: usize = 256;
 
-/// Rates that no kernel exceeds, save where a cache serves it faster than memory does the copy.
+/// Rates that no kernel exceeds, unless a cache serves it faster than memory serves the copy.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Ceilings {
-    /// Fused multiply-adds in registers, in 10^9 floating-point operations a second.
+    /// Fused multiply-adds in registers, in 10^9 floating-point operations per second.
     pub gflops: f64,
-    /// Reading and writing a large buffer, in 10^9 bytes a second, both counted.
+    /// Reading and writing a large buffer, both counted, in 10^9 bytes per second.
     pub copy_gbps: f64,
-    /// A dispatch that does nothing but wait for the one before it, in microseconds.
+    /// An empty dispatch that waits for the one before it, in microseconds.
     pub dispatch_us: f64,
 }
 
 impl Ceilings {
-    /// Measures all three, at full effort: everything else is measured against them.
+    /// Measures all three at full effort, since everything else is measured against them.
     pub fn measure(gpu: &Arc<Gpu>) -> Result<Ceilings> {
         let time = |plan: Plan| {
             let seconds = Timed::new(gpu, &plan, Step::default())?.one(Effort::Full)?;
@@ -47,8 +47,8 @@ impl Ceilings {
         Ok(Ceilings { gflops, copy_gbps, dispatch_us: seconds * 1e6 })
     }
 
-    /// The share of the ceiling that is nearer: what arithmetic and memory would take at best, the longer of the
-    /// two, over `seconds`.
+    /// The share of the nearer ceiling: the time that arithmetic or memory would take at best, whichever is longer,
+    /// over `seconds`.
     pub fn share(&self, cost: &Cost, seconds: f64) -> f64 {
         let arithmetic = cost.flops as f64 / (self.gflops * 1e9);
         let memory = cost.bytes as f64 / (self.copy_gbps * 1e9);
@@ -58,7 +58,7 @@ impl Ceilings {
 
 pub(super) fn multiply_add(invocations: usize) -> Plan {
     let mut plan = Plan::new("multiply_add");
-    // Buffers are padded to four rows, so this one has four.
+    // Buffers are padded to four rows, so y gets four.
     let y = plan.tensor("y", 4, invocations);
     micro::multiply_add(&mut plan, ROUNDS, y);
     plan

@@ -18,7 +18,7 @@ pub struct Product {
     pub layout: Layout,
     /// Rows of the result.
     pub m: usize,
-    /// Terms of a sum.
+    /// Terms per sum.
     pub k: usize,
     /// Columns of the result.
     pub n: usize,
@@ -45,7 +45,7 @@ const SHAPES: &[Product] = &[
     product(Layout::TN, 40, 128, 400),
 ];
 
-/// The first of [`SHAPES`], which stand for their layouts.
+/// Shapes at the start of [`SHAPES`]: the largest of each layout.
 const LAYOUTS: usize = 3;
 
 impl Product {
@@ -64,7 +64,7 @@ impl Product {
         format!("{}x{}x{}", self.m, self.k, self.n)
     }
 
-    /// The plan of this product alone, by one variant: in TN with the gradient of the bias, as in training.
+    /// A plan of this product alone, by one variant: in TN with the bias gradient, as in training.
     pub fn plan(&self, variant: &'static Variant) -> Plan {
         matmul::single_product(variant, self.layout, [self.m, self.k, self.n]).plan
     }
@@ -74,26 +74,26 @@ impl Product {
     }
 }
 
-/// How fast a variant does a product.
+/// The speed of a variant on a product.
 #[derive(Clone, Debug, Serialize)]
 pub struct MatmulTime {
     /// `NN`, `NT` or `TN`.
     pub layout: String,
     /// Rows of the result.
     pub m: usize,
-    /// Terms of a sum.
+    /// Terms per sum.
     pub k: usize,
     /// Columns of the result.
     pub n: usize,
     /// The variant.
     pub variant: &'static str,
-    /// 10^9 floating-point operations a second; zero where the variant is wrong.
+    /// 10^9 floating-point operations per second; zero if the variant is wrong.
     pub gflops: f64,
-    /// Share of the ceiling of arithmetic.
+    /// Share of the arithmetic ceiling.
     pub share: f64,
-    /// Whether `kernels::matmul::choose` names it here.
+    /// Whether `kernels::matmul::choose` picks it here.
     pub chosen: bool,
-    /// Whether it disagreed with the reference, and so was not timed.
+    /// Whether it disagreed with the reference and so was not timed.
     pub wrong: bool,
 }
 
@@ -103,13 +103,13 @@ pub(super) fn pairs(target: &Target) -> Vec<(Layout, &'static Variant)> {
     layouts.flat_map(|layout| fitting(target, layout).map(move |v| (layout, v))).collect()
 }
 
-/// Every shape with every variant that fits it; a quick run has one shape a layout.
+/// Every shape with every variant that fits it; one shape per layout in a quick run.
 pub(super) fn cells(target: &Target, effort: Effort) -> Vec<(Product, &'static Variant)> {
     let shapes = if effort == Effort::Quick { Product::largest() } else { SHAPES };
     shapes.iter().flat_map(|product| fitting(target, product.layout).map(|v| (*product, v))).collect()
 }
 
-/// Times the cells, but those of a (layout, variant) that failed its check.
+/// Times the cells, except those of a (layout, variant) that failed its check.
 pub(super) fn measure(
     gpu: &Arc<Gpu>,
     target: &Target,

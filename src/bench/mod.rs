@@ -1,7 +1,7 @@
-//! What this adapter can do, and what the program makes of it: ceilings, kernels, variants of matmul, whole steps.
+//! The limits of this adapter, and the program's speed on it: ceilings, kernels, matmul variants, whole steps.
 //!
-//! Nothing is timed before it agreed with its CPU reference in the same run. Times are medians of several
-//! measurements; a share is a kernel's rate over the rate that the adapter reached in `shaders/micro.wgsl`.
+//! Nothing is timed before it has matched its CPU reference in the same run. Times are medians of several measurements;
+//! a share is a kernel's rate over the rate that the adapter reached in `shaders/micro.wgsl`.
 
 mod ceilings;
 mod matmul;
@@ -32,7 +32,7 @@ use crate::model::plans::{self, Batch, DeviceData, Recipe};
 use crate::model::{ModelConfig, Network};
 use crate::train::config::{Precision, TrainSection};
 
-/// Values of a datum in the measured models: an image of MNIST.
+/// Values per datum in the measured models: an image of MNIST.
 const INPUT: usize = 784;
 
 /// Everything that `vae-gpu bench` measures.
@@ -42,11 +42,11 @@ pub struct BenchReport {
     pub version: &'static str,
     /// The adapter.
     pub adapter: AdapterReport,
-    /// What the times of single dispatches were taken by.
+    /// The clock that timed single dispatches.
     pub clock: Clock,
-    /// What it can do at best.
+    /// The adapter's limits.
     pub ceilings: Ceilings,
-    /// Every dispatch of the default model's training step, in its order.
+    /// Every dispatch of the default model's training step, in order.
     pub kernels: Vec<KernelTime>,
     /// Every variant of matmul that fits the adapter, in the shapes of the default model.
     pub matmul: Vec<MatmulTime>,
@@ -54,11 +54,11 @@ pub struct BenchReport {
     pub steps: Vec<StepTime>,
     /// Checks that ran before anything was timed.
     pub checked: usize,
-    /// Checks that failed. Where a kernel of the training step is among them, nothing of the step was timed.
+    /// Checks that failed. If a kernel of the training step is among them, nothing of the step was timed.
     pub wrong: Vec<Outcome>,
 }
 
-/// Hears how many parts of the work are done, of how many.
+/// Called with the number of parts done and of all parts.
 pub type Progress<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
 /// Counts the parts of the work.
@@ -74,7 +74,7 @@ impl Meter<'_> {
     }
 }
 
-/// Measures the adapter, and the kernels and models on it, with products of this precision. Steps use the variants of matmul
+/// Measures the adapter, and kernels and models on it, with products of this precision. Steps use the matmul variants
 /// that `tuning` found fastest.
 pub fn measure(
     gpu: &Arc<Gpu>,
@@ -88,7 +88,7 @@ pub fn measure(
     let (default, models) = (default_model(), models(effort));
     let pairs = matmul::pairs(&target);
     let cells = matmul::cells(&target, effort);
-    // The ceilings, the check of the step's kernels and its profile are the other three.
+    // The other three are the ceilings, the check of the step's kernels and the step's profile.
     let total = 3 + pairs.len() + cells.len() + models.len();
     let meter = Meter { done: AtomicUsize::new(0), total, progress };
 
@@ -143,7 +143,7 @@ fn models(effort: Effort) -> Vec<(ModelConfig, usize)> {
     vec![(small.clone(), 128), (small, 1024), (deep.clone(), 20), (deep, 1024)]
 }
 
-/// The labels of the kernels of a model's training step; matmul has a check of its own.
+/// The labels of the kernels in a model's training step, without matmul, which has its own check.
 fn step_kernels(model: &ModelConfig, gpu: &Gpu) -> BTreeSet<String> {
     let data = DeviceData::resident("train", 1, TrainSection::default().binarize(model));
     let batch = Batch { data, size: 1, samples: 1 };

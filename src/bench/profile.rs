@@ -6,20 +6,20 @@ use super::ceilings::Ceilings;
 use crate::kernels::matmul::product_of;
 use crate::plan::Dispatch;
 
-/// How long one dispatch takes.
+/// The time of one dispatch.
 #[derive(Clone, Debug, Serialize)]
 pub struct KernelTime {
-    /// What it does in the plan, such as `encoder.0`.
+    /// Its label in the plan, such as `encoder.0`.
     pub label: String,
     /// The kernel.
     pub kernel: String,
-    /// Layout and m x k x n of a product, rows x columns of what other kernels write.
+    /// Layout and m x k x n of a product; rows x columns of the output for other kernels.
     pub shape: String,
     /// Milliseconds.
     pub ms: f64,
-    /// 10^9 floating-point operations a second.
+    /// 10^9 floating-point operations per second.
     pub gflops: f64,
-    /// 10^9 bytes a second, each input read and each output written once.
+    /// 10^9 bytes per second, with each input read and each output written once.
     pub gbps: f64,
     /// See [`Ceilings::share`].
     pub share_of_ceiling: f64,
@@ -52,12 +52,12 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Milliseconds of all dispatches one after the other.
+    /// Milliseconds of all dispatches together.
     pub fn ms(&self) -> f64 {
         self.kernels.iter().map(|kernel| kernel.ms).sum()
     }
 
-    /// The share of the time that is spent on products of matrices.
+    /// The share of the time spent on matrix products.
     pub fn matmul_share(&self) -> f64 {
         let matmul: f64 = self.kernels.iter().filter(|k| k.is_matmul()).map(|k| k.ms).sum();
         matmul / self.ms()
@@ -71,7 +71,7 @@ impl Profile {
     }
 }
 
-/// The shape of a dispatch's work.
+/// The shape of a dispatch.
 pub(super) fn shape(dispatch: &Dispatch) -> String {
     if let Some((layout, [m, k, n])) = product_of(dispatch) {
         return format!("{layout:?} {m}x{k}x{n}");
@@ -116,7 +116,7 @@ mod tests {
         let product = plan.dispatches.iter().find(|dispatch| shape(dispatch) == "NT 128x784x400").unwrap();
         let ceilings = Ceilings { gflops: 200.0, copy_gbps: 50.0, dispatch_us: 1.0 };
         let time = KernelTime::new(product, 1e-3, &ceilings);
-        // 80 million operations and some for the activation; operands and result of 4 bytes a number.
+        // 80 million operations and some for the activation; 4 bytes per number of operands and result.
         let (flops, bytes) =
             (2.0 * 128.0 * 784.0 * 400.0, 4.0 * (128.0 * 784.0 + 784.0 * 400.0 + 128.0 * 400.0));
         assert!(time.is_matmul() && time.ms == 1.0 && time.label == product.label);

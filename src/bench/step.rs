@@ -1,4 +1,4 @@
-//! Whole training steps: the plan, the submissions and the pace of `train::Trainer`, without evaluation or pictures.
+//! Whole training steps: the plan, submissions and pacing of `train::Trainer`, without evaluation or pictures.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,13 +20,13 @@ use crate::plan::Step;
 use crate::train::Stepper;
 use crate::train::config::{Precision, TrainSection};
 
-/// Parts into which a measurement is cut; the median of them counts.
+/// Parts of a measurement, whose median is reported.
 const CHUNKS: usize = 5;
-/// Steps whose losses are averaged at the beginning and at the end.
+/// Steps averaged for the first and for the last loss.
 const LOSSES: u64 = 10;
-/// Steps of a submission on the device that does nothing: as many as one holds.
+/// Steps per submission on the no-op device: as many as one holds.
 const HOST_STEPS: u64 = 64;
-/// Seconds that the timed steps of a model take, in full and in a quick run.
+/// Seconds to time each model's steps for, in a full and a quick run.
 const SECONDS: (f64, f64) = (2.0, 0.2);
 
 /// A model in training, with a clock.
@@ -38,8 +38,8 @@ pub struct TimedSteps {
 }
 
 impl TimedSteps {
-    /// Uploads `data` and initialises the weights. The variants of matmul are those that `tuning` found fastest; the
-    /// device keeps the losses of the last `history` steps.
+    /// Uploads `data` and initialises the weights. Matmul variants are those that `tuning` found fastest; the device
+    /// keeps the losses of the last `history` steps.
     pub fn new(
         gpu: &Arc<Gpu>,
         model: &ModelConfig,
@@ -66,7 +66,7 @@ impl TimedSteps {
         Self::new(gpu, model, train, tuning, &noise(rows, model.input), HOST_STEPS as usize)
     }
 
-    /// Submits `steps` more steps, as many at once as the pacer says. Does not wait for the last of them.
+    /// Submits `steps` more steps, in batches set by the pacer, without waiting for the last of them.
     pub fn run(&mut self, steps: u64) -> Result<()> {
         let end = self.done + steps;
         while self.done < end {
@@ -84,8 +84,8 @@ impl TimedSteps {
         Ok(begin.elapsed().as_secs_f64())
     }
 
-    /// -ELBO in nats per datum of the steps from `first` to the last, counted from 1; they must be no more than
-    /// the history holds.
+    /// -ELBO in nats per datum of each step from `first`, counted from 1, to the last. The history must still hold
+    /// them.
     fn losses(&self, first: u64) -> Result<Vec<f64>> {
         let ring = self.stepper.ports().history;
         assert!(self.done - first < ring.rows as u64, "the history holds {} steps", ring.rows);
@@ -107,7 +107,7 @@ impl TimedSteps {
         (first..=self.done).map(loss).collect()
     }
 
-    /// Times each dispatch of the plan alone. The weights stay as they are; the activations do not.
+    /// Times each dispatch of the plan alone. Weights keep their values; activations do not.
     pub fn profile(&mut self, ceilings: &Ceilings, effort: Effort) -> Result<Profile> {
         let step = Step { learning_rate: 0.0, ..self.stepper.ready(0)? };
         let seconds = dispatches(self.stepper.program_mut(), &step, effort)?;
@@ -117,7 +117,7 @@ impl TimedSteps {
     }
 }
 
-/// `rows` data of `dim` random bytes, the same ones always.
+/// `rows` data of `dim` random bytes, always the same.
 pub fn noise(rows: usize, dim: usize) -> Split {
     let words = (0..(rows * dim).div_ceil(16)).flat_map(|i| philox::philox([i as u32, 0, 0, 0], [0, 0]));
     let mut values: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
@@ -125,24 +125,24 @@ pub fn noise(rows: usize, dim: usize) -> Split {
     Split::new(values, dim, None)
 }
 
-/// How long the steps of a model take.
+/// The time of a model's steps.
 #[derive(Clone, Debug, Serialize)]
 pub struct StepTime {
     /// Widths of the encoder's hidden layers.
     pub hidden: Vec<usize>,
     /// Dimensions of the latent space.
     pub latent: usize,
-    /// Nonlinearity of the hidden layers.
+    /// Activation of the hidden layers.
     pub activation: Activation,
     /// Data in a batch.
     pub batch: usize,
-    /// Milliseconds of a step, by the wall clock over many.
+    /// Milliseconds per step, by the wall clock over many steps.
     pub ms_per_step: f64,
-    /// Data trained on in a second.
+    /// Data per second.
     pub images_per_second: f64,
-    /// The share of a step that is products of matrices, by the times of the dispatches alone.
+    /// The share of a step spent on matrix products, by the times of single dispatches.
     pub matmul_share: f64,
-    /// What the host does for a step, in microseconds: see [`host_us_per_step`].
+    /// The host's work per step, in microseconds: see [`host_us_per_step`].
     pub host_us_per_step: f64,
 }
 
@@ -158,7 +158,7 @@ impl StepTime {
     ) -> Result<StepTime> {
         let batch = train.batch_size;
         let mut stepper = TimedSteps::on_noise(gpu, model, train, tuning)?;
-        // The first step pays for what drivers put off; the next ones tell how long to measure, and set the pace.
+        // The first step pays for lazy drivers; the next ones show how long to measure, and set the pace.
         stepper.seconds(1)?;
         let look = stepper.seconds(2)? / 2.0;
         let seconds = if effort == Effort::Full { SECONDS.0 } else { SECONDS.1 };
@@ -182,15 +182,15 @@ impl StepTime {
     }
 }
 
-/// Microseconds that the host needs for a step, encoding and submitting it: the median over submissions to a device
-/// that does nothing.
+/// Microseconds of host work per step, to encode and submit it: the median over submissions to a device that does
+/// nothing.
 pub fn host_us_per_step(model: &ModelConfig, train: &TrainSection) -> Result<f64> {
-    // That device has no 16-bit floats, which make no difference to the host.
+    // The no-op device lacks 16-bit floats, which make no difference to the host.
     let train = TrainSection { precision: Precision::F32, ..train.clone() };
     let mut host = TimedSteps::on_noise(&Gpu::noop(), model, &train, &Tuning::default())?;
     let step = host.stepper.ready(0)?;
     let mut times = Vec::new();
-    // The first submissions make wgpu's own buffers.
+    // The first submissions create wgpu's internal buffers.
     for number in 0..16 {
         let begin = Instant::now();
         host.stepper.program_mut().submit(&[step; HOST_STEPS as usize])?;
@@ -201,18 +201,18 @@ pub fn host_us_per_step(model: &ModelConfig, train: &TrainSection) -> Result<f64
     Ok(median(&mut times))
 }
 
-/// What `vae-gpu bench --step` reports; the names are those of its JSON.
+/// The JSON of `vae-gpu bench --step`.
 #[derive(Clone, Debug, Serialize)]
 pub struct StepRun {
-    /// This program, beside others that report the same.
+    /// This program's name among others that report the same.
     pub peer: &'static str,
     /// The crate's version.
     pub version: &'static str,
     /// Adapter and backend.
     pub device: String,
-    /// Milliseconds of a step: the median over equal parts of the run, each from an idle to an idle device.
+    /// Milliseconds per step: the median over equal parts of the run, each measured from an idle to an idle device.
     pub ms_per_step: f64,
-    /// Data trained on in a second.
+    /// Data per second.
     pub images_per_second: f64,
     /// Mean -ELBO of the first ten steps, in nats per datum.
     pub loss_first: f64,
@@ -220,8 +220,7 @@ pub struct StepRun {
     pub loss_last: f64,
 }
 
-/// Trains a model for `warmup` steps and then, on the clock, for `steps` (rounded down to five equal parts where there
-/// are as many).
+/// Trains a model for `warmup` steps, then times `steps` more, rounded down to a multiple of five if at least five.
 pub fn train_steps(
     gpu: &Arc<Gpu>,
     model: &ModelConfig,

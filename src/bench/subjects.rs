@@ -1,4 +1,4 @@
-//! Every kernel in a shape of the default model, for the benches of single kernels.
+//! Every kernel in a shape of the default model, for the microbenchmarks.
 
 use super::ceilings;
 use super::matmul::{self, Product};
@@ -12,12 +12,12 @@ use crate::model::{ModelConfig, Network};
 use crate::plan::{Buffer, BufferId, Dispatch, Plan, Step, Target};
 use crate::train::config::TrainSection;
 
-/// Rows of a batch.
+/// Rows per batch.
 const BATCH: usize = 128;
-/// Bytes of the copy.
+/// Bytes copied.
 const COPY_BYTES: u64 = 16 << 20;
 
-/// One dispatch to be timed alone.
+/// A dispatch to time alone.
 #[derive(Clone, Debug)]
 pub struct Subject {
     /// The kernel, as [`crate::check::Outcome::kernel`] names it.
@@ -44,19 +44,19 @@ impl Subject {
         Subject { kernel: dispatch.kernel.label(), shape: shape(dispatch), plan, step }
     }
 
-    /// Numbers in the largest of its tensors.
+    /// Numbers in its largest tensor.
     pub fn elements(&self) -> u64 {
         let tensors = self.plan.dispatches.iter().flat_map(|dispatch| &dispatch.tensors);
         tensors.map(|tensor| (tensor.rows * tensor.cols) as u64).max().unwrap_or(0)
     }
 }
 
-/// Every kernel but matmul, once.
+/// Every kernel except matmul, once.
 pub fn subjects(target: &Target) -> Vec<Subject> {
     let plans = all_plans(*target);
     let mut subjects: Vec<Subject> = Vec::new();
     for kernel in kernels::all().into_iter().filter(|kernel| !kernel.name.starts_with("matmul/")) {
-        // Of several dispatches the one with the most work.
+        // If several dispatches use the kernel, the one with the most work.
         let uses = plans.iter().flat_map(|plan| {
             let same = |d: &&Dispatch| d.kernel.name == kernel.name && d.kernel.entry == kernel.entry;
             plan.dispatches.iter().filter(same).map(move |dispatch| (plan, dispatch))
@@ -68,14 +68,14 @@ pub fn subjects(target: &Target) -> Vec<Subject> {
     subjects
 }
 
-/// Every variant of matmul that fits the target, in the largest product of each layout.
+/// Every matmul variant that fits the target, in the largest product of each layout.
 pub fn products(target: &Target) -> Vec<(Product, &'static Variant)> {
     matmul::cells(target, super::Effort::Quick)
 }
 
-/// Classes of the conditional model that is timed.
+/// Classes of the timed conditional model.
 const CLASSES: usize = 10;
-/// Samples a datum of the importance-weighted model that is timed.
+/// Samples per datum of the timed importance-weighted model.
 const SAMPLES: usize = 5;
 
 /// Plans that use every kernel.
@@ -86,7 +86,7 @@ fn all_plans(target: Target) -> Vec<Plan> {
         ceilings::latency(),
         plan_of(&ModelConfig { activation: Activation::Silu, ..super::default_model() }, target, BATCH),
     ];
-    // The bare draws, which only tests use.
+    // The bare random draws, which only tests use.
     plans.extend(
         [&random::WORDS, &random::UNIFORMS, &random::NORMALS]
             .map(|k| random::draws(k, BATCH, super::INPUT).0),
@@ -103,14 +103,14 @@ fn all_plans(target: Target) -> Vec<Plan> {
         plans.push(plans::evaluate(&network, target, &batch(&model, BATCH), BATCH).plan);
         plans.push(plans::reconstruct(&network, target, BATCH).plan);
         plans.push(plans::sample(&network, target, BATCH, 1.0).plan);
-        // The ELBO fuses the backward pass with the forward pass.
+        // The ELBO fuses the backward pass with the forward pass, so these run them apart.
         plans.push(Passes::new(likelihood, &model.settings, &target, BATCH, model.input).plan);
     }
     let default = super::default_model();
     let all = Recipe { free_bits: 0.1, clip_norm: 1.0, ..Recipe::default() };
     let told = ModelConfig { classes: CLASSES, ..default.clone() };
     plans.push(plans::train(&network(&told), target, &batch(&told, BATCH), &all, 64).plan);
-    // Sums of layers, a gradient that several of them give, and one that is wider than what is wanted of it.
+    // Sums of layers, a gradient that several layers add to, and a gradient wider than needed.
     let encoder = "linear 400, residual(linear 400, linear 400 silu), relu, residual(tanh, linear 400)";
     let deep = ModelConfig {
         encoder: Some(encoder.parse().expect("layers")),
@@ -130,7 +130,7 @@ fn network(model: &ModelConfig) -> Network {
     Network::new(model).expect("a model of ours")
 }
 
-/// The plan of a training step.
+/// The plan of a model's training step.
 pub(super) fn plan_of(model: &ModelConfig, target: Target, size: usize) -> Plan {
     plans::train(&network(model), target, &batch(model, size), &Recipe::default(), 64).plan
 }

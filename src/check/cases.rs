@@ -1,4 +1,4 @@
-//! The list of cases.
+//! The cases of the check.
 
 use super::{Case, Fill};
 use crate::kernels::activation::{self, Activation};
@@ -13,15 +13,15 @@ use crate::kernels::{
 };
 use crate::plan::{PAD, Target, Tensor, round_up};
 
-/// Errors of log, sin and exp: backends promise about 2^-21 absolute, not a relative bound.
+/// Errors of log, sin and exp: backends promise about 2^-21 absolute, with no relative bound.
 const TRANSCENDENTAL: f64 = 2e-5;
 
-/// Operands rounded to 11 bits: 2^-11 at most, each, and less in a sum.
+/// Operands rounded to 11 bits: at most 2^-11 each, and less in a sum.
 const ROUNDED_TO_F16: f64 = 1e-3;
 
-/// Batch sizes, with one larger than a workgroup.
+/// Batch sizes, one of them larger than a workgroup.
 const ROWS: [usize; 3] = [1, 7, 130];
-/// Widths around a vec4 and past a workgroup's lanes.
+/// Widths around a vec4 and beyond a workgroup's lanes.
 const WIDTHS: [usize; 4] = [1, 5, 64, 131];
 
 pub(super) fn all(target: &Target) -> Vec<Case> {
@@ -65,14 +65,14 @@ fn gathers(cases: &mut Vec<Case>) {
                 let mut case = Case::new("gather", format!("{mode:?} {packing:?} {batch}x{dim}"));
                 let count = batch + 9;
                 let fill = if packing == Packing::Bytes { Fill::Words } else { Fill::FloatBits };
-                // The order names data past the last one, too.
+                // The order also names data past the last one.
                 let data = case.packed("data", count - 2, packing.words(dim), fill);
                 let order = case.tensor("order", 1, count, Fill::Permutation);
                 let x = case.output("x", batch, dim);
                 // The last batch of an epoch may be short.
                 case.step.first_row = 5;
                 case.step.valid_rows = batch.div_ceil(2) as u32;
-                // Half of the shapes as streamed data.
+                // Half of the shapes use streamed data.
                 gather::gather(&mut case.plan, mode, batch % 2 == 0, packing, data, order, x);
                 cases.push(case);
             }
@@ -84,7 +84,7 @@ fn activations(cases: &mut Vec<Case>) {
     for function in Activation::HIDDEN {
         for (rows, cols) in [(7, 64), (5, 13)] {
             let mut case = Case::new("activation:forward", format!("{function:?} {rows}x{cols}"));
-            // Wide enough that tanh and exp would overflow if they were not clamped.
+            // Wide enough that tanh and exp would overflow without clamping.
             let x = case.tensor("x", rows, cols, Fill::Normal(40.0));
             let y = case.output("y", rows, cols);
             case.tolerance = TRANSCENDENTAL;
@@ -173,7 +173,7 @@ fn latents(cases: &mut Vec<Case>) {
             let [floor_kl, kl_scale] = ["floor_kl", "kl_scale"].map(|name| case.output(name, 1, latent));
             case.step.valid_rows = batch.div_ceil(2) as u32;
             case.tolerance = TRANSCENDENTAL;
-            // About half of the dimensions lie below.
+            // About half of the dimensions are below the floor.
             free_bits::free_bits(&mut case.plan, 0.3, h, floor_kl, kl_scale);
             cases.push(case);
         }
@@ -228,7 +228,7 @@ fn importances(cases: &mut Vec<Case>) {
             let shape = format!("{batch} K={samples}");
             let terms = |case: &mut Case| {
                 let row = round_up(batch * samples, PAD);
-                // Apart enough that most weights are tiny.
+                // Spread so widely that most weights are tiny.
                 ["log_p", "log_ratio"].map(|name| case.tensor(name, 1, row, Fill::Normal(5.0))).into()
             };
             let mut case = Case::new("importance:weights", &shape);
@@ -240,7 +240,7 @@ fn importances(cases: &mut Vec<Case>) {
             importance::weights(&mut case.plan, batch, samples, log_w, (weight, bound));
             cases.push(case);
 
-            // The first round, one in the middle, and the last, which may be short.
+            // The first round, a middle one, and the last, which may be short.
             for round in [0, 1, 2] {
                 let mut case = Case::new("importance:accumulate", format!("{shape} round {round}"));
                 let log_w = terms(&mut case);
@@ -263,7 +263,7 @@ fn conditions(cases: &mut Vec<Case>) {
             let classes = batch + 6;
             let input = case.tensor("input", batch * samples, width, Fill::Normal(1.0));
             let labels = case.tensor("labels", 1, classes, Fill::Permutation);
-            // It names data past the last one, too.
+            // It also names data past the last one.
             let order = case.tensor("order", 1, classes + 2, Fill::Permutation);
             let out = case.output("out", batch * samples, width + classes);
             case.step.first_row = 5;
@@ -280,7 +280,7 @@ fn likelihoods(cases: &mut Vec<Case>) {
     for likelihood in likelihood::TABLE {
         for settings in likelihood.settings {
             for target in [software, Target::PORTABLE] {
-                // From numbers that formulas near zero would lose to those that exp would overflow on.
+                // From numbers near zero, where naive formulas lose all digits, to those where exp would overflow.
                 for (batch, dim, samples, scale) in
                     [(1, 1, 1, 1.0), (7, 5, 1, 1e-3), (130, 131, 1, 1.0), (9, 784, 2, 30.0)]
                 {
@@ -295,7 +295,7 @@ fn likelihoods(cases: &mut Vec<Case>) {
     }
 }
 
-/// Numbers of the decoder in one case of a likelihood: a layer of 784 x 256 takes the reference too long.
+/// Most decoder outputs in one case of a likelihood: a layer of 784 x 256 takes the reference too long.
 const MOST_OUTPUTS: usize = 200_000;
 
 fn likelihood_passes(
@@ -394,7 +394,7 @@ fn micros(cases: &mut Vec<Case>) {
     cases.push(case);
 }
 
-/// Sizes around a tile: 1, a prime, one less, the tile, one more.
+/// Sizes around a tile: 1, a prime, tile - 1, tile, tile + 1.
 fn around(tile: usize) -> [usize; 5] {
     [1, 13, tile - 1, tile, tile + 1]
 }
@@ -422,7 +422,7 @@ fn matmuls(cases: &mut Vec<Case>, target: &Target) {
             let rows = around(variant.tile_rows as usize);
             let cols = around(variant.tile_columns as usize);
             for (number, (epilogue, activation)) in epilogues(first).into_iter().enumerate() {
-                // Every pair of sizes meets once over the epilogues; K takes both a multiple of 4 and not.
+                // Every pair of sizes occurs once over the epilogues; K is sometimes a multiple of 4, sometimes not.
                 for i in 0..rows.len() {
                     let (m, n) = (rows[i], cols[(i + number) % cols.len()]);
                     let k = [1, 8, 13, 32, 57][(i + 2 * number) % 5];
@@ -439,7 +439,7 @@ fn matmuls(cases: &mut Vec<Case>, target: &Target) {
     }
 }
 
-/// One ragged product of a variant: just past a tile in rows, just short of two in columns.
+/// One ragged product of a variant: just past one tile in rows, just short of two in columns.
 pub(super) fn ragged(variant: &'static matmul::Variant, layout: Layout) -> Case {
     let (m, n) = (variant.tile_rows as usize + 1, 2 * variant.tile_columns as usize - 1);
     product(variant, layout, (m, n, 57), 0, Activation::Identity)

@@ -1,8 +1,8 @@
 //! Compares every kernel, and every variant of it, with its CPU reference on an adapter.
 //!
-//! Each case runs one small plan twice, on the device and by `kernels::reference`, from the same inputs. Guard words
-//! behind every buffer are NaN: a read past the end spoils the result, a write past the end is found. Words that the
-//! reference does not write must come back with the bits that they had; padding, which is zero, may change its sign.
+//! Each case runs one small plan twice from the same inputs, on the device and by `kernels::reference`. The guard words
+//! after every buffer are NaN: a read past the end spoils the result, and a write past the end is detected. Words that
+//! the reference does not write must keep their bits, except that padding, which is zero, may change its sign.
 
 mod cases;
 mod run;
@@ -24,7 +24,7 @@ use crate::kernels::philox;
 use crate::kernels::reference::{HostBuffer, Memory};
 use crate::plan::{Buffer, BufferId, Element, Plan, Role, Step, Tensor};
 
-/// Words behind each buffer.
+/// Words after each buffer.
 const GUARD: usize = 64;
 /// A NaN that no kernel writes.
 const GUARD_WORD: u32 = 0x7FC0_DEAD;
@@ -32,12 +32,12 @@ const GUARD_WORD: u32 = 0x7FC0_DEAD;
 /// The bits of -0.0.
 const NEGATIVE_ZERO: u32 = 1 << 31;
 
-/// What a tensor holds before a case runs.
+/// The content of a tensor before a case runs.
 #[derive(Clone, Debug)]
 enum Fill {
     /// Standard normals times a factor.
     Normal(f64),
-    /// mu and log_var of that many latent dimensions, with zero in the padding of each.
+    /// mu and log_var of this many latent dimensions, each padded with zeros.
     Head(usize),
     /// Zero or one.
     Binary,
@@ -51,15 +51,15 @@ enum Fill {
     FloatBits,
     /// A permutation of 0..cols.
     Permutation,
-    /// A value that shows where an output was not written.
+    /// A value that reveals outputs that were not written.
     Unwritten,
 }
 
-/// A small plan with inputs.
+/// A small plan with its inputs.
 struct Case {
-    /// The kernel, and for matmul its variant and layout.
+    /// The kernel; for matmul also variant and layout.
     kernel: String,
-    /// What else tells this case from others of the kernel.
+    /// What distinguishes this case from others of the kernel.
     shape: String,
     plan: Plan,
     fills: Vec<(Tensor, Fill)>,
@@ -67,21 +67,21 @@ struct Case {
     tolerance: f64,
 }
 
-/// How a case went.
+/// The outcome of a case.
 #[derive(Clone, Debug, Serialize)]
 pub struct Outcome {
-    /// The kernel, and for matmul its variant and layout.
+    /// The kernel; for matmul also variant and layout.
     pub kernel: String,
     /// Kernel, variant and shape.
     pub label: String,
-    /// Normalised root mean square error of the worst output, over the words that the reference writes; bit errors
-    /// count 1.
+    /// Normalised root mean square error of the worst output, over the words that the reference writes; 1 if bits
+    /// differ.
     pub error: f64,
-    /// The largest error that passes.
+    /// The largest error allowed.
     pub tolerance: f64,
-    /// Whether it passed: error within tolerance, all finite, guard words and words that are not written untouched.
+    /// Whether it passed: error within tolerance, all values finite, guard words and unwritten words untouched.
     pub passed: bool,
-    /// What went wrong, where something did.
+    /// The problem, if there is one.
     pub problem: Option<String>,
 }
 
@@ -109,7 +109,7 @@ impl Case {
         tensor
     }
 
-    /// Rows of whole words without further padding: the data set, and results of four columns.
+    /// Rows of whole words without further padding, as in the data set and in results of four columns.
     fn packed(&mut self, name: &str, rows: usize, cols: usize, fill: Fill) -> Tensor {
         let integers = matches!(fill, Fill::Words | Fill::FloatBits);
         let element = if integers { Element::U32 } else { Element::F32 };
@@ -119,7 +119,7 @@ impl Case {
         tensor
     }
 
-    /// c [m, n] and d_bias [1, m] behind it, as a layer's gradients lie in one buffer.
+    /// c [m, n] followed by d_bias [1, m], as a layer's gradients are laid out in one buffer.
     fn gradients(&mut self, m: usize, n: usize) -> (Tensor, Tensor) {
         let (c, d_bias) = matmul::gradients(&mut self.plan, m, n);
         self.fills.extend([(c, Fill::Unwritten), (d_bias, Fill::Unwritten)]);
@@ -130,7 +130,7 @@ impl Case {
         self.tensor(name, rows, cols, Fill::Unwritten)
     }
 
-    /// Runs the case on `gpu` and compares.
+    /// Runs the case on `gpu` and compares the results.
     fn run(&self, gpu: &Arc<Gpu>) -> Result<Outcome> {
         let mut plan = self.plan.clone();
         for buffer in &mut plan.buffers {
@@ -177,18 +177,17 @@ impl Case {
         })
     }
 
-    /// The words of each tensor in a buffer: where several share one, a small error in the smallest of them counts
-    /// against its own norm.
+    /// The words of each tensor in a buffer, so that the error of each tensor is measured against its own norm.
     fn outputs(&self, buffer: usize) -> Vec<Range<usize>> {
         let bound = self.plan.dispatches.iter().flat_map(|dispatch| &dispatch.tensors);
-        // A binding may reach over several: a bias's gradient lies behind its weight's.
+        // A binding may cover several tensors: a bias's gradient lies after its weight's.
         let tensors = bound.chain(self.fills.iter().map(|(tensor, _)| tensor));
         let offsets = tensors.filter(|tensor| tensor.buffer == BufferId(buffer)).map(|tensor| tensor.offset);
         let bounds = BTreeSet::from_iter(offsets.chain([0, self.plan.buffers[buffer].words]));
         bounds.iter().zip(bounds.iter().skip(1)).map(|(start, end)| *start..*end).collect()
     }
 
-    /// The filled buffers, rounded to what the device can hold.
+    /// The filled buffers, rounded to the device's precision.
     fn inputs(&self) -> Memory {
         let mut memory = Memory::new(&self.plan);
         for (number, (tensor, fill)) in self.fills.iter().enumerate() {
@@ -233,26 +232,26 @@ fn words_of(buffer: &HostBuffer) -> Vec<u32> {
     }
 }
 
-/// What one buffer must hold after a case.
+/// The expected content of a buffer after a case.
 struct Expected<'a> {
-    /// The words that it held before.
+    /// Its words before the case.
     before: &'a [u32],
-    /// What it holds after the reference.
+    /// Its content after the reference.
     after: &'a HostBuffer,
-    /// The words that the reference has written.
+    /// The words that the reference wrote.
     written: &'a [bool],
 }
 
 impl Expected<'_> {
-    /// The normalised root mean square error of the words that are written, and what else is wrong with `output`.
+    /// The normalised root mean square error of the written words of `output`, and any other problem.
     fn compare(&self, output: Range<usize>, got: &[u32], tolerance: f64) -> (f64, Option<String>) {
-        // What a rounding may make of an exact zero, where relu turns a tiny sum into one.
+        // The largest value that rounding may make of an exact zero, where relu lets a tiny sum through.
         let zero = (10.0 * tolerance).max(1e-4);
         let (mut difference, mut norm) = (0.0, 0.0);
         for at in output {
             let (before, word) = (self.before[at], got[at]);
             if !self.written[at] {
-                // Padding is zero and stays zero. A kernel that stores four values at once may turn its sign.
+                // Padding is zero and stays zero. A kernel that stores four values at once may flip its sign.
                 let is_zero =
                     matches!(self.after, HostBuffer::F32(_)) && before == 0 && word == NEGATIVE_ZERO;
                 if word != before && !is_zero {

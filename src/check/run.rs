@@ -1,4 +1,4 @@
-//! Runs cases, with several threads.
+//! Runs cases on several threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,13 +9,13 @@ use crate::gpu::Gpu;
 use crate::kernels::matmul::{Layout, Variant};
 
 /// Runs every case for the adapter: each kernel, each variant that fits it, in ragged shapes. Most of the time goes
-/// into compiling pipelines, so there are as many threads as cores. Outcomes come in the order of the cases;
-/// `progress` hears of each as it is done, with the number of all.
+/// into compiling pipelines, so there is one thread per core. Outcomes are in the order of the cases; `progress` is
+/// called after each, with the number of all cases.
 pub fn run(gpu: &Arc<Gpu>, progress: &(dyn Fn(usize) + Sync)) -> Result<Vec<Outcome>> {
     run_all(gpu, &all_cases(gpu), progress)
 }
 
-/// Runs the cases of the kernels that `wanted` says yes to, by [`Outcome::kernel`]: what a bench asks before it times
+/// Runs the cases of the kernels that `wanted` accepts, by [`Outcome::kernel`], for a bench to check before it times
 /// them.
 pub fn run_of(gpu: &Arc<Gpu>, wanted: impl Fn(&str) -> bool) -> Result<Vec<Outcome>> {
     let mut cases = all_cases(gpu);
@@ -23,7 +23,7 @@ pub fn run_of(gpu: &Arc<Gpu>, wanted: impl Fn(&str) -> bool) -> Result<Vec<Outco
     run_all(gpu, &cases, &|_| ())
 }
 
-/// Runs one ragged product for each of these variants of matmul, as [`run`] does.
+/// Runs one ragged product for each of these matmul variants, as [`run`] does.
 pub fn matmuls(
     gpu: &Arc<Gpu>,
     variants: &[(Layout, &'static Variant)],
@@ -33,7 +33,7 @@ pub fn matmuls(
     run_all(gpu, &cases, progress)
 }
 
-/// Every case, those of 16-bit products too where the adapter can.
+/// Every case, with those of 16-bit products if the adapter supports them.
 fn all_cases(gpu: &Gpu) -> Vec<Case> {
     cases::all(&gpu.report().target_f16())
 }

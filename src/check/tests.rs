@@ -1,11 +1,11 @@
-//! What the comparison must find, and what it must let pass.
+//! What the comparison must detect, and what it must accept.
 
 use super::*;
 
-/// A buffer of 52 words of -77 of which the reference writes the last four as 1, 2, 3, 4.
+/// A buffer of 52 words of -77; the reference writes the last four as 1, 2, 3, 4.
 const WRITTEN: Range<usize> = 48..52;
 
-/// How the comparison of 52 floats goes after `change`.
+/// The result of comparing 52 floats after `change`.
 fn compare(change: impl Fn(&mut [f32])) -> (f64, Option<String>) {
     let mut after = vec![-77.0; 52];
     after[WRITTEN].copy_from_slice(&[1.0, 2.0, 3.0, 4.0]);
@@ -19,7 +19,7 @@ fn compare(change: impl Fn(&mut [f32])) -> (f64, Option<String>) {
 }
 
 #[test]
-fn what_the_reference_gives_is_no_error() {
+fn the_references_own_result_has_no_error() {
     assert_eq!(compare(|_| ()), (0.0, None));
 }
 
@@ -27,7 +27,7 @@ fn what_the_reference_gives_is_no_error() {
 fn a_small_error_is_measured_by_the_words_that_are_written() {
     let (error, problem) = compare(|got| got[WRITTEN].iter_mut().for_each(|value| *value *= 1.0001));
     assert!((error / 1e-4 - 1.0).abs() < 0.01 && problem.is_none(), "{error} {problem:?}");
-    // One of the four: 2e-3 of 4, over a norm of sqrt(30).
+    // One of the four is off by 2e-3; their norm is sqrt(30).
     let (error, problem) = compare(|got| got[51] += 2e-3);
     assert!((error / (2e-3 / 30f64.sqrt()) - 1.0).abs() < 0.01 && problem.is_none(), "{error} {problem:?}");
 }

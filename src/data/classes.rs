@@ -1,11 +1,11 @@
-//! What the labels of a data set are called, and their numbers where a model knows other ones.
+//! The names of a data set's labels, and their numbers in a model that numbers them differently.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::dataset::Dataset;
 use super::split::Split;
 
-/// The number of `name` among `known`, to which it is added if it is new.
+/// The number of `name` in `known`; a new name is appended.
 pub(super) fn number(name: &str, known: &mut Vec<String>) -> u32 {
     let found = known.iter().position(|known| known == name);
     found.unwrap_or_else(|| {
@@ -15,7 +15,7 @@ pub(super) fn number(name: &str, known: &mut Vec<String>) -> u32 {
 }
 
 impl Split {
-    /// The same with another number for each label.
+    /// The same rows, with each label mapped through `number`.
     pub(super) fn renumbered(self, number: impl Fn(u32) -> u32) -> Split {
         let labels = self.labels.as_ref().map(|labels| labels.iter().map(|label| number(*label)).collect());
         self.with_labels(labels)
@@ -23,19 +23,19 @@ impl Split {
 }
 
 impl Dataset {
-    /// The same with its labels numbered as in a model that knows the classes `known`, by their names; a class that it does
-    /// not know gets a number behind them. Where one side has numbers for names, these are names like others.
+    /// Renumbers the labels as in a model that knows the classes `known`, matched by name; classes that the model does
+    /// not know get the numbers after those. If only one side has names, the other's numbers serve as names.
     pub fn with_classes(self, known: &[String]) -> Dataset {
         let labels = [&self.train, &self.test].map(|split| split.labels.as_deref().unwrap_or(&[]));
         let used: BTreeSet<u32> = labels.into_iter().flatten().copied().collect();
         let mut classes = known.to_vec();
         let numbers: Option<BTreeMap<u32, u32>> = match (known.is_empty(), self.classes.is_empty()) {
             (true, true) => None,
-            // The model's classes are numbers, and so may be these names.
+            // The model's classes are numbers, so these names must be numbers too.
             (true, false) => {
                 used.iter().map(|label| Some((*label, self.class_name(*label).parse().ok()?))).collect()
             }
-            // Where the model's names are no numbers, the data's numbers are the model's own.
+            // The model's names are not numbers, so the data's numbers are taken as the model's own.
             (false, true) if !known.iter().all(|name| name.parse::<u32>().is_ok()) => {
                 return Dataset { classes, ..self };
             }
@@ -48,13 +48,13 @@ impl Dataset {
         Dataset { train, test, classes, ..self }
     }
 
-    /// What a label is called.
+    /// The name of a label.
     pub fn class_name(&self, label: u32) -> String {
         class_name(&self.classes, label)
     }
 }
 
-/// What a label is called among `classes`: by its number, where they are without names.
+/// The name of a label in `classes`: its number, if they have no names.
 pub fn class_name(classes: &[String], label: u32) -> String {
     classes.get(label as usize).cloned().unwrap_or_else(|| label.to_string())
 }
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_has_the_number_that_the_model_knows_its_name_by() {
+    fn a_class_gets_the_models_number_for_its_name() {
         numbered((&[0, 1], &["6", "7"]), &["3", "4", "5", "6", "7"], (&[3, 4], &["3", "4", "5", "6", "7"]));
         numbered((&[0, 1, 0], &["cow", "dog"]), &["cat", "dog"], (&[2, 1, 2], &["cat", "dog", "cow"]));
         numbered((&[0, 1], &["cat", "dog"]), &["cat", "dog"], (&[0, 1], &["cat", "dog"]));

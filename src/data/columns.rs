@@ -1,4 +1,4 @@
-//! Named columns of numbers or names, each of its own kind, as files that other programs read.
+//! Named columns of numbers or text, written as files for other programs.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
-/// What a column holds, one a row.
+/// The content of a column, one value per row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Column {
     /// Whole numbers.
     Whole(Vec<i64>),
     /// Floats.
     Real(Vec<f64>),
-    /// Names.
+    /// Text.
     Text(Vec<String>),
 }
 
@@ -39,10 +39,10 @@ impl Column {
     }
 }
 
-/// Writes the columns as CSV, with a line of names; each number has the digits that give it back.
+/// Writes the columns as CSV, with a header; each number has enough digits to be read back exactly.
 ///
 /// # Errors
-/// What `out` says.
+/// Those of `out`.
 ///
 /// # Panics
 /// If the columns differ in length.

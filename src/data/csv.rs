@@ -1,4 +1,4 @@
-//! Tables as text: a row a line, with or without a line of names above.
+//! Tables as text: one row per line, with or without a header.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -20,15 +20,15 @@ pub(super) const FORMAT: Format = Format {
     open,
 };
 
-/// Bytes of the beginning by which separator and names are told: two lines of the widest table that a model takes.
+/// Bytes at the start that separator and header are detected from: two lines of the widest table that a model takes.
 const LOOK: usize = 4 << 20;
-/// Bytes of a row at most: what is longer than the first may be is no row.
+/// Most bytes of a row: a longer one is not a row of any table that a model takes.
 const ROW: usize = LOOK;
-/// Bytes that a thread parses at once.
+/// Bytes that a thread parses in one go.
 const BLOCK: usize = 4 << 20;
-/// What to do about a cell of numbers that goes over several lines.
-const OPEN_QUOTE: &str = "a cell goes over several lines: look for a quote that is never closed";
-/// Cells without a value, besides an empty one.
+/// What to do about a numeric cell that spans lines.
+const OPEN_QUOTE: &str = "a cell spans several lines: look for a quote that is never closed";
+/// Cells that mean a missing value, besides an empty one.
 const MISSING: [&[u8]; 6] = [b"NA", b"N/A", b"NULL", b"null", b"None", b"?"];
 
 fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
@@ -58,7 +58,7 @@ fn read(
     }
     if first.len() > MAX_COLUMNS {
         let problem = format!("its first line has more than {MAX_COLUMNS} columns");
-        return Err(Error::file(path, problem, "write it as a table with a row a line"));
+        return Err(Error::file(path, problem, "write it as a table with one row per line"));
     }
     let (names_end, names_lines) = (reader.position().byte() as usize, reader.position().line() - 1);
     let more = reader.read_byte_record(&mut second).map_err(|error| broken(path, error))?;
@@ -96,42 +96,42 @@ fn reader<R: Read>(delimiter: u8, input: R) -> csv::Reader<R> {
     builder.from_reader(input)
 }
 
-/// What is known of every row.
+/// What every row must look like.
 struct Layout {
     delimiter: u8,
     columns: usize,
     label: Option<usize>,
 }
 
-/// Some rows, parsed.
+/// Parsed rows.
 #[derive(Default)]
 struct Rows {
     values: Vec<f32>,
     labels: Vec<String>,
     count: usize,
-    /// The row behind them, if it is a bad one.
+    /// The row after them, if it is bad.
     bad: Option<Bad>,
 }
 
-/// A row that is no row of the table.
+/// A line that is not a valid row.
 struct Bad {
-    /// The line among those of the same block, from 1, and the byte behind the row before.
+    /// Its line within the block, from 1, and the byte where the row before ends.
     line: u64,
     byte: u64,
     what: What,
 }
 
 enum What {
-    /// The cell in this column is no number.
+    /// The cell in this column is not a number.
     Cell(usize, Vec<u8>),
-    /// It has as many cells, and whether one of them holds the end of a line.
+    /// It has this many cells, and whether one of them contains a line break.
     Ragged(usize, bool),
     Broken(csv::Error),
-    /// It is longer than a row may be.
+    /// It exceeds [`ROW`] bytes.
     Endless,
 }
 
-/// Gives no more than [`ROW`] bytes at a time: a quote that is never closed would hold the rest of the file in memory.
+/// Reads at most [`ROW`] bytes per row: a quote that is never closed would take the rest of the file into memory.
 struct Rationed<'a, R> {
     input: R,
     left: &'a Cell<usize>,
@@ -151,7 +151,7 @@ impl<R: Read> Read for Rationed<'_, R> {
 }
 
 impl Layout {
-    /// Parses rows up to the end or the first bad one.
+    /// Parses rows up to the end or the first bad row.
     fn parse(&self, input: impl Read) -> Rows {
         let left = Cell::new(ROW);
         let mut reader = reader(self.delimiter, Rationed { input, left: &left });
@@ -193,20 +193,20 @@ impl Layout {
     }
 }
 
-/// A table while it is read.
+/// A table being read.
 struct Table<'a> {
     path: &'a Path,
     columns: &'a [String],
     values: Vec<f32>,
     labels: Labels,
     rows: usize,
-    /// Lines so far, names included.
+    /// Lines so far, header included.
     lines: u64,
 }
 
 impl Table<'_> {
-    /// Reads blocks of whole lines, as many at once as there are cores. A quote may hold a line's end: from the first
-    /// one on, the rest is one block.
+    /// Reads blocks of whole lines, as many at a time as there are cores. A quote may contain a line break: from the
+    /// first quote on, the rest is one block.
     fn read(
         &mut self,
         layout: &Layout,
@@ -283,7 +283,7 @@ impl Table<'_> {
         Ok(())
     }
 
-    /// What is wrong with the row behind those that were read.
+    /// The error for the bad row after those that were read.
     fn describe(&self, Bad { line, what, .. }: Bad) -> Error {
         let (row, line) = (self.rows + 1, self.lines + line);
         let row = if line == row as u64 { format!("row {row}") } else { format!("row {row} (line {line})") };
@@ -294,7 +294,7 @@ impl Table<'_> {
                 return Error::file(
                     self.path,
                     problem,
-                    "write a row a line, and look for a quote that is never closed",
+                    "write one row per line, and look for a quote that is never closed",
                 );
             }
             What::Ragged(cells, quoted) => {
@@ -311,9 +311,9 @@ impl Table<'_> {
             return Error::file(self.path, format!("{place}: the value is missing"), fill);
         }
         if number(&cell).is_some() {
-            return Error::file(self.path, format!("{place}: {text} is no finite number"), fill);
+            return Error::file(self.path, format!("{place}: {text} is not a finite number"), fill);
         }
-        let problem = format!("{place}: `{}` is no number", text.escape_debug());
+        let problem = format!("{place}: `{}` is not a number", text.escape_debug());
         let next = match cell.contains(&b'\n') {
             false => "remove the column, turn it into numbers, or name it with `source.label_column`",
             true => OPEN_QUOTE,
@@ -322,7 +322,7 @@ impl Table<'_> {
     }
 }
 
-/// Ends of lines from this byte on, before anything else: those that the reader passes over.
+/// Line breaks from this byte to the next other byte: the CSV reader skips them.
 fn blank_lines(bytes: &[u8], from: u64) -> u64 {
     let rest = bytes.get(from as usize..).unwrap_or(&[]);
     let ends = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r'));
@@ -338,7 +338,8 @@ fn is_missing(cell: &[u8]) -> bool {
     cell.is_empty() || MISSING.contains(&cell)
 }
 
-/// Whether the first line has names: it holds the label's name, or no number at all, or text where the second has a number.
+/// Whether the first line is a header: it contains the label's name, or no numbers, or text where the second line has a
+/// number.
 fn is_header(first: &ByteRecord, second: Option<&ByteRecord>, label: Option<&str>) -> bool {
     let text = |cell: &[u8]| number(cell).is_none() && !is_missing(cell);
     let above = |second: &ByteRecord| first.iter().zip(second).any(|(a, b)| text(a) && number(b).is_some());
@@ -347,7 +348,7 @@ fn is_header(first: &ByteRecord, second: Option<&ByteRecord>, label: Option<&str
         || second.is_some_and(above)
 }
 
-/// The most frequent separator of the first line, quoted text apart.
+/// The most frequent separator in the first line, outside quotes.
 fn separator(look: &[u8]) -> u8 {
     let mut quoted = false;
     let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
@@ -359,14 +360,14 @@ fn separator(look: &[u8]) -> u8 {
             byte => counts.iter_mut().filter(|(s, _)| s == byte).for_each(|(_, count)| *count += 1),
         }
     }
-    // The first of equals: a comma.
+    // On a tie the first wins: a comma.
     counts.iter().rev().max_by_key(|(_, count)| *count).map_or(b',', |(separator, _)| *separator)
 }
 
 fn broken(path: &Path, error: csv::Error) -> Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => Error::io("read", path, error),
-        kind => Error::file(path, format!("no table: {kind:?}"), "write it again as CSV"),
+        kind => Error::file(path, format!("not a table: {kind:?}"), "write it again as CSV"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What every reader comes to.
+//! The data set that every reader produces.
 
 use super::scaling::Scaling;
 use super::shape::Shape;
@@ -12,21 +12,21 @@ pub struct Dataset {
     pub name: String,
     /// The shape of every datum in both splits.
     pub shape: Shape,
-    /// What the model learns from.
+    /// The data to learn from.
     pub train: Split,
-    /// What it is judged by, never trained on.
+    /// The data for evaluation, never trained on.
     pub test: Split,
     /// Names of a table's columns; empty where there are none.
     pub columns: Vec<String>,
-    /// What the labels are called; empty where they are called by their numbers.
+    /// The names of the labels; empty if they only have numbers.
     pub classes: Vec<String>,
-    /// How the source's values became those of the splits.
+    /// How the source's values were scaled to those of the splits.
     pub scaling: Option<Scaling>,
-    /// The source's own values in the training part, where they are floats.
+    /// Statistics of the unscaled training values, if they are floats.
     pub summary: Option<Summary>,
-    /// Whether all values of the training part are in 0..1, so that they can be probabilities.
+    /// Whether all training values are in 0..1, so that they can be probabilities.
     pub unit: bool,
-    /// What the user should hear of.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 
@@ -47,14 +47,14 @@ impl Dataset {
         }
     }
 
-    /// Number of classes: one more than the largest label. None where either split has no labels.
+    /// Number of classes: the largest label plus one. None if either split lacks labels.
     pub fn class_count(&self) -> Option<usize> {
         let largest = |split: &Split| split.labels.as_ref()?.iter().max().copied();
         let largest = largest(&self.train)?.max(largest(&self.test)?);
         Some(largest as usize + 1)
     }
 
-    /// The names of a table's columns; none where all are called by numbers.
+    /// The names of a table's columns; empty if they only have numbers.
     pub fn column_names(&self) -> &[String] {
         let numbered = self.columns.iter().all(|name| name.parse::<u32>().is_ok());
         if numbered { &[] } else { &self.columns }

@@ -1,4 +1,4 @@
-//! A folder with the four IDX files of MNIST, Fashion-MNIST, KMNIST or data made to look like them.
+//! A folder with the four IDX files of MNIST, Fashion-MNIST, KMNIST or data in the same format.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -23,7 +23,7 @@ const TRAIN_LABELS: &str = "train-labels-idx1-ubyte";
 const TEST_IMAGES: &str = "t10k-images-idx3-ubyte";
 const TEST_LABELS: &str = "t10k-labels-idx1-ubyte";
 
-/// Either images file will do, so that a folder that lacks the other hears which.
+/// Either images file is enough, so that the error for a folder without the other names the missing one.
 fn detect(source: &str) -> bool {
     let folder = Path::new(source);
     [TRAIN_IMAGES, TEST_IMAGES].iter().any(|stem| find(folder, stem).is_some())
@@ -39,7 +39,7 @@ fn open(source: &str, _: &ReadOptions, _: Watch) -> Result<Parts> {
     idx::dataset(&name_of(folder), train, test)
 }
 
-/// The file of that stem under the spellings that are about: `-idx3` or `.idx3`, plain or `.gz`.
+/// The file with that stem, in the common spellings: `-idx3` or `.idx3`, plain or `.gz`.
 fn find(folder: &Path, stem: &str) -> Option<PathBuf> {
     let dotted = stem.replace("-idx", ".idx");
     [stem, &dotted]
@@ -66,7 +66,7 @@ fn read(path: PathBuf) -> Result<Source<'static>> {
     Ok(Source { path, length, bytes: Box::new(BufReader::with_capacity(1 << 16, file)) })
 }
 
-/// The folder's own name, also for `.` and `data/..`.
+/// The folder's own name, even for `.` and `data/..`.
 pub(super) fn name_of(folder: &Path) -> String {
     let full = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     full.file_name().map_or_else(|| "data".to_owned(), |name| name.to_string_lossy().into_owned())
@@ -116,7 +116,7 @@ mod tests {
         let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
         gzip.write_all(&images_file(3)).unwrap();
         gzip.finish().unwrap();
-        // A browser may unpack a download and keep its name: the content decides, not the suffix.
+        // A browser may unpack a download but keep its name: content decides, not the suffix.
         fs::write(folder.path().join(format!("{TEST_IMAGES}.gz")), images_file(2)).unwrap();
         let data = crate::data::open(folder.path().to_str().unwrap()).unwrap();
         assert_eq!((data.train.count, data.test.count), (3, 2));

@@ -1,9 +1,9 @@
 //! IDX, the format of MNIST and its relatives: four bytes (0, 0, element type, number of
 //! dimensions), each dimension as a big-endian u32, then the elements, row major.
 //!
-//! Only what images and labels need: bytes in one or three dimensions, plain or gzipped. Nothing
-//! in a file is believed: sizes are capped and multiplied with checks, memory grows with the bytes
-//! that really arrive, and the file must end where its header says.
+//! Reads only what images and labels need: bytes in one or three dimensions, plain or gzipped. The file is not trusted:
+//! sizes are capped and multiplied with checks, memory grows with the bytes that actually arrive, and the file must end
+//! where its header says.
 
 use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
@@ -25,21 +25,21 @@ const TYPE_U8: u8 = 0x08;
 const FETCH_AGAIN: &str = "fetch or copy the file again";
 const NOT_IDX: &str = "give an IDX file of bytes, as MNIST has them; convert other data first";
 
-/// A file to parse: the name that messages carry, how long it is, and its bytes.
+/// A file to parse: its name for messages, its length, and its bytes.
 pub(super) struct Source<'a> {
     pub path: PathBuf,
     pub length: u64,
     pub bytes: Box<dyn BufRead + 'a>,
 }
 
-/// A parsed file: `DIMS` sizes, and their product of values.
+/// A parsed file: `DIMS` sizes, and as many values as their product.
 #[derive(Debug)]
 struct Array<const DIMS: usize> {
     sizes: [usize; DIMS],
     values: Vec<u8>,
 }
 
-/// Reads a training and a test split, each as images and, where there are any, labels.
+/// Reads a training and a test split, each with images and, if present, labels.
 pub(super) fn dataset(
     name: &str,
     train: (Source, Option<Source>),
@@ -88,21 +88,20 @@ fn split(images: Source, labels: Option<Source>) -> Result<(Shape, Split)> {
     Ok((shape, Split::new(values, shape.dim(), labels)))
 }
 
-/// Parses one file, plain or gzipped, that should hold `what`.
+/// Parses one file of `what`, plain or gzipped.
 fn parse<const DIMS: usize>(source: Source, what: &str) -> Result<Array<DIMS>> {
     let Source { path, length, mut bytes } = source;
     // `fill_buf` looks without consuming. A file of one byte is neither gzip nor IDX.
     let start = bytes.fill_buf().map_err(|error| Error::io("read", &path, error))?;
     if start.starts_with(&GZIP_MAGIC) {
-        // The decoder of several members, because the one-member decoder stops in silence before
-        // whatever follows the first.
+        // MultiGzDecoder, because the one-member decoder stops silently before anything that follows the first member.
         parse_plain(&path, &mut MultiGzDecoder::new(bytes), most_unpacked(length), what)
     } else {
         parse_plain(&path, &mut bytes, MAX_BYTES, what)
     }
 }
 
-/// Parses bytes of which at most `most` are values.
+/// Parses a file with at most `most` bytes of values.
 fn parse_plain<const DIMS: usize>(
     path: &Path,
     bytes: &mut dyn Read,
@@ -117,23 +116,26 @@ fn parse_plain<const DIMS: usize>(
     for size in &mut sizes {
         let mut word = [0; 4];
         read_header(path, bytes, &mut word)?;
-        // Nothing is lost: usize has at least 32 bits wherever wgpu runs.
+        // Lossless: usize has at least 32 bits wherever wgpu runs.
         *size = u32::from_be_bytes(word) as usize;
     }
     let total = check_sizes(path, &sizes, what)?;
     if total > most {
         let problem =
-            format!("its header says {sizes:?}, {total} bytes, more than its size can hold unpacked");
-        return Err(Error::file(path, problem, "unpack it with gunzip, and see whether it is what it says"));
+            format!("its header says {sizes:?}, {total} bytes, more than a file of its size can unpack to");
+        return Err(Error::file(path, problem, "unpack it with gunzip, and check its content"));
     }
 
     let mut values = Vec::new();
     bytes.take(total).read_to_end(&mut values).map_err(|error| broken(path, error))?;
     if (values.len() as u64) < total {
-        let problem = format!("cut off: the header promises {total} bytes of {what}, {} came", values.len());
+        let problem = format!(
+            "cut off: the header promises {total} bytes of {what}, but only {} arrived",
+            values.len()
+        );
         return Err(Error::file(path, problem, FETCH_AGAIN));
     }
-    // Reading to the very end is also what makes the gzip decoder compare its checksum.
+    // Reading to the end also makes the gzip decoder compare its checksum.
     if bytes.read(&mut [0]).map_err(|error| broken(path, error))? != 0 {
         let problem = format!("goes on after the {total} bytes of {what} that its header promises");
         return Err(Error::file(path, problem, FETCH_AGAIN));
@@ -148,7 +150,7 @@ fn read_header(path: &Path, bytes: &mut dyn Read, into: &mut [u8]) -> Result<()>
     })
 }
 
-/// What went wrong while reading: the content, as the gzip decoder reports it, or the disk.
+/// The error of a failed read: damaged gzip content, or the disk.
 fn broken(path: &Path, error: io::Error) -> Error {
     use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
     match error.kind() {
@@ -177,9 +179,9 @@ fn check_magic<const DIMS: usize>(path: &Path, magic: [u8; 4], what: &str) -> Re
 /// The number of values, once every size is within its cap.
 fn check_sizes(path: &Path, sizes: &[usize], what: &str) -> Result<u64> {
     let fail = |problem: String, next: &str| Err(Error::file(path, problem, next));
-    // The first dimension counts images or labels, the others are an image's sides.
+    // The first dimension counts images or labels; the others are an image's sides.
     for (index, &size) in sizes.iter().enumerate() {
-        let (noun, cap) = if index == 0 { (what, MAX_IMAGES) } else { ("pixels a side", MAX_SIDE) };
+        let (noun, cap) = if index == 0 { (what, MAX_IMAGES) } else { ("pixels per side", MAX_SIDE) };
         if size == 0 {
             return fail(format!("its header says 0 {noun}"), FETCH_AGAIN);
         }

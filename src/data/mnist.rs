@@ -6,7 +6,7 @@ use super::idx::{self, Source};
 use super::reader::{Format, Parts};
 use crate::error::{Error, Result};
 
-/// What the setting `data` calls it.
+/// Its name for the setting `data`.
 pub(super) const NAME: &str = "mnist";
 
 pub(super) const FORMAT: Format = Format {
@@ -16,13 +16,13 @@ pub(super) const FORMAT: Format = Format {
     open: |source, _, _| match source {
         NAME => open(),
         _ => {
-            let problem = format!(" = {NAME} is of the built-in data alone: use `data` = {NAME}");
+            let problem = format!(" = {NAME} is only for the built-in data: use `data` = {NAME}");
             Err(Error::setting("source.format", problem))
         }
     },
 };
 
-/// A file of `data/mnist` as a [`Source`], which names it in messages as it is named there.
+/// A file of `data/mnist` as a [`Source`], with the same name in messages.
 macro_rules! embedded {
     ($name:literal) => {{
         let bytes = &include_bytes!(concat!("../../data/mnist/", $name))[..];
@@ -60,7 +60,7 @@ mod tests {
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The sums are those of the files as published; `zcat FILE | sha256sum` prints them.
+    /// The sums of the published files; `zcat FILE | sha256sum` prints them.
     #[test]
     fn the_built_in_images_are_the_original_files() {
         let mnist = crate::data::open("mnist").unwrap();

@@ -1,11 +1,11 @@
-//! Data sets: one reader a file, all giving the same [`Dataset`].
+//! Data sets: one reader per file, each producing a [`Dataset`].
 //!
-//! A new format is one file beside this one, whose `FORMAT` says what it recognises and how it is
-//! read, and one line in the table of `open.rs`. The words that `data` and `source.format` take, the error
-//! message and the help text follow from the table.
+//! A new format is one file beside this one, whose `FORMAT` says how to recognise and read it, and one line in the
+//! table of `open.rs`. The values of `data` and `source.format`, the error messages and the help text follow from the
+//! table.
 //!
-//! A reader gives the values as they are. What all have in common is done here: the test part, the
-//! scaling, and what the user should hear of either.
+//! A reader gives the values as they are. What all formats share is done here: the test split, the scaling, and the
+//! warnings about either.
 
 mod classes;
 #[cfg(feature = "formats")]

@@ -1,6 +1,6 @@
-//! NumPy's `.npy`: a magic word, a version, the length of a header, the header as a Python dict, then the elements.
+//! NumPy's `.npy`: a magic string, a version, the length of the header, the header as a Python dict, then the elements.
 //!
-//! The rows stay in the file and are read when they are needed, so that it may be larger than memory.
+//! Rows stay in the file and are read when needed, so the file may be larger than memory.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -22,17 +22,17 @@ pub(super) const FORMAT: Format = Format {
 };
 
 pub(super) const MAGIC: &[u8; 6] = b"\x93NUMPY";
-/// Most bytes of a header: NumPy's own have about a hundred.
+/// Most bytes of a header; NumPy's own take about a hundred.
 const MAX_HEADER: usize = 1 << 16;
-/// Most dimensions that NumPy gives an array.
+/// Most dimensions of an array, as in NumPy.
 const MAX_DIMS: usize = 64;
-/// Most values of one datum; a model takes far less.
+/// Most values per datum; a model takes far fewer.
 const MAX_DIM: usize = 1 << 24;
 
-/// What a header says.
+/// The content of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    /// NumPy's name of the elements' type, such as `<f4`.
+    /// NumPy's name of the element type, such as `<f4`.
     pub descr: String,
     /// The dimensions, outermost first.
     pub shape: Vec<usize>,
@@ -55,7 +55,7 @@ fn open(source: &str, options: &ReadOptions, _: Watch) -> Result<Parts> {
         return Err(Error::file(
             path,
             format!("its header promises {promised} for {:?}, but the file has {size}", header.shape),
-            "write it again with np.save, one array a file",
+            "write it again with np.save, one array per file",
         ));
     }
     let rows = FileRows { path: path.to_owned(), file, start: header.length, kind };
@@ -71,7 +71,7 @@ fn open(source: &str, options: &ReadOptions, _: Watch) -> Result<Parts> {
     })
 }
 
-/// N and the shape of a datum from an array's dimensions.
+/// N and the shape of a datum, from an array's dimensions.
 pub(super) fn rows(path: &Path, dims: &[usize], size: Option<Size>) -> Result<(usize, Shape)> {
     let fail = |problem: String, next: &str| Err(Error::file(path, problem, next));
     let (count, shape) = match *dims {
@@ -81,7 +81,7 @@ pub(super) fn rows(path: &Path, dims: &[usize], size: Option<Size>) -> Result<(u
         [_, 1 | 3, _, _] => {
             return fail(
                 format!("an array of {dims:?}: the channels must come last"),
-                "turn it with x.transpose(0, 2, 3, 1)",
+                "reorder it with x.transpose(0, 2, 3, 1)",
             );
         }
         _ => {
@@ -108,14 +108,14 @@ pub(super) fn rows(path: &Path, dims: &[usize], size: Option<Size>) -> Result<(u
     }
 }
 
-/// The picture that the setting `source.image_size` makes of rows of `dim` values.
+/// The shape that the setting `source.image_size` gives to rows of `dim` values.
 fn reshaped(path: &Path, dim: usize, Size { width, height }: Size) -> Result<Shape> {
     let channels = dim / (width * height);
     let shape = Shape { width, height, channels };
     if shape.dim() == dim && matches!(channels, 1 | 3) {
         return Ok(shape);
     }
-    let problem = format!("{} has rows of {dim} values, which are no such picture", path.display());
+    let problem = format!("{} has rows of {dim} values, which do not make such a picture", path.display());
     Err(Error::value("source.image_size", Size { width, height }, problem))
 }
 
@@ -159,14 +159,14 @@ impl Header {
         if fortran && shape.len() > 1 {
             return Err(Error::file(
                 path,
-                "its columns lie one behind the other (Fortran order), but rows are needed",
+                "its columns are stored one after another (Fortran order), but rows are needed",
                 "write it with np.save(.., np.ascontiguousarray(x))",
             ));
         }
         Ok(Header { descr, shape, length: (before + length) as u64 })
     }
 
-    /// The elements' type, if it is one of data.
+    /// The element type, if data may have it.
     pub(super) fn kind(&self, path: &Path) -> Result<FileKind> {
         Ok(match self.descr.as_str() {
             "|u1" | "<u1" | "u1" => FileKind::U8,
@@ -201,7 +201,7 @@ impl Header {
         values.into_iter().enumerate().map(label).collect()
     }
 
-    /// Bytes of an element, whatever its type; 0 where the name does not say.
+    /// Bytes per element of any type; 0 if the name does not say.
     pub(super) fn element_bytes(&self) -> usize {
         self.descr.trim_start_matches(['<', '>', '|', '=', 'u', 'i', 'f', 'b']).parse().unwrap_or(0)
     }
@@ -235,7 +235,7 @@ fn parse(text: &str) -> Option<(String, bool, Vec<usize>)> {
     let descr = value("descr")?;
     let descr = match descr.chars().next()? {
         quote @ ('\'' | '"') => descr[1..].split_once(quote)?.0.to_owned(),
-        // A list of fields: named by its first words, and then refused.
+        // A list of named fields: recognised here, then refused.
         '[' => "with named fields".to_owned(),
         _ => return None,
     };

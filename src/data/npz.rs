@@ -1,4 +1,4 @@
-//! NumPy's `.npz`: a zip of `.npy` files, of which one is the data, or two its training and test part.
+//! NumPy's `.npz`: a zip of `.npy` files: one with the data, or two with its training and test parts.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -22,14 +22,14 @@ pub(super) const FORMAT: Format = Format {
     open,
 };
 
-/// Names that data goes by, and those of its labels.
+/// Array names for data and its labels.
 const NAMES: &[(&str, &str)] = &[("x", "y"), ("data", "labels"), ("images", "labels"), ("data", "target")];
-/// Names of a training part with its labels, and of a test part.
+/// Array names for a training part with labels, and a test part with labels.
 const PAIRS: &[[(&str, &str); 2]] = &[
     [("x_train", "y_train"), ("x_test", "y_test")],
     [("train_images", "train_labels"), ("test_images", "test_labels")],
 ];
-/// An open archive, and the names in it without `.npy`.
+/// An open archive, and the names of its arrays without `.npy`.
 struct Archive {
     path: PathBuf,
     zip: ZipArchive<BufReader<File>>,
@@ -83,7 +83,7 @@ fn pair_name(pair: Option<&[(&'static str, &'static str); 2]>) -> &'static str {
 }
 
 impl Archive {
-    /// The data of that name, with the labels of the other if they are there.
+    /// The data with that name, and the labels with the other name if present.
     fn part(&mut self, name: &str, labels: Option<&str>, options: &ReadOptions) -> Result<(Shape, Split)> {
         let (header, bytes) = self.array(name, Header::kind_bytes)?;
         let inside = self.inside(name);
@@ -106,7 +106,7 @@ impl Archive {
         let labels = header.labels(&inside, &bytes)?;
         if labels.len() != count {
             let problem = format!("{} labels, but {name} has {count} rows", labels.len());
-            return Err(Error::file(inside, problem, "save one label a row"));
+            return Err(Error::file(inside, problem, "save one label per row"));
         }
         Ok((shape, split.with_labels(Some(labels))))
     }
@@ -116,7 +116,7 @@ impl Archive {
         self.path.join(format!("{name}.npy"))
     }
 
-    /// Header and elements of an array.
+    /// The header and elements of an array.
     fn array(
         &mut self,
         name: &str,
@@ -137,10 +137,10 @@ impl Archive {
         let mut bytes = Vec::new();
         let read = file.by_ref().take(total).read_to_end(&mut bytes);
         read.map_err(|error| broken(&path, &error.to_string()))?;
-        // Reading to the end is also what makes the zip compare its checksum.
+        // Reading to the end also makes the zip reader compare its checksum.
         let more = file.read(&mut [0]).map_err(|error| broken(&path, &error.to_string()))?;
         if bytes.len() as u64 != total || more != 0 {
-            let problem = format!("its header promises {total} bytes of elements, but there are not as many");
+            let problem = format!("its header promises {total} bytes of elements, but holds more or fewer");
             return Err(Error::file(&path, problem, "write it again with np.savez"));
         }
         Ok((header, bytes))
@@ -154,7 +154,7 @@ impl Header {
 }
 
 fn broken(path: &Path, problem: &str) -> Error {
-    Error::file(path, format!("damaged, or no zip file: {problem}"), "write it again with np.savez")
+    Error::file(path, format!("damaged, or not a zip file: {problem}"), "write it again with np.savez")
 }
 
 #[cfg(test)]
@@ -240,7 +240,7 @@ mod tests {
     fn arrays_longer_or_shorter_than_they_say_are_refused() {
         for bytes in [3, 5] {
             let x = array("|u1", &[2, 2], &vec![0; bytes]);
-            refuse(&archive(&[("x", x)], CompressionMethod::Deflated), "not as many");
+            refuse(&archive(&[("x", x)], CompressionMethod::Deflated), "more or fewer");
         }
     }
 
@@ -252,16 +252,16 @@ mod tests {
         for at in 0..sound.len() {
             let mut damaged = sound.clone();
             damaged[at] ^= 0x55;
-            // Some bytes, such as those of times, mean nothing.
+            // Some bytes, such as timestamps, do not matter.
             if let Ok(parts) = read(&damaged) {
                 assert_eq!(parts.train.x(0..parts.train.count).unwrap(), whole, "byte {at}");
             }
-            refuse(&sound[..at], "no zip file");
+            refuse(&sound[..at], "not a zip file");
         }
     }
 
     #[test]
-    fn labels_that_are_no_numbers_or_too_few_are_refused() {
+    fn labels_that_are_not_numbers_or_too_few_are_refused() {
         let with = |y| archive(&[("x", array("|u1", &[2, 2], &[0; 4])), ("y", y)], CompressionMethod::Stored);
         refuse(&with(array("<f4", &[2], &[0; 8])), "labels are whole numbers");
         refuse(&with(array("|u1", &[3], &[0; 3])), "3 labels, but x has 2 rows");

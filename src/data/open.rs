@@ -1,4 +1,4 @@
-//! Opens a source: finds its reader, and makes a data set of what that gives.
+//! Opens a source: finds its reader, and makes a data set from what it reads.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use super::{classes, csv, folder, mnist, npy, npz, parquet, pictures};
 use crate::error::{Error, Result};
 use crate::settings::Named;
 
-/// Every kind of data that [`open`] knows; the first whose `detect` says yes reads the source.
+/// Every format that [`open`] knows; the first whose `detect` returns true reads the source.
 const FORMATS: &[Format] = &[
     mnist::FORMAT,
     folder::FORMAT,
@@ -24,10 +24,9 @@ const FORMATS: &[Format] = &[
     parquet::FORMAT,
 ];
 
-/// Letters by which a name may miss that of a built-in data set and still be taken for it.
+/// Most edits between a name and that of a built-in data set for which the error suggests the latter.
 const TYPOS: usize = 2;
-/// The rows of a source as they are in its file, neither split nor scaled, and what their labels are called. Bytes count as
-/// v / 255.
+/// The rows of a source as stored, neither split nor scaled, and the names of their labels. Bytes are read as v / 255.
 ///
 /// # Errors
 /// As [`open_with`]; [`Error::Usage`] for a source of two parts.
@@ -40,12 +39,12 @@ pub fn rows(source: &str, options: &ReadOptions) -> Result<(Split, Vec<String>)>
     }
 }
 
-/// Whether a source is read as a folder of pictures, by its name or because `format` says so.
+/// Whether a source is read as a folder of pictures, by its name or by `format`.
 pub fn is_folder_of_pictures(source: &str, format: Option<&str>) -> bool {
     is_one_of(source, format, &[pictures::FORMAT.name])
 }
 
-/// Whether a source is read as a table whose columns have names.
+/// Whether a source is read as a table with named columns.
 pub fn has_columns(source: &str, format: Option<&str>) -> bool {
     is_one_of(source, format, &[csv::FORMAT.name, parquet::FORMAT.name])
 }
@@ -55,7 +54,7 @@ fn is_one_of(source: &str, format: Option<&str>, names: &[&str]) -> bool {
     format.or_else(found).is_some_and(|name| names.contains(&name))
 }
 
-/// The values of one picture, 0 to 1, cut and resized to `shape`.
+/// The values of one picture, 0 to 1, cropped and resized to `shape`.
 ///
 /// # Errors
 /// [`Error::File`] if it cannot be read as a picture.
@@ -71,11 +70,11 @@ pub fn open(source: &str) -> Result<Dataset> {
     open_with(source, &ReadOptions::default(), &|_| {})
 }
 
-/// Opens the data set `source`, a built-in name or a path, read as `options` say.
+/// Opens the data set `source`, a built-in name or a path, with `options`.
 ///
 /// # Errors
-/// [`Error::Setting`] if no format knows the source or it cannot be read as the options say, [`Error::File`] if its files
-/// are not what they should be, [`Error::Io`] if they cannot be read.
+/// [`Error::Setting`] if no format recognises the source or the options do not fit it, [`Error::File`] if its files are
+/// malformed, [`Error::Io`] if they cannot be read.
 pub fn open_with(source: &str, options: &ReadOptions, progress: Watch) -> Result<Dataset> {
     check(options)?;
     let mut parts = read("data", source, options, progress)?;
@@ -93,8 +92,8 @@ pub fn open_with(source: &str, options: &ReadOptions, progress: Watch) -> Result
         (None, _) if parts.train.count < 2 => {
             return Err(Error::file(
                 source,
-                "has one row, but training and test need one each",
-                "name a test part with `source.test_data`, or use more data",
+                "has one row, but training and test data need one each",
+                "name test data with `source.test_data`, or use more data",
             ));
         }
         (None, fraction) => {
@@ -106,7 +105,7 @@ pub fn open_with(source: &str, options: &ReadOptions, progress: Watch) -> Result
     prepare(source, options, parts, test, progress)
 }
 
-/// Reads `source`, which the setting `key` names.
+/// Reads `source`, the value of the setting `key`.
 fn read(key: &'static str, source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     let format = match &options.format {
         Some(name) => FORMATS.iter().find(|format| format.name == name),
@@ -116,12 +115,12 @@ fn read(key: &'static str, source: &str, options: &ReadOptions, progress: Watch)
     let parts = (format.open)(source, options, progress)?;
     let shape = parts.shape;
     if options.image_size.is_some_and(|size| (size.width, size.height) != (shape.width, shape.height)) {
-        let place = "for folders of pictures, and for rows of as many values";
+        let place = "for folders of pictures, and for rows with that many values";
         let problem = format!(": {source} holds data of {shape}; it is {place}");
         return Err(Error::setting("source.image_size", problem));
     }
     if let Some(colour) = options.colour.filter(|_| !std::ptr::eq(format.name, pictures::FORMAT.name)) {
-        let next = format_args!("only folders of pictures take it, and {source} is none");
+        let next = format_args!("only folders of pictures take it, and {source} is not one");
         return Err(Error::value("source.colour", colour.name(), next));
     }
     if options.label_column.is_some() && parts.columns.is_empty() {
@@ -146,7 +145,7 @@ fn join_test(source: &str, test: &str, parts: &mut Parts, other: Parts) -> Resul
     if let Some((theirs, ours)) = differs {
         return wrong(format!("it has a column `{theirs}` where {source} has `{ours}`"));
     }
-    // A class that only one part has is still one class of both.
+    // A class that occurs in one part only is a class of both.
     let numbers: Vec<u32> =
         other.classes.iter().map(|name| classes::number(name, &mut parts.classes)).collect();
     parts.warnings.extend(other.warnings);
@@ -155,7 +154,7 @@ fn join_test(source: &str, test: &str, parts: &mut Parts, other: Parts) -> Resul
     Ok(())
 }
 
-/// Checks the ranges of the values, and that there is such a format.
+/// Checks the ranges of the values, and that the format exists.
 fn check(options: &ReadOptions) -> Result<()> {
     options.validate()?;
     match &options.format {
@@ -167,17 +166,17 @@ fn check(options: &ReadOptions) -> Result<()> {
     }
 }
 
-/// The source as it can be opened again from another folder: a built-in name as it is, a path made absolute.
+/// The source in a form that opens from any folder: a built-in name as it is, a path made absolute.
 pub fn anywhere(source: &str) -> String {
     let built_in = (mnist::FORMAT.detect)(source);
-    // The way to the current folder may hold what is no Unicode, and then has no name in TOML.
+    // The current folder's path may not be Unicode, and then TOML cannot hold it.
     match std::path::absolute(source) {
         Ok(path) if !built_in && path.exists() => path.to_str().unwrap_or(source).to_owned(),
         _ => source.to_owned(),
     }
 }
 
-/// The formats as (name, description), for a help text.
+/// The formats as (name, description), for the help text.
 pub fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
     FORMATS.iter().map(|format| (format.name, format.describe))
 }
@@ -185,9 +184,9 @@ pub fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
 fn unknown(key: &'static str, source: &str) -> Error {
     let path = Path::new(source);
     let given = if path.is_dir() {
-        "this folder has no data that is known".to_owned()
+        "this folder holds no known format of data".to_owned()
     } else if path.exists() {
-        "this is a single file of no known kind".to_owned()
+        "this file is not in a known format".to_owned()
     } else {
         let near = strsim::damerau_levenshtein(source, mnist::NAME) <= TYPOS;
         let meant = if near { format!(" (did you mean `{}`?)", mnist::NAME) } else { String::new() };

@@ -3,23 +3,23 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Keeps these random numbers apart from any others that are drawn from the same seed.
+/// Separates these random numbers from others drawn from the same seed.
 const STREAM: &[u8; 20] = b"vae-gpu epoch order\0";
 
-/// A permutation of `0..count` that depends on `seed` and `epoch` alone, so a resumed run finds its
-/// place without any stored state.
+/// A permutation of `0..count` that depends only on `seed` and `epoch`, so a resumed run continues it without stored
+/// state.
 ///
-/// Fisher-Yates over ChaCha8, whose key is the seed (8 bytes), the epoch (4 bytes), both little
-/// endian, and `STREAM` (20 bytes). The shuffle is written out here, and not taken from `rand`,
-/// so that a seed keeps its meaning whatever that crate's next release does.
+/// Fisher-Yates over ChaCha8, whose key is the seed (8 bytes), the epoch (4 bytes), both little endian, and `STREAM`
+/// (20 bytes). The shuffle is written out here instead of taken from `rand`, so that a seed keeps its meaning in later
+/// releases of that crate.
 ///
 /// # Panics
-/// If `count` exceeds a u32; the readers of data cap it far below.
+/// If `count` exceeds a u32; readers cap it far below.
 pub fn epoch_order(count: usize, seed: u64, epoch: u32) -> Vec<u32> {
     permutation(count, seed, epoch, STREAM)
 }
 
-/// A permutation of `0..count` that depends on `seed` and `stream` alone.
+/// A permutation of `0..count` that depends only on `seed` and `stream`.
 pub(super) fn shuffled(count: usize, seed: u64, stream: &[u8; 20]) -> Vec<u32> {
     permutation(count, seed, 0, stream)
 }
@@ -39,8 +39,8 @@ fn permutation(count: usize, seed: u64, epoch: u32, stream: &[u8; 20]) -> Vec<u3
     order
 }
 
-/// A number in `0..bound`, each as likely as any other: Lemire's multiplication
-/// (arXiv 1805.10941), which rejects the few draws that would favour some numbers.
+/// A uniform number in `0..bound`, by Lemire's multiplication (arXiv 1805.10941), which rejects the few draws that
+/// would bias it.
 fn below(rng: &mut impl Rng, bound: u32) -> u32 {
     let threshold = bound.wrapping_neg() % bound;
     loop {
@@ -55,9 +55,9 @@ fn below(rng: &mut impl Rng, bound: u32) -> u32 {
 mod tests {
     use super::*;
 
-    /// If this fails, seeds have changed their meaning, and resumed runs would see other batches.
+    /// If this fails, seeds have changed their meaning, and resumed runs would see different batches.
     ///
-    /// The values come from this Python, which shares no code with the crates:
+    /// The values come from this Python code, which shares nothing with the crates:
     /// ```python
     /// import struct
     /// def chacha8(key):
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn every_datum_comes_once_an_epoch() {
+    fn every_datum_comes_once_per_epoch() {
         for count in [0, 1, 2, 3, 997] {
             let mut order = epoch_order(count, 5, 3);
             order.sort_unstable();
@@ -104,7 +104,7 @@ mod tests {
         assert_ne!(order, epoch_order(100, 2, 1));
     }
 
-    /// Of 6 x 4,000 shuffles of three, each permutation should come 4,000 times, give or take 60.
+    /// Over 6 x 4,000 shuffles of three, each permutation should occur 4,000 times, give or take 60.
     #[test]
     fn every_permutation_is_as_likely_as_the_others() {
         let mut seen = std::collections::BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Parquet: tables by column, packed. Columns of numbers, and of lists of numbers that are all of one length.
+//! Parquet: compressed tables, stored by column. Columns of numbers, and of lists of numbers that all have one length.
 
 use std::fs::File;
 use std::path::Path;
@@ -25,29 +25,29 @@ pub(super) const FORMAT: Format = Format {
     open,
 };
 
-/// Records that are unpacked at once.
+/// Records unpacked in one go.
 const BATCH: usize = 1 << 14;
-/// Bytes that an item of a list takes while it is read: a value and two levels.
+/// Bytes per list item while it is read: a value and two levels.
 const ITEM: u64 = 12;
-/// Columns that pandas adds by itself.
+/// Prefix of the index columns that pandas adds.
 const INDEX: &str = "__index_level_";
 
-/// A column that is read.
+/// A column to read.
 struct Column {
-    /// Its number in the file.
+    /// Its index among the file's columns.
     leaf: usize,
     name: String,
-    /// Where its values go in a row of the table; none for the labels.
+    /// Where its values go in a row of the table; None for labels.
     place: Option<usize>,
-    /// Values in a row: more than one in a column of lists.
+    /// Values per row: more than one for a column of lists.
     width: usize,
-    /// Whether whole numbers count from zero up.
+    /// Whether its integers are unsigned.
     unsigned: bool,
-    /// The definition level of a value that is there.
+    /// The definition level of a value that is present.
     defined: i16,
 }
 
-/// Reads in a thread of its own: the crate below panics on some damaged pages, which ends that thread alone.
+/// Reads in a separate thread: the parquet crate panics on some damaged pages, which then ends only that thread.
 fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     let path = Path::new(source);
     let name = GUARDED_THREAD.to_owned();
@@ -67,16 +67,16 @@ fn read_file(path: &Path, options: &ReadOptions, progress: Watch) -> Result<Part
         let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
         let end = start.checked_add(column.compressed_size());
         if start < 0 || column.compressed_size() < 0 || end.is_none_or(|end| end as u64 > packed) {
-            return Err(Error::file(path, "damaged: it says that a column lies outside of it", DAMAGED));
+            return Err(Error::file(path, "damaged: a column lies outside the file", DAMAGED));
         }
     }
     let groups = reader.metadata().row_groups().iter();
     let groups: Vec<usize> =
         groups.map(|group| usize::try_from(group.num_rows()).unwrap_or(usize::MAX)).collect();
     let rows = groups.iter().try_fold(0usize, |sum, rows| sum.checked_add(*rows));
-    let rows = rows.filter(|rows| *rows <= MAX_ROWS).ok_or_else(|| {
-        Error::file(path, format!("it says that it has more than {MAX_ROWS} rows"), "split the data")
-    })?;
+    let rows = rows
+        .filter(|rows| *rows <= MAX_ROWS)
+        .ok_or_else(|| Error::file(path, format!("it claims more than {MAX_ROWS} rows"), "split the data"))?;
 
     check_lists(path, &reader, packed)?;
     let (mut columns, names) = columns(path, &reader, options.label_column.as_deref())?;
@@ -112,7 +112,8 @@ fn read_file(path: &Path, options: &ReadOptions, progress: Watch) -> Result<Part
     table::parts(path, names, values, labels)
 }
 
-/// Refuses lists that unpack to more than the file can hold: a list is read as a whole, and equal items cost it nothing.
+/// Refuses lists that unpack to more than the file can hold: a list is read whole, and repeated items cost the file
+/// nothing.
 fn check_lists(path: &Path, reader: &SerializedFileReader<File>, packed: u64) -> Result<()> {
     let schema = reader.metadata().file_metadata().schema_descr();
     let lists = (0..schema.num_columns()).filter(|leaf| schema.column(*leaf).max_rep_level() > 0);
@@ -135,7 +136,7 @@ fn check_lists(path: &Path, reader: &SerializedFileReader<File>, packed: u64) ->
     Ok(())
 }
 
-/// The columns to read, and the names of those of the table.
+/// The columns to read, and the names of the table's columns.
 fn columns(
     path: &Path,
     reader: &SerializedFileReader<File>,
@@ -156,7 +157,7 @@ fn columns(
             ConvertedType::UINT_8 | ConvertedType::UINT_16 | ConvertedType::UINT_32 | ConvertedType::UINT_64
         );
         if label == Some(leaf) && described.max_rep_level() > 0 {
-            return Err(Error::value("source.label_column", name, "a column of lists is no label"));
+            return Err(Error::value("source.label_column", name, "a column of lists cannot be the label"));
         }
         let mut column =
             Column { leaf, name, place: None, width: 1, unsigned, defined: described.max_def_level() };
@@ -181,7 +182,7 @@ fn columns(
     Ok((columns, names))
 }
 
-/// Whether a column has numbers, or lists of them.
+/// Checks that a column holds numbers, or lists of them.
 fn check(path: &Path, described: &ColumnDescriptor, column: &Column, simple: bool) -> Result<()> {
     let numbers = matches!(
         described.physical_type(),
@@ -207,12 +208,12 @@ fn check(path: &Path, described: &ColumnDescriptor, column: &Column, simple: boo
     let kind = if simple { what } else { "nested columns".to_owned() };
     Err(Error::file(
         path,
-        format!("column `{}` holds {kind}, and no numbers or lists of numbers", column.name),
+        format!("column `{}` holds {kind}, not numbers or lists of numbers", column.name),
         "remove the column, turn it into numbers, or name it with `source.label_column`",
     ))
 }
 
-/// The length of the first list of a column.
+/// The length of a column's first list.
 fn list_width(path: &Path, reader: &SerializedFileReader<File>, column: &Column) -> Result<usize> {
     for index in 0..reader.num_row_groups() {
         let group = reader.get_row_group(index).map_err(|error| broken(path, &error))?;
@@ -264,17 +265,17 @@ cell!(
 );
 cell!(f32, self, _unsigned, *self, self.to_string());
 cell!(f64, self, _unsigned, *self as f32, self.to_string());
-// Labels alone: columns of bytes are no numbers.
+// Labels only: columns of bytes are not numbers.
 cell!(ByteArray, self, _unsigned, f32::NAN, String::from_utf8_lossy(self.data()).into_owned());
 
-/// What is wrong with a row of a column.
+/// What is wrong with a column.
 enum Problem {
     Broken(ParquetError),
     /// The row has no value.
     Missing(usize),
-    /// The row's list has another length: this many items.
+    /// The row's list has another length, of this many items.
     Ragged(usize, usize),
-    /// The column ends too early or too late: it has this many rows.
+    /// The column has this many rows, too few or too many.
     Rows(usize),
 }
 
@@ -299,17 +300,17 @@ impl Problem {
             ),
             Problem::Ragged(row, items) => (
                 format!("{}: a list of {items} numbers, but the first has {}", at(row), column.width),
-                "give all lists one length",
+                "give all lists the same length",
             ),
             Problem::Rows(rows) => {
-                (format!("{name} does not have the rows that the file promises, but {rows}"), DAMAGED)
+                (format!("{name} has {rows} rows, not as many as the file promises"), DAMAGED)
             }
         };
         Error::file(path, problem, next)
     }
 }
 
-/// Hears of each value: its row, its place in the row's list, and the value.
+/// Called with each value: its row, its place in the row's list, and the value.
 type Take<'a> = &'a mut dyn FnMut(usize, usize, &dyn Cell);
 
 fn read(chunk: ColumnReader, column: &Column, rows: usize, take: Take) -> Result<(), Problem> {
@@ -346,7 +347,7 @@ where
         if records == 0 {
             return Err(Problem::Rows(first));
         }
-        // Levels are empty where each row has just one value, or each of them is there.
+        // Levels are empty if every row has exactly one value, or none is missing.
         let (mut row, mut items, mut next) = (first, 0, values.iter());
         for level in 0..levels {
             if level > 0 && repeated.get(level).is_none_or(|repeated| *repeated == 0) {
@@ -381,10 +382,10 @@ fn ended(row: usize, items: usize, column: &Column) -> Result<(), Problem> {
 const DAMAGED: &str = "write it again, or copy it again";
 
 fn broken(path: &Path, error: &ParquetError) -> Error {
-    Error::file(path, format!("damaged, or no Parquet file: {error}"), DAMAGED)
+    Error::file(path, format!("damaged, or not a Parquet file: {error}"), DAMAGED)
 }
 
-/// Whether a top-level field is a number, or a list with one column of numbers.
+/// A top-level field that is a number, or a list with one column of numbers.
 trait Simple {
     fn is_list_or_primitive(&self) -> bool;
 }

@@ -1,4 +1,4 @@
-//! A folder of pictures. Sub-folders are labels; those called `train` and `test` are the two parts.
+//! A folder of pictures. Sub-folders are labels; `train` and `test` are the two parts.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -25,23 +25,23 @@ pub(super) const FORMAT: Format = Format {
 };
 
 const EXTENSIONS: [&str; 8] = ["png", "jpg", "jpeg", "bmp", "webp", "tif", "tiff", "jfif"];
-/// Most pixels a side of a picture, before it is resized.
+/// Most pixels per side of a picture before it is resized.
 const MAX_SIDE: u32 = 1 << 15;
-/// Most bytes that one picture may take while it is decoded: 16 bits of four channels of 8192 x 8192.
+/// Most bytes of one decoded picture: 16 bits of four channels of 8192 x 8192.
 const MAX_ALLOC: u64 = 512 << 20;
-/// Most bytes of a picture's file.
+/// Most bytes of a picture file.
 const MAX_FILE: u64 = 1 << 30;
-/// How deep folders are searched.
+/// Most levels of folders searched.
 const MAX_DEPTH: usize = 32;
 /// Pictures between two calls of progress.
 const PACE: u64 = 64;
 /// What to do about a picture that cannot be read.
 const NEXT: &str = "name a png, jpeg, bmp, webp or tiff file, or the number of a test image";
-/// The parts that sub-folders may be.
+/// The sub-folders that are parts.
 const TRAIN: &str = "train";
 const TEST: &str = "test";
 
-/// A picture's file, and the sub-folders that lead to it.
+/// A picture file, and the sub-folders that lead to it.
 #[derive(Debug, PartialEq)]
 struct Found {
     path: PathBuf,
@@ -50,7 +50,7 @@ struct Found {
 
 fn detect(source: &str) -> bool {
     let folder = Path::new(source);
-    // The first picture will do.
+    // One picture is enough.
     !source.is_empty() && folder.is_dir() && search(folder, 1).is_ok_and(|found| !found.is_empty())
 }
 
@@ -109,13 +109,13 @@ fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     })
 }
 
-/// Classes, training part and, where there is one, test part of the readable pictures.
+/// Classes, training part and, if there is one, test part of the readable pictures.
 fn parts(found: &[Found], all: &Split, readable: &[u32]) -> (Vec<String>, Split, Option<Split>) {
     let top = |row: &u32| found[*row as usize].folders.first().map_or("", String::as_str);
     let tops: BTreeSet<&str> = readable.iter().map(top).collect();
     let split = tops.iter().copied().eq([TEST, TRAIN]);
     let depth = usize::from(split);
-    // Labels only where every picture has one.
+    // Labels only if every picture has one.
     let class = |row: &u32| found[*row as usize].folders.get(depth);
     let classes: BTreeSet<&String> = readable.iter().filter_map(class).collect();
     let classes: Vec<String> = match readable.iter().all(|row| class(row).is_some()) {
@@ -134,7 +134,7 @@ fn parts(found: &[Found], all: &Split, readable: &[u32]) -> (Vec<String>, Split,
     (classes.clone(), of(&train), Some(of(&test)))
 }
 
-/// The first files that cannot be read, and why.
+/// The first unreadable files, and why.
 fn refused(found: &[Found], refusals: &[Option<Refusal>]) -> String {
     let mut names = found.iter().zip(refusals).filter_map(|(found, refusal)| match refusal {
         Some(Refusal::Unreadable(why)) => Some(format!("{} ({why})", found.path.display())),
@@ -146,7 +146,7 @@ fn refused(found: &[Found], refusals: &[Option<Refusal>]) -> String {
     format!("{}{more}", first.join(", "))
 }
 
-/// At most `most` pictures below `folder`, in the order of their paths. Folders that links lead to are searched once.
+/// At most `most` pictures below `folder`, sorted by path. A folder reached by several links is searched once.
 fn search(folder: &Path, most: usize) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
@@ -162,7 +162,7 @@ fn descend(
     found: &mut Vec<Found>,
 ) -> Result<()> {
     let unreadable = |error| Error::io("read", folder, error);
-    // A link back up, or a second link to the same place.
+    // A link back up, or a second link to the same folder.
     if folders.len() > MAX_DEPTH || !seen.insert(folder.canonicalize().map_err(unreadable)?) {
         return Ok(());
     }
@@ -192,27 +192,27 @@ fn descend(
     Ok(())
 }
 
-/// What every picture is brought to.
+/// The common shape of all pictures.
 struct Target {
     shape: Shape,
-    /// Whether pictures may be resized; else they all must have the shape.
+    /// Whether pictures may be resized; otherwise all must have this shape.
     resize: bool,
-    /// The first picture, by which the rest is judged.
+    /// The first picture, which sets the shape.
     first: PathBuf,
-    /// Pictures whose colour was lost.
+    /// Pictures that lost their colour.
     coloured: AtomicU64,
 }
 
-/// Why a picture is not in the data.
+/// Why a picture is left out of the data.
 enum Refusal {
     /// It cannot be decoded.
     Unreadable(String),
-    /// It has another size than the first, and no size was asked for.
+    /// Its size differs from the first, and the user gave none.
     Size(String),
 }
 
 impl Target {
-    /// From the options and, for what they leave open, the first picture that can be read.
+    /// From the options and, where they leave it open, the first readable picture.
     fn of(found: &[Found], options: &ReadOptions) -> Result<Target> {
         let mut refusals = Vec::new();
         for one in found {
@@ -242,7 +242,7 @@ impl Target {
         Err(Error::file(folder, problem, refused(found, &refusals)))
     }
 
-    /// Writes the picture's values.
+    /// Decodes the picture into `values`.
     fn fill(&self, path: &Path, values: &mut [u8]) -> Result<(), Refusal> {
         let mut picture = load(path).map_err(Refusal::Unreadable)?;
         let (width, height) = (self.shape.width as u32, self.shape.height as u32);
@@ -271,36 +271,36 @@ impl Target {
     }
 }
 
-/// The values of one picture, 0 to 1, brought to `shape`.
+/// The values of one picture, 0 to 1, fitted to `shape`.
 pub(super) fn read_one(path: &Path, shape: Shape) -> Result<Vec<f32>> {
     let target = Target { shape, resize: true, first: path.to_owned(), coloured: AtomicU64::new(0) };
     let mut values = vec![0; shape.dim()];
     target.fill(path, &mut values).map_err(|refusal| match refusal {
         Refusal::Size(problem) => Error::Usage(problem),
-        Refusal::Unreadable(why) => Error::file(path, format!("no picture that can be read: {why}"), NEXT),
+        Refusal::Unreadable(why) => Error::file(path, format!("not a readable picture: {why}"), NEXT),
     })?;
     Ok(values.into_iter().map(|v| f32::from(v) / 255.0).collect())
 }
 
-/// The middle part that has the target's shape, at its size: Lanczos where pixels are lost, else linear.
+/// The largest central part with the target's aspect ratio, resized: Lanczos to shrink, linear to enlarge.
 fn resized(picture: DynamicImage, width: u32, height: u32) -> DynamicImage {
     let shrinks = picture.width() >= width && picture.height() >= height;
     let filter = if shrinks { FilterType::Lanczos3 } else { FilterType::Triangle };
     picture.resize_to_fill(width, height, filter)
 }
 
-/// Decodes a picture, turned as its camera says, on black where it is transparent.
+/// Decodes a picture, rotated as its camera recorded, on black where it is transparent.
 fn load(path: &Path) -> Result<DynamicImage, String> {
     let size = fs::metadata(path).map_err(|error| error.to_string())?;
     if !size.is_file() {
-        return Err(if size.is_dir() { "it is a folder" } else { "it is no file" }.into());
+        return Err(if size.is_dir() { "it is a folder" } else { "it is not a file" }.into());
     }
     if size.len() > MAX_FILE {
         return Err(format!("a file of more than {} MiB", MAX_FILE >> 20));
     }
     let bytes = fs::read(path).map_err(|error| error.to_string())?;
     let told = |error: image::ImageError| error.to_string();
-    // The content decides what it is, not the name.
+    // Content decides the format, not the name.
     let mut reader = ImageReader::new(Cursor::new(bytes));
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
@@ -309,13 +309,13 @@ fn load(path: &Path) -> Result<DynamicImage, String> {
     reader.limits(limits);
     let reader = reader.with_guessed_format().map_err(|error| error.to_string())?;
     let mut decoder = reader.into_decoder().map_err(told)?;
-    // The limits above are those of the decoder's own memory; the pixels come on top, and a header may lie.
+    // Those limits cover the decoder's own memory; the pixels come on top, and a header may lie.
     let pixels = decoder.total_bytes();
     let most = MAX_ALLOC.min(most_unpacked(size.len()));
     if pixels > most {
         let (width, height) = decoder.dimensions();
         return Err(format!(
-            "its {} bytes claim to be {width}x{height} pixels, {} MiB, where {} MiB are the most",
+            "its {} bytes claim to be {width}x{height} pixels, {} MiB, more than {} MiB",
             size.len(),
             pixels >> 20,
             most >> 20
@@ -330,7 +330,7 @@ fn load(path: &Path) -> Result<DynamicImage, String> {
     Ok(if picture.color().has_alpha() { on_black(picture) } else { picture })
 }
 
-/// The picture without its transparency, in as many channels as its colours need.
+/// Blends the picture with black, in the number of channels that its colours need.
 fn on_black(picture: DynamicImage) -> DynamicImage {
     let colour = picture.color().has_color();
     let mut pixels = picture.into_rgba8();
@@ -343,7 +343,7 @@ fn on_black(picture: DynamicImage) -> DynamicImage {
     if colour { picture.into_rgb8().into() } else { picture.into_luma8().into() }
 }
 
-/// The values of all pictures, N x D, on as many threads as there are cores, and what is wrong with which.
+/// The values of all pictures, N x D, decoded on all cores, and the refusals by index.
 fn decode(found: &[Found], target: &Target, progress: Watch) -> (Vec<u8>, Vec<Option<Refusal>>) {
     let dim = target.shape.dim();
     let mut values = vec![0; found.len() * dim];

@@ -1,4 +1,4 @@
-//! Makes a data set of what a reader gives: the scaling, and what the user should hear of the values.
+//! Makes a data set from what a reader gives: the scaling, and the warnings about the values.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::summarise::summarise;
 use super::summary::Summary;
 use crate::error::{Error, Result};
 
-/// Learns the scaling, or takes that of the run, and checks that all values are numbers.
+/// Learns the scaling, or takes the run's, and checks that all values are finite.
 pub(super) fn prepare(
     source: &str,
     options: &ReadOptions,
@@ -70,7 +70,7 @@ pub(super) fn prepare(
     Ok(Dataset { name, shape, train, test, columns, classes, scaling, summary, unit, warnings })
 }
 
-/// The least and the largest x of each column of the summarised values.
+/// The least and largest x of each summarised column.
 fn ends(summary: &Summary, scaling: Option<&Scaling>) -> [Vec<f32>; 2] {
     [&summary.min, &summary.max].map(|ends| {
         let mut ends: Vec<f32> = ends.iter().map(|v| *v as f32).collect();
@@ -81,18 +81,18 @@ fn ends(summary: &Summary, scaling: Option<&Scaling>) -> [Vec<f32>; 2] {
     })
 }
 
-/// Refuses values so far outside of what the scaling was learnt from that they pass the end of a float.
+/// Refuses values that overflow a float once scaled, because they lie so far outside the training range.
 fn check_scaled(source: &str, summary: &Summary, scaling: &Scaling, columns: &[String]) -> Result<()> {
     for (values, ends) in [&summary.min, &summary.max].into_iter().zip(ends(summary, Some(scaling))) {
         let Some(column) = ends.iter().position(|x| !x.is_finite()) else { continue };
         return Err(Error::file(
             source,
             format!(
-                "{}: {:e} is no finite number once it is scaled as the training part was",
+                "{}: {:e} is not a finite number once scaled like the training data",
                 column_name(column, columns),
                 values[column] as f32
             ),
-            "remove that row, or scale the columns before",
+            "remove that row, or scale the columns beforehand",
         ));
     }
     Ok(())
@@ -101,12 +101,12 @@ fn check_scaled(source: &str, summary: &Summary, scaling: &Scaling, columns: &[S
 fn not_finite(source: &str, row: usize, column: usize, columns: &[String]) -> Error {
     Error::file(
         source,
-        format!("row {}, {}: no finite number", row + 1, column_name(column, columns)),
+        format!("row {}, {}: not a finite number", row + 1, column_name(column, columns)),
         "remove the rows or columns without a value, or fill them in",
     )
 }
 
-/// Columns that will teach a model nothing, or that 32-bit floats cannot tell apart.
+/// Columns that teach a model nothing, or whose values 32-bit floats cannot distinguish.
 fn table_warnings(summary: &Summary, columns: &[String]) -> Vec<String> {
     let list = |wrong: &dyn Fn(usize) -> bool| {
         let found: Vec<usize> = (0..summary.std.len()).filter(|column| wrong(*column)).collect();
@@ -131,10 +131,10 @@ fn table_warnings(summary: &Summary, columns: &[String]) -> Vec<String> {
     warnings
 }
 
-/// A mean of more deviations than this leaves a float less than 8 bits for the deviation.
+/// If a mean exceeds this many deviations, a float has less than 8 bits left for the deviation.
 const COARSE: f64 = 1e5;
 
-/// What the source's own values in the training part are like: for bytes, of v / 255.
+/// Statistics of the source's own values in the training part: for bytes, of v / 255.
 ///
 /// # Errors
 /// [`Error::Io`] if the values are in a file that can no longer be read.

@@ -1,15 +1,15 @@
-//! How far a long job is.
+//! The progress of a long job.
 
-/// How far a long job is.
+/// The progress of a long job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// What is done, such as "reading pictures".
+    /// The activity, such as "reading pictures".
     pub what: &'static str,
-    /// How many are done.
+    /// Items done.
     pub done: u64,
-    /// How many there are; 0 where that is not known.
+    /// Items in total; 0 if not known.
     pub total: u64,
 }
 
-/// Hears of progress now and then, from any thread.
+/// Called with progress now and then, from any thread.
 pub type Watch<'a> = &'a (dyn Fn(Progress) + Sync);

@@ -1,4 +1,4 @@
-//! What the readers have in common: what they are, what they give, and how far they go.
+//! What readers share: the format's entry in the table, the result, and the limits.
 
 use std::path::Path;
 
@@ -8,28 +8,28 @@ use super::shape::Shape;
 use super::split::Split;
 use crate::error::Result;
 
-/// Most rows of a source: their numbers are 32 bits wide.
+/// Most rows of a source: row numbers have 32 bits.
 pub(super) const MAX_ROWS: usize = 1 << 31;
-/// Most bytes of values that are held in memory, 8 GiB: what is compressed stops here.
+/// Most bytes of values held in memory, 8 GiB: decompression stops here.
 pub(super) const MAX_BYTES: u64 = 8 << 30;
-/// Data that unpacks to more than this is looked at twice ..
+/// Data that unpacks to more than this is suspect ..
 pub(super) const PLENTY: u64 = 256 << 20;
-/// .. and refused if it is as many times larger than its file: no real data is.
+/// .. and refused if it is this many times larger than its file, which real data never is.
 pub(super) const BOMB: u64 = 200;
-/// Most columns of a table: each has a name, and a model takes fewer.
+/// Most columns of a table: each needs a name, and a model takes fewer.
 pub(super) const MAX_COLUMNS: usize = 1 << 17;
 /// Name of the threads whose panics become errors: the command does not report them twice.
 pub const GUARDED_THREAD: &str = "vae-gpu reader";
-/// Columns, files or rows that a warning names at most.
+/// Most columns, files or rows that a warning names.
 pub(super) const NAMED: usize = 5;
 
 /// One kind of data, as a row of the table of formats.
 pub(super) struct Format {
-    /// What the setting `source.format` calls it, and `data` where the data is built in.
+    /// The value of the setting `source.format`, and of `data` if the data is built in.
     pub name: &'static str,
     /// One line for the help text and the error message.
     pub describe: &'static str,
-    /// Whether `open` is worth trying: looks at names only, so a damaged file is still detected.
+    /// Whether `open` is worth trying: looks only at names, so that damaged files are still detected.
     pub detect: fn(&str) -> bool,
     pub open: fn(&str, &ReadOptions, Watch) -> Result<Parts>,
 }
@@ -39,19 +39,19 @@ pub(super) struct Format {
 pub(super) struct Parts {
     pub name: String,
     pub shape: Shape,
-    /// Names of a table's columns; none are empty, or there are none at all.
+    /// Names of a table's columns: all or none.
     pub columns: Vec<String>,
-    /// What the labels are called; empty where they are called by their numbers.
+    /// The names of the labels; empty if they only have numbers.
     pub classes: Vec<String>,
     pub train: Split,
     pub test: Option<Split>,
     pub warnings: Vec<String>,
 }
 
-/// Characters of a column's name in a message at most.
+/// Most characters of a column's name in a message.
 pub(super) const LONG_NAME: usize = 60;
 
-/// `column 3 (`age`)`, from a number that starts at 0.
+/// `column 3 (`age`)`; `column` counts from 0.
 pub(super) fn column_name(column: usize, columns: &[String]) -> String {
     let number = column + 1;
     match columns.get(column) {
@@ -63,18 +63,18 @@ pub(super) fn column_name(column: usize, columns: &[String]) -> String {
     }
 }
 
-/// Most bytes that a file of `packed` bytes may become in memory.
+/// Most bytes that a file of `packed` bytes may unpack to.
 pub(super) fn most_unpacked(packed: u64) -> u64 {
     MAX_BYTES.min(PLENTY.max(packed.saturating_mul(BOMB)))
 }
 
-/// Whether a source is a file, or will be missed as one, with one of these endings.
+/// Whether a source is a file name with one of these extensions, whether or not the file exists.
 pub(super) fn has_extension(source: &str, extensions: &[&str]) -> bool {
     let extension = Path::new(source).extension().and_then(|extension| extension.to_str());
     extension.is_some_and(|found| extensions.iter().any(|one| found.eq_ignore_ascii_case(one)))
 }
 
-/// A file's name without its ending.
+/// A file's name without its extension.
 pub(super) fn stem(path: &Path) -> String {
     path.file_stem().map_or_else(|| "data".to_owned(), |name| name.to_string_lossy().into_owned())
 }

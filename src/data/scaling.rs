@@ -1,4 +1,4 @@
-//! Values in, x out, and back again.
+//! Scales values to x, and back.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,15 +24,15 @@ named! {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scaling {
-    /// What is subtracted: D numbers, or one.
+    /// Subtracted first: D numbers, or one.
     pub shift: Vec<f32>,
-    /// What is then divided by, never zero: D numbers, or one.
+    /// Divided by next, never zero: D numbers, or one.
     pub scale: Vec<f32>,
 }
 
 impl Scaling {
-    /// The scaling that brings the summarised values to where `scale` says; none for [`Scale::None`]. Where all values
-    /// are the same, the scale is 1.
+    /// Learns the scaling from the summarised values; None for [`Scale::None`]. If all values are equal, the scale is
+    /// 1.
     pub fn learn(scale: Scale, summary: &Summary, shape: Shape) -> Option<Scaling> {
         let pooled;
         let summary = if shape.is_table() {
@@ -48,7 +48,7 @@ impl Scaling {
                 (&summary.min, summary.max.iter().zip(&summary.min).map(|(max, min)| max - min).collect())
             }
         };
-        // A spread that a float rounds to zero, or past its end, is as good as none.
+        // A spread that a float rounds to zero or infinity cannot be divided by.
         let usable = |scale: f64| if (scale as f32).is_normal() { scale as f32 } else { 1.0 };
         Some(Scaling {
             shift: shift.iter().map(|v| *v as f32).collect(),
@@ -56,10 +56,10 @@ impl Scaling {
         })
     }
 
-    /// Checks what a file says.
+    /// Checks numbers from a file.
     ///
     /// # Errors
-    /// [`Error::Usage`] if the numbers are not for rows of `dim` values, or cannot be divided by.
+    /// [`Error::Usage`] if they are not for rows of `dim` values, or cannot be divided by.
     pub fn validate(&self, dim: usize) -> Result<()> {
         let Scaling { shift, scale } = self;
         let fits = |numbers: usize| numbers == 1 || numbers == dim;
@@ -68,7 +68,7 @@ impl Scaling {
             return Ok(());
         }
         Err(Error::Usage(format!(
-            "the model was trained on values that were scaled in another way: {} numbers for {dim} columns\n  \
+            "the model was trained on values that were scaled differently: {} numbers for {dim} columns\n  \
              use data with the columns that the model was trained on",
             shift.len()
         )))
@@ -170,7 +170,7 @@ mod tests {
                 prop_assert!(values.iter().all(|v| v.is_finite()));
                 scaling.undo(&mut values);
                 for (row, want) in values.chunks(2).zip(&rows) {
-                    // The range of a column times a few roundings.
+                    // The range of a column, times a few roundings.
                     prop_assert!((row[0] - want[0]).abs() <= 1e-6 * 2e3, "{row:?} {want:?}");
                     prop_assert!((row[1] - want[1]).abs() <= 1e-6 * 2e-3, "{row:?} {want:?}");
                 }

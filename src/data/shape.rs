@@ -1,12 +1,12 @@
-//! What one datum looks like.
+//! The shape of a datum.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The shape of one datum. Its values lie row by row, the channels of a pixel together: value
-/// `c` of the pixel in column `x` of row `y` is number `(y * width + x) * channels + c`.
+/// The shape of one datum. Its values are stored row by row, with a pixel's channels together: value `c` of the pixel
+/// in column `x` of row `y` has index `(y * width + x) * channels + c`.
 ///
 /// A row of a table is one pixel high: its width is the number of columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Shape {
     pub width: usize,
     /// Rows.
     pub height: usize,
-    /// Values a pixel: 1 for grey, 3 for red, green and blue.
+    /// Values per pixel: 1 for grey, 3 for red, green and blue.
     pub channels: usize,
 }
 
@@ -25,28 +25,28 @@ impl Shape {
         Shape { width: columns, height: 1, channels: 1 }
     }
 
-    /// D, the number of values of one datum. A product that no `usize` holds, which only a damaged or hostile
-    /// file claims, becomes the largest one, so that every check of D refuses it.
+    /// D, the number of values per datum. A product that overflows, which only a damaged or hostile file claims,
+    /// becomes `usize::MAX`, so that every check of D refuses it.
     pub fn dim(self) -> usize {
         self.width.saturating_mul(self.height).saturating_mul(self.channels)
     }
 
-    /// Whether a datum is a row of a table, and no picture.
+    /// Whether a datum is a row of a table, not a picture.
     pub fn is_table(self) -> bool {
         self.height == 1 && self.channels == 1
     }
 
-    /// Whether a datum can be drawn: a picture, in grey or in red, green and blue.
+    /// Whether a datum can be drawn as a picture: in grey, or in red, green and blue.
     pub fn is_picture(self) -> bool {
         !self.is_table() && matches!(self.channels, 1 | 3)
     }
 
-    /// What several such data are called.
+    /// The plural noun for such data.
     pub fn plural(self) -> &'static str {
         if self.is_table() { "rows" } else { "images" }
     }
 
-    /// What one of them is called.
+    /// The singular noun for such data.
     pub fn singular(self) -> &'static str {
         if self.is_table() { "row" } else { "image" }
     }
@@ -59,7 +59,7 @@ impl fmt::Display for Shape {
     }
 }
 
-/// The sides of a picture, which a user writes as `64x48`.
+/// The size of a picture, which a user writes as `64x48`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Size {
@@ -70,7 +70,7 @@ pub struct Size {
 }
 
 impl Size {
-    /// Most pixels a side.
+    /// Most pixels per side.
     pub const MOST: usize = 4096;
 }
 
@@ -80,8 +80,9 @@ impl FromStr for Size {
     fn from_str(text: &str) -> Result<Self, String> {
         let side = |text: &str| text.parse().ok().filter(|side| (1..=Size::MOST).contains(side));
         let sides = text.split_once(['x', 'X']).and_then(|(w, h)| Some((side(w)?, side(h)?)));
-        let (width, height) = sides
-            .ok_or_else(|| format!("{text:?} is no size: write WxH, such as 64x48, up to {}", Size::MOST))?;
+        let (width, height) = sides.ok_or_else(|| {
+            format!("{text:?} is not a size: write WxH, such as 64x48, up to {}", Size::MOST)
+        })?;
         Ok(Size { width, height })
     }
 }
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_are_told_from_pictures() {
+    fn tables_are_distinguished_from_pictures() {
         let kind = |width, height, channels| {
             let shape = Shape { width, height, channels };
             (shape.is_table(), shape.is_picture())

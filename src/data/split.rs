@@ -8,23 +8,23 @@ use super::order::shuffled;
 use super::scaling::Scaling;
 use crate::error::{Error, Result};
 
-/// Bytes that are read from a file at once.
+/// Bytes read from a file in one go.
 const BLOCK: usize = 8 << 20;
-/// Threads that read a block whose rows are scattered, and rows a thread for which that pays.
+/// Threads that read a block of scattered rows, and rows per thread that make it pay.
 const READERS: usize = 4;
 const ROWS_A_READER: usize = 64;
 
-/// Keeps the choice of test rows apart from other random numbers that are drawn from the same seed.
+/// Separates the choice of test rows from other random numbers drawn from the same seed.
 const STREAM: &[u8; 20] = b"vae-gpu test part \0\0";
-/// The same of validation rows.
+/// The same, for validation rows.
 const HELD_OUT: &[u8; 20] = b"vae-gpu held out \0\0\0";
 
-/// What the values of a row are.
+/// The type of a row's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element {
-    /// Bytes v, of which x = v / 255.
+    /// Bytes v, with x = v / 255.
     Bytes,
-    /// Floats, which are x already.
+    /// Floats, which already are x.
     Floats,
 }
 
@@ -42,11 +42,11 @@ pub enum Row<'a> {
 pub struct Split {
     /// N.
     pub count: usize,
-    /// N class numbers, where the source has them. Training never looks at them.
+    /// N class numbers, if the source has labels. Training does not use them unless the model is conditional.
     pub labels: Option<Arc<[u32]>>,
     dim: usize,
     values: Arc<Values>,
-    /// The rows of `values` that are meant; none means the first `count`.
+    /// The rows of `values` in this view; None means the first `count`.
     rows: Option<Arc<[u32]>>,
     scaling: Option<Arc<Scaling>>,
 }
@@ -59,7 +59,7 @@ enum Values {
     File(FileRows),
 }
 
-/// Rows in a file, one behind the other from a place on.
+/// Rows in a file, stored contiguously.
 #[derive(Debug)]
 pub(super) struct FileRows {
     pub path: PathBuf,
@@ -100,7 +100,7 @@ impl Split {
     /// A split of `values`, N x `dim`, in memory.
     ///
     /// # Panics
-    /// If `values` is no whole number of rows, or `labels` are not N: a reader checks its file first.
+    /// If `values` is not a whole number of rows, or there are not N labels: readers check their files first.
     pub fn new(values: Vec<u8>, dim: usize, labels: Option<Vec<u8>>) -> Split {
         let len = values.len();
         let labels = labels.map(|labels| labels.into_iter().map(u32::from).collect());
@@ -110,13 +110,13 @@ impl Split {
     /// A split of floats, N x `dim`, in memory.
     ///
     /// # Panics
-    /// If `values` is no whole number of rows.
+    /// If `values` is not a whole number of rows.
     pub fn from_floats(values: Vec<f32>, dim: usize) -> Split {
         let len = values.len();
         Split::of(Values::Floats(values), len, dim)
     }
 
-    /// The `count` rows of a file, which stay there.
+    /// `count` rows that stay in their file.
     pub(super) fn in_file(rows: FileRows, count: usize, dim: usize) -> Split {
         Split::of(Values::File(rows), count * dim, dim)
     }
@@ -126,16 +126,16 @@ impl Split {
         Split { count: len / dim, labels: None, dim, values: values.into(), rows: None, scaling: None }
     }
 
-    /// The same with labels.
+    /// The same rows with labels.
     ///
     /// # Panics
-    /// If there is not one label a row.
+    /// If the number of labels is not N.
     pub fn with_labels(self, labels: Option<Vec<u32>>) -> Split {
-        assert!(labels.as_ref().is_none_or(|labels| labels.len() == self.count), "one label a row");
+        assert!(labels.as_ref().is_none_or(|labels| labels.len() == self.count), "one label per row");
         Split { labels: labels.map(Arc::from), ..self }
     }
 
-    /// The same with x = (v - shift) / scale.
+    /// The same rows with x = (v - shift) / scale.
     pub(super) fn scaled(self, scaling: Option<Arc<Scaling>>) -> Split {
         Split { scaling, ..self }
     }
@@ -145,7 +145,7 @@ impl Split {
         self.dim
     }
 
-    /// What [`Split::each`] shows.
+    /// The type of the rows that [`Split::each`] visits.
     pub fn element(&self) -> Element {
         match (&*self.values, &self.scaling) {
             (Values::Bytes(_), None) => Element::Bytes,
@@ -154,20 +154,20 @@ impl Split {
         }
     }
 
-    /// Whether the values lie in a file, and not in memory.
+    /// Whether the values stay in a file instead of memory.
     pub fn is_in_file(&self) -> bool {
         matches!(*self.values, Values::File(_))
     }
 
-    /// The number of row `row` in what the reader has read.
+    /// The index of row `row` among the reader's rows.
     pub(super) fn place(&self, row: usize) -> usize {
         self.rows.as_ref().map_or(row, |places| places[row] as usize)
     }
 
-    /// The rows of these numbers, in their order, without a copy of their values.
+    /// The rows with these indices, in that order, without copying values.
     ///
     /// # Panics
-    /// If a number is not below `count`.
+    /// If an index is not below `count`.
     pub fn select(&self, rows: &[u32]) -> Split {
         let labels =
             self.labels.as_ref().map(|labels| rows.iter().map(|row| labels[*row as usize]).collect());
@@ -176,26 +176,26 @@ impl Split {
         Split { count: rows.len(), labels, rows: Some(rows.iter().map(place).collect()), ..self.clone() }
     }
 
-    /// Whether this and another are all rows of the same values.
+    /// Whether this and another split are all rows of the same values.
     pub fn is_same(&self, other: &Split) -> bool {
         let rows = |split: &Split| split.rows.as_ref().map(Arc::as_ptr);
         Arc::ptr_eq(&self.values, &other.values) && rows(self) == rows(other)
     }
 
-    /// A random share of the rows, and the others, each in their order; either gets one row at least. The choice
-    /// depends on `count` and `seed` alone.
+    /// A random share of the rows, and the others, each in order; each gets at least one row. The choice depends only
+    /// on `count` and `seed`.
     ///
     /// # Panics
-    /// If there are not two rows.
+    /// If there are fewer than two rows.
     pub fn part(&self, fraction: f64, seed: u64) -> (Split, Split) {
         self.part_of(fraction, seed, STREAM)
     }
 
-    /// As [`Split::part`] with another choice, and the other way round: what is trained on, and what training is judged by
-    /// where the test data must choose nothing.
+    /// Splits like [`Split::part`], but with another choice and in reverse order: the rows to train on, then validation
+    /// rows that guide training in place of test data.
     ///
     /// # Panics
-    /// If there are not two rows.
+    /// If there are fewer than two rows.
     pub fn hold_out(&self, fraction: f64, seed: u64) -> (Split, Split) {
         let (held, kept) = self.part_of(fraction, seed, HELD_OUT);
         (kept, held)
@@ -211,13 +211,13 @@ impl Split {
         (self.select(part), self.select(rest))
     }
 
-    /// Shows the rows of these numbers, in their order.
+    /// Visits the rows with these indices, in that order.
     ///
     /// # Errors
     /// [`Error::Io`] if the values are in a file that can no longer be read.
     ///
     /// # Panics
-    /// If a number is not below `count`.
+    /// If an index is not below `count`.
     pub fn each(&self, rows: impl IntoIterator<Item = usize>, visit: &mut dyn FnMut(Row<'_>)) -> Result<()> {
         let (count, dim, scaling) = (self.count, self.dim, self.scaling.as_deref());
         let mut places = rows.into_iter().map(|row| {
@@ -274,7 +274,7 @@ impl Split {
         Ok(())
     }
 
-    /// x [rows, D] of the rows of these numbers, in their order.
+    /// x [rows, D] of the rows with these indices, in that order.
     ///
     /// # Errors
     /// As [`Split::each`].
@@ -292,8 +292,8 @@ impl Split {
 }
 
 impl Split {
-    /// What each of the D values is over the data: values x with their counts. Of floats two values stand for all, with
-    /// the same mean and variance.
+    /// The distribution of each of the D values over the data: distinct values x with their counts. Floats are reduced
+    /// to two values with the same mean and variance.
     ///
     /// # Errors
     /// As [`Split::each`].
@@ -344,8 +344,8 @@ fn show_bytes(row: &[u8], scaling: Option<&Scaling>, scaled: &mut Vec<f32>, visi
 }
 
 impl FileRows {
-    /// Reads the rows at these places, of `width` bytes each. Scattered rows are read by several threads: a disk
-    /// serves many requests faster than one after the other.
+    /// Reads the rows at these places, `width` bytes each. Scattered rows are read by several threads: a disk serves
+    /// parallel requests faster than one at a time.
     fn read(&self, places: &[usize], width: usize, bytes: &mut [u8]) -> Result<()> {
         let runs = 1 + places.windows(2).filter(|pair| pair[1] != pair[0] + 1).count();
         let threads = READERS.min(runs / ROWS_A_READER).max(1);
@@ -364,18 +364,18 @@ impl FileRows {
         })
     }
 
-    /// The file had the right length when it was opened.
+    /// The error of a failed read; the file had the right length when it was opened.
     fn unreadable(&self, error: std::io::Error) -> Error {
         match error.kind() {
             std::io::ErrorKind::UnexpectedEof => {
-                let next = "leave the file as it is while it is in use, and begin again";
+                let next = "leave the file unchanged while it is in use, and start again";
                 Error::file(&self.path, "it has become shorter since it was opened", next)
             }
             _ => Error::io("read", &self.path, error),
         }
     }
 
-    /// Reads rows that follow each other at once.
+    /// Reads each run of adjacent rows in one go.
     fn read_some(&self, places: &[usize], width: usize, mut bytes: &mut [u8]) -> Result<()> {
         for run in places.chunk_by(|a, b| *b == a + 1) {
             let (now, later) = bytes.split_at_mut(run.len() * width);

@@ -9,16 +9,16 @@ use super::split::{Row, Split};
 use super::summary::Summary;
 use crate::error::Result;
 
-/// Bytes of rows that a thread takes at once.
+/// Bytes of rows that a thread summarises in one go.
 const CHUNK: usize = 4 << 20;
 
-/// Summarises the rows of a split as the model sees them: by several threads, but with the same bits whatever their number.
+/// Summarises the rows of a split as the model sees them, on several threads; the bits do not depend on how many.
 pub(super) fn summarise(split: &Split, what: &'static str, progress: Watch) -> Result<Summary> {
     let rows = (CHUNK / (4 * split.dim().max(1))).max(256);
     let chunks = split.count.div_ceil(rows);
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(chunks);
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
-    // Chunks are joined in their order; those that are done too early wait.
+    // Chunks are joined in order; those done early wait.
     let joined = Mutex::new((Summary::new(split.dim()), 0, BTreeMap::new()));
     let work = || -> Result<()> {
         loop {
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_value_that_is_no_number_is_found() {
+    fn the_first_value_that_is_not_finite_is_found() {
         let bad = |at: (usize, usize), value| {
             let split = split(2000, 1100, |row, col| if (row, col) == at { value } else { 1.0 });
             summarise(&split, "", &|_| {}).unwrap().bad

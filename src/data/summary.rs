@@ -1,6 +1,6 @@
 //! Mean, deviation and range of each column.
 
-/// What the values of each column are like; for bytes, of v / 255.
+/// Statistics of each column; for bytes, of v / 255.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
     /// Rows.
@@ -13,14 +13,15 @@ pub struct Summary {
     pub min: Vec<f64>,
     /// Largest value of each column.
     pub max: Vec<f64>,
-    /// The first row, from which sums are counted so that large means cost no digits.
+    /// The first row, which is subtracted before summing so that large means cost no digits.
     origin: Vec<f64>,
-    /// The first value that is NaN or infinite: row and column, from 0.
+    /// The first NaN or infinite value: row and column, from 0.
     pub(super) bad: Option<(u64, usize)>,
 }
 
 impl Summary {
-    /// Nothing yet, of `dim` columns. While rows are added, `mean` and `std` hold sums of differences and of squares.
+    /// An empty summary of `dim` columns. While rows are added, `mean` and `std` hold sums of differences and of
+    /// squares.
     pub(super) fn new(dim: usize) -> Summary {
         Summary {
             mean: vec![0.0; dim],
@@ -60,14 +61,14 @@ impl Summary {
             *std = (*std / n - shift * shift).max(0.0).sqrt();
             *mean = origin + shift;
         }
-        // A constant column has no deviation at all, whatever rounding says.
+        // A constant column has deviation zero, whatever rounding says.
         for (std, (min, max)) in self.std.iter_mut().zip(self.min.iter().zip(&self.max)) {
             *std = if min == max { 0.0 } else { *std };
         }
         self
     }
 
-    /// This and the rows behind, both finished (Chan, Golub & LeVeque 1979).
+    /// Appends the summary of the rows that follow, both finished (Chan, Golub & LeVeque 1979).
     pub(super) fn join(&mut self, next: Summary) {
         if self.count == 0 {
             *self = next;
@@ -87,7 +88,7 @@ impl Summary {
         self.count += next.count;
     }
 
-    /// The same of all columns taken together, as one column.
+    /// The summary of all columns together, as one column.
     pub fn pooled(&self) -> Summary {
         let mut all = Summary::default();
         for i in 0..self.mean.len() {
@@ -103,7 +104,7 @@ impl Summary {
         all
     }
 
-    /// Smallest and largest value of all.
+    /// The smallest and largest value of all.
     pub fn range(&self) -> (f64, f64) {
         let min = self.min.iter().copied().fold(f64::INFINITY, f64::min);
         (min, self.max.iter().copied().fold(f64::NEG_INFINITY, f64::max))

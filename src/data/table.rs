@@ -1,4 +1,4 @@
-//! What tables have in common: named columns of numbers, one of which may hold labels.
+//! What tables share: named columns of numbers, one of which may hold labels.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use super::shape::Shape;
 use super::split::Split;
 use crate::error::{Error, Result};
 
-/// Labels as they come, by the text that names them.
+/// Labels in order of appearance, numbered by name.
 #[derive(Default)]
 pub(super) struct Labels {
     numbers: HashMap<String, u32>,
@@ -25,8 +25,8 @@ impl Labels {
         self.labels.push(number);
     }
 
-    /// Labels and names of classes, which are numbered in the order of their names, or of their values where all are
-    /// numbers.
+    /// The labels and the class names. Classes are numbered in the order of their names or, if all names are numbers,
+    /// of their values.
     pub(super) fn finish(self) -> (Vec<u32>, Vec<String>) {
         let mut names: Vec<(String, u32)> = self.numbers.into_iter().collect();
         let value = |name: &str| name.parse::<f64>().ok().filter(|value| value.is_finite());
@@ -42,7 +42,7 @@ impl Labels {
     }
 }
 
-/// The column that the setting `source.label_column` means: by its name or, where none has it, by its number from 1.
+/// The column of the setting `source.label_column`: by name or, if no column has that name, by number from 1.
 pub(super) fn label_column(path: &Path, wanted: Option<&str>, columns: &[String]) -> Result<Option<usize>> {
     let Some(wanted) = wanted else {
         return Ok(None);
@@ -60,7 +60,7 @@ pub(super) fn label_column(path: &Path, wanted: Option<&str>, columns: &[String]
     }
 }
 
-/// The table of `values` [N, columns].
+/// The table with `values` [N, columns].
 pub(super) fn parts(
     path: &Path,
     columns: Vec<String>,

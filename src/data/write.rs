@@ -1,4 +1,4 @@
-//! Matrices of floats as files that other programs read.
+//! Writes matrices of floats as files for other programs.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -9,26 +9,26 @@ use super::npy;
 use super::reader::has_extension;
 use crate::error::{Error, Result};
 
-/// Rows of a group of a Parquet file.
+/// Rows per group of a Parquet file.
 const GROUP: usize = 1 << 16;
 
-/// How a matrix [N, D] is written.
+/// The file format of a matrix [N, D].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Matrix {
     /// NumPy's format, without names.
     Npy,
-    /// Text, with a line of names if there are any; each number has the digits that give it back.
+    /// Text, with a header if there are names; each number has enough digits to be read back exactly.
     Csv,
-    /// Parquet, a column of floats for each of the matrix.
+    /// Parquet, with a column of floats for each column of the matrix.
     #[cfg(feature = "formats")]
     Parquet,
 }
 
 impl Matrix {
-    /// The format that the ending of a file's name asks for.
+    /// The format for a file name's extension.
     ///
     /// # Errors
-    /// [`Error::Usage`] if it is none of them.
+    /// [`Error::Usage`] for any other extension.
     pub fn of(path: &Path) -> Result<Matrix> {
         let name = path.to_string_lossy();
         let is = |extension: &str| has_extension(&name, &[extension]);
@@ -41,13 +41,13 @@ impl Matrix {
         }
     }
 
-    /// Writes `values` [N, `dim`] whose columns are called `names`; where there are none, by their numbers from 1.
+    /// Writes `values` [N, `dim`], with columns called `names` or, without names, by their numbers from 1.
     ///
     /// # Errors
-    /// What `out` says.
+    /// Those of `out`.
     ///
     /// # Panics
-    /// If `values` is no whole number of rows, or there are names for only some of the columns.
+    /// If `values` is not a whole number of rows, or only some columns have names.
     pub fn write(self, out: &mut dyn Write, names: &[String], dim: usize, values: &[f32]) -> io::Result<()> {
         assert!(dim > 0 && values.len().is_multiple_of(dim), "{} values in rows of {dim}", values.len());
         assert!(names.is_empty() || names.len() == dim, "{} names of {dim} columns", names.len());
@@ -63,7 +63,7 @@ impl Matrix {
                 Ok(())
             }
             Matrix::Csv => {
-                // A name with another separator would be taken for several by whoever guesses the separator, as we do.
+                // Readers that guess the separator, as ours does, could split an unquoted name at another separator.
                 let other = |name: &String| name.contains([';', '\t']);
                 let quotes =
                     if names.iter().any(other) { QuoteStyle::NonNumeric } else { QuoteStyle::Necessary };
@@ -101,7 +101,7 @@ fn parquet(names: &[String], dim: usize, values: &[f32]) -> io::Result<Vec<u8>> 
     let schema = Arc::new(Type::group_type_builder("matrix").with_fields(fields).build()?);
     let properties = WriterProperties::builder()
         .set_compression(parquet::basic::Compression::SNAPPY)
-        // Floats hardly ever repeat.
+        // Floats rarely repeat.
         .set_dictionary_enabled(false)
         .build();
     let mut file = SerializedFileWriter::new(Vec::new(), schema, properties.into())?;

@@ -1,4 +1,4 @@
-//! What the encoder makes of data, and the decoder of that.
+//! What the encoder makes of data, and what the decoder makes of the codes.
 
 use super::runner::{Fed, Runner, STREAM, seeded};
 use crate::data::Split;
@@ -7,18 +7,18 @@ use crate::kernels::gather::Binarize;
 use crate::model::{ModelConfig, plans};
 use crate::plan::Step;
 
-/// Rows of a batch that passes through the encoder alone, on a software adapter.
+/// Rows per batch through the encoder alone, on a software adapter.
 const SOFTWARE_ROWS: usize = 1024;
-/// The same on a real card, which has more to do at once.
+/// The same on a real card, which runs more rows in parallel.
 const CARD_ROWS: usize = 8192;
 
-/// Runs data through the encoder and, where that is asked for, its mean code through the decoder.
+/// Runs data through the encoder and, on request, the mean code through the decoder.
 pub struct Encoder {
     fed: Fed<plans::CodePorts>,
     model: ModelConfig,
 }
 
-/// One batch of B data, each part row by row.
+/// One batch of B data, each field row by row.
 #[derive(Clone, Debug, Default)]
 pub struct Codes {
     /// Number of the first datum.
@@ -29,7 +29,7 @@ pub struct Codes {
     pub mu: Vec<f32>,
     /// log sigma^2 [B, Z]; empty in an autoencoder.
     pub log_var: Vec<f32>,
-    /// A draw z ~ q(z|x) [B, Z], the same as in the ELBO; empty where none was asked for.
+    /// A draw z ~ q(z|x) [B, Z], the same as in the ELBO; empty unless requested.
     pub z: Vec<f32>,
     /// E[x|z = mu] [B, D]; empty without the decoder.
     pub mean: Vec<f32>,
@@ -47,10 +47,10 @@ impl Encoder {
         Ok(Encoder { fed, model: runner.model().clone() })
     }
 
-    /// The same without the decoder; with `draw`, each datum has a z too.
+    /// Without the decoder; with `draw`, each datum also gets a z.
     ///
     /// # Errors
-    /// [`Error::Usage`] if an autoencoder, which has nothing to draw from, is asked to; [`Error::Device`].
+    /// [`Error::Usage`] if `draw` is set for an autoencoder, which has no distribution to draw from; [`Error::Device`].
     pub fn of_codes(
         runner: &mut Runner,
         split: (&Split, &str),
@@ -68,11 +68,10 @@ impl Encoder {
         Ok(Encoder { fed, model: runner.model().clone() })
     }
 
-    /// Hands every batch to `take`, in order. Data that is binarised at random has the draws of `seed`, the same as in
-    /// the ELBO.
+    /// Passes every batch to `take`, in order. Data binarised at random uses the draws of `seed`, as in the ELBO.
     ///
     /// # Errors
-    /// [`Error::Device`], and those of `take`.
+    /// [`Error::Device`], and the errors of `take`.
     pub fn run(&mut self, seed: u64, take: &mut dyn FnMut(&Codes) -> Result<()>) -> Result<()> {
         let (count, batch) = (self.fed.count(), self.fed.batch);
         for first in (0..count).step_by(batch) {

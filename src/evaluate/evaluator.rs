@@ -9,14 +9,14 @@ use crate::kernels::objective::TERMS;
 use crate::model::plans;
 use crate::plan::Step;
 
-/// Evaluates a model on one data set, again and again with the same draws, so that epochs compare.
+/// Evaluates a model on one data set repeatedly, with the same draws each time, so that epochs compare.
 pub struct Evaluator {
     fed: Fed<plans::TermPorts>,
     window: usize,
 }
 
 impl Evaluator {
-    /// Uploads `split` and prepares its plan. Data that is binarised anew in every epoch is drawn once here.
+    /// Uploads `split` and prepares its plan. Data that training binarises anew each epoch is drawn once here.
     ///
     /// # Errors
     /// [`crate::error::Error::Limit`], [`crate::error::Error::Device`].
@@ -37,7 +37,7 @@ impl Evaluator {
         Ok(Evaluation::of(&self.terms(seed)?))
     }
 
-    /// Every datum's terms with the draws of `seed`.
+    /// Every datum's terms, with the draws of `seed`.
     ///
     /// # Errors
     /// As [`Evaluator::run`].
@@ -45,7 +45,7 @@ impl Evaluator {
         self.terms_watched(seed, &mut |_| ())
     }
 
-    /// The same; `progress` hears how many data are done.
+    /// [`Evaluator::terms`], with the number of data done passed to `progress`.
     ///
     /// # Errors
     /// As [`Evaluator::run`].

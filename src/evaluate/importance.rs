@@ -1,4 +1,4 @@
-//! The likelihood of data, by importance sampling.
+//! The likelihood of data, estimated by importance sampling.
 
 use std::ops::ControlFlow;
 
@@ -10,16 +10,16 @@ use crate::kernels::objective::TERMS;
 use crate::model::plans;
 use crate::plan::Step;
 
-/// Added to every stream of the generator: other draws than those of training and of the ELBO.
+/// Added to every stream of the generator, so that draws differ from those of training and of the ELBO.
 const STREAM: u32 = 32;
 
-/// Rows of z that pass through the decoder at once on a software adapter: enough to fill its cores.
+/// Rows of z per pass of the decoder on a software adapter: enough to fill its cores.
 const SOFTWARE_ROWS: usize = 1024;
 /// The same on a real card.
 const CARD_ROWS: usize = 8192;
-/// Samples of a datum in one round at most.
+/// Most samples per datum in one round.
 const ROUND: usize = 512;
-/// Samples a datum at most: the sums are 32-bit floats.
+/// Most samples per datum: the sums are 32-bit floats.
 const MAX_SAMPLES: usize = 100_000;
 
 /// Estimates log p(x) of each datum from samples of q(z|x) (Burda et al. 2015, section 5.1).
@@ -31,11 +31,11 @@ pub struct Importance {
 }
 
 impl Importance {
-    /// Uploads `split` and prepares the plan for `samples` samples per datum. Memory does not grow with the samples: they
-    /// come in rounds.
+    /// Uploads `split` and prepares the plan for `samples` samples per datum. They are taken in rounds, so memory does
+    /// not grow with them.
     ///
     /// # Errors
-    /// [`Error::Usage`] for an autoencoder, which has no likelihood of data, and for too many samples; [`Error::Device`].
+    /// [`Error::Usage`] for an autoencoder, which has no p(x), and for too many samples; [`Error::Device`].
     pub fn new(
         runner: &mut Runner,
         split: (&Split, &str),
@@ -43,7 +43,7 @@ impl Importance {
         samples: usize,
     ) -> Result<Importance> {
         if !runner.model().has_kl() {
-            return Err(Error::Usage("an autoencoder is no model of p(x): leave out `nll_samples`".into()));
+            return Err(Error::Usage("an autoencoder does not model p(x): leave out `nll_samples`".into()));
         }
         if !(1..=MAX_SAMPLES).contains(&samples) {
             return Err(Error::Usage(format!("`nll_samples` = {samples}: use 1 to {MAX_SAMPLES}")));
@@ -51,7 +51,7 @@ impl Importance {
         let (target, count) = (runner.gpu().target(), split.0.count);
         let rows = if target.software { SOFTWARE_ROWS } else { CARD_ROWS };
         let rows = rows.min(runner.rows_within());
-        // As few rounds as may be, each as full as the others.
+        // As few rounds as possible, all equally full.
         let rounds = samples.div_ceil(ROUND.min(rows));
         let round = samples.div_ceil(rounds);
         let batch = (rows / round).clamp(1, count);
@@ -61,8 +61,8 @@ impl Importance {
         Ok(Importance { fed, window, samples, rounds })
     }
 
-    /// -log p(x) of each datum, in nats, with the draws of `seed`. `progress` hears how many data are done; none if it
-    /// breaks.
+    /// -log p(x) of each datum, in nats, with the draws of `seed`. `progress` gets the number of data done; if it
+    /// breaks, the result is None.
     pub fn run(
         &mut self,
         seed: u64,
@@ -77,7 +77,7 @@ impl Importance {
             let rows = self.window.min(count - nll.len());
             let end = next + rows.div_ceil(batch) * self.rounds;
             while next < end {
-                // Rows that are streamed come with the submission of their batch.
+                // Streamed rows arrive with the submission of their batch.
                 let most = self.fed.steps_at_once().min(end - next);
                 let mut steps: Vec<Step> = (next..next + most).map(|i| self.step(i, seed)).collect();
                 self.fed.submit(&mut steps)?;

@@ -1,5 +1,4 @@
-//! What a model makes of rows that the host has at hand: codes, what codes decode to, reconstructions, samples, and the terms
-//! of the ELBO.
+//! Runs a model on rows from the host: encodes, decodes, reconstructs, samples, and computes the terms of the ELBO.
 
 use super::runner::{Prepared, Runner, STREAM, seeded};
 use super::terms::Terms;
@@ -8,16 +7,16 @@ use crate::model::plans::{self, Planned};
 use crate::model::{ModelConfig, Network};
 use crate::plan::{Step, Target, Tensor};
 
-/// Rows that pass through the device at once.
+/// Rows per batch.
 const BATCH: usize = 128;
 
-/// Samples drawn at once. Part of what a seed means: draws are numbered by batch and row.
+/// Samples per batch. Part of what a seed means: draws are numbered by batch and row.
 const SAMPLES: usize = 64;
 
-/// Rows of numbers, with their classes where the model is conditional.
+/// Rows of numbers, with their classes if the model is conditional.
 #[derive(Clone, Copy, Debug)]
 pub struct Rows<'a> {
-    /// N rows, one behind the other.
+    /// N rows, one after another.
     pub values: &'a [f32],
     /// N classes; empty for a model without labels.
     pub labels: &'a [u32],
@@ -47,7 +46,7 @@ impl<'a> From<(&'a [f32], &'a [u32])> for Rows<'a> {
     }
 }
 
-/// A plan that is prepared when it is first asked for.
+/// A plan that is prepared on first use.
 type Lazy = Option<Prepared<plans::RowPorts>>;
 
 /// A model on a device.
@@ -57,17 +56,17 @@ pub struct Inference {
     judge: Lazy,
     decode: Lazy,
     reconstruct: Lazy,
-    /// With the temperature of its draws.
+    /// The temperature of its draws, and the plan.
     sample: Option<(f32, Prepared<plans::RowPorts>)>,
 }
 
 impl Inference {
-    /// The model of a runner.
+    /// Wraps a runner's model.
     pub fn new(runner: Runner) -> Inference {
         Inference { runner, encode: None, judge: None, decode: None, reconstruct: None, sample: None }
     }
 
-    /// What the model is.
+    /// The model's configuration.
     pub fn model(&self) -> &ModelConfig {
         self.runner.model()
     }
@@ -75,7 +74,7 @@ impl Inference {
     /// mu and log_var [N, Z] of x [N, D]; log_var is empty in an autoencoder, and mu its z.
     ///
     /// # Errors
-    /// [`Error::Usage`] if `x` is no whole number of rows, or lacks the class of each for a conditional model;
+    /// [`Error::Usage`] if `x` is not a whole number of rows, or a conditional model gets no class for each;
     /// [`Error::Device`].
     pub fn encode(&mut self, x: Rows) -> Result<(Vec<f32>, Vec<f32>)> {
         let Inference { runner, encode, .. } = self;
@@ -138,16 +137,16 @@ impl Inference {
         Ok(terms)
     }
 
-    /// Whether there is a prior to draw from.
+    /// Whether the model has a prior to draw from.
     pub fn can_sample(&self) -> bool {
         self.model().family().prior.is_some()
     }
 
-    /// E[x|z] of `count` draws z from the prior at `temperature`, of which 1 is the model itself: [count, D]. Image i is the
-    /// same whatever the count. A conditional model makes image i of class `label_of(i)`.
+    /// E[x|z] [count, D] of `count` draws z from the prior at `temperature`; 1 samples the model itself. Image i does
+    /// not depend on `count`. A conditional model draws image i from class `label_of(i)`.
     ///
     /// # Errors
-    /// [`Error::Usage`] if the model is an autoencoder or has no such class; [`Error::Device`].
+    /// [`Error::Usage`] if the model is an autoencoder or lacks such a class; [`Error::Device`].
     pub fn sample(
         &mut self,
         count: usize,
@@ -178,12 +177,12 @@ impl Inference {
     }
 }
 
-/// The tensor that a plan begins with.
+/// The tensor that the plan starts from.
 fn input(tensor: Option<Tensor>) -> Tensor {
     tensor.expect("the plan begins with rows")
 }
 
-/// What is in `slot`, made first if nothing is.
+/// The plan in `slot`, prepared on first use.
 fn prepared<'a>(
     runner: &mut Runner,
     slot: &'a mut Lazy,
@@ -199,7 +198,7 @@ fn prepared<'a>(
     }
 }
 
-/// The means that a plan makes of rows.
+/// E[x|z] of each row.
 fn means(
     model: &ModelConfig,
     plan: &mut Prepared<plans::RowPorts>,
@@ -221,7 +220,7 @@ fn means(
     Ok(means)
 }
 
-/// Runs the plan on each batch of rows, which `to` takes, and hands it to `take` with the number of them.
+/// Runs the plan on each batch of rows, written to `to`, and calls `take` with the number of rows.
 fn each(
     model: &ModelConfig,
     plan: &mut Prepared<plans::RowPorts>,
@@ -244,10 +243,13 @@ fn each(
     Ok(())
 }
 
-/// Whether `rows` are whole rows of `width`, with the classes that the model asks for.
+/// Checks that `rows` are whole rows of `width`, with the classes that the model needs.
 fn check(model: &ModelConfig, Rows { values, labels }: Rows, width: usize) -> Result<()> {
     if !values.len().is_multiple_of(width) {
-        return Err(Error::Usage(format!("{} numbers are no whole number of rows of {width}", values.len())));
+        return Err(Error::Usage(format!(
+            "{} numbers are not a whole number of rows of {width}",
+            values.len()
+        )));
     }
     let wanted = if model.classes > 0 { values.len() / width } else { 0 };
     if labels.len() != wanted {

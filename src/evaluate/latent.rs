@@ -1,4 +1,4 @@
-//! Places in the latent space that are worth a picture.
+//! Points of the latent space worth drawing.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,11 +7,11 @@ use crate::settings::named;
 /// How far from 0 a traversal goes, in standard deviations of the prior.
 pub const REACH: f32 = 3.0;
 
-/// Below this sine of the angle between two codes, there is no one great circle through them.
+/// If the sine of the angle between two codes is smaller, they lie on no unique great circle.
 const PARALLEL: f64 = 1e-6;
 
 named! {
-    /// How an interpolation goes from one code to another.
+    /// The path of an interpolation between two codes.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
     pub enum Path, default Linear {
         /// In a straight line
@@ -25,7 +25,7 @@ impl Path {
     /// `steps` codes [steps, Z], the first `from` and the last `to`.
     ///
     /// # Panics
-    /// If there are not two steps, or the codes differ in length.
+    /// If `steps` is below 2, or the codes differ in length.
     pub fn between(self, from: &[f32], to: &[f32], steps: usize) -> Vec<f32> {
         assert!(steps > 1 && from.len() == to.len(), "{steps} steps");
         (0..steps)
@@ -37,7 +37,7 @@ impl Path {
             .collect()
     }
 
-    /// The weights of both codes at the part `t` of the way.
+    /// The weights of both codes at fraction `t` of the path.
     fn weights(self, from: &[f32], to: &[f32], t: f64) -> (f64, f64) {
         if self == Path::Spherical {
             let dot =
@@ -45,7 +45,7 @@ impl Path {
             let (square, other): (f64, f64) = (dot(from, from), dot(to, to));
             let cosine: f64 = dot(from, to) / (square * other).sqrt();
             let angle = cosine.clamp(-1.0, 1.0).acos();
-            // A code of zeros has no angle: the cosine is NaN, and so is this.
+            // A code of zeros has no angle: the cosine is NaN, and this comparison is false.
             if angle.sin() > PARALLEL {
                 return (((1.0 - t) * angle).sin() / angle.sin(), (t * angle).sin() / angle.sin());
             }
@@ -54,10 +54,10 @@ impl Path {
     }
 }
 
-/// A row of codes for each of `dims`: `base` \[Z\] with that dimension from -3 to 3. [dims, steps, Z].
+/// For each of `dims`, a row of `steps` codes: `base` \[Z\] with that dimension from -3 to 3. [dims, steps, Z].
 ///
 /// # Panics
-/// If there are not two steps, or a dimension is not one of `base`.
+/// If `steps` is below 2, or a dimension is not one of `base`.
 pub fn traverse(base: &[f32], dims: &[usize], steps: usize) -> Vec<f32> {
     assert!(steps > 1, "{steps} steps");
     let mut codes = Vec::with_capacity(dims.len() * steps * base.len());
@@ -71,18 +71,18 @@ pub fn traverse(base: &[f32], dims: &[usize], steps: usize) -> Vec<f32> {
     codes
 }
 
-/// `side` x `side` codes of a two-dimensional latent space, each with an equal part of the prior around it: the middles
-/// of a grid on the unit square through the Gaussian's quantiles (Kingma & Welling 2013, figure 4). Row by row from the
-/// top, where z_1 is largest; z_0 grows to the right. [side * side, 2].
+/// `side` x `side` codes of a two-dimensional latent space, each the centre of a region with equal prior probability: a
+/// grid on the unit square, mapped through the Gaussian's quantiles (Kingma & Welling 2013, figure 4). Row by row from
+/// the top, where z_1 is largest; z_0 grows to the right. [side * side, 2].
 pub fn manifold(side: usize) -> Vec<f32> {
     let quantile = |i: usize| normal_quantile((i as f64 + 0.5) / side as f64) as f32;
     (0..side * side).flat_map(|i| [quantile(i % side), quantile(side - 1 - i / side)]).collect()
 }
 
-/// The z for which a standard normal variable is below z with probability `p` in (0, 1).
+/// The p-quantile of the standard normal distribution, p in (0, 1).
 pub fn normal_quantile(p: f64) -> f64 {
     let below = |z: f64| 0.5 * libm::erfc(-z / std::f64::consts::SQRT_2);
-    // Beyond these, p is no longer told from 0 or 1. A picture wants so few quantiles that halving is fast enough.
+    // Beyond these, p rounds to 0 or 1. A picture needs few quantiles, so bisection is fast enough.
     let (mut low, mut high) = (-39.0, 39.0);
     loop {
         let middle = 0.5 * (low + high);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_traversal_changes_one_dimension_a_row() {
+    fn a_traversal_changes_one_dimension_per_row() {
         let codes = traverse(&[0.5, 0.25, 0.125], &[2, 0], 3);
         let first = [0.5, 0.25, -3.0, 0.5, 0.25, 0.0, 0.5, 0.25, 3.0];
         near(&codes, &[&first[..], &[-3.0, 0.25, 0.125, 0.0, 0.25, 0.125, 3.0, 0.25, 0.125]].concat());

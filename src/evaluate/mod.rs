@@ -1,4 +1,4 @@
-//! What a model is worth: the ELBO and the likelihood of a data set, its codes, and pictures.
+//! How good a model is: ELBO and likelihood of a data set, its codes, and pictures.
 
 mod codes;
 mod evaluator;

@@ -1,24 +1,25 @@
 //! Principal components of codes.
 
-/// Sweeps of Jacobi's method at most: it doubles its digits with each, so a dozen are plenty.
+/// Most sweeps of Jacobi's method: each doubles the correct digits, so a dozen are plenty.
 const SWEEPS: usize = 60;
 
 /// The directions in which codes vary most.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pca {
-    /// Mean of each dimension.
+    /// The mean of each dimension.
     pub mean: Vec<f64>,
     /// Unit vectors, the direction of the largest variance first.
     pub components: Vec<Vec<f64>>,
-    /// The share of the whole variance along each.
+    /// The share of the total variance along each.
     pub explained: Vec<f64>,
 }
 
 impl Pca {
-    /// All components of codes [N, `dim`]. The largest number of each is positive, so that pictures do not flip.
+    /// All components of codes [N, `dim`]. The entry of largest magnitude in each is positive, so that pictures do not
+    /// flip.
     ///
     /// # Panics
-    /// If there is no code, or no whole number of them.
+    /// If `codes` is empty, or not a whole number of rows.
     pub fn of(codes: &[f32], dim: usize) -> Pca {
         assert!(dim > 0 && !codes.is_empty() && codes.len().is_multiple_of(dim), "rows of {dim} numbers");
         let count = (codes.len() / dim) as f64;
@@ -46,7 +47,7 @@ impl Pca {
         }
     }
 
-    /// The place of a code along component `number`.
+    /// The coordinate of a code along component `number`.
     pub fn project(&self, code: &[f32], number: usize) -> f64 {
         let parts = code.iter().zip(&self.mean).zip(&self.components[number]);
         parts.map(|((v, mean), component)| (f64::from(*v) - mean) * component).sum()

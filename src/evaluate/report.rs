@@ -1,4 +1,4 @@
-//! Everything that is measured of a model on one data set, as `vae-gpu evaluate` prints it.
+//! Everything measured on one data set, as `vae-gpu evaluate` prints it.
 
 use std::collections::BTreeMap;
 use std::f64::consts::LN_2;
@@ -10,40 +10,40 @@ use super::terms::{Estimate, Terms};
 use crate::data::class_name;
 use crate::model::ModelConfig;
 
-/// A latent dimension is active where the variance of mu over the data is larger (Burda et al. 2015, section 5.2).
+/// A latent dimension is active if the variance of its mu over the data exceeds this (Burda et al. 2015, section 5.2).
 const ACTIVE: f64 = 0.01;
 
-/// What the command `evaluate` prints as JSON. Terms are nats per datum; what a model has not is left out.
+/// The JSON output of the command `evaluate`. Terms are in nats per datum; those a model lacks are left out.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EvaluationReport {
     /// `train`, `valid` or `test`.
     pub split: String,
     /// Number of data.
     pub count: usize,
-    /// What was trained, such as `vae`.
+    /// The kind of model, such as `vae`.
     pub model: String,
     /// The evidence lower bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub elbo: Option<Estimate>,
-    /// E_q[log p(x|z)], with one sample of z a datum.
+    /// E_q[log p(x|z)], with one sample of z per datum.
     pub recon: Estimate,
     /// KL(q(z|x) || p(z)).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kl: Option<Estimate>,
-    /// -ELBO / (D log 2). Of a density, not of probabilities, where the likelihood is one.
+    /// -ELBO / (D log 2): bits of a log density if the likelihood is a density, else of a probability.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bits_per_dim: Option<f64>,
     /// Mean over data and values of (x - E[x|z = mu])^2.
     pub mean_squared_error: f64,
-    /// Latent dimensions in which mu varies over the data by more than 0.01.
+    /// Latent dimensions whose mu has a variance over the data above 0.01.
     pub active_units: usize,
-    /// The KL of each latent dimension, averaged over the data; they add up to `kl`.
+    /// The KL of each latent dimension, averaged over the data; they sum to `kl`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kl_per_dimension: Vec<f64>,
     /// -log p(x), by importance sampling.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nll: Option<Nll>,
-    /// The same of each class, where the data have labels.
+    /// The same per class, if the data has labels.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<LabelReport>,
 }
@@ -51,7 +51,7 @@ pub struct EvaluationReport {
 /// The negative log-likelihood of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Nll {
-    /// Samples of z a datum.
+    /// Samples of z per datum.
     pub samples: usize,
     /// Mean and standard error over the data.
     #[serde(flatten)]
@@ -63,7 +63,7 @@ pub struct Nll {
 /// One class of a data set.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LabelReport {
-    /// What the class is called.
+    /// The name of the class.
     pub label: String,
     /// Number of its data.
     pub count: usize,
@@ -92,7 +92,7 @@ pub struct CodeStatistics {
 }
 
 impl CodeStatistics {
-    /// Of a model with `latent` dimensions.
+    /// Empty sums for a model with `latent` dimensions.
     pub fn new(latent: usize) -> CodeStatistics {
         let zeros = vec![0.0; latent];
         CodeStatistics {
@@ -129,7 +129,7 @@ impl CodeStatistics {
         self.kl.iter().map(|kl| kl / self.count.max(1) as f64).collect()
     }
 
-    /// Dimensions in which mu varies.
+    /// Active latent dimensions.
     pub fn active_units(&self) -> usize {
         let n = self.count.max(1) as f64;
         let variances =
@@ -138,21 +138,21 @@ impl CodeStatistics {
     }
 }
 
-/// What was measured of each datum.
+/// The measurements of each datum.
 #[derive(Clone, Copy, Debug)]
 pub struct Measured<'a> {
     /// `train`, `valid` or `test`.
     pub split: &'a str,
     /// The terms of the ELBO.
     pub terms: &'a [Terms],
-    /// -log p(x), and the samples that it was estimated from.
+    /// -log p(x) of each datum, after the number of samples it was estimated from.
     pub nll: Option<(usize, &'a [f64])>,
-    /// The classes, and what they are called.
+    /// The class of each datum, and the names of the classes.
     pub labels: Option<(&'a [u32], &'a [String])>,
 }
 
 impl EvaluationReport {
-    /// Puts together what was measured.
+    /// Combines the measurements.
     pub fn new(model: &ModelConfig, measured: Measured, codes: &CodeStatistics) -> EvaluationReport {
         let Measured { split, terms, nll, labels } = measured;
         let has_kl = model.has_kl();
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn codes_give_their_statistics() {
         let mut statistics = CodeStatistics::new(2);
-        // mu varies in the first dimension only; its KL is 1/2, that of the second (e - 2) / 2.
+        // Only the first dimension's mu varies; its KL is 1/2, the second's (e - 2) / 2.
         let batch = |mu: f32| Codes {
             x: vec![0.0, 1.0],
             mean: vec![0.5, 1.0],

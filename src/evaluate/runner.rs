@@ -1,4 +1,4 @@
-//! A model with its weights on a device: what runs every plan of inference.
+//! A model with its weights on a device; it runs every inference plan.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use crate::model::plans::{Batch, DeviceData, Planned, Source};
 use crate::model::{ModelConfig, Network, PARAMETERS};
 use crate::plan::{PAD, Step, Tensor};
 
-/// Numbers of a layer that a batch may have: 64 MiB of them fit the largest binding of every real adapter.
+/// Most numbers per layer and batch: 64 MiB of them fit the largest binding of every real adapter.
 const OUTPUTS: usize = 16 << 20;
 
-/// Rows of a batch of evaluation.
+/// Rows per batch of evaluation.
 const BATCH: usize = 500;
 
 /// Added to every stream of the generator, so that evaluation and training never share a draw.
@@ -27,12 +27,12 @@ pub(super) fn seeded(seed: u64) -> Step {
     Step { seed_lo: seed as u32, seed_hi: (seed >> 32) as u32, ..Step::default() }
 }
 
-/// A model on a device. The plans that it prepares share its weights.
+/// A model on a device. Its plans share its weights.
 pub struct Runner {
     gpu: Arc<Gpu>,
     shared: Shared,
     network: Network,
-    /// The weights, until a plan has taken them to the device; none where another program writes them.
+    /// The weights, until the first plan takes them to the device; None if another program writes them.
     weights: Option<Vec<f32>>,
 }
 
@@ -46,7 +46,7 @@ impl Runner {
         Ok(Runner { gpu, shared, network, weights: Some(weights) })
     }
 
-    /// The model with the weights in `shared`, which whoever trains it writes.
+    /// The model whose weights lie in `shared`, written by the trainer.
     pub(crate) fn of(gpu: &Arc<Gpu>, network: Network, shared: Shared) -> Runner {
         Runner { gpu: gpu.clone(), shared, network, weights: None }
     }
@@ -61,7 +61,7 @@ impl Runner {
         &self.network
     }
 
-    /// What the model is.
+    /// The model's configuration.
     pub fn model(&self) -> &ModelConfig {
         &self.network.config
     }
@@ -97,27 +97,27 @@ impl Runner {
         Ok(Fed { prepared, feed, order, batch })
     }
 
-    /// Rows of a batch of evaluation over `count` data.
+    /// Rows per batch for an evaluation of `count` data.
     pub(super) fn batch_size(&self, count: usize) -> usize {
         BATCH.min(self.rows_within()).min(count)
     }
 
-    /// Rows whose terms the device keeps at once: all, or as many whole batches as it can hold.
+    /// Rows whose terms the device holds together: all, or as many whole batches as fit.
     pub(super) fn window(&self, batch: usize, count: usize) -> usize {
         let most = (self.gpu.limits().storage() / (4 * TERMS as u64)) as usize;
         if count <= most { count } else { (most / batch).max(1) * batch }
     }
 
-    /// Rows whose widest layer keeps within [`OUTPUTS`] and the adapter's limits.
+    /// Rows per batch that keep the widest layer within [`OUTPUTS`] and the adapter's limits.
     pub(super) fn rows_within(&self) -> usize {
         let widest = self.network.widest().next_multiple_of(PAD);
         let rows = (self.gpu.limits().storage() / 4).min(OUTPUTS as u64) as usize / widest;
-        // A tensor has whole groups of rows.
+        // A tensor's rows are padded to a multiple of PAD.
         if rows > PAD { rows / PAD * PAD } else { rows.max(1) }
     }
 }
 
-/// A plan of a model on a device.
+/// One of a model's plans on a device.
 pub(crate) struct Prepared<P> {
     pub program: Program,
     pub ports: P,
@@ -125,17 +125,17 @@ pub(crate) struct Prepared<P> {
 }
 
 impl<P> Prepared<P> {
-    /// Writes the first rows of a tensor, and zeros behind them.
+    /// Writes the first rows of a tensor, and zeros after them.
     pub fn write_rows(&self, to: Tensor, rows: &[f32]) {
         let mut values = rows.to_vec();
         values.resize(to.rows * to.cols, 0.0);
         self.program.write_f32(to, &values);
     }
 
-    /// Gives a conditional model the labels of a batch.
+    /// Writes the labels of a batch, for a conditional model.
     ///
     /// # Errors
-    /// [`Error::Usage`] if it knows no such class.
+    /// [`Error::Usage`] if the model lacks such a class.
     pub fn write_labels(&self, tensors: Option<Labels>, labels: &[usize]) -> Result<()> {
         let Some(tensors) = tensors else { return Ok(()) };
         if let Some(label) = labels.iter().find(|label| **label >= self.classes) {
@@ -148,13 +148,13 @@ impl<P> Prepared<P> {
         Ok(())
     }
 
-    /// A tensor's values; none of no tensor.
+    /// A tensor's values; empty without a tensor.
     pub fn read(&self, tensor: Option<Tensor>) -> Result<Vec<f32>> {
         tensor.map_or_else(|| Ok(Vec::new()), |tensor| self.program.read_f32(tensor))
     }
 }
 
-/// A plan of a model that reads batches of a data set.
+/// A plan that reads batches of a data set.
 pub(super) struct Fed<P> {
     pub prepared: Prepared<P>,
     feed: Upload,
@@ -169,12 +169,12 @@ impl<P> Fed<P> {
         self.order.len()
     }
 
-    /// Steps that the next submission may have.
+    /// Most steps in the next submission.
     pub fn steps_at_once(&self) -> usize {
         self.prepared.program.steps_at_once().min(self.feed.max_steps())
     }
 
-    /// Submits steps over the rows in their order.
+    /// Submits steps that visit the rows in order.
     pub fn submit(&mut self, steps: &mut [Step]) -> Result<()> {
         self.feed.load(&self.prepared.program, steps, &self.order)?;
         self.prepared.program.submit(steps)

@@ -1,4 +1,4 @@
-//! The terms of the ELBO, of each datum and over a data set.
+//! The terms of the ELBO, per datum and over a data set.
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// Of these values.
+    /// The estimate from these values.
     pub fn of(values: impl Iterator<Item = f64>) -> Estimate {
         let (mut n, mut sum, mut squares) = (0.0, 0.0, 0.0);
         for value in values {
@@ -49,14 +49,14 @@ pub struct Evaluation {
     pub count: usize,
     /// The evidence lower bound.
     pub elbo: Estimate,
-    /// E_q[log p(x|z)], with one sample of z a datum.
+    /// E_q[log p(x|z)], with one sample of z per datum.
     pub recon: Estimate,
     /// KL(q(z|x) || p(z)).
     pub kl: Estimate,
 }
 
 impl Evaluation {
-    /// Of these terms.
+    /// The evaluation of these terms.
     pub fn of(terms: &[Terms]) -> Evaluation {
         Evaluation {
             count: terms.len(),

@@ -1,5 +1,5 @@
-//! How rows of a data set reach the gather kernel: all at once where they fit on the device, else a submission's rows at a
-//! time, while the device works on those before.
+//! How rows of a data set reach the gather kernel: all at once if they fit on the device, else one submission's rows at
+//! a time, while the device works on earlier ones.
 
 use crate::data::{Element, Row, Split};
 use crate::error::Result;
@@ -8,32 +8,32 @@ use crate::kernels::gather::{Binarize, Packing};
 use crate::model::plans::{DeviceData, Source};
 use crate::plan::{PAD, Step, Tensor};
 
-/// Bytes of rows that are streamed with one submission at most, unless a single batch is larger.
+/// Most bytes of rows streamed with one submission, unless a single batch is larger.
 const WINDOW: usize = 32 << 20;
 
-/// Bytes of rows in a file that are left there where the device's memory is the host's: on software adapters.
+/// Data in a file above this many bytes stays there on software adapters, where device memory is host memory.
 const LEFT_IN_FILE: u64 = 256 << 20;
 
-/// Bytes of rows that are uploaded at once.
+/// Bytes of rows uploaded in one write.
 const CHUNK: usize = 4 << 20;
 
-/// Steps of a submission at most: more would not fit the ring of steps.
+/// Most steps in one submission: more would not fit the ring of steps.
 const MAX_STEPS: usize = 64;
 
-/// Rows of one data set on their way to one plan. The bits that training gives do not depend on the way.
+/// Rows of one data set on their way to one plan. Training gives the same bits whichever way they take.
 pub struct Upload {
-    /// Where they go.
+    /// Where the rows go.
     to: Source,
-    /// The data, where it is streamed.
+    /// The data, if it is streamed.
     streamed: Option<Split>,
-    /// Steps whose rows fit on the device at once.
+    /// Steps whose rows fit on the device together.
     steps: usize,
     packed: Vec<u32>,
 }
 
 impl Upload {
-    /// Where the rows of `split` go, and what the plan must know of it. Streams if the data does not fit
-    /// the adapter's limits or is large and in a file on a software adapter, or if `stream` asks for it.
+    /// Decides where the rows of `split` go. They are streamed if they exceed the adapter's limits, if they are large
+    /// and in a file on a software adapter, or if `stream` is set.
     pub fn plan(
         gpu: &Gpu,
         split: &Split,
@@ -47,7 +47,7 @@ impl Upload {
         Upload::plan_within(gpu.limits(), split, name, binarize, batch, stream || in_file)
     }
 
-    /// The same for a device of which only the limits are known.
+    /// [`Feed::plan`] for a device known only by its limits.
     pub fn plan_within(
         limits: Limits,
         split: &Split,
@@ -57,7 +57,7 @@ impl Upload {
         stream: bool,
     ) -> DeviceData {
         let packing = packing(split);
-        // The order lies beside the data, a whole group of rows of it.
+        // The order [1, N] is padded to PAD rows, so it takes 4 PAD bytes per datum.
         let row = row_bytes(split).max(4 * PAD);
         let most = limits.storage();
         let streamed = stream || split.count as u64 * row as u64 > most;
@@ -82,7 +82,7 @@ impl Upload {
             let streamed = Some(split.clone());
             return Ok(Upload { to, streamed, steps: data.count / batch, packed: Vec::new() });
         }
-        // A chunk at a time: the whole would lie in memory three times over.
+        // Chunk by chunk: all at once would hold the data in memory three times.
         let chunk = (CHUNK / (4 * to.data.stride)).max(1);
         let mut packed = Vec::new();
         for first in (0..split.count).step_by(chunk) {
@@ -95,23 +95,23 @@ impl Upload {
         Ok(Upload { to, streamed: None, steps: MAX_STEPS, packed: Vec::new() })
     }
 
-    /// Steps that may go into one submission.
+    /// Most steps in one submission.
     pub fn max_steps(&self) -> usize {
         self.steps
     }
 
-    /// Writes the order of an epoch, where the device visits the rows by itself.
+    /// Writes the order of an epoch if the data is resident, so that the device looks rows up itself.
     pub fn write_order(&self, program: &Program, order: &[u32]) {
         if self.streamed.is_none() {
             program.write_u32(self.to.order, order);
         }
     }
 
-    /// Makes the rows of `steps` ready, which are `order` from the first one's `first_row` on: streamed rows are written,
-    /// and the steps then count from the first of them.
+    /// Makes the rows of `steps` ready; `order` holds their numbers, starting at the first step's `first_row`. Streamed
+    /// rows are written here, and the steps then count from the first of them.
     ///
     /// # Errors
-    /// Those of reading the data.
+    /// As [`Split::each`].
     pub fn load(&mut self, program: &Program, steps: &mut [Step], order: &[u32]) -> Result<()> {
         if let (Some(split), Some(first), Some(last)) = (&self.streamed, steps.first(), steps.last()) {
             let begin = first.first_row;
@@ -132,7 +132,7 @@ fn row_bytes(split: &Split) -> usize {
     4 * packing(split).words(split.dim())
 }
 
-/// How the device holds such rows.
+/// How the device stores such rows.
 pub fn packing(split: &Split) -> Packing {
     match split.element() {
         Element::Bytes => Packing::Bytes,
@@ -140,7 +140,7 @@ pub fn packing(split: &Split) -> Packing {
     }
 }
 
-/// Appends a row as whole words, padded with zeros to four values.
+/// Appends a row as whole words, padded with zeros to a multiple of four values.
 fn pack(words: &mut Vec<u32>, row: Row) {
     match row {
         Row::Bytes(bytes) => {

@@ -156,12 +156,12 @@ pub static BACKWARD: Kernel =
         }
     });
 
-/// Appends y = activation(x), both [R, N].
+/// Appends y = activation(x), with both [R, N].
 pub(crate) fn forward(plan: &mut Plan, label: &str, activation: Activation, x: Tensor, y: Tensor) {
     push(plan, &FORWARD, label, activation, [x, y]);
 }
 
-/// Appends d = d activation'(kept), both [R, N].
+/// Appends d = d activation'(kept), with both [R, N].
 pub(crate) fn backward(plan: &mut Plan, label: &str, activation: Activation, kept: Tensor, d: Tensor) {
     push(plan, &BACKWARD, label, activation, [kept, d]);
 }

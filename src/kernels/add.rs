@@ -58,7 +58,7 @@ pub static ACCUMULATE: Kernel =
         each(y, |row, col| y.get(row, col) + a.get(row, col));
     });
 
-/// Sets each element of y, and its padding to zero.
+/// Sets each element of y; zero in the padding.
 fn each(y: Matrix, of: impl Fn(usize, usize) -> f64) {
     let Tensor { rows, cols, stride, .. } = y.shape();
     for row in 0..rows {
@@ -69,18 +69,18 @@ fn each(y: Matrix, of: impl Fn(usize, usize) -> f64) {
     }
 }
 
-/// Appends y = a + b, all [R, N].
+/// Appends y = a + b, each [R, N].
 pub(crate) fn sum(plan: &mut Plan, label: &str, a: Tensor, b: Tensor, y: Tensor) {
     assert_eq!((a.rows, a.cols), (b.rows, b.cols), "{label}: shapes of a and b");
     push(plan, &SUM, label, vec![a, b, y]);
 }
 
-/// Appends y = a, for the columns of y.
+/// Appends y = a, for as many columns as y has.
 pub(crate) fn copy(plan: &mut Plan, label: &str, a: Tensor, y: Tensor) {
     push(plan, &COPY, label, vec![a, y]);
 }
 
-/// Appends y = y + a, for the columns of y.
+/// Appends y = y + a, for as many columns as y has.
 pub(crate) fn accumulate(plan: &mut Plan, label: &str, a: Tensor, y: Tensor) {
     push(plan, &ACCUMULATE, label, vec![a, y]);
 }

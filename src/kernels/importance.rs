@@ -1,4 +1,4 @@
-//! Importance weights of the samples of a datum (`shaders/importance.wgsl`).
+//! Importance weights of a datum's samples (`shaders/importance.wgsl`).
 
 use super::{elementwise, params, plain, shader};
 use crate::plan::{
@@ -75,7 +75,7 @@ pub static ACCUMULATE: Kernel =
         }
     });
 
-/// log p(x|z) + scale (log p(z) - log q(z|x)) of the first `count` samples of a datum.
+/// log p(x|z) + scale (log p(z) - log q(z|x)) of a datum's first `count` samples.
 fn log_weights(
     [log_p, log_ratio]: [Matrix; 2],
     p: &Params,
@@ -87,7 +87,7 @@ fn log_weights(
     (first..first + count as usize).map(|row| log_p.at(row) + scale * log_ratio.at(row)).collect()
 }
 
-/// The largest, and the sum of e^(value - largest).
+/// The largest value, and the sum of e^(value - largest).
 fn log_sum(values: &[f64]) -> (f64, f64) {
     let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     (largest, values.iter().map(|value| (value - largest).exp()).sum())
@@ -105,7 +105,7 @@ pub(crate) fn weights(
     push(plan, &WEIGHTS, [batch, samples, samples], vec![log_p, log_ratio, weight, bound]);
 }
 
-/// Appends a round of K samples of each datum into rows [.., 4]; `total` samples are taken in all rounds.
+/// Appends a round of K samples per datum into rows [.., 4]; all rounds together take `total` samples.
 pub(crate) fn accumulate(
     plan: &mut Plan,
     batch: usize,

@@ -33,14 +33,14 @@ impl Params {
     }
 }
 
-/// What the objective pays for the KL term, in the form in which it enters the gradient.
+/// The objective's weight on the KL term, in the form in which it enters the gradient.
 #[derive(Clone, Copy, Debug)]
 pub enum KlForm {
-    /// In closed form: weight \[B\] per nat of each datum.
+    /// Closed form: weight \[B\] per nat of a datum's KL.
     Closed(Tensor),
-    /// The same, where dimension j counts kl_scale[j] times, with kl_scale [1, Z].
+    /// The same, with dimension j multiplied by kl_scale\[j\]; kl_scale [1, Z].
     FreeBits(Tensor, Tensor),
-    /// By its sample: weight [B K] per nat of each log p(z) - log q(z|x).
+    /// Sampled: weight [B K] per nat of a sample's log p(z) - log q(z|x).
     Sampled(Tensor),
 }
 
@@ -128,7 +128,7 @@ pub static RATIO: Kernel = kernel(
     },
 );
 
-/// The gradient by mu and log_var, from that by z and what the objective pays for the KL term.
+/// The gradient by mu and log_var, from the gradient by z and the weight on the KL term.
 pub static BACKWARD: Kernel = kernel(
     "backward",
     &[read(1, "head"), read(3, "d_z"), read(4, "weight"), read(5, "kl_scale"), write(9, "d_head")],

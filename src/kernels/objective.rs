@@ -6,7 +6,7 @@ use crate::plan::{
     linear_grid, read, write,
 };
 
-/// Floats of a row of the history: reconstruction, KL, what is trained, and one in reserve.
+/// Floats per row of the history: reconstruction, KL, objective, and one in reserve.
 pub const TERMS: usize = 4;
 
 params! {
@@ -18,14 +18,14 @@ params! {
     }
 }
 
-/// What is trained, and where it is told on the device.
+/// The objective, and the tensor that its value comes from on the device.
 #[derive(Clone, Copy, Debug)]
 pub enum Objective {
-    /// Reconstruction less the weighted KL.
+    /// Reconstruction minus the weighted KL.
     Elbo,
-    /// The importance-weighted bound [1, B] of each datum.
+    /// The importance-weighted bound [1, B] of every datum.
     Importance(Tensor),
-    /// Reconstruction less the weighted sum of each dimension's KL, with its floor [1, Z].
+    /// Reconstruction minus the weighted sum of the KL over dimensions, each with its floor [1, Z].
     FreeBits(Tensor),
 }
 
@@ -76,7 +76,7 @@ pub static BATCH_SUM: Kernel = kernel(
     },
 );
 
-/// rows[history_row + b] = every datum's own terms.
+/// rows[history_row + b] = the terms of datum b.
 pub static COLLECT: Kernel = kernel(
     "collect",
     &[read(1, "log_p"), read(2, "kl"), write(5, "rows").updated()],
@@ -105,7 +105,7 @@ fn put_terms(to: Matrix, row: usize, terms: [f64; TERMS]) {
     }
 }
 
-/// Appends the sums over a batch: log_p [B K] and kl \[B\] into a row of history [.., 4].
+/// Appends the sums over a batch, from log_p [B K] and kl \[B\] into a row of history [.., 4].
 pub(crate) fn batch_sum(
     plan: &mut Plan,
     batch: usize,
@@ -126,7 +126,7 @@ pub(crate) fn batch_sum(
     push(plan, &BATCH_SUM, consts, [1, 1, 1], params, vec![log_p, kl, extra, history]);
 }
 
-/// Appends the terms of each datum: log_p [B K] and kl \[B\] into rows [.., 4].
+/// Appends the terms of every datum, from log_p [B K] and kl \[B\] into rows [.., 4].
 pub(crate) fn collect(
     plan: &mut Plan,
     batch: usize,

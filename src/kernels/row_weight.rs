@@ -1,4 +1,4 @@
-//! What a nat is worth in the mean over a batch: the weights of the ELBO (`shaders/row_weight.wgsl`).
+//! The weights of the ELBO: what one nat adds to the mean over a batch (`shaders/row_weight.wgsl`).
 
 use super::{elementwise, params, plain, shader};
 use crate::plan::{Call, Dispatch, Kernel, Needs, Plan, Tensor, Trusted, linear_grid, write};

@@ -1,4 +1,4 @@
-//! What a model is, apart from its weights.
+//! A model's configuration, without its weights.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,37 +8,37 @@ use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
 use crate::kernels::likelihood::{self, Likelihood, LikelihoodSettings, Output};
 
-/// Classes of a conditional model at most: a label is a byte.
+/// Most classes of a conditional model: a label is a byte.
 const MAX_CLASSES: usize = 256;
 
 /// The shape of a variational autoencoder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
-    /// D: numbers of a datum.
+    /// D: values per datum.
     pub input: usize,
-    /// Widths of the encoder's hidden layers, where `encoder` does not name them.
+    /// Widths of the encoder's hidden layers, used if `encoder` is None.
     pub hidden: Vec<usize>,
     /// The encoder's layers up to the latent's parts.
     pub encoder: Option<Layers>,
-    /// The decoder's layers up to the likelihood's parts; without, they mirror the encoder's.
+    /// The decoder's layers up to the likelihood's parts; if None, they mirror the encoder's.
     pub decoder: Option<Layers>,
     /// Z: dimensions of the latent space.
     pub latent: usize,
-    /// Activation of the layers that name none.
+    /// Activation of the layers that do not name one.
     pub activation: Activation,
     /// Name of p(x|z) in the table of likelihoods.
     pub likelihood: String,
-    /// What that likelihood may be told.
+    /// The likelihood's settings.
     pub settings: LikelihoodSettings,
     /// Name of a combination of latent, prior and objective in the table of families.
     pub kind: String,
-    /// C: classes of the label that encoder and decoder read beside the data; 0 without (Sohn et al. 2015).
+    /// C: classes of the label that encoder and decoder read beside the data; 0 if unconditional (Sohn et al. 2015).
     pub classes: usize,
 }
 
 impl Default for ModelConfig {
-    /// The model that is trained where nothing else is said: 784-400-20.
+    /// The default model: 784-400-20.
     fn default() -> Self {
         ModelConfig {
             input: 28 * 28,
@@ -80,7 +80,7 @@ impl ModelConfig {
             let problem = format_args!("the data has {} classes, more than {MAX_CLASSES}", self.classes);
             return Err(Error::value("model.condition", "labels", problem));
         }
-        width("the number of values of a datum,", self.input)?;
+        width("the number of values per datum,", self.input)?;
         if self.activation == Activation::Identity {
             return Err(Error::setting("model.activation", ": use relu, tanh, softplus or silu"));
         }
@@ -98,7 +98,7 @@ impl ModelConfig {
     /// The decoder's layers.
     ///
     /// # Errors
-    /// If it names none and the encoder's cannot be mirrored.
+    /// If it names none and the encoder's layers cannot be mirrored.
     pub fn decoder_layers(&self) -> Result<Layers, String> {
         self.decoder.clone().map_or_else(|| self.encoder_layers().mirrored(), Ok)
     }
@@ -119,7 +119,7 @@ impl ModelConfig {
         })
     }
 
-    /// Whether q(z|x) is a distribution, so that there is a KL term and something to draw from.
+    /// Whether q(z|x) is a distribution, so that the ELBO has a KL term and z can be drawn.
     ///
     /// # Panics
     /// If the configuration was not validated.
@@ -127,7 +127,7 @@ impl ModelConfig {
         self.family().latent.is_distribution()
     }
 
-    /// What the decoder's last layer gives.
+    /// The outputs of the decoder's last layer.
     ///
     /// # Panics
     /// If the configuration was not validated.
@@ -136,18 +136,18 @@ impl ModelConfig {
         (likelihood.output)(self.input, &self.settings)
     }
 
-    /// What it is, such as `conditional iwae`.
+    /// A title, such as `conditional iwae`.
     pub fn title(&self) -> String {
         let condition = if self.classes > 0 { "conditional " } else { "" };
         format!("{condition}{}", self.kind)
     }
 
-    /// The likelihood with the settings that it uses, such as `categorical (16 levels)`.
+    /// The likelihood with its settings, such as `categorical (16 levels)`.
     pub fn decoder(&self) -> String {
         self.likelihood().map_or_else(|_| self.likelihood.clone(), |l| (l.title)(&self.settings))
     }
 
-    /// The way from data to data: widths such as `784-400-20-400-784` or, where layers are named, their text.
+    /// The layers from input to output: widths such as `784-400-20-400-784` or, if layers are named, their text.
     pub fn widths(&self) -> String {
         if let (None, None) = (&self.encoder, &self.decoder) {
             let inner = self.hidden.iter().chain([&self.latent]).chain(self.hidden.iter().rev());

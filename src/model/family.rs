@@ -1,4 +1,4 @@
-//! What `--model` names: a latent, a prior and an objective that go together.
+//! The values of `--model`: a latent, a prior and an objective that go together.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use super::latent::{self, Latent};
 use super::objective::{self, Objective};
 use super::prior::{self, Prior};
 
-/// A named combination.
+/// A named combination of latent, prior and objective.
 pub struct Family {
     /// Its name on the command line and in files.
     pub name: &'static str,
@@ -14,13 +14,13 @@ pub struct Family {
     pub about: &'static str,
     /// q(z|x).
     pub latent: &'static dyn Latent,
-    /// p(z); none where there is nothing to draw from.
+    /// p(z); None if there is no distribution to draw from.
     pub prior: Option<&'static dyn Prior>,
-    /// What training climbs.
+    /// The objective that training maximises.
     pub objective: &'static dyn Objective,
 }
 
-/// Every combination. The first is the default.
+/// Every family. The first is the default.
 pub static FAMILIES: &[Family] = &[
     Family {
         name: "vae",

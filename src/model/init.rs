@@ -9,7 +9,7 @@ use super::parameters::{Parameter, Parameters};
 use crate::settings::named;
 
 named! {
-    /// How weights and biases begin.
+    /// The initial distribution of weights and biases.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
     pub enum Init, default Pytorch {
         /// Weights and biases uniform in +-1/sqrt(inputs), as PyTorch's Linear
@@ -22,7 +22,7 @@ named! {
 }
 
 impl Init {
-    /// Half the range of a parameter's uniform values, of a layer with `inputs`.
+    /// The bound of a parameter's uniform distribution, in a layer with `inputs` inputs.
     fn bound(self, parameter: &Parameter, inputs: usize) -> f64 {
         let (inputs, is_weight) = (inputs as f64, parameter.is_weight());
         match self {
@@ -34,7 +34,7 @@ impl Init {
     }
 }
 
-/// The arena of initial values. What belongs to no layer starts at zero. Pure in (parameters, init, seed).
+/// The arena of initial values. Parameters outside any layer start at zero. A pure function of its arguments.
 pub fn initial_weights(parameters: &Parameters, init: Init, seed: u64) -> Vec<f32> {
     let mut arena = vec![0.0; parameters.words()];
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -47,8 +47,8 @@ pub fn initial_weights(parameters: &Parameters, init: Init, seed: u64) -> Vec<f3
     arena
 }
 
-/// Sets the bias of the decoder's last layer, and the likelihood's constant, to what fits the data best without any z:
-/// `marginals` are the values that each number of a datum takes, with their counts.
+/// Sets the bias of the decoder's last layer, and the likelihood's own parameter, to fit the data best without any z.
+/// `marginals` holds the distinct values of each of a datum's numbers, with their counts.
 pub fn fit_output_bias(
     config: &ModelConfig,
     parameters: &Parameters,
@@ -131,7 +131,7 @@ mod tests {
         let levels = LikelihoodSettings { levels: 2, ..global };
         let logits = &fitted("categorical", levels)[0];
         assert_eq!(logits.len(), 6);
-        // The second value is 0 and 1/2, one in each level: as likely as each other.
+        // The second value is 0 or 1/2 equally often, so both levels are equally likely.
         assert!((logits[2] - logits[3]).abs() < 1e-6 && logits[0] > logits[1], "{logits:?}");
     }
 }

@@ -1,4 +1,5 @@
-//! Models: configuration, parameters and their start values, layers, latents, priors, objectives, and the plans made of them.
+//! Models: configuration, parameters and their initial values, layers, latents, priors, objectives, and the plans built
+//! from them.
 
 pub mod config;
 pub mod family;

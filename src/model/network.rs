@@ -1,4 +1,4 @@
-//! A model's layers with the places of their parameters, and how they are appended to a tape.
+//! A model's layers with the places of their parameters; appends them to a tape.
 
 use super::config::ModelConfig;
 use super::latent::{Draw, KlTerm};
@@ -16,7 +16,7 @@ use crate::plan::{PAD, Tensor, round_up};
 /// The layers of a model.
 #[derive(Debug)]
 pub struct Network {
-    /// The model.
+    /// The model's configuration.
     pub config: ModelConfig,
     /// All its parameters.
     pub parameters: Parameters,
@@ -30,7 +30,7 @@ impl Network {
     /// The layers of a model.
     ///
     /// # Errors
-    /// [`Error::Usage`] if its configuration is not valid, or its layers do not fit each other.
+    /// [`Error::Usage`] if the configuration is not valid, or the layers' shapes do not match.
     pub fn new(config: &ModelConfig) -> Result<Network> {
         config.validate()?;
         let mut parameters = Parameters::default();
@@ -52,12 +52,12 @@ impl Network {
         Ok(Network { config: config.clone(), parameters, encoder, decoder, own })
     }
 
-    /// Every layer in order, for people.
+    /// Every layer in order, for display.
     pub fn rows(&self) -> impl Iterator<Item = &LayerRow> {
         self.encoder.rows.iter().chain(&self.decoder.rows)
     }
 
-    /// Most numbers of a row that any layer gives, or reads.
+    /// The most numbers per row that any layer reads or gives.
     pub fn widest(&self) -> usize {
         let ends = [self.config.input, self.config.output().columns(), round_up(self.config.latent, PAD) * 2];
         let layers = self.rows().map(|row| row.output.height * row.output.width * row.output.channels);
@@ -74,7 +74,7 @@ impl Network {
         self.config.family().latent.point(tape, head, self.config.latent)
     }
 
-    /// A pass that leaves the gradient in the place of the decoder's output.
+    /// Appends a pass that replaces the decoder's output by its gradient.
     fn seed(&self, tape: &mut Tape, out: Value, pass: impl FnOnce(Tensor, Own) -> Pass) {
         let tensor = tape.read(out);
         let own = self.own.map(|place| {
@@ -132,7 +132,8 @@ impl Parts for Network {
     }
 }
 
-/// The layers of encoder or decoder: the label where there is one, `layers`, and a linear layer for the parts of `output`.
+/// The layers of encoder or decoder: the label if conditional, then `layers`, then a linear layer for the parts of
+/// `output`.
 fn half(
     config: &ModelConfig,
     (part, layers): (&str, Layers),

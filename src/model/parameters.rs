@@ -1,5 +1,5 @@
-//! The parameters of a model: their names, shapes and start values as files know them, and where each lies in the flat
-//! arena whose shape weights, gradients and Adam's moments share.
+//! The parameters of a model: their names and shapes as stored in files, and their places in the flat arena, whose
+//! layout weights, gradients and Adam's moments share.
 
 use crate::kernels::adam;
 use crate::plan::{BINDING_ALIGN, BufferId, PAD, Tensor, round_up};
@@ -19,20 +19,20 @@ impl Place {
         Tensor { buffer: arena, offset: self.offset, rows: self.rows, cols: self.cols, stride }
     }
 
-    /// Words from row to row.
+    /// Words from one row to the next.
     fn stride(&self) -> usize {
         round_up(self.cols, PAD)
     }
 }
 
-/// A parameter as files know it: PyTorch's name and shape, and where its values lie.
+/// A parameter as stored in files: PyTorch's name and shape, and the place of its values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
     /// Such as `encoder.0.weight`.
     pub name: String,
     /// [out, in] of a linear layer's weight, \[out\] of a bias.
     pub shape: Vec<usize>,
-    /// Inputs of the layer, by which PyTorch scales the start values. A parameter without starts at zero.
+    /// Inputs of the layer, by which PyTorch scales initial values. A parameter with None starts at zero.
     pub fan_in: Option<usize>,
     /// Word of the first value in the arena.
     offset: usize,
@@ -46,7 +46,7 @@ impl Parameter {
         self.shape.iter().product()
     }
 
-    /// Whether it has no values; a parameter always has some.
+    /// Whether it has no values; never true.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -70,7 +70,7 @@ impl Parameter {
         (inside && (row == 0 || col == 0)).then_some(row + col)
     }
 
-    /// Where its values lie in an arena, in the order of files: row major.
+    /// The positions of its values in an arena, in the order of files: row major.
     pub fn positions(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.len()).map(|mut i| {
             let axes = self.shape.iter().zip(&self.strides).rev();
@@ -82,12 +82,12 @@ impl Parameter {
         })
     }
 
-    /// The parameter's values out of an arena.
+    /// Copies the parameter's values out of an arena.
     pub fn extract(&self, arena: &[f32]) -> Vec<f32> {
         self.positions().map(|at| arena[at]).collect()
     }
 
-    /// Puts the parameter's values into an arena.
+    /// Copies the parameter's values into an arena.
     pub fn insert(&self, arena: &mut [f32], values: &[f32]) {
         for (at, value) in self.positions().zip(values) {
             arena[at] = *value;
@@ -123,15 +123,15 @@ impl Parameters {
         round_up(self.words, adam::WORDS)
     }
 
-    /// Room for a matrix of parameters.
+    /// Allocates a matrix of parameters.
     pub(super) fn allocate(&mut self, rows: usize, cols: usize) -> Place {
         let offset = self.words;
         self.words += round_up(round_up(rows, PAD) * round_up(cols, PAD), BINDING_ALIGN);
         Place { offset, rows, cols }
     }
 
-    /// A parameter of one or two axes whose first value is element (`row`, `col`) of a place; its last axis runs along
-    /// the row.
+    /// Adds a parameter of one or two axes whose first value is element (`row`, `col`) of a place; its last axis runs
+    /// along the row.
     pub(super) fn add(
         &mut self,
         name: String,

@@ -1,4 +1,4 @@
-//! The plans of a model: a training step, a batch of evaluation, codes, reconstructions, samples.
+//! The plans of a model: a training step, and batches of evaluation, codes, reconstructions and samples.
 
 use super::latent::KlTerm;
 use super::network::Network;
@@ -11,9 +11,9 @@ use crate::kernels::gather::{Binarize, Packing, gather};
 use crate::kernels::{adam, clip, importance as weights, objective, row_vector};
 use crate::plan::{Element, Plan, Role, Target, Tensor};
 
-/// Name of the shared buffer of Adam's first moment.
+/// The shared buffer of Adam's first moment.
 const MOMENT1: &str = "moment1";
-/// Name of the shared buffer of Adam's second moment.
+/// The shared buffer of Adam's second moment.
 const MOMENT2: &str = "moment2";
 
 /// A data set on the device: rows of whole words.
@@ -23,25 +23,25 @@ pub struct DeviceData {
     pub name: String,
     /// Number of rows on the device.
     pub count: usize,
-    /// Number of rows of the whole data set, each of which has a label in a conditional model.
+    /// Rows of the whole data set; a conditional model has a label for each.
     pub labels: usize,
     /// How values become x.
     pub binarize: Binarize,
-    /// How they lie on the device.
+    /// How they are stored on the device.
     pub packing: Packing,
-    /// Whether the rows are those of the next steps only, in their order, instead of the whole data set.
+    /// Whether the device holds only the rows of the next steps, in their order, instead of the whole data set.
     pub streamed: bool,
 }
 
 impl DeviceData {
-    /// A data set of bytes that lies on the device as a whole.
+    /// Byte data that is resident on the device.
     pub fn resident(name: &str, count: usize, binarize: Binarize) -> DeviceData {
         let (name, packing) = (name.to_owned(), Packing::Bytes);
         DeviceData { name, count, labels: count, binarize, packing, streamed: false }
     }
 }
 
-/// Where a batch comes from, and its size.
+/// The source and size of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
     /// The data.
@@ -82,7 +82,7 @@ pub fn train(
     Planned::new(tape.plan, ports)
 }
 
-/// One batch of evaluation: every datum's terms of the ELBO, of `rows` data in all.
+/// One batch of evaluation: every datum's terms of the ELBO, for `rows` data in total.
 pub fn evaluate(network: &Network, target: Target, batch: &Batch, rows: usize) -> Planned<TermPorts> {
     let mut tape = Tape::new("evaluate", &network.parameters, target, batch.size);
     let (source, x) = batch_input(&mut tape, network, batch);
@@ -94,7 +94,7 @@ pub fn evaluate(network: &Network, target: Target, batch: &Batch, rows: usize) -
     Planned::new(tape.plan, TermPorts { source, rows })
 }
 
-/// One round of K samples towards each datum's importance-sampled log p(x), of `rows` data and `total` samples in all.
+/// One round of K samples for the importance-sampled log p(x) of each datum, for `rows` data and `total` samples each.
 pub fn importance(
     network: &Network,
     target: Target,
@@ -115,7 +115,7 @@ pub fn importance(
     Planned::new(tape.plan, TermPorts { source, rows })
 }
 
-/// What the encoder makes of a batch, and the decoder of its mean.
+/// Encodes a batch, and decodes its mean codes.
 pub fn encode(network: &Network, target: Target, batch: &Batch) -> Planned<CodePorts> {
     let mut tape = Tape::new("encode", &network.parameters, target, batch.size);
     let (source, x) = batch_input(&mut tape, network, batch);
@@ -128,7 +128,7 @@ pub fn encode(network: &Network, target: Target, batch: &Batch) -> Planned<CodeP
     Planned::new(tape.plan, ports)
 }
 
-/// The encoder alone; with `draw`, a draw from each q(z|x) too.
+/// The encoder alone; with `draw`, also a draw from each q(z|x).
 pub fn codes(network: &Network, target: Target, batch: &Batch, draw: bool) -> Planned<CodePorts> {
     let mut tape = Tape::new("codes", &network.parameters, target, batch.size);
     let (source, x) = batch_input(&mut tape, network, batch);
@@ -162,7 +162,7 @@ pub fn sample(network: &Network, target: Target, batch: usize, temperature: f32)
     decoder(network, target, batch, "sample", |tape| prior.sample(tape, network.config.latent, temperature))
 }
 
-/// E[x|z] of z [B, Z] that the host writes.
+/// E[x|z] of z [B, Z] written by the host.
 pub fn decode(network: &Network, target: Target, batch: usize) -> Planned<RowPorts> {
     decoder(network, target, batch, "decode", |tape| written(tape, network))
 }
@@ -213,7 +213,7 @@ fn decoder(
     Planned::new(tape.plan, ports)
 }
 
-/// The latent's parts of x [B, D] that the host writes and, with `terms`, each row's terms of the ELBO.
+/// Encodes x [B, D] written by the host and, with `terms`, computes each row's terms of the ELBO.
 pub fn judge(network: &Network, target: Target, batch: usize, terms: bool) -> Planned<RowPorts> {
     let mut tape = Tape::new("judge", &network.parameters, target, batch);
     let (x, head) = row_input(&mut tape, network);
@@ -223,7 +223,7 @@ pub fn judge(network: &Network, target: Target, batch: usize, terms: bool) -> Pl
     Planned::new(tape.plan, ports)
 }
 
-/// log p(x|z) [B K] and the KL [B]: a row of zeros where z is a point.
+/// log p(x|z) [B K] and the KL [B]; zeros if z is a point.
 fn elbo_terms(
     tape: &mut Tape,
     network: &Network,
@@ -240,7 +240,7 @@ fn elbo_terms(
     (network.log_p(tape, out, x), kl)
 }
 
-/// x [B, D] that the host writes, with labels in a conditional model, and the latent's parts of it.
+/// x [B, D] written by the host, with labels in a conditional model, and its encoding.
 fn row_input(tape: &mut Tape, network: &Network) -> (Tensor, Value) {
     row_labels(tape, network);
     let x = tape.plan.tensor("x", tape.batch, network.config.input);
@@ -248,7 +248,7 @@ fn row_input(tape: &mut Tape, network: &Network) -> (Tensor, Value) {
     (x, network.encode(tape, input))
 }
 
-/// Labels [1, B] and their order [1, B] that the host writes, in a conditional model.
+/// In a conditional model: labels [1, B] and their order [1, B], written by the host.
 fn row_labels(tape: &mut Tape, network: &Network) {
     if network.config.classes > 0 {
         let [labels, order] = ["labels", "order"]

@@ -1,4 +1,4 @@
-//! A plan with its typed ports: the tensors that the host writes and reads.
+//! A plan with its typed ports: the tensors that the host writes or reads.
 
 use crate::kernels::condition::Labels;
 use crate::plan::{Plan, Tensor};
@@ -8,18 +8,18 @@ use crate::plan::{Plan, Tensor};
 pub struct Planned<P> {
     /// The plan.
     pub plan: Plan,
-    /// What the host writes and reads.
+    /// The tensors that the host writes or reads.
     pub ports: P,
 }
 
-/// Ports: the tensors that keep their memory to themselves.
+/// Ports: the tensors whose memory is not shared.
 pub trait Ports {
     /// All of them.
     fn tensors(&self) -> Vec<Tensor>;
 }
 
 impl<P: Ports> Planned<P> {
-    /// A finished plan, whose private buffers then share memory where their lives do not overlap.
+    /// A finished plan; private buffers other than its ports share memory if their lives do not overlap.
     pub(super) fn new(mut plan: Plan, ports: P) -> Planned<P> {
         let keep: Vec<_> = ports.tensors().iter().map(|tensor| tensor.buffer).collect();
         plan.share_memory(&keep);
@@ -61,12 +61,12 @@ impl Ports for TrainPorts {
     }
 }
 
-/// The ports of a plan that says something about every datum.
+/// The ports of a plan that computes a row of terms per datum.
 #[derive(Clone, Copy, Debug)]
 pub struct TermPorts {
     /// The data.
     pub source: Source,
-    /// A row [N, 4] for each datum.
+    /// A row of terms [N, 4] per datum.
     pub rows: Tensor,
 }
 
@@ -76,18 +76,18 @@ impl Ports for TermPorts {
     }
 }
 
-/// The ports of a plan that shows what the model makes of a batch.
+/// The ports of a plan that encodes a batch, and may decode it.
 #[derive(Clone, Copy, Debug)]
 pub struct CodePorts {
     /// The data.
     pub source: Source,
-    /// What the encoder reads [B, D].
+    /// The encoder's input [B, D].
     pub x: Tensor,
-    /// The latent's parts [B, heads]: mu and log_var, or z of an autoencoder.
+    /// The latent's parts [B, heads]: mu and log_var, or an autoencoder's z.
     pub head: Tensor,
-    /// A draw z ~ q(z|x) [B, Z], where the plan makes one.
+    /// A draw z ~ q(z|x) [B, Z], if the plan makes one.
     pub z: Option<Tensor>,
-    /// E[x|z] [B, D] at the mean of q(z|x), where the plan has the decoder.
+    /// E[x|z] [B, D] at the mean of q(z|x), if the plan has the decoder.
     pub mean: Option<Tensor>,
 }
 
@@ -97,22 +97,22 @@ impl Ports for CodePorts {
     }
 }
 
-/// The ports of a plan that begins with rows of the host's: x, z, or nothing where z is drawn.
+/// The ports of a plan that starts from rows of the host: x, z, or nothing if z is drawn.
 #[derive(Clone, Copy, Debug)]
 pub struct RowPorts {
-    /// What the encoder reads [B, D], where the plan has it.
+    /// The encoder's input [B, D], if the plan has the encoder.
     pub x: Option<Tensor>,
     /// The labels, in a conditional model.
     pub labels: Option<Labels>,
-    /// The latent's parts [B, heads], where the plan has the encoder.
+    /// The latent's parts [B, heads], if the plan has the encoder.
     pub head: Option<Tensor>,
-    /// What the decoder reads [B, Z], where the plan has it.
+    /// The decoder's input [B, Z], if the plan has the decoder.
     pub z: Option<Tensor>,
     /// The decoder's output [B, heads], where it is asked for.
     pub out: Option<Tensor>,
-    /// E[x|z] [B, D], where the plan makes it.
+    /// E[x|z] [B, D], if the plan computes it.
     pub mean: Option<Tensor>,
-    /// log p(x|z) of one sample of z [1, B], and the KL [1, B], where the plan has them.
+    /// log p(x|z) of one sample of z [1, B], and the KL [1, B], if the plan computes them.
     pub terms: Option<(Tensor, Tensor)>,
 }
 

@@ -1,13 +1,13 @@
-//! What of training a plan depends on.
+//! The training settings that a plan depends on.
 
 use crate::kernels::adam;
 
-/// What of training a plan must know.
+/// The training settings that a plan depends on.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Recipe {
-    /// Nats of KL that each latent dimension has for free.
+    /// Free nats of KL per latent dimension.
     pub free_bits: f32,
-    /// The largest norm that the gradient may have; 0 without a limit.
+    /// The largest norm of the gradient; 0 for no limit.
     pub clip_norm: f32,
     /// Adam's settings.
     pub adam: adam::Hyperparameters,

@@ -1,4 +1,5 @@
-//! Builds a plan: layers append their forward pass and record their backward pass, which runs the records in reverse.
+//! Builds a plan: layers append their forward pass and record their backward pass; [`Tape::backward`] runs the records
+//! in reverse.
 
 use super::parameters::{Parameters, Place};
 use crate::kernels::activation::{self, Activation};
@@ -16,14 +17,14 @@ pub const GRADIENTS: &str = "gradients";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Value(usize);
 
-/// What a gradient of a value has to pass before it is one of the layer that made the value.
+/// How the gradient of a value becomes that of its layer's output.
 #[derive(Clone, Copy, Debug)]
 enum Origin {
-    /// Nothing.
+    /// Unchanged.
     Plain,
-    /// The derivative of an activation, from what its forward pass kept.
+    /// Times the derivative of an activation, from what its forward pass stored.
     Activated(Activation, Tensor),
-    /// The columns behind those of this value, which nobody wants the gradient of.
+    /// The gradient of this value, which is narrower; the columns after it need none.
     Widened(Value),
 }
 
@@ -32,40 +33,40 @@ struct Node {
     name: String,
     tensor: Tensor,
     origin: Origin,
-    /// Whether anything behind it is trained: data and labels want no gradient.
+    /// Whether trained parameters lie before it: data and labels need no gradient.
     trained: bool,
-    /// How many consumers read it. Each may give a gradient.
+    /// How many consumers read it. Each may add a gradient.
     consumers: usize,
     gradient: Option<Tensor>,
-    /// Whether the gradient has passed the derivative of the activation.
+    /// Whether the gradient already includes the activation's derivative.
     derived: bool,
 }
 
-/// Where a consumer's product stores the gradient by a value.
+/// Where a consumer's product stores the gradient of a value.
 pub struct Sink {
-    /// The gradient. It may have fewer columns than the value: those behind are not wanted.
+    /// The gradient. It may have fewer columns than the value: those after it need none.
     pub tensor: Tensor,
-    /// Store, add to what other consumers gave, or multiply the derivative of an activation in.
+    /// Store, add to other consumers' gradients, or multiply by the derivative of an activation.
     pub epilogue: Epilogue,
 }
 
-/// What runs backward for a layer.
+/// The backward pass of a layer.
 type Record = Box<dyn FnOnce(&mut Tape)>;
 
 /// A plan under construction.
 pub struct Tape<'a> {
     /// The plan so far.
     pub plan: Plan,
-    /// What kernels choose their variants by.
+    /// The device that kernels choose their variants for.
     pub target: Target,
-    /// B: rows of a batch. A value of B K rows has K samples per datum.
+    /// B: rows of a batch. With K samples per datum, a value has B K rows.
     pub batch: usize,
-    /// The labels of the batch, in a conditional model.
+    /// The labels of the batch, if the model is conditional.
     pub labels: Option<Labels>,
     parameters: &'a Parameters,
     arena: BufferId,
     nodes: Vec<Node>,
-    /// The records, where there will be a backward pass.
+    /// The records, if there will be a backward pass.
     records: Option<Vec<Record>>,
 }
 
@@ -77,7 +78,7 @@ impl<'a> Tape<'a> {
         Tape { plan, target, batch, labels: None, parameters, arena, nodes: Vec::new(), records: None }
     }
 
-    /// The same with a backward pass.
+    /// An empty plan with a backward pass.
     pub fn training(name: &str, parameters: &'a Parameters, target: Target, batch: usize) -> Tape<'a> {
         Tape { records: Some(Vec::new()), ..Tape::new(name, parameters, target, batch) }
     }
@@ -100,24 +101,24 @@ impl<'a> Tape<'a> {
         place.of(self.arena(GRADIENTS).buffer)
     }
 
-    /// What the host or another kernel writes: nobody wants its gradient.
+    /// A tensor that the host or another kernel writes; it needs no gradient.
     pub fn data(&mut self, name: &str, tensor: Tensor) -> Value {
         self.node(name, tensor, Origin::Plain, false)
     }
 
-    /// What a layer with parameters, or on top of one, gives.
+    /// The output of a layer that has parameters, or is on top of one.
     pub fn value(&mut self, name: &str, tensor: Tensor) -> Value {
         self.node(name, tensor, Origin::Plain, true)
     }
 
-    /// activation(..), where the derivative follows from `kept`; see [`Activation::derivative`].
+    /// activation(..), whose derivative follows from `kept`; see [`Activation::derivative`].
     pub fn activated(&mut self, name: &str, tensor: Tensor, function: Activation, kept: Tensor) -> Value {
         let origin =
             if function == Activation::Identity { Origin::Plain } else { Origin::Activated(function, kept) };
         self.node(name, tensor, origin, true)
     }
 
-    /// `inner` with columns behind it of which nobody wants the gradient.
+    /// `inner` with more columns after it, which need no gradient.
     pub fn widened(&mut self, name: &str, tensor: Tensor, inner: Value) -> Value {
         let trained = self.nodes[inner.0].trained;
         let value = self.node(name, tensor, Origin::Widened(inner), trained);
@@ -130,7 +131,7 @@ impl<'a> Tape<'a> {
         value
     }
 
-    /// A row of `len` numbers, one per row of a batch, that an objective may put a weight on.
+    /// A row of `len` numbers, one per row of a batch, that an objective may weigh.
     pub fn row_terms(&mut self, name: &str, len: usize) -> Value {
         let tensor = row_vector(&mut self.plan, name, len);
         self.value(name, tensor)
@@ -143,28 +144,28 @@ impl<'a> Tape<'a> {
         Value(self.nodes.len() - 1)
     }
 
-    /// The matrix, for a consumer that gives a gradient in the backward pass.
+    /// The matrix, for a consumer that adds a gradient in the backward pass.
     pub fn read(&mut self, value: Value) -> Tensor {
         self.nodes[value.0].consumers += 1;
         self.peek(value)
     }
 
-    /// The matrix, for a look at it that gives no gradient.
+    /// The matrix, for a consumer that adds no gradient.
     pub fn peek(&self, value: Value) -> Tensor {
         self.nodes[value.0].tensor
     }
 
-    /// Its name, which its buffer has too.
+    /// Its name, which is also its buffer's.
     pub fn name(&self, value: Value) -> &str {
         &self.nodes[value.0].name
     }
 
-    /// Whether anything behind it is trained.
+    /// Whether trained parameters lie before it.
     pub fn is_trained(&self, value: Value) -> bool {
         self.nodes[value.0].trained
     }
 
-    /// Keeps what a layer does in the backward pass.
+    /// Records what a layer does in the backward pass.
     pub fn record(&mut self, record: impl FnOnce(&mut Tape) + 'static) {
         if let Some(records) = &mut self.records {
             records.push(Box::new(record));
@@ -178,15 +179,15 @@ impl<'a> Tape<'a> {
         }
     }
 
-    /// Sets the gradient of a value from outside, where an objective begins the backward pass.
+    /// Sets the gradient of a value from outside: an objective starts the backward pass here.
     pub fn seed(&mut self, value: Value, gradient: Tensor) {
         let node = &mut self.nodes[value.0];
         assert!(node.gradient.is_none(), "{} has a gradient already", node.name);
         node.gradient = Some(gradient);
     }
 
-    /// The gradient of a value once all its consumers gave theirs; of an activated one, that by the sum under the
-    /// activation. None where none of them did.
+    /// The gradient of a value after all its consumers; for an activated value, the gradient of the sum before the
+    /// activation. None if no consumer added one.
     pub fn gradient(&mut self, value: Value) -> Option<Tensor> {
         let Node { gradient, origin, derived, ref name, .. } = self.nodes[value.0];
         let d = gradient?;
@@ -197,7 +198,7 @@ impl<'a> Tape<'a> {
         Some(d)
     }
 
-    /// Where a consumer's product stores the gradient by a value; none where nobody wants it.
+    /// Where a consumer's product stores the gradient of a value; None if it needs none.
     pub fn sink(&mut self, value: Value) -> Option<Sink> {
         let Node { tensor, origin, trained, consumers, gradient, .. } = self.nodes[value.0];
         if !trained {
@@ -218,17 +219,18 @@ impl<'a> Tape<'a> {
         }
     }
 
-    /// A new gradient for a kernel that stores and cannot add; none where nobody wants it.
+    /// A new gradient, for a kernel that stores and cannot add; None if the value needs none.
     ///
     /// # Panics
-    /// If another consumer gave one already.
+    /// If another consumer has already stored one.
     pub fn store_sink(&mut self, value: Value) -> Option<Tensor> {
         let Node { tensor, trained, gradient, ref name, .. } = self.nodes[value.0];
         assert!(gradient.is_none(), "{name} has a gradient already");
         trained.then(|| self.make_gradient(value, tensor.cols))
     }
 
-    /// Gives a gradient that is there: as it is where it is the first and `own`, nobody else's; else by a copy, or added.
+    /// Adds an existing gradient. The first is kept as it is if it is the value's `own`, else copied; later ones are
+    /// added.
     pub fn give(&mut self, value: Value, gradient: Tensor, own: bool) {
         let node = &self.nodes[value.0];
         if !node.trained {

@@ -1,4 +1,4 @@
-//! Moving pictures of data, as GIF or as a PNG file of several frames.
+//! Animations of data, as GIF or APNG.
 
 use std::io;
 
@@ -6,33 +6,33 @@ use super::picture::enlarged;
 use crate::data::Shape;
 use crate::error::{Error, Result};
 
-/// Small images are drawn as many whole times larger as bring their longer side nearest below this.
+/// Small images are enlarged by the largest whole factor that keeps their longer side within this.
 const SIDE: usize = 256;
-/// Most pixels of all frames, before compression.
+/// Most pixels over all frames, before compression.
 const MAX_PIXELS: usize = 1 << 28;
-/// Most pixels a side of a GIF.
+/// Most pixels per side of a GIF.
 const MAX_GIF_SIDE: usize = u16::MAX as usize;
-/// What the speed of NeuQuant may be: 10 is its own balance between time and colours.
+/// The speed of NeuQuant: 10 is its default balance between time and colours.
 const GIF_SPEED: i32 = 10;
 
-/// A kind of file that moves.
+/// A file format for animations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Animation {
-    /// GIF: every viewer shows it; at most 256 colours a frame, and time in hundredths of a second.
+    /// GIF: every viewer shows it; at most 256 colours per frame, and times in hundredths of a second.
     Gif,
-    /// APNG: all colours; browsers show it, and what does not know it shows the first frame.
+    /// APNG: all colours; browsers animate it, and other viewers show the first frame.
     Apng,
 }
 
 impl Animation {
-    /// The N x D `frames` as a file in memory that starts again at its end.
+    /// The N x D `frames` as a file in memory that loops.
     ///
     /// # Errors
-    /// [`Error::Usage`] if there is no frame, or `shape` has not 1 or 3 channels, or there would be more pixels than
-    /// viewers hold.
+    /// [`Error::Usage`] if there is no frame, if `shape` does not have 1 or 3 channels, or if there are more pixels
+    /// than viewers can hold.
     ///
     /// # Panics
-    /// If `frames` is no whole number of images.
+    /// If `frames` is not a whole number of images.
     pub fn encode(self, frames: &[f32], shape: Shape, frames_per_second: u16) -> Result<Vec<u8>> {
         let count = frames.len() / shape.dim();
         assert_eq!(frames.len(), count * shape.dim(), "frames of {shape}");
@@ -61,7 +61,7 @@ impl Animation {
 
 fn gif(frames: &[Vec<u8>], size: (u32, u32), channels: usize, fps: u16) -> io::Result<Vec<u8>> {
     let (width, height) = (size.0 as u16, size.1 as u16);
-    // Grey needs no search for colours: the palette of all greys is exact.
+    // Grey needs no colour quantisation: the palette of all greys is exact.
     let greys: Vec<u8> =
         if channels == 1 { (0..=255).flat_map(|grey| [grey; 3]).collect() } else { Vec::new() };
     let mut out = Vec::new();
@@ -133,7 +133,7 @@ mod tests {
     fn grey_frames_are_exact_in_either_file() {
         let shape = Shape { width: 3, height: 2, channels: 1 };
         let frames: Vec<f32> = (0..18).map(|i| (i / 6) as f32 / 5.0).collect();
-        // 256 / 3 = 85 times as large.
+        // Enlarged 256 / 3 = 85 times.
         let expected = (255, 170, vec![[0; 3], [51; 3], [102; 3]]);
         assert_eq!(read_gif(&Animation::Gif.encode(&frames, shape, 12).unwrap()), expected);
         assert_eq!(read_apng(&Animation::Apng.encode(&frames, shape, 12).unwrap()), expected);

@@ -1,4 +1,4 @@
-//! A bar for each latent dimension: how much KL it carries.
+//! A bar chart of the KL of each latent dimension.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::error::Result;
 
 /// Width and height of the picture.
 const SIZE: (u32, u32) = (900, 420);
-/// Part of its place that a bar fills.
+/// Share of its slot that a bar fills.
 const FILLED: f64 = 0.8;
 
 /// Writes the KL of each latent dimension to `path` as a PNG, the largest first.
@@ -25,7 +25,7 @@ pub fn draw(path: &Path, kl_per_dimension: &[f64]) -> Result<()> {
 /// The bars as a PNG file in memory.
 ///
 /// # Errors
-/// [`crate::error::Error::Io`] if the picture cannot be drawn, which would be a mistake of this crate.
+/// [`crate::error::Error::Io`] if the picture cannot be drawn, which would be a bug of this crate.
 pub fn bars_png(kl_per_dimension: &[f64]) -> Result<Vec<u8>> {
     let mut sorted: Vec<f64> = kl_per_dimension.iter().copied().filter(|kl| kl.is_finite()).collect();
     sorted.sort_by(|a, b| b.total_cmp(a));
@@ -33,7 +33,7 @@ pub fn bars_png(kl_per_dimension: &[f64]) -> Result<Vec<u8>> {
 }
 
 fn paint(root: &Area, sorted: &[f64]) -> Drawn {
-    // A model whose dimensions all collapsed still gets an axis.
+    // A model with all dimensions collapsed still gets an axis.
     let top = 1.06 * sorted.first().copied().unwrap_or(0.0).max(0.01);
     let width = sorted.len().max(1) as f64;
     let mut chart = ChartBuilder::on(root)

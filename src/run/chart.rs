@@ -1,4 +1,4 @@
-//! What every chart of a run is drawn with: colours, text, axes, and smooth lines.
+//! Shared drawing for a run's charts: colours, text, axes and antialiased lines.
 
 use std::error::Error as StdError;
 use std::io;
@@ -13,15 +13,15 @@ use plotters::style::register_font;
 use super::picture::encode_png;
 use crate::error::{Error, Result};
 
-/// Everything is drawn this many times larger and then averaged, because the backend draws thick
-/// lines, discs and the places of letters in whole pixels.
+/// Everything is drawn this many times larger and then averaged, because the backend rounds line widths, discs and the
+/// positions of letters to whole pixels.
 pub(super) const OVERSAMPLING: u32 = 3;
 
 pub(super) const FONT: &str = "vae-gpu";
 pub(super) const INK: RGBColor = RGBColor(51, 51, 51);
 pub(super) const GRID: RGBColor = RGBColor(228, 228, 228);
-/// Orange and blue stay apart for every kind of colour blindness, and light from dark in print. (A
-/// dashed line would turn to dust where the curve is noisy.)
+/// Orange and blue differ under every kind of colour blindness, and in lightness when printed. (A dashed line would
+/// break into dots where the curve is noisy.)
 pub(super) const TRAIN: RGBColor = RGBColor(244, 165, 80);
 pub(super) const TEST: RGBColor = RGBColor(31, 95, 175);
 
@@ -29,12 +29,12 @@ pub(super) const STROKE: u32 = px(2);
 pub(super) const MARKER: u32 = px(4);
 /// With more epochs than this, markers would touch and hide the line.
 pub(super) const MAX_MARKERS: usize = 30;
-/// The first 1/50 of a long run may lie out of view: the steep start would flatten all that follows.
+/// The first 1/50 of a long run may fall outside the plot: its steep start would flatten the rest.
 pub(super) const EARLY: usize = 50;
-/// Numbers beyond this say only that training diverged, and would flatten the rest of the curve.
+/// Values beyond this only show that training diverged, and would flatten the rest of the curve.
 pub(super) const MAX_DRAWN: f64 = 1e9;
 
-/// A length in the picture as the backend draws it.
+/// A length in the picture, in the backend's pixels.
 pub(super) const fn px(length: u32) -> u32 {
     length * OVERSAMPLING
 }
@@ -42,10 +42,10 @@ pub(super) const fn px(length: u32) -> u32 {
 pub(super) type Area<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 pub(super) type Drawn = std::result::Result<(), Box<dyn StdError + Send + Sync>>;
 
-/// What `paint` draws, as a PNG file of `size` in memory.
+/// Renders `paint` as a PNG file of `size` in memory.
 ///
 /// # Errors
-/// [`Error::Io`] if the picture cannot be drawn, which would be a mistake of this crate.
+/// [`Error::Io`] if the picture cannot be drawn, which would be a bug of this crate.
 pub(super) fn render(name: &str, size: (u32, u32), paint: impl FnOnce(&Area) -> Drawn) -> Result<Vec<u8>> {
     register_font_once();
     let large_size = (px(size.0), px(size.1));
@@ -88,11 +88,11 @@ pub(super) fn text(size: u32) -> TextStyle<'static> {
     (FONT, px(size)).into_font().color(&INK)
 }
 
-/// Which lines of a grid are drawn.
+/// The lines of a grid.
 pub(super) enum Grid {
-    /// Across and upright.
+    /// Horizontal and vertical.
     Both,
-    /// Across alone.
+    /// Horizontal only.
     Rows,
 }
 
@@ -111,7 +111,7 @@ pub(super) fn mesh(
         .light_line_style(TRANSPARENT)
         .axis_style(INK.mix(0.4).stroke_width(OVERSAMPLING))
         .set_all_tick_mark_size(px(5))
-        // The backend places text a quarter of its size too high.
+        // The backend places text a quarter of its height too high.
         .y_label_offset(px(18) / 4)
         .label_style(text(18))
         .axis_desc_style(text(20))
@@ -121,20 +121,20 @@ pub(super) fn mesh(
     Ok(())
 }
 
-/// The range of `values` with a margin: the part `relative` of its span, and at least `least`, so that
-/// equal values, or a single one, get an axis too.
+/// The range of `values` with a margin: `relative` of its span, but at least `least`, so that equal values or a single
+/// one also get an axis.
 pub(super) fn range_of(values: impl Iterator<Item = f64>, relative: f64, least: f64) -> Range<f64> {
     let (low, high) = values
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
     if low > high {
         return 0.0..1.0;
     }
-    // A thousandth of the values keeps the ticks of a flat curve at a few decimals.
+    // At least a thousandth of the values, so that ticks of a flat curve have few decimals.
     let margin = (relative * (high - low)).max(least).max(1e-3 * low.abs().max(high.abs()));
     low - margin..high + margin
 }
 
-/// A linear axis with numbers at round places, and no more decimals than they need.
+/// A linear axis with ticks at round numbers, and no more decimals than they need.
 pub(super) struct Axis {
     range: Range<f64>,
     pub(super) ticks: Vec<f64>,
@@ -142,8 +142,8 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// With at most `most` ticks, or one more, at multiples of a round step: 1, 2 or 5 times a
-    /// power of ten, and at least `least_step`.
+    /// At most `most` ticks, or one more, at multiples of a round step: 1, 2 or 5 times a power of ten, and at least
+    /// `least_step`.
     pub(super) fn new(range: Range<f64>, most: f64, least_step: f64) -> Axis {
         let least_step = ((range.end - range.start) / most).max(least_step);
         let power = 10f64.powf(least_step.log10().floor());

@@ -1,4 +1,4 @@
-//! The ELBO of several runs in one picture.
+//! The ELBO of several runs in one chart.
 
 use plotters::prelude::*;
 
@@ -11,11 +11,11 @@ use crate::error::Result;
 /// Width of the picture, and height of its plot.
 const WIDTH: u32 = 1100;
 const HEIGHT: u32 = 560;
-/// Height of a line of the legend.
+/// Height of a legend line.
 const LINE: u32 = 30;
 
-/// Colours that stay apart for every kind of colour blindness (Okabe & Ito), but for their yellow, which is too light for
-/// a line. More runs than colours begin anew.
+/// Colours that differ under every kind of colour blindness (Okabe & Ito), without their yellow, which is too light for
+/// a line. With more runs, colours repeat.
 const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(230, 159, 0),
@@ -29,7 +29,7 @@ const COLOURS: [RGBColor; 7] = [
 /// The test ELBO of each run, by epoch, as a PNG file in memory. Values that are not finite are left out.
 ///
 /// # Errors
-/// [`crate::error::Error::Io`] if the picture cannot be drawn, which would be a mistake of this crate.
+/// [`crate::error::Error::Io`] if the picture cannot be drawn, which would be a bug of this crate.
 pub fn comparison_png(runs: &[(String, Vec<EpochMetrics>)]) -> Result<Vec<u8>> {
     let legend = LINE * runs.len() as u32 + 16;
     chart::render("the comparison", (WIDTH, HEIGHT + legend), |root| {

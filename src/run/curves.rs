@@ -1,4 +1,4 @@
-//! `curves.png`: how the bound and its two terms went, epoch by epoch.
+//! `curves.png`: the bound and its two terms by epoch.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use super::metrics::EpochMetrics;
 use super::write_atomic;
 use crate::error::Result;
 
-/// One panel: what it is called and which columns it shows.
+/// A panel: its title and the columns it shows.
 struct Panel {
     title: &'static str,
     train: fn(&EpochMetrics) -> f64,
@@ -30,8 +30,8 @@ static PANELS: [Panel; 3] = [
 const SIZE: (u32, u32) = (1560, 480);
 const LEGEND_HEIGHT: u32 = px(40);
 
-/// Writes the curves of `rows` to `path` as a PNG. Values that are not finite are left out; where
-/// there are no others, a panel is empty.
+/// Writes the curves of `rows` to `path` as a PNG. Values that are not finite are left out; a panel without finite
+/// values is empty.
 ///
 /// # Errors
 /// [`crate::error::Error::Io`].
@@ -43,7 +43,7 @@ pub fn draw(path: &Path, rows: &[EpochMetrics]) -> Result<()> {
 /// The curves of `rows` as a PNG file in memory.
 ///
 /// # Errors
-/// [`crate::error::Error::Io`] if the picture cannot be drawn, which would be a mistake of this crate.
+/// [`crate::error::Error::Io`] if the picture cannot be drawn, which would be a bug of this crate.
 pub fn curves_png(rows: &[EpochMetrics]) -> Result<Vec<u8>> {
     chart::render("curves.png", SIZE, |root| paint(root, rows))
 }
@@ -58,13 +58,13 @@ fn paint(root: &Area, rows: &[EpochMetrics]) -> Drawn {
     Ok(())
 }
 
-/// The panels that have something to show: an autoencoder has no KL, and so no bound.
+/// The panels with data: an autoencoder has no KL, and so no bound.
 fn shown(rows: &[EpochMetrics]) -> &'static [Panel] {
     let has_kl = rows.iter().any(|row| row.train_kl != 0.0 || row.test_kl != 0.0);
     if has_kl || rows.is_empty() { &PANELS } else { &PANELS[1..2] }
 }
 
-/// One legend for all panels, above them, where it can cover no curve.
+/// One legend above all panels, where it covers no curve.
 fn paint_legend(area: &Area) -> Drawn {
     let at = |x: u32, y: u32| (px(x) as i32, px(y) as i32);
     let middle = 26;
@@ -97,7 +97,7 @@ fn paint_panel(area: &Area, panel: &Panel, rows: &[EpochMetrics]) -> Drawn {
         .x_label_area_size(px(56))
         .y_label_area_size(px(80))
         .build_cartesian_2d(Axis::new(epochs, 8.0, 1.0), Axis::new(nats, 8.0, 0.0))?;
-    // Over the middle of the plot; the builder's own caption would sit over that of the panel.
+    // Centred on the plot; the builder's own caption would be centred on the panel.
     let (plot, left) = (chart.plotting_area().get_pixel_range().0, area.get_base_pixel().0);
     let centred = text(24).pos(Pos::new(HPos::Center, VPos::Top));
     area.draw(&Text::new(panel.title, ((plot.start + plot.end) / 2 - left, px(14) as i32), centred))?;
@@ -135,7 +135,7 @@ mod tests {
         }
     }
 
-    /// The number of pixels of that colour.
+    /// The number of pixels with that colour.
     fn count(png: &[u8], colour: RGBColor) -> usize {
         let picture = image::load_from_memory(png).unwrap().into_rgb8();
         assert_eq!(picture.dimensions(), SIZE);

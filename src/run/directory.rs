@@ -1,4 +1,4 @@
-//! Which folder a run lives in, and where its files are.
+//! The folder of a run, and its files.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{EVENT_FILE, TEMPORARY};
 use crate::error::{Error, Result};
 
-/// Where runs without a folder of their own go.
+/// The parent of runs without a folder of their own.
 const RUNS: &str = "runs";
 const CONFIG: &str = "config.toml";
 const MODEL: &str = "model.safetensors";
@@ -21,20 +21,20 @@ const CURVES: &str = "curves.png";
 const SAMPLES: &str = "samples";
 const RECONSTRUCTIONS: &str = "reconstructions";
 
-/// A folder that has any of these holds a run. The configuration is last, and so is deleted last.
+/// A folder with any of these holds a run. The configuration is last, so it is deleted last.
 const FILES: [&str; 8] = [REPORT, CURVES, METRICS_JSON, METRICS, MODEL, PREVIOUS, CHECKPOINT, CONFIG];
 
-/// The file that a process which trains keeps locked.
+/// The file that a training process keeps locked.
 const LOCK: &str = ".lock";
 
-/// The right to write into a run directory. The operating system takes it back when its owner ends, however that happens.
+/// The right to write into a run directory. The operating system releases it when the owner ends, even in a crash.
 #[derive(Debug)]
 pub struct RunLock {
     _file: File,
 }
 
 impl RunLock {
-    /// Takes the lock of the folder `root`.
+    /// Locks the folder `root`.
     fn take(root: &Path) -> Result<RunLock> {
         let path = root.join(LOCK);
         let file = File::options().create(true).truncate(false).write(true).open(&path);
@@ -58,9 +58,9 @@ pub struct RunDir {
 }
 
 impl RunDir {
-    /// Makes the folder of a new run: `out`, or `runs/DATA-MODEL-N` with an N of its own, also when
-    /// several programs ask at once. With `force`, the run that `out` holds is deleted, and nothing
-    /// else in it; so call this once all that can fail cheaply has been tried.
+    /// Makes the folder of a new run: `out`, or `runs/DATA-MODEL-N` with a unique N, even if several programs ask at
+    /// once. With `force`, deletes the run in `out` and nothing else there, so call this after everything that can fail
+    /// cheaply.
     ///
     /// # Errors
     /// [`Error::Usage`] if `out` is a file, holds a run and `force` is not given, or is being written by another process;
@@ -77,7 +77,7 @@ impl RunDir {
         Ok((RunDir { root }, lock))
     }
 
-    /// Refuses what [`RunDir::create`] would refuse, before any work.
+    /// Makes the checks of [`RunDir::create`] before any work is done.
     ///
     /// # Errors
     /// [`Error::Usage`] if `out` is a file, or holds a run and `force` is not given.
@@ -85,18 +85,18 @@ impl RunDir {
         held(out, force).map(|_| ())
     }
 
-    /// Takes the right to write into the folder, as whoever goes on with a run must.
+    /// Locks the folder, as is needed to resume a run.
     ///
     /// # Errors
-    /// [`Error::Usage`] if another process has it; [`Error::Io`].
+    /// [`Error::Usage`] if another process holds the lock; [`Error::Io`].
     pub fn lock(&self) -> Result<RunLock> {
         RunLock::take(&self.root)
     }
 
-    /// The folder of a run that exists.
+    /// Opens the folder of an existing run.
     ///
     /// # Errors
-    /// [`Error::File`] if `path` is no run, with the runs inside it if there are any.
+    /// [`Error::File`] if `path` is not a run; the message suggests runs inside or beside it.
     pub fn open(path: &Path) -> Result<RunDir> {
         if path.join(CONFIG).is_file() {
             return Ok(RunDir { root: path.to_owned() });
@@ -116,12 +116,12 @@ impl RunDir {
         &self.root
     }
 
-    /// What was trained, and how: TOML.
+    /// The configuration: TOML.
     pub fn config(&self) -> PathBuf {
         self.root.join(CONFIG)
     }
 
-    /// The last parameters or, where the configuration keeps them, the best so far: safetensors.
+    /// The last parameters or, if the configuration asks for it, the best so far: safetensors.
     pub fn model(&self) -> PathBuf {
         self.root.join(MODEL)
     }
@@ -136,17 +136,17 @@ impl RunDir {
         self.root.join(CHECKPOINT)
     }
 
-    /// One row an epoch: CSV.
+    /// One row per epoch: CSV.
     pub fn metrics(&self) -> PathBuf {
         self.root.join(METRICS)
     }
 
-    /// The same rows: a JSON object a line.
+    /// The same rows, one JSON object per line: JSONL.
     pub fn metrics_json(&self) -> PathBuf {
         self.root.join(METRICS_JSON)
     }
 
-    /// Everything about the run in one file: HTML.
+    /// The whole run in one file: HTML.
     pub fn report(&self) -> PathBuf {
         self.root.join(REPORT)
     }
@@ -161,18 +161,18 @@ impl RunDir {
         self.root.join(CURVES)
     }
 
-    /// What the model drew from the prior after `epoch`: PNG.
+    /// Samples from the prior after `epoch`: PNG.
     pub fn sample(&self, epoch: u32) -> PathBuf {
         self.root.join(SAMPLES).join(picture_name(epoch))
     }
 
-    /// Test data and their reconstructions after `epoch`: PNG.
+    /// Test data and its reconstructions after `epoch`: PNG.
     pub fn reconstruction(&self, epoch: u32) -> PathBuf {
         self.root.join(RECONSTRUCTIONS).join(picture_name(epoch))
     }
 }
 
-/// `epoch-0001.png`; from 10,000 on the number grows longer.
+/// `epoch-0001.png`; from 10,000 on the number has more digits.
 fn picture_name(epoch: u32) -> String {
     format!("epoch-{epoch:04}.png")
 }
@@ -190,7 +190,7 @@ fn create_all(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))
 }
 
-/// Whether `out` holds a run, which `force` allows.
+/// Whether `out` holds a run; an error unless `force` is set.
 fn held(out: &Path, force: bool) -> Result<bool> {
     let shown = out.display();
     if out.exists() && !out.is_dir() {
@@ -207,7 +207,7 @@ fn held(out: &Path, force: bool) -> Result<bool> {
     }
 }
 
-/// Makes `out` ready for a run: created, or free of the run it held.
+/// Prepares `out` for a run: creates it, or deletes the run that it holds.
 fn claim(out: &Path, force: bool) -> Result<(PathBuf, RunLock)> {
     if held(out, force)? {
         let lock = RunLock::take(out)?;
@@ -218,10 +218,10 @@ fn claim(out: &Path, force: bool) -> Result<(PathBuf, RunLock)> {
     Ok((out.to_owned(), RunLock::take(out)?))
 }
 
-/// Deletes what a run makes and leaves the rest, folders included.
+/// Deletes a run's files and leaves the rest, folders included.
 fn delete_run(root: &Path) -> Result<()> {
     for folder in [SAMPLES, RECONSTRUCTIONS].map(|name| root.join(name)) {
-        // Pictures behind a symbolic link belong to whoever owns the folder that it points to.
+        // Pictures behind a symbolic link belong to the owner of the target folder.
         if folder.symlink_metadata().is_ok_and(|found| found.is_dir()) {
             delete_files(&folder, |name| is_picture_name(name) || is_temporary_name(name))?;
         }
@@ -252,8 +252,7 @@ fn delete_files(folder: &Path, ours: impl Fn(&str) -> bool) -> Result<()> {
     Ok(())
 }
 
-/// Makes `parent/DATA-MODEL-N`, where N follows the highest that is there, so that a deleted run's
-/// number is not given to another.
+/// Makes `parent/DATA-MODEL-N`, where N follows the highest existing number. A gap left by a deleted run is not filled.
 fn create_numbered(parent: &Path, data: &str, model: &str) -> Result<PathBuf> {
     create_all(parent)?;
     let stem = format!("{}-{}-", plain_word(data), plain_word(model));
@@ -264,7 +263,7 @@ fn create_numbered(parent: &Path, data: &str, model: &str) -> Result<PathBuf> {
     let mut number = highest.map_or(1, |highest| u64::from(highest) + 1);
     loop {
         let root = parent.join(format!("{stem}{number}"));
-        // Creating is the only test that another program cannot overtake.
+        // Only creation is atomic; another program could overtake any other test.
         match fs::create_dir(&root) {
             Ok(()) => return Ok(root),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
@@ -273,14 +272,14 @@ fn create_numbered(parent: &Path, data: &str, model: &str) -> Result<PathBuf> {
     }
 }
 
-/// `word` as one harmless part of a file name: whatever is not a letter, digit, `_` or `.` becomes `-`.
+/// `word` as a safe part of a file name: everything but letters, digits, `_` and `.` becomes `-`.
 fn plain_word(word: &str) -> String {
     word.chars().map(|c| if c.is_ascii_alphanumeric() || "_.".contains(c) { c } else { '-' }).collect()
 }
 
-/// What to do about a `path` that is no run: name the runs that lie in it, or beside it.
+/// The remedy for a `path` that is not a run: suggests a run inside it, or beside it.
 fn suggest(path: &Path) -> String {
-    // The parent of a bare name is the empty path, which means the current folder but cannot be read.
+    // The parent of a bare name is the empty path: it means the current folder, but cannot be read.
     let beside = path.parent().map_or(path, |p| if p == Path::new("") { Path::new(".") } else { p });
     for folder in [path, beside, Path::new(RUNS)] {
         let Ok(entries) = fs::read_dir(folder) else { continue };

@@ -1,4 +1,4 @@
-//! `metrics.csv` and `metrics.jsonl`: one row an epoch, for spreadsheets, scripts and the curves.
+//! `metrics.csv` and `metrics.jsonl`: one row per epoch, for spreadsheets, scripts and the curves.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -17,33 +17,33 @@ pub struct EpochMetrics {
     pub epoch: u32,
     /// Optimiser steps since the start of the run.
     pub step: u64,
-    /// The bound on the training data, as the steps saw them.
+    /// The bound on the training data, accumulated over the epoch's steps.
     pub train_elbo: f64,
     /// Its reconstruction term.
     pub train_recon: f64,
-    /// Its divergence from the prior.
+    /// Its KL term.
     pub train_kl: f64,
-    /// What was trained: the bound itself, or with its divergence weighted, or that of several samples.
+    /// The objective: the bound itself, with a weighted KL, or of several samples.
     pub train_objective: f64,
-    /// The bound on the test data, after the epoch.
+    /// The bound on the test data after the epoch.
     pub test_elbo: f64,
     /// Its reconstruction term.
     pub test_recon: f64,
-    /// Its divergence from the prior.
+    /// Its KL term.
     pub test_kl: f64,
-    /// The bound on the validation data, where some were held out.
+    /// The bound on the validation data, if any was held out.
     pub valid_elbo: Option<f64>,
     /// Its reconstruction term.
     pub valid_recon: Option<f64>,
-    /// Its divergence from the prior.
+    /// Its KL term.
     pub valid_kl: Option<f64>,
     /// Training data per second of training.
     pub images_per_second: f64,
-    /// Seconds of training by the wall clock, evaluation and files left out.
+    /// Seconds of training by the wall clock, without evaluation and files.
     pub seconds: f64,
 }
 
-/// Adds `row` to the file at `path`; a new file gets the column names first.
+/// Appends `row` to the file at `path`; a new file gets the column names first.
 ///
 /// # Errors
 /// [`Error::Io`].
@@ -51,17 +51,16 @@ pub fn append(path: &Path, row: &EpochMetrics) -> Result<()> {
     let write = || {
         let mut file = OpenOptions::new().create(true).append(true).open(path)?;
         let new = file.metadata()?.len() == 0;
-        // One call for the whole row: a crash between two could leave half of it.
+        // A single write for the whole row: a crash between two could leave half of it.
         file.write_all(&to_csv(std::slice::from_ref(row), new)?)
     };
     write().map_err(|error| Error::io("write", path, error))
 }
 
-/// Every row of the file, in its order. A last line without its newline was cut off by a crash
-/// while it was written, and is left out.
+/// Every row of the file, in order. A last line without its newline was cut off by a crash, and is left out.
 ///
 /// # Errors
-/// [`Error::File`] with the line that makes no sense; [`Error::Io`].
+/// [`Error::File`] with the malformed line; [`Error::Io`].
 pub fn read(path: &Path) -> Result<Vec<EpochMetrics>> {
     let mut text = fs::read(path).map_err(|error| Error::io("read", path, error))?;
     let whole_lines = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
@@ -77,11 +76,11 @@ pub fn read(path: &Path) -> Result<Vec<EpochMetrics>> {
         .collect()
 }
 
-/// Removes the rows after `epoch`, as resuming from a checkpoint of that epoch will write them
-/// again, and returns the others. A file that is not there has none.
+/// Removes the rows after `epoch`, since resuming from a checkpoint of that epoch writes them again, and returns the
+/// rest. A missing file counts as empty.
 ///
 /// # Errors
-/// As [`read`]; [`Error::Io`] if the file cannot be written, and it is then unchanged.
+/// As [`read`]; [`Error::Io`] if the file cannot be written, in which case it is unchanged.
 pub fn truncate_after(path: &Path, epoch: u32) -> Result<Vec<EpochMetrics>> {
     if !path.exists() {
         return Ok(Vec::new());
@@ -92,7 +91,7 @@ pub fn truncate_after(path: &Path, epoch: u32) -> Result<Vec<EpochMetrics>> {
     Ok(rows)
 }
 
-/// Adds `row` to the file at `path` as a line of JSON with the names of the columns; what is not finite is null.
+/// Appends `row` to the file at `path` as a line of JSON with the columns' names; values that are not finite are null.
 ///
 /// # Errors
 /// [`Error::Io`].
@@ -106,8 +105,8 @@ pub fn append_json(path: &Path, row: &EpochMetrics) -> Result<()> {
     write().map_err(|error| Error::io("write", path, error))
 }
 
-/// Removes the lines after `epoch`, and what a crash or another program left that is no row. A file that is not there
-/// has none.
+/// Removes the lines after `epoch`, and broken lines left by a crash or another program. A missing file counts as
+/// empty.
 ///
 /// # Errors
 /// [`Error::Io`]; the file is then unchanged.
@@ -157,7 +156,7 @@ mod tests {
         }
     }
 
-    /// Rows as text, because a NaN is not equal to itself.
+    /// Rows as text, because a NaN does not equal itself.
     fn show(rows: &[EpochMetrics]) -> String {
         format!("{rows:?}")
     }
@@ -192,7 +191,7 @@ mod tests {
         append(&path, &row(3)).unwrap();
         assert_eq!(show(&read(&path).unwrap()), show(&[row(1), row(2), row(3)]));
 
-        // Nothing is left, not even column names; the next row brings them back.
+        // Nothing is left, not even column names; the next row writes them again.
         truncate_after(&path, 0).unwrap();
         append(&path, &row(1)).unwrap();
         assert_eq!(show(&read(&path).unwrap()), show(&[row(1)]));

@@ -1,20 +1,20 @@
-//! The run directory: everything that one training run leaves behind, and how it is written.
+//! The run directory: everything that a training run leaves behind, and how it is written.
 //!
 //! ```text
 //! runs/mnist-vae-1/
-//!     config.toml                        what was trained, and how
+//!     config.toml                        the configuration
 //!     model.safetensors                  the parameters: the last or, with `--keep best`, the best so far
 //!     checkpoint.safetensors             the whole state of training, for resuming
-//!     checkpoint.previous.safetensors    the one before, should a disk spoil the last
-//!     metrics.csv, metrics.jsonl         one row an epoch
+//!     checkpoint.previous.safetensors    the one before, in case a disk spoils the last
+//!     metrics.csv, metrics.jsonl         one row per epoch
 //!     curves.png, report.html            the same as a picture; everything in one page
-//!     tensorboard/                       the same for TensorBoard, where it is asked for
+//!     tensorboard/                       the same for TensorBoard, on request
 //!     samples/epoch-0001.png ...         drawn from the prior
-//!     reconstructions/epoch-0001.png ... test data above what the model makes of them
+//!     reconstructions/epoch-0001.png ... test data above its reconstructions
 //! ```
 //!
-//! Files are whole or absent: [`write_atomic`] writes beside the destination and renames. The metrics and TensorBoard's events
-//! are appended to instead, so a crash may cut off their last row, which readers leave out.
+//! Files are whole or absent: [`write_atomic`] writes beside the destination and renames. The metrics and TensorBoard's
+//! events are appended to, so a crash may cut off their last row, which readers skip.
 
 #[cfg(feature = "cli")]
 pub mod animation;
@@ -51,25 +51,23 @@ use crate::error::{Error, Result};
 /// How the temporary files of [`write_atomic`] start and end; a crash may leave one behind.
 const TEMPORARY: (&str, &str) = (".vae-gpu-", ".tmp");
 
-/// How the name of an event file begins, by which TensorBoard knows it.
+/// The start of an event file's name, by which TensorBoard recognises it.
 const EVENT_FILE: &str = "events.out.tfevents.";
 
-/// Writes the file at `path` through `write`, so that a reader, a crash or a full disk never meets
-/// half of it: the bytes go to a temporary file in the same folder, reach the disk, and only then
-/// take the name.
+/// Writes the file at `path` through `write`, so that a reader, a crash or a full disk never sees half of it: the bytes
+/// go to a temporary file in the same folder, are synced to disk, and only then take the name.
 ///
 /// # Errors
-/// [`Error::Io`]; the file at `path` is then what it was before.
+/// [`Error::Io`]; the file at `path` is then unchanged.
 pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     write_and_rename(path, None, write).map_err(|error| Error::io("write", path, error))
 }
 
-/// As [`write_atomic`], but the file that was at `path` takes the name `previous` instead of vanishing: once the new one
-/// is whole on the disk, so that at every moment one of the two names has a whole file.
+/// As [`write_atomic`], but the old file at `path` is renamed to `previous`, after the new one is whole on the disk, so
+/// that one of the two names always has a whole file.
 ///
 /// # Errors
-/// [`Error::Io`]; both files are then what they were before or, if it is the last renaming that fails, the one that was at
-/// `path` is at `previous`.
+/// [`Error::Io`]; both files are then unchanged or, if the last renaming fails, the old file is at `previous`.
 pub fn write_keeping(
     path: &Path,
     previous: &Path,
@@ -89,8 +87,8 @@ fn write_and_rename(
     };
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY.0).suffix(TEMPORARY.1);
-    // A temporary file is the owner's alone unless told otherwise. This one becomes an ordinary
-    // file, so it asks for what every new file asks for, and the umask takes its share.
+    // By default only the owner may read a temporary file. This one becomes an ordinary file, so it asks for the
+    // default permissions, which the umask then reduces.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let temporary = builder.tempfile_in(folder).map_err(unnamed)?;
@@ -99,21 +97,21 @@ fn write_and_rename(
     write(&mut buffered)?;
     buffered.flush()?;
     drop(buffered);
-    // Before the rename: otherwise a power cut could leave the name on an empty file.
+    // Before the rename: otherwise a power cut could leave an empty file with the name.
     temporary.as_file().sync_all()?;
     if let Some(previous) = previous.filter(|_| path.exists()) {
         std::fs::rename(path, previous)?;
     }
     temporary.persist(path)?;
-    // The rename itself lives in the folder. Windows cannot open one, and some file systems cannot
-    // sync one; the content is safe by then, so that is no failure.
+    // The rename itself is stored in the folder. Windows cannot open a folder, and some file systems cannot sync one;
+    // the content is safe by then, so that is not an error.
     if cfg!(unix) {
         let _ = File::open(folder).and_then(|folder| folder.sync_all());
     }
     Ok(())
 }
 
-/// The error without the temporary file's name, of which nobody has heard.
+/// The error without the name of the temporary file, which would mean nothing to the user.
 fn unnamed(error: io::Error) -> io::Error {
     match error.to_string().rsplit_once(" at path ") {
         Some((what, _)) => io::Error::new(error.kind(), what.to_owned()),

@@ -1,7 +1,7 @@
 //! Pictures of data: a grid of images as a PNG file.
 //!
-//! Values run from 0 (black) to 1 (white). What lies outside is clamped and a NaN is black, since a
-//! picture of a model gone wrong should still be drawn.
+//! Values run from 0 (black) to 1 (white). Values outside are clamped and NaN is black, since pictures of a broken
+//! model should still be drawn.
 
 use std::fs;
 use std::path::Path;
@@ -13,18 +13,18 @@ use super::write_atomic;
 use crate::data::Shape;
 use crate::error::{Error, Result};
 
-/// Images with sides below this are drawn at twice their size.
+/// Images with shorter sides are drawn at twice their size.
 const SMALL: usize = 40;
 /// Pixels around each image.
 const SEPARATOR: usize = 2;
 /// Pixels between a reconstruction and the next original below it.
 const PAIR_GAP: usize = 8;
-/// The colour of both: dark, so that the black images of digits still show their edges.
+/// The colour of both gaps: dark, but the black images of digits still show their edges.
 const SEPARATOR_GREY: u8 = 64;
 /// Most pixels of a picture: 8192 x 8192, which viewers still open.
 const MAX_PIXELS: usize = 1 << 26;
 
-/// Writes the N x D `images` to `path`, `columns` in a row, as [`grid_png`] draws them.
+/// Writes the N x D `images` to `path`, `columns` per row, as [`grid_png`] draws them.
 ///
 /// # Errors
 /// As [`grid_png`]; [`Error::Io`].
@@ -39,19 +39,19 @@ fn write(path: &Path, png: &[u8]) -> Result<()> {
     write_atomic(path, |out| out.write_all(png))
 }
 
-/// The N x D `images` as a PNG file in memory, `columns` in a row.
+/// The N x D `images` as a PNG file in memory, `columns` per row.
 ///
 /// # Errors
-/// [`Error::Usage`] if there is no image, or `shape` has not 1 or 3 channels, or the picture would be
-/// larger than any viewer opens.
+/// [`Error::Usage`] if there is no image, if `shape` does not have 1 or 3 channels, or if the picture is larger than
+/// viewers can open.
 ///
 /// # Panics
-/// If `images` is no whole number of images.
+/// If `images` is not a whole number of images.
 pub fn grid_png(images: &[f32], shape: Shape, columns: usize) -> Result<Vec<u8>> {
     draw(&[images], SEPARATOR, shape, columns)
 }
 
-/// Writes N x D `originals`, each above its reconstruction, to `path`, `columns` in a row, as
+/// Writes N x D `originals`, each above its reconstruction, to `path`, `columns` per row, as
 /// [`reconstruction_grid_png`] draws them.
 ///
 /// # Errors
@@ -72,7 +72,7 @@ pub fn reconstruction_grid(
 /// As [`grid_png`].
 ///
 /// # Panics
-/// As [`grid_png`], and if there is not one reconstruction an original.
+/// As [`grid_png`], and if the numbers of originals and reconstructions differ.
 pub fn reconstruction_grid_png(
     originals: &[f32],
     reconstructions: &[f32],
@@ -82,7 +82,7 @@ pub fn reconstruction_grid_png(
     draw(&[originals, reconstructions], PAIR_GAP, shape, columns)
 }
 
-/// One image of D values as a PNG file in memory, a pixel for each of its own.
+/// One image of D values as a PNG file in memory, at its own size.
 ///
 /// # Errors
 /// As [`grid_png`].
@@ -94,7 +94,7 @@ pub fn image_png(image: &[f32], shape: Shape) -> Result<Vec<u8>> {
     Ok(encode_png(&pixels, (shape.width, shape.height), shape.channels))
 }
 
-/// The pixels of one image, each `scale` times as wide and high.
+/// The pixels of one image, enlarged `scale` times.
 pub(super) fn enlarged(image: &[f32], shape: Shape, scale: usize) -> Result<Vec<u8>> {
     assert_eq!(image.len(), shape.dim(), "an image of {shape}");
     let mut canvas = Canvas::new(shape.width * scale, shape.height * scale, shape.channels)?;
@@ -102,8 +102,8 @@ pub(super) fn enlarged(image: &[f32], shape: Shape, scale: usize) -> Result<Vec<
     Ok(canvas.pixels)
 }
 
-/// Draws rows of blocks; a block has the images of one index from each layer, one below the other.
-/// The wider gap, if any, is between rows of blocks.
+/// Draws rows of blocks; a block holds one image from each layer, one below the other. `gap` is extra space between
+/// rows of blocks.
 fn draw(layers: &[&[f32]], gap: usize, shape: Shape, columns: usize) -> Result<Vec<u8>> {
     let dim = shape.dim();
     let count = layers[0].len() / dim;
@@ -116,7 +116,7 @@ fn draw(layers: &[&[f32]], gap: usize, shape: Shape, columns: usize) -> Result<V
     let cell = (shape.width * scale + SEPARATOR, shape.height * scale + SEPARATOR);
     let block_height = layers.len() * cell.1 + gap - SEPARATOR;
 
-    // A separator on every side: the last gap makes way for one.
+    // A separator on every side; the last gap counts as one.
     let width = columns * cell.0 + SEPARATOR;
     let height = count.div_ceil(columns) * block_height - gap + 2 * SEPARATOR;
     let mut canvas = Canvas::new(width, height, shape.channels)?;
@@ -130,7 +130,7 @@ fn draw(layers: &[&[f32]], gap: usize, shape: Shape, columns: usize) -> Result<V
     Ok(encode_png(&canvas.pixels, (width, height), shape.channels))
 }
 
-/// The picture while it is drawn: rows of pixels, the channels of a pixel together.
+/// A picture being drawn: rows of pixels, with a pixel's channels together.
 struct Canvas {
     width: usize,
     channels: usize,
@@ -175,16 +175,16 @@ impl Canvas {
     }
 }
 
-/// Width and height of a PNG file that this crate has written; 0 of anything else.
+/// Width and height of a PNG file written by this crate; 0 for anything else.
 #[cfg(feature = "export")]
 pub(super) fn png_size(png: &[u8]) -> (u32, u32) {
-    // Signature, length and name of the header come first.
+    // The signature, and the length and name of the header, come first.
     let number =
         |at: usize| png.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_be_bytes);
     (number(16), number(20))
 }
 
-/// [0, 1] to 0..=255. The cast saturates, and makes a NaN 0.
+/// [0, 1] to 0..=255. The cast saturates, and turns NaN into 0.
 fn to_byte(value: f32) -> u8 {
     (value * 255.0).round() as u8
 }
@@ -239,7 +239,7 @@ pub(super) mod tests {
     fn more_columns_than_images_make_no_empty_columns() {
         let picture = decode(&grid_png(&[1.0; 6], GREY, 100).unwrap());
         assert_eq!((picture.width(), picture.height()), (10, 8));
-        // None is one.
+        // A column count of 0 counts as 1.
         assert_eq!(decode(&grid_png(&[1.0; 12], GREY, 0).unwrap()).width(), 10);
     }
 

@@ -1,4 +1,4 @@
-//! `report.html`: a run in one page that needs no other file, no network and no script.
+//! `report.html`: a run on one page, without other files, network access or scripts.
 
 use std::fmt::Write;
 use std::time::SystemTime;
@@ -8,38 +8,38 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::time;
 
-/// A line of a table: what, and how much.
+/// A line of a table: label and value.
 pub type Line = (&'static str, String);
 
-/// A picture and what it shows.
+/// A picture with its caption.
 pub struct Figure {
-    /// A heading.
+    /// The heading.
     pub title: &'static str,
-    /// A sentence below.
+    /// A sentence below the picture.
     pub caption: String,
     /// The PNG file.
     pub png: Vec<u8>,
-    /// Whether it is as wide as the page; else two stand side by side where there is room.
+    /// Whether it takes the page's full width; otherwise two stand side by side if there is room.
     pub wide: bool,
 }
 
-/// What the page shows.
+/// The content of the page.
 pub struct RunReport {
     /// The run's name.
     pub name: String,
-    /// What was trained on what, in a line.
+    /// Model and data, in one line.
     pub summary: String,
-    /// The most important numbers: what, and how much.
+    /// The most important figures.
     pub tiles: Vec<Line>,
     /// The pictures, in order.
     pub figures: Vec<Figure>,
-    /// Further numbers.
+    /// Further figures.
     pub table: Vec<Line>,
     /// The configuration: TOML.
     pub config: String,
 }
 
-/// Nothing may be loaded or run, whatever a name in the data says.
+/// Nothing may be loaded or run, whatever a name in the data contains.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
 const STYLE: &str = "
@@ -76,7 +76,7 @@ footer { margin-top: 24px; color: var(--soft); font-size: 13px; }
 ";
 
 impl RunReport {
-    /// The page. Everything that is not from this file is escaped.
+    /// The page. Everything that does not come from this file is escaped.
     pub fn to_html(&self) -> String {
         let mut html = format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -127,7 +127,7 @@ impl Figure {
     }
 }
 
-/// Text as HTML shows it, between tags and in quotes.
+/// Text escaped for HTML, between tags and in quotes.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! A dot for each datum, coloured by its class.
+//! A scatter plot of data, coloured by class.
 
 use plotters::prelude::*;
 
@@ -9,14 +9,14 @@ use crate::error::Result;
 const SIZE: (u32, u32) = (980, 840);
 /// Width of the legend beside the plot.
 const LEGEND: u32 = 180;
-/// Height of a line of the legend at most.
+/// Largest height of a legend line.
 const LINE: u32 = 30;
-/// Characters of a class's name that the legend has room for.
+/// Characters of a class name that fit the legend.
 const NAME: usize = 14;
 /// With more dots than this, each is drawn smaller.
 const MANY: usize = 2_000;
 
-/// Ten colours that stay apart for every kind of colour blindness (Petroff 2021, arXiv 2107.02270).
+/// Ten colours that differ under every kind of colour blindness (Petroff 2021, arXiv 2107.02270).
 const COLOURS: [RGBColor; 10] = [
     RGBColor(0x3f, 0x90, 0xda),
     RGBColor(0xff, 0xa9, 0x0e),
@@ -29,31 +29,31 @@ const COLOURS: [RGBColor; 10] = [
     RGBColor(0x71, 0x75, 0x81),
     RGBColor(0x92, 0xda, 0xdd),
 ];
-/// Shapes of a dot: the same colour comes again in another one.
+/// Shapes of dots: a repeated colour gets another shape.
 const MARKS: usize = 3;
 
-/// Classes that can be told apart.
+/// Classes with distinct marks.
 pub const MOST_CLASSES: usize = COLOURS.len() * MARKS;
 
-/// What a scatter shows.
+/// The data of a scatter plot.
 #[derive(Clone, Debug, Default)]
 pub struct Scatter {
-    /// The place of each datum.
+    /// The position of each datum.
     pub points: Vec<(f64, f64)>,
-    /// The class of each; empty where there are none.
+    /// The class of each datum; empty if there are none.
     pub labels: Vec<u32>,
-    /// What the classes are called; where there is no name, by their numbers.
+    /// The names of the classes; those without one are shown by number.
     pub names: Vec<String>,
-    /// What the axes are: x and y.
+    /// The titles of the x and y axes.
     pub axes: [String; 2],
 }
 
 impl Scatter {
-    /// The picture as a PNG file in memory. Places that are not finite are left out, and so are colours where there are
-    /// more than [`MOST_CLASSES`].
+    /// The plot as a PNG file in memory. Positions that are not finite are left out; with more than [`MOST_CLASSES`]
+    /// classes, colours are too.
     ///
     /// # Errors
-    /// [`crate::error::Error::Io`] if the picture cannot be drawn, which would be a mistake of this crate.
+    /// [`crate::error::Error::Io`] if the picture cannot be drawn, which would be a bug of this crate.
     pub fn png(&self) -> Result<Vec<u8>> {
         let mut classes = self.labels.clone();
         classes.sort_unstable();
@@ -86,7 +86,7 @@ impl Scatter {
         let size = px(if finite.len() > MANY { 2 } else { 4 });
         let class =
             |i: usize| self.labels.get(i).and_then(|label| classes.binary_search(label).ok()).unwrap_or(0);
-        // In the order of the data: no class covers another as a whole.
+        // In the order of the data, so that no class covers another entirely.
         for i in finite {
             chart.plotting_area().draw(&mark(self.points[i], size, class(i)))?;
         }
@@ -112,7 +112,7 @@ impl Scatter {
     }
 }
 
-/// The dot of class `number`: a disc, then a square, then a diamond.
+/// The mark of class `number`: a disc, then a square, then a diamond.
 fn mark<'a, DB: DrawingBackend + 'a, C: Copy + 'a>(at: C, size: u32, number: usize) -> DynElement<'a, DB, C> {
     let style = COLOURS[number % COLOURS.len()].filled();
     let size = size as i32;
@@ -137,7 +137,7 @@ mod tests {
         Scatter { points, labels, names: vec!["zero".into()], axes: ["x".into(), "y".into()] }
     }
 
-    /// Pixels of each of the colours.
+    /// Pixels in each of the colours.
     fn pixels(scatter: &Scatter) -> [usize; 10] {
         let image = decode(&scatter.png().unwrap()).into_rgb8();
         assert_eq!(image.dimensions(), SIZE);
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_eleventh_class_is_no_disc() {
+    fn the_eleventh_class_is_not_a_disc() {
         let discs = pixels(&scatter((0..10).collect()))[0];
         let with_square = pixels(&scatter((0..11).collect()))[0];
         // Squares of 9 and 15 pixels a side.
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn places_that_are_no_numbers_are_left_out() {
+    fn positions_that_are_not_finite_are_left_out() {
         let mut scatter = scatter(vec![]);
         scatter.points.extend([(f64::NAN, 0.0), (0.0, f64::INFINITY)]);
         assert!(pixels(&scatter)[0] > 100);

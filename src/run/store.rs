@@ -1,8 +1,7 @@
 //! Named f32 tensors in a safetensors file: 8 bytes of header length, a JSON header, the values.
 //!
-//! Any safetensors reader opens what is written here, and other programs' files of f32 tensors can
-//! be read. Our own files also carry a checksum, because the format has none and a flipped bit in a
-//! weight would pass unseen.
+//! Any safetensors reader opens these files, and other programs' files of f32 tensors can be read. Our own files also
+//! carry a checksum, because the format lacks one and a flipped bit in a weight would go unnoticed.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -18,18 +17,18 @@ use serde::Serialize;
 use super::{write_atomic, write_keeping};
 use crate::error::{Error, Result};
 
-/// Most bytes of JSON that are read. A model's header has a few thousand; the format allows 100 MB.
+/// Most bytes of JSON read. A model's header has a few thousand; the format allows 100 MB.
 const MAX_HEADER: u64 = 8 << 20;
 
-/// The metadata of our files: who wrote them, and the checksum, of which the first announces the
-/// second, so that damage to the word `crc32` itself does not switch the check off.
+/// The metadata of our files: the writer, and the checksum. The writer's entry makes the checksum mandatory, so that
+/// damage to the word `crc32` itself does not switch the check off.
 const WRITER: (&str, &str) = ("written_by", "vae-gpu");
 const CHECKSUM: &str = "crc32";
 
 const DAMAGED: &str = "the file is damaged: copy it again, or go back to an older one";
 const FOREIGN: &str = "give a safetensors file of F32 tensors, such as the model.safetensors of a run";
 
-/// A tensor by name.
+/// A named tensor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NamedTensor {
     /// Its name, unique in a file.
@@ -40,7 +39,7 @@ pub struct NamedTensor {
     pub values: Vec<f32>,
 }
 
-/// The JSON header. Sorted maps, so that the same tensors always give the same bytes.
+/// The JSON header. Maps are sorted, so that the same tensors always give the same bytes.
 #[derive(Serialize)]
 struct Header<'a> {
     #[serde(rename = "__metadata__")]
@@ -49,14 +48,14 @@ struct Header<'a> {
     tensors: BTreeMap<&'a str, TensorInfo>,
 }
 
-/// Writes `tensors`, in their order, and `metadata`, to which the checksum is added. The file is
-/// complete or untouched, and its bytes depend on the arguments alone.
+/// Writes `tensors`, in order, and `metadata` plus the checksum. The file is complete or untouched, and its bytes
+/// depend only on the arguments.
 ///
 /// # Errors
 /// [`Error::Io`] if the file cannot be written.
 ///
 /// # Panics
-/// If two tensors share a name, or one's values do not fill its shape.
+/// If two tensors share a name, or the number of values does not match a shape.
 pub fn write_tensors(
     path: &Path,
     tensors: &[NamedTensor],
@@ -65,7 +64,7 @@ pub fn write_tensors(
     write_atomic(path, content(tensors, metadata))
 }
 
-/// As [`write_tensors`], and the file that was there takes the name `previous`, as [`write_keeping`] says.
+/// As [`write_tensors`], but the old file is renamed to `previous`, as in [`write_keeping`].
 ///
 /// # Errors
 /// [`Error::Io`] if the file cannot be written.
@@ -78,7 +77,7 @@ pub fn write_tensors_keeping(
     write_keeping(path, previous, content(tensors, metadata))
 }
 
-/// What writes the file.
+/// The function that writes the file.
 fn content<'a>(
     tensors: &'a [NamedTensor],
     metadata: &BTreeMap<String, String>,
@@ -106,10 +105,10 @@ fn content<'a>(
     }
 }
 
-/// Reads every tensor, in the order of the file, and the metadata but for the checksum.
+/// Reads every tensor, in the file's order, and the metadata without the checksum.
 ///
 /// # Errors
-/// [`Error::File`] if the file is cut off, damaged, or has tensors of another type than F32;
+/// [`Error::File`] if the file is cut off, damaged, or has tensors of a type other than F32;
 /// [`Error::Io`] if it cannot be read.
 pub fn read_tensors(path: &Path) -> Result<(Vec<NamedTensor>, BTreeMap<String, String>)> {
     let unreadable = |error| Error::io("read", path, error);
@@ -134,8 +133,8 @@ fn parse(
     Ok((tensors, metadata))
 }
 
-/// Reads the header and compares the sizes it claims with the `length` of the file, so that no
-/// claim is ever allocated that the disk does not back.
+/// Reads the header and checks the sizes it claims against the file's `length`, so that no more is ever allocated than
+/// the disk holds.
 fn read_header(path: &Path, input: &mut impl Read, length: u64) -> Result<Metadata> {
     let mut prefix = [0; 8];
     read_exact(path, input, &mut prefix)?;
@@ -152,8 +151,8 @@ fn read_header(path: &Path, input: &mut impl Read, length: u64) -> Result<Metada
     // At most MAX_HEADER, so the cast keeps the number.
     let mut json = vec![0; size as usize];
     read_exact(path, input, &mut json)?;
-    // Deserialising also checks that the tensors lie one after the other without gap or overlap,
-    // and that every shape, multiplied with checks, has the size of its place.
+    // Deserialising also checks that the tensors lie one after another without gap or overlap, and that every shape,
+    // multiplied with checks, matches its size.
     let header: Metadata = serde_json::from_slice(&json)
         .map_err(|error| Error::file(path, format!("its header makes no sense: {error}"), FOREIGN))?;
     let (claimed, there) = (header.data_len() as u64, rest - size);
@@ -183,7 +182,7 @@ fn read_exact(path: &Path, input: &mut impl Read, into: &mut [u8]) -> Result<()>
     })
 }
 
-/// Takes our own entries out of `metadata` and checks them. Files of other writers have none.
+/// Removes our own entries from `metadata` and checks them. Files of other writers lack them.
 fn verify(path: &Path, tensors: &[NamedTensor], metadata: &mut BTreeMap<String, String>) -> Result<()> {
     let expected = metadata.remove(CHECKSUM);
     let actual = checksum(tensors, metadata);
@@ -199,8 +198,8 @@ fn verify(path: &Path, tensors: &[NamedTensor], metadata: &mut BTreeMap<String, 
     }
 }
 
-/// The CRC-32 (that of gzip) of everything a reader gets: each pair of metadata, then each tensor's
-/// name, shape and values. Every part is preceded by its length, so that none can run into the next.
+/// The CRC-32 (as in gzip) of everything a reader gets: each pair of metadata, then each tensor's name, shape and
+/// values. Every part is preceded by its length, so that parts cannot run into each other.
 fn checksum(tensors: &[NamedTensor], metadata: &BTreeMap<String, String>) -> String {
     let mut crc = Crc::new();
     let mut part = |bytes: &[u8]| {
@@ -220,7 +219,7 @@ fn checksum(tensors: &[NamedTensor], metadata: &BTreeMap<String, String>) -> Str
     format!("{:08x}", crc.sum())
 }
 
-/// The values as the file has them; on nearly every machine that is how they lie in memory.
+/// The values as stored in the file: on nearly every machine, their bytes in memory.
 fn le_bytes(values: &[f32]) -> Cow<'_, [u8]> {
     if cfg!(target_endian = "little") {
         Cow::Borrowed(bytemuck::cast_slice(values))

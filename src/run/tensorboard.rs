@@ -1,4 +1,4 @@
-//! Event files for TensorBoard: records of one event each, framed as TensorFlow does it.
+//! Event files for TensorBoard: records of one event each, framed as in TensorFlow.
 //!
 //! ```text
 //! length: u64, crc(length): u32, event: [u8; length], crc(event): u32      all little-endian
@@ -15,7 +15,7 @@ use super::{EVENT_FILE, time};
 use crate::data::Shape;
 use crate::error::{Error, Result};
 
-/// The version of the format, which the first record names.
+/// The version of the format, stored in the first record.
 const VERSION: &str = "brain.Event:2";
 /// Buckets of a histogram.
 const BUCKETS: usize = 40;
@@ -96,20 +96,20 @@ struct Histogram {
     bucket: Vec<f64>,
 }
 
-/// An event file that is being written.
+/// An event file open for writing.
 pub struct EventFile {
     path: PathBuf,
     file: File,
 }
 
-/// What is told after an epoch.
+/// The values logged after an epoch.
 #[derive(Default)]
 pub struct Scalars {
     values: Vec<Value>,
 }
 
 impl Scalars {
-    /// A number under that tag. What is before a `/` is its group.
+    /// A scalar under that tag, grouped by the part before a `/`.
     pub fn scalar(&mut self, tag: &str, value: f64) {
         self.values.push(Value { tag: tag.into(), simple_value: Some(value as f32), ..Value::default() });
     }
@@ -126,7 +126,7 @@ impl Scalars {
         self.values.push(Value { tag: tag.into(), image: Some(image), ..Value::default() });
     }
 
-    /// How `values` are spread; those that are not finite are left out.
+    /// The distribution of `values`; those that are not finite are left out.
     pub fn histogram(&mut self, tag: &str, values: &[f32]) {
         let histo = Some(histogram(values.iter().map(|value| f64::from(*value)).filter(|v| v.is_finite())));
         self.values.push(Value { tag: tag.into(), histo, ..Value::default() });
@@ -134,8 +134,8 @@ impl Scalars {
 }
 
 impl EventFile {
-    /// A new file in `folder`, which is made if it is not there. What other files there say of steps after `step` holds no
-    /// more: training goes on from there.
+    /// Creates a new file in `folder`, which is created if missing. Events of later steps in its other files become
+    /// void, since training continues from `step`.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -154,7 +154,7 @@ impl EventFile {
         Ok(events)
     }
 
-    /// Adds what is to be told of `step`.
+    /// Appends the values of `step`.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -175,13 +175,13 @@ fn record(event: &[u8]) -> Vec<u8> {
     [&length[..], &masked(&length), event, &masked(event)].concat()
 }
 
-/// CRC-32C, turned and shifted, so that a record that holds records is told from its content.
+/// CRC-32C, rotated and offset, so that data containing checksums is not mistaken for a record.
 fn masked(bytes: &[u8]) -> [u8; 4] {
     const SHIFT: u32 = 0xa282_ead8;
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(SHIFT).to_le_bytes()
 }
 
-/// Buckets of one width from the smallest to the largest value.
+/// Buckets of equal width from the smallest to the largest value.
 fn histogram(values: impl Iterator<Item = f64> + Clone) -> Histogram {
     let (min, max) = values
         .clone()
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn records_are_framed_with_their_checksums() {
-        // CRC-32C of "123456789" is e3069283; turned by 15 it is 2507c60d.
+        // CRC-32C of "123456789" is e3069283; rotated by 15 it is 2507c60d.
         assert_eq!(u32::from_le_bytes(masked(b"123456789")), 0x2507_c60du32.wrapping_add(0xa282_ead8));
         let bytes = record(b"123456789");
         assert_eq!((bytes.len(), &bytes[..8]), (8 + 4 + 9 + 4, &[9, 0, 0, 0, 0, 0, 0, 0][..]));

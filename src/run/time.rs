@@ -1,13 +1,13 @@
-//! Moments as text.
+//! Points in time, as text.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Seconds since 1970; 0 for a clock that is set before.
+/// Seconds since 1970; 0 if the clock is set earlier.
 pub fn seconds(moment: SystemTime) -> f64 {
     moment.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
-/// A moment in UTC, such as `2026-03-01 12:34`.
+/// A point in time in UTC, such as `2026-03-01 12:34`.
 pub fn to_minute(moment: SystemTime) -> String {
     let minutes = seconds(moment) as u64 / 60;
     let (year, month, day) = date(minutes / 1440);

@@ -1,5 +1,5 @@
-//! Tunings on disk: one JSON file an adapter in the user's cache folder. A file that does not fit is ignored with a
-//! warning: the worst that is lost is time.
+//! Tunings on disk: one JSON file per adapter in the user's cache folder. An unusable file is ignored with a warning,
+//! since it costs only time.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,13 +13,13 @@ use crate::kernels::matmul::{self, Layout};
 use crate::kernels::tuning::{F16, Tuning};
 use crate::run::write_atomic;
 
-/// A cache file is a few kilobytes; what is larger is none.
+/// A cache file is a few kilobytes; anything larger is not one.
 const MAX_BYTES: u64 = 1 << 20;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    /// Adapter, driver, backend and crate version: all that a measurement depends on.
+    /// Adapter, driver, backend and crate version: everything that a measurement depends on.
     key: String,
     choices: BTreeMap<String, String>,
 }
@@ -29,12 +29,12 @@ fn key(report: &AdapterReport) -> String {
     format!("{name} | {backend} | {driver} | {driver_info} | vae-gpu {}", env!("CARGO_PKG_VERSION"))
 }
 
-/// Where tunings are kept: `vae-gpu` in the user's cache folder, where there is one.
+/// The folder of tunings: `vae-gpu` in the user's cache folder, if there is one.
 pub fn default_folder() -> Option<PathBuf> {
     dirs::cache_dir().map(|folder| folder.join("vae-gpu"))
 }
 
-/// The file of an adapter. Its name is made of letters and digits only: an adapter's name is not trusted with paths.
+/// The file of an adapter. Its name has only letters and digits: an adapter's name must not form a path.
 fn file(folder: &Path, report: &AdapterReport) -> PathBuf {
     let plain = |text: &str| -> String {
         text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
@@ -44,7 +44,7 @@ fn file(folder: &Path, report: &AdapterReport) -> PathBuf {
     folder.join(format!("tuning-{name}-{}.json", plain(&report.backend)))
 }
 
-/// What is known of this adapter; nothing, if the file is missing, damaged, or of another driver or version.
+/// The adapter's tuning; empty if the file is missing, damaged, or for another driver or version.
 pub fn load(folder: &Path, report: &AdapterReport) -> Tuning {
     let path = file(folder, report);
     match read(&path) {
@@ -55,7 +55,7 @@ pub fn load(folder: &Path, report: &AdapterReport) -> Tuning {
         }
         Ok(Some(_)) => {
             log::warn!(
-                "{} is of another driver or version and is ignored; `vae-gpu tune` renews it",
+                "{} is for another driver or version and is ignored; `vae-gpu tune` renews it",
                 path.display()
             );
             Tuning::default()
@@ -67,7 +67,7 @@ pub fn load(folder: &Path, report: &AdapterReport) -> Tuning {
     }
 }
 
-/// Whether the variant can do the product on this adapter: a file must not make a wrong kernel run.
+/// Whether the variant supports the product on this adapter: a file must not make a wrong kernel run.
 fn fits(product: &str, name: &str, report: &AdapterReport) -> bool {
     let layouts = [("NN", Layout::NN), ("NT", Layout::NT), ("TN", Layout::TN)];
     let layout = layouts.iter().find(|(text, _)| product.starts_with(text));
@@ -91,7 +91,7 @@ fn read(path: &Path) -> Result<Option<File>, String> {
     serde_json::from_str(&text).map(Some).map_err(|e| e.to_string())
 }
 
-/// Adds a tuning to what is kept for this adapter.
+/// Adds a tuning to the adapter's file.
 pub fn save(folder: &Path, report: &AdapterReport, tuning: &Tuning) -> Result<PathBuf> {
     fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
     let mut all = load(folder, report);
@@ -129,7 +129,7 @@ mod tests {
         let report = Gpu::noop().report().clone();
         assert!(load(folder.path(), &report).choices().is_empty());
         let path = save(folder.path(), &report, &tuning("tiled-64")).unwrap();
-        // Another driver; damage; a variant that is no more; one that this adapter cannot run.
+        // Another driver; damage; a variant that no longer exists; one that this adapter cannot run.
         let newer = AdapterReport { driver_info: "2.0".into(), ..report.clone() };
         assert!(load(folder.path(), &newer).choices().is_empty());
         let whole = fs::read_to_string(&path).unwrap();

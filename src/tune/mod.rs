@@ -1,4 +1,4 @@
-//! The tuner: measures which variant of matmul is fastest for a model's shapes on this adapter, and keeps it.
+//! The tuner: measures which matmul variant is fastest for a model's shapes on this adapter, and stores it.
 
 mod cache;
 
@@ -15,25 +15,25 @@ use crate::kernels::matmul::{self, Variant};
 use crate::kernels::tuning::Tuning;
 use crate::plan::{Plan, Step, Target};
 
-/// Measurements of which the one in the middle counts: each is the difference of two times, so the smallest is no bound.
+/// Measurements whose median is taken: each is the difference of two times, so the smallest is not a bound.
 const SAMPLES: usize = 5;
-/// Seconds that one measurement should last.
+/// Target seconds per measurement.
 const SECONDS: f64 = 0.02;
-/// A candidate whose first launch is this much slower than the best is not measured further.
+/// A candidate whose first launch is slower than the best by this factor is not measured further.
 const HOPELESS: f64 = 4.0;
 
-/// What the tuner found for one product.
+/// The tuner's result for one product.
 #[derive(Clone, Debug)]
 pub struct Finding {
     /// The product.
     pub product: Product,
-    /// The variant that is chosen without a measurement, and its 10^9 operations a second.
+    /// The variant chosen without measurement, and its 10^9 operations per second.
     pub default: (&'static str, f64),
-    /// The fastest one.
+    /// The fastest variant, and its 10^9 operations per second.
     pub best: (&'static str, f64),
 }
 
-/// The products of a plan, each once, in their order.
+/// The products of a plan, without duplicates, in order.
 pub fn products(plan: &Plan) -> Vec<Product> {
     let mut products = Vec::new();
     for (layout, [m, k, n]) in plan.dispatches.iter().filter_map(matmul::product_of) {
@@ -45,8 +45,8 @@ pub fn products(plan: &Plan) -> Vec<Product> {
     products
 }
 
-/// Times every variant that fits `target`, with operands of as many bits, for each product. A variant that disagrees with the reference is left out.
-/// `progress` hears of each product as it is done.
+/// Times every variant that fits `target`, with operands of the same precision, for each product. A variant that
+/// disagrees with the reference is left out. `progress` is called with each product as it is done.
 pub fn measure(
     gpu: &Arc<Gpu>,
     target: &Target,
@@ -57,9 +57,9 @@ pub fn measure(
     let mut sound = Soundness::default();
     for product in products {
         let default = matmul::choose(target, product.layout, product.m, product.n);
-        // The default first: it is the bar for the others.
+        // The default first: the others are compared with it.
         let mut candidates: Vec<&'static Variant> = matmul::fitting(target, product.layout).collect();
-        // Barriers are so dear on software adapters that one launch of these takes as long as a measurement.
+        // Barriers are so slow on software adapters that one launch of these takes as long as a measurement.
         candidates.retain(|v| target.f16 || !(target.software && v.uses_workgroup_memory()));
         candidates.sort_by_key(|v| v.name != default.name);
         let (mut best, mut default_seconds) = (None::<(&Variant, f64)>, f64::INFINITY);
@@ -88,7 +88,7 @@ pub fn measure(
     Ok(tuning)
 }
 
-/// Which variants agreed with the reference, by layout.
+/// The variants that agreed with the reference, by layout.
 #[derive(Default)]
 struct Soundness(BTreeMap<(u32, &'static str), bool>);
 
@@ -112,7 +112,7 @@ impl Soundness {
     }
 }
 
-/// Seconds of one product: the median of a few measurements, or the first launch's if that is hopeless.
+/// Seconds of one product: the median of a few measurements, or the first launch's time if that is hopeless.
 fn time(gpu: &Arc<Gpu>, product: &Product, variant: &'static Variant, bar: f64) -> Result<f64> {
     let mut timed = Timed::new(gpu, &product.plan(variant), Step::default())?;
     let first = timed.seconds(1)?;

@@ -1,4 +1,4 @@
-//! Circles of files that import each other.
+//! Circular imports between files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,10 +9,10 @@ use super::lexer::{Token, modules, tokens, without_tests};
 /// A path of names.
 type Names = Vec<String>;
 
-/// Files of which each needs, at last, all others; in the order of their names.
+/// Files that each depend on all the others, directly or not; sorted by name.
 pub struct Circle {
     pub files: Vec<String>,
-    /// What ties them: file, the file that it imports from, and a name.
+    /// The imports between them: file, the file that it imports from, and a name.
     ties: Vec<(String, String, String)>,
 }
 
@@ -28,24 +28,24 @@ struct Use {
     path: Names,
     /// The name in the file; `*` for all.
     alias: String,
-    /// Whether others may take it from here.
+    /// Whether it is re-exported.
     public: bool,
 }
 
-/// What a file says of others.
+/// A file's references to other files.
 struct File {
     name: String,
     uses: Vec<Use>,
-    /// Paths of more than one name outside of uses.
+    /// Paths of more than one name, outside `use` items.
     paths: BTreeSet<Names>,
-    /// Every word outside of uses.
+    /// Every word outside `use` items.
     words: BTreeSet<String>,
 }
 
-/// The files of a crate by the paths of their modules.
+/// The files of a crate, by module path.
 type Files = BTreeMap<Names, File>;
 
-/// The circles of these files, each with its path below `src` and its text.
+/// The circles among these files, each given as its path below `src` and its text.
 pub fn circles(sources: &[(String, String)]) -> Vec<Circle> {
     let parsed = sources.iter().map(|(name, text)| (modules(Path::new(name)), parse(name, text)));
     let files: Files =
@@ -75,7 +75,7 @@ pub fn circles(sources: &[(String, String)]) -> Vec<Circle> {
     circles
 }
 
-/// The modules that `module` reaches by one or more imports.
+/// The modules that `module` depends on, directly or not.
 fn reach<'a>(needs: &'a BTreeMap<&Names, BTreeMap<Names, String>>, module: &Names) -> BTreeSet<&'a Names> {
     let mut reached = BTreeSet::new();
     let mut next: Vec<&Names> = needs[module].keys().collect();
@@ -87,17 +87,17 @@ fn reach<'a>(needs: &'a BTreeMap<&Names, BTreeMap<Names, String>>, module: &Name
     reached
 }
 
-/// The modules whose files hold what `module` uses, each with one name that it uses.
+/// The modules whose files define names used in `module`, each with one such name.
 fn needs(files: &Files, module: &Names) -> BTreeMap<Names, String> {
     let file = &files[module];
-    // A re-export alone is no need; the name stands elsewhere too if the file uses it.
+    // A re-export alone is not a use; if the file uses the name, it also occurs elsewhere.
     let uses = file.uses.iter().filter(|u| !u.public || file.words.contains(&u.alias));
     let paths = uses.map(|u| &u.path).chain(&file.paths);
     let found = paths.filter_map(|path| Some((home(files, module, path, 0)?, path.join("::"))));
     found.filter(|(home, _)| home != module).collect()
 }
 
-/// The module whose file defines what a path in `module` names; none for what is no file's of the crate, or a module.
+/// The module whose file defines the target of `path` in `module`; None if the target is a module, or not in the crate.
 fn home(files: &Files, module: &Names, path: &[String], depth: usize) -> Option<Names> {
     let full = absolute(files, module, path, depth)?;
     let mut known = 0;
@@ -110,7 +110,7 @@ fn home(files: &Files, module: &Names, path: &[String], depth: usize) -> Option<
     export.filter(|_| depth < 8).and_then(|u| self::home(files, &home, &u.path, depth + 1)).or(Some(home))
 }
 
-/// A path from the crate's root on.
+/// The path from the crate's root.
 fn absolute(files: &Files, module: &Names, path: &[String], depth: usize) -> Option<Names> {
     let (first, rest) = path.split_first()?;
     let joined = |start: &[String], rest: &[String]| Some([start, rest].concat());
@@ -147,7 +147,7 @@ fn parse(name: &str, text: &str) -> File {
             }
             "mod" => i += 2,
             word if is_word(word) => {
-                // A method, a field, or the name of what is defined here.
+                // A method, a field, or a name being defined here.
                 let is_own = i > 0 && [".", "fn", "let"].contains(&text(i - 1));
                 let mut path = vec![word.to_owned()];
                 while text(i + 1) == "::" && is_word(text(i + 2)) {
@@ -172,7 +172,7 @@ fn is_word(token: &str) -> bool {
     token.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
-/// Reads what follows `use`, or stands in its braces, and returns where it ends.
+/// Parses what follows `use`, or one item in its braces, and returns where it ends.
 fn use_tree(tokens: &[Token], mut i: usize, before: &[String], public: bool, uses: &mut Vec<Use>) -> usize {
     let text = |i: usize| tokens.get(i).map_or("", |token: &Token| token.text);
     let mut path = before.to_vec();

@@ -1,4 +1,4 @@
-//! The commands of a text: what somebody would type who follows it.
+//! The commands in a text, as a reader would type them.
 #![allow(dead_code, reason = "each user needs a part of it")]
 
 /// Every `vae-gpu ..` in the `sh` blocks of a Markdown text.
@@ -15,18 +15,18 @@ pub fn of_markdown(text: &str) -> Vec<String> {
     found
 }
 
-/// Every `vae-gpu ..` below the word Examples of a help text.
+/// Every `vae-gpu ..` below the word Examples in a help text.
 pub fn of_help(text: &str) -> Vec<String> {
     let examples = text.lines().skip_while(|line| line.trim() != "Examples:").skip(1);
     examples.take_while(|line| line.starts_with("  ")).flat_map(of_line).collect()
 }
 
-/// The commands of a line of a shell, without its comment, its pipes and what it sends to files.
+/// The commands in a line of shell, without comments, pipes and redirections.
 fn of_line(line: &str) -> Vec<String> {
     let line = line.split(" #").next().unwrap_or_default();
     let commands = line.split("&&").filter_map(|command| {
         let words = command.split(['|', '>']).next()?.split_whitespace();
-        // Before the name may be variables for it.
+        // Variables may be set before the name.
         let words = words.skip_while(|word| word.contains('=')).collect::<Vec<_>>();
         (words.first() == Some(&"vae-gpu")).then(|| words.join(" "))
     });

@@ -1,11 +1,11 @@
-//! Files as other programs make them, sound or not, byte by byte.
+//! Files as other programs write them, intact or not, byte by byte.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::io::{Cursor, Write};
 
 use zip::write::SimpleFileOptions;
 
-/// A .npy file whose header says this, whatever `values` are.
+/// A .npy file with this header, which `values` need not match.
 pub fn npy(descr: &str, shape: &str, values: &[u8]) -> Vec<u8> {
     let dict = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}");
     npy_with(dict.as_bytes(), values)
@@ -33,7 +33,7 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
-/// A grey PNG whose header says `width` x `height`, with these bytes of rows, each behind its filter.
+/// A grey PNG whose header claims `width` x `height`, with these rows, each after its filter byte.
 pub fn png(width: u32, height: u32, rows: &[u8]) -> Vec<u8> {
     let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
     zlib.write_all(rows).unwrap();
@@ -51,7 +51,7 @@ pub fn png(width: u32, height: u32, rows: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A safetensors file with that header, and `bytes` behind it.
+/// A safetensors file with that header, followed by `bytes`.
 pub fn safetensors(header: &str, bytes: &[u8]) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), bytes].concat()
 }

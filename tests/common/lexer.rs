@@ -1,4 +1,4 @@
-//! Rust sources as tokens, and where they lie.
+//! Rust sources as tokens, and their modules.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ pub fn modules(file: &Path) -> Vec<String> {
     names
 }
 
-/// A word or a mark.
+/// A word or a punctuation mark.
 pub struct Token<'a> {
     pub line: usize,
     pub text: &'a str,
 }
 
-/// Words, `::`, and every other mark on its own; no comments, no literals of text.
+/// Words, `::`, and every other mark on its own, without comments and string literals.
 pub fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     let (mut rest, mut line) = (text, 1);
@@ -66,7 +66,7 @@ fn literal(text: &str) -> Option<usize> {
         end
     });
     let (end, _) = end?;
-    // What is no character, such as the 'a of `&'a str`, is a lifetime.
+    // Anything other than a character, such as the 'a of `&'a str`, is a lifetime.
     let character = body[1..end].chars().count() == 1 || body[1..].starts_with('\\');
     (quote == '"' || character).then_some(start + end + 1)
 }

@@ -10,17 +10,17 @@ use vae_gpu::model::plans::{self, Batch, DeviceData, Planned, Recipe, TrainPorts
 use vae_gpu::model::{ModelConfig, Network, Parameter, Parameters};
 use vae_gpu::plan::{PAD, Plan, Step, Target, Tensor, round_up};
 
-/// Everything that a training step reads.
+/// Everything that a training step needs.
 pub struct Problem {
-    /// Where the parameters lie.
+    /// The layout of the parameters.
     pub parameters: Parameters,
-    /// The plan of a step and its tensors.
+    /// A step's plan and its tensors.
     pub train: Planned<TrainPorts>,
     /// Rows of the data, packed into words.
     pub words: Vec<u32>,
-    /// The order in which rows are visited, one number for each row of the data.
+    /// The order in which rows are visited, as long as the data.
     pub order: Vec<u32>,
-    /// The class of each row of the data, in a conditional model.
+    /// The class of each row, in a conditional model.
     pub labels: Vec<u32>,
     /// The arena of initial weights.
     pub weights: Vec<f32>,
@@ -31,23 +31,23 @@ pub struct Problem {
 pub struct Shape {
     /// B: rows of a batch.
     pub batch: usize,
-    /// K: samples a row.
+    /// K: samples per row.
     pub samples: usize,
     /// How bytes become x.
     pub binarize: Binarize,
-    /// What else of training a plan must know.
+    /// The training settings that the plan depends on.
     pub recipe: Recipe,
 }
 
 impl Shape {
-    /// Batches of `batch` rows with a sample each.
+    /// Batches of `batch` rows with one sample each.
     pub fn new(batch: usize, binarize: Binarize) -> Shape {
         Shape { batch, samples: 1, binarize, recipe: Recipe::default() }
     }
 }
 
 impl Problem {
-    /// A step of `config` on `target` over `bytes` [N, D]. The order begins with `order`.
+    /// A step of `config` on `target` over `bytes` [N, D]. The order starts with `order`.
     pub fn new(
         config: &ModelConfig,
         target: Target,
@@ -107,7 +107,7 @@ impl Problem {
         Tensor { buffer, offset: 0, rows, cols, stride: round_up(cols, PAD) }
     }
 
-    /// Which words of an arena are no parameter's.
+    /// Which words of an arena belong to no parameter.
     pub fn padding(&self) -> Vec<bool> {
         let mut padding = vec![true; self.parameters.words()];
         let values = self.parameters.iter().flat_map(Parameter::positions);
@@ -116,7 +116,7 @@ impl Problem {
     }
 }
 
-/// What runs steps of a plan, and can be read.
+/// An engine that runs steps of a plan, and whose tensors can be read.
 pub trait Engine {
     /// Runs the plan once.
     fn run(&mut self, step: &Step);
@@ -154,7 +154,7 @@ impl Engine for Host<'_> {
     }
 }
 
-/// The scalars of step `t`, counted from 1, of a batch that begins at row 0 and has `rows` rows.
+/// The scalars of step `t`, counted from 1, for a batch of `rows` rows from row 0.
 pub fn step(seed: u64, t: u32, rows: usize, learning_rate: f32) -> Step {
     let (correction1, correction2) = adam::corrections(u64::from(t));
     Step {
@@ -171,19 +171,19 @@ pub fn step(seed: u64, t: u32, rows: usize, learning_rate: f32) -> Step {
     }
 }
 
-/// A parameter's values out of an arena.
+/// A parameter's values from an arena.
 pub fn values(parameter: &Parameter, arena: &[f64]) -> Vec<f64> {
     parameter.positions().map(|at| arena[at]).collect()
 }
 
-/// Rows of `dim` bytes, packed four to a word and each row filled up with zeros.
+/// Rows of `dim` bytes, packed four per word and padded with zeros.
 fn pack(bytes: &[u8], dim: usize) -> Vec<u32> {
     let word = |b: &[u8]| b.iter().rev().fold(0, |word, byte| word << 8 | u32::from(*byte));
     bytes.chunks_exact(dim).flat_map(|row| row.chunks(4).map(word)).collect()
 }
 
-/// ||got - want|| / ||want||, the root of the normalised mean square error. NaN, which is within no bound, if `got`
-/// holds one.
+/// ||got - want|| / ||want||, the root of the normalised mean square error. NaN, which passes no bound, if `got`
+/// contains one.
 pub fn relative_error(got: &[f64], want: &[f64]) -> f64 {
     assert_eq!(got.len(), want.len(), "number of values");
     let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>().sqrt();
@@ -191,7 +191,7 @@ pub fn relative_error(got: &[f64], want: &[f64]) -> f64 {
     difference / norm(&mut want.iter().copied()).max(f64::MIN_POSITIVE)
 }
 
-/// Gathers comparisons, so that a failure names every tensor that is wrong.
+/// Collects comparisons, so that a failure names every wrong tensor.
 #[derive(Default)]
 pub struct Report {
     failures: Vec<String>,
@@ -199,7 +199,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Compares the tensor `name` of `case` by relative error. `kind` groups the worst errors that are printed.
+    /// Compares the tensor `name` of `case` by relative error. `kind` groups the worst errors for printing.
     pub fn compare(&mut self, case: &str, kind: &str, name: &str, (got, want): (&[f64], &[f64]), bound: f64) {
         let error = relative_error(got, want);
         match self.worst.iter_mut().find(|(k, _)| k == kind) {
@@ -211,14 +211,14 @@ impl Report {
         });
     }
 
-    /// Notes a failure unless `holds`.
+    /// Records a failure unless `holds`.
     pub fn require(&mut self, holds: bool, failure: impl FnOnce() -> String) {
         if !holds {
             self.failures.push(failure());
         }
     }
 
-    /// Fails if anything did; else prints the worst errors.
+    /// Panics if there were failures, else prints the worst errors.
     pub fn finish(self) {
         for (kind, worst) in &self.worst {
             println!("{kind}: worst relative error {worst:.1e}");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Fields of a message by number: numbers, and bytes.
+/// The fields of a message by number: integers, and bytes.
 #[derive(Default)]
 pub struct Message {
     pub numbers: BTreeMap<u64, u64>,

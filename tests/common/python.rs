@@ -1,4 +1,4 @@
-//! The Python with the packages of tests/python/requirements.txt, where `make test-python` has named one.
+//! The Python with the packages of tests/python/requirements.txt, if `make test-python` has set one.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::skip::skip;
 
-/// The interpreter; without one the tests that ask for it are skipped.
+/// The interpreter; without it, tests that need it are skipped.
 pub fn find() -> Option<String> {
     let python = std::env::var("VAE_GPU_PYTHON").ok();
     if python.is_none() {
@@ -15,7 +15,7 @@ pub fn find() -> Option<String> {
     python
 }
 
-/// Runs a script of tests/python, and gives what it printed.
+/// Runs a script of tests/python, and returns its output.
 #[track_caller]
 pub fn run(python: &str, script: &str, arguments: &[&Path]) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(script);

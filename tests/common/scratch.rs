@@ -1,4 +1,4 @@
-//! A folder of its own in which a test runs the command.
+//! A temporary folder in which a test runs the command.
 
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
@@ -39,7 +39,7 @@ impl Scratch {
         fs::write(self.path(name), bytes).unwrap();
     }
 
-    /// Width and height of a PNG, after every pixel was decoded.
+    /// Width and height of a PNG, after decoding all of its pixels.
     pub fn picture(&self, name: &str) -> (u32, u32) {
         let picture = image::load_from_memory_with_format(&self.read(name), image::ImageFormat::Png);
         let picture = picture.unwrap_or_else(|e| panic!("{name}: {e}")).into_luma8();
@@ -48,14 +48,14 @@ impl Scratch {
         picture.dimensions()
     }
 
-    /// `vae-gpu` in the folder, with these words as its arguments.
+    /// `vae-gpu` in the folder, with these arguments.
     pub fn std_command(&self, args: &str) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_vae-gpu"));
         command.current_dir(self.folder.path()).args(args.split_whitespace());
-        // A layer of Mesa talks on stderr where it finds no display.
+        // A layer of Mesa prints to stderr if it finds no display.
         command.env("NODEVICE_SELECT", "1").env("XDG_RUNTIME_DIR", self.folder.path());
         command.env_remove("RUST_LOG").env_remove("RUST_BACKTRACE");
-        // What `vae-gpu tune` has found here would choose other kernels. Mesa's compiled shaders may stay.
+        // Tunings of `vae-gpu tune` would choose other kernels. Mesa's compiled shaders may stay.
         let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".cache"));
         if let Some(caches) = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(home) {
             command.env("MESA_SHADER_CACHE_DIR", caches);
@@ -70,21 +70,21 @@ impl Scratch {
         command
     }
 
-    /// Runs, and gives what was printed on stdout.
+    /// Runs, and returns stdout.
     #[track_caller]
     pub fn succeed(&self, args: &str) -> String {
         let assert = self.command(args).assert().success().stderr(contains("panicked").not());
         String::from_utf8(assert.get_output().stdout.clone()).unwrap()
     }
 
-    /// Runs what must end with this exit code and a message that has `words`, and gives the message.
+    /// Runs a command that must fail with this exit code and a message containing `words`; returns the message.
     #[track_caller]
     pub fn fail(&self, args: &str, code: i32, words: &str) -> String {
         expect_failure(&mut self.command(args), code, words)
     }
 }
 
-/// Runs a command that must end with this exit code, nothing on stdout, and a message that has `words`.
+/// Checks that a command fails with this exit code, nothing on stdout, and a message containing `words`.
 #[track_caller]
 pub fn expect_failure(command: &mut Command, code: i32, words: &str) -> String {
     let assert = command.assert().code(code).stdout("");

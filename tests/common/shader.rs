@@ -1,4 +1,4 @@
-//! Every specialisation of every kernel, parsed and validated as wgpu does it.
+//! Every specialisation of every kernel, parsed and validated as in wgpu.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::sync::LazyLock;
@@ -10,7 +10,7 @@ use vae_gpu::gpu::shader::compose;
 use vae_gpu::kernels;
 use vae_gpu::plan::{Access, Const, Kernel, Needs};
 
-/// One specialisation of a kernel, parsed and validated as wgpu does it.
+/// One specialisation of a kernel, parsed and validated as in wgpu.
 pub struct Shader {
     pub kernel: &'static Kernel,
     pub consts: Vec<Const>,
@@ -23,12 +23,12 @@ pub fn title(kernel: &Kernel, consts: &[Const]) -> String {
     format!("{}, entry {}, consts [{}]", kernel.name, kernel.entry, consts.join(" "))
 }
 
-/// Whether a shader asks for 16-bit floats; it then runs only where the adapter offers them.
+/// Whether a shader uses 16-bit floats; it then runs only on adapters that offer them.
 pub fn is_f16(kernel: &Kernel) -> bool {
     kernel.source.lines().any(|line| line == "enable f16;")
 }
 
-/// What naga may let a kernel with these needs use.
+/// The naga capabilities of a kernel with these needs.
 fn capabilities(needs: Needs) -> Capabilities {
     match needs {
         Needs::Nothing => Capabilities::empty(),
@@ -58,13 +58,13 @@ impl Shader {
         (&self.module.entry_points[index], self.info.get_entry_point(index))
     }
 
-    /// The module's variables that the entry point uses, itself or through the functions it calls.
+    /// The module's variables that the entry point uses, directly or through functions.
     pub fn used(&self) -> impl Iterator<Item = (Handle<GlobalVariable>, &GlobalVariable)> {
         let (_, info) = self.entry();
         self.module.global_variables.iter().filter(move |(handle, _)| !info[*handle].is_empty())
     }
 
-    /// The module with only what the entry point reaches, as every backend of wgpu asks for it.
+    /// The module reduced to what the entry point reaches, as every backend of wgpu requires.
     pub fn one_entry(&self) -> Result<Shader, String> {
         let entry = Some((ShaderStage::Compute, self.kernel.entry));
         let (module, info) = process_overrides(&self.module, &self.info, entry, &Default::default())
@@ -77,7 +77,7 @@ impl Shader {
         })
     }
 
-    /// The pipeline layout that the host makes: each binding, whether it is storage and whether it is written.
+    /// The pipeline layout that the host makes: each binding, whether it is storage and whether it is writable.
     pub fn layout(&self) -> Vec<(ResourceBinding, bool, bool)> {
         let kernel = self.kernel;
         let mut layout = vec![(ResourceBinding { group: 0, binding: 0 }, false, false)];
@@ -89,7 +89,7 @@ impl Shader {
     }
 }
 
-/// Every specialisation of every kernel with its title, or why it is no valid shader.
+/// Every specialisation of every kernel with its title, or the reason why it is not a valid shader.
 pub static SHADERS: LazyLock<Vec<(String, Result<Shader, String>)>> = LazyLock::new(|| {
     let mut shaders = Vec::new();
     for kernel in kernels::all() {

@@ -1,11 +1,11 @@
-//! Tests that cannot run on every machine say so here, and fail where they must run.
+//! Tests that cannot run on every machine report it here, and fail where they are required.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
-/// A comma-separated list of [`NAMES`]: what this machine has, so that its tests must not be skipped. It is read here and
-/// nowhere else; continuous integration sets it for everything that it installs.
+/// A comma-separated list of [`NAMES`]: what this machine has, so that tests of it must not be skipped. Only this file
+/// reads it; continuous integration sets it for everything that it installs.
 pub const VARIABLE: &str = "VAE_GPU_REQUIRE";
 
-/// What a test may lack, by the name that the list has for it.
+/// What a test may need, by its name in the list.
 pub const NAMES: &[(&str, &str)] = &[
     ("bash", "the shell, which reads the completions"),
     ("chromium", "a browser: Debian's chromium"),
@@ -22,10 +22,10 @@ pub const NAMES: &[(&str, &str)] = &[
     ("zsh", "the shell, which reads the completions"),
 ];
 
-/// Says that a test, or a part of one, does not run because `why`.
+/// Reports that a test, or a part of one, does not run because `why`.
 ///
 /// # Panics
-/// If the machine must have `what`, or the list has a name that nobody knows.
+/// If the machine must have `what`, or the list has an unknown name.
 #[track_caller]
 pub fn skip(what: &str, why: &str) {
     skip_unless(&required(), what, why);

@@ -7,13 +7,13 @@ use std::path::Path;
 
 use vae_gpu::data::{Dataset, Shape, Split};
 
-/// Pixels in a row and in a column.
+/// Pixels per row and column.
 pub const SIDE: usize = 8;
 /// Names of the files, training before test.
 pub const IMAGES: [&str; 2] = ["train-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte"];
 const LABELS: [&str; 2] = ["train-labels-idx1-ubyte.gz", "t10k-labels-idx1-ubyte"];
 
-/// `count` images one behind the other, each with a blob whose place follows from the image's number.
+/// `count` images in sequence, each with a blob whose position follows from the image's number.
 pub fn images(count: usize) -> Vec<u8> {
     let pixel = |i: usize, x: usize, y: usize| {
         let distance = x.abs_diff(5 * i % SIDE) + y.abs_diff(3 * (i / SIDE) % SIDE);
@@ -48,7 +48,7 @@ pub fn idx(sizes: &[usize], values: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Writes `bytes`, gzipped if the name says so.
+/// Writes `bytes`, gzipped if the name ends in .gz.
 fn write_file(path: &Path, bytes: &[u8]) {
     if path.extension().is_some_and(|extension| extension == "gz") {
         let file = fs::File::create(path).unwrap();

@@ -1,4 +1,4 @@
-//! Translation of a shader to each of wgpu's backends, with wgpu's own options.
+//! Translates shaders for each of wgpu's backends, with wgpu's own options.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use naga::back::{glsl, hlsl, msl, spv};
@@ -11,7 +11,7 @@ use super::shader::{Shader, is_f16};
 /// A backend's translator.
 pub type Translate = fn(&Shader, checks: bool) -> Result<Translated, String>;
 
-/// What a backend's driver or compiler is given.
+/// The input of a backend's driver or compiler.
 pub struct Translated {
     /// Text, or the bytes of SPIR-V.
     pub code: Vec<u8>,
@@ -19,12 +19,12 @@ pub struct Translated {
     pub entry: String,
 }
 
-/// The backends that wgpu translates for, each at the oldest version that the program asks for.
+/// The backends that wgpu translates for, each at the oldest version that the program requires.
 pub const BACKENDS: &[(&str, Translate)] =
     &[("SPIR-V 1.3", to_spirv), ("MSL 2.4", to_msl), ("HLSL 6.0", to_hlsl), ("GLSL ES 3.1", to_glsl)];
 
-/// What a tool refuses, and why: (kernel, tool, reason). A tool is a backend of naga's by its name above, or a program that
-/// reads what naga wrote. Each row is checked: one that is refused no longer must go.
+/// What a tool rejects, and why: (kernel, tool, reason). A tool is a naga backend by its name above, or a program that
+/// reads naga's output. Each row is checked: one that is no longer rejected must be removed.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("matmul/tiled_f16", "GLSL ES 3.1", "GLSL ES has no 16-bit floats, and GL adapters do not offer them"),
     ("matmul/cooperative8", "GLSL ES 3.1", NO_COOPERATIVE),
@@ -42,7 +42,7 @@ const NO_COOPERATIVE: &str = "it has no cooperative matrices, and adapters behin
 const NO_ZERO_ARRAY: &str =
     "a cast of 0 to an array, which is HLSL (FXC and DXC take it), is unknown to glslang";
 
-/// Whether `tool` may refuse this kernel.
+/// Whether `tool` may reject this kernel.
 pub fn is_excused(kernel: &Kernel, tool: &str) -> bool {
     EXCEPTIONS.iter().any(|(label, of, _)| *label == kernel.label() && *of == tool)
 }
@@ -129,7 +129,7 @@ fn to_hlsl(shader: &Shader, checks: bool) -> Result<Translated, String> {
         (at, hlsl::BindTarget { register: register as u32, restrict_indexing: true, ..Default::default() })
     };
     let options = hlsl::Options {
-        // 16-bit floats came with 6.2.
+        // 16-bit floats require 6.2.
         shader_model: if is_f16(shader.kernel) { hlsl::ShaderModel::V6_2 } else { hlsl::ShaderModel::V6_0 },
         binding_map: shader.layout().into_iter().enumerate().map(target).collect(),
         fake_missing_bindings: false,
@@ -149,7 +149,7 @@ fn to_hlsl(shader: &Shader, checks: bool) -> Result<Translated, String> {
 }
 
 fn to_glsl(shader: &Shader, _checks: bool) -> Result<Translated, String> {
-    // OpenGL counts uniform and storage buffers apart.
+    // OpenGL numbers uniform and storage buffers separately.
     let mut counters = [0, 0];
     let target = |(at, storage, _): (ResourceBinding, bool, bool)| {
         counters[usize::from(storage)] += 1;
@@ -173,7 +173,7 @@ fn to_glsl(shader: &Shader, _checks: bool) -> Result<Translated, String> {
     Ok(Translated { code: text.into_bytes(), entry: "main".into() })
 }
 
-/// The name that a backend gave the one entry point of a module.
+/// The backend's name of a module's one entry point.
 fn one_name<E: ToString>(names: Vec<Result<String, E>>) -> Result<String, String> {
     match <[_; 1]>::try_from(names) {
         Ok([name]) => name.map_err(|e| e.to_string()),

@@ -1,8 +1,8 @@
-//! What each fuzz target does with its bytes: writes them to where a user would have the file, and reads it as the program
-//! does. Whatever they are, the answer is data or one error: no panic, no hang, no memory that the file does not back. A
-//! target says whether it was data, so that a reader that refuses everything is noticed.
+//! What each fuzz target does with its bytes: writes them to a file as a user would, and reads it as the program does.
+//! Whatever the bytes are, the result is data or one error: no panic, no hang, no memory beyond what the file backs. A
+//! target returns whether it read data, so that a reader that refuses everything is noticed.
 //!
-//! The targets under `targets/` hand libFuzzer's bytes to these functions; `tests/fuzz_seeds.rs` hands them the seeds, and
+//! The targets under `targets/` pass libFuzzer's bytes to these functions; `tests/fuzz_seeds.rs` passes the seeds, and
 //! damaged copies of them, in every run of the tests.
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use vae_gpu::train::config::RunSection;
 use vae_gpu::train::{Config, files};
 use vae_gpu::tune;
 
-/// A name, which is also that of the folder with the seeds, and what reads the bytes.
+/// A target's name, which is also its folder of seeds, and its function.
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// Every target.
@@ -36,25 +36,25 @@ pub const TARGETS: &[Target] = &[
     ("tuning", tuning),
 ];
 
-/// Runs one of them, and says whether the bytes were read.
+/// Runs a target, and returns whether the bytes were read.
 pub fn run(target: &str, bytes: &[u8]) -> bool {
     let (_, read) = TARGETS.iter().find(|(name, _)| *name == target).expect("a target of the table");
     read(bytes)
 }
 
-/// Rows that are read of what could be opened.
+/// Most rows read from data that opens.
 const ROWS: usize = 4;
-/// An error is a few lines, however long the file is that it speaks of.
+/// Longest error message: a few lines, however long the file.
 const MAX_MESSAGE: usize = 4096;
 
-/// A folder in memory where the system has one.
+/// A folder in memory, if the system has one.
 fn scratch() -> TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }
         .expect("a folder for the file")
 }
 
-/// Checks what every error must be: something to read, on a screen.
+/// Checks that an error is readable on a terminal.
 fn judge<T>(result: Result<T>) -> Option<T> {
     result
         .map_err(|error| {
@@ -84,13 +84,13 @@ fn open(source: &Path, options: &ReadOptions) -> bool {
     true
 }
 
-/// Two parts of the bytes: as many as the first two say, and the others.
+/// Splits the bytes in two: the first two bytes give the length of the first part.
 fn two(bytes: &[u8]) -> (&[u8], &[u8]) {
     let Some((length, rest)) = bytes.split_first_chunk() else { return (bytes, &[]) };
     rest.split_at(usize::from(u16::from_le_bytes(*length)).min(rest.len()))
 }
 
-/// A folder of IDX files, the images and the labels of both parts the same; plain, or gzipped by their magic.
+/// A folder of IDX files, with the same images and labels in both parts; plain or, by their magic, gzipped.
 fn idx(bytes: &[u8]) -> bool {
     let folder = scratch();
     let (images, labels) = two(bytes);
@@ -118,14 +118,14 @@ fn npz(bytes: &[u8]) -> bool {
     file("x.npz", bytes, &ReadOptions::default())
 }
 
-/// A table; where its first byte is odd, with a column of labels.
+/// A table; if its first byte is odd, with a label column.
 fn csv(bytes: &[u8]) -> bool {
     let odd = bytes.first().is_some_and(|first| first % 2 == 1);
     let label_column = odd.then(|| "label".to_owned());
     file("x.csv", bytes, &ReadOptions { label_column, ..ReadOptions::default() })
 }
 
-/// Entries of a folder of pictures: a byte that says what is made, two that say of how many bytes, and these.
+/// Entries of a folder of pictures: a byte for the kind, two for the length, then the content.
 fn pictures(bytes: &[u8]) -> bool {
     const NAMES: [&str; 8] =
         ["0.png", "1.jpg", "2.bmp", "3.webp", "4.tiff", "a/5.png", "b/6.jpeg", "a/c/7.png"];
@@ -149,13 +149,13 @@ fn pictures(bytes: &[u8]) -> bool {
     open(folder.path(), &ReadOptions { format: Some("pictures".into()), ..ReadOptions::default() })
 }
 
-/// A configuration, which must come back as it is from its own text.
+/// A configuration, which must survive a round trip through its own text.
 fn config(bytes: &[u8]) -> bool {
     let folder = scratch();
     let path = folder.path().join("config.toml");
     fs::write(&path, bytes).unwrap();
     let Some(mut config) = judge(Config::read(&path)) else { return false };
-    // How the program runs is no part of a run's own file.
+    // How the program runs is not part of a run's configuration.
     config.run = RunSection::default();
     assert_eq!(Config::parse(&config.to_toml()).as_ref(), Ok(&config));
     let _ = config.warning();
@@ -164,8 +164,8 @@ fn config(bytes: &[u8]) -> bool {
     true
 }
 
-/// A model or checkpoint: the file as it is, and then a whole one whose metadata they are: the bytes up to a 0 are the
-/// configuration, and the number after it that of values in its one tensor.
+/// A model or checkpoint: first the bytes as a file, then an intact file with these bytes as metadata: up to a 0 the
+/// configuration, then the number of values in its one tensor.
 fn safetensors(bytes: &[u8]) -> bool {
     let folder = scratch();
     let path = folder.path().join("model.safetensors");
@@ -186,7 +186,7 @@ fn safetensors(bytes: &[u8]) -> bool {
     is_read | read()
 }
 
-/// A file of tunings, in which `KEY` stands for the adapter's.
+/// A tuning file, in which `KEY` stands for the adapter's key.
 fn tuning(bytes: &[u8]) -> bool {
     static GPU: OnceLock<(Arc<Gpu>, String)> = OnceLock::new();
     let folder = scratch();
@@ -197,7 +197,7 @@ fn tuning(bytes: &[u8]) -> bool {
             serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
         (gpu, written["key"].as_str().expect("a key").to_owned())
     });
-    // What is there already is replaced: only this tells where the file lies.
+    // Saving replaces the existing file, and is the only way to learn its path.
     let path = tune::save(folder.path(), gpu.report(), &Tuning::default()).unwrap();
     let content = match std::str::from_utf8(bytes) {
         Ok(text) => text.replace("KEY", key).into_bytes(),
@@ -205,13 +205,13 @@ fn tuning(bytes: &[u8]) -> bool {
     };
     fs::write(path, content).unwrap();
     let found = tune::load(folder.path(), gpu.report());
-    // What was believed is kept by the next measurement, and read again.
+    // The next measurement keeps the accepted content, which must be readable again.
     tune::save(folder.path(), gpu.report(), &Tuning::default()).unwrap();
     assert_eq!(tune::load(folder.path(), gpu.report()), found);
     found != Tuning::default()
 }
 
-/// The table of a run's epochs: what can be read can be shortened and read again.
+/// The table of a run's epochs: if readable, it can be truncated and read again.
 fn metrics_table(bytes: &[u8]) -> bool {
     let folder = scratch();
     let path = folder.path().join("metrics.csv");

@@ -3,7 +3,7 @@ use crate::data::write::Matrix;
 use proptest::prelude::*;
 
 fn parse(text: &[u8], label: Option<&str>) -> Result<Parts> {
-    // Blocks of a few lines, and the whole at once: both must say the same.
+    // Blocks of a few lines, and the whole at once: both must give the same result.
     let read = |block| read(Path::new("t.csv"), text, label, block, &|_| {});
     let (few, whole) = (read(16), read(BLOCK));
     match (&few, &whole) {
@@ -11,7 +11,7 @@ fn parse(text: &[u8], label: Option<&str>) -> Result<Parts> {
             assert_eq!((&a.columns, &a.classes, &a.train.labels), (&b.columns, &b.classes, &b.train.labels));
             assert_eq!(a.train.x(0..a.train.count).unwrap(), b.train.x(0..b.train.count).unwrap());
         }
-        // Where blank lines come before it, the number of a line may be that of the first of them.
+        // After blank lines, the number of a line may be that of the first blank line.
         (Err(a), Err(b)) => assert_eq!(without_line(&a.to_string()), without_line(&b.to_string())),
         (a, b) => panic!("{a:?} in blocks, {b:?} at once"),
     }
@@ -40,7 +40,7 @@ fn refuse(text: &[u8], words: &str) {
 }
 
 #[test]
-fn a_line_of_names_is_told_from_numbers() {
+fn a_header_is_distinguished_from_numbers() {
     assert_eq!(table("a,b\n1,2\n"), (vec!["a".into(), "b".into()], vec![1.0, 2.0]));
     assert_eq!(table("1,2\n3,4"), (vec!["1".into(), "2".into()], vec![1.0, 2.0, 3.0, 4.0]));
     assert_eq!(table("0,1,y\n3,4,5\n").0, ["0", "1", "y"]);
@@ -59,7 +59,7 @@ fn the_label_column_is_taken_out() {
     );
     assert_eq!(parts.train.labels.as_deref(), Some(&[1, 0][..]));
     assert_eq!(parts.train.x(0..2).unwrap(), [1.0, 2.0, 3.0, 4.0]);
-    // A table without names, and its third column.
+    // A table without a header, and its third column.
     let parts = parse(b"1,2,dog\n3,4,cat\n", Some("3")).unwrap();
     assert_eq!(parts.train.labels.as_deref(), Some(&[1, 0][..]));
     assert_eq!(parse(b"a,b\n1,2\n", Some("c")).err().map(|error| error.exit_code()), Some(2));
@@ -70,11 +70,11 @@ fn cells_without_a_number_are_named_with_row_and_column() {
     refuse(b"a,b\n1,2\n3,\n", "row 2 (line 3), column 2 (`b`): the value is missing");
     refuse(b"1,2\nnan,4\n", "row 2, column 1: the value is missing");
     refuse(b"1,2\nNA,4\n", "row 2, column 1: the value is missing");
-    refuse(b"1,2\n3,inf\n", "row 2, column 2: inf is no finite number");
-    refuse(b"1,2\n3,1e39\n", "1e39 is no finite number");
-    refuse(b"a,b\n1,2\n3,red\n", "row 2 (line 3), column 2 (`b`): `red` is no number");
-    refuse(b"1,2\n3,\xff\n", "is no number");
-    refuse(b"1,2\n3,0x10\n", "`0x10` is no number");
+    refuse(b"1,2\n3,inf\n", "row 2, column 2: inf is not a finite number");
+    refuse(b"1,2\n3,1e39\n", "1e39 is not a finite number");
+    refuse(b"a,b\n1,2\n3,red\n", "row 2 (line 3), column 2 (`b`): `red` is not a number");
+    refuse(b"1,2\n3,\xff\n", "is not a number");
+    refuse(b"1,2\n3,0x10\n", "`0x10` is not a number");
     refuse(b"a,b\n\n1,2\n3,\n", "row 2 (line 4), column 2 (`b`): the value is missing");
     refuse(b"1,2\n\n\n3,\n", "row 2 (line 4), column 2: the value is missing");
     refuse(b"1,2\r\n3,4\r\n\r\n5,", "row 3 (line 4), column 2: the value is missing");
@@ -104,7 +104,7 @@ fn a_quote_that_is_never_closed_does_not_take_in_the_rest() {
     let long = "x".repeat(2 * ROW);
     refuse(format!("a,b\n1,2\n3,\"{long}").as_bytes(), "row 2 (line 3) has more than 4 MiB");
     refuse(format!("a,b\n1,2\n3,{long}").as_bytes(), "row 2 (line 3) has more than 4 MiB");
-    // Lines without anything are no row, however many.
+    // Blank lines are not rows.
     assert_eq!(table(&format!("1,2\n{}", "\n".repeat(3 * ROW))).1, [1.0, 2.0]);
 }
 

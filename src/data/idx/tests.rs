@@ -16,7 +16,7 @@ fn header(dims: &[u32]) -> Vec<u8> {
     bytes
 }
 
-/// A sound file whose values count up from 1.
+/// An intact file whose values count up from 1.
 fn file(dims: &[u32]) -> Vec<u8> {
     let mut bytes = header(dims);
     bytes.extend((1..=dims.iter().product::<u32>()).map(|value| value as u8));
@@ -29,7 +29,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// The message with which these images are refused; it must blame the file.
+/// The error message for these images, which must blame the file.
 fn refusal(bytes: &[u8]) -> String {
     match parse::<3>(source(bytes), "images") {
         Err(error @ Error::File { .. }) => error.to_string(),
@@ -112,7 +112,7 @@ fn trailing_bytes_after_the_gzip_stream() {
 #[test]
 fn flipped_bit_in_gzip_is_caught_by_its_checksum() {
     let sound = gzip(&file(&[2, 3, 4]));
-    // The ten bytes of the gzip header carry only a time and a hint at the system; the rest counts.
+    // The ten bytes of the gzip header hold only a time and a hint at the system; the rest matters.
     for index in 10..sound.len() {
         let mut flipped = sound.clone();
         flipped[index] ^= 1;
@@ -127,8 +127,8 @@ fn zero_images() {
 
 #[test]
 fn zero_dimensions() {
-    assert_refused(&file(&[2, 0, 4]), "0 pixels a side");
-    assert_refused(&file(&[2, 3, 0]), "0 pixels a side");
+    assert_refused(&file(&[2, 0, 4]), "0 pixels per side");
+    assert_refused(&file(&[2, 3, 0]), "0 pixels per side");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn header_that_promises_more_than_memory() {
     assert_refused(&header(&[u32::MAX, 28, 28]), "more than 16777216");
     assert_refused(&header(&[2, u32::MAX, 28]), "more than 4096");
     assert_refused(&header(&[1 << 24, 1 << 12, 1 << 12]), "more than 8 GiB");
-    // Within every cap, yet the file is not there: found out without reserving the 8 GiB.
+    // Within every cap, but the content is missing: detected without reserving the 8 GiB.
     assert_refused(&header(&[1 << 23, 32, 32]), "cut off: the header promises 8589934592 bytes");
 }
 

@@ -1,4 +1,4 @@
-//! Each test is one way in which a file can lie, but for the first.
+//! Each test but the first is one way in which a file can lie.
 
 use proptest::prelude::*;
 
@@ -17,7 +17,7 @@ fn file(descr: &str, shape: &[usize], bytes: usize) -> Vec<u8> {
     [header(descr, shape), vec![0; bytes]].concat()
 }
 
-/// A file of this dict, in whatever version.
+/// A file with this dict, in any version.
 fn with_dict(version: u8, dict: &str) -> Vec<u8> {
     let mut bytes = [&MAGIC[..], &[version, 0]].concat();
     match version {
@@ -69,7 +69,7 @@ fn versions_and_spellings_of_the_header_are_known() {
 }
 
 #[test]
-fn rows_become_pictures_where_the_size_is_told() {
+fn rows_become_pictures_of_the_given_size() {
     let path = Path::new("x.npy");
     let size = |width, height| Some(Size { width, height });
     let (_, shape) = rows(path, &[5, 12], size(4, 3)).unwrap();
@@ -129,7 +129,7 @@ fn wrong_shapes_say_how_to_turn_them() {
 }
 
 #[test]
-fn files_that_are_none_or_cut_off_are_refused() {
+fn foreign_and_truncated_files_are_refused() {
     let sound = file("|u1", &[2, 3], 6);
     for at in 0..sound.len() {
         refuse(&sound[..at], if at < 128 { "cut off" } else { "promises" });

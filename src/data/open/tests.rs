@@ -31,15 +31,15 @@ fn an_unknown_source_names_the_flag_and_every_legal_value() {
 }
 
 #[test]
-fn a_folder_or_file_of_another_kind_is_told_apart() {
+fn a_folder_and_a_file_of_unknown_format_get_different_errors() {
     let folder = tempfile::tempdir().unwrap();
     let message = open(folder.path().to_str().unwrap()).unwrap_err().to_string();
-    assert!(message.contains("this folder has no data"), "{message}");
+    assert!(message.contains("this folder holds no known format"), "{message}");
 
     let file = folder.path().join("notes.txt");
     std::fs::write(&file, "x").unwrap();
     let message = open(file.to_str().unwrap()).unwrap_err().to_string();
-    assert!(message.contains("single file"), "{message}");
+    assert!(message.contains("not in a known format"), "{message}");
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn no_source_at_all_is_unknown_and_not_the_current_folder() {
 }
 
 #[test]
-fn flags_that_a_source_has_no_use_for_are_misuse() {
+fn flags_that_a_source_cannot_use_are_misuse() {
     let refuse = |options: ReadOptions, words: &str| {
         let error = open_with("mnist", &options, &|_| {}).unwrap_err();
         assert_eq!(error.exit_code(), 2);
@@ -114,7 +114,7 @@ fn pictures_of_floats_keep_their_values_where_these_are_grey() {
 }
 
 #[test]
-fn bytes_are_scaled_on_demand_alone() {
+fn bytes_are_scaled_only_on_request() {
     let bytes = || Parts { train: Split::new(vec![0, 255], 1, None), ..table(&[1.0], &["a"]) };
     let dataset = scaled(bytes(), &ReadOptions::default()).unwrap();
     assert_eq!((dataset.train.element(), dataset.summary), (Element::Bytes, None));
@@ -123,11 +123,11 @@ fn bytes_are_scaled_on_demand_alone() {
 }
 
 #[test]
-fn a_value_that_is_no_number_is_named_with_row_and_column() {
+fn a_value_that_is_not_finite_is_named_with_row_and_column() {
     let message = scaled(table(&[1.0, 2.0, 3.0, f32::NAN], &["a", "b"]), &ReadOptions::default())
         .unwrap_err()
         .to_string();
-    assert!(message.starts_with("source: row 2, column 2 (`b`): no finite"), "{message}");
+    assert!(message.starts_with("source: row 2, column 2 (`b`): not a finite"), "{message}");
 }
 
 #[test]
@@ -138,7 +138,10 @@ fn a_test_value_that_scaling_makes_infinite_is_refused() {
     let message = open(ReadOptions { test_data: Some("far".into()), ..ReadOptions::default() })
         .unwrap_err()
         .to_string();
-    assert!(message.starts_with("far: column 2 (`b`): -1e38 is no finite number once it is"), "{message}");
+    assert!(
+        message.starts_with("far: column 2 (`b`): -1e38 is not a finite number once scaled"),
+        "{message}"
+    );
     assert!(open(ReadOptions { scale: Some(Scale::None), ..ReadOptions::default() }).is_ok());
 }
 

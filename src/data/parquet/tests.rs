@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::data::write::Matrix;
 
-/// A file of this schema, whose columns are written by these functions, in one row group.
+/// A file with this schema, whose columns these functions write, in one row group.
 fn file(schema: &str, columns: &mut [&mut dyn FnMut(&mut SerializedColumnWriter)]) -> Vec<u8> {
     let schema = Arc::new(parse_message_type(schema).unwrap());
     let properties = WriterProperties::builder().set_compression(parquet::basic::Compression::SNAPPY);
@@ -42,7 +42,7 @@ fn refuse(bytes: &[u8], words: &str) {
     assert!(matches!(error, Error::File { .. }) && error.to_string().contains(words), "{error}");
 }
 
-/// Two optional whole numbers and a text.
+/// Two optional integers and a string.
 fn mixed() -> Vec<u8> {
     file(
         "message m { optional int32 a; required int64 b (INTEGER(64, false)); required binary kind (STRING); }",
@@ -74,7 +74,7 @@ fn numbers_of_every_width_and_labels_of_text_are_read() {
     assert_eq!(x(&parts), [-5.0, 7.0, 6.0, u64::MAX as f32]);
     assert_eq!(parts.train.labels.as_deref(), Some(&[1, 0][..]));
     assert_eq!(parts.classes, ["cat", "dog"]);
-    refuse(&mixed(), "column `kind` holds String, and no numbers");
+    refuse(&mixed(), "column `kind` holds String, not numbers");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn lists_of_one_length_are_as_many_columns() {
     );
     refuse(&lists(&[1.0], &[0, 0], &[3, 0]), "row 2, column 1 (`v[0]`): the value is missing");
     let error = parse(&lists(&[1.0], &[0], &[3]), Some("v")).err().unwrap();
-    assert!(error.to_string().contains("a column of lists is no label"), "{error}");
+    assert!(error.to_string().contains("a column of lists cannot be the label"), "{error}");
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn missing_values_are_named_with_row_and_column() {
 }
 
 #[test]
-fn columns_that_are_no_numbers_are_refused() {
+fn columns_that_are_not_numbers_are_refused() {
     let one = |ty: &str| {
         file(
             &format!("message m {{ required {ty}; }}"),
@@ -145,7 +145,7 @@ fn a_table_without_rows_or_columns_is_refused() {
     refuse(&index, "no column of numbers");
 }
 
-/// A byte may be one that nothing depends on, or a value: then another number, but never a panic.
+/// A damaged byte may be irrelevant, or part of a value, which then changes; it never causes a panic.
 #[test]
 fn damage_anywhere_is_an_error_or_another_number() {
     for sound in [mixed(), lists(&[1.0, 2.0, 3.0, 4.0], &[0, 1, 0, 1], &[3; 4])] {
@@ -156,7 +156,7 @@ fn damage_anywhere_is_an_error_or_another_number() {
                 let _ = parse(&damaged, Some("kind"));
                 let _ = parse(&damaged, None);
             }
-            refuse(&sound[..at], "damaged, or no Parquet file");
+            refuse(&sound[..at], "damaged, or not a Parquet file");
         }
     }
 }

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A folder in which pictures are written by name.
+/// A folder for pictures, written by name.
 struct Folder(TempDir);
 
 impl Folder {
@@ -76,7 +76,7 @@ fn sub_folders_are_labels_in_sorted_order() {
     assert_eq!(parts.classes, ["cats", "dogs"]);
     assert_eq!(parts.train.labels.as_deref(), Some(&[0, 1, 1][..]));
     assert_eq!(bytes(&parts.train), [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]);
-    // A picture without a label leaves all without one.
+    // If one picture lacks a label, none gets one.
     folder.grey("0.png", 2, 2, 9);
     let parts = folder.read(&ReadOptions::default()).unwrap();
     assert_eq!((parts.classes.len(), &parts.train.labels, parts.train.count), (0, &None, 4));
@@ -98,7 +98,7 @@ fn folders_called_train_and_test_are_the_parts() {
 #[test]
 fn pictures_are_resized_in_their_shape() {
     let folder = Folder::new();
-    // White in more than the middle third, which is what a square picture shows.
+    // White in more than the middle third, which is the part that a square picture shows.
     let wide = GrayImage::from_fn(90, 30, |x, _| image::Luma([if (20..70).contains(&x) { 255 } else { 0 }]));
     wide.save(folder.path("a.png")).unwrap();
     folder.grey("b.png", 2, 2, 100);
@@ -169,7 +169,7 @@ fn a_picture_that_claims_a_huge_size_is_not_unpacked() {
     let folder = Folder::new();
     folder.grey("a.png", 1, 1, 5);
     let mut png = fs::read(folder.path("a.png")).unwrap();
-    // Width and height of IHDR, with its checksum made right.
+    // Width and height in IHDR, with a corrected checksum.
     png[16..24].copy_from_slice(&[0, 0, 0x7f, 0xff, 0, 0, 0x7f, 0xff]);
     let mut crc = flate2::Crc::new();
     crc.update(&png[12..29]);
@@ -191,7 +191,7 @@ fn more_pixels_than_memory_is_misuse() {
 }
 
 #[test]
-fn a_folder_of_other_files_is_no_folder_of_pictures() {
+fn a_folder_of_other_files_is_not_a_folder_of_pictures() {
     let folder = Folder::new();
     fs::write(folder.path("a.txt"), "x").unwrap();
     assert!(!detect(folder.0.path().to_str().unwrap()) && !detect("") && !detect("/no/such/folder"));

@@ -35,7 +35,7 @@ fn a_file_gives_the_same_rows_as_memory() {
     let f32s: Vec<u8> = floats.iter().flat_map(|v| v.to_le_bytes()).collect();
     let f64s: Vec<u8> = floats.iter().flat_map(|v| f64::from(*v).to_le_bytes()).collect();
     let memory = Split::from_floats(floats, 3);
-    // Runs, single rows, and enough of them that several threads read.
+    // Runs, single rows, and enough of them for several reader threads.
     let order: Vec<usize> = (0..3000).map(|i| (i * 7) % 3000).chain(100..900).collect();
     for (kind, bytes) in [(FileKind::F32, f32s), (FileKind::F64, f64s)] {
         let file = in_file(kind, &bytes, 3);

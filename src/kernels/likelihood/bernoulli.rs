@@ -33,7 +33,7 @@ static BACKWARD: Kernel = pointwise::backward::<Bernoulli>(SHADER);
 static MEAN: Kernel = pointwise::mean::<Bernoulli>(SHADER);
 
 static KERNELS: Kernels = Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN };
-/// Operations per value, about.
+/// Rough operations per value.
 const FLOPS: u64 = 4;
 
 /// Binary data, or grey values read as probabilities.
@@ -47,7 +47,7 @@ pub static BERNOULLI: Likelihood = Likelihood {
     title: |_| "bernoulli".into(),
     output: |dim, _| Output::new(&[("decoder.out", dim)]),
     fit: |values, _| {
-        // A pixel that is never white must be able to learn otherwise; the bounds are those of Burda et al.'s program.
+        // Keeps a pixel that is always black able to turn white; the bounds are those of Burda et al.'s program.
         let mean = moments(values).0.clamp(0.001, 0.999);
         vec![(mean / (1.0 - mean)).ln()]
     },

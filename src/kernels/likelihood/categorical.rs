@@ -9,7 +9,7 @@ use crate::plan::{
     read, write,
 };
 
-/// The range of C: a byte has no more levels.
+/// The range of C: a byte has 256 levels.
 pub const LEVELS: std::ops::RangeInclusive<usize> = 2..=256;
 
 /// The level of x = v / 255 among C: floor(v C / 256) of the byte v.
@@ -121,7 +121,7 @@ fn gradient(call: &dyn Call, decoded: Matrix, x: Matrix, weight: Matrix) {
     }
 }
 
-/// Grey values in C steps, of any shape of distribution.
+/// Grey values in C steps, with any distribution over them.
 pub static CATEGORICAL: Likelihood = Likelihood {
     name: "categorical",
     about: "grey data in C steps (levels): log p = log softmax(l)[floor(v C / 256)] of the byte v",
@@ -145,7 +145,7 @@ pub static CATEGORICAL: Likelihood = Likelihood {
         Output::new(&[("decoder.out", logits)])
     },
     fit: |values, settings| {
-        // Half a count more for each level, so that none is impossible.
+        // Half a count extra per level, so that every level stays possible.
         let mut counts = vec![0.5; settings.levels];
         values.iter().for_each(|(value, count)| counts[level_of(*value, settings.levels)] += *count as f64);
         let total: f64 = counts.iter().sum();

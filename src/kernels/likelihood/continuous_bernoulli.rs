@@ -8,7 +8,7 @@ use crate::plan::{Graph, Kernel, Value};
 /// Below this |l| the mean is a Taylor series: its closed form is a difference of two numbers near 1/l.
 const SERIES: f64 = 0.1;
 
-/// log((1 - e^-|l|) / |l|). exp_m1 keeps its digits for small arguments; that of -|l| does not overflow.
+/// log((1 - e^-|l|) / |l|). exp_m1 keeps its digits for small arguments, and its argument -|l| cannot overflow.
 fn log_edge(l: f64) -> f64 {
     let a = l.abs();
     if a == 0.0 { 0.0 } else { ((-a).exp_m1() / -a).ln() }
@@ -21,7 +21,7 @@ fn log_partition(l: f64) -> f64 {
 
 /// log C(lambda) of the paper, with lambda = sigmoid(l): what makes the Bernoulli formula a density on 0..1.
 pub fn log_normaliser(l: f64) -> f64 {
-    // log_partition taken from softplus, without what both have in common.
+    // softplus - log_partition, without the term that both share.
     (-l.abs()).exp().ln_1p() - log_edge(l)
 }
 
@@ -37,7 +37,7 @@ pub fn mean(l: f64) -> f64 {
     if l > 0.0 { 1.0 - below_half } else { below_half }
 }
 
-/// Below this |l| the nodes are the series, as in the shader: in 32 bits the closed form loses digits earlier.
+/// Below this |l| the nodes use the series, as the shader does: in 32 bits the closed form loses digits earlier.
 const NODES_SERIES: f64 = 1.0;
 
 /// [`mean`] as the shader computes it.
@@ -71,7 +71,7 @@ fn mean_nodes(graph: &mut dyn Graph, l: Value) -> Value {
     graph.apply("Where", &[is_small, series, closed])
 }
 
-/// The l whose mean is `wanted`, kept off 0 and 1, which no l reaches: the mean grows with l.
+/// The l whose mean is `wanted`, which is kept away from 0 and 1: no l reaches them. The mean grows with l.
 fn logit_of(wanted: f64) -> f64 {
     let wanted = wanted.clamp(0.001, 0.999);
     let (mut low, mut high) = (-2000.0, 2000.0);
@@ -109,10 +109,10 @@ static BACKWARD: Kernel = pointwise::backward::<ContinuousBernoulli>(SHADER);
 static MEAN: Kernel = pointwise::mean::<ContinuousBernoulli>(SHADER);
 
 static KERNELS: Kernels = Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN };
-/// Operations per value, about.
+/// Rough operations per value.
 const FLOPS: u64 = 12;
 
-/// Grey values in 0..1, as the density that belongs to the Bernoulli graph.
+/// Grey values in 0..1, by the density with the Bernoulli formula.
 pub static CONTINUOUS_BERNOULLI: Likelihood = Likelihood {
     name: "continuous-bernoulli",
     about: "grey data in 0..1: log p = x l - log((e^l - 1) / l) from logits l",

@@ -7,12 +7,12 @@ use crate::kernels::gather::Binarize;
 use crate::plan::{Kernel, PAD, Plan, Target, round_up};
 use crate::settings::named;
 
-/// The kernels of a likelihood's passes.
+/// The kernels of a likelihood, one per pass.
 #[derive(Clone, Copy, Debug)]
 pub struct Kernels {
     /// log p(x|z) of each row.
     pub forward: &'static Kernel,
-    /// log p(x|z) and its gradient, where the row weights are known beforehand.
+    /// log p(x|z) and its gradient, where the row weights are already known.
     pub fused: &'static Kernel,
     /// The gradient alone, from row weights.
     pub backward: &'static Kernel,
@@ -20,38 +20,38 @@ pub struct Kernels {
     pub mean: &'static Kernel,
 }
 
-/// A likelihood: its kernels, what it asks of the data, and what it makes of the decoder's last layer.
+/// A likelihood: its kernels, the data it fits, and the parts of the decoder's last layer.
 #[derive(Debug)]
 pub struct Likelihood {
     /// Its name on the command line and in files.
     pub name: &'static str,
     /// One line for the help and the README.
     pub about: &'static str,
-    /// What it is a distribution of.
+    /// The data it is a distribution over.
     pub data: Data,
-    /// Whether it is one of values in 0..1 alone.
+    /// Whether it covers only values in 0..1.
     pub bounded: bool,
     /// The settings that checks and tests walk.
     pub settings: &'static [LikelihoodSettings],
-    /// Says what is wrong with the settings that it uses.
+    /// Checks the settings that it uses; the error says what is wrong.
     pub validate: fn(&LikelihoodSettings) -> Result<(), String>,
-    /// Its name and the settings that it uses, for a line of text.
+    /// Its name and the settings that it uses, in one line.
     pub title: fn(&LikelihoodSettings) -> String,
-    /// What the decoder's last layer gives for D = `dim` values; with one part it is named `decoder.out`.
+    /// The parts of the decoder's last layer for D = `dim` values; a single part is named `decoder.out`.
     pub output: fn(dim: usize, settings: &LikelihoodSettings) -> Output,
-    /// What the decoder would have to give for one value to fit these (value, count) best, without any z: first the
-    /// outputs of that value, then its constant.
+    /// The decoder outputs for one value that fit these (value, count) best without any z: first the outputs of that
+    /// value, then its constant.
     pub fit: Fit,
-    /// Its kernels: a set, or one for each way in which its settings divide them.
+    /// Its kernels: one set, or one for each choice of settings that needs its own.
     pub kernels: &'static [&'static Kernels],
     /// What an output of the decoder is measured in, by its name.
     pub measure: fn(part: &str) -> Measure,
-    /// Appends one of the four.
+    /// Appends one of the four passes.
     pub(super) append: fn(&mut Plan, &Target, &LikelihoodSettings, Pass),
 }
 
 impl Likelihood {
-    /// Appends a pass over tensors that go together.
+    /// Appends a pass, after checking that its tensors go together.
     pub(crate) fn append(&self, plan: &mut Plan, target: &Target, settings: &LikelihoodSettings, pass: Pass) {
         let out = pass.out();
         match pass {
@@ -87,19 +87,19 @@ pub enum Measure {
 /// See [`Likelihood::fit`].
 pub type Fit = fn(values: &[(f64, u64)], settings: &LikelihoodSettings) -> Vec<f64>;
 
-/// What a likelihood is a distribution of.
+/// The data a likelihood is a distribution over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Data {
     /// Zeros and ones.
     Binary,
-    /// Grey values as real numbers; log p is that of a density, and can be positive.
+    /// Grey values as real numbers; log p is a log density and can be positive.
     Grey,
-    /// Grey values in steps: of anything but the grey data itself it makes no sense.
+    /// Grey values in steps: only grey data fits it.
     Levels,
 }
 
 impl Data {
-    /// How bytes become such data where the user does not say.
+    /// How bytes become such data where the user does not choose.
     pub fn binarize(self) -> Binarize {
         match self {
             Data::Binary => Binarize::Dynamic,
@@ -108,7 +108,7 @@ impl Data {
     }
 }
 
-/// What may be set of a likelihood; each uses what it knows of.
+/// The settings of the likelihoods; each uses those it knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LikelihoodSettings {
     /// C: grey levels of `categorical`.
@@ -118,7 +118,7 @@ pub struct LikelihoodSettings {
 }
 
 impl LikelihoodSettings {
-    /// Few enough levels for a last layer of D C outputs, and a variance that cannot make up for a bad mean.
+    /// Few enough levels for a last layer of D C outputs, and a variance that cannot hide a bad mean.
     pub const DEFAULT: LikelihoodSettings = LikelihoodSettings { levels: 16, variance: Variance::Global };
 }
 
@@ -139,27 +139,27 @@ named! {
     }
 }
 
-/// What a layer gives, side by side in one row.
+/// The outputs of a layer, side by side in one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// Name and width of each part. Where there are several, each is padded to whole vectors.
+    /// Name and width of each part. If there are several, each is padded to whole vectors.
     pub heads: Vec<(String, usize)>,
-    /// Name and width of a likelihood's own parameter, which is the same for every row.
+    /// Name and width of a likelihood's own parameter, shared by all rows.
     pub own: Option<(String, usize)>,
 }
 
 impl Output {
-    /// Parts of these names and widths.
+    /// Parts with these names and widths.
     pub fn new(heads: &[(&str, usize)]) -> Output {
         Output { heads: heads.iter().map(|(name, width)| ((*name).to_owned(), *width)).collect(), own: None }
     }
 
-    /// With a parameter that is the same for every row.
+    /// With a parameter that all rows share.
     pub fn with_own(self, name: &str, width: usize) -> Output {
         Output { own: Some((name.to_owned(), width)), ..self }
     }
 
-    /// Columns of the layer's sum, padding between parts included.
+    /// Columns of the layer's output, padding between parts included.
     pub fn columns(&self) -> usize {
         match &self.heads[..] {
             [(_, width)] => *width,

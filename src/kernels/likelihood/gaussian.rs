@@ -34,7 +34,7 @@ static BACKWARD: Kernel = pointwise::backward::<Gaussian>(SHADER);
 static MEAN: Kernel = pointwise::mean::<Gaussian>(SHADER);
 
 static KERNELS: Kernels = Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN };
-/// Operations per value, about.
+/// Rough operations per value.
 const FLOPS: u64 = 2;
 
 /// Real data with noise of variance 1: squared error, with its constant.

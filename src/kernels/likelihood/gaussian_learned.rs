@@ -55,7 +55,7 @@ fn append(plan: &mut Plan, target: &Target, settings: &LikelihoodSettings, pass:
     assert_eq!(columns, round_up(dim, PAD), "padding of the data");
     assert_eq!(out.stride, if global { columns } else { 2 * columns }, "columns of the decoder's output");
     if global {
-        // The log-variance lies behind the decoder's output where that is read, and before all else where it is replaced.
+        // The log-variance is bound after the decoder's output where that is read, and first where that is replaced.
         let at = usize::from(matches!(pass, Pass::Forward { .. }));
         if let Some((log_var, d_log_var)) = pass.own() {
             assert_eq!((log_var.rows, log_var.stride), (1, columns), "shape of the log-variance");

@@ -33,7 +33,7 @@ static MEAN: Kernel = kernel(SHADER, "mean", &[DECODED, write(6, "mean_x")], mea
 pub(super) static KERNELS: Kernels =
     Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN };
 
-/// mu and s of a value: s lies P columns behind mu.
+/// mu and s of a value: s lies P columns after mu.
 fn parts(call: &dyn Call, decoded: Matrix, row: usize, d: usize) -> [f64; 2] {
     let p: Params = crate::plan::params(call);
     [decoded.get(row, d), decoded.get(row, 4 * p.vectors as usize + d)]

@@ -6,7 +6,7 @@ use crate::kernels::params;
 use crate::kernels::row_sum::RowSum;
 use crate::plan::{Call, Graph, Kernel, Matrix, Needs, Reference, Slot, Trusted, Unfit};
 
-/// The log-variance is clamped to plus or minus this; its gradient is zero outside. A pixel that never changes would
+/// The log-variance is clamped to plus or minus this; outside, its gradient is zero. A pixel that never changes would
 /// otherwise drive its variance to zero and log p to infinity.
 pub const LOG_VAR_LIMIT: f64 = 7.0;
 

@@ -1,4 +1,4 @@
-//! The likelihoods p(x|z): one file each, and one line in [`TABLE`].
+//! The likelihoods p(x|z): one file and one line in [`TABLE`] each.
 
 pub mod bernoulli;
 pub mod categorical;
@@ -31,7 +31,7 @@ pub fn find(name: &str) -> Option<&'static Likelihood> {
     TABLE.iter().copied().find(|likelihood| likelihood.name == name)
 }
 
-/// The names of the likelihoods of such data.
+/// The names of the likelihoods for such data.
 pub fn names_of(data: Data) -> Vec<&'static str> {
     TABLE.iter().filter(|likelihood| likelihood.data == data).map(|likelihood| likelihood.name).collect()
 }

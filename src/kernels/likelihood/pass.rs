@@ -2,10 +2,10 @@
 
 use crate::plan::Tensor;
 
-/// A likelihood's own parameter [1, W], and the gradient [R, W] by it of each row where that is wanted.
+/// A likelihood's own parameter [1, W], and its gradient for every row [R, W] where that is wanted.
 pub(crate) type Own = Option<(Tensor, Option<Tensor>)>;
 
-/// One pass of a likelihood over rows R = B K, with x [B, D] and what the decoder gave: `out` [R, heads].
+/// One pass of a likelihood over R = B K rows, with x [B, D] and the decoder's output `out` [R, heads].
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pass {
     /// log_p \[R\].
@@ -19,28 +19,28 @@ pub(crate) enum Pass {
         /// log p(x|z) of each row, in nats.
         log_p: Tensor,
     },
-    /// log_p \[R\] and the gradient at once.
+    /// log_p \[R\] and the gradient in one pass.
     Fused {
-        /// The decoder's output; afterwards the loss's gradient by it.
+        /// The decoder's output, replaced by its gradient.
         out: Tensor,
-        /// The likelihood's own parameter, and the gradient by it.
+        /// The likelihood's own parameter, and its gradient.
         own: Own,
         /// The data.
         x: Tensor,
-        /// What a nat of each row is worth.
+        /// The weight of each row's nats.
         weight: Tensor,
         /// log p(x|z) of each row, in nats.
         log_p: Tensor,
     },
     /// The gradient from weights \[R\].
     Backward {
-        /// The decoder's output; afterwards the loss's gradient by it.
+        /// The decoder's output, replaced by its gradient.
         out: Tensor,
-        /// The likelihood's own parameter, and the gradient by it.
+        /// The likelihood's own parameter, and its gradient.
         own: Own,
         /// The data.
         x: Tensor,
-        /// What a nat of each row is worth.
+        /// The weight of each row's nats.
         weight: Tensor,
     },
     /// mean [R, D].
@@ -71,7 +71,7 @@ impl Pass {
         }
     }
 
-    /// x, or the mean in its place, and K: rows of the decoder's output for each of x.
+    /// x, or the mean in its place, and K: rows of the decoder's output per row of x.
     pub(super) fn image(&self) -> (Tensor, usize) {
         match *self {
             Pass::Forward { out, x, .. } | Pass::Fused { out, x, .. } | Pass::Backward { out, x, .. } => {
@@ -82,7 +82,7 @@ impl Pass {
         }
     }
 
-    /// What it does in a plan.
+    /// Its label in a plan.
     pub(super) fn label(&self) -> &'static str {
         match self {
             Pass::Forward { .. } | Pass::Fused { .. } => "log p(x|z)",

@@ -5,18 +5,18 @@ use super::pass::Pass;
 use crate::kernels::row_vector;
 use crate::plan::{Plan, Target, Tensor};
 
-/// The passes of a likelihood by themselves, with a weight of their own for each row.
+/// The passes of a likelihood alone, with a weight of its own for every row.
 #[derive(Clone, Debug)]
 pub struct Passes {
     /// Forward, mean and backward.
     pub plan: Plan,
-    /// The decoder's output [R, heads]; after a run, the loss's gradient by it.
+    /// The decoder's output [R, heads], replaced by its gradient when the plan runs.
     pub out: Tensor,
-    /// The likelihood's own parameter [1, W], and the loss's gradient [R, W] by it.
+    /// The likelihood's own parameter [1, W], and its gradient [R, W].
     pub own: Option<(Tensor, Tensor)>,
     /// The data [R, D].
     pub x: Tensor,
-    /// What a nat of each row is worth \[R\].
+    /// The weight of each row's nats \[R\].
     pub weight: Tensor,
     /// log p(x|z) of each row, in nats.
     pub log_p: Tensor,

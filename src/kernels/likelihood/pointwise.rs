@@ -1,4 +1,4 @@
-//! What the likelihoods share that take one number l of the decoder for each value x (`shaders/shared/pointwise.wgsl`).
+//! Shared by the likelihoods that read one decoder output l per value x (`shaders/shared/pointwise.wgsl`).
 
 use super::definition::Kernels;
 use super::pass::Pass;
@@ -124,7 +124,7 @@ fn gradient<L: Pointwise>(call: &dyn Call, l: Matrix, x: Matrix, weight: Matrix)
     }
 }
 
-/// Appends a pass of one of them, which costs about `flops` operations per value.
+/// Appends a pass of such a likelihood, at about `flops` operations per value.
 pub(super) fn append(kernels: &Kernels, flops: u64, plan: &mut Plan, target: &Target, pass: Pass) {
     let (kernel, share, tensors): (&'static Kernel, u64, Vec<Tensor>) = match pass {
         Pass::Forward { out, x, log_p, .. } => (kernels.forward, 2, vec![out, x, log_p]),

@@ -1,4 +1,4 @@
-//! What lies between encoder and decoder: one file each, and one line in [`LATENTS`].
+//! The latents between encoder and decoder: one file and one line in [`LATENTS`] each.
 
 mod gaussian;
 mod point;

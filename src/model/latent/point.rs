@@ -1,4 +1,4 @@
-//! z is what the encoder gives: the bottleneck of an autoencoder.
+//! z is the encoder's output: the bottleneck of an autoencoder.
 
 use super::posterior::{Draw, KlTerm, Latent};
 use crate::kernels::likelihood::Output;

@@ -1,4 +1,4 @@
-//! y = f(x), element by element: an activation behind a layer that has none of its own.
+//! y = f(x), element by element: an activation as a layer of its own.
 
 use super::kind::{Layer, LayerKind};
 use crate::kernels::activation::{self, Activation};

@@ -1,10 +1,10 @@
-//! The label of a conditional model: x with a one-hot label behind it (Sohn et al. 2015).
+//! The label of a conditional model, appended to x as a one-hot vector (Sohn et al. 2015).
 
 use super::kind::Layer;
 use crate::kernels::condition::condition;
 use crate::model::tape::{Tape, Value};
 
-/// (x, one-hot label). It stands before the first layer of encoder and decoder; configuration does not name it.
+/// (x, one-hot label). It precedes the first layer of encoder and decoder; configuration does not name it.
 #[derive(Debug)]
 pub(in crate::model) struct Condition {
     /// C.
@@ -18,7 +18,7 @@ impl Layer for Condition {
         let to = tape.plan.tensor(&name, from.rows, from.cols + self.classes);
         let labels = tape.labels.expect("a conditional model reads labels");
         condition(&mut tape.plan, from.rows / tape.batch, from, labels, to);
-        // Nobody wants the gradient by the label.
+        // The label needs no gradient.
         tape.widened(&name, to, x)
     }
 

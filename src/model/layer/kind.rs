@@ -9,14 +9,14 @@ use crate::model::parameters::Parameters;
 use crate::model::tape::{Tape, Value};
 use crate::settings::Named;
 
-/// What passes between layers, per datum: height x width positions of so many channels. A plain row is 1 x 1.
+/// The shape between layers, per datum: height x width positions of `channels` numbers. A plain row is 1 x 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
     /// Rows of positions.
     pub height: usize,
     /// Columns of positions.
     pub width: usize,
-    /// Numbers of each position.
+    /// Numbers per position.
     pub channels: usize,
 }
 
@@ -36,28 +36,28 @@ impl std::fmt::Display for Extent {
     }
 }
 
-/// A layer with its parameters' places.
+/// A layer that knows where its parameters lie.
 pub trait Layer: std::fmt::Debug {
-    /// Appends y = layer(x) to the tape and records the backward pass: the gradients of the parameters, and that of x
-    /// where [`Tape::sink`] wants it.
+    /// Appends y = layer(x) to the tape and records the backward pass: the gradients of the parameters and, if
+    /// `Tape::sink` wants it, of x.
     fn forward(&self, tape: &mut Tape, x: Value) -> Value;
     /// Multiply-adds of the forward pass per datum.
     fn multiply_adds(&self) -> usize;
 }
 
-/// What a layer is made from.
+/// The arguments for making a layer.
 pub struct Site<'a> {
     /// The name of its parameters and tensors, such as `encoder.0`.
     pub name: &'a str,
-    /// What it reads.
+    /// The shape of its input.
     pub input: Extent,
-    /// The activation of layers that name none.
+    /// The activation of layers that do not name one.
     pub activation: Activation,
     /// Where its parameters go.
     pub parameters: &'a mut Parameters,
 }
 
-/// A kind of layer: what configuration calls it, and how it is made.
+/// A kind of layer: its name in configuration, and how to make it.
 pub struct LayerKind {
     /// The first word of its text.
     pub name: &'static str,
@@ -65,32 +65,32 @@ pub struct LayerKind {
     pub grammar: &'static str,
     /// What it computes, in one line.
     pub about: &'static str,
-    /// Texts that tests and checks walk, each to follow a row of any width.
+    /// Texts for tests and checks; each can follow a row of any width.
     pub samples: &'static [&'static str],
-    /// Says what is wrong with a text of this kind.
+    /// Checks a text of this kind; the error says what is wrong.
     pub validate: fn(&LayerText) -> Result<(), String>,
-    /// Whether it may change the number of channels; the decoder mirrors such a layer together with those behind it that
+    /// Whether it may change the number of channels; the decoder mirrors such a layer together with those after it that
     /// do not.
     pub resizes: bool,
-    /// Makes the layer of a valid text, and says what it gives.
+    /// Makes the layer of a valid text, and returns its output shape.
     pub build: fn(&LayerText, Site) -> Result<(Box<dyn Layer>, Extent), String>,
 }
 
-/// A layer's text, taken apart.
+/// A layer's text, parsed.
 #[derive(Clone)]
 pub struct LayerText {
-    /// What kind of layer it names.
+    /// The kind of layer.
     pub kind: &'static LayerKind,
-    /// The words behind the kind, but for an activation.
+    /// The words after the kind, without the activation.
     pub arguments: Vec<String>,
-    /// The activation at its end, where it names one.
+    /// The activation at the end of the text, if it names one.
     pub activation: Option<Activation>,
     /// The layers in its parentheses.
     pub inner: Layers,
 }
 
 impl LayerText {
-    /// The text with the activation that the layer gets, for people.
+    /// The text with the layer's actual activation, for display.
     pub fn with_activation(&self, default: Activation) -> String {
         let activation = self.activation.or((self.kind.name == "linear").then_some(default));
         LayerText { activation, ..self.clone() }.to_string()
@@ -109,7 +109,7 @@ impl PartialEq for LayerText {
 impl fmt::Display for LayerText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut words: Vec<&str> = Vec::new();
-        // An activation by itself has no other name.
+        // An activation layer is written as its activation alone.
         if self.kind.name != "activation" {
             words.push(self.kind.name);
         }
@@ -128,7 +128,7 @@ impl fmt::Debug for LayerText {
     }
 }
 
-/// Layers in order, as their text says.
+/// Layers in order, as written in configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Layers(pub(super) Vec<LayerText>);
@@ -147,16 +147,16 @@ impl Layers {
     /// Checks every layer's arguments.
     ///
     /// # Errors
-    /// What is wrong with the first that has a fault.
+    /// The fault of the first invalid layer.
     pub fn validate(&self) -> Result<(), String> {
         self.iter().try_for_each(|text| (text.kind.validate)(text))
     }
 
-    /// The decoder that mirrors this encoder: a layer that changes the number of channels goes with those behind it that do
-    /// not, and these groups stand in reverse.
+    /// The decoder that mirrors this encoder: each layer that changes the number of channels is grouped with those
+    /// after it that do not, and the groups are reversed.
     ///
     /// # Errors
-    /// If the first layer keeps the number of channels, so that there is no width to begin with.
+    /// If the first layer does not change the number of channels, so that no width starts the decoder.
     pub fn mirrored(&self) -> Result<Layers, String> {
         let mut groups: Vec<Vec<LayerText>> = Vec::new();
         for text in self.iter() {

@@ -8,7 +8,7 @@ use crate::model::parameters::{Parameters, Place};
 use crate::model::tape::{Tape, Value};
 use crate::plan::{PAD, Tensor, round_up};
 
-/// Widths past this are surely a slip of the keyboard; the limit keeps sizes far from overflow.
+/// Larger widths are surely a typing slip; the limit keeps sizes far from overflow.
 pub const MAX_WIDTH: usize = 1 << 16;
 
 pub(super) const LINEAR: LayerKind = LayerKind {
@@ -44,8 +44,8 @@ fn flat(extent: Extent) -> Result<usize, String> {
     }
 }
 
-/// y [R, out] = f(x [R, in] W^T + b), with W [out, in]. Its output may have several parts, each a parameter of its own to
-/// files, side by side and padded to whole vectors.
+/// y [R, out] = f(x [R, in] W^T + b), with W [out, in]. The output may have several parts, side by side and padded to
+/// whole vectors; files store each as a parameter of its own.
 #[derive(Debug)]
 pub(in crate::model) struct Linear {
     name: String,
@@ -57,7 +57,7 @@ pub(in crate::model) struct Linear {
 }
 
 impl Linear {
-    /// Places the layer's parameters.
+    /// Allocates the layer's parameters.
     pub fn new(
         name: &str,
         inputs: usize,
@@ -77,7 +77,7 @@ impl Linear {
         Linear { name: name.to_owned(), activation, inputs, outputs, weight, bias }
     }
 
-    /// y, and what the derivative of the activation needs: y itself, or the sum where it needs that.
+    /// y, and the tensor that the activation's derivative needs: y, or the sum before it.
     fn product(&self, tape: &mut Tape, x: Tensor) -> (Tensor, Tensor) {
         let function = self.activation;
         let fused = if function.keeps_input() { Activation::Identity } else { function };

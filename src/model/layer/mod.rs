@@ -1,4 +1,4 @@
-//! Layers: one file each, and one line in [`LAYERS`].
+//! Layers: one file and one line in [`LAYERS`] each.
 
 mod activation;
 mod condition;

@@ -8,7 +8,7 @@ use crate::model::tape::{Tape, Value};
 pub(super) const RESIDUAL: LayerKind = LayerKind {
     name: "residual",
     grammar: "residual(LAYERS)",
-    about: "y = x + layers(x); the last layer gives as many numbers as the first reads",
+    about: "y = x + layers(x); input and output have the same shape",
     samples: &["residual(linear 8, linear 9 identity), relu", "residual(linear 9 tanh)"],
     validate: |text| match (text.inner.is_empty(), &text.arguments[..], text.activation) {
         (false, [], None) => text.inner.validate(),
@@ -45,7 +45,7 @@ impl Layer for Residual {
         let y = tape.value(&self.name, to);
         tape.record(move |tape| {
             if let Some(d) = tape.gradient(y) {
-                // A copy first: the branch may change what it is given.
+                // A copy first: the branch may overwrite its gradient.
                 tape.give(x, d, false);
                 tape.give(inner, d, true);
             }

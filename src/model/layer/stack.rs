@@ -10,7 +10,7 @@ pub struct LayerRow {
     pub name: String,
     /// Such as `linear 400 relu`.
     pub text: String,
-    /// What it gives, per datum.
+    /// Its output shape, per datum.
     pub output: Extent,
     /// Trained values.
     pub parameters: usize,
@@ -18,16 +18,16 @@ pub struct LayerRow {
     pub multiply_adds: usize,
 }
 
-/// Layers one behind the other.
+/// Layers in sequence.
 #[derive(Debug, Default)]
 pub(in crate::model) struct Stack {
     layers: Vec<Box<dyn Layer>>,
-    /// What each is, for people.
+    /// A row per layer, for display.
     pub rows: Vec<LayerRow>,
 }
 
 impl Stack {
-    /// The layers of `text` on top of `site`, with numbered names; and what the last gives.
+    /// The layers of `text` on top of `site`, with numbered names, and the output shape of the last.
     pub fn build(text: &Layers, site: Site) -> Result<(Stack, Extent), String> {
         let Site { name, input, activation, parameters } = site;
         let (mut stack, mut extent) = (Stack::default(), input);

@@ -7,9 +7,9 @@ use super::kind::{LayerText, Layers};
 use crate::kernels::activation::Activation;
 use crate::settings::Named;
 
-/// Layers of one list, those inside others counted: more would not train, and a hostile file could name a million.
+/// Most layers in one list, nested ones included: a hostile file could name a million.
 const MAX_LAYERS: usize = 64;
-/// Lists inside lists.
+/// Most levels of nested lists.
 const MAX_DEPTH: usize = 4;
 
 impl Layers {
@@ -50,12 +50,12 @@ impl FromStr for Layers {
 
 fn parse(text: &str, depth: usize) -> Result<Layers, String> {
     if depth > MAX_DEPTH {
-        return Err(format!("layers inside layers inside layers: {MAX_DEPTH} lists deep is enough"));
+        return Err(format!("layers are nested too deep: use {MAX_DEPTH} levels or fewer"));
     }
     split(text)?.into_iter().map(|text| layer(text.trim(), depth)).collect::<Result<_, _>>().map(Layers)
 }
 
-/// The parts between commas that no parentheses enclose.
+/// The parts between commas outside parentheses.
 fn split(text: &str) -> Result<Vec<&str>, String> {
     let (mut parts, mut begin, mut open) = (Vec::new(), 0, 0usize);
     for (at, character) in text.char_indices() {
@@ -92,12 +92,12 @@ fn layer(text: &str, depth: usize) -> Result<LayerText, String> {
     }
     let name = match (words.is_empty(), activation) {
         (true, Some(_)) => "activation",
-        (true, None) => return Err("a layer is missing between two commas, or there is none at all".into()),
+        (true, None) => return Err("a layer is missing: write layers with commas between them".into()),
         _ => words.remove(0),
     };
     let kind = LAYERS.iter().find(|kind| kind.name == name).ok_or_else(|| {
         let known: Vec<_> = LAYERS.iter().map(|kind| format!("`{}`", kind.grammar)).collect();
-        format!("`{name}` names no layer: use {}", known.join(", "))
+        format!("`{name}` is not a layer: use {}", known.join(", "))
     })?;
     let arguments = words.into_iter().map(str::to_owned).collect();
     Ok(LayerText { kind, arguments, activation, inner })
@@ -137,15 +137,15 @@ mod tests {
             ("linear 4 5", "`linear 4 5`"),
             ("linear 70000", "`linear 70000`"),
             ("linear(linear 4)", "`linear(linear 4)`"),
-            ("conv 4", "`conv` names no layer: use `linear N [ACTIVATION]`"),
+            ("conv 4", "`conv` is not a layer: use `linear N [ACTIVATION]`"),
             ("residual", "write `residual(LAYERS)`"),
             ("residual()", "a layer is missing"),
             ("residual(linear 4", "a `(` without its `)`"),
             ("linear 4)", "a `)` without a `(`"),
             ("residual(linear 4) 7", "nothing follows"),
             ("identity", "`identity`"),
-            ("relu 4", "`relu` names no layer"),
-            ("residual(residual(residual(residual(residual(residual(linear 4))))))", "lists deep"),
+            ("relu 4", "`relu` is not a layer"),
+            ("residual(residual(residual(residual(residual(residual(linear 4))))))", "nested too deep"),
         ] {
             let found = text.parse::<Layers>().unwrap_err();
             assert!(found.contains(problem), "{text:?}: {found}");

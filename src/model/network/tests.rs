@@ -1,4 +1,4 @@
-//! The parameters that a configuration makes.
+//! The parameters of a configuration.
 
 use super::*;
 use crate::kernels::activation::Activation;

@@ -1,4 +1,4 @@
-//! E_q[log p(x|z)] - beta KL(q(z|x) || p(z)), with a floor under the KL of each dimension where bits are free.
+//! E_q[log p(x|z)] - beta KL(q(z|x) || p(z)), with a floor under each dimension's KL if bits are free.
 
 use super::bound::{Job, Objective};
 use crate::error::Result;

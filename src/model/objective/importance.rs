@@ -32,7 +32,7 @@ impl Objective for Importance {
         Ok(())
     }
 
-    /// The weights of the samples are known after the decoder, so its likelihood is passed twice.
+    /// The weights of the samples depend on the decoder's output, so the likelihood runs twice: forward, then backward.
     fn append(&self, tape: &mut Tape, job: &Job) {
         let Job { model, samples, x, head, terms, .. } = *job;
         let batch = tape.batch;

@@ -1,4 +1,4 @@
-//! What training climbs: one file each, and one line in [`OBJECTIVES`].
+//! The objectives that training maximises: one file and one line in [`OBJECTIVES`] each.
 
 mod bound;
 mod elbo;

@@ -38,7 +38,7 @@ impl Objective for Reconstruction {
         let batch = tape.batch;
         let draw = model.draw(tape, head, samples, KlTerm::Closed);
         let out = model.decode(tape, draw.z);
-        // Never written: there is no KL, and nothing to weigh.
+        // Never written, so it stays zero: there is no KL to weigh.
         let kl = row_vector(&mut tape.plan, "kl", batch);
         let [recon_weight, kl_weight] =
             ["recon_weight", "kl_weight"].map(|name| row_vector(&mut tape.plan, name, batch));

@@ -2,7 +2,7 @@
 
 use crate::model::tape::{Tape, Value};
 
-/// The distribution of z that samples begin with, and that the KL term is measured from.
+/// The distribution that samples of z are drawn from and the KL term is measured against.
 pub trait Prior: Sync {
     /// Its name.
     fn name(&self) -> &'static str;

@@ -1,4 +1,4 @@
-//! The prior p(z): one file each, and one line in [`PRIORS`].
+//! The priors p(z): one file and one line in [`PRIORS`] each.
 
 mod density;
 mod standard;

@@ -106,7 +106,7 @@ fn a_folder_with_other_things_in_it_is_welcome() {
 }
 
 #[test]
-fn what_is_no_run_says_so_and_names_one_that_is() {
+fn a_path_that_is_not_a_run_is_refused_with_a_suggestion() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("mnist-mlp-1");
     RunDir::create(Some(&run), "mnist", "mlp", false).unwrap();

@@ -24,7 +24,7 @@ fn metadata() -> BTreeMap<String, String> {
     [("epoch", "12"), ("note", "line\nbreak")].map(|(key, value)| (key.into(), value.into())).into()
 }
 
-/// A folder, and in it a sound file.
+/// A folder with an intact file.
 fn sound() -> (TempDir, std::path::PathBuf, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
@@ -33,12 +33,12 @@ fn sound() -> (TempDir, std::path::PathBuf, Vec<u8>) {
     (folder, path, bytes)
 }
 
-/// A file of this header and so many zero bytes.
+/// A file with this header and `data` zero bytes.
 fn crafted(header: &str, data: usize) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &vec![0; data]].concat()
 }
 
-/// The message with which these bytes are refused; it must blame the file.
+/// The error message for these bytes, which must blame the file.
 #[track_caller]
 fn refusal(bytes: &[u8]) -> String {
     match parse(Path::new("model.safetensors"), &mut &bytes[..], bytes.len() as u64) {
@@ -91,7 +91,7 @@ fn other_readers_of_the_format_agree() {
     let weight = file.tensor("encoder.weight").unwrap();
     assert_eq!((weight.dtype(), weight.shape()), (Dtype::F32, &[2, 3][..]));
     assert_eq!(weight.data()[4..8], (-1.5f32).to_le_bytes());
-    // 8 bytes of length and the header: the values are aligned for whoever maps the file.
+    // 8 bytes of length and the header: the values are aligned for mapping.
     assert_eq!(bytes[..8][0] % 8, 0);
 }
 

@@ -11,11 +11,11 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-/// Draws batches in a new random order each epoch; a short last batch is left out.
+/// Draws batches in a new random order each epoch; drops a short last batch.
 pub struct Batches {
     device: Device,
-    /// Grey values [N, D] from 0 to 255: exact in half precision, where they fit into the 128 MiB that many adapters
-    /// bind at most.
+    /// Grey values [N, D] from 0 to 255: exact in half precision, in which they fit the 128 MiB binding limit of many
+    /// adapters.
     images: Tensor<2>,
     order: Tensor<1, Int>,
     rng: StdRng,
@@ -51,7 +51,7 @@ impl Batches {
         p.random_like(Distribution::Default).lower(p).float()
     }
 
-    /// D: pixels of an image.
+    /// D: pixels per image.
     pub fn dim(&self) -> usize {
         self.images.dims()[1]
     }
@@ -61,7 +61,7 @@ impl Batches {
 fn read_idx(path: &Path) -> io::Result<(Vec<u8>, usize, usize)> {
     let mut bytes = Vec::new();
     GzDecoder::new(File::open(path)?).read_to_end(&mut bytes)?;
-    let wrong = || io::Error::other(format!("{} is no IDX file of images", path.display()));
+    let wrong = || io::Error::other(format!("{} is not an IDX file of images", path.display()));
     let word = |i: usize| bytes.get(4 * i..4 * i + 4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]));
     let (Some(0x0803), Some(count), Some(height), Some(width)) = (word(0), word(1), word(2), word(3)) else {
         return Err(wrong());

@@ -17,9 +17,9 @@ use data::Batches;
 use model::{Activation, Vae};
 
 const LEARNING_RATE: f64 = 1e-3;
-/// Equal parts of the timed steps, each from an idle to an idle device; the median of them counts, as in `common.py`.
+/// Equal parts of the timed steps, each from an idle to an idle device; their median is reported, as in `common.py`.
 const PARTS: usize = 5;
-/// Steps whose losses are averaged at the beginning and at the end.
+/// Steps averaged for the first and for the last loss.
 const LOSSES: usize = 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
@@ -43,7 +43,7 @@ struct Args {
     activation: Activation,
     #[arg(long, default_value_t = 128)]
     batch: usize,
-    /// Steps that are timed
+    /// Steps to time
     #[arg(long, default_value_t = 200)]
     steps: usize,
     /// Steps before the clock starts: compilation and tuning
@@ -73,7 +73,7 @@ struct Report {
 fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     if args.warmup < LOSSES || args.steps < PARTS {
-        return Err(format!("--warmup must be {LOSSES} at least, --steps {PARTS}").into());
+        return Err(format!("--warmup must be at least {LOSSES}, --steps at least {PARTS}").into());
     }
     rayon::ThreadPoolBuilder::new().num_threads(args.threads).build_global()?;
     let (device, name) = open(args.backend)?;
@@ -96,7 +96,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     println!("{}", serde_json::to_string(&report)?);
     if loss_last.is_nan() || loss_last >= 0.8 * loss_first {
-        return Err(format!("the loss went from {loss_first} to {loss_last}: this is no training").into());
+        return Err(format!("the loss went from {loss_first} to {loss_last}: the model did not learn").into());
     }
     Ok(())
 }
@@ -104,7 +104,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// The version that Cargo.toml pins.
 const BURN_VERSION: &str = "0.22.1";
 
-/// The device and what it is called.
+/// The device and its name.
 fn open(backend: Backend) -> Result<(Device, String), Box<dyn Error>> {
     Ok(match backend {
         Backend::Wgpu => {
@@ -149,7 +149,7 @@ impl Training {
         loss.inner()
     }
 
-    /// The time that `steps` steps take, until the device has done them.
+    /// The time of `steps` steps, until the device has finished them.
     fn time(&mut self, steps: usize) -> Result<Duration, ExecutionError> {
         let begin = Instant::now();
         for _ in 0..steps {
