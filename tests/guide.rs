@@ -84,7 +84,8 @@ fn in_little(mut words: Vec<String>) -> Vec<String> {
         words.extend(["--data", "./mnist"].map(String::from));
     }
     for (flag, small) in [("--epochs", "1"), ("--hidden", "8"), ("--batch-size", "16")] {
-        if !told && !has(flag, &words) && !(flag == "--hidden" && has("--encoder", &words)) {
+        let named = has(flag, &words) || flag == "--hidden" && has("--encoder", &words);
+        if !told && !named {
             words.extend([flag, small].map(String::from));
         }
     }

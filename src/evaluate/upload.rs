@@ -47,7 +47,7 @@ impl Upload {
         Upload::plan_within(gpu.limits(), split, name, binarize, batch, stream || in_file)
     }
 
-    /// [`Feed::plan`] for a device known only by its limits.
+    /// [`Upload::plan`] for a device known only by its limits.
     pub fn plan_within(
         limits: Limits,
         split: &Split,

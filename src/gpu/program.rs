@@ -63,7 +63,7 @@ impl Program {
     /// everything that the step loop must not make.
     ///
     /// # Errors
-    /// [`Error::Limit`] if the plan exceeds a limit of the device, before anything is made; [`Error::Device`].
+    /// [`crate::error::Error::Limit`] if the plan exceeds a limit of the device, before anything is made; [`crate::error::Error::Device`].
     pub fn new(gpu: &Arc<Gpu>, plan: Plan, shared: &mut Shared) -> Result<Program> {
         gpu.check("preparing a plan")?;
         gpu.limits().check(&plan, "the adapter allows")?;

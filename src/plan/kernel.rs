@@ -5,7 +5,7 @@ use super::field::Field;
 use super::graph::Nodes;
 use super::slot::{Const, Slot};
 
-/// A feature that a kernel needs and some adapters lack, [16-bit floats](Target::f16) aside.
+/// A feature that a kernel needs and some adapters lack, [16-bit floats](super::Target::f16) aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     /// Nothing.
@@ -29,7 +29,7 @@ pub struct Kernel {
     pub params: &'static [Field],
     /// Its storage bindings, in the order in which a dispatch names its tensors.
     pub slots: &'static [Slot],
-    /// Whether it reads the [`Step`], in group 1.
+    /// Whether it reads the [`Step`](super::Step), in group 1.
     pub step: bool,
     /// The feature that it needs and some adapters lack.
     pub needs: Needs,

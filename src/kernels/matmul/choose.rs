@@ -60,7 +60,7 @@ fn choose_for_software(target: &Target, layout: Layout, m: usize) -> &'static Va
         _ => &[&PORTABLE_8X2],
     };
     let mut tiles = tiles.iter().copied().filter(|variant| variant.supports(layout));
-    let largest = tiles.clone().last().expect("a tile for every layout");
+    let largest = tiles.clone().next_back().expect("a tile for every layout");
     // A tile with more rows than the result multiplies in vain: for a batch of 20, tiles of 20 rows instead of 24 brought NT
     // 20 x 784 x 200 from 0.204 to 0.162 ms and NN 20 x 200 x 200 from 0.090 to 0.082 (llvmpipe, Mesa 22).
     tiles.find(|variant| variant.tile_rows as usize >= m).unwrap_or(largest)

@@ -57,6 +57,9 @@ pub struct Site<'a> {
     pub parameters: &'a mut Parameters,
 }
 
+/// Makes a layer, and says what it gives.
+pub type Build = fn(&LayerText, Site) -> Result<(Box<dyn Layer>, Extent), String>;
+
 /// A kind of layer: its name in configuration, and how to make it.
 pub struct LayerKind {
     /// The first word of its text.
@@ -73,7 +76,7 @@ pub struct LayerKind {
     /// do not.
     pub resizes: bool,
     /// Makes the layer of a valid text, and returns its output shape.
-    pub build: fn(&LayerText, Site) -> Result<(Box<dyn Layer>, Extent), String>,
+    pub build: Build,
 }
 
 /// A layer's text, parsed.
