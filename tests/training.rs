@@ -7,7 +7,7 @@ mod tiny;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vae_gpu::data::Dataset;
 use vae_gpu::error::{Error, Result};
@@ -139,7 +139,10 @@ fn the_pace_of_submissions_changes_no_bit() {
         let mut trainer = trainer(&gpu, &dataset, &config(16));
         let mut ends = Vec::new();
         let mut told = None;
+        let begin = Instant::now();
         let mut observe = |p: &EpochProgress| {
+            // The rate is the epoch's: no lower than by the time since both began.
+            assert!(p.images_per_second >= (16 * p.step) as f64 / begin.elapsed().as_secs_f64() * 0.99);
             thread::sleep(pause);
             ends.push(p.step);
             told = p.elbo.or(told);

@@ -110,6 +110,9 @@ mod tests {
         near(&Path::Spherical.between(&from, &to, 3), &[2.0, 0.0, 2.0 * half, 4.0 * half, 0.0, 4.0]);
         let unit = Path::Spherical.between(&[1.0, 0.0], &[0.0, 1.0], 7);
         assert!(unit.chunks(2).all(|z| (z[0].hypot(z[1]) - 1.0).abs() < 1e-6), "{unit:?}");
+        // From 0 to 60 degrees by way of 30.
+        let sixth = 0.75f32.sqrt();
+        near(&Path::Spherical.between(&[1.0, 0.0], &[0.5, sixth], 3), &[1.0, 0.0, sixth, 0.5, 0.5, sixth]);
     }
 
     #[test]

@@ -212,13 +212,13 @@ mod tests {
 
     #[test]
     fn codes_give_their_statistics() {
-        let mut statistics = CodeStatistics::new(2);
-        // Only the first dimension's mu varies; its KL is 1/2, the second's (e - 2) / 2.
+        let mut statistics = CodeStatistics::new(3);
+        // The first dimension's mu varies; the second's is far from zero but constant; the third's varies too little.
         let batch = |mu: f32| Codes {
             x: vec![0.0, 1.0],
             mean: vec![0.5, 1.0],
-            mu: vec![mu, 0.0],
-            log_var: vec![0.0, 1.0],
+            mu: vec![mu, 3.0, mu / 20.0],
+            log_var: vec![0.0, 1.0, 0.0],
             ..Codes::default()
         };
         for mu in [1.0, -1.0] {
@@ -227,7 +227,9 @@ mod tests {
         assert_eq!(statistics.active_units(), 1);
         assert_eq!(statistics.mean_squared_error(), 0.125);
         let kl = statistics.kl_per_dimension();
-        assert!((kl[0] - 0.5).abs() < 1e-12 && (kl[1] - (1f64.exp() - 2.0) / 2.0).abs() < 1e-12, "{kl:?}");
+        for (kl, expected) in kl.iter().zip([0.5, (9.0 + 1f64.exp() - 2.0) / 2.0, 0.00125]) {
+            assert!((kl - expected).abs() < 1e-8, "{kl} is not {expected}");
+        }
     }
 
     #[test]

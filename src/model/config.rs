@@ -9,7 +9,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::likelihood::{self, Likelihood, LikelihoodSettings, Output};
 
 /// Most classes of a conditional model: a label is a byte.
-const MAX_CLASSES: usize = 256;
+pub(super) const MAX_CLASSES: usize = 256;
 
 /// The shape of a variational autoencoder.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -160,11 +160,6 @@ impl<'a> Tape<'a> {
         &self.nodes[value.0].name
     }
 
-    /// Whether trained parameters lie before it.
-    pub fn is_trained(&self, value: Value) -> bool {
-        self.nodes[value.0].trained
-    }
-
     /// Records what a layer does in the backward pass.
     pub fn record(&mut self, record: impl FnOnce(&mut Tape) + 'static) {
         if let Some(records) = &mut self.records {

@@ -50,8 +50,9 @@ fn flat(extent: Extent) -> Result<usize, String> {
 pub(in crate::model) struct Linear {
     name: String,
     activation: Activation,
-    inputs: usize,
     outputs: usize,
+    /// Without those of the padding between parts.
+    multiply_adds: usize,
     weight: Place,
     bias: Place,
 }
@@ -74,7 +75,8 @@ impl Linear {
             parameters.add(bias_name, &[*width], Some(inputs), bias, (0, first));
             first += round_up(*width, PAD);
         }
-        Linear { name: name.to_owned(), activation, inputs, outputs, weight, bias }
+        let multiply_adds = inputs * output.heads.iter().map(|(_, width)| width).sum::<usize>();
+        Linear { name: name.to_owned(), activation, outputs, multiply_adds, weight, bias }
     }
 
     /// y, and the tensor that the activation's derivative needs: y, or the sum before it.
@@ -116,6 +118,6 @@ impl Layer for Linear {
     }
 
     fn multiply_adds(&self) -> usize {
-        self.inputs * self.outputs
+        self.multiply_adds
     }
 }

@@ -119,6 +119,13 @@ mod tests {
             "linear 9, residual(linear 4, residual(linear 4), linear 9 identity), relu",
         ] {
             assert_eq!(parsed(text).to_string(), text);
+            assert_eq!(String::from(parsed(text)), text);
+        }
+        for (a, b) in
+            [("linear 4", "linear 5"), ("linear 4", "linear 4 relu"), ("relu", "tanh"), ("relu", "linear 4")]
+        {
+            assert_ne!(parsed(a), parsed(b));
+            assert_ne!(parsed(&format!("residual({a})")), parsed(&format!("residual({b})")));
         }
         assert_eq!(parsed("  linear   4 ,relu").to_string(), "linear 4, relu");
         assert_eq!(parsed("linear 4, linear 2"), Layers::of_widths(&[4, 2]));

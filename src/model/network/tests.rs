@@ -3,6 +3,10 @@
 use super::*;
 use crate::kernels::activation::Activation;
 use crate::kernels::likelihood::{LikelihoodSettings, TABLE, Variance};
+use crate::model::config::MAX_CLASSES;
+use crate::model::family::{self, Family};
+use crate::model::layer::MAX_WIDTH;
+use crate::plan::BufferId;
 
 fn parameters(config: &ModelConfig) -> Parameters {
     Network::new(config).unwrap().parameters
@@ -108,4 +112,102 @@ fn parameters_do_not_overlap_and_round_trip() {
         }
         assert_eq!(arena.iter().filter(|v| **v != 0.0).count(), parameters.count());
     }
+}
+
+#[test]
+fn a_network_counts_its_layers() {
+    let encoder = Some("linear 7 tanh, residual(linear 9 relu, linear 7 identity)".parse().unwrap());
+    let network = Network::new(&ModelConfig { encoder, ..config() }).unwrap();
+    let rows: Vec<_> = network
+        .rows()
+        .map(|row| (row.text.as_str(), row.output.channels, row.parameters, row.multiply_adds))
+        .take(3)
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("linear 7 tanh", 7, 7 * (13 + 1), 7 * 13),
+            ("residual(linear 9 relu, linear 7 identity)", 7, 9 * (7 + 1) + 7 * (9 + 1), 2 * 7 * 9),
+            ("linear 10", 10, 2 * 5 * (7 + 1), 2 * 5 * 7),
+        ]
+    );
+    // The latent's two parts, each padded.
+    assert_eq!(network.widest(), 2 * round_up(5, PAD));
+}
+
+#[test]
+fn the_widest_layer_is_found_wherever_it_is() {
+    let widest = |hidden: &[usize], input, latent| {
+        Network::new(&ModelConfig { hidden: hidden.to_vec(), input, latent, ..config() }).unwrap().widest()
+    };
+    assert_eq!(widest(&[9, 41], 13, 5), 41);
+    assert_eq!(widest(&[9, 7], 41, 5), 41);
+    assert_eq!(widest(&[9, 7], 13, 41), 2 * round_up(41, PAD));
+}
+
+#[test]
+fn the_title_of_a_model_names_its_layers() {
+    assert_eq!(config().widths(), "13-9-7-5-7-9-13");
+    assert_eq!(config().title(), "vae");
+    assert_eq!(ModelConfig { kind: "iwae".into(), classes: 3, ..config() }.title(), "conditional iwae");
+    let config = ModelConfig { encoder: Some("linear 8 tanh".parse().unwrap()), ..config() };
+    assert_eq!(config.widths(), "13 - linear 8 tanh - 5 - linear 8 tanh - 13");
+}
+
+#[test]
+fn a_parameter_is_found_in_the_matrix_that_holds_it() {
+    let network = Network::new(&config()).unwrap();
+    let find = |name: &str| network.parameters.iter().find(|p| p.name == name).unwrap();
+    // The mean's and the variance's rows lie in one matrix.
+    let (mu, log_var) = (find("encoder.mu.weight"), find("encoder.log_var.weight"));
+    let first = mu.positions().next().unwrap();
+    let stride = mu.positions().nth(7).unwrap() - first;
+    let start = log_var.positions().next().unwrap();
+    let rows = (start - first) / stride + 5;
+    let matrix = Tensor { buffer: BufferId(0), offset: first, rows, cols: 7, stride };
+    assert_eq!(mu.place_in(matrix), Some(0));
+    assert_eq!(log_var.place_in(matrix), Some(rows - 5));
+    assert_eq!(log_var.place_in(Tensor { rows: rows - 1, ..matrix }), None);
+    assert_eq!(log_var.place_in(Tensor { cols: 6, ..matrix }), None);
+    assert_eq!(find("encoder.0.weight").place_in(matrix), None);
+    assert_eq!(find("decoder.0.weight").place_in(matrix), None);
+}
+
+#[test]
+fn a_model_that_cannot_be_is_refused() {
+    let wide = MAX_WIDTH + 1;
+    assert!(config().validate().is_ok());
+    for (config, problem) in [
+        (ModelConfig { hidden: vec![], ..config() }, "model.hidden"),
+        (ModelConfig { hidden: vec![3, 0], ..config() }, "model.hidden"),
+        (ModelConfig { hidden: vec![wide], ..config() }, "model.hidden"),
+        (ModelConfig { latent: 0, ..config() }, "model.latent"),
+        (ModelConfig { latent: wide, ..config() }, "model.latent"),
+        (ModelConfig { input: wide, ..config() }, "values per datum"),
+        (ModelConfig { kind: "gan".into(), ..config() }, "use vae, iwae, ae"),
+        (ModelConfig { classes: MAX_CLASSES + 1, ..config() }, "model.condition"),
+        (ModelConfig { activation: Activation::Identity, ..config() }, "model.activation"),
+    ] {
+        let refused = config.validate().unwrap_err().to_string();
+        assert!(refused.contains(problem), "{config:?}: {refused}");
+    }
+    let widest = ModelConfig { input: MAX_WIDTH, latent: MAX_WIDTH, classes: MAX_CLASSES, ..config() };
+    assert!(widest.validate().is_ok());
+}
+
+#[test]
+fn a_family_has_the_parts_of_its_paper() {
+    let parts = |name| {
+        let Family { latent, prior, objective, .. } = family::find(name).unwrap();
+        (
+            latent.name(),
+            prior.map(|prior| prior.name()),
+            objective.name(),
+            objective.is_elbo(1),
+            objective.is_elbo(2),
+        )
+    };
+    assert_eq!(parts("vae"), ("gaussian", Some("standard"), "elbo", true, true));
+    assert_eq!(parts("iwae"), ("gaussian", Some("standard"), "importance", true, false));
+    assert_eq!(parts("ae"), ("point", None, "reconstruction", false, false));
 }

@@ -143,4 +143,14 @@ mod tests {
         assert!(labels(&["7", "0"]).unwrap_err().to_string().contains("label `7`"));
         assert!(labels(&["cat", "dog"]).unwrap_err().to_string().contains("label `cat`"));
     }
+    #[test]
+    fn a_class_has_the_number_of_its_name() {
+        let numbers = Config { classes: Some(3), ..Config::default() };
+        assert_eq!(numbers.class_number("2").unwrap(), 2);
+        assert!(numbers.class_number("3").unwrap_err().to_string().contains("label `3`"));
+        let names = ["cat", "dog"].map(str::to_owned).to_vec();
+        let named = Config { classes: Some(2), class_names: names, ..Config::default() };
+        assert_eq!((named.class_number("cat").unwrap(), named.class_number("dog").unwrap()), (0, 1));
+        assert!(named.class_number("1").unwrap_err().to_string().contains("cat"));
+    }
 }
