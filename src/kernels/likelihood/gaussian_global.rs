@@ -1,7 +1,8 @@
 //! One learned log-variance for each value (`shaders/likelihood/gaussian_global.wgsl`).
 
 use super::definition::Kernels;
-use super::gaussian_shared::{Params, kernel, log_likelihood, mean, mean_nodes, slopes};
+use super::gaussian_shared::{log_likelihood, mean, mean_nodes, slopes};
+use super::kernel::{Params, kernel};
 use crate::kernels::shader;
 use crate::plan::{Call, Kernel, Matrix, Slot, read, write};
 

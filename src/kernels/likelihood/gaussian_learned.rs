@@ -2,7 +2,7 @@
 
 use super::definition::{Data, Likelihood, LikelihoodSettings, Measure, Output, Variance, moments};
 pub use super::gaussian_shared::LOG_VAR_LIMIT;
-use super::gaussian_shared::Params;
+use super::kernel::Params;
 use super::pass::Pass;
 use super::{gaussian_global as global, gaussian_pixel as pixel};
 use crate::kernels::elementwise;

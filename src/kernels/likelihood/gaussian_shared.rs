@@ -2,44 +2,12 @@
 
 use std::f64::consts::PI;
 
-use crate::kernels::params;
-use crate::kernels::row_sum::RowSum;
-use crate::plan::{Call, Graph, Kernel, Matrix, Needs, Reference, Slot, Trusted, Unfit};
+use super::kernel::Params;
+use crate::plan::{Call, Graph, Matrix, Unfit};
 
 /// The log-variance is clamped to plus or minus this; outside, its gradient is zero. A pixel that never changes would
 /// otherwise drive its variance to zero and log p to infinity.
 pub const LOG_VAR_LIMIT: f64 = 7.0;
-
-params! {
-    /// See `shaders/shared/gaussian.wgsl`.
-    pub(super) struct Params {
-        rows: u32,
-        samples: u32,
-        dim: u32,
-        vectors: u32,
-    }
-}
-
-pub(super) const fn kernel(
-    (name, source): (&'static str, &'static str),
-    entry: &'static str,
-    slots: &'static [Slot],
-    reference: Reference,
-) -> Kernel {
-    Kernel {
-        name,
-        entry,
-        source,
-        params: Params::FIELDS,
-        slots,
-        step: false,
-        needs: Needs::Nothing,
-        trusted: Trusted,
-        nodes: None,
-        variants: RowSum::variants,
-        reference,
-    }
-}
 
 /// log_p[r] = -1/2 sum_d (x - mu)^2 e^-s + s + log(2 pi).
 pub(super) fn log_likelihood(

@@ -9,6 +9,7 @@ mod gaussian_global;
 pub mod gaussian_learned;
 mod gaussian_pixel;
 mod gaussian_shared;
+mod kernel;
 mod pass;
 mod passes;
 mod pointwise;

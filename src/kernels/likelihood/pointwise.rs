@@ -1,23 +1,11 @@
 //! Shared by the likelihoods that read one decoder output l per value x (`shaders/shared/pointwise.wgsl`).
 
 use super::definition::Kernels;
+use super::kernel::{Params, kernel};
 use super::pass::Pass;
+use crate::kernels::elementwise;
 use crate::kernels::row_sum::RowSum;
-use crate::kernels::{elementwise, params};
-use crate::plan::{
-    Call, Dispatch, Graph, Kernel, Matrix, Needs, Plan, Reference, Slot, Target, Tensor, Trusted, Value,
-    read, write,
-};
-
-params! {
-    /// See `shaders/shared/pointwise.wgsl`.
-    struct Params {
-        rows: u32,
-        samples: u32,
-        dim: u32,
-        vectors: u32,
-    }
-}
+use crate::plan::{Call, Dispatch, Graph, Kernel, Matrix, Plan, Slot, Target, Tensor, Value, read, write};
 
 /// The mathematics of one value, for the references.
 pub(super) trait Pointwise {
@@ -29,27 +17,6 @@ pub(super) trait Pointwise {
     fn mean(l: f64) -> f64;
     /// E[x | l] in the operators of ONNX.
     fn mean_nodes(graph: &mut dyn Graph, l: Value) -> Value;
-}
-
-const fn kernel(
-    (name, source): (&'static str, &'static str),
-    entry: &'static str,
-    slots: &'static [Slot],
-    reference: Reference,
-) -> Kernel {
-    Kernel {
-        name,
-        entry,
-        source,
-        params: Params::FIELDS,
-        slots,
-        step: false,
-        needs: Needs::Nothing,
-        trusted: Trusted,
-        nodes: None,
-        variants: RowSum::variants,
-        reference,
-    }
 }
 
 const DECODED: Slot = read(1, "decoded");
