@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use super::adapter::{self, AdapterReport, Selection};
 use super::clock::Clock;
 use super::durations::Durations;
+use super::images;
 use super::limits::Limits;
 use super::pacer::{Pacer, Portion};
 use super::shader;
 use crate::error::{Error, Result};
-use crate::plan::{Access, Const, Dispatch, Kernel, Step, Target, Trusted};
+use crate::plan::{Access, Const, Dispatch, Form, Kernel, Step, Target, Trusted};
 
 /// Submissions of work in flight before the host waits for the oldest.
 const MAX_WORKING: usize = 2;
@@ -201,6 +202,7 @@ impl Gpu {
             cooperative: None,
             max_buffer_size: limits.max_buffer_size,
             max_binding_size: limits.max_storage_buffer_binding_size,
+            max_image_rows: limits.max_texture_dimension_2d,
             max_workgroup_memory: limits.max_compute_workgroup_storage_size,
             max_workgroup_invocations: limits.max_compute_invocations_per_workgroup,
         };
@@ -304,7 +306,12 @@ impl Gpu {
         let mut entries = vec![layout_entry(0, wgpu::BufferBindingType::Uniform, false)];
         entries.extend(kernel.slots.iter().map(|slot| {
             let read_only = slot.access == Access::Read;
-            layout_entry(slot.binding, wgpu::BufferBindingType::Storage { read_only }, false)
+            match slot.form {
+                Form::Buffer => {
+                    layout_entry(slot.binding, wgpu::BufferBindingType::Storage { read_only }, false)
+                }
+                Form::Image => images::layout_entry(slot.binding),
+            }
         }));
         let layout = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some(&label),
