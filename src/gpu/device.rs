@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use super::adapter::{self, AdapterReport, Selection};
 use super::clock::Clock;
 use super::durations::Durations;
-use super::images;
 use super::limits::Limits;
 use super::pacer::{Pacer, Portion};
 use super::shader;
@@ -18,6 +17,9 @@ use crate::plan::{Access, Const, Dispatch, Form, Kernel, Step, Target, Trusted};
 const MAX_WORKING: usize = 2;
 /// Submissions of any kind in flight: a copy fits between two that work, so that the device need not wait for the host.
 const MAX_IN_FLIGHT: usize = MAX_WORKING + 1;
+
+/// Texels of the images that kernels read: four floats.
+pub(super) const IMAGE_FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba32Float;
 
 /// How long the host waits for a submission before it calls the device hung.
 pub(super) const HANG: Duration = Duration::from_secs(120);
@@ -222,7 +224,7 @@ impl Gpu {
         device.set_device_lost_callback(move |reason, text| on_loss.loss(format!("{text} ({reason:?})")));
         let step_layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some("step"),
-            entries: &[layout_entry(0, wgpu::BufferBindingType::Uniform, true)],
+            entries: &[layout_entry(0, buffer_type(wgpu::BufferBindingType::Uniform, true))],
         });
         let (target, limits) = (report.target(), limits_of(&device.limits()));
         Arc::new(Gpu {
@@ -303,15 +305,18 @@ impl Gpu {
         // SAFETY: without the checks a shader could read or write outside its bindings, or loop for ever. The page
         // `soundness` of the documentation explains why no kernel of this crate does.
         let module = unsafe { self.device.create_shader_module_trusted(descriptor, checks) };
-        let mut entries = vec![layout_entry(0, wgpu::BufferBindingType::Uniform, false)];
+        let mut entries = vec![layout_entry(0, buffer_type(wgpu::BufferBindingType::Uniform, false))];
         entries.extend(kernel.slots.iter().map(|slot| {
             let read_only = slot.access == Access::Read;
-            match slot.form {
-                Form::Buffer => {
-                    layout_entry(slot.binding, wgpu::BufferBindingType::Storage { read_only }, false)
-                }
-                Form::Image => images::layout_entry(slot.binding),
-            }
+            let ty = match slot.form {
+                Form::Buffer => buffer_type(wgpu::BufferBindingType::Storage { read_only }, false),
+                Form::Image => wgpu::BindingType::StorageTexture {
+                    access: wgpu::StorageTextureAccess::ReadOnly,
+                    format: IMAGE_FORMAT,
+                    view_dimension: wgpu::TextureViewDimension::D2,
+                },
+            };
+            layout_entry(slot.binding, ty)
         }));
         let layout = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some(&label),
@@ -421,14 +426,14 @@ pub(super) fn device_error(doing: &str, problem: String) -> Error {
     }
 }
 
-fn layout_entry(binding: u32, ty: wgpu::BufferBindingType, dynamic: bool) -> wgpu::BindGroupLayoutEntry {
-    let min = if dynamic { wgpu::BufferSize::new(size_of::<Step>() as u64) } else { None };
-    wgpu::BindGroupLayoutEntry {
-        binding,
-        visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: dynamic, min_binding_size: min },
-        count: None,
-    }
+fn layout_entry(binding: u32, ty: wgpu::BindingType) -> wgpu::BindGroupLayoutEntry {
+    wgpu::BindGroupLayoutEntry { binding, visibility: wgpu::ShaderStages::COMPUTE, ty, count: None }
+}
+
+/// A buffer; with a dynamic offset, one that holds a [`Step`].
+fn buffer_type(ty: wgpu::BufferBindingType, dynamic: bool) -> wgpu::BindingType {
+    let min_binding_size = if dynamic { wgpu::BufferSize::new(size_of::<Step>() as u64) } else { None };
+    wgpu::BindingType::Buffer { ty, has_dynamic_offset: dynamic, min_binding_size }
 }
 
 #[cfg(test)]

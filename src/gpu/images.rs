@@ -1,6 +1,6 @@
 //! Images of buffers, for kernels that read them so: see [`crate::plan::Plan::copies`].
 
-use super::device::Gpu;
+use super::device::{Gpu, IMAGE_FORMAT};
 use super::limits::bytes_of;
 use crate::error::{Error, Result};
 use crate::plan::{Buffer, IMAGE_WIDTH};
@@ -9,9 +9,6 @@ use crate::plan::{Buffer, IMAGE_WIDTH};
 const TEXEL: u64 = 16;
 /// Bytes of a row of texels.
 const ROW: u64 = TEXEL * IMAGE_WIDTH as u64;
-
-const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba32Float;
-const DIMENSION: wgpu::TextureViewDimension = wgpu::TextureViewDimension::D2;
 
 /// The image of a buffer.
 pub(super) struct Image {
@@ -38,7 +35,7 @@ impl Image {
             mip_level_count: 1,
             sample_count: 1,
             dimension: wgpu::TextureDimension::D2,
-            format: FORMAT,
+            format: IMAGE_FORMAT,
             usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_DST,
             view_formats: &[],
         });
@@ -85,19 +82,5 @@ impl Image {
             },
             wgpu::Extent3d { width, height: rows, depth_or_array_layers: 1 },
         );
-    }
-}
-
-/// The entry of a bind group's layout for an image.
-pub(super) fn layout_entry(binding: u32) -> wgpu::BindGroupLayoutEntry {
-    wgpu::BindGroupLayoutEntry {
-        binding,
-        visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::StorageTexture {
-            access: wgpu::StorageTextureAccess::ReadOnly,
-            format: FORMAT,
-            view_dimension: DIMENSION,
-        },
-        count: None,
     }
 }
