@@ -106,6 +106,7 @@ impl Saved {
         let mut options = ReadOptions {
             format: args.format.clone(),
             scaling: run.scaling.clone(),
+            bits: run.bits,
             ..ReadOptions::default()
         };
         options.whole = true;
@@ -147,6 +148,7 @@ impl Saved {
             SplitArg::All => (dataset.train, "all"),
             SplitArg::Train if train.valid == 0.0 => (dataset.train, "train"),
             SplitArg::Train => (held_out().0, "train"),
+            SplitArg::Valid if dataset.valid.is_some() => (dataset.valid.unwrap_or(dataset.test), "valid"),
             SplitArg::Valid if train.valid == 0.0 => {
                 return Err(Error::Usage(
                     "--split valid: the run held nothing out; train with --valid 0.1".into(),
