@@ -20,7 +20,9 @@ impl Config {
             Condition::None => (None, Vec::new()),
             Condition::Labels => {
                 let count = dataset.class_count().ok_or_else(|| {
-                    Error::value("model.condition", "labels", format_args!("{} has no labels", dataset.name))
+                    let part = if dataset.train.labels.is_some() { "a part of " } else { "" };
+                    let next = format_args!("{part}{} has no labels", dataset.name);
+                    Error::value("model.condition", "labels", next)
                 })?;
                 (Some(count.max(dataset.classes.len())), dataset.classes.clone())
             }
