@@ -163,6 +163,11 @@ fn the_array_that_is_named_is_trained_on() {
     scratch.succeed("evaluate run");
     let config = String::from_utf8(scratch.read("run/config.toml")).unwrap();
     assert!(config.contains("array = \"a\"") && config.contains("bits = true"), "{config}");
+    // Other data may call its array otherwise, or be a file of one.
+    scratch.write("one.npz", foreign::npz(&[("new", x(1))]));
+    scratch.write("one.npy", x(1));
+    let score = |data: &str| scratch.succeed(&format!("score run --data {data} --out -"));
+    assert_eq!((score("one.npz"), score("one.npy")), (score("two.npz"), score("two.npz")));
     scratch.fail("data two.npz --array c", 2, "--array c: two.npz has array a [40, 8, 8], uint8; array b");
     scratch.fail("data tiny --array a", 2, "only .npz files have arrays with names");
 }

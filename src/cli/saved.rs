@@ -107,6 +107,7 @@ impl Saved {
             format: args.format.clone(),
             scaling: run.scaling.clone(),
             bits: run.bits,
+            array: run.array.clone(),
             ..ReadOptions::default()
         };
         options.whole = true;

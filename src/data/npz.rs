@@ -179,13 +179,16 @@ impl Archive {
     /// The arrays with the data, the training part first.
     fn choose(&self, options: &ReadOptions) -> Result<Vec<Chosen>> {
         if let Some(name) = &options.array {
-            let found =
-                self.arrays.iter().find(|entry| entry.name == name.strip_suffix(".npy").unwrap_or(name));
-            let data = found.ok_or_else(|| {
-                let problem = format!("{} has {}", self.path.display(), self.listed());
-                Error::value("source.array", name, problem)
-            })?;
-            return Ok(vec![self.chosen(Part::Train, data)]);
+            let plain = name.strip_suffix(".npy").unwrap_or(name);
+            match self.arrays.iter().find(|entry| entry.name == plain) {
+                Some(data) => return Ok(vec![self.chosen(Part::Train, data)]),
+                // A model that is trained takes its rows from arrays of other names too.
+                None if options.whole => {}
+                None => {
+                    let problem = format!("{} has {}", self.path.display(), self.listed());
+                    return Err(Error::value("source.array", name, problem));
+                }
+            }
         }
         let of = |part| self.best(&DATA, part);
         if let Some(train) = of(Some(Part::Train)) {
