@@ -39,7 +39,7 @@ pub(super) fn dark(train: &Split, summary: Option<&Summary>) -> Result<Option<St
     }
     Ok(Some(match peak > 0.0 {
         true => format!(
-            "the values go no further than {peak} of {whole}, so the model sees nearly nothing but black; \
+            "the values go no further than {peak} of {whole}, so the model sees nearly 0 throughout, which is black; \
              `source.scale` = minmax spreads them"
         ),
         false => "every value is 0: there is nothing to learn".to_owned(),
