@@ -55,6 +55,7 @@ fn element(split: &Split) -> &'static str {
 /// What the defaults will do with the data.
 fn plan(source: &str, dataset: &Dataset) -> Vec<String> {
     let scaling = match (&dataset.scaling, dataset.train.element()) {
+        (None, Element::Bytes) if dataset.bits == Some(true) => "0 and 1 are taken as they are".to_owned(),
         (None, Element::Bytes) => "bytes v count as v / 255".to_owned(),
         (None, Element::Floats) => "values are taken as they are".to_owned(),
         (Some(scaling), _) => {
