@@ -106,6 +106,8 @@ impl Saved {
         let mut options = ReadOptions {
             format: args.format.clone(),
             scaling: run.scaling.clone(),
+            bits: run.bits,
+            array: run.array.clone(),
             ..ReadOptions::default()
         };
         options.whole = true;
@@ -116,6 +118,13 @@ impl Saved {
             options.label_column.clone_from(&run.label_column);
         }
         if data::is_folder_of_pictures(source, options.format.as_deref()) {
+            if self.shape.is_table() {
+                let columns = self.shape.width;
+                return Err(Error::Usage(format!(
+                    "--data {source} holds pictures, but the model is of rows of {columns} numbers\n  \
+                     name a table with the columns that it was trained on"
+                )));
+            }
             let Shape { width, height, channels } = self.shape;
             options.image_size = Some(Size { width, height });
             options.colour = Some(if channels == 1 { Colour::Grey } else { Colour::Colour });
@@ -147,6 +156,7 @@ impl Saved {
             SplitArg::All => (dataset.train, "all"),
             SplitArg::Train if train.valid == 0.0 => (dataset.train, "train"),
             SplitArg::Train => (held_out().0, "train"),
+            SplitArg::Valid if dataset.valid.is_some() => (dataset.valid.unwrap_or(dataset.test), "valid"),
             SplitArg::Valid if train.valid == 0.0 => {
                 return Err(Error::Usage(
                     "--split valid: the run held nothing out; train with --valid 0.1".into(),

@@ -41,6 +41,7 @@ pub fn start(args: &TrainArgs) -> Result<Session> {
     let dataset = source::open(&config.data, &config.source, run.quiet)?;
     config.adopt(&dataset)?;
     config.check_data(&dataset)?;
+    config.train.check_valid(&dataset)?;
     config.data = data::anywhere(&config.data);
     config.source.test_data = config.source.test_data.as_deref().map(data::anywhere);
     let trainer = prepare(&run, &dataset, config)?;
@@ -127,10 +128,12 @@ pub fn prepare(run: &RunSection, dataset: &Dataset, config: Config) -> Result<Tr
     let gpu = open_device(run)?;
     if !run.quiet {
         announce(&gpu);
+        let valid = dataset.valid.as_ref().map(|valid| format!(", {} validation", valid.count));
         talk(format_args!(
-            "data     {}: {} training and {} test {} of {}",
+            "data     {}: {} training{} and {} test {} of {}",
             dataset.name,
             dataset.train.count,
+            valid.unwrap_or_default(),
             dataset.test.count,
             dataset.shape.plural(),
             dataset.shape
