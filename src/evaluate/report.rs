@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::codes::Codes;
 use super::terms::{Estimate, Terms};
 use crate::data::class_name;
+use crate::kernels::latent;
 use crate::model::ModelConfig;
 
 /// A latent dimension is active if the variance of its mu over the data exceeds this (Burda et al. 2015, section 5.2).
@@ -114,7 +115,7 @@ impl CodeStatistics {
             self.mu[i % latent] += mu;
             self.mu_squared[i % latent] += mu * mu;
             if let Some(log_var) = codes.log_var.get(i).map(|log_var| f64::from(*log_var)) {
-                self.kl[i % latent] += 0.5 * (mu * mu + log_var.exp() - 1.0 - log_var);
+                self.kl[i % latent] += latent::kl(mu, log_var);
             }
         }
     }
