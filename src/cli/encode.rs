@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use super::common_args::SplitArg;
 use super::latent_args::{DecodeArgs, EncodeArgs, What};
 use super::output;
 use super::progress;
-use super::saved::Saved;
+use super::saved::{Chosen, Saved};
 use crate::data::{self, Element, ReadOptions};
 use crate::error::{Error, Result};
 use crate::evaluate::{Codes, Encoder};
@@ -23,7 +24,7 @@ pub fn encode(args: &EncodeArgs) -> Result<()> {
             "--what: an autoencoder gives one z and no distribution; leave it out".into(),
         ));
     }
-    let (split, name, _) = saved.read(&args.source)?;
+    let Chosen { split, name, .. } = saved.read(&args.source, SplitArg::All)?;
     let draw = args.what == What::Sample;
     let mut encoder = Encoder::of_codes(&mut saved.runner()?, (&split, name), saved.still(), draw)?;
     let (part, prefix): (fn(&Codes) -> &[f32], _) = match args.what {
@@ -57,6 +58,9 @@ pub fn decode(args: &DecodeArgs) -> Result<()> {
         true => Saved::open_pictures(&args.run, &args.device)?,
         false => Saved::open(&args.run, &args.device)?,
     };
+    if args.kind.round {
+        saved.schema()?;
+    }
     let (z, labels) = codes(&saved, args)?;
     let count = z.len() / saved.model.latent;
     let mut inference = saved.inference()?;
@@ -65,7 +69,11 @@ pub fn decode(args: &DecodeArgs) -> Result<()> {
     for (number, z) in z.chunks(DECODED * saved.model.latent).enumerate() {
         let first = number * DECODED;
         let labels = labels.get(first..labels.len().min(first + DECODED)).unwrap_or(&[]);
-        x.extend(inference.decode((z, labels).into())?);
+        let rows = (z, labels).into();
+        x.extend(match args.kind.draw {
+            true => inference.draw(rows, args.seed, first as u64)?,
+            false => inference.decode(rows)?,
+        });
         bar.set_position(first as u64);
     }
     bar.finish_and_clear();
@@ -73,9 +81,7 @@ pub fn decode(args: &DecodeArgs) -> Result<()> {
         None => pictures(&args.out, &x, &saved)?,
         Some(format) => {
             // Pictures are drawn as the model sees them; numbers have the units of their columns again.
-            if let Some(scaling) = &saved.config.source.scaling {
-                scaling.undo(&mut x);
-            }
+            saved.in_own_units(&mut x, args.kind.round)?;
             output::write(&args.out, |out| format.write(out, &saved.config.columns, saved.model.input, &x))?;
         }
     }

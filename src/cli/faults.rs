@@ -3,7 +3,7 @@
 use super::checkpoints::checkpoint_of;
 use super::flags::message;
 use super::output::talk;
-use super::session::{Session, prepare};
+use super::session::{Session, begin, prepare};
 use crate::error::{Error, Result};
 use crate::run::RunDir;
 #[cfg(feature = "faults")]
@@ -102,9 +102,12 @@ impl Faults {
         talk(format_args!("warning: {}", message(&error)));
         talk(format_args!("opening the device again, and going on after step {step}"));
         let config = session.trainer.config().clone();
-        session.trainer = prepare(&session.run, &session.dataset, config)?;
-        if let Some((_, arenas, state)) = checkpoint {
-            session.trainer.restore(&arenas, state);
+        match checkpoint {
+            Some((_, arenas, state)) => {
+                session.trainer = prepare(&session.run, &session.dataset, config)?;
+                session.trainer.restore(&arenas, state);
+            }
+            None => session.trainer = begin(&session.run, &session.dataset, config)?,
         }
         let epoch = step / session.trainer.steps_per_epoch();
         session.tracking.forget_after(epoch as u32)

@@ -1,5 +1,6 @@
 //! The data set that every reader produces.
 
+use super::fingerprint::Raw;
 use super::scaling::Scaling;
 use super::shape::Shape;
 use super::split::Split;
@@ -28,11 +29,14 @@ pub struct Dataset {
     pub unit: bool,
     /// Warnings for the user.
     pub warnings: Vec<String>,
+    /// The rows as the source has them.
+    pub raw: Raw,
 }
 
 impl Dataset {
     /// A data set in memory, without names.
     pub fn new(name: &str, shape: Shape, train: Split, test: Split) -> Dataset {
+        let parts = vec![("train", train.clone()), ("test", test.clone())];
         Dataset {
             name: name.to_owned(),
             shape,
@@ -44,6 +48,7 @@ impl Dataset {
             summary: None,
             unit: true,
             warnings: Vec::new(),
+            raw: Raw { parts, classes: Vec::new() },
         }
     }
 

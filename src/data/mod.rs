@@ -12,6 +12,8 @@ mod classes;
 pub mod columns;
 mod csv;
 mod dataset;
+mod division;
+mod fingerprint;
 mod folder;
 mod idx;
 mod mnist;
@@ -27,6 +29,7 @@ mod prepare;
 mod progress;
 mod reader;
 mod scaling;
+mod schema;
 mod shape;
 mod split;
 mod summarise;
@@ -36,13 +39,18 @@ pub mod write;
 
 pub use classes::class_name;
 pub use dataset::Dataset;
-pub use open::{anywhere, has_columns, is_folder_of_pictures, open, open_with, picture, rows, sources};
+pub use division::Division;
+pub use fingerprint::{Change, Fingerprint, Raw};
+pub use open::{
+    anywhere, has_columns, is_built_in, is_folder_of_pictures, open, open_with, picture, rows, sources,
+};
 pub use options::{Colour, ReadOptions, TEST_FRACTION};
 pub use order::epoch_order;
 pub use prepare::column_stats;
 pub use progress::{Progress, Watch};
 pub use reader::GUARDED_THREAD;
 pub use scaling::{Scale, Scaling};
+pub use schema::Schema;
 pub use shape::{Shape, Size};
 pub use split::{Element, Row, Split};
 pub use summary::Summary;

@@ -51,8 +51,11 @@ pub(super) fn prepare(
     };
     if let Some(scaling) = &scaling {
         scaling.validate(shape.dim())?;
-        for (seen, source) in
-            seen.iter().flat_map(|(learnt, judged, test)| [(learnt, source), (judged, *test)])
+        // A row to be scored may be as strange as it likes: it gets the score of such.
+        for (seen, source) in seen
+            .iter()
+            .filter(|_| !options.whole)
+            .flat_map(|(learnt, judged, test)| [(learnt, source), (judged, *test)])
         {
             check_scaled(source, seen, scaling, &columns)?;
         }
@@ -60,14 +63,15 @@ pub(super) fn prepare(
     let mut unit = true;
     if let Some(summary) = summary {
         unit = ends(summary, scaling.as_ref()).iter().flatten().all(|x| (0.0..=1.0).contains(x));
-        if shape.is_table() {
+        if shape.is_table() && !options.whole {
             warnings.extend(table_warnings(summary, &columns));
         }
     }
     let shared = scaling.clone().map(Arc::new);
     let (train, test) = (train.scaled(shared.clone()), test.scaled(shared));
     let summary = seen.map(|(learnt, ..)| learnt);
-    Ok(Dataset { name, shape, train, test, columns, classes, scaling, summary, unit, warnings })
+    let named = Dataset::new(&name, shape, train, test);
+    Ok(Dataset { columns, classes, scaling, summary, unit, warnings, ..named })
 }
 
 /// The least and largest x of each summarised column.
@@ -84,7 +88,7 @@ fn ends(summary: &Summary, scaling: Option<&Scaling>) -> [Vec<f32>; 2] {
 /// Refuses values that overflow a float once scaled, because they lie so far outside the training range.
 fn check_scaled(source: &str, summary: &Summary, scaling: &Scaling, columns: &[String]) -> Result<()> {
     for (values, ends) in [&summary.min, &summary.max].into_iter().zip(ends(summary, Some(scaling))) {
-        let Some(column) = ends.iter().position(|x| !x.is_finite()) else { continue };
+        let Some(column) = ends.iter().position(|x| x.abs() == f32::MAX) else { continue };
         return Err(Error::file(
             source,
             format!(
@@ -119,6 +123,12 @@ fn table_warnings(summary: &Summary, columns: &[String]) -> Vec<String> {
     if let Some(names) = list(&|column| summary.std[column] == 0.0) {
         warnings.push(format!("the same value in every training row, so nothing to learn: {names}"));
     }
+    if let Some(names) = list(&|column| is_mark(summary, column)) {
+        warnings.push(format!(
+            "values that look like marks for missing ones, such as -9999 or 1e20, and squeeze the others once scaled; \
+             remove those rows or fill them in: {names}"
+        ));
+    }
     let coarse = |column: usize| {
         let std = summary.std[column];
         std > 0.0 && summary.mean[column].abs() > COARSE * std
@@ -129,6 +139,22 @@ fn table_warnings(summary: &Summary, columns: &[String]) -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// Numbers by which programs mark missing values; beyond [`HUGE`], any is one.
+const MARKS: [f64; 4] = [-999.0, -9999.0, -99999.0, -999999.0];
+const HUGE: f64 = 1e15;
+
+/// Whether the smallest or largest value of a column looks like a mark, and not like the others.
+fn is_mark(summary: &Summary, column: usize) -> bool {
+    let (mean, std) = (summary.mean[column], summary.std[column]);
+    let (min, max) = (summary.min[column], summary.max[column]);
+    let huge =
+        |v: f64| v.abs() >= HUGE && (v - mean).abs() > 0.5 * std && (min.abs() < HUGE || max.abs() < HUGE);
+    MARKS.contains(&min) && min < mean - std
+        || MARKS.contains(&-max) && max > mean + 3.0 * std
+        || huge(min)
+        || huge(max)
 }
 
 /// If a mean exceeds this many deviations, a float has less than 8 bits left for the deviation.

@@ -73,6 +73,11 @@ section! {
         #[arg(long, value_parser = choice::<Init>())]
         init: Init = Init::Pytorch;
 
+        /// Run whose weights training begins with, where names and shapes agree; its optimiser's state is left behind
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[arg(long, value_name = "RUN")]
+        init_from: Option<String> = None;
+
         /// Let the output's bias begin where it fits the training data best by itself
         #[arg(long)]
         output_bias: bool = false;
