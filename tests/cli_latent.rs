@@ -298,7 +298,7 @@ fn the_strangest_data_come_first() {
     assert_eq!(told, expected);
     let scores = read_scores(&scratch, "scores.csv");
     assert!(scores.windows(2).all(|pair| pair[0].1 >= pair[1].1), "{scores:?}");
-    let mut numbers: Vec<usize> = scores.iter().map(|(datum, _)| *datum).collect();
+    let mut numbers: Vec<usize> = scores.iter().map(|(row, _)| *row).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (0..64).collect::<Vec<_>>());
     // Their mean is the value that `evaluate` measures.
@@ -316,7 +316,7 @@ fn the_strangest_data_come_first() {
     );
     scratch.succeed("score run --out scores.parquet");
     let (columns, values) = matrix(&scratch, "scores.parquet");
-    assert_eq!((columns, values.len()), (3, 3 * 64), "datum, score, label");
+    assert_eq!((columns, values.len()), (3, 3 * 64), "row, score, label");
     assert_eq!((values[0] as usize, values[1]), (scores[0].0, scores[0].1 as f32));
     assert_eq!(values[2], (scores[0].0 % 10) as f32);
 
@@ -397,10 +397,10 @@ fn apng_frames(bytes: &[u8]) -> Vec<RgbaImage> {
     frames.into_iter().map(|frame| frame.into_buffer()).collect()
 }
 
-/// Datum and score of each row.
+/// Number and score of each row.
 fn read_scores(scratch: &Scratch, name: &str) -> Vec<(usize, f64)> {
     let text = String::from_utf8(scratch.read(name)).unwrap();
-    assert!(text.starts_with("datum,score"), "{text}");
+    assert!(text.starts_with("row,score"), "{text}");
     let row = |line: &str| {
         let mut cells = line.split(',');
         (cells.next().unwrap().parse().unwrap(), cells.next().unwrap().parse().unwrap())

@@ -25,7 +25,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         output::check_picture("--picture", picture)?;
     }
     let saved = Saved::open(&args.run, &args.device)?;
-    let Chosen { split, name, classes } = chosen(&saved, args)?;
+    let Chosen { split, name, classes, .. } = chosen(&saved, args)?;
     let report = measure(&saved, (&split, name), &classes, args.nll_samples)?;
     if !report.kl_per_dimension.is_empty() {
         let picture = args.picture.clone().unwrap_or_else(|| args.run.join("kl.png"));

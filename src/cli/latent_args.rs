@@ -259,7 +259,9 @@ pub struct DecodeArgs {
   vae-gpu score runs/mnist-vae-1 --out scores.csv --top 100 --picture worst.png
 
 The score is -ELBO in nats or, with --nll-samples, an estimate of -log p(x); of an autoencoder, -log p(x|z). The highest
-come first. Columns: datum (its number in the data, from 0), score and, where the data have labels, label.")]
+come first. Columns: file or row (what the source calls it; rows count from 0 in the whole source), score and, where the data
+have labels, label. Files that cannot be read come last, without a score, and a column reason says why. A row beyond measure
+has the largest score, 3.4e38.")]
 pub struct ScoreArgs {
     /// Run directory
     pub run: PathBuf,

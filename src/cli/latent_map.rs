@@ -18,7 +18,7 @@ pub fn run(args: &LatentMapArgs) -> Result<()> {
             "a map is of two latent dimensions or more, but this model has one: use `encode`".into(),
         ));
     }
-    let Chosen { mut split, name, classes } = saved.read(&args.source, SplitArg::All)?;
+    let Chosen { mut split, name, classes, .. } = saved.read(&args.source, SplitArg::All)?;
     let every = split.count.div_ceil(args.limit as usize) as u32;
     if every > 1 {
         split = split.select(&(0..split.count as u32).step_by(every as usize).collect::<Vec<_>>());

@@ -1,7 +1,8 @@
 //! What rows of data are called in messages.
 
-use super::output::talk;
-use crate::data::Split;
+use super::output::{self, talk};
+use crate::data::columns::Column;
+use crate::data::{Origin, Split, Unread};
 use crate::evaluate::Outliers;
 
 /// Rows that a message names.
@@ -15,9 +16,37 @@ pub fn named(split: &Split, rows: &[usize]) -> String {
     format!("{}{more}", names.join(", "))
 }
 
-/// What the source calls a row.
+/// What a message calls a row: as the columns of [`column`] do, which count from 0.
 pub fn name(split: &Split, row: usize) -> String {
-    format!("row {}", split.source_row(row) + 1)
+    match split.origin(row) {
+        Origin::File(file) => output::word(file),
+        Origin::Row(row) => format!("row {row} (from 0)"),
+    }
+}
+
+/// A column with what the source calls each of these rows: their files or, counted from 0, their numbers. What could not be
+/// read follows.
+pub fn column(split: &Split, rows: &[u32], unread: &[&Unread]) -> (&'static str, Column) {
+    let files: Option<Vec<&str>> = rows
+        .iter()
+        .map(|row| match split.origin(*row as usize) {
+            Origin::File(file) => Some(file),
+            Origin::Row(_) => None,
+        })
+        .collect();
+    match files {
+        Some(files) if !(files.is_empty() && unread.is_empty()) => {
+            let unread = unread.iter().map(|unread| unread.file.as_str());
+            ("file", Column::Text(files.into_iter().chain(unread).map(str::to_owned).collect()))
+        }
+        _ => {
+            let number = |row: &u32| match split.origin(*row as usize) {
+                Origin::Row(row) => row as i64,
+                Origin::File(_) => i64::from(*row),
+            };
+            ("row", Column::Whole(rows.iter().map(number).collect()))
+        }
+    }
 }
 
 /// Says which rows of a part are far outside the others.

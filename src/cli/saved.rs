@@ -7,7 +7,9 @@ use super::common_args::{DeviceArgs, SplitArg};
 use super::latent_args::{Pick, SourceArgs};
 use super::output::talk;
 use super::source;
-use crate::data::{self, Colour, Dataset, Fingerprint, ReadOptions, Scale, Schema, Shape, Size, Split};
+use crate::data::{
+    self, Colour, Dataset, Fingerprint, Part, ReadOptions, Scale, Schema, Shape, Size, Split, Unread,
+};
 use crate::error::{Error, Result};
 use crate::evaluate::{Encoder, Inference, Runner};
 use crate::gpu::Gpu;
@@ -130,9 +132,16 @@ impl Saved {
     }
 
     fn chosen(&self, dataset: Dataset, part: SplitArg) -> Result<Chosen> {
-        let classes = dataset.classes.clone();
+        let (classes, mut unread) = (dataset.classes.clone(), dataset.unread.clone());
+        let of = match part {
+            SplitArg::Train => Some(Part::Train),
+            SplitArg::Valid => Some(Part::Valid),
+            SplitArg::Test => Some(Part::Test),
+            SplitArg::All => None,
+        };
+        unread.retain(|unread| of.is_none() || unread.part.is_none() || unread.part == of);
         let (split, name) = self.part(dataset, part)?;
-        Ok(Chosen { split, name, classes })
+        Ok(Chosen { split, name, classes, unread })
     }
 
     /// Other data, read as the model wants it.
@@ -154,7 +163,7 @@ impl Saved {
             options.colour = Some(if channels == 1 { Colour::Grey } else { Colour::Colour });
         }
         let mut dataset = source::open(source, &options, false)?;
-        if dataset.shape != self.shape && options.label_if_there && options.label_column.take().is_some() {
+        if dataset.shape != self.shape && options.label_optional && options.label_column.take().is_some() {
             // A number named the column, and counts another one where there are no labels.
             dataset = source::open(source, &options, false)?;
         }
@@ -177,7 +186,7 @@ impl Saved {
 
     /// Labels are of no use to a model that is not conditional: data without them can be read too.
     fn label(&self, options: &mut ReadOptions, column: Option<&String>) {
-        options.label_if_there = column.is_none() && self.model.classes == 0;
+        options.label_optional = column.is_none() && self.model.classes == 0;
         if let Some(column) = column {
             options.label_column = Some(column.clone());
         }
@@ -185,19 +194,17 @@ impl Saved {
 
     /// A part of the data, and what it is called.
     pub fn part(&self, dataset: Dataset, part: SplitArg) -> Result<(Split, &'static str)> {
-        let held_nothing = self.config.train.valid == 0.0;
         Ok(match part {
             SplitArg::Test => (dataset.test, "test"),
             SplitArg::All => (dataset.train, "all"),
             SplitArg::Train => (self.config.training_rows(&dataset)?.0, "train"),
             SplitArg::Valid => match self.config.training_rows(&dataset)?.1 {
                 Some(held_out) => (held_out, "valid"),
-                None if held_nothing => {
+                None => {
                     return Err(Error::Usage(
                         "--split valid: the run held nothing out; train with --valid 0.1".into(),
                     ));
                 }
-                None => unreachable!("a share of the rows is held out"),
             },
         })
     }
@@ -301,6 +308,8 @@ pub struct Chosen {
     pub split: Split,
     pub name: &'static str,
     pub classes: Vec<String>,
+    /// What of it cannot be read.
+    pub unread: Vec<Unread>,
 }
 
 /// The model file of a run.

@@ -11,7 +11,7 @@ use super::rows;
 use super::saved::{Chosen, Saved};
 use super::saver::COLUMNS;
 use crate::data::columns::{self, Column};
-use crate::data::{self, Split};
+use crate::data::{self, Split, Unread};
 use crate::error::{Error, Result};
 use crate::evaluate::{Evaluator, Importance, MOST, Terms, score};
 use crate::run::picture;
@@ -28,7 +28,7 @@ pub fn run(args: &ScoreArgs) -> Result<()> {
         Some(_) => Saved::open_pictures(&args.run, &args.device)?,
         None => Saved::open(&args.run, &args.device)?,
     };
-    let Chosen { split, name, classes } = saved.read(&args.source, SplitArg::All)?;
+    let Chosen { split, name, classes, unread } = saved.read(&args.source, SplitArg::All)?;
     let scores = scores(&saved, &split, name, args.nll_samples)?;
     let mut order: Vec<u32> = (0..split.count as u32).collect();
     order.sort_by(|a, b| scores[*b as usize].total_cmp(&scores[*a as usize]));
@@ -40,19 +40,36 @@ pub fn run(args: &ScoreArgs) -> Result<()> {
         ));
     }
 
+    let unread: Vec<&Unread> = unread.iter().collect();
+    let scored = order.iter().map(|i| Some(scores[*i as usize])).chain(unread.iter().map(|_| None));
     let mut table = vec![
-        ("datum", Column::Whole(order.iter().map(|i| i64::from(*i)).collect())),
-        ("score", Column::Real(order.iter().map(|i| scores[*i as usize]).collect())),
+        rows::column(&split, &order, &unread),
+        (
+            "score",
+            match unread.is_empty() {
+                true => Column::Real(scored.flatten().collect()),
+                false => Column::Maybe(scored.collect()),
+            },
+        ),
     ];
     if let Some(labels) = &split.labels {
-        let label = |i: &u32| labels[*i as usize];
+        let of_each = order.iter().map(|i| labels[*i as usize]);
+        let name = |label: u32| data::class_name(&classes, label);
         table.push((
             "label",
-            match classes.is_empty() {
-                true => Column::Whole(order.iter().map(|i| i64::from(label(i))).collect()),
-                false => Column::Text(order.iter().map(|i| data::class_name(&classes, label(i))).collect()),
+            match classes.is_empty() && unread.is_empty() {
+                true => Column::Whole(of_each.map(i64::from).collect()),
+                false => {
+                    Column::Text(of_each.map(name).chain(unread.iter().map(|_| String::new())).collect())
+                }
             },
         ));
+    }
+    if !unread.is_empty() {
+        let reasons =
+            order.iter().map(|_| String::new()).chain(unread.iter().map(|unread| unread.reason.clone()));
+        table.push(("reason", Column::Text(reasons.collect())));
+        talk(format_args!("warning: {} without a score, at the end, each with its reason", unread.len()));
     }
     output::write(&args.out, |out| match parquet {
         true => columns::write_parquet(out, &table),

@@ -115,7 +115,7 @@ pub fn resume(args: &TrainArgs, path: &Path) -> Result<Session> {
     args.train.apply(&mut config.train);
     config.validate()?;
     locate(&mut config, &dir, args)?;
-    config.source.label_if_there = config.classes.is_none();
+    config.source.label_optional = config.classes.is_none();
     let dataset = source::open(&config.data, &config.source, run.quiet)?;
     let expected = config.image_shape();
     if expected != Some(dataset.shape) {

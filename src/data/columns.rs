@@ -17,6 +17,8 @@ pub enum Column {
     Whole(Vec<i64>),
     /// Floats.
     Real(Vec<f64>),
+    /// Floats, some of which are missing.
+    Maybe(Vec<Option<f64>>),
     /// Text.
     Text(Vec<String>),
 }
@@ -26,6 +28,7 @@ impl Column {
         match self {
             Column::Whole(values) => values[row].to_string(),
             Column::Real(values) => values[row].to_string(),
+            Column::Maybe(values) => values[row].map_or_else(String::new, |value| value.to_string()),
             Column::Text(values) => values[row].clone(),
         }
     }
@@ -34,6 +37,7 @@ impl Column {
         match self {
             Column::Whole(values) => values.len(),
             Column::Real(values) => values.len(),
+            Column::Maybe(values) => values.len(),
             Column::Text(values) => values.len(),
         }
     }
@@ -55,7 +59,7 @@ pub fn write_csv(out: &mut dyn Write, columns: &[(&str, Column)]) -> io::Result<
     csv.flush()
 }
 
-/// Writes the columns as Parquet: INT64, DOUBLE and strings.
+/// Writes the columns as Parquet: INT64, DOUBLE and strings; what is missing is null.
 ///
 /// # Errors
 /// As [`write_csv`].
@@ -71,13 +75,16 @@ fn parquet(columns: &[(&str, Column)]) -> Result<Vec<u8>, ParquetError> {
     let field = |(name, column): &(&str, Column)| {
         let kind = match column {
             Column::Whole(_) => Kind::INT64,
-            Column::Real(_) => Kind::DOUBLE,
+            Column::Real(_) | Column::Maybe(_) => Kind::DOUBLE,
             Column::Text(_) => Kind::BYTE_ARRAY,
         };
         let logical = matches!(column, Column::Text(_)).then_some(LogicalType::String);
-        let field = Type::primitive_type_builder(name, kind)
-            .with_repetition(Repetition::REQUIRED)
-            .with_logical_type(logical);
+        let repetition = match column {
+            Column::Maybe(_) => Repetition::OPTIONAL,
+            _ => Repetition::REQUIRED,
+        };
+        let field =
+            Type::primitive_type_builder(name, kind).with_repetition(repetition).with_logical_type(logical);
         Ok(Arc::new(field.build()?))
     };
     let fields = columns.iter().map(field).collect::<Result<_, ParquetError>>()?;
@@ -92,6 +99,11 @@ fn parquet(columns: &[(&str, Column)]) -> Result<Vec<u8>, ParquetError> {
         match column {
             Column::Whole(values) => writer.typed::<Int64Type>().write_batch(values, None, None)?,
             Column::Real(values) => writer.typed::<DoubleType>().write_batch(values, None, None)?,
+            Column::Maybe(values) => {
+                let there: Vec<i16> = values.iter().map(|value| i16::from(value.is_some())).collect();
+                let values: Vec<f64> = values.iter().flatten().copied().collect();
+                writer.typed::<DoubleType>().write_batch(&values, Some(&there), None)?
+            }
             Column::Text(values) => {
                 let values: Vec<ByteArray> = values.iter().map(|text| text.as_str().into()).collect();
                 writer.typed::<ByteArrayType>().write_batch(&values, None, None)?

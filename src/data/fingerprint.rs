@@ -160,10 +160,10 @@ impl Raw {
     /// What a reader gave.
     pub(super) fn of(parts: &Parts) -> Raw {
         let (train, classes) = (parts.train.clone(), parts.classes.clone());
-        let parts = match &parts.test {
-            Some(test) => vec![("train", train), ("test", test.clone())],
-            None => vec![(ALL, train)],
-        };
+        let first = if parts.test.is_some() || parts.valid.is_some() { "train" } else { ALL };
+        let others = [("valid", &parts.valid), ("test", &parts.test)];
+        let others = others.into_iter().filter_map(|(name, rows)| Some((name, rows.clone()?)));
+        let parts = [(first, train)].into_iter().chain(others).collect();
         Raw { parts, classes }
     }
 }

@@ -17,11 +17,13 @@ mod fingerprint;
 mod folder;
 mod idx;
 mod mnist;
+mod natural;
 mod npy;
 mod npz;
 mod open;
 mod options;
 mod order;
+mod origin;
 #[cfg_attr(not(feature = "formats"), path = "parquet/absent.rs")]
 mod parquet;
 mod pictures;
@@ -46,6 +48,7 @@ pub use open::{
 };
 pub use options::{Colour, ReadOptions, TEST_FRACTION};
 pub use order::epoch_order;
+pub use origin::{Origin, Part, Unread};
 pub use prepare::column_stats;
 pub use progress::{Progress, Watch};
 pub use reader::GUARDED_THREAD;

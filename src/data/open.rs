@@ -141,7 +141,7 @@ fn read(key: &'static str, source: &str, options: &ReadOptions, progress: Watch)
     };
     let format = format.ok_or_else(|| unknown(key, source))?;
     let parts = match (format.open)(source, options, progress) {
-        Err(Error::Setting { key: LABEL_COLUMN, .. }) if options.label_if_there => {
+        Err(Error::Setting { key: LABEL_COLUMN, .. }) if options.label_optional => {
             let without = ReadOptions { label_column: None, ..options.clone() };
             return read(key, source, &without, progress);
         }

@@ -39,7 +39,7 @@ section! {
         /// Read a table without that column too: for a model that is trained already and is told no labels
         #[serde(skip)]
         #[arg(skip)]
-        label_if_there: bool = false;
+        label_optional: bool = false;
 
         /// Another source, which is the test part
         #[serde(skip_serializing_if = "Option::is_none")]

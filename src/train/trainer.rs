@@ -182,6 +182,11 @@ impl Trainer {
         patience > 0 && epochs >= u64::from(self.state.best_epoch) + patience
     }
 
+    /// Whether it is validation data, and not the test data, that the best epoch is chosen by.
+    pub fn has_valid(&self) -> bool {
+        self.valid.is_some()
+    }
+
     /// Reads weights and moments from the device.
     pub fn arenas(&self) -> Result<Arenas> {
         let (program, ports) = (self.stepper.program(), self.stepper.ports());

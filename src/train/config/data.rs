@@ -29,14 +29,18 @@ impl Config {
         Ok(())
     }
 
-    /// The rows to train on and, where some are held out, those to validate with.
+    /// The rows to train on and, where the source has such or some are held out, those to validate with.
     ///
     /// # Errors
-    /// [`Error::Setting`] if there is one row and a share of it is to be held out.
+    /// [`Error::Setting`] if a share is to be held out of one row, or of data with a validation part of its own.
     pub fn training_rows(&self, dataset: &Dataset) -> Result<(Split, Option<Split>)> {
         let (rows, share) = (&dataset.train, self.train.valid);
         if share == 0.0 {
-            return Ok((rows.clone(), None));
+            return Ok((rows.clone(), dataset.valid.clone()));
+        }
+        if dataset.valid.is_some() {
+            let problem = format!(": {} has a validation part of its own; leave it out", dataset.name);
+            return Err(Error::setting("train.valid", problem));
         }
         if rows.count < 2 {
             return Err(Error::setting("train.valid", ": the training data has only one row"));
@@ -105,7 +109,7 @@ impl Config {
         if let (true, Some(name)) = (self.class_names.is_empty(), dataset.classes.first()) {
             return Err(self.unknown_class(name));
         }
-        for split in [&dataset.train, &dataset.test] {
+        for split in dataset.splits() {
             let labels = split.labels.as_deref().ok_or_else(|| {
                 let name = &dataset.name;
                 Error::Usage(format!(
