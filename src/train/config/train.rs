@@ -25,7 +25,7 @@ section! {
         #[arg(long, value_name = "N")]
         epochs: u32 = 10, in Range::at_least(1, "train for at least one epoch");
 
-        /// Images in a batch
+        /// Images in a batch; all of them where there are fewer and nothing is said
         #[arg(long, value_name = "N")]
         batch_size: usize = 128, in Range::from(1, MAX_BATCH);
 
