@@ -101,34 +101,39 @@ impl Saved {
             return self.chosen(self.dataset()?, args.split.unwrap_or(SplitArg::Test));
         };
         let dataset = self.other(source, args)?;
-        let wants_parts = args.split.is_some();
-        let known = self.config.fingerprint.is_empty();
-        let own = Fingerprint::recognise(&self.config.fingerprint, &dataset)?;
         if !dataset.is_whole() {
             return self.chosen(dataset, args.split.unwrap_or(SplitArg::Test));
         }
-        match own.map(|part| part.part.as_str()) {
-            // Runs of earlier versions cannot tell.
-            None if wants_parts && known && dataset.train.count > 1 => {}
-            Some("all") if dataset.train.count > 1 => {}
-            _ if wants_parts => {
+        let known = &self.config.fingerprint;
+        let own = Fingerprint::recognise(known, &dataset)?.map(|part| part.part.as_str());
+        // Runs of earlier versions cannot tell: a part that is asked for says that the data is theirs.
+        let is_divided = own == Some("all") || known.is_empty() && args.split.is_some();
+        let part = match (args.split, own) {
+            _ if is_divided && dataset.train.count > 1 => args.split.unwrap_or(usual),
+            (None, _) => SplitArg::All,
+            (Some(_), _) => {
                 return Err(Error::Usage(format!(
                     "--split: {source} has no parts, and is not the run's own data; leave it out"
                 )));
             }
-            _ => return self.chosen(dataset, SplitArg::All),
-        }
-        let part = args.split.unwrap_or(usual);
-        let dataset = match part {
-            SplitArg::All => dataset,
-            _ => dataset.divided(&self.config.source),
         };
-        if let (SplitArg::All, false) = (part, wants_parts) {
-            talk(format_args!(
-                "{source} is the data that the run was trained on; --split test leaves out the rows that it learnt from"
-            ));
+        if own == Some("all")
+            && let Some(change) = self.config.changed(&dataset)?
+        {
+            talk(format_args!("warning: {source} has changed since the run was trained on it: {change}"));
         }
-        self.chosen(dataset, part)
+        if part == SplitArg::All && matches!(own, Some("all" | "train")) {
+            let next = if own == Some("all") {
+                "; --split test leaves out the rows that it learnt from"
+            } else {
+                ""
+            };
+            talk(format_args!("{source} is the data that the run was trained on{next}"));
+        }
+        match part {
+            SplitArg::All => self.chosen(dataset, part),
+            _ => self.chosen(dataset.divided(&self.config.source), part),
+        }
     }
 
     fn chosen(&self, dataset: Dataset, part: SplitArg) -> Result<Chosen> {

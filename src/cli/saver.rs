@@ -16,6 +16,8 @@ pub const SAMPLES: usize = 64;
 const RECONSTRUCTIONS: usize = 32;
 /// Test data whose codes are looked at after an epoch.
 const CODES: usize = 1024;
+/// The same in values, which wide rows have many of.
+const CODE_VALUES: usize = 8 << 20;
 /// Images in a row of a picture.
 pub const COLUMNS: usize = 8;
 
@@ -91,7 +93,8 @@ impl Saver<'_> {
 
     /// Codes of test data: how many dimensions are active, and TensorBoard's histogram.
     fn codes(&self, trainer: &mut Trainer, dataset: &Dataset) -> Result<Codes> {
-        let (originals, classes) = (originals(dataset, CODES)?, trainer.model().classes);
+        let count = CODES.min(CODE_VALUES / dataset.shape.dim()).max(1);
+        let (originals, classes) = (originals(dataset, count)?, trainer.model().classes);
         let (mu, log_var) = trainer.inference().encode(with_labels(dataset, &originals, classes))?;
         Ok(Codes { mu, log_var, ..Codes::default() })
     }
