@@ -179,7 +179,10 @@ fn marks_of_missing_values_are_named_before_training() {
 
 #[test]
 fn samples_of_a_table_vary_as_its_rows_do() {
-    let scratch = trained(2000, "--epochs 20");
+    let scratch = Scratch::new();
+    scratch.write("t.csv", csv(&table(2000)));
+    let line = TRAIN.replace("--epochs 3", "--epochs 20");
+    scratch.succeed(&format!("{line} --data t.csv --quiet"));
     let rows = table(2000);
     both(&scratch, "sample run --count 4000");
     let drawn = columns(&String::from_utf8(scratch.read("samples.csv")).unwrap());
@@ -413,7 +416,10 @@ fn one_row_is_data_too() {
 
 #[test]
 fn a_run_begins_with_the_weights_of_another_where_they_fit() {
-    let scratch = trained(300, "--epochs 30");
+    let scratch = Scratch::new();
+    scratch.write("t.csv", csv(&table(300)));
+    let line = TRAIN.replace("--epochs 3", "--epochs 30");
+    scratch.succeed(&format!("{line} --data t.csv --quiet"));
     let first = |name: &str| -> f64 {
         let text = String::from_utf8(scratch.read(&format!("{name}/metrics.csv"))).unwrap();
         numbers(&columns(&text), "train_elbo")[0]
@@ -458,21 +464,43 @@ fn a_resumed_run_takes_settings_that_keep_their_meaning() {
 fn a_model_that_ignores_its_code_is_told_of() {
     let scratch = Scratch::new();
     scratch.write("t.csv", csv(&table(400)));
-    let line = "train --data t.csv --hidden 16 --latent 2 --lr 0.01 --epochs 15";
+    let line = "train --data t.csv --hidden 16 --latent 2 --lr 0.01";
     // Beta this large leaves nothing to the code.
-    let (out, err) = both(&scratch, &format!("{line} --likelihood gaussian --beta 50 --out run"));
+    let (out, err) = both(&scratch, &format!("{line} --epochs 15 --likelihood gaussian --beta 50 --out run"));
     assert!(out.contains("active 0/2"), "{out}");
     assert_eq!(err.matches("no latent dimension is active").count(), 1, "{err}");
     assert!(err.contains("--likelihood gaussian-learned, --beta 0.1"), "{err}");
     // The advice helps.
-    for help in ["--likelihood gaussian-learned --epochs 40", "--likelihood gaussian --beta 0.1"] {
+    for help in ["--likelihood gaussian-learned --epochs 40", "--likelihood gaussian --epochs 15 --beta 0.1"]
+    {
         let (out, _) = both(&scratch, &format!("{line} {help} --out run --force"));
         assert!(
             out.lines().rev().any(|line| line.contains("active 1/2") || line.contains("active 2/2")),
             "{out}"
         );
     }
-    let (out, _) = both(&scratch, &format!("{line} --epochs 2 --log-format json --out j"));
+    let (out, _) =
+        both(&scratch, &format!("{line} --likelihood gaussian --epochs 2 --log-format json --out j"));
     let epoch = out.lines().map(json).find(|line| line["event"] == "epoch").unwrap();
     assert!(epoch["active_units"].is_u64(), "{epoch}");
+}
+
+#[test]
+fn a_training_that_a_row_breaks_says_which() {
+    let scratch = Scratch::new();
+    let mut rows = table(200);
+    rows[40][2] = 1e25;
+    scratch.write("t.csv", csv(&rows));
+    let line = TRAIN.replace("gaussian-learned", "gaussian");
+    let line = format!("{line} --data t.csv --batch-size 50 --test-fraction 0.01 --split-seed 3");
+    let message = scratch.fail(&format!("{line} --scaling none"), 1, "training diverged");
+    assert!(
+        message.contains("row 40 (from 0) reaches 1e25 as the model sees it: remove that row"),
+        "{message}"
+    );
+    // Both remedies help.
+    scratch.succeed(&format!("{line} --force"));
+    rows.remove(40);
+    scratch.write("t.csv", csv(&rows));
+    scratch.succeed(&format!("{line} --scaling none --force"));
 }
