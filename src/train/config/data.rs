@@ -85,6 +85,10 @@ impl Config {
             Some(Change::Longer(more)) => {
                 Some(format!("{more} {} were added behind those that were there", dataset.shape.plural()))
             }
+            // A random test part goes by the rows' numbers.
+            Some(Change::Other(what)) if self.fingerprint.len() == 1 => {
+                Some(format!("{what}, so that rows it learnt from may be in the test part"))
+            }
             Some(Change::Other(what)) => Some(what),
         })
     }
