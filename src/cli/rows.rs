@@ -52,6 +52,7 @@ pub fn column(split: &Split, rows: &[u32], unread: &[&Unread]) -> (&'static str,
 /// Says which rows of a part are far outside the others.
 pub fn warn_of(outliers: Option<Outliers>, split: &Split, part: &str) {
     let Some(Outliers { count, beyond, worst, score, median }) = outliers else { return };
+    let part = if part == "all" { String::new() } else { format!("{part} ") };
     let worst = name(split, worst);
     let others = if count > 1 { format!(", the first of {count}") } else { String::new() };
     let means = match beyond {
@@ -60,7 +61,7 @@ pub fn warn_of(outliers: Option<Outliers>, split: &Split, part: &str) {
         _ => format!("{beyond} beyond measure, and left out of the means"),
     };
     talk(format_args!(
-        "warning: {part} data far outside the others: {worst} (-ELBO {score:.3e} nats; the median is {median:.3}){others}; \
+        "warning: {part}data far outside the others: {worst} (-ELBO {score:.3e} nats; the median is {median:.3}){others}; \
          {means}\n  `vae-gpu score` lists such rows; look there for marks of missing values"
     ));
 }

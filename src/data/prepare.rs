@@ -60,6 +60,13 @@ pub(super) fn prepare(
             check_scaled(source, summary, scaling, &columns)?;
         }
     }
+    if shape.is_table()
+        && let Some(scaling) = &scaling
+    {
+        // What the scaling was learnt from is in its range.
+        let others = seen.iter().skip(usize::from(options.scaling.is_none()));
+        warnings.extend(others.filter_map(|(summary, source)| elsewhere(source, summary, scaling, &columns)));
+    }
     let mut unit = true;
     if let Some(summary) = summary {
         unit = ends(summary, scaling.as_ref()).iter().flatten().all(|x| (0.0..=1.0).contains(x));
@@ -111,15 +118,27 @@ fn not_finite(source: &str, origin: Origin, column: usize, columns: &[String]) -
     )
 }
 
+/// Columns that lie wholly where training saw nothing.
+fn elsewhere(source: &str, summary: &Summary, scaling: &Scaling, columns: &[String]) -> Option<String> {
+    let [least, most] = ends(summary, Some(scaling));
+    let names = list(columns, least.len(), &|column| least[column] > FAR || most[column] < -FAR)?;
+    Some(format!(
+        "{source}: every value lies more than {FAR} deviations outside the training data, as those of other units do: {names}"
+    ))
+}
+
+/// The names of the columns for which `is` holds, if there are any.
+fn list(columns: &[String], count: usize, is: &dyn Fn(usize) -> bool) -> Option<String> {
+    let found: Vec<usize> = (0..count).filter(|column| is(*column)).collect();
+    let names: Vec<_> = found.iter().take(NAMED).map(|column| column_name(*column, columns)).collect();
+    let more = found.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!found.is_empty()).then(|| format!("{}{more}", names.join(", ")))
+}
+
 /// Columns that teach a model nothing, or whose values 32-bit floats cannot distinguish.
 fn table_warnings(summary: &Summary, columns: &[String]) -> Vec<String> {
-    let list = |wrong: &dyn Fn(usize) -> bool| {
-        let found: Vec<usize> = (0..summary.std.len()).filter(|column| wrong(*column)).collect();
-        let names: Vec<_> = found.iter().take(NAMED).map(|column| column_name(*column, columns)).collect();
-        let more = found.len().saturating_sub(NAMED);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        (!found.is_empty()).then(|| format!("{}{more}", names.join(", ")))
-    };
+    let list = |wrong: &dyn Fn(usize) -> bool| list(columns, summary.std.len(), wrong);
     let mut warnings = Vec::new();
     if let Some(names) = list(&|column| summary.std[column] == 0.0) {
         warnings.push(format!("the same value in every training row, so nothing to learn: {names}"));
@@ -141,6 +160,9 @@ fn table_warnings(summary: &Summary, columns: &[String]) -> Vec<String> {
     }
     warnings
 }
+
+/// Values x beyond this are of another kind than those that a scaling was learnt from.
+const FAR: f32 = 30.0;
 
 /// Numbers by which programs mark missing values; beyond [`HUGE`], any is one.
 const MARKS: [f64; 4] = [-999.0, -9999.0, -99999.0, -999999.0];
