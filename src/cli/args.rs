@@ -120,7 +120,7 @@ pub struct SampleArgs {
     /// Of a conditional model: a label, or `all` for a row of images a label [default: all]
     #[arg(long, value_name = "LABEL|all")]
     pub label: Option<Label>,
-    /// The picture, or - for stdout; or the numbers, in the data's own units, as .csv, .npy or .parquet [default:
+    /// The picture, or the numbers, in the data's own units, as .csv, .npy or .parquet; - is stdout [default:
     /// samples.png, and samples.csv of tables]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

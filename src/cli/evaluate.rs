@@ -106,7 +106,8 @@ fn estimate(mut importance: Importance, split: &Split, seed: u64) -> Result<Vec<
 fn print(report: &EvaluationReport, data: &str) {
     let EvaluationReport { count, split, model, .. } = report;
     let one = data.trim_end_matches('s');
-    result(format_args!("{count} {split} {data}, {model}, nats per {one}"));
+    let what = output::counted_of(*count, split, data);
+    result(format_args!("{what}, {model}, nats per {one}"));
     let line = |name: &str, estimate: Estimate, more: String| {
         result(format_args!("{name:<15}{:>9.3} +- {:.3}{more}", estimate.mean, estimate.standard_error));
     };

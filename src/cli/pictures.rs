@@ -25,7 +25,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
         return Err(Error::Usage(format!("--temperature {temperature}: use a number that is not negative")));
     }
     let saved = match (&args.out, wanted) {
-        (Some(_), None) => Saved::open_pictures(&args.run, &args.device)?,
+        (Some(out), None) if !output::is_stdout(out) => Saved::open_pictures(&args.run, &args.device)?,
         _ => Saved::open(&args.run, &args.device)?,
     };
     if args.kind.round {
@@ -34,7 +34,8 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     // Of what cannot be drawn, numbers.
     let plain = if saved.shape.is_picture() { "samples.png" } else { "samples.csv" };
     let out = args.out.clone().unwrap_or_else(|| plain.into());
-    let format = wanted.or_else(|| Matrix::of(&out).ok());
+    let rows_on_stdout = output::is_stdout(&out) && !saved.shape.is_picture();
+    let format = wanted.or_else(|| if rows_on_stdout { Some(Matrix::Csv) } else { Matrix::of(&out).ok() });
     let classes = saved.model.classes;
     let label = match &args.label {
         Some(Label::One(label)) => saved.given_label(Some(label))?,
