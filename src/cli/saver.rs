@@ -18,6 +18,8 @@ const RECONSTRUCTIONS: usize = 32;
 const CODES: usize = 1024;
 /// The same in values, which wide rows have many of.
 const CODE_VALUES: usize = 8 << 20;
+/// Fewer test data than this say little.
+const FEW: usize = 32;
 /// Images in a row of a picture.
 pub const COLUMNS: usize = 8;
 
@@ -62,7 +64,9 @@ impl Saver<'_> {
         let is_drawn = self.run.draws_pictures(epoch.epoch, epochs) || trainer.is_done();
         let pictures = if is_drawn { self.pictures(trainer, dataset, epoch.epoch) } else { Ok(()) };
         let codes = self.codes(trainer, dataset);
-        let active = codes.as_ref().ok().filter(|_| trainer.model().has_kl()).map(|codes| {
+        // One code has no variance.
+        let codes_vary = |codes: &&Codes| trainer.model().has_kl() && codes.mu.len() > trainer.model().latent;
+        let active = codes.as_ref().ok().filter(codes_vary).map(|codes| {
             let mut statistics = CodeStatistics::new(trainer.model().latent);
             statistics.add(codes);
             statistics.active_units()
@@ -91,11 +95,14 @@ impl Saver<'_> {
         picture::reconstruction_grid(&path, &originals, &reconstructions, shape, COLUMNS)
     }
 
-    /// Codes of test data: how many dimensions are active, and TensorBoard's histogram.
+    /// Codes of test data, or of training data where of that there is hardly any: how many dimensions are active, and
+    /// TensorBoard's histogram.
     fn codes(&self, trainer: &mut Trainer, dataset: &Dataset) -> Result<Codes> {
-        let count = CODES.min(CODE_VALUES / dataset.shape.dim()).max(1);
-        let (originals, classes) = (originals(dataset, count)?, trainer.model().classes);
-        let (mu, log_var) = trainer.inference().encode(with_labels(dataset, &originals, classes))?;
+        let split = if dataset.test.count < FEW { &dataset.train } else { &dataset.test };
+        let count = CODES.min(CODE_VALUES / dataset.shape.dim()).clamp(1, split.count);
+        let labels = split.labels.as_deref().filter(|_| trainer.model().classes > 0);
+        let rows = (&split.x(0..count)?[..], labels.map_or(&[][..], |labels| &labels[..count]));
+        let (mu, log_var) = trainer.inference().encode(rows.into())?;
         Ok(Codes { mu, log_var, ..Codes::default() })
     }
 
