@@ -199,10 +199,15 @@ fn codes_go_out_and_come_back() {
     assert_eq!((mu.0, mu.1.len()), (3, 3 * 64));
     for name in ["mu.csv", "mu.parquet"] {
         scratch.succeed(&format!("encode run --out {name}"));
-        assert_eq!(matrix(&scratch, name), mu, "{name}");
+        // The first column is the number of the row.
+        let (columns, values) = matrix(&scratch, name);
+        let rows: Vec<&[f32]> = values.chunks(columns).collect();
+        assert!(rows.iter().enumerate().all(|(i, row)| row[0] == i as f32), "{name}");
+        let codes: Vec<f32> = rows.iter().flat_map(|row| &row[1..]).copied().collect();
+        assert_eq!((columns - 1, codes), mu, "{name}");
     }
     let csv = String::from_utf8(scratch.read("mu.csv")).unwrap();
-    assert!(csv.starts_with("mu_0,mu_1,mu_2\n"), "{csv}");
+    assert!(csv.starts_with("row,mu_0,mu_1,mu_2\n"), "{csv}");
     assert_eq!(stdout(&scratch, "encode run --out -"), csv.as_bytes());
     // z = mu + sigma eps: the draws deviate by about as much as the variance says.
     scratch.succeed("encode run --what log-var --out log_var.npy");
@@ -241,7 +246,7 @@ fn codes_go_out_and_come_back() {
     refuse(
         "encode run --data x.npy --split test --out z.npy",
         2,
-        "--split: x.npy has no parts; leave it out",
+        "--split: x.npy has no parts, and is not the run's own data; leave it out",
     );
     refuse("encode run --split valid --out z.npy", 2, "the run held nothing out");
     write_npy(&scratch.path("far.npy"), 2, &[-1.0; 128]);

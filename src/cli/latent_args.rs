@@ -201,7 +201,8 @@ pub enum What {
   vae-gpu encode runs/mnist-vae-1 --data new.npy --out z.parquet
   vae-gpu encode runs/mnist-vae-1 --split train --what sample --out z.csv
 
-The rows are in the data's order, a column for each latent dimension. Where training binarises at random, the encoder
+The rows are in the data's order, a column for each latent dimension; in .csv and .parquet a column file or row is first, with
+what the source calls them (rows count from 0 in the whole source). Where training binarises at random, the encoder
 reads the grey values instead.")]
 pub struct EncodeArgs {
     /// Run directory

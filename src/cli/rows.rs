@@ -49,6 +49,16 @@ pub fn column(split: &Split, rows: &[u32], unread: &[&Unread]) -> (&'static str,
     }
 }
 
+/// Where something cannot be read, a column with the reasons behind `rows` that can; says that they lack `what`.
+pub fn reasons(rows: usize, unread: &[&Unread], what: &str) -> Option<(&'static str, Column)> {
+    if unread.is_empty() {
+        return None;
+    }
+    talk(format_args!("warning: {} without a {what}, at the end, each with its reason", unread.len()));
+    let reasons = unread.iter().map(|unread| unread.reason.clone());
+    Some(("reason", Column::Text(vec![String::new(); rows].into_iter().chain(reasons).collect())))
+}
+
 /// Says which rows of a part are far outside the others.
 pub fn warn_of(outliers: Option<Outliers>, split: &Split, part: &str) {
     let Some(Outliers { count, beyond, worst, score, median }) = outliers else { return };

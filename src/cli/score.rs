@@ -42,16 +42,7 @@ pub fn run(args: &ScoreArgs) -> Result<()> {
 
     let unread: Vec<&Unread> = unread.iter().collect();
     let scored = order.iter().map(|i| Some(scores[*i as usize])).chain(unread.iter().map(|_| None));
-    let mut table = vec![
-        rows::column(&split, &order, &unread),
-        (
-            "score",
-            match unread.is_empty() {
-                true => Column::Real(scored.flatten().collect()),
-                false => Column::Maybe(scored.collect()),
-            },
-        ),
-    ];
+    let mut table = vec![rows::column(&split, &order, &unread), ("score", Column::Maybe(scored.collect()))];
     if let Some(labels) = &split.labels {
         let of_each = order.iter().map(|i| labels[*i as usize]);
         let name = |label: u32| data::class_name(&classes, label);
@@ -65,12 +56,7 @@ pub fn run(args: &ScoreArgs) -> Result<()> {
             },
         ));
     }
-    if !unread.is_empty() {
-        let reasons =
-            order.iter().map(|_| String::new()).chain(unread.iter().map(|unread| unread.reason.clone()));
-        table.push(("reason", Column::Text(reasons.collect())));
-        talk(format_args!("warning: {} without a score, at the end, each with its reason", unread.len()));
-    }
+    table.extend(rows::reasons(order.len(), &unread, "score"));
     output::write(&args.out, |out| match parquet {
         true => columns::write_parquet(out, &table),
         false => columns::write_csv(out, &table),

@@ -126,6 +126,7 @@ pub fn resume(args: &TrainArgs, path: &Path) -> Result<Session> {
             dataset.shape
         )));
     }
+    let dataset = config.align(dataset)?;
     if let Some(change) = config.changed(&dataset)? {
         let problem = format!("the data has changed since the run was trained on it: {change}");
         let next = format!(
@@ -135,7 +136,6 @@ pub fn resume(args: &TrainArgs, path: &Path) -> Result<Session> {
         );
         return Err(Error::file(&config.data, problem, next));
     }
-    let dataset = config.align(dataset)?;
     if config.fingerprint.is_empty() {
         config.remember(&dataset)?;
     }
