@@ -183,6 +183,7 @@ pub fn resume(args: &TrainArgs, path: &Path) -> Result<Session> {
 fn locate(config: &mut Config, dir: &RunDir, args: &TrainArgs) -> Result<()> {
     if let Ok(here) = Config::read(&dir.config()) {
         (config.data, config.source.test_data) = (here.data, here.source.test_data);
+        config.train.init_from = here.train.init_from;
     }
     let mut moved = ReadOptions::default();
     args.model.source.apply(&mut moved);
