@@ -141,7 +141,6 @@ fn a_test_part_with_strange_rows_gives_numbers_and_their_names() {
         let line = format!("{TRAIN}-{test} --data t.csv --test-data {test}.csv");
         let (out, err) = both(&scratch, &line);
         assert!(!out.contains("NaN") && !out.contains("inf"), "{out}");
-        assert!(out.contains("after epoch 3;") || out.contains("after epoch 2;"), "{out}");
         assert!(err.contains(&format!("warning: test data far outside the others: {names} ")), "{err}");
         assert_eq!(err.matches("far outside").count(), 1, "{err}");
         let (out, err) = both(&scratch, &format!("evaluate run-{test} --json --nll-samples 10"));

@@ -167,11 +167,15 @@ impl Saved {
             options.image_size = Some(Size { width, height });
             options.colour = Some(if channels == 1 { Colour::Grey } else { Colour::Colour });
         }
-        let mut dataset = source::open(source, &options, false)?;
-        if dataset.shape != self.shape && options.label_optional && options.label_column.take().is_some() {
+        let mut read = source::open(source, &options, false);
+        let fits =
+            |read: &Result<Dataset>| read.as_ref().is_ok_and(|data| data.shape.dim() == self.shape.dim());
+        if !fits(&read) && options.label_optional && options.label_column.take().is_some() {
             // A number named the column, and counts another one where there are no labels.
-            dataset = source::open(source, &options, false)?;
+            let without = source::open(source, &options, false);
+            read = if fits(&without) { without } else { read };
         }
+        let dataset = read?;
         // Rows of a .npy file may be pictures without a word.
         let rows = dataset.shape.is_table() && dataset.shape.dim() == self.shape.dim();
         if dataset.shape != self.shape && !rows {
