@@ -362,7 +362,8 @@ fn tables_are_encoded_and_decoded_in_their_own_units() {
     scratch.succeed("score run --data one.csv --out one_score.csv");
     assert_eq!(read_scores(&scratch, "one_score.csv").len(), 1);
     assert!(scratch.succeed("latent-map run").contains("test data"));
-    scratch.fail("sample run", 2, "the model is of data of 2x1, which is no picture");
+    assert_eq!(scratch.succeed("sample run"), "64 samples are in samples.csv\n");
+    scratch.fail("sample run --out samples.png", 2, "the model is of data of 2x1, which is no picture");
     scratch.fail("decode run --latents z.npy --out x/", 2, "which is no picture");
 }
 

@@ -74,7 +74,9 @@ impl Saver<'_> {
         let tracked = codes.and_then(|codes| self.tracking.epoch(&metrics, &codes.mu, is_drawn));
         let weights = self.weights(trainer, is_best);
         self.report(&metrics, active, trainer, dataset.shape);
-        self.warn(&scores, active, trainer, dataset);
+        if !self.run.quiet {
+            self.warn(&scores, active, trainer, dataset);
+        }
         weights.and(tracked).and(pictures)
     }
 

@@ -122,7 +122,7 @@ mod tests {
                 let mean = values.iter().sum::<f64>() / n;
                 let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n;
                 // What is hardly ever drawn may not be drawn at all.
-                let error = (variance / n).sqrt().max(1.0 / n);
+                let error = (variance / n).sqrt().max(2.0 / n);
                 assert!(mean.abs() < 5.0 * error, "{title}: {what} averages to {mean} +- {error}");
             };
             for d in 0..DIM {
