@@ -503,3 +503,18 @@ fn a_training_that_a_row_breaks_says_which() {
     scratch.write("t.csv", csv(&rows));
     scratch.succeed(&format!("{line} --scaling none --force"));
 }
+
+#[test]
+fn data_of_other_units_is_named() {
+    let scratch = trained(300, "");
+    for change in [|v: f64| v + 1e3, |v: f64| (v - 10.0) * 1e3] {
+        let rows: Vec<[f64; 4]> = table(60).iter().map(|r| [change(r[0]), r[1], r[2], r[3]]).collect();
+        scratch.write("u.csv", csv(&rows));
+        let (_, err) = both(&scratch, "score run --data u.csv --out s.csv");
+        assert_eq!(err.matches("other units are: column 1 (`a`)").count(), 1, "{err}");
+        let (_, err) = both(&scratch, &format!("{TRAIN}-2 --data t.csv --test-data u.csv --force"));
+        assert_eq!(err.matches("other units are: column 1 (`a`)").count(), 1, "{err}");
+    }
+    let (_, err) = both(&scratch, "score run --data t.csv --out s.csv");
+    assert!(!err.contains("other units"), "{err}");
+}

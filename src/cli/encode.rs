@@ -123,6 +123,8 @@ fn rows_of(args: &DecodeArgs, latent: usize) -> Result<(Split, Vec<String>)> {
         let keyed = ReadOptions { label_column: Some(key.to_owned()), ..ReadOptions::default() };
         match data::rows(&args.latents, &keyed) {
             Ok((split, _)) if split.dim() == latent => return Ok((split.with_labels(None), Vec::new())),
+            // There is such a column, and something else is wrong.
+            Err(error @ (Error::File { .. } | Error::Io { .. })) => return Err(error),
             _ => {}
         }
     }

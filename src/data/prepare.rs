@@ -63,8 +63,13 @@ pub(super) fn prepare(
     if shape.is_table()
         && let Some(scaling) = &scaling
     {
-        // What the scaling was learnt from is in its range.
-        let others = seen.iter().skip(usize::from(options.scaling.is_none()));
+        // What the scaling was learnt from is in its range; of data without parts, both are the same.
+        let others = match (&options.scaling, options.whole) {
+            (None, _) => &seen[1..],
+            (Some(_), true) => &seen[..1],
+            (Some(_), false) => &seen[..],
+        };
+        let others = others.iter();
         warnings.extend(others.filter_map(|(summary, source)| elsewhere(source, summary, scaling, &columns)));
     }
     let mut unit = true;
@@ -121,9 +126,15 @@ fn not_finite(source: &str, origin: Origin, column: usize, columns: &[String]) -
 /// Columns that lie wholly where training saw nothing.
 fn elsewhere(source: &str, summary: &Summary, scaling: &Scaling, columns: &[String]) -> Option<String> {
     let [least, most] = ends(summary, Some(scaling));
-    let names = list(columns, least.len(), &|column| least[column] > FAR || most[column] < -FAR)?;
+    let scale = |column: usize| f64::from(*scaling.scale.get(column).unwrap_or(&scaling.scale[0]));
+    let aside = |column: usize| least[column] > FAR || most[column] < -FAR;
+    let wide = |column: usize| {
+        least[column] < -FAR && most[column] > FAR && summary.std[column] > f64::from(FAR) * scale(column)
+    };
+    let names = list(columns, least.len(), &|column| aside(column) || wide(column))?;
     Some(format!(
-        "{source}: every value lies more than {FAR} deviations outside the training data, as those of other units do: {names}"
+        "{source}: values lie more than {FAR} deviations outside the training data or are so much wider, as those of \
+         other units are: {names}"
     ))
 }
 
