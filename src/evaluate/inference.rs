@@ -50,6 +50,9 @@ impl<'a> From<(&'a [f32], &'a [u32])> for Rows<'a> {
 /// A plan that is prepared on first use.
 type Lazy = Option<Prepared<plans::RowPorts>>;
 
+/// What is made of a batch that was decoded, whose first row has this number.
+type Take<'a> = &'a dyn Fn(&Prepared<plans::RowPorts>, usize) -> Result<Vec<f32>>;
+
 /// A model on a device.
 pub struct Inference {
     runner: Runner,
@@ -209,7 +212,7 @@ impl Inference {
         seed: u64,
         temperature: f32,
         label_of: impl Fn(usize) -> usize,
-        take: &dyn Fn(&Prepared<plans::RowPorts>, usize) -> Result<Vec<f32>>,
+        take: Take,
     ) -> Result<Vec<f32>> {
         if !self.can_sample() {
             return Err(Error::Usage("an autoencoder has no prior to draw from: use `reconstruct`".into()));

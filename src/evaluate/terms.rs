@@ -117,7 +117,7 @@ impl Evaluation {
     pub fn of(terms: &[Terms]) -> Evaluation {
         let outliers = Outliers::of(&terms.iter().map(Terms::score).collect::<Vec<_>>());
         let measured = measured(terms);
-        let estimate = |of: &dyn Fn(&Terms) -> f64| Estimate::of(measured.iter().map(|terms| of(terms)));
+        let estimate = |of: &dyn Fn(&Terms) -> f64| Estimate::of(measured.iter().map(of));
         Evaluation {
             count: terms.len(),
             elbo: estimate(&Terms::elbo),
