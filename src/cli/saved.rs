@@ -163,6 +163,13 @@ impl Saved {
             options.label_column = None;
         }
         if data::is_folder_of_pictures(source, options.format.as_deref()) {
+            if self.shape.is_table() {
+                let columns = self.shape.width;
+                return Err(Error::Usage(format!(
+                    "--data {source} holds pictures, but the model is of rows of {columns} numbers\n  \
+                     name a table with the columns that it was trained on"
+                )));
+            }
             let Shape { width, height, channels } = self.shape;
             options.image_size = Some(Size { width, height });
             options.colour = Some(if channels == 1 { Colour::Grey } else { Colour::Colour });

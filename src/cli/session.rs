@@ -48,6 +48,7 @@ pub fn start(args: &TrainArgs) -> Result<Session> {
     config.adopt(&dataset)?;
     config.check_data(&dataset)?;
     config.remember(&dataset)?;
+    config.train.check_valid(&dataset)?;
     config.data = data::anywhere(&config.data);
     config.source.test_data = config.source.test_data.as_deref().map(data::anywhere);
     if !args.train.has("batch_size")
@@ -210,10 +211,12 @@ pub fn prepare(run: &RunSection, dataset: &Dataset, config: Config) -> Result<Tr
     let gpu = open_device(run)?;
     if !run.quiet {
         announce(&gpu);
+        let valid = dataset.valid.as_ref().map(|valid| format!(", {} validation", valid.count));
         talk(format_args!(
-            "data     {}: {} training and {} test {} of {}",
+            "data     {}: {} training{} and {} test {} of {}",
             dataset.name,
             dataset.train.count,
+            valid.unwrap_or_default(),
             dataset.test.count,
             dataset.shape.plural(),
             dataset.shape

@@ -8,6 +8,7 @@ use super::origin::Origin;
 use super::progress::Watch;
 use super::reader::{NAMED, Parts, column_name};
 use super::scaling::{Scale, Scaling};
+use super::shades;
 use super::split::{Element, Split};
 use super::summarise::summarise;
 use super::summary::Summary;
@@ -21,7 +22,7 @@ pub(super) fn prepare(
     test: Split,
     progress: Watch,
 ) -> Result<Dataset> {
-    let Parts { name, shape, columns, classes, train, valid, unread, notes, mut warnings, .. } = parts;
+    let Parts { name, shape, columns, classes, train, valid, bits, unread, notes, mut warnings, .. } = parts;
     let floats = train.element() == Element::Floats;
     let wanted = options.scale.is_some_and(|scale| scale != Scale::None) || options.scaling.is_some();
     // Of each part, the training part first.
@@ -79,12 +80,15 @@ pub(super) fn prepare(
             warnings.extend(table_warnings(summary, &columns));
         }
     }
+    if scaling.is_none() && options.scale.is_none() {
+        warnings.extend(shades::dark(&train, summary)?);
+    }
     let shared = scaling.clone().map(Arc::new);
     let summary = seen.into_iter().next().map(|(summary, _)| summary);
     let (train, test) = (train.scaled(shared.clone()), test.scaled(shared.clone()));
     let valid = valid.map(|split| split.scaled(shared));
     let named = Dataset::new(&name, shape, train, test);
-    Ok(Dataset { valid, columns, classes, scaling, summary, unit, unread, notes, warnings, ..named })
+    Ok(Dataset { valid, columns, classes, scaling, summary, bits, unit, unread, notes, warnings, ..named })
 }
 
 /// The least and largest x of each summarised column.

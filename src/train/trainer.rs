@@ -61,7 +61,7 @@ pub struct EpochResult {
 pub struct Scores {
     /// On the test data.
     pub test: Evaluation,
-    /// On the validation data, where some were held out.
+    /// On the validation data: the source's own, or what was held out.
     pub valid: Option<Evaluation>,
     /// Whether no epoch before was better: on the validation data or, where there are none, on the test data.
     pub is_best: bool,
@@ -111,6 +111,7 @@ impl Trainer {
         config.adopt(dataset)?;
         config.validate()?;
         config.check_data(dataset)?;
+        config.train.check_valid(dataset)?;
         let model = config.model_config(dataset.shape);
         let network = Network::new(&model)?;
         let seed = config.train.seed;
@@ -159,6 +160,11 @@ impl Trainer {
         &self.parameters
     }
 
+    /// Whether there are validation data, the source's own or held out.
+    pub fn has_valid(&self) -> bool {
+        self.valid.is_some()
+    }
+
     /// Steps of an epoch; the last one's batch may be short.
     pub fn steps_per_epoch(&self) -> u64 {
         self.stepper.steps_per_epoch()
@@ -180,11 +186,6 @@ impl Trainer {
         let patience = u64::from(self.config.train.patience);
         let epochs = self.state.step / self.steps_per_epoch();
         patience > 0 && epochs >= u64::from(self.state.best_epoch) + patience
-    }
-
-    /// Whether it is validation data, and not the test data, that the best epoch is chosen by.
-    pub fn has_valid(&self) -> bool {
-        self.valid.is_some()
     }
 
     /// Reads weights and moments from the device.

@@ -1,10 +1,11 @@
 //! What a run knows of its data, and what it demands of other data.
 
 use super::{Condition, Config, TrainSection};
-use crate::data::{self, Change, Dataset, Fingerprint, Schema, Shape, Split};
+use crate::data::{self, Change, Dataset, Fingerprint, Schema, Shape, Size, Split};
 use crate::error::{Error, Result};
 use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood;
+use crate::model::MAX_WIDTH;
 
 /// Classes that a message names.
 const SHOWN: usize = 12;
@@ -19,12 +20,15 @@ impl Config {
             Condition::None => (None, Vec::new()),
             Condition::Labels => {
                 let count = dataset.class_count().ok_or_else(|| {
-                    Error::value("model.condition", "labels", format_args!("{} has no labels", dataset.name))
+                    let part = if dataset.train.labels.is_some() { "a part of " } else { "" };
+                    let next = format_args!("{part}{} has no labels", dataset.name);
+                    Error::value("model.condition", "labels", next)
                 })?;
                 (Some(count.max(dataset.classes.len())), dataset.classes.clone())
             }
         };
         self.source.scaling.clone_from(&dataset.scaling);
+        self.source.bits = dataset.bits;
         self.schema = Schema::of(dataset);
         Ok(())
     }
@@ -32,15 +36,11 @@ impl Config {
     /// The rows to train on and, where the source has such or some are held out, those to validate with.
     ///
     /// # Errors
-    /// [`Error::Setting`] if a share is to be held out of one row, or of data with a validation part of its own.
+    /// [`Error::Setting`] if a share is to be held out of one row.
     pub fn training_rows(&self, dataset: &Dataset) -> Result<(Split, Option<Split>)> {
         let (rows, share) = (&dataset.train, self.train.valid);
-        if share == 0.0 {
+        if share == 0.0 || dataset.valid.is_some() {
             return Ok((rows.clone(), dataset.valid.clone()));
-        }
-        if dataset.valid.is_some() {
-            let problem = format!(": {} has a validation part of its own; leave it out", dataset.name);
-            return Err(Error::setting("train.valid", problem));
         }
         if rows.count < 2 {
             return Err(Error::setting("train.valid", ": the training data has only one row"));
@@ -155,11 +155,13 @@ impl Config {
         }
     }
 
-    /// Checks that the data is what the likelihood is for.
+    /// Checks that the data is what the model is for.
     ///
     /// # Errors
-    /// [`Error::Usage`] if it wants values in 0..1, or draws from them, and the data has others.
+    /// [`Error::Setting`] if a datum has too many values, or the likelihood wants values in 0..1, or draws from them, and the
+    /// data has others.
     pub fn check_data(&self, dataset: &Dataset) -> Result<()> {
+        self.check_size(dataset)?;
         let model = self.model_config(dataset.shape);
         let likelihood = model.likelihood()?;
         let binarized = self.train.binarize(&model) != Binarize::None;
@@ -186,6 +188,34 @@ impl Config {
                 dataset.name
             ),
         ))
+    }
+}
+
+impl Config {
+    /// Checks that a model takes as many values as each datum has.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], which names what makes pictures smaller.
+    pub fn check_size(&self, dataset: &Dataset) -> Result<()> {
+        let Dataset { name, shape, .. } = dataset;
+        if shape.dim() <= MAX_WIDTH {
+            return Ok(());
+        }
+        let mut size = Size { width: shape.width, height: shape.height };
+        while size.width * size.height * shape.channels > MAX_WIDTH && size.width > 1 && size.height > 1 {
+            size = Size { width: size.width / 2, height: size.height / 2 };
+        }
+        let grey = shape.channels > 1 && shape.width * shape.height <= MAX_WIDTH;
+        let next = match data::is_folder_of_pictures(&self.data, self.source.format.as_deref()) {
+            true if grey => format!("use `source.image_size` = {size}, or `source.colour` = grey"),
+            true => format!("use `source.image_size` = {size}"),
+            false => "leave out columns, or shrink the pictures before they are saved".to_owned(),
+        };
+        let problem = format!(
+            ": each of {name} has {shape} values, {} in all, but a model takes {MAX_WIDTH} or fewer\n  {next}",
+            shape.dim()
+        );
+        Err(Error::setting("source.image_size", problem))
     }
 }
 
