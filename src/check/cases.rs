@@ -127,16 +127,18 @@ fn adds(cases: &mut Vec<Case>) {
     }
 }
 
-fn head(case: &mut Case, batch: usize, latent: usize) -> Tensor {
-    case.tensor("head", batch, latent::head_columns(latent), Fill::Head(latent))
+fn head(case: &mut Case, batch: usize, latent: usize, scale: f64) -> Tensor {
+    case.tensor("head", batch, latent::head_columns(latent), Fill::Head(latent, scale))
 }
 
 fn latents(cases: &mut Vec<Case>) {
     for batch in ROWS {
-        for (latent, samples) in [(1, 1), (5, 1), (20, 1), (64, 1), (6, 3)] {
-            let shape = format!("{batch}x{latent} K={samples}");
+        // In the last, a third of the log-variances exceed the bound.
+        let heads = [(1, 1, 0.7), (5, 1, 0.7), (20, 1, 0.7), (64, 1, 0.7), (6, 3, 0.7), (6, 3, 40.0)];
+        for (latent, samples, scale) in heads {
+            let shape = format!("{batch}x{latent} K={samples} head {scale}");
             let mut case = Case::new("latent:draw", &shape);
-            let h = head(&mut case, batch, latent);
+            let h = head(&mut case, batch, latent, scale);
             let z = case.output("z", batch * samples, latent);
             let kl = row_vector(&mut case.plan, "kl", batch);
             case.tolerance = TRANSCENDENTAL;
@@ -144,7 +146,7 @@ fn latents(cases: &mut Vec<Case>) {
             cases.push(case);
 
             let mut case = Case::new("latent:ratio", &shape);
-            let h = head(&mut case, batch, latent);
+            let h = head(&mut case, batch, latent, scale);
             let z = case.tensor("z", batch * samples, latent, Fill::Normal(1.0));
             let log_ratio = row_vector(&mut case.plan, "log_ratio", batch * samples);
             case.tolerance = TRANSCENDENTAL;
@@ -153,15 +155,15 @@ fn latents(cases: &mut Vec<Case>) {
 
             for form in ["closed", "free bits", "sampled"] {
                 let mut case = Case::new("latent:backward", format!("{form} {shape}"));
-                let h = head(&mut case, batch, latent);
+                let h = head(&mut case, batch, latent, scale);
                 let d_z = case.tensor("d_z", batch * samples, latent, Fill::Normal(1.0));
                 let weight = case.tensor("weight", 1, round_up(batch * samples, PAD), Fill::Square);
-                let scale = case.tensor("scale", 1, latent, Fill::Square);
+                let kl_scale = case.tensor("scale", 1, latent, Fill::Square);
                 let d_head = case.output("d_head", batch, latent::head_columns(latent));
                 case.tolerance = TRANSCENDENTAL;
                 let form = match form {
                     "closed" => KlForm::Closed(weight),
-                    "free bits" => KlForm::FreeBits(weight, scale),
+                    "free bits" => KlForm::FreeBits(weight, kl_scale),
                     _ => KlForm::Sampled(weight),
                 };
                 latent::backward(&mut case.plan, samples, h, d_z, form, d_head);
@@ -169,7 +171,7 @@ fn latents(cases: &mut Vec<Case>) {
             }
 
             let mut case = Case::new("free_bits", &shape);
-            let h = head(&mut case, batch, latent);
+            let h = head(&mut case, batch, latent, scale);
             let [floor_kl, kl_scale] = ["floor_kl", "kl_scale"].map(|name| case.output(name, 1, latent));
             case.step.valid_rows = batch.div_ceil(2) as u32;
             case.tolerance = TRANSCENDENTAL;

@@ -37,8 +37,8 @@ const NEGATIVE_ZERO: u32 = 1 << 31;
 enum Fill {
     /// Standard normals times a factor.
     Normal(f64),
-    /// mu and log_var of this many latent dimensions, each padded with zeros.
-    Head(usize),
+    /// mu and log_var of this many latent dimensions, normal with this deviation, each padded with zeros.
+    Head(usize, f64),
     /// Zero or one.
     Binary,
     /// v / 255 of bytes v.
@@ -198,8 +198,8 @@ impl Case {
                     let at = row * tensor.stride + col;
                     let value = match fill {
                         Fill::Normal(scale) => scale * normal,
-                        Fill::Head(latent) if col % (tensor.cols / 2) >= *latent => 0.0,
-                        Fill::Head(_) => 0.7 * normal,
+                        Fill::Head(latent, _) if col % (tensor.cols / 2) >= *latent => 0.0,
+                        Fill::Head(_, scale) => scale * normal,
                         Fill::Square => normal * normal,
                         Fill::Binary => f64::from(u8::from(normal > 0.0)),
                         Fill::Grey => f64::from(words[col % 4] & 0xFF) / 255.0,

@@ -71,7 +71,9 @@ fn plan(source: &str, dataset: &Dataset) -> Vec<String> {
         Ok(()) => format!("--likelihood {} fits, as the default", Config::default().model.likelihood),
         Err(_) => "--likelihood gaussian or gaussian-learned is needed: x is not in 0..1".to_owned(),
     };
-    vec![scaling, likelihood]
+    let batch = Config::default().fit_batch(dataset).ok().flatten();
+    let batch = batch.map(|rows| format!("batches of {}", flags::spelled(&rows)));
+    [scaling, likelihood].into_iter().chain(batch).collect()
 }
 
 fn print(source: &str, dataset: &Dataset, summary: &Summary) {

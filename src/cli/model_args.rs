@@ -37,13 +37,19 @@ pub struct ModelArgs {
 impl ModelArgs {
     /// Whether any flag is given.
     pub fn any(&self) -> bool {
-        let ModelArgs { data, source, model, config, preset, preset_scale } = self;
-        data.is_some()
-            || source.any()
-            || model.any_but(&[])
-            || config.is_some()
-            || preset.is_some()
-            || preset_scale.is_some()
+        self.data.is_some() || self.source.any() || !self.given_but_data().is_empty()
+    }
+
+    /// The flags that are given, apart from those that say where the data is.
+    pub fn given_but_data(&self) -> Vec<String> {
+        let ModelArgs { data: _, source, model, config, preset, preset_scale } = self;
+        let others = [
+            (config.is_some(), "--config"),
+            (preset.is_some(), "--preset"),
+            (preset_scale.is_some(), "--scale"),
+        ];
+        let others = others.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag.to_owned());
+        source.given_but(&["test_data"]).into_iter().chain(model.given_but(&[])).chain(others).collect()
     }
 
     /// The file's values, or the defaults, with the flags of the model, the data and the training on top.

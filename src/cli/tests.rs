@@ -42,7 +42,10 @@ fn every_flag_of_train_has_a_key_in_the_file_and_no_key_is_without_a_flag() {
     let mut known: BTreeSet<String> =
         ["", "[source]", "[model]", "[train]", "[run]"].iter().flat_map(|part| keys(part)).collect();
     // The parts themselves, and what is taken from the data.
-    for name in ["source", "model", "train", "run", "shape", "classes", "class_names", "columns", "scaling"] {
+    let parts = ["source", "model", "train", "run"];
+    let learnt =
+        ["shape", "classes", "class_names", "columns", "scaling", "schema", "fingerprint", "division"];
+    for name in parts.into_iter().chain(learnt) {
         assert!(known.remove(name), "{name} is no key");
     }
     assert_eq!(flags, known);

@@ -13,7 +13,9 @@ mod classes;
 pub mod columns;
 mod csv;
 mod dataset;
+mod division;
 mod file_rows;
+mod fingerprint;
 mod folder;
 mod idx;
 mod mnist;
@@ -34,6 +36,7 @@ mod prepare;
 mod progress;
 mod reader;
 mod scaling;
+mod schema;
 mod shades;
 mod shape;
 mod split;
@@ -44,7 +47,11 @@ pub mod write;
 
 pub use classes::class_name;
 pub use dataset::Dataset;
-pub use open::{anywhere, has_columns, is_folder_of_pictures, open, open_with, picture, rows, sources};
+pub use division::Division;
+pub use fingerprint::{Change, Fingerprint, Raw};
+pub use open::{
+    anywhere, has_columns, is_built_in, is_folder_of_pictures, open, open_with, picture, rows, sources,
+};
 pub use options::{Colour, ReadOptions, TEST_FRACTION};
 pub use order::epoch_order;
 pub use origin::{Origin, Part, Unread};
@@ -52,6 +59,7 @@ pub use prepare::column_stats;
 pub use progress::{Progress, Watch};
 pub use reader::GUARDED_THREAD;
 pub use scaling::{Scale, Scaling};
+pub use schema::Schema;
 pub use shape::{Shape, Size};
 pub use split::{Element, Row, Split};
 pub use summary::Summary;

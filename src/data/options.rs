@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::division::Division;
 use super::scaling::{Scale, Scaling};
 use super::shape::Size;
 use crate::error::{Error, Result};
@@ -46,6 +47,11 @@ section! {
         #[arg(long, value_name = "NAME")]
         label_column: Option<String> = None;
 
+        /// Read a table without that column too: for a model that is trained already and is told no labels
+        #[serde(skip)]
+        #[arg(skip)]
+        label_optional: bool = false;
+
         /// Another source, which is the test part
         #[serde(skip_serializing_if = "Option::is_none")]
         #[arg(long, value_name = "SOURCE")]
@@ -64,6 +70,11 @@ section! {
         /// Seed of the choice of test rows
         #[arg(long, value_name = "SEED")]
         split_seed: u64 = 0;
+
+        /// What decides which rows these are; runs of earlier versions shuffle
+        #[serde(skip_serializing_if = "Division::is_default")]
+        #[arg(skip)]
+        division: Division = Division::Rows;
 
         /// How values become x; by default standard for tables of floats, none for pictures
         #[serde(skip_serializing_if = "Option::is_none")]

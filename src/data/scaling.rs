@@ -74,9 +74,9 @@ impl Scaling {
         )))
     }
 
-    /// Turns values [N, D] into x.
+    /// Turns values [N, D] into x. What would exceed a float becomes the largest one.
     pub fn apply(&self, values: &mut [f32]) {
-        self.each(values, |v, shift, scale| (v - shift) / scale);
+        self.each(values, |v, shift, scale| ((v - shift) / scale).clamp(f32::MIN, f32::MAX));
     }
 
     /// Turns x [N, D] into values.

@@ -74,6 +74,11 @@ impl Network {
         self.config.family().latent.point(tape, head, self.config.latent)
     }
 
+    /// The likelihood's own parameter [1, W], if it has one.
+    pub(super) fn own(&self, tape: &Tape) -> Option<Tensor> {
+        self.own.map(|place| tape.weight(place))
+    }
+
     /// Appends a pass that replaces the decoder's output by its gradient.
     fn seed(&self, tape: &mut Tape, out: Value, pass: impl FnOnce(Tensor, Own) -> Pass) {
         let tensor = tape.read(out);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::data::Division;
 use std::io::Write;
 
 fn rows(split: &Split, rows: &[usize]) -> Vec<Vec<f32>> {
@@ -67,25 +68,10 @@ fn a_selection_of_a_selection_keeps_values_and_labels_together() {
 #[test]
 fn a_clone_is_the_same_and_a_part_is_not() {
     let split = Split::new((0..10).collect(), 1, None);
-    let (test, train) = split.part(0.3, 1);
+    let (test, train) = Division::Rows.test_part(&split, 0.3, 1);
     assert!(split.is_same(&split.clone()) && train.is_same(&train.clone()));
     assert!(!split.is_same(&train) && !test.is_same(&train));
     assert!(!split.is_same(&Split::new((0..10).collect(), 1, None)));
-}
-
-#[test]
-fn two_parts_have_each_row_once_and_follow_from_the_seed() {
-    let split = Split::new((0..100).collect(), 1, None);
-    let (test, train) = split.part(0.1, 7);
-    assert_eq!((test.count, train.count), (10, 90));
-    let mut all = [test.x(0..10).unwrap(), train.x(0..90).unwrap()].concat();
-    assert!(all[..10].is_sorted() && all[10..].is_sorted());
-    all.sort_by(f32::total_cmp);
-    assert_eq!(all, split.x(0..100).unwrap());
-    assert_eq!(split.part(0.1, 7).0.rows, test.rows);
-    assert_ne!(split.part(0.1, 8).0.rows, test.rows);
-    let (test, train) = split.select(&[0, 1]).part(1e-9, 0);
-    assert_eq!((test.count, train.count), (1, 1));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a run knows of its data, and what it demands of other data.
 
-use super::{Condition, Config};
-use crate::data::{self, Dataset, Shape, Size};
+use super::{Condition, Config, TrainSection};
+use crate::data::{self, Change, Dataset, Fingerprint, Schema, Shape, Size, Split};
 use crate::error::{Error, Result};
 use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood;
@@ -29,7 +29,68 @@ impl Config {
         };
         self.source.scaling.clone_from(&dataset.scaling);
         self.source.bits = dataset.bits;
+        self.schema = Schema::of(dataset);
         Ok(())
+    }
+
+    /// The rows to train on and, where the source has such or some are held out, those to validate with.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if a share is to be held out of one row.
+    pub fn training_rows(&self, dataset: &Dataset) -> Result<(Split, Option<Split>)> {
+        let (rows, share) = (&dataset.train, self.train.valid);
+        if share == 0.0 || dataset.valid.is_some() {
+            return Ok((rows.clone(), dataset.valid.clone()));
+        }
+        if rows.count < 2 {
+            return Err(Error::setting("train.valid", ": the training data has only one row"));
+        }
+        let (kept, held) = self.source.division.hold_out(rows, share, self.train.seed);
+        Ok((kept, Some(held)))
+    }
+
+    /// Where the default of a batch exceeds the training rows, makes it all of them, and says so.
+    ///
+    /// # Errors
+    /// As [`Config::training_rows`].
+    pub fn fit_batch(&mut self, dataset: &Dataset) -> Result<Option<String>> {
+        let (rows, usual) = (self.training_rows(dataset)?.0.count, TrainSection::default().batch_size);
+        if self.train.batch_size != usual || rows >= usual {
+            return Ok(None);
+        }
+        self.train.batch_size = rows;
+        let what = dataset.shape.plural();
+        Ok(Some(format!("{rows}, all training {what}: they are fewer than {usual} (`train.batch_size`)")))
+    }
+
+    /// Remembers what the data looks like, as [`Config::changed`] will ask.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the data is in a file that can no longer be read.
+    pub fn remember(&mut self, dataset: &Dataset) -> Result<()> {
+        self.fingerprint = Fingerprint::of(dataset)?;
+        Ok(())
+    }
+
+    /// How the run's data differs from what it was trained on, in words; none if it does not, or if the run, as those of
+    /// earlier versions, does not know.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the data is in a file that can no longer be read.
+    pub fn changed(&self, dataset: &Dataset) -> Result<Option<String>> {
+        Ok(match Fingerprint::compare(&self.fingerprint, dataset)? {
+            None => None,
+            Some(Change::Labels) if self.classes.is_none() => None,
+            Some(Change::Labels) => Some("its rows have other labels".to_owned()),
+            Some(Change::Longer(more)) => {
+                Some(format!("{more} {} were added behind those that were there", dataset.shape.plural()))
+            }
+            // A random test part goes by the rows' numbers.
+            Some(Change::Other(what)) if self.fingerprint.len() == 1 => {
+                Some(format!("{what}, so that rows it learnt from may be in the test part"))
+            }
+            Some(Change::Other(what)) => Some(what),
+        })
     }
 
     /// Other data of the model, or its own read again: with its classes numbered as the model knows them.

@@ -153,19 +153,43 @@ fn a_picture_of_too_many_values_names_what_makes_it_smaller() {
 
 #[test]
 fn a_file_without_a_format_is_read_and_a_newer_one_is_refused() {
-    assert_eq!(Config::parse("[model]\nlatent = 2\n").unwrap().format, 2);
-    assert!(Config::default().to_toml().starts_with("format = 2\n"));
-    for format in [0, 3, u32::MAX] {
+    assert_eq!(Config::parse("[model]\nlatent = 2\n").unwrap().format, 3);
+    assert!(Config::default().to_toml().starts_with("format = 3\n"));
+    for format in [0, 4, u32::MAX] {
         // Whatever else a newer version has to say.
         let message = Config::parse(&format!("format = {format}\nnew_key = 1\n")).unwrap_err();
         assert!(message.starts_with(&format!("it has format {format}, and this")), "{message}");
         assert!(message.contains("use a newer version"), "{message}");
     }
-    assert!(Config::parse("format = 2\nnew_key = 1\n").unwrap_err().contains("new_key"));
+    assert!(Config::parse("format = 3\nnew_key = 1\n").unwrap_err().contains("new_key"));
 }
 
 #[test]
 fn the_defaults_are_those_of_the_model() {
     let shape = Shape { width: 28, height: 28, channels: 1 };
     assert_eq!(Config::default().model_config(shape), ModelConfig::default());
+}
+
+#[test]
+fn runs_of_earlier_formats_divide_their_rows_as_they_did() {
+    let of = |text: &str| Config::parse(text).unwrap().source.division;
+    for old in ["shape = [4, 1, 1]\n", "format = 2\nshape = [4, 1, 1]\n"] {
+        assert_eq!(of(old), Division::Shuffle);
+        // Once read, it says so itself.
+        assert_eq!(of(&Config::parse(old).unwrap().to_toml()), Division::Shuffle);
+    }
+    // What a user writes is no run, and new runs are of the new format.
+    for new in ["", "format = 2\n", "format = 3\nshape = [4, 1, 1]\n"] {
+        assert_eq!(of(new), Division::Rows);
+    }
+}
+
+#[test]
+fn what_is_given_away_names_no_folders() {
+    let mut config = Config { data: "/home/ada/wine.csv".into(), ..Config::default() };
+    config.source.test_data = Some("/home/ada/test.csv".into());
+    config.train.init_from = Some("/home/ada/runs/first".into());
+    let text = config.portable().to_toml();
+    assert!(!text.contains("home") && text.contains("\"wine.csv\"") && text.contains("\"first\""), "{text}");
+    assert_eq!(Config::default().portable(), Config::default());
 }
