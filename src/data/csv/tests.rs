@@ -81,6 +81,15 @@ fn cells_without_a_number_are_named_with_row_and_column() {
 }
 
 #[test]
+fn lines_are_counted_across_blocks() {
+    for block in [8, 16, BLOCK] {
+        let text = &b"a,b\n1,2\n3,4\n5,6\n7,8\n9,x\n"[..];
+        let message = read(Path::new("t.csv"), text, None, block, &|_| {}).err().unwrap().to_string();
+        assert!(message.contains("row 5 (line 6), column 2 (`b`): `x`"), "blocks of {block}: {message}");
+    }
+}
+
+#[test]
 fn tables_of_no_or_ragged_rows_are_refused() {
     refuse(b"", "it is empty");
     refuse(b"\n\n", "it is empty");

@@ -48,6 +48,21 @@ fn no_source_at_all_is_unknown_and_not_the_current_folder() {
 }
 
 #[test]
+fn tables_have_columns_by_name_or_by_format() {
+    for (source, format, expected) in [
+        ("x.csv", None, true),
+        ("x.parquet", None, true),
+        ("x.npy", None, false),
+        ("mnist", None, false),
+        ("nothing", None, false),
+        ("x.txt", Some("csv"), true),
+        ("x.csv", Some("npy"), false),
+    ] {
+        assert_eq!(has_columns(source, format), expected, "{source} {format:?}");
+    }
+}
+
+#[test]
 fn flags_that_a_source_cannot_use_are_misuse() {
     let refuse = |options: ReadOptions, words: &str| {
         let error = open_with("mnist", &options, &|_| {}).unwrap_err();

@@ -89,6 +89,20 @@ fn two_parts_have_each_row_once_and_follow_from_the_seed() {
 }
 
 #[test]
+fn the_distribution_of_each_value_is_known() {
+    let bytes = Split::new(vec![0, 255, 51, 255, 0, 255], 2, None).select(&[0, 1, 2]);
+    assert_eq!(bytes.marginals().unwrap(), [vec![(0.0, 2), (0.2, 1)], vec![(1.0, 3)]]);
+    // Means 3 and 20; deviations sqrt(8 / 3) and sqrt(200).
+    let floats = Split::from_floats(vec![1.0, 10.0, 3.0, 10.0, 5.0, 40.0], 2);
+    for (pair, (mean, variance)) in floats.marginals().unwrap().iter().zip([(3.0, 8.0 / 3.0), (20.0, 200.0)])
+    {
+        let [(low, 1), (high, 1)] = pair[..] else { panic!("{pair:?}") };
+        assert!(((low + high) / 2.0 - mean).abs() < 1e-12, "{pair:?}");
+        assert!(((high - low) / 2.0 - f64::sqrt(variance)).abs() < 1e-12, "{pair:?}");
+    }
+}
+
+#[test]
 fn scaled_bytes_are_floats() {
     let scaling = Scaling { shift: vec![0.5], scale: vec![0.5] };
     let split = Split::new(vec![0, 255], 2, None).scaled(Some(Arc::new(scaling)));

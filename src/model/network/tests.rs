@@ -39,6 +39,12 @@ fn configs() -> Vec<ModelConfig> {
 }
 
 #[test]
+fn a_shape_between_layers_is_written_as_its_sizes() {
+    let picture = Extent { height: 2, width: 3, channels: 4 };
+    assert_eq!([Extent::row(7), picture].map(|extent| extent.to_string()), ["7", "2x3x4"]);
+}
+
+#[test]
 fn names_and_shapes_are_those_of_the_files() {
     let parameters = parameters(&config());
     let table: Vec<_> = parameters.iter().map(|p| (p.name.as_str(), p.shape.as_slice())).collect();

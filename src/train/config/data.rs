@@ -143,6 +143,24 @@ mod tests {
         assert!(labels(&["7", "0"]).unwrap_err().to_string().contains("label `7`"));
         assert!(labels(&["cat", "dog"]).unwrap_err().to_string().contains("label `cat`"));
     }
+
+    #[test]
+    fn values_outside_0_to_1_are_brought_there_as_they_need() {
+        let split = Split::new(vec![0; 2], 1, None);
+        let refusal = |min: f64, max: f64| {
+            let mut summary = data::Summary::default();
+            (summary.min, summary.max) = (vec![min], vec![max]);
+            let dataset = Dataset::new("data", Shape::table(1), split.clone(), split.clone());
+            let dataset = Dataset { summary: Some(summary), unit: false, ..dataset };
+            Config::default().check_data(&dataset).unwrap_err().to_string()
+        };
+        // What was standardised fits as it stands.
+        assert!(refusal(0.0, 1.0).ends_with("`source.scale` = none"), "{}", refusal(0.0, 1.0));
+        for (min, max) in [(-0.1, 1.0), (0.0, 1.1)] {
+            assert!(refusal(min, max).ends_with("`source.scale` = minmax"), "{}", refusal(min, max));
+        }
+    }
+
     #[test]
     fn a_class_has_the_number_of_its_name() {
         let numbers = Config { classes: Some(3), ..Config::default() };
