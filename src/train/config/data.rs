@@ -171,4 +171,16 @@ mod tests {
         assert_eq!((named.class_number("cat").unwrap(), named.class_number("dog").unwrap()), (0, 1));
         assert!(named.class_number("1").unwrap_err().to_string().contains("cat"));
     }
+
+    #[test]
+    fn a_message_names_a_dozen_classes() {
+        let known = |count: usize| {
+            let class_names = (0..count).map(|i| format!("c{i}")).collect();
+            Config { classes: Some(count.max(3)), class_names, ..Config::default() }.known_classes()
+        };
+        assert_eq!(known(0), "0 to 2");
+        assert_eq!(known(2), "c0, c1");
+        assert!(known(12).ends_with("c10, c11"), "{}", known(12));
+        assert!(known(14).ends_with("c10, c11 and 2 more"), "{}", known(14));
+    }
 }
