@@ -47,6 +47,8 @@ fn a_header_is_distinguished_from_numbers() {
     assert_eq!(table("\u{feff}\"a, b\"\r\n -1e-3 \r\n"), (vec!["a, b".into()], vec![-1e-3]));
     assert_eq!(table("a;b\n1;2\n").0, ["a", "b"]);
     assert_eq!(table("a\tb\n1\t2\n").1, [1.0, 2.0]);
+    // The separator of the whole first line, which goes on after a line break in quotes.
+    assert_eq!(table("\"a\nb\";c\n1;2\n").0, ["a\nb", "c"]);
     assert_eq!(table(",a\n0,5\n").0, ["1", "a"]);
 }
 
