@@ -164,6 +164,9 @@ fn a_test_value_that_scaling_makes_infinite_is_refused() {
 fn digits_that_floats_do_not_have_are_a_warning() {
     let dataset = scaled(table(&[1.6e9, 1.6e9 + 256.0], &["t"]), &ReadOptions::default()).unwrap();
     assert!(dataset.warnings[0].contains("subtract a constant first: column 1 (`t`)"));
+    // A thousand deviations from zero leave 14 bits.
+    let near = scaled(table(&[1e6 - 1e3, 1e6 + 1e3], &["t"]), &ReadOptions::default()).unwrap();
+    assert!(near.warnings.is_empty(), "{:?}", near.warnings);
 }
 
 #[test]
