@@ -24,6 +24,7 @@ fn in_file(kind: FileKind, bytes: &[u8], dim: usize) -> Split {
 fn rows_come_in_the_order_that_is_asked_for() {
     let split = Split::new(vec![1, 2, 3, 4, 5, 6], 3, Some(vec![7, 8]));
     assert_eq!((split.count, split.dim(), split.element()), (2, 3, Element::Bytes));
+    assert!(!split.is_in_file());
     assert_eq!(rows(&split, &[1, 0]), [[4.0, 5.0, 6.0], [1.0, 2.0, 3.0]]);
     assert_eq!(Split::new(Vec::new(), 3, None).count, 0);
     assert_eq!(split.x([0]).unwrap(), [1.0 / 255.0, 2.0 / 255.0, 3.0 / 255.0]);
