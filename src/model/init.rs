@@ -82,7 +82,7 @@ fn uniform(rng: &mut impl Rng) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::likelihood::{LikelihoodSettings, Variance};
+    use crate::kernels::likelihood::{LikelihoodSettings, Variance, continuous_bernoulli};
     use crate::model::Network;
 
     #[test]
@@ -133,5 +133,26 @@ mod tests {
         assert_eq!(logits.len(), 6);
         // The second value is 0 or 1/2 equally often, so both levels are equally likely.
         assert!((logits[2] - logits[3]).abs() < 1e-6 && logits[0] > logits[1], "{logits:?}");
+    }
+
+    /// A value that is always 0 or 1 may turn out otherwise once in a thousand times.
+    #[test]
+    fn fitted_logits_give_the_means_of_the_data() {
+        let values: Vec<_> = [0.0, 0.3, 0.5, 0.8, 1.0].map(|mean| vec![(mean, 3)]).to_vec();
+        let mean_of = |likelihood: &str, l: f64| match likelihood {
+            "bernoulli" => 1.0 / (1.0 + (-l).exp()),
+            _ => continuous_bernoulli::mean(l),
+        };
+        for likelihood in ["bernoulli", "continuous-bernoulli"] {
+            let config = ModelConfig { input: 5, likelihood: likelihood.into(), ..ModelConfig::default() };
+            let parameters = Network::new(&config).unwrap().parameters;
+            let mut arena = vec![0.0; parameters.words()];
+            fit_output_bias(&config, &parameters, &mut arena, &values);
+            let logits = parameters.find("decoder.out.bias").unwrap().extract(&arena);
+            for (l, expected) in logits.iter().zip([0.001, 0.3, 0.5, 0.8, 0.999]) {
+                let got = mean_of(likelihood, f64::from(*l));
+                assert!((got - expected).abs() < 1e-6, "{likelihood}: {got}, not {expected}");
+            }
+        }
     }
 }

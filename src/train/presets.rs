@@ -172,4 +172,41 @@ mod tests {
             assert!(preset.scaled(0.0).is_err() && preset.scaled(f64::NAN).is_err());
         }
     }
+
+    /// The text begins with the layers, such as 784-200-200-50 tanh, and tells of the epochs.
+    #[test]
+    fn every_preset_is_what_its_text_says() {
+        for preset in TABLE.iter().filter(|preset| preset.about.starts_with("784-")) {
+            let Config { model, train, .. } = (preset.config)();
+            let widths: String = model.hidden.iter().map(|width| format!("{width}-")).collect();
+            let layers =
+                format!("784-{widths}{} {}", model.latent, crate::settings::Named::name(model.activation));
+            assert!(preset.about.starts_with(&layers), "{}: {layers}", preset.name);
+            assert!(
+                preset.about.contains(&train.epochs.to_string()),
+                "{}: {} epochs",
+                preset.name,
+                train.epochs
+            );
+        }
+        let [vae, iwae] = ["burda2015-vae", "burda2015-iwae"].map(|name| (find(name).unwrap().config)());
+        assert_eq!((vae.model.kind.as_str(), vae.train.samples, vae.train.batch_size), ("vae", 1, 20));
+        assert_eq!((iwae.model.kind.as_str(), iwae.train.samples, iwae.train.batch_size), ("iwae", 50, 20));
+        assert_eq!(
+            (vae.train.adam_epsilon, vae.train.init, vae.train.output_bias),
+            (1e-4, Init::Xavier, true)
+        );
+    }
+
+    #[test]
+    fn warm_ups_are_scaled_with_the_epochs() {
+        let config = || {
+            let train =
+                TrainSection { epochs: 100, lr_warmup: 10.0, kl_warmup: 20.0, ..TrainSection::default() };
+            recipe(ModelSection::default(), train)
+        };
+        let preset = Preset { name: "", about: "", source: "", published: "", differs: "", config };
+        let train = preset.scaled(0.5).unwrap().train;
+        assert_eq!((train.epochs, train.lr_warmup, train.kl_warmup), (50, 5.0, 10.0));
+    }
 }

@@ -47,6 +47,8 @@ fn a_header_is_distinguished_from_numbers() {
     assert_eq!(table("\u{feff}\"a, b\"\r\n -1e-3 \r\n"), (vec!["a, b".into()], vec![-1e-3]));
     assert_eq!(table("a;b\n1;2\n").0, ["a", "b"]);
     assert_eq!(table("a\tb\n1\t2\n").1, [1.0, 2.0]);
+    // The separator of the whole first line, which goes on after a line break in quotes.
+    assert_eq!(table("\"a\nb\";c\n1;2\n").0, ["a\nb", "c"]);
     assert_eq!(table(",a\n0,5\n").0, ["1", "a"]);
 }
 
@@ -78,6 +80,15 @@ fn cells_without_a_number_are_named_with_row_and_column() {
     refuse(b"a,b\n\n1,2\n3,\n", "row 2 (line 4), column 2 (`b`): the value is missing");
     refuse(b"1,2\n\n\n3,\n", "row 2 (line 4), column 2: the value is missing");
     refuse(b"1,2\r\n3,4\r\n\r\n5,", "row 3 (line 4), column 2: the value is missing");
+}
+
+#[test]
+fn lines_are_counted_across_blocks() {
+    for block in [8, 16, BLOCK] {
+        let text = &b"a,b\n1,2\n3,4\n5,6\n7,8\n9,x\n"[..];
+        let message = read(Path::new("t.csv"), text, None, block, &|_| {}).err().unwrap().to_string();
+        assert!(message.contains("row 5 (line 6), column 2 (`b`): `x`"), "blocks of {block}: {message}");
+    }
 }
 
 #[test]

@@ -120,6 +120,32 @@ fn wrong_types_say_how_to_convert_them() {
 }
 
 #[test]
+fn labels_may_have_any_whole_type() {
+    let labels = |descr: &str, bytes: &[u8]| {
+        let header = Header { descr: descr.into(), shape: vec![2], length: 0 };
+        assert_eq!(header.element_bytes(), bytes.len() / 2, "{descr}");
+        header.labels(Path::new("y.npy"), bytes)
+    };
+    for (descr, each) in
+        [("|u1", 1), ("|i1", 1), ("<u2", 2), ("<i2", 2), ("<u4", 4), ("<i4", 4), ("<u8", 8), ("<i8", 8)]
+    {
+        let mut bytes = vec![0; 2 * each];
+        (bytes[0], bytes[each]) = (3, 100);
+        assert_eq!(labels(descr, &bytes).unwrap(), [3, 100], "{descr}");
+        // All ones: the largest number of the type, or -1.
+        let ones = labels(descr, &vec![255; 2 * each]);
+        match (descr.contains('u'), each) {
+            (true, 1..=4) => assert_eq!(ones.unwrap()[1], u32::MAX >> (32 - 8 * each)),
+            (true, _) => {
+                assert!(ones.unwrap_err().to_string().contains("row 1: the label 18446744073709551615"))
+            }
+            (false, _) => assert!(ones.unwrap_err().to_string().contains("row 1: the label -1"), "{descr}"),
+        }
+    }
+    assert_eq!(labels("|b1", &[1, 0]).unwrap(), [1, 0]);
+}
+
+#[test]
 fn wrong_shapes_say_how_to_turn_them() {
     refuse(&file("<f4", &[4], 16), "x.reshape");
     refuse(&file("<f4", &[], 4), "x.reshape");

@@ -24,6 +24,7 @@ fn in_file(kind: FileKind, bytes: &[u8], dim: usize) -> Split {
 fn rows_come_in_the_order_that_is_asked_for() {
     let split = Split::new(vec![1, 2, 3, 4, 5, 6], 3, Some(vec![7, 8]));
     assert_eq!((split.count, split.dim(), split.element()), (2, 3, Element::Bytes));
+    assert!(!split.is_in_file());
     assert_eq!(rows(&split, &[1, 0]), [[4.0, 5.0, 6.0], [1.0, 2.0, 3.0]]);
     assert_eq!(Split::new(Vec::new(), 3, None).count, 0);
     assert_eq!(split.x([0]).unwrap(), [1.0 / 255.0, 2.0 / 255.0, 3.0 / 255.0]);
@@ -86,6 +87,20 @@ fn two_parts_have_each_row_once_and_follow_from_the_seed() {
     assert_ne!(split.part(0.1, 8).0.rows, test.rows);
     let (test, train) = split.select(&[0, 1]).part(1e-9, 0);
     assert_eq!((test.count, train.count), (1, 1));
+}
+
+#[test]
+fn the_distribution_of_each_value_is_known() {
+    let bytes = Split::new(vec![0, 255, 51, 255, 0, 255], 2, None).select(&[0, 1, 2]);
+    assert_eq!(bytes.marginals().unwrap(), [vec![(0.0, 2), (0.2, 1)], vec![(1.0, 3)]]);
+    // Means 3 and 20; deviations sqrt(8 / 3) and sqrt(200).
+    let floats = Split::from_floats(vec![1.0, 10.0, 3.0, 10.0, 5.0, 40.0], 2);
+    for (pair, (mean, variance)) in floats.marginals().unwrap().iter().zip([(3.0, 8.0 / 3.0), (20.0, 200.0)])
+    {
+        let [(low, 1), (high, 1)] = pair[..] else { panic!("{pair:?}") };
+        assert!(((low + high) / 2.0 - mean).abs() < 1e-12, "{pair:?}");
+        assert!(((high - low) / 2.0 - f64::sqrt(variance)).abs() < 1e-12, "{pair:?}");
+    }
 }
 
 #[test]

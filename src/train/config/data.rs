@@ -143,6 +143,24 @@ mod tests {
         assert!(labels(&["7", "0"]).unwrap_err().to_string().contains("label `7`"));
         assert!(labels(&["cat", "dog"]).unwrap_err().to_string().contains("label `cat`"));
     }
+
+    #[test]
+    fn values_outside_0_to_1_are_brought_there_as_they_need() {
+        let split = Split::new(vec![0; 2], 1, None);
+        let refusal = |min: f64, max: f64| {
+            let mut summary = data::Summary::default();
+            (summary.min, summary.max) = (vec![min], vec![max]);
+            let dataset = Dataset::new("data", Shape::table(1), split.clone(), split.clone());
+            let dataset = Dataset { summary: Some(summary), unit: false, ..dataset };
+            Config::default().check_data(&dataset).unwrap_err().to_string()
+        };
+        // What was standardised fits as it stands.
+        assert!(refusal(0.0, 1.0).ends_with("`source.scale` = none"), "{}", refusal(0.0, 1.0));
+        for (min, max) in [(-0.1, 1.0), (0.0, 1.1)] {
+            assert!(refusal(min, max).ends_with("`source.scale` = minmax"), "{}", refusal(min, max));
+        }
+    }
+
     #[test]
     fn a_class_has_the_number_of_its_name() {
         let numbers = Config { classes: Some(3), ..Config::default() };
@@ -152,5 +170,17 @@ mod tests {
         let named = Config { classes: Some(2), class_names: names, ..Config::default() };
         assert_eq!((named.class_number("cat").unwrap(), named.class_number("dog").unwrap()), (0, 1));
         assert!(named.class_number("1").unwrap_err().to_string().contains("cat"));
+    }
+
+    #[test]
+    fn a_message_names_a_dozen_classes() {
+        let known = |count: usize| {
+            let class_names = (0..count).map(|i| format!("c{i}")).collect();
+            Config { classes: Some(count.max(3)), class_names, ..Config::default() }.known_classes()
+        };
+        assert_eq!(known(0), "0 to 2");
+        assert_eq!(known(2), "c0, c1");
+        assert!(known(12).ends_with("c10, c11"), "{}", known(12));
+        assert!(known(14).ends_with("c10, c11 and 2 more"), "{}", known(14));
     }
 }

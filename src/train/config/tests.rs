@@ -107,6 +107,25 @@ fn what_does_not_go_together_is_refused() {
 }
 
 #[test]
+fn the_elbo_is_trained_where_nothing_weights_its_terms() {
+    let trains = |text: &str| {
+        let config = Config::parse(text).unwrap();
+        config.train.trains_the_elbo(&config.model_config(Shape { width: 4, height: 4, channels: 1 }))
+    };
+    for (text, expected) in [
+        ("", true),
+        ("[train]\nsamples = 5\n", true),
+        ("[train]\nbeta = 2.0\n", false),
+        ("[train]\nkl_warmup = 1.0\n", false),
+        ("[train]\nfree_bits = 0.5\n", false),
+        ("[model]\nkind = \"iwae\"\n[train]\nsamples = 5\n", false),
+        ("[model]\nkind = \"iwae\"\n", true),
+    ] {
+        assert_eq!(trains(text), expected, "{text}");
+    }
+}
+
+#[test]
 fn a_file_without_a_format_is_read_and_a_newer_one_is_refused() {
     assert_eq!(Config::parse("[model]\nlatent = 2\n").unwrap().format, 2);
     assert!(Config::default().to_toml().starts_with("format = 2\n"));
