@@ -5,6 +5,7 @@
 //! the reference does not write must keep their bits, except that padding, which is zero, may change its sign.
 
 mod cases;
+mod conv;
 mod run;
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ use crate::data::{self, Dataset};
 use crate::error::{Error, Result};
 use crate::run::{RunDir, RunLock};
 use crate::settings::Named;
-use crate::train::config::RunSection;
+use crate::train::config::{Net, RunSection};
 use crate::train::{Config, Trainer};
 
 /// A training that is under way.
@@ -39,7 +39,14 @@ pub fn start(args: &TrainArgs) -> Result<Session> {
         RunDir::check(out, run.force)?;
     }
     let dataset = source::open(&config.data, &config.source, run.quiet)?;
+    let unnamed = config.model.net == Net::Auto && config.model.encoder.is_none();
     config.adopt(&dataset)?;
+    if let (true, Some(layers), false) = (unnamed, &config.model.encoder, run.quiet) {
+        talk(format_args!(
+            "a convolutional network for images of {}: {layers} (--net mlp for linear layers)",
+            dataset.shape
+        ));
+    }
     config.check_data(&dataset)?;
     config.data = data::anywhere(&config.data);
     config.source.test_data = config.source.test_data.as_deref().map(data::anywhere);

@@ -9,6 +9,8 @@ use crate::plan::Const;
 /// The files that others import.
 const SHARED: &[(&str, &str)] = &[
     ("shared/activation", include_str!("../../shaders/shared/activation.wgsl")),
+    ("shared/conv", include_str!("../../shaders/shared/conv.wgsl")),
+    ("shared/conv_weights", include_str!("../../shaders/shared/conv_weights.wgsl")),
     ("shared/cooperative", include_str!("../../shaders/shared/cooperative.wgsl")),
     ("shared/fetch", include_str!("../../shaders/shared/fetch.wgsl")),
     ("shared/gaussian", include_str!("../../shaders/shared/gaussian.wgsl")),
@@ -17,6 +19,7 @@ const SHARED: &[(&str, &str)] = &[
     ("shared/likelihood", include_str!("../../shaders/shared/likelihood.wgsl")),
     ("shared/mask", include_str!("../../shaders/shared/mask.wgsl")),
     ("shared/matmul", include_str!("../../shaders/shared/matmul.wgsl")),
+    ("shared/multiply", include_str!("../../shaders/shared/multiply.wgsl")),
     ("shared/pointwise", include_str!("../../shaders/shared/pointwise.wgsl")),
     ("shared/philox", include_str!("../../shaders/shared/philox.wgsl")),
     ("shared/row_sum", include_str!("../../shaders/shared/row_sum.wgsl")),

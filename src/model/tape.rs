@@ -245,7 +245,12 @@ impl<'a> Tape<'a> {
 
     fn make_gradient(&mut self, value: Value, cols: usize) -> Tensor {
         let Node { ref name, tensor, .. } = self.nodes[value.0];
-        let made = self.plan.tensor(format!("d_{name}"), tensor.rows, cols);
+        let name = format!("d_{name}");
+        let made = if cols == tensor.cols {
+            self.plan.like(name, tensor)
+        } else {
+            self.plan.tensor(name, tensor.rows, cols)
+        };
         self.nodes[value.0].gradient = Some(made);
         made
     }

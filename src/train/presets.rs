@@ -1,6 +1,6 @@
 //! Published recipes, by name.
 
-use super::config::{Config, ModelSection, TrainSection};
+use super::config::{Config, ModelSection, Net, TrainSection};
 use super::schedule::Schedule;
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
@@ -98,7 +98,8 @@ const BURDA_DIFFERS: &str = "follows the paper: Adam with beta1 0.9, beta2 0.999
     sampled for the VAE too, and 59,600 images that are never shuffled";
 
 fn section(hidden: &[usize], latent: usize, activation: Activation) -> ModelSection {
-    ModelSection { hidden: hidden.to_vec(), latent, activation, ..ModelSection::default() }
+    let net = Net::Mlp;
+    ModelSection { net, hidden: hidden.to_vec(), latent, activation, ..ModelSection::default() }
 }
 
 fn recipe(model: ModelSection, train: TrainSection) -> Config {
