@@ -70,13 +70,17 @@ fn plan(dataset: &Dataset) -> Vec<String> {
 }
 
 fn print(dataset: &Dataset, summary: &Summary) {
-    let Dataset { name, shape, train, test, .. } = dataset;
+    let Dataset { name, shape, train, valid, test, .. } = dataset;
     let (min, max) = summary.range();
     let place = if train.is_in_file() { ", read from the file as needed" } else { "" };
     let each = if shape.is_table() { format!("{} columns", shape.width) } else { shape.to_string() };
     result(format_args!("{name}: {} of {each}, {}{place}", kind(*shape), element(train)));
-    result(format_args!("rows      {} for training, {} for test", train.count, test.count));
+    let chosen = valid.as_ref().map(|valid| format!("{} for validation, ", valid.count)).unwrap_or_default();
+    result(format_args!("rows      {} for training, {chosen}{} for test", train.count, test.count));
     result(format_args!("values    from {} to {} in the training part", short(min), short(max)));
+    for note in &dataset.notes {
+        result(format_args!("found     {}", flags::spelled(note)));
+    }
     for line in plan(dataset) {
         result(format_args!("training  {line}"));
     }
@@ -139,7 +143,7 @@ fn histogram(dataset: &Dataset) -> Option<Vec<(String, usize)>> {
 }
 
 fn describe(dataset: &Dataset, summary: &Summary) -> Value {
-    let Dataset { name, shape, train, test, columns, scaling, warnings, .. } = dataset;
+    let Dataset { name, shape, train, valid, test, columns, scaling, unread, notes, warnings, .. } = dataset;
     let (min, max) = summary.range();
     let labels = histogram(dataset).map(|labels| {
         labels.into_iter().map(|(name, count)| json!({ "name": name, "count": count })).collect::<Vec<_>>()
@@ -149,6 +153,7 @@ fn describe(dataset: &Dataset, summary: &Summary) -> Value {
         "kind": kind(*shape),
         "shape": [shape.width, shape.height, shape.channels],
         "train": train.count,
+        "valid": valid.as_ref().map(|valid| valid.count),
         "test": test.count,
         "element": element(train),
         "in_file": train.is_in_file(),
@@ -157,6 +162,8 @@ fn describe(dataset: &Dataset, summary: &Summary) -> Value {
         "labels": labels,
         "scaling": scaling,
         "defaults": plan(dataset),
+        "notes": notes,
+        "unread": unread.iter().map(|one| json!({ "file": one.file, "reason": one.reason })).collect::<Vec<_>>(),
         "warnings": warnings,
     });
     if shape.is_table() {

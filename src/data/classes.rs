@@ -26,8 +26,8 @@ impl Dataset {
     /// Renumbers the labels as in a model that knows the classes `known`, matched by name; classes that the model does
     /// not know get the numbers after those. If only one side has names, the other's numbers serve as names.
     pub fn with_classes(self, known: &[String]) -> Dataset {
-        let labels = [&self.train, &self.test].map(|split| split.labels.as_deref().unwrap_or(&[]));
-        let used: BTreeSet<u32> = labels.into_iter().flatten().copied().collect();
+        let labels = self.splits().map(|split| split.labels.as_deref().unwrap_or(&[]));
+        let used: BTreeSet<u32> = labels.flatten().copied().collect();
         let mut classes = known.to_vec();
         let numbers: Option<BTreeMap<u32, u32>> = match (known.is_empty(), self.classes.is_empty()) {
             (true, true) => None,
@@ -44,8 +44,9 @@ impl Dataset {
             }
         };
         let Some(numbers) = numbers else { return self };
-        let [train, test] = [self.train, self.test].map(|split| split.renumbered(|label| numbers[&label]));
-        Dataset { train, test, classes, ..self }
+        let renumber = |split: Split| split.renumbered(|label| numbers[&label]);
+        let (train, valid, test) = (renumber(self.train), self.valid.map(renumber), renumber(self.test));
+        Dataset { train, valid, test, classes, ..self }
     }
 
     /// The name of a label.

@@ -1,5 +1,6 @@
 //! The data set that every reader produces.
 
+use super::origin::Unread;
 use super::scaling::Scaling;
 use super::shape::Shape;
 use super::split::Split;
@@ -10,10 +11,12 @@ use super::summary::Summary;
 pub struct Dataset {
     /// A short name, fit for a file name: "mnist", or the name of the folder or file.
     pub name: String,
-    /// The shape of every datum in both splits.
+    /// The shape of every datum in all splits.
     pub shape: Shape,
     /// The data to learn from.
     pub train: Split,
+    /// The source's own data to choose by while training, if it has such.
+    pub valid: Option<Split>,
     /// The data for evaluation, never trained on.
     pub test: Split,
     /// Names of a table's columns; empty where there are none.
@@ -26,6 +29,10 @@ pub struct Dataset {
     pub summary: Option<Summary>,
     /// Whether all training values are in 0..1, so that they can be probabilities.
     pub unit: bool,
+    /// What the source has but could not be read, in its order.
+    pub unread: Vec<Unread>,
+    /// What was found in the source and how it is read, where that does not go without saying.
+    pub notes: Vec<String>,
     /// Warnings for the user.
     pub warnings: Vec<String>,
 }
@@ -37,21 +44,29 @@ impl Dataset {
             name: name.to_owned(),
             shape,
             train,
+            valid: None,
             test,
             columns: Vec::new(),
             classes: Vec::new(),
             scaling: None,
             summary: None,
             unit: true,
+            unread: Vec::new(),
+            notes: Vec::new(),
             warnings: Vec::new(),
         }
     }
 
-    /// Number of classes: the largest label plus one. None if either split lacks labels.
+    /// The training part, the validation part if there is one, and the test part.
+    pub fn splits(&self) -> impl Iterator<Item = &Split> {
+        [&self.train].into_iter().chain(&self.valid).chain([&self.test])
+    }
+
+    /// Number of classes: the largest label plus one. None if a split lacks labels.
     pub fn class_count(&self) -> Option<usize> {
         let largest = |split: &Split| split.labels.as_ref()?.iter().max().copied();
-        let largest = largest(&self.train)?.max(largest(&self.test)?);
-        Some(largest as usize + 1)
+        let largest: Option<Vec<u32>> = self.splits().map(largest).collect();
+        Some(largest?.into_iter().max()? as usize + 1)
     }
 
     /// The names of a table's columns; empty if they only have numbers.

@@ -55,15 +55,7 @@ pub(super) fn dataset(
             "both must come from the same data set",
         ));
     }
-    Ok(Parts {
-        name: name.to_owned(),
-        shape,
-        columns: Vec::new(),
-        classes: Vec::new(),
-        train,
-        test: Some(test),
-        warnings: Vec::new(),
-    })
+    Ok(Parts { test: Some(test), ..Parts::new(name.to_owned(), shape, train) })
 }
 
 fn split(images: Source, labels: Option<Source>) -> Result<(Shape, Split)> {

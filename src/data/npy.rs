@@ -60,15 +60,7 @@ fn open(source: &str, options: &ReadOptions, _: Watch) -> Result<Parts> {
     }
     let rows = FileRows { path: path.to_owned(), file, start: header.length, kind };
     let train = Split::in_file(rows, count, shape.dim());
-    Ok(Parts {
-        name: stem(path),
-        shape,
-        columns: Vec::new(),
-        classes: Vec::new(),
-        train,
-        test: None,
-        warnings: Vec::new(),
-    })
+    Ok(Parts::new(stem(path), shape, train))
 }
 
 /// N and the shape of a datum, from an array's dimensions.

@@ -74,8 +74,7 @@ fn open(source: &str, options: &ReadOptions, _: Watch) -> Result<Parts> {
             (shape, train, None)
         }
     };
-    let (columns, classes, warnings) = Default::default();
-    Ok(Parts { name: stem(path), shape, columns, classes, train, test, warnings })
+    Ok(Parts { test, ..Parts::new(stem(path), shape, train) })
 }
 
 fn pair_name(pair: Option<&[(&'static str, &'static str); 2]>) -> &'static str {

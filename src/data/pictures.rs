@@ -10,7 +10,9 @@ use std::sync::{Mutex, PoisonError};
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
+use super::natural;
 use super::options::{Colour, ReadOptions};
+use super::origin::{Origins, Part, Unread};
 use super::progress::{Progress, Watch};
 use super::reader::{Format, MAX_BYTES, MAX_ROWS, NAMED, Parts, most_unpacked};
 use super::shape::{Shape, Size};
@@ -46,6 +48,14 @@ const TEST: &str = "test";
 struct Found {
     path: PathBuf,
     folders: Vec<String>,
+}
+
+impl Found {
+    /// Its path below the source's folder, with `/` on every system.
+    fn name(&self) -> String {
+        let file = self.path.file_name().unwrap_or_default().to_string_lossy();
+        self.folders.iter().map(|folder| format!("{folder}/")).collect::<String>() + &file
+    }
 }
 
 fn detect(source: &str) -> bool {
@@ -96,17 +106,28 @@ fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
             "{coloured} pictures in colour are read as grey, as the first one is; `source.colour` = colour keeps it"
         ));
     }
-    let all = Split::new(values, dim, None);
+    let names = found.iter().map(Found::name).collect();
+    let all = Split::new(values, dim, None).with_origins(Origins::Files(names));
     let (classes, train, test) = parts(&found, &all, &readable);
-    Ok(Parts {
-        name: super::folder::name_of(folder),
-        shape: target.shape,
-        columns: Vec::new(),
-        classes,
-        train,
-        test,
-        warnings,
-    })
+    let part = |found: &Found| test.as_ref().and_then(|_| part(found));
+    let unread = found.iter().zip(&refusals).filter_map(|(found, refusal)| match refusal {
+        Some(Refusal::Unreadable(reason)) => {
+            Some(Unread { file: found.name(), reason: reason.clone(), part: part(found) })
+        }
+        _ => None,
+    });
+    let unread = unread.collect();
+    let parts = Parts::new(super::folder::name_of(folder), target.shape, train);
+    Ok(Parts { classes, test, unread, warnings, ..parts })
+}
+
+/// The part that a picture's first folder names.
+fn part(found: &Found) -> Option<Part> {
+    match found.folders.first()?.as_str() {
+        TRAIN => Some(Part::Train),
+        TEST => Some(Part::Test),
+        _ => None,
+    }
 }
 
 /// Classes, training part and, if there is one, test part of the readable pictures.
@@ -117,13 +138,16 @@ fn parts(found: &[Found], all: &Split, readable: &[u32]) -> (Vec<String>, Split,
     let depth = usize::from(split);
     // Labels only if every picture has one.
     let class = |row: &u32| found[*row as usize].folders.get(depth);
-    let classes: BTreeSet<&String> = readable.iter().filter_map(class).collect();
-    let classes: Vec<String> = match readable.iter().all(|row| class(row).is_some()) {
-        true => classes.into_iter().cloned().collect(),
+    let mut classes: Vec<String> = match readable.iter().all(|row| class(row).is_some()) {
+        true => readable.iter().filter_map(class).cloned().collect::<BTreeSet<_>>().into_iter().collect(),
         false => Vec::new(),
     };
+    classes.sort_by(|a, b| natural::compare(a, b));
     let of = |rows: &[u32]| {
-        let label = |row: &u32| classes.binary_search(class(row)?).ok().map(|label| label as u32);
+        let label = |row: &u32| {
+            let name = class(row)?;
+            classes.binary_search_by(|one| natural::compare(one, name)).ok().map(|label| label as u32)
+        };
         let labels: Option<Vec<u32>> = rows.iter().map(label).collect();
         all.select(rows).with_labels(labels)
     };
@@ -146,7 +170,7 @@ fn refused(found: &[Found], refusals: &[Option<Refusal>]) -> String {
     format!("{}{more}", first.join(", "))
 }
 
-/// At most `most` pictures below `folder`, sorted by path. A folder reached by several links is searched once.
+/// At most `most` pictures below `folder`, in the natural order of names. A folder reached by several links is searched once.
 fn search(folder: &Path, most: usize) -> Result<Vec<Found>> {
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
@@ -166,16 +190,17 @@ fn descend(
     if folders.len() > MAX_DEPTH || !seen.insert(folder.canonicalize().map_err(unreadable)?) {
         return Ok(());
     }
-    let mut paths = Vec::new();
+    let mut entries = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
-        let hidden = entry.file_name().to_string_lossy().starts_with('.');
-        if !hidden {
-            paths.push(entry.path());
+        let name = entry.file_name();
+        let shown = name.to_string_lossy().into_owned();
+        if !shown.starts_with('.') {
+            entries.push((shown, name, entry.path()));
         }
     }
-    paths.sort();
-    for path in paths {
+    entries.sort_by(|a, b| natural::compare(&a.0, &b.0).then_with(|| a.1.cmp(&b.1)));
+    for (name, _, path) in entries {
         if found.len() >= most {
             break;
         }
@@ -183,8 +208,7 @@ fn descend(
         if extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str())) && !path.is_dir() {
             found.push(Found { path, folders: folders.clone() });
         } else if path.is_dir() {
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-            folders.push(name.unwrap_or_default());
+            folders.push(name);
             descend(&path, folders, most, seen, found)?;
             folders.pop();
         }

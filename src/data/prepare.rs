@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::dataset::Dataset;
 use super::options::ReadOptions;
+use super::origin::Origin;
 use super::progress::Watch;
 use super::reader::{NAMED, Parts, column_name};
 use super::scaling::{Scale, Scaling};
@@ -20,22 +21,25 @@ pub(super) fn prepare(
     test: Split,
     progress: Watch,
 ) -> Result<Dataset> {
-    let Parts { name, shape, columns, classes, train, mut warnings, .. } = parts;
+    let Parts { name, shape, columns, classes, train, valid, unread, notes, mut warnings, .. } = parts;
     let floats = train.element() == Element::Floats;
     let wanted = options.scale.is_some_and(|scale| scale != Scale::None) || options.scaling.is_some();
-    let mut seen = None;
+    // Of each part, the training part first.
+    let mut seen: Vec<(Summary, &str)> = Vec::new();
     if floats || wanted {
-        let learnt = summarise(&train, "looking at the values", progress)?;
-        let judged = summarise(&test, "looking at the test values", progress)?;
         let test_source = options.test_data.as_deref().unwrap_or(source);
-        for (split, seen, source) in [(&train, &learnt, source), (&test, &judged, test_source)] {
-            if let Some((row, column)) = seen.bad {
-                return Err(not_finite(source, split.place(row as usize), column, &columns));
+        let valid = valid.as_ref().map(|split| (split, "looking at the validation values", source));
+        let judged = (&test, "looking at the test values", test_source);
+        let splits = [(&train, "looking at the values", source)].into_iter().chain(valid).chain([judged]);
+        for (split, what, source) in splits {
+            seen.push((summarise(split, what, progress)?, source));
+            let (summary, _) = &seen[seen.len() - 1];
+            if let Some((row, column)) = summary.bad {
+                return Err(not_finite(source, split.origin(row as usize), column, &columns));
             }
         }
-        seen = Some((learnt, judged, test_source));
     }
-    let summary = seen.as_ref().map(|(learnt, ..)| learnt);
+    let summary = seen.first().map(|(summary, _)| summary);
     let scaling = match (&options.scaling, summary) {
         (Some(scaling), _) => Some(scaling.clone()),
         (None, Some(summary)) => {
@@ -51,10 +55,8 @@ pub(super) fn prepare(
     };
     if let Some(scaling) = &scaling {
         scaling.validate(shape.dim())?;
-        for (seen, source) in
-            seen.iter().flat_map(|(learnt, judged, test)| [(learnt, source), (judged, *test)])
-        {
-            check_scaled(source, seen, scaling, &columns)?;
+        for (summary, source) in &seen {
+            check_scaled(source, summary, scaling, &columns)?;
         }
     }
     let mut unit = true;
@@ -65,9 +67,24 @@ pub(super) fn prepare(
         }
     }
     let shared = scaling.clone().map(Arc::new);
-    let (train, test) = (train.scaled(shared.clone()), test.scaled(shared));
-    let summary = seen.map(|(learnt, ..)| learnt);
-    Ok(Dataset { name, shape, train, test, columns, classes, scaling, summary, unit, warnings })
+    let summary = seen.into_iter().next().map(|(summary, _)| summary);
+    let (train, test) = (train.scaled(shared.clone()), test.scaled(shared.clone()));
+    let valid = valid.map(|split| split.scaled(shared));
+    Ok(Dataset {
+        name,
+        shape,
+        train,
+        valid,
+        test,
+        columns,
+        classes,
+        scaling,
+        summary,
+        unit,
+        unread,
+        notes,
+        warnings,
+    })
 }
 
 /// The least and largest x of each summarised column.
@@ -98,10 +115,10 @@ fn check_scaled(source: &str, summary: &Summary, scaling: &Scaling, columns: &[S
     Ok(())
 }
 
-fn not_finite(source: &str, row: usize, column: usize, columns: &[String]) -> Error {
+fn not_finite(source: &str, origin: Origin, column: usize, columns: &[String]) -> Error {
     Error::file(
         source,
-        format!("row {}, {}: not a finite number", row + 1, column_name(column, columns)),
+        format!("{origin}, {}: not a finite number", column_name(column, columns)),
         "remove the rows or columns without a value, or fill them in",
     )
 }

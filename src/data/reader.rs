@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::options::ReadOptions;
+use super::origin::Unread;
 use super::progress::Watch;
 use super::shape::Shape;
 use super::split::Split;
@@ -44,8 +45,20 @@ pub(super) struct Parts {
     /// The names of the labels; empty if they only have numbers.
     pub classes: Vec<String>,
     pub train: Split,
+    pub valid: Option<Split>,
     pub test: Option<Split>,
+    pub unread: Vec<Unread>,
+    pub notes: Vec<String>,
     pub warnings: Vec<String>,
+}
+
+impl Parts {
+    /// Rows of one part, without names: what a reader starts from.
+    pub(super) fn new(name: String, shape: Shape, train: Split) -> Parts {
+        let (columns, classes, valid, test) = Default::default();
+        let (unread, notes, warnings) = Default::default();
+        Parts { name, shape, columns, classes, train, valid, test, unread, notes, warnings }
+    }
 }
 
 /// Most characters of a column's name in a message.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::order::shuffled;
+use super::origin::{Origin, Origins};
 use super::scaling::Scaling;
 use crate::error::{Error, Result};
 
@@ -49,6 +50,8 @@ pub struct Split {
     /// The rows of `values` in this view; None means the first `count`.
     rows: Option<Arc<[u32]>>,
     scaling: Option<Arc<Scaling>>,
+    /// By the reader's rows; None means all of them, in order.
+    origins: Option<Arc<Origins>>,
 }
 
 /// Where the values are, row major.
@@ -123,7 +126,8 @@ impl Split {
 
     fn of(values: Values, len: usize, dim: usize) -> Split {
         assert!(dim > 0 && len.is_multiple_of(dim), "{len} values in rows of {dim}");
-        Split { count: len / dim, labels: None, dim, values: values.into(), rows: None, scaling: None }
+        let (labels, rows, scaling, origins) = (None, None, None, None);
+        Split { count: len / dim, labels, dim, values: values.into(), rows, scaling, origins }
     }
 
     /// The same rows with labels.
@@ -133,6 +137,23 @@ impl Split {
     pub fn with_labels(self, labels: Option<Vec<u32>>) -> Split {
         assert!(labels.as_ref().is_none_or(|labels| labels.len() == self.count), "one label per row");
         Split { labels: labels.map(Arc::from), ..self }
+    }
+
+    /// The same rows with what the source calls them, one for each of the reader's rows.
+    pub(super) fn with_origins(self, origins: Origins) -> Split {
+        let values = self.rows.is_none().then_some(self.count);
+        assert!(values.is_none_or(|count| origins.len() == count), "one origin per row");
+        Split { origins: Some(origins.into()), ..self }
+    }
+
+    /// What the source calls this row.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    pub fn origin(&self, row: usize) -> Origin<'_> {
+        assert!(row < self.count, "row {row} of {}", self.count);
+        let place = self.place(row);
+        self.origins.as_ref().map_or(Origin::Row(place as u64), |origins| origins.get(place))
     }
 
     /// The same rows with x = (v - shift) / scale.

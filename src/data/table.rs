@@ -78,8 +78,7 @@ pub(super) fn parts(
     let (labels, classes) = labels.map(Labels::finish).unzip();
     let train = Split::from_floats(values, dim).with_labels(labels);
     let classes = classes.unwrap_or_default();
-    let warnings = Vec::new();
-    Ok(Parts { name: stem(path), shape: Shape::table(dim), columns, classes, train, test: None, warnings })
+    Ok(Parts { columns, classes, ..Parts::new(stem(path), Shape::table(dim), train) })
 }
 
 #[cfg(test)]

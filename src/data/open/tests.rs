@@ -3,15 +3,9 @@ use super::*;
 use crate::data::{Colour, Element, Scale, Scaling, Size};
 
 fn table(values: &[f32], columns: &[&str]) -> Parts {
-    Parts {
-        name: "table".into(),
-        shape: Shape::table(columns.len()),
-        columns: columns.iter().map(|name| (*name).to_owned()).collect(),
-        classes: Vec::new(),
-        train: Split::from_floats(values.to_vec(), columns.len()),
-        test: None,
-        warnings: Vec::new(),
-    }
+    let train = Split::from_floats(values.to_vec(), columns.len());
+    let names = columns.iter().map(|name| (*name).to_owned()).collect();
+    Parts { columns: names, ..Parts::new("table".into(), Shape::table(columns.len()), train) }
 }
 
 fn scaled(parts: Parts, options: &ReadOptions) -> Result<Dataset> {

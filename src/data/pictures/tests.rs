@@ -83,6 +83,30 @@ fn sub_folders_are_labels_in_sorted_order() {
 }
 
 #[test]
+fn numbered_files_and_classes_come_in_the_order_of_their_numbers_and_keep_their_names() {
+    let folder = Folder::new();
+    for (class, value) in [("10", 4), ("9", 2), ("2", 1)] {
+        folder.grey(&format!("{class}/a.png"), 1, 1, value);
+    }
+    folder.grey("9/img10.png", 1, 1, 30);
+    folder.grey("9/img9.png", 1, 1, 3);
+    fs::write(folder.path("9/b.png"), "no picture").unwrap();
+    let parts = folder.read(&ReadOptions::default()).unwrap();
+    assert_eq!(
+        (parts.classes, bytes(&parts.train)),
+        (["2", "9", "10"].map(str::to_owned).into(), vec![1, 2, 3, 30, 4])
+    );
+    assert_eq!(parts.train.labels.as_deref(), Some(&[0, 1, 1, 1, 2][..]));
+    // Rows that are picked keep their names, and what cannot be read shifts none.
+    let few = parts.train.select(&[4, 2, 3]);
+    let names: Vec<String> = (0..3).map(|row| few.origin(row).to_string()).collect();
+    assert_eq!(names, ["10/a.png", "9/img9.png", "9/img10.png"]);
+    let [unread] = &parts.unread[..] else { panic!("{:?}", parts.unread) };
+    assert_eq!((unread.file.as_str(), unread.part), ("9/b.png", None));
+    assert!(!unread.reason.is_empty() && !unread.reason.contains('\n'), "{unread:?}");
+}
+
+#[test]
 fn folders_called_train_and_test_are_the_parts() {
     let folder = Folder::new();
     folder.grey("train/cats/a.png", 1, 1, 1);

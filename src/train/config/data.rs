@@ -78,7 +78,7 @@ impl Config {
         if let (true, Some(name)) = (self.class_names.is_empty(), dataset.classes.first()) {
             return Err(self.unknown_class(name));
         }
-        for split in [&dataset.train, &dataset.test] {
+        for split in dataset.splits() {
             let labels = split.labels.as_deref().ok_or_else(|| {
                 let name = &dataset.name;
                 Error::Usage(format!(
