@@ -27,7 +27,7 @@ use vae_gpu::run::store::{NamedTensor, write_tensors};
 const TRAIN: &str = "train --data tiny --hidden 16 --latent 3 --batch-size 64 --epochs 1 -q";
 
 /// The models whose files are compared: every likelihood and activation, an autoencoder, labels, layers of their own.
-const MODELS: [(&str, &str); 17] = [
+const MODELS: [(&str, &str); 18] = [
     ("bernoulli", ""),
     ("continuous", "--likelihood continuous-bernoulli --activation tanh --lr 0.02"),
     ("gaussian", "--likelihood gaussian --activation softplus"),
@@ -47,6 +47,10 @@ const MODELS: [(&str, &str); 17] = [
         "--condition labels --likelihood gaussian-learned --variance pixel --encoder conv 3x3 silu, conv 4x4/2 relu",
     ),
     ("conv-categorical", "--likelihood categorical --levels 5 --encoder deconv 2x3/2, conv 3x4/2"),
+    (
+        "norm",
+        "--encoder conv 8x3 identity, norm group 2, relu, pool 2, conv 3x3 identity, norm layer, upsample 3, pool, norm layer",
+    ),
     ("iwae", "--model iwae --samples 2"),
     ("ae", "--model ae"),
     ("conditional", "--condition labels"),

@@ -143,6 +143,9 @@ fn all_plans(target: Target) -> Vec<Plan> {
         ..default.clone()
     };
     plans.push(plan_of(&pictures, target, BATCH));
+    let normal = "conv 32x3 identity, norm group 4, relu, pool 2, conv 32x3, upsample 2, linear 20";
+    let normal = ModelConfig { encoder: Some(normal.parse().expect("layers")), ..pictures };
+    plans.push(plan_of(&normal, target, BATCH));
     plans.push(plan_of(&ModelConfig { kind: "ae".into(), ..default.clone() }, target, BATCH));
     let iwae = ModelConfig { kind: "iwae".into(), ..default };
     let samples = Batch { samples: SAMPLES, ..batch(&iwae, BATCH) };

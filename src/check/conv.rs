@@ -7,7 +7,10 @@ use crate::kernels::conv::{
 };
 use crate::kernels::extent::Extent;
 use crate::kernels::matmul::{self, Epilogue};
+use crate::kernels::norm::{self, Division};
 use crate::kernels::picture::{self, Places};
+use crate::kernels::resize;
+use crate::kernels::row_sum::RowSum;
 use crate::plan::{PAD, Target, Tensor, round_up};
 
 /// Channels: no vector is full, several are, and more than a tile of them.
@@ -41,6 +44,8 @@ pub(super) fn all(cases: &mut Vec<Case>, target: &Target) {
         }
     }
     pictures(cases);
+    resizes(cases);
+    norms(cases);
 }
 
 /// Kernels from 1 to 7 with strides from 1 to 4, with no padding, the usual one, and as much as there can be, between
@@ -111,6 +116,57 @@ fn weights(cases: &mut Vec<Case>, variant: &Variant, geometry: &Geometry, bias: 
     let to = (d_w, bias.then_some(d_bias));
     d_weights_with(&mut case.plan, variant, "check", geometry, (coarse, fine), to, parts);
     cases.push(case);
+}
+
+fn resizes(cases: &mut Vec<Case>) {
+    for (height, width, channels, factors) in [(4, 6, 3, [2, 2]), (7, 5, 8, [3, 2]), (3, 5, 1, [3, 5])] {
+        let large = Extent { height, width, channels };
+        let small = Extent { height: height / factors[0], width: width / factors[1], ..large };
+        let shape = format!("{small} and {large}");
+        let mut case = Case::new("resize:grow", &shape);
+        let from = picture(&mut case, "small", 3, small, Fill::Normal(1.0));
+        let to = picture(&mut case, "to_large", 3, large, Fill::Unwritten);
+        resize::grow(&mut case.plan, "check", (from, to), [small, large], factors, 0.5);
+        cases.push(case);
+
+        let mut case = Case::new("resize:shrink", &shape);
+        let from = picture(&mut case, "large", 3, large, Fill::Normal(1.0));
+        let to = picture(&mut case, "to_small", 3, small, Fill::Unwritten);
+        resize::shrink(&mut case.plan, "check", (from, to), [large, small], factors, 0.25);
+        cases.push(case);
+    }
+}
+
+fn norms(cases: &mut Vec<Case>) {
+    let software = Target { software: true, ..Target::PORTABLE };
+    for (count, positions, channels, groups) in [(3, 1, 5, 1), (7, 12, 3, 1), (40, 6, 16, 2), (2, 49, 24, 6)]
+    {
+        for target in [software, Target::PORTABLE] {
+            let lanes = RowSum::of(&target).lanes;
+            let shape = format!("{count} x {positions} x {channels} in {groups} lanes={lanes}");
+            let division = Division { positions, groups };
+            let matrix =
+                |case: &mut Case, name: &str, fill| case.tensor(name, count * positions, channels, fill);
+            let mut case = Case::new("norm:forward", &shape);
+            let x = matrix(&mut case, "x", Fill::Normal(3.0));
+            let [w, b] = ["w", "b"].map(|name| case.tensor(name, 1, channels, Fill::Normal(1.0)));
+            let y = matrix(&mut case, "y", Fill::Unwritten);
+            let stats = case.output("stats", count * groups, PAD);
+            norm::forward(&mut case.plan, &target, "check", division, (x, w, b), (y, stats));
+            case.tolerance = super::cases::TRANSCENDENTAL;
+            cases.push(case);
+
+            let mut case = Case::new("norm:backward", &shape);
+            let x = matrix(&mut case, "x", Fill::Normal(3.0));
+            let w = case.tensor("w", 1, channels, Fill::Normal(1.0));
+            let d_y = matrix(&mut case, "d_y", Fill::Normal(1.0));
+            let stats = case.tensor("stats", count * groups, PAD, Fill::Normal(0.5));
+            let [d_x, d_w] = ["d_x", "d_w"].map(|name| matrix(&mut case, name, Fill::Unwritten));
+            norm::backward(&mut case.plan, &target, "check", division, (x, w, d_y, stats), (d_x, d_w));
+            case.tolerance = super::cases::TRANSCENDENTAL;
+            cases.push(case);
+        }
+    }
 }
 
 fn pictures(cases: &mut Vec<Case>) {

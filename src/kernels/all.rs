@@ -2,7 +2,7 @@
 
 use super::{
     activation, adam, add, bias_grad, clip, condition, conv, free_bits, gather, importance, latent,
-    likelihood, matmul, micro, objective, picture, prior, random, row_weight,
+    likelihood, matmul, micro, norm, objective, picture, prior, random, resize, row_weight,
 };
 use crate::plan::Kernel;
 
@@ -22,6 +22,10 @@ pub fn all() -> Vec<&'static Kernel> {
         &latent::RATIO,
         &latent::BACKWARD,
         &condition::CONDITION,
+        &norm::FORWARD,
+        &norm::BACKWARD,
+        &resize::GROW,
+        &resize::SHRINK,
         &picture::SPREAD,
         &picture::COLLECT,
         &free_bits::FREE_BITS,

@@ -20,12 +20,14 @@ pub mod matmul;
 pub mod micro;
 #[cfg(test)]
 mod nodes;
+pub mod norm;
 pub mod objective;
 pub mod philox;
 pub mod picture;
 pub mod prior;
 pub mod random;
 pub mod reference;
+pub mod resize;
 pub(crate) mod row_sum;
 pub mod row_weight;
 pub mod tuning;

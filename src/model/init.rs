@@ -34,12 +34,15 @@ impl Init {
     }
 }
 
-/// The arena of initial values. Parameters outside any layer start at zero. A pure function of its arguments.
+/// The arena of initial values. Parameters without inputs begin where they say. A pure function of its arguments.
 pub fn initial_weights(parameters: &Parameters, init: Init, seed: u64) -> Vec<f32> {
     let mut arena = vec![0.0; parameters.words()];
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     for parameter in parameters {
-        let Some(inputs) = parameter.fan_in else { continue };
+        let Some(inputs) = parameter.fan_in else {
+            parameter.insert(&mut arena, &vec![parameter.start; parameter.len()]);
+            continue;
+        };
         let bound = init.bound(parameter, inputs) as f32;
         let values: Vec<f32> = (0..parameter.len()).map(|_| uniform(&mut rng) * bound).collect();
         parameter.insert(&mut arena, &values);

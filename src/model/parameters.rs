@@ -26,14 +26,16 @@ impl Place {
 }
 
 /// A parameter as stored in files: PyTorch's name and shape, and the place of its values.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
     /// Such as `encoder.0.weight`.
     pub name: String,
     /// [out, in] of a linear layer's weight, \[out\] of a bias.
     pub shape: Vec<usize>,
-    /// Inputs of the layer, by which PyTorch scales initial values. A parameter with None starts at zero.
+    /// Inputs of the layer, by which PyTorch scales initial values. A parameter with None starts at `start`.
     pub fan_in: Option<usize>,
+    /// See `fan_in`.
+    pub start: f32,
     /// Word of the first value in the arena.
     offset: usize,
     /// The axes along which its values lie in the arena, in the order of files: an axis of the shape may run along several.
@@ -159,7 +161,7 @@ impl Parameters {
         let strides = &[place.stride(), 1][2 - shape.len()..];
         let axes = shape.iter().zip(strides).map(|(&size, &stride)| Axis { size, stride }).collect();
         self.add_along(
-            Stored { name, shape: shape.to_vec(), fan_in, outputs: shape[0] },
+            Stored { name, shape: shape.to_vec(), fan_in, start: 0.0, outputs: shape[0] },
             place,
             (row, col),
             axes,
@@ -169,7 +171,7 @@ impl Parameters {
     /// Adds a parameter whose values lie along these axes, in the order of files, from element (`row`, `col`) of a place.
     pub(super) fn add_along(
         &mut self,
-        Stored { name, shape, fan_in, outputs }: Stored,
+        Stored { name, shape, fan_in, start, outputs }: Stored,
         place: Place,
         (row, col): (usize, usize),
         axes: Vec<Axis>,
@@ -177,7 +179,7 @@ impl Parameters {
         let count: usize = axes.iter().map(|axis| axis.size).product();
         assert_eq!(count, shape.iter().product::<usize>(), "{name}: values");
         let offset = place.offset + row * place.stride() + col;
-        self.list.push(Parameter { name, shape, fan_in, offset, axes, outputs });
+        self.list.push(Parameter { name, shape, fan_in, start, offset, axes, outputs });
     }
 }
 
@@ -189,6 +191,8 @@ pub(super) struct Stored {
     pub shape: Vec<usize>,
     /// See [`Parameter::fan_in`].
     pub fan_in: Option<usize>,
+    /// See [`Parameter::start`].
+    pub start: f32,
     /// See [`Parameter::outputs`].
     pub outputs: usize,
 }

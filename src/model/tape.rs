@@ -214,6 +214,11 @@ impl<'a> Tape<'a> {
         }
     }
 
+    /// Whether a value needs a gradient.
+    pub fn wants(&self, value: Value) -> bool {
+        self.nodes[value.0].trained
+    }
+
     /// A new gradient, for a kernel that stores and cannot add; None if the value needs none.
     ///
     /// # Panics

@@ -215,6 +215,24 @@ fn apply(operator: &str, inputs: &[&Array], attributes: &[(String, Vec<u64>)]) -
             }
             Array::of(vec![n, outputs, height, width], sums)
         }
+        ("AveragePool", [("kernel_shape", [rows, columns]), ("strides", _)], []) => {
+            let [n, c, h, w] = picture(first);
+            let (rows, columns) = (*rows as usize, *columns as usize);
+            let (height, width) = (h / rows, w / columns);
+            let mut means = Vec::new();
+            for at in 0..n * c * height * width {
+                let (whole, y, x) = (at / (height * width), at / width % height, at % width);
+                let window = (0..rows * columns).map(|i| (y * rows + i / columns, x * columns + i % columns));
+                let sum: f64 = window.map(|(y, x)| first.values[(whole * h + y) * w + x]).sum();
+                means.push(sum / (rows * columns) as f64);
+            }
+            Array::of(vec![n, c, height, width], means)
+        }
+        ("ReduceMean", [("axes", [2])], []) => {
+            let [a, b, length] = first.dims[..] else { panic!("three axes, not {:?}", first.dims) };
+            let mean = |values: &[f64]| values.iter().sum::<f64>() / length as f64;
+            Array::of(vec![a, b, 1], first.values.chunks(length).map(mean).collect())
+        }
         ("Transpose", [("perm", order)], []) => {
             let order: Vec<usize> = order.iter().map(|axis| *axis as usize).collect();
             let dims: Vec<usize> = order.iter().map(|axis| first.dims[*axis]).collect();
@@ -260,6 +278,7 @@ fn apply(operator: &str, inputs: &[&Array], attributes: &[(String, Vec<u64>)]) -
         ("Tanh", _, []) => each(inputs, |v| v[0].tanh()),
         ("Softplus", _, []) => each(inputs, |v| v[0].max(0.0) + (-v[0].abs()).exp().ln_1p()),
         ("Sigmoid", _, []) => each(inputs, |v| 1.0 / (1.0 + (-v[0]).exp())),
+        ("Sqrt", _, []) => each(inputs, |v| v[0].sqrt()),
         ("Exp", _, []) => each(inputs, |v| v[0].exp()),
         ("Neg", _, []) => each(inputs, |v| -v[0]),
         ("Abs", _, []) => each(inputs, |v| v[0].abs()),

@@ -257,6 +257,7 @@ impl Conv {
                 name: format!("{part}.{what}"),
                 shape,
                 fan_in,
+                start: 0.0,
                 outputs: *outputs,
             };
             parameters.add_along(stored("weight", vec![row, channel, kernel, kernel]), weight, at, axes);

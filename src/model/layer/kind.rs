@@ -195,7 +195,8 @@ impl Layers {
         for (number, (mirror, shapes, group)) in groups.iter().enumerate().rev() {
             let [lead, followers @ ..] = &group[..] else { unreachable!("a group has a layer") };
             let begin = back.unwrap_or_else(|| super::linear::text(shapes.to));
-            layers.push(LayerText { activation: lead.activation, ..begin });
+            let activation = lead.activation.filter(|_| begin.kind.activates);
+            layers.push(LayerText { activation, ..begin });
             layers.extend(followers.iter().cloned());
             back = mirror(lead, *shapes, if number == 0 { Back::Output } else { Back::Layer });
         }

@@ -130,6 +130,7 @@ impl Linear {
                 name: format!("{part}.{what}"),
                 shape,
                 fan_in,
+                start: 0.0,
                 outputs,
             };
             let both = [axes(*extent, weight.stride()), axes(input, 1)].concat();

@@ -5,8 +5,10 @@ mod condition;
 mod conv;
 mod kind;
 mod linear;
+mod norm;
 mod picture;
 mod residual;
+mod resize;
 mod stack;
 mod text;
 
@@ -20,5 +22,13 @@ pub use stack::LayerRow;
 pub(super) use stack::Stack;
 
 /// Every kind of layer.
-pub static LAYERS: &[LayerKind] =
-    &[linear::LINEAR, conv::CONV, conv::DECONV, activation::ACTIVATION, residual::RESIDUAL];
+pub static LAYERS: &[LayerKind] = &[
+    linear::LINEAR,
+    conv::CONV,
+    conv::DECONV,
+    resize::POOL,
+    resize::UPSAMPLE,
+    norm::NORM,
+    activation::ACTIVATION,
+    residual::RESIDUAL,
+];
