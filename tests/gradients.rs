@@ -171,6 +171,14 @@ fn pictures() -> Vec<Case> {
         ((4, 4, 1), "conv 4x1 tanh, deconv 3x2/2, conv 2x3/3 pad 2", None, 0, learned),
         ((2, 3, 3), "linear 9", Some("linear 2x3x5 softplus, conv 3x3, deconv 3"), 2, bernoulli),
         (
+            (2, 2, 3),
+            "pool, linear 9",
+            Some("deconv 5x2 pad 0, conv 6x1 silu, norm layer, deconv 1"),
+            2,
+            bernoulli,
+        ),
+        ((4, 4, 1), "conv 8x3/2 identity, norm group 2, tanh, upsample 2, pool 2", None, 0, bernoulli),
+        (
             (3, 2, 1),
             "conv 5x2 pad 1, relu",
             Some("linear 7, linear 2x2x3, deconv 2x2/2 to 4x4, linear 6"),

@@ -73,8 +73,8 @@ fn picture(case: &mut Case, name: &str, count: usize, extent: Extent, fill: Fill
 fn data(variant: &Variant, way: Way, geometry: &Geometry, epilogue: u32, function: Activation) -> Case {
     let count = 3;
     let name = ["store", "forward", "backward", "accumulate"][epilogue as usize];
-    let shape = format!("{name} {function:?} {}", title(geometry, count));
-    let mut case = Case::new(format!("conv {} {way:?}", variant.name), shape);
+    let shape = format!("{} {way:?} {name} {function:?} {}", variant.name, title(geometry, count));
+    let mut case = Case::new(variant.kernel.label(), shape);
     let [from, to] = way.ends(geometry);
     let x = picture(&mut case, "x", count, from, Fill::Normal(1.0));
     let [rows, columns] = geometry.weight();
@@ -103,8 +103,9 @@ fn weights(cases: &mut Vec<Case>, variant: &Variant, geometry: &Geometry, bias: 
         1 => Parts { count: 1, length: round_up(positions, PAD) },
         _ => Parts { count: positions.div_ceil(8), length: 8 },
     };
-    let shape = format!("{} in {} parts, bias {bias}", title(geometry, count), parts.count);
-    let mut case = Case::new(format!("conv {} weights", variant.name), shape);
+    let title = title(geometry, count);
+    let shape = format!("{} {title} in {} parts, bias {bias}", variant.name, parts.count);
+    let mut case = Case::new(variant.kernel.label(), shape);
     let coarse = picture(&mut case, "coarse", count, geometry.coarse, Fill::Normal(1.0));
     let fine = picture(&mut case, "fine", count, geometry.fine, Fill::Normal(1.0));
     let [rows, columns] = geometry.weight();

@@ -137,7 +137,8 @@ fn dcgan(channels: &[usize], latent: usize) -> Config {
     let (first, rest) = channels.split_first().expect("channels");
     let rest: Vec<String> = rest.iter().map(|&channels| normal(channels)).collect();
     let encoder = format!("conv {first}x4/2, {}", rest.join(", "));
-    let model = ModelSection { likelihood: "gaussian-learned".into(), ..convolutions(&encoder, None, latent) };
+    let model =
+        ModelSection { likelihood: "gaussian-learned".into(), ..convolutions(&encoder, None, latent) };
     recipe(model, TrainSection { batch_size: 64, epochs: 20, ..TrainSection::default() })
 }
 

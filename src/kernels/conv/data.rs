@@ -189,7 +189,10 @@ pub(crate) fn conv_with(
     assert_eq!(count * to.positions(), c.rows, "{label}: positions of c");
     assert_eq!(count * from.positions(), x.rows, "{label}: positions of x");
     assert_eq!((x.cols, c.cols), (from.channels, to.channels), "{label}: channels");
-    assert_eq!([w.rows, w.cols], geometry.weight(), "{label}: shape of the weights");
+    // Of a picture's last channels no gradient may be wanted: the weights have more rows, or wider taps.
+    let w_tap = w.cols / (taps.kernel * taps.kernel);
+    assert!(w.rows >= coarse.channels && w_tap >= geometry.tap(), "{label}: shape of the weights");
+    assert_eq!(w_tap * taps.kernel * taps.kernel, w.cols, "{label}: taps of the weights");
     assert_eq!(taps.coarse(fine.height), Some(coarse.height), "{label}: heights");
     assert_eq!(taps.coarse(fine.width), Some(coarse.width), "{label}: widths");
     let extra = match epilogue {
@@ -221,7 +224,7 @@ pub(crate) fn conv_with(
         stride: taps.stride as u32,
         pad: taps.pad as u32,
         w_row: w.vectors(),
-        w_tap: (geometry.tap() / PAD) as u32,
+        w_tap: (w_tap / PAD) as u32,
         tiles,
     };
     let (phases, per_phase) = match way {

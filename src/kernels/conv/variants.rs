@@ -66,6 +66,7 @@ pub static DATA: &[Variant] = &[
     Variant::subgroup("subgroup16-4", 16, 4),
     Variant::subgroup("subgroup16-16", 16, 16),
     Variant::subgroup("subgroup16-32", 16, 32),
+    Variant::subgroup("subgroup16-64", 16, 64),
     Variant::subgroup("subgroup8-4", 8, 4),
     Variant::subgroup("subgroup8-16", 8, 16),
     Variant::subgroup("subgroup8-32", 8, 32),
@@ -151,5 +152,7 @@ mod tests {
                 assert_eq!(choose(table, &target, channels).name, name, "{target:?} {channels}");
             }
         }
+        assert_eq!(choose(DATA, &software(Some(16)), 33).name, "subgroup16-64");
+        assert_eq!(choose(WEIGHTS, &software(Some(16)), 33).name, "subgroup16-32");
     }
 }

@@ -333,7 +333,13 @@ impl Layer for Conv {
             if let Some(sink) = tape.sink(x) {
                 let tensors = (d, tape.weight(weight), sink.tensor);
                 let label = format!("{name} d_x");
-                conv(&mut tape.plan, &tape.target, &label, (back, &geometry), tensors, sink.epilogue);
+                // Of labels behind x none is wanted.
+                let mut wanted = geometry;
+                match way {
+                    Way::Gather => wanted.fine.channels = sink.tensor.cols,
+                    Way::Scatter => wanted.coarse.channels = sink.tensor.cols,
+                }
+                conv(&mut tape.plan, &tape.target, &label, (back, &wanted), tensors, sink.epilogue);
             }
         });
         y
