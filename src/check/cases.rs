@@ -1,6 +1,6 @@
 //! The cases of the check.
 
-use super::{Case, Fill};
+use super::{Case, Fill, TRANSCENDENTAL};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::gather::{self, Binarize, Packing};
 use crate::kernels::latent::KlForm;
@@ -12,9 +12,6 @@ use crate::kernels::{
     row_vector, row_weight,
 };
 use crate::plan::{PAD, Target, Tensor, round_up};
-
-/// Errors of log, sin and exp: backends promise about 2^-21 absolute, with no relative bound.
-pub(super) const TRANSCENDENTAL: f64 = 2e-5;
 
 /// Operands rounded to 11 bits: at most 2^-11 each, and less in a sum.
 const ROUNDED_TO_F16: f64 = 1e-3;
@@ -39,7 +36,6 @@ pub(super) fn all(target: &Target) -> Vec<Case> {
     adams(&mut cases);
     micros(&mut cases);
     matmuls(&mut cases, target);
-    super::conv::all(&mut cases, target);
     cases
 }
 

@@ -1,6 +1,6 @@
 //! The cases of convolutions, and of what lies between pictures and rows.
 
-use super::{Case, Fill};
+use super::{Case, Fill, TRANSCENDENTAL};
 use crate::kernels::activation::Activation;
 use crate::kernels::conv::{
     DATA, Geometry, Parts, Taps, Variant, WEIGHTS, Way, conv_with, d_weights_with, parts_of,
@@ -88,7 +88,7 @@ fn data(variant: &Variant, way: Way, geometry: &Geometry, epilogue: u32, functio
         _ => Epilogue::Accumulate,
     };
     if function != Activation::Identity {
-        case.tolerance = super::cases::TRANSCENDENTAL;
+        case.tolerance = TRANSCENDENTAL;
     }
     conv_with(&mut case.plan, variant, "check", (way, geometry), (x, w, c), epilogue);
     case
@@ -154,7 +154,7 @@ fn norms(cases: &mut Vec<Case>) {
             let y = matrix(&mut case, "y", Fill::Unwritten);
             let stats = case.output("stats", count * groups, PAD);
             norm::forward(&mut case.plan, &target, "check", division, (x, w, b), (y, stats));
-            case.tolerance = super::cases::TRANSCENDENTAL;
+            case.tolerance = TRANSCENDENTAL;
             cases.push(case);
 
             let mut case = Case::new("norm:backward", &shape);
@@ -164,7 +164,7 @@ fn norms(cases: &mut Vec<Case>) {
             let stats = case.tensor("stats", count * groups, PAD, Fill::Normal(0.5));
             let [d_x, d_w] = ["d_x", "d_w"].map(|name| matrix(&mut case, name, Fill::Unwritten));
             norm::backward(&mut case.plan, &target, "check", division, (x, w, d_y, stats), (d_x, d_w));
-            case.tolerance = super::cases::TRANSCENDENTAL;
+            case.tolerance = TRANSCENDENTAL;
             cases.push(case);
         }
     }

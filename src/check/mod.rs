@@ -30,6 +30,9 @@ const GUARD: usize = 64;
 /// A NaN that no kernel writes.
 const GUARD_WORD: u32 = 0x7FC0_DEAD;
 
+/// Errors of log, sin and exp: backends promise about 2^-21 absolute, with no relative bound.
+const TRANSCENDENTAL: f64 = 2e-5;
+
 /// The bits of -0.0.
 const NEGATIVE_ZERO: u32 = 1 << 31;
 

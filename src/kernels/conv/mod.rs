@@ -3,13 +3,16 @@
 
 mod data;
 mod geometry;
+mod gradient;
 mod nodes;
+mod operation;
 mod variants;
 mod weights;
 
-pub use data::{SingleConv, Way, single_conv};
+pub use data::{SingleConv, single_conv};
 pub(crate) use data::{conv, conv_with};
 pub use geometry::{Geometry, Taps};
+pub use operation::Way;
 pub use variants::{DATA, Variant, WEIGHTS, choose};
 pub(crate) use variants::{DATA_KERNELS, WEIGHT_KERNELS};
 pub use weights::single_gradient;

@@ -1,6 +1,6 @@
 //! A convolution in the operators of ONNX.
 
-use super::data::{Params, Way};
+use super::operation::{Params, Way};
 use crate::kernels::matmul::Epilogue;
 use crate::plan::{Graph, Part, Unfit, pod};
 

@@ -1,10 +1,12 @@
 //! The ways to compute a convolution, or the gradient of its weights: shaders and their tile sizes.
 
-use super::data::{self, Way};
-use super::weights;
+use super::gradient;
+use super::nodes::nodes;
+use super::operation::{self, Way};
 use crate::kernels::activation::Activation;
-use crate::kernels::matmul::Epilogue;
-use crate::plan::{Const, Kernel, Target};
+use crate::kernels::matmul::{ACCUMULATES, Epilogue};
+use crate::kernels::shader;
+use crate::plan::{Const, Field, Kernel, Needs, Nodes, Reference, Slot, Target, Trusted, read, write};
 
 /// One way to compute: a shader and the sizes of its tile.
 #[derive(Debug)]
@@ -35,19 +37,19 @@ impl Variant {
     }
 
     const fn subgroup(name: &'static str, lanes: u32, channels: u32) -> Variant {
-        Variant::new(name, &data::SUBGROUP, ("LANES", lanes), ("CHANNELS", channels), true)
+        Variant::new(name, &SUBGROUP, ("LANES", lanes), ("CHANNELS", channels), true)
     }
 
     const fn portable(name: &'static str, workgroup: u32, channels: u32) -> Variant {
-        Variant::new(name, &data::PORTABLE, ("WORKGROUP", workgroup), ("CHANNELS", channels), false)
+        Variant::new(name, &PORTABLE, ("WORKGROUP", workgroup), ("CHANNELS", channels), false)
     }
 
     const fn weights_subgroup(name: &'static str, lanes: u32, rows: u32) -> Variant {
-        Variant::new(name, &weights::SUBGROUP, ("LANES", lanes), ("ROWS", rows), true)
+        Variant::new(name, &WEIGHTS_SUBGROUP, ("LANES", lanes), ("ROWS", rows), true)
     }
 
     const fn weights_portable(name: &'static str, workgroup: u32, rows: u32) -> Variant {
-        Variant::new(name, &weights::PORTABLE, ("WORKGROUP", workgroup), ("ROWS", rows), false)
+        Variant::new(name, &WEIGHTS_PORTABLE, ("WORKGROUP", workgroup), ("ROWS", rows), false)
     }
 
     /// Whether this variant runs on `target`.
@@ -103,13 +105,87 @@ pub fn choose(table: &'static [Variant], target: &Target, channels: usize) -> &'
     tiles.find(|variant| variant.channels as usize >= channels).unwrap_or(largest)
 }
 
+const DATA_SLOTS: &[Slot] =
+    &[read(1, "x"), read(2, "w"), read(3, "extra"), write(4, "c").updated_where(ACCUMULATES)];
+const WEIGHT_SLOTS: &[Slot] = &[read(1, "coarse"), read(2, "fine"), write(3, "parts").updated()];
+
+/// What the variants of a convolution, or those of the gradient, have in common.
+struct Common {
+    params: &'static [Field],
+    slots: &'static [Slot],
+    nodes: Option<Nodes>,
+    reference: Reference,
+}
+
+const DATA_COMMON: Common = Common {
+    params: operation::Params::FIELDS,
+    slots: DATA_SLOTS,
+    nodes: Some(nodes),
+    reference: operation::reference,
+};
+const WEIGHT_COMMON: Common = Common {
+    params: gradient::Params::FIELDS,
+    slots: WEIGHT_SLOTS,
+    nodes: None,
+    reference: gradient::reference,
+};
+
+const fn kernel(
+    name: &'static str,
+    source: &'static str,
+    needs: Needs,
+    common: Common,
+    variants: fn() -> Vec<Vec<Const>>,
+) -> Kernel {
+    let Common { params, slots, nodes, reference } = common;
+    Kernel {
+        name,
+        entry: "main",
+        source,
+        params,
+        slots,
+        step: false,
+        needs,
+        trusted: Trusted,
+        nodes,
+        variants,
+        reference,
+    }
+}
+
+static PORTABLE: Kernel =
+    kernel("conv/portable", shader!("conv/portable"), Needs::Nothing, DATA_COMMON, || {
+        data_specialisations(&PORTABLE)
+    });
+
+static SUBGROUP: Kernel =
+    kernel("conv/subgroup", shader!("conv/subgroup"), Needs::Lanes, DATA_COMMON, || {
+        data_specialisations(&SUBGROUP)
+    });
+
+static WEIGHTS_PORTABLE: Kernel =
+    kernel("conv/weights_portable", shader!("conv/weights_portable"), Needs::Nothing, WEIGHT_COMMON, || {
+        weight_specialisations(&WEIGHTS_PORTABLE)
+    });
+
+static WEIGHTS_SUBGROUP: Kernel =
+    kernel("conv/weights_subgroup", shader!("conv/weights_subgroup"), Needs::Lanes, WEIGHT_COMMON, || {
+        weight_specialisations(&WEIGHTS_SUBGROUP)
+    });
+
 /// The shaders of a convolution.
-pub(crate) const DATA_KERNELS: [&Kernel; 2] = [&data::PORTABLE, &data::SUBGROUP];
+pub(crate) const DATA_KERNELS: [&Kernel; 2] = [&PORTABLE, &SUBGROUP];
 /// The shaders of the gradient of a convolution's weights.
-pub(crate) const WEIGHT_KERNELS: [&Kernel; 2] = [&weights::PORTABLE, &weights::SUBGROUP];
+pub(crate) const WEIGHT_KERNELS: [&Kernel; 2] = [&WEIGHTS_PORTABLE, &WEIGHTS_SUBGROUP];
+
+/// The constants of the shader for one convolution.
+pub(super) fn constants<T>(variant: &Variant, way: Way, epilogue: &Epilogue<T>) -> Vec<Const> {
+    let [number, activation] = epilogue.constants();
+    variant.specialise(&[("WAY", way as u32), number, activation])
+}
 
 /// Every variant of a convolution's shader, both ways, with every epilogue that a plan may ask for.
-pub(super) fn data_specialisations(kernel: &'static Kernel) -> Vec<Vec<Const>> {
+fn data_specialisations(kernel: &'static Kernel) -> Vec<Vec<Const>> {
     use Activation::{Identity, Relu, Silu, Softplus, Tanh};
     let mut epilogues = vec![Epilogue::Store, Epilogue::Accumulate];
     epilogues.extend([Identity, Relu, Tanh, Softplus].map(|f| Epilogue::Forward(f, ())));
@@ -117,14 +193,14 @@ pub(super) fn data_specialisations(kernel: &'static Kernel) -> Vec<Vec<Const>> {
     let mut all = Vec::new();
     for variant in DATA.iter().filter(|variant| std::ptr::eq(variant.kernel, kernel)) {
         for way in [Way::Gather, Way::Scatter] {
-            all.extend(epilogues.iter().map(|epilogue| data::constants(variant, way, epilogue)));
+            all.extend(epilogues.iter().map(|epilogue| constants(variant, way, epilogue)));
         }
     }
     all
 }
 
 /// Every variant of the shader of the weights' gradient, with and without that of the bias.
-pub(super) fn weight_specialisations(kernel: &'static Kernel) -> Vec<Vec<Const>> {
+fn weight_specialisations(kernel: &'static Kernel) -> Vec<Vec<Const>> {
     let variants = WEIGHTS.iter().filter(|variant| std::ptr::eq(variant.kernel, kernel));
     variants
         .flat_map(|variant| [false, true].map(|bias| variant.specialise(&[("BIAS", u32::from(bias))])))

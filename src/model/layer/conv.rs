@@ -1,7 +1,6 @@
 //! Convolution and transposed convolution.
 
-use super::LAYERS;
-use super::kind::{Back, Extent, Layer, LayerKind, LayerText, Layers, Site};
+use super::kind::{Back, Extent, Layer, LayerKind, LayerText, Site};
 use super::linear::MAX_WIDTH;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::bias_grad::bias_grad;
@@ -122,15 +121,15 @@ impl Spec {
     }
 
     /// The text of a layer, without an activation.
-    fn text(&self, name: &str) -> LayerText {
+    fn text(&self, name: &str) -> String {
         let Spec { channels, kernel, stride, pad, to } = *self;
-        let channels = channels.map_or(String::new(), |channels| format!("{channels}x"));
-        let stride = if stride == 1 { String::new() } else { format!("/{stride}") };
-        let mut arguments = vec![format!("{channels}{kernel}{stride}")];
-        arguments.extend(pad.into_iter().flat_map(|pad| ["pad".to_owned(), pad.to_string()]));
-        arguments.extend(to.into_iter().flat_map(|[h, w]| ["to".to_owned(), format!("{h}x{w}")]));
-        let kind = LAYERS.iter().find(|kind| kind.name == name).expect("a line of the table");
-        LayerText { kind, arguments, activation: None, inner: Layers::default() }
+        let mut text = format!("{name} ");
+        text.extend(channels.map(|channels| format!("{channels}x")));
+        text += &kernel.to_string();
+        text.extend((stride > 1).then(|| format!("/{stride}")));
+        text.extend(pad.map(|pad| format!(" pad {pad}")));
+        text.extend(to.map(|[height, width]| format!(" to {height}x{width}")));
+        text
     }
 
     /// The pictures on both sides, from the input's shape and the output's channels; `to` is the size of a transposed

@@ -36,7 +36,7 @@ pub type Build = fn(&LayerText, Site) -> Result<(Box<dyn Layer>, Extent), String
 
 /// The text of the layer that leads back from what a layer gives to what it reads, without an activation. Where the
 /// likelihood's parts are asked for instead, None if that is a linear layer.
-pub type Mirror = fn(&LayerText, Shapes, Back) -> Option<LayerText>;
+pub type Mirror = fn(&LayerText, Shapes, Back) -> Option<String>;
 
 /// The shapes on both sides of a layer.
 #[derive(Clone, Copy, Debug)]
@@ -171,37 +171,6 @@ impl Layers {
             )),
             _ => Ok(()),
         }
-    }
-
-    /// The decoder that mirrors this encoder of data of the shape `input`, whose layers give `outputs`: each layer that has
-    /// a mirror is grouped with those after it that have none, and the groups are reversed. A group begins with the layer
-    /// that leads back from the group behind it, or from the latent.
-    ///
-    /// # Errors
-    /// As [`Self::check_mirror`].
-    pub fn mirrored(&self, input: Extent, outputs: &[Extent]) -> Result<Layers, String> {
-        self.check_mirror()?;
-        let inputs = std::iter::once(&input).chain(outputs);
-        let shapes = inputs.zip(outputs).map(|(&from, &to)| Shapes { from, to });
-        let mut groups: Vec<(Mirror, Shapes, Vec<LayerText>)> = Vec::new();
-        for (text, shapes) in self.iter().zip(shapes) {
-            match (text.kind.mirror, groups.last_mut()) {
-                (None, Some((.., group))) => group.push(text.clone()),
-                (mirror, _) => groups.push((mirror.expect("checked"), shapes, vec![text.clone()])),
-            }
-        }
-        let mut layers = Vec::new();
-        let mut back: Option<LayerText> = None;
-        for (number, (mirror, shapes, group)) in groups.iter().enumerate().rev() {
-            let [lead, followers @ ..] = &group[..] else { unreachable!("a group has a layer") };
-            let begin = back.unwrap_or_else(|| super::linear::text(shapes.to));
-            let activation = lead.activation.filter(|_| begin.kind.activates);
-            layers.push(LayerText { activation, ..begin });
-            layers.extend(followers.iter().cloned());
-            back = mirror(lead, *shapes, if number == 0 { Back::Output } else { Back::Layer });
-        }
-        layers.extend(back);
-        Ok(Layers(layers))
     }
 
     /// Whether the first layer that cares about shapes reads pictures.

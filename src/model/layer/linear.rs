@@ -1,7 +1,6 @@
 //! y = f(x W^T + b).
 
-use super::LAYERS;
-use super::kind::{Back, Extent, Layer, LayerKind, LayerText, Layers};
+use super::kind::{Back, Extent, Layer, LayerKind, LayerText};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::likelihood::Output;
 use crate::kernels::matmul::{Epilogue, Layout, matmul};
@@ -26,7 +25,7 @@ pub(super) const LINEAR: LayerKind = LayerKind {
     validate: |text| output(text).map(|_| ()),
     activates: true,
     spatial: false,
-    mirror: Some(|_, shapes, back| (back == Back::Layer).then(|| text(shapes.from))),
+    mirror: Some(|_, shapes, back| (back == Back::Layer).then(|| format!("linear {}", shapes.from))),
     build: |text, site| {
         let extent = output(text)?;
         let activation = text.activation.unwrap_or(site.activation);
@@ -34,12 +33,6 @@ pub(super) const LINEAR: LayerKind = LayerKind {
         Ok((Box::new(linear), extent))
     },
 };
-
-/// `linear N` for an output of that shape.
-pub(super) fn text(output: Extent) -> LayerText {
-    let kind = LAYERS.iter().find(|kind| kind.name == "linear").expect("a line of the table");
-    LayerText { kind, arguments: vec![output.to_string()], activation: None, inner: Layers::default() }
-}
 
 /// The shape that a text names: N, or HEIGHTxWIDTHxCHANNELS.
 fn output(text: &LayerText) -> Result<Extent, String> {

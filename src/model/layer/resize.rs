@@ -1,7 +1,7 @@
 //! Average pooling and nearest-neighbour upsampling.
 
-use super::kind::{Back, Extent, Layer, LayerKind, LayerText, Layers, Site};
-use super::{LAYERS, linear};
+use super::kind::{Back, Extent, Layer, LayerKind, LayerText, Site};
+use super::linear;
 use crate::kernels::resize::{grow, shrink};
 use crate::model::tape::{Tape, Value};
 
@@ -21,9 +21,9 @@ pub(super) const POOL: LayerKind = LayerKind {
         let whole = factor.is_some_and(|factor| grown(shapes.to, factor) == shapes.from);
         match (back, factor) {
             (Back::Output, _) => None,
-            (Back::Layer, Some(factor)) if whole => Some(self::text("upsample", factor)),
+            (Back::Layer, Some(factor)) if whole => Some(format!("upsample {factor}")),
             // What pooling cuts off, a linear layer makes anew.
-            (Back::Layer, _) => Some(linear::text(shapes.from)),
+            (Back::Layer, _) => Some(format!("linear {}", shapes.from)),
         }
     }),
     build: |text, site| {
@@ -50,7 +50,7 @@ pub(super) const UPSAMPLE: LayerKind = LayerKind {
     spatial: true,
     mirror: Some(|text, _, back| {
         let factor = factor(text, false).ok().flatten()?;
-        (back == Back::Layer).then(|| self::text("pool", factor))
+        (back == Back::Layer).then(|| format!("pool {factor}"))
     }),
     build: |text, site| {
         let Site { name, input, .. } = site;
@@ -79,11 +79,6 @@ fn factor(text: &LayerText, optional: bool) -> Result<Option<usize>, String> {
     named.filter(|_| text.inner.is_empty() && text.activation.is_none()).ok_or_else(|| {
         format!("`{text}`: write `{}` with a factor F from 2 to {MAX_FACTOR}", text.kind.grammar)
     })
-}
-
-fn text(name: &str, factor: usize) -> LayerText {
-    let kind = LAYERS.iter().find(|kind| kind.name == name).expect("a line of the table");
-    LayerText { kind, arguments: vec![factor.to_string()], activation: None, inner: Layers::default() }
 }
 
 #[derive(Debug)]

@@ -3,8 +3,7 @@
 use std::str::FromStr;
 
 use super::LAYERS;
-use super::kind::{Extent, LayerText, Layers};
-use super::linear;
+use super::kind::{Back, Extent, LayerText, Layers, Mirror, Shapes};
 use crate::kernels::activation::Activation;
 use crate::settings::Named;
 
@@ -16,7 +15,8 @@ const MAX_DEPTH: usize = 4;
 impl Layers {
     /// Linear layers of these widths, each with the default activation.
     pub fn of_widths(widths: &[usize]) -> Layers {
-        Layers(widths.iter().map(|width| linear::text(Extent::row(*width))).collect())
+        let text = |width: &usize| layer(&format!("linear {width}"), 0).expect("a text of ours");
+        Layers(widths.iter().map(text).collect())
     }
 }
 
@@ -32,6 +32,39 @@ impl Layers {
         }
         texts.push("linear 256".into());
         texts.join(", ").parse().expect("a text of ours")
+    }
+
+    /// The decoder that mirrors this encoder of data of the shape `input`, whose layers give `outputs`: each layer that has
+    /// a mirror is grouped with those after it that have none, and the groups are reversed. A group begins with the layer
+    /// that leads back from the group behind it, or from the latent.
+    ///
+    /// # Errors
+    /// As [`Self::check_mirror`].
+    pub fn mirrored(&self, input: Extent, outputs: &[Extent]) -> Result<Layers, String> {
+        self.check_mirror()?;
+        let inputs = std::iter::once(&input).chain(outputs);
+        let shapes = inputs.zip(outputs).map(|(&from, &to)| Shapes { from, to });
+        let mut groups: Vec<(Mirror, Shapes, Vec<LayerText>)> = Vec::new();
+        for (text, shapes) in self.iter().zip(shapes) {
+            match (text.kind.mirror, groups.last_mut()) {
+                (None, Some((.., group))) => group.push(text.clone()),
+                (mirror, _) => groups.push((mirror.expect("checked"), shapes, vec![text.clone()])),
+            }
+        }
+        let mut layers = Vec::new();
+        let mut back: Option<String> = None;
+        for (number, (mirror, shapes, group)) in groups.iter().enumerate().rev() {
+            let [lead, followers @ ..] = &group[..] else { unreachable!("a group has a layer") };
+            let begin = layer(&back.unwrap_or_else(|| format!("linear {}", shapes.to)), 0)?;
+            let activation = lead.activation.filter(|_| begin.kind.activates);
+            layers.push(LayerText { activation, ..begin });
+            layers.extend(followers.iter().cloned());
+            back = mirror(lead, *shapes, if number == 0 { Back::Output } else { Back::Layer });
+        }
+        if let Some(back) = back {
+            layers.push(layer(&back, 0)?);
+        }
+        Ok(Layers(layers))
     }
 }
 
