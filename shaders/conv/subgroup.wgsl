@@ -8,12 +8,28 @@
 #import shared/conv
 
 const WAY: u32 = 0u;
+const GREY: u32 = 0u; // in GATHER, of one channel
 const EPILOGUE: u32 = 0u;
 const ACTIVATION: u32 = 0u;
 const LANES: u32 = 8u;
 const CHANNELS: u32 = 32u; // a multiple of 4
 const QUADS: u32 = CHANNELS / 4u;
 const OWN: u32 = (CHANNELS + LANES - 1u) / LANES;
+
+// Adds the products with the weights of all lanes.
+fn multiply(acc: ptr<function, array<mat4x4f, QUADS>>, x_block: mat4x4f, own: array<vec4f, OWN>) {
+    var weights = own;
+    for (var i = 0u; i < QUADS; i++) {
+        let v = 4u * i / LANES;
+        let from_lane = 4u * i % LANES;
+        (*acc)[i] = multiply_add((*acc)[i], x_block, weight_block(
+            subgroupShuffle(weights[v], from_lane),
+            subgroupShuffle(weights[v], from_lane + 1u),
+            subgroupShuffle(weights[v], from_lane + 2u),
+            subgroupShuffle(weights[v], from_lane + 3u),
+        ));
+    }
+}
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -31,7 +47,14 @@ fn main(
     for (var i = 0u; i < QUADS; i++) {
         acc[i] = mat4x4f();
     }
-    for (var down = 0u; down < phase.y.taps; down++) {
+    for (var tap = 0u; GREY == 1u && tap < params.kernel * params.kernel; tap += 4u) {
+        var own: array<vec4f, OWN>;
+        for (var v = 0u; v < OWN; v++) {
+            own[v] = grey_weights(tap, first_channel, v * LANES + lane);
+        }
+        multiply(&acc, load_grey(block, tap), own);
+    }
+    for (var down = 0u; GREY == 0u && down < phase.y.taps; down++) {
         for (var right = 0u; right < phase.x.taps; right++) {
             let tap = tap_of(phase, down, right);
             let meeting = meet(block, down, right);
@@ -41,16 +64,7 @@ fn main(
                 for (var v = 0u; v < OWN; v++) {
                     own[v] = w[weight_at(tap, first_channel, v * LANES + lane, k)];
                 }
-                for (var i = 0u; i < QUADS; i++) {
-                    let v = 4u * i / LANES;
-                    let from_lane = 4u * i % LANES;
-                    acc[i] = multiply_add(acc[i], x_block, weight_block(
-                        subgroupShuffle(own[v], from_lane),
-                        subgroupShuffle(own[v], from_lane + 1u),
-                        subgroupShuffle(own[v], from_lane + 2u),
-                        subgroupShuffle(own[v], from_lane + 3u),
-                    ));
-                }
+                multiply(&acc, x_block, own);
             }
         }
     }

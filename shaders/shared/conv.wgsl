@@ -156,6 +156,42 @@ fn load_x(meeting: Meeting, k: u32) -> mat4x4f {
     );
 }
 
+// Of one channel a vector of x would be a number and three zeros. With GREY, four taps take the place of four channels.
+
+// Where tap number `tap` meets a block; past the last tap, nowhere.
+fn meet_grey(block: Block, tap: u32) -> Meeting {
+    let down = quotient(tap, params.kernel);
+    let meeting = meet(block, down, tap - down * params.kernel);
+    return Meeting(meeting.at, meeting.inside & vec4<bool>(tap < params.kernel * params.kernel));
+}
+
+fn grey_at(meeting: Meeting) -> vec4f {
+    let values = vec4f(x[meeting.at.x].x, x[meeting.at.y].x, x[meeting.at.z].x, x[meeting.at.w].x);
+    return select(vec4f(), values, meeting.inside);
+}
+
+// Four positions, four taps from `tap` on.
+fn load_grey(block: Block, tap: u32) -> mat4x4f {
+    return transpose(mat4x4f(
+        grey_at(meet_grey(block, tap)),
+        grey_at(meet_grey(block, tap + 1u)),
+        grey_at(meet_grey(block, tap + 2u)),
+        grey_at(meet_grey(block, tap + 3u)),
+    ));
+}
+
+// The weights of channel first + n for four taps from `tap` on. Those past the last tap meet zeros.
+fn grey_weights(tap: u32, first: u32, n: u32) -> vec4f {
+    let row = min(first + n, params.channels - 1u) * params.w_row;
+    let last = params.kernel * params.kernel - 1u;
+    return vec4f(
+        w[row + min(tap, last) * params.w_tap].x,
+        w[row + min(tap + 1u, last) * params.w_tap].x,
+        w[row + min(tap + 2u, last) * params.w_tap].x,
+        w[row + min(tap + 3u, last) * params.w_tap].x,
+    );
+}
+
 // The first vector of a tap in a row of W.
 fn tap_of(phase: Phase, down: u32, right: u32) -> u32 {
     let i = phase.y.tap + down * phase.y.step;

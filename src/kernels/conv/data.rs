@@ -85,7 +85,7 @@ pub(crate) fn conv_with(
     plan.push(Dispatch {
         kernel: variant.kernel,
         label: label.into(),
-        consts: constants(variant, way, &epilogue),
+        consts: constants(variant, way, way == Way::Gather && from.channels == 1, &epilogue),
         params: params.to_bytes(),
         tensors: vec![x, w, extra, c],
         workgroups: [groups_x, groups_y, phases as u32 * tiles],

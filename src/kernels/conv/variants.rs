@@ -178,10 +178,10 @@ pub(crate) const DATA_KERNELS: [&Kernel; 2] = [&PORTABLE, &SUBGROUP];
 /// The shaders of the gradient of a convolution's weights.
 pub(crate) const WEIGHT_KERNELS: [&Kernel; 2] = [&WEIGHTS_PORTABLE, &WEIGHTS_SUBGROUP];
 
-/// The constants of the shader for one convolution.
-pub(super) fn constants<T>(variant: &Variant, way: Way, epilogue: &Epilogue<T>) -> Vec<Const> {
+/// The constants of the shader for one convolution; `grey` is its input of one channel.
+pub(super) fn constants<T>(variant: &Variant, way: Way, grey: bool, epilogue: &Epilogue<T>) -> Vec<Const> {
     let [number, activation] = epilogue.constants();
-    variant.specialise(&[("WAY", way as u32), number, activation])
+    variant.specialise(&[("WAY", way as u32), ("GREY", u32::from(grey)), number, activation])
 }
 
 /// Every variant of a convolution's shader, both ways, with every epilogue that a plan may ask for.
@@ -192,8 +192,8 @@ fn data_specialisations(kernel: &'static Kernel) -> Vec<Vec<Const>> {
     epilogues.extend([Relu, Tanh, Softplus, Silu].map(|f| Epilogue::Backward(f, ())));
     let mut all = Vec::new();
     for variant in DATA.iter().filter(|variant| std::ptr::eq(variant.kernel, kernel)) {
-        for way in [Way::Gather, Way::Scatter] {
-            all.extend(epilogues.iter().map(|epilogue| constants(variant, way, epilogue)));
+        for (way, grey) in [(Way::Gather, false), (Way::Gather, true), (Way::Scatter, false)] {
+            all.extend(epilogues.iter().map(|epilogue| constants(variant, way, grey, epilogue)));
         }
     }
     all
