@@ -7,7 +7,7 @@
 #import shared/conv
 
 const WAY: u32 = 0u;
-const GREY: u32 = 0u; // in GATHER, of one channel
+const ONE_CHANNEL: u32 = 0u; // in GATHER, of one channel
 const EPILOGUE: u32 = 0u;
 const ACTIVATION: u32 = 0u;
 const WORKGROUP: u32 = 32u;
@@ -29,7 +29,7 @@ fn main(
     for (var i = 0u; i < QUADS; i++) {
         acc[i] = mat4x4f();
     }
-    for (var tap = 0u; GREY == 1u && tap < params.kernel * params.kernel; tap += 4u) {
+    for (var tap = 0u; ONE_CHANNEL == 1u && tap < params.kernel * params.kernel; tap += 4u) {
         let x_block = load_grey(block, tap);
         for (var i = 0u; i < QUADS; i++) {
             acc[i] = multiply_add(acc[i], x_block, weight_block(
@@ -40,7 +40,7 @@ fn main(
             ));
         }
     }
-    for (var down = 0u; GREY == 0u && down < phase.y.taps; down++) {
+    for (var down = 0u; ONE_CHANNEL == 0u && down < phase.y.taps; down++) {
         for (var right = 0u; right < phase.x.taps; right++) {
             let tap = tap_of(phase, down, right);
             let meeting = meet(block, down, right);

@@ -8,7 +8,7 @@
 #import shared/conv
 
 const WAY: u32 = 0u;
-const GREY: u32 = 0u; // in GATHER, of one channel
+const ONE_CHANNEL: u32 = 0u; // in GATHER, of one channel
 const EPILOGUE: u32 = 0u;
 const ACTIVATION: u32 = 0u;
 const LANES: u32 = 8u;
@@ -47,14 +47,14 @@ fn main(
     for (var i = 0u; i < QUADS; i++) {
         acc[i] = mat4x4f();
     }
-    for (var tap = 0u; GREY == 1u && tap < params.kernel * params.kernel; tap += 4u) {
+    for (var tap = 0u; ONE_CHANNEL == 1u && tap < params.kernel * params.kernel; tap += 4u) {
         var own: array<vec4f, OWN>;
         for (var v = 0u; v < OWN; v++) {
             own[v] = grey_weights(tap, first_channel, v * LANES + lane);
         }
         multiply(&acc, load_grey(block, tap), own);
     }
-    for (var down = 0u; GREY == 0u && down < phase.y.taps; down++) {
+    for (var down = 0u; ONE_CHANNEL == 0u && down < phase.y.taps; down++) {
         for (var right = 0u; right < phase.x.taps; right++) {
             let tap = tap_of(phase, down, right);
             let meeting = meet(block, down, right);

@@ -156,7 +156,7 @@ fn load_x(meeting: Meeting, k: u32) -> mat4x4f {
     );
 }
 
-// Of one channel a vector of x would be a number and three zeros. With GREY, four taps take the place of four channels.
+// Of one channel a vector of x would be a number and three zeros. With ONE_CHANNEL, four taps take the place of four channels.
 
 // Where tap number `tap` meets a block; past the last tap, nowhere.
 fn meet_grey(block: Block, tap: u32) -> Meeting {

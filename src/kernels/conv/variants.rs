@@ -181,7 +181,7 @@ pub(crate) const WEIGHT_KERNELS: [&Kernel; 2] = [&WEIGHTS_PORTABLE, &WEIGHTS_SUB
 /// The constants of the shader for one convolution; `grey` is its input of one channel.
 pub(super) fn constants<T>(variant: &Variant, way: Way, grey: bool, epilogue: &Epilogue<T>) -> Vec<Const> {
     let [number, activation] = epilogue.constants();
-    variant.specialise(&[("WAY", way as u32), ("GREY", u32::from(grey)), number, activation])
+    variant.specialise(&[("WAY", way as u32), ("ONE_CHANNEL", u32::from(grey)), number, activation])
 }
 
 /// Every variant of a convolution's shader, both ways, with every epilogue that a plan may ask for.
