@@ -170,7 +170,7 @@ fn build(way: Way, text: &LayerText, site: Site) -> Result<(Box<dyn Layer>, Exte
 
 /// Whether a text is a decoder's last layer, which gives the likelihood's parts.
 pub(in crate::model) fn is_output(text: &LayerText) -> bool {
-    text.kind.spatial && Spec::of(text).is_ok_and(|spec| spec.channels.is_none())
+    ["conv", "deconv"].contains(&text.kind.name) && Spec::of(text).is_ok_and(|spec| spec.channels.is_none())
 }
 
 /// The layer of such a text from a picture to the parts of the likelihood of another, and its output: a part's channels are
