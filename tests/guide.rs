@@ -89,7 +89,8 @@ fn in_little(mut words: Vec<String>) -> Vec<String> {
         words.extend(["--data", "./mnist"].map(String::from));
     }
     for (flag, small) in [("--epochs", "1"), ("--hidden", "8"), ("--batch-size", "16")] {
-        let named = has(flag, &words) || flag == "--hidden" && has("--encoder", &words);
+        let layers = ["--encoder", "--net"].iter().any(|flag| has(flag, &words));
+        let named = has(flag, &words) || flag == "--hidden" && layers;
         if !told && !named {
             words.extend([flag, small].map(String::from));
         }

@@ -1,6 +1,6 @@
 //! The cases of the check.
 
-use super::{Case, Fill};
+use super::{Case, Fill, TRANSCENDENTAL};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::gather::{self, Binarize, Packing};
 use crate::kernels::latent::KlForm;
@@ -12,9 +12,6 @@ use crate::kernels::{
     row_vector, row_weight,
 };
 use crate::plan::{PAD, Target, Tensor, round_up};
-
-/// Errors of log, sin and exp: backends promise about 2^-21 absolute, with no relative bound.
-const TRANSCENDENTAL: f64 = 2e-5;
 
 /// Operands rounded to 11 bits: at most 2^-11 each, and less in a sum.
 const ROUNDED_TO_F16: f64 = 1e-3;
@@ -344,6 +341,12 @@ fn bias_grads(cases: &mut Vec<Case>) {
         bias_grad::bias_grad(&mut case.plan, "check", dy, d_bias);
         cases.push(case);
     }
+    // So many rows that they are added up in groups.
+    let mut case = Case::new("bias_grad", "1000x5");
+    let dy = case.tensor("dy", 1000, 5, Fill::Normal(1.0));
+    let d_bias = case.output("d_bias", 1, 5);
+    bias_grad::bias_grad(&mut case.plan, "check", dy, d_bias);
+    cases.push(case);
 }
 
 fn adams(cases: &mut Vec<Case>) {

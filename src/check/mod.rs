@@ -5,6 +5,7 @@
 //! the reference does not write must keep their bits, except that padding, which is zero, may change its sign.
 
 mod cases;
+mod conv;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,9 @@ use crate::plan::{Buffer, BufferId, Element, Plan, Role, Step, Tensor};
 const GUARD: usize = 64;
 /// A NaN that no kernel writes.
 const GUARD_WORD: u32 = 0x7FC0_DEAD;
+
+/// Errors of log, sin and exp: backends promise about 2^-21 absolute, with no relative bound.
+const TRANSCENDENTAL: f64 = 2e-5;
 
 /// The bits of -0.0.
 const NEGATIVE_ZERO: u32 = 1 << 31;

@@ -7,9 +7,9 @@ use clap::builder::PossibleValuesParser;
 
 use super::flags::{Flags, Keys};
 use super::source::{DataArgs, data_help};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::train::Config;
-use crate::train::config::{ModelSection, TrainSection};
+use crate::train::config::{ModelSection, Net, TrainSection};
 use crate::train::presets;
 
 /// What makes a model and its data. A flag that is not given leaves the value of --config, or the default.
@@ -66,8 +66,19 @@ impl ModelArgs {
         if self.model.has("hidden") {
             // The widths take the place of the layers that a file names.
             (config.model.encoder, config.model.decoder) = (None, None);
+            config.model.net = Net::Mlp;
+        }
+        if self.model.has("net") {
+            // So does the kind of network.
+            (config.model.encoder, config.model.decoder) = (None, None);
         }
         self.model.apply(&mut config.model);
+        if self.model.has("hidden") && config.model.net == Net::Conv {
+            return Err(Error::Usage(
+                "--hidden names the widths of linear layers: leave it out, or name the layers with --encoder"
+                    .into(),
+            ));
+        }
         train.apply(&mut config.train);
         config.resolve();
         Ok(config)

@@ -17,7 +17,7 @@ use crate::data::{self, Dataset, ReadOptions};
 use crate::error::{Error, Result};
 use crate::run::{RunDir, RunLock};
 use crate::settings::Named;
-use crate::train::config::RunSection;
+use crate::train::config::{Net, RunSection};
 use crate::train::{Config, Trainer};
 
 /// A training that is under way.
@@ -45,7 +45,14 @@ pub fn start(args: &TrainArgs) -> Result<Session> {
         config.train.init_from = Some(data::anywhere(from));
     }
     let dataset = source::open(&config.data, &config.source, run.quiet)?;
+    let unnamed = config.model.net == Net::Auto && config.model.encoder.is_none();
     config.adopt(&dataset)?;
+    if let (true, Some(layers), false) = (unnamed, &config.model.encoder, run.quiet) {
+        talk(format_args!(
+            "a convolutional network for images of {}: {layers} (--net mlp for linear layers)",
+            dataset.shape
+        ));
+    }
     config.check_data(&dataset)?;
     config.remember(&dataset)?;
     config.train.check_valid(&dataset)?;

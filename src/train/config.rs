@@ -5,7 +5,7 @@ mod model;
 mod run;
 mod train;
 
-pub use model::{Condition, ModelSection};
+pub use model::{Condition, ModelSection, Net};
 pub use run::{LogFormat, RunSection};
 pub use train::{Keep, Precision, TrainSection};
 
@@ -19,7 +19,7 @@ use crate::data::{Division, Fingerprint, ReadOptions, Schema, Shape};
 use crate::error::{Error, Result};
 use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood::{self, Data, LikelihoodSettings};
-use crate::model::ModelConfig;
+use crate::model::{Extent, ModelConfig};
 use crate::settings::Section;
 
 /// The newest format of a configuration file. Files of the first format do not name theirs.
@@ -119,6 +119,11 @@ impl Config {
             config.source.division = Division::Shuffle;
         }
         config.format = FORMAT;
+        // Widths that are named are those of linear layers.
+        let named: Names = toml::from_str(text).map_err(|e| e.to_string())?;
+        if named.model.contains_key("hidden") && !named.model.contains_key("net") {
+            config.model.net = Net::Mlp;
+        }
         config.validate().map_err(|e| e.to_string())?;
         Ok(config)
     }
@@ -201,9 +206,11 @@ impl Config {
             ..
         } = self.model.clone();
         let settings = LikelihoodSettings { levels, variance };
+        let Shape { width, height, channels } = shape;
         let classes = self.classes.unwrap_or(0);
         ModelConfig {
             input: shape.dim(),
+            picture: (!shape.is_table()).then_some(Extent { height, width, channels }),
             hidden,
             encoder,
             decoder,
@@ -259,6 +266,13 @@ fn refuse<T>(key: &'static str, problem: impl Into<String>) -> Result<T> {
 struct Version {
     #[serde(default = "first_format")]
     format: u32,
+}
+
+/// The keys of the model that a file names.
+#[derive(Deserialize)]
+struct Names {
+    #[serde(default)]
+    model: toml::Table,
 }
 
 fn first_format() -> u32 {

@@ -17,6 +17,7 @@ fn parameters(config: &ModelConfig) -> Parameters {
 fn config() -> ModelConfig {
     ModelConfig {
         input: 13,
+        picture: None,
         hidden: vec![9, 7],
         encoder: None,
         decoder: None,

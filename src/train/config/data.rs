@@ -1,11 +1,14 @@
 //! What a run knows of its data, and what it demands of other data.
 
-use super::{Condition, Config, TrainSection};
+use super::{Condition, Config, Net, TrainSection};
 use crate::data::{self, Change, Dataset, Fingerprint, Schema, Shape, Size, Split};
 use crate::error::{Error, Result};
 use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood;
-use crate::model::MAX_WIDTH;
+use crate::model::{Extent, Layers, MAX_WIDTH};
+
+/// The longest side of grey pictures for which linear layers do.
+const SMALL: usize = 28;
 
 /// Classes that a message names.
 const SHOWN: usize = 12;
@@ -30,6 +33,32 @@ impl Config {
         self.source.scaling.clone_from(&dataset.scaling);
         self.source.bits = dataset.bits;
         self.schema = Schema::of(dataset);
+        self.choose_net(dataset.shape)
+    }
+
+    /// Names the layers of the network for data of that shape, where neither they nor its kind are named.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if `model.net` = conv, and the data are no pictures.
+    pub fn choose_net(&mut self, shape: Shape) -> Result<()> {
+        if self.model.encoder.is_some() {
+            return Ok(());
+        }
+        let small = shape.channels == 1 && shape.width.max(shape.height) <= SMALL;
+        if self.model.net == Net::Auto {
+            self.model.net = if shape.is_table() || small { Net::Mlp } else { Net::Conv };
+        }
+        if self.model.net == Net::Conv {
+            let Shape { width, height, channels } = shape;
+            if shape.is_table() {
+                return Err(Error::value(
+                    "model.net",
+                    "conv",
+                    "the data are rows of a table, not pictures: use mlp",
+                ));
+            }
+            self.model.encoder = Some(Layers::of_picture(Extent { height, width, channels }));
+        }
         Ok(())
     }
 

@@ -186,7 +186,37 @@ fn a_file_without_a_format_is_read_and_a_newer_one_is_refused() {
 #[test]
 fn the_defaults_are_those_of_the_model() {
     let shape = Shape { width: 28, height: 28, channels: 1 };
-    assert_eq!(Config::default().model_config(shape), ModelConfig::default());
+    let picture = Some(Extent { height: 28, width: 28, channels: 1 });
+    assert_eq!(Config::default().model_config(shape), ModelConfig { picture, ..ModelConfig::default() });
+}
+
+#[test]
+fn the_network_follows_the_data_where_nothing_is_named() {
+    let net = |text: &str, width, height, channels| {
+        let mut config = Config::parse(text).unwrap();
+        config.choose_net(Shape { width, height, channels }).map(|()| {
+            let layers = config.model.encoder.as_ref().map(ToString::to_string).unwrap_or_default();
+            (config.model.net, layers)
+        })
+    };
+    let conv = |layers: &str| Ok((Net::Conv, layers.to_owned()));
+    let mlp = Ok((Net::Mlp, String::new()));
+    for (text, width, height, channels, expected) in [
+        ("", 28, 28, 1, mlp.clone()),
+        ("", 20, 1, 1, mlp.clone()),
+        ("", 28, 29, 1, conv("conv 32x4/2, conv 64x4/2, linear 256")),
+        ("", 28, 28, 3, conv("conv 32x4/2, conv 64x4/2, linear 256")),
+        // Widths that are named are wanted.
+        ("[model]\nhidden = [400]", 64, 64, 3, mlp.clone()),
+        ("[model]\nhidden = [400]\nnet = \"auto\"", 8, 8, 3, conv("conv 32x4/2, linear 256")),
+        ("[model]\nnet = \"mlp\"", 64, 64, 3, mlp),
+        ("[model]\nnet = \"conv\"", 28, 28, 1, conv("conv 32x4/2, conv 64x4/2, linear 256")),
+        ("[model]\nencoder = \"linear 9\"", 64, 64, 3, Ok((Net::Auto, "linear 9".into()))),
+    ] {
+        assert_eq!(net(text, width, height, channels).map_err(|e| e.to_string()), expected, "{text}");
+    }
+    let error = net("[model]\nnet = \"conv\"", 20, 1, 1).unwrap_err().to_string();
+    assert!(error.contains("not pictures: use mlp"), "{error}");
 }
 
 #[test]
