@@ -81,7 +81,6 @@ impl Golden {
             settings: LikelihoodSettings { levels: self.number("levels"), variance: self.named("variance") },
             kind: self.named("kind"),
             classes: self.number("classes"),
-            ..ModelConfig::default()
         }
     }
 

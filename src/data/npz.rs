@@ -70,6 +70,9 @@ struct Entry {
     header: Option<Header>,
 }
 
+/// Labels with the names of the classes; or why they are none.
+type Labelled = Result<(Vec<u32>, Vec<String>), String>;
+
 /// The data of a part, and its labels.
 struct Chosen {
     part: Part,
@@ -263,7 +266,7 @@ impl Archive {
     }
 
     /// Labels, one for each row of the data, and the names of the classes; or why they are none.
-    fn labels(&mut self, entry: &Entry, data: &Entry) -> Result<Result<(Vec<u32>, Vec<String>), String>> {
+    fn labels(&mut self, entry: &Entry, data: &Entry) -> Result<Labelled> {
         let each = match entry.header.as_ref().map(Header::element_bytes) {
             Some(Some(each)) => each,
             // Elements of a strange type need not be unpacked to be named.

@@ -56,7 +56,7 @@ fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     if found.len() > MAX_ROWS {
         return Err(Error::file(folder, format!("more than {MAX_ROWS} pictures"), "split the data"));
     }
-    let mut target = Target::of(&found, options)?;
+    let mut target = Target::of(folder, &found, options)?;
     let dim = target.shape.dim();
     let decoded = loop {
         let bytes = if target.deep { size_of::<f32>() } else { 1 };
@@ -231,7 +231,7 @@ impl Target {
     }
 
     /// From the options and, where they leave it open, the first readable picture.
-    fn of(found: &[Found], options: &ReadOptions) -> Result<Target> {
+    fn of(folder: &Path, found: &[Found], options: &ReadOptions) -> Result<Target> {
         let mut refusals = Vec::new();
         for one in found {
             let picture = match load_found(one) {
@@ -249,7 +249,6 @@ impl Target {
             let shape = Shape { width, height, channels };
             return Ok(Target::new(shape, options.image_size.is_some(), &one.path, picture.is_deep()));
         }
-        let folder = found[0].path.parent().unwrap_or(&found[0].path);
         let problem = format!("none of {} pictures can be read", found.len());
         Err(Error::file(folder, problem, refused(found, &refusals)))
     }
