@@ -3,7 +3,7 @@
 # Mesa's device-selection layer looks for a display and complains where there is none.
 export NODEVICE_SELECT := 1
 
-.PHONY: train test test-adapters test-python fuzz fuzz-smoke miri mutants soak deny adapter toolchain bench peers card check clean
+.PHONY: train test emoji test-adapters test-python fuzz fuzz-smoke miri mutants soak deny adapter toolchain bench peers card check clean
 
 train: adapter
 	cargo run --release -- train
@@ -18,6 +18,19 @@ test: adapter toolchain
 	cargo run --quiet --features faults --example encode
 	cargo run --quiet --features faults --example anomaly
 	./tests/adapters.sh
+
+# Emoji of 64x64 to train on, for those who want to; nothing else needs them. Google's, Apache-2.0, from the npm package
+# emoji-datasource-google.
+EMOJI := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vae-gpu/emoji
+EMOJI_PACKAGE := emoji-datasource-google
+EMOJI_VERSION := 16.0.0
+emoji:
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js from https://nodejs.org and try again"; exit 1; }
+	mkdir -p $(EMOJI)
+	test -e $(EMOJI)/$(EMOJI_PACKAGE)-$(EMOJI_VERSION).tgz || \
+	    (cd $(EMOJI) && npm pack --silent $(EMOJI_PACKAGE)@$(EMOJI_VERSION))
+	python3 data/emoji.py $(EMOJI)/$(EMOJI_PACKAGE)-$(EMOJI_VERSION).tgz $(EMOJI)/pictures
+	@echo "train on them: vae-gpu train --data $(EMOJI)/pictures"
 
 # The whole suite on each adapter of this machine, and a table of results.
 test-adapters: adapter toolchain

@@ -93,6 +93,14 @@ impl Vae {
         self.inference.decode(z.into())
     }
 
+    /// Where each row of x [N, D] is strange: E[x|z] and -log p(x|z) of each value, both [N, D], at the mean of q(z|x).
+    ///
+    /// # Errors
+    /// As [`Vae::encode`].
+    pub fn strangeness<'a>(&mut self, x: impl Into<Rows<'a>>) -> Result<(Vec<f32>, Vec<f32>)> {
+        self.inference.strangeness(x.into())
+    }
+
     /// E[x|z] [N, D] of `n` draws z from the prior N(0, I). The same seed gives the same draws, and draw i is the same
     /// whatever n. A conditional model draws its classes in turn.
     ///

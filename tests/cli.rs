@@ -83,7 +83,11 @@ fn every_likelihood_trains() {
         ("gaussian", "gaussian decoder", 10),
         ("gaussian-learned", "gaussian-learned (global variance) decoder", 11),
         ("gaussian-learned --variance pixel", "gaussian-learned (pixel variance) decoder", 12),
+        ("gaussian-learned --variance shared", "gaussian-learned (shared variance) decoder", 11),
+        ("gaussian-learned --variance optimal", "gaussian-learned (optimal variance) decoder", 11),
         ("categorical --levels 5", "categorical (5 levels) decoder", 10),
+        ("logistic", "logistic decoder", 12),
+        ("logistic-mixture --components 3", "logistic-mixture (3 components) decoder", 10),
     ]
     .into_iter()
     .enumerate()
@@ -299,7 +303,7 @@ fn misuse() {
         ("train --likelihood categorical --levels 1", "--levels 1: use 2 to 256"),
         ("train --likelihood categorical --levels 257", "--levels 257: use 2 to 256"),
         ("train --likelihood categorical --binarize fixed", "use --binarize none"),
-        ("train --likelihood gaussian-learned --variance none", "global, pixel"),
+        ("train --likelihood gaussian-learned --variance none", "global, pixel, shared, optimal"),
         ("train --binarize maybe", "dynamic"),
         ("train --data nowhere", "mnist"),
         ("train --data run", "give all one size with --image-size"),

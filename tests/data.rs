@@ -78,7 +78,9 @@ fn a_table_is_described_trained_on_and_remembered() {
     );
 
     let train = format!("{TRAIN} --data t.csv --label-column kind");
-    let message = scratch.fail(&train, 2, "--likelihood bernoulli is of values in 0..1, but t has others");
+    let bernoulli = format!("{train} --likelihood bernoulli");
+    let message =
+        scratch.fail(&bernoulli, 2, "--likelihood bernoulli is of values in 0..1, but t has others");
     assert!(message.contains("use --likelihood gaussian or gaussian-learned"), "{message}");
     let warned =
         contains("warning: the same value in every training row").and(contains("180 training and 20 test"));
@@ -110,6 +112,62 @@ fn a_table_is_described_trained_on_and_remembered() {
 }
 
 #[test]
+fn what_fits_the_data_is_what_data_says_and_train_takes() {
+    let scratch = Scratch::new();
+    scratch.write("t.csv", csv());
+    scratch.write("binary.npy", matrix(Matrix::Npy, &[], 4, &[0.0, 1.0, 1.0, 0.0].repeat(50)));
+    for (name, flags, likelihood) in [
+        ("t.csv", "--label-column kind", "gaussian-learned --variance shared fits: columns whose values"),
+        ("binary.npy", "--scaling none", "bernoulli fits: every value is 0 or 1"),
+    ] {
+        let told = scratch.succeed(&format!("data {name} {flags}"));
+        assert!(told.contains(&format!("training  --likelihood {likelihood}")), "{told}");
+        let (fitting, why) = likelihood.split_once(" fits").unwrap();
+        let said = contains(format!("fitting  --likelihood {fitting}{why}"));
+        let train = format!("{TRAIN} --force --data {name} {flags}");
+        scratch.command(&train).assert().success().stderr(said);
+        let config = String::from_utf8(scratch.read("run/config.toml")).unwrap();
+        let name = fitting.split(' ').next().unwrap();
+        assert!(config.contains(&format!("likelihood = \"{name}\"")), "{config}");
+        // What was chosen stays.
+        scratch.succeed("train --resume run --epochs 2 -q");
+        scratch
+            .command(&format!("{train} --likelihood gaussian"))
+            .assert()
+            .success()
+            .stderr(contains("fitting").not());
+    }
+}
+
+#[test]
+fn shapes_are_drawn_and_their_factors_written() {
+    let scratch = Scratch::new();
+    let told = scratch.succeed("data shapes --factors factors.csv");
+    assert!(
+        told.starts_with("shapes: pictures of 32x32x3, bytes\nrows      10000 for training, 2000 for test"),
+        "{told}"
+    );
+    assert!(
+        told.contains("square ")
+            && told.contains("gaussian-learned --variance shared fits: pictures in colour")
+    );
+    let factors = String::from_utf8(scratch.read("factors.csv")).unwrap();
+    let lines: Vec<&str> = factors.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (12_001, "part,row,shape,colour,size,x,y,angle"));
+    assert!(lines[1].starts_with("train,0,") && lines[12_000].starts_with("test,1999,"), "{}", lines[12_000]);
+    let squares = lines[1..10_001].iter().filter(|line| line.split(',').nth(2) == Some("square")).count();
+    assert!(
+        told.lines().any(|line| line.contains("square") && line.contains(&squares.to_string())),
+        "{told}"
+    );
+    scratch.fail("data shapes --factors factors.txt", 2, "factors are written as .csv or .parquet");
+    scratch.fail("data shapes --factors -", 2, "name a file");
+    let flags = "--hidden 8 --latent 2 --batch-size 512 --epochs 1 --out run -q";
+    scratch.succeed(&format!("train {flags} --data shapes --flip --likelihood logistic"));
+    assert_eq!(scratch.picture("run/samples/epoch-0001.png"), (8 * 66 + 2, 8 * 66 + 2));
+}
+
+#[test]
 fn every_format_trains_and_the_scale_can_be_chosen() {
     let scratch = Scratch::new();
     let values: Vec<f32> = rows().concat();
@@ -125,7 +183,7 @@ fn every_format_trains_and_the_scale_can_be_chosen() {
     assert_eq!(gaussian, [gaussian[0]; 3]);
     assert_eq!(elbo("t.npy", "--likelihood gaussian --stream"), gaussian[0]);
     // Values between 0 and 1 can be probabilities.
-    assert!(elbo("t.csv", "--scaling minmax") < 0.0);
+    assert!(elbo("t.csv", "--scaling minmax --likelihood bernoulli") < 0.0);
     scratch.succeed(&format!(
         "{TRAIN} --force --data t.csv --scaling minmax --likelihood continuous-bernoulli -q"
     ));

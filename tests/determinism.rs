@@ -53,9 +53,10 @@ fn members() -> Vec<(String, Config)> {
         member("iwae", &|c| (c.model.kind, c.train.samples) = ("iwae".into(), 3)),
         member("ae", &|c| c.model.kind = "ae".into()),
         member("conditional vae", &|c| c.model.condition = Condition::Labels),
+        member("mirrored pictures", &|c| c.train.flip = true),
         member("free bits and clipping", &|c| (c.train.free_bits, c.train.clip_norm) = (0.1, 1.0)),
         member("a variance for each pixel", &|c| {
-            (c.model.likelihood, c.model.variance) = ("gaussian-learned".into(), Variance::Pixel);
+            (c.model.likelihood, c.model.variance) = ("gaussian-learned".into(), Some(Variance::Pixel));
         }),
     ];
     members.extend(

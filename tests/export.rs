@@ -27,13 +27,17 @@ use vae_gpu::run::store::{NamedTensor, write_tensors};
 const TRAIN: &str = "train --data tiny --hidden 16 --latent 3 --batch-size 64 --epochs 1 -q";
 
 /// The models whose files are compared: every likelihood and activation, an autoencoder, labels, layers of their own.
-const MODELS: [(&str, &str); 18] = [
+const MODELS: [(&str, &str); 22] = [
     ("bernoulli", ""),
     ("continuous", "--likelihood continuous-bernoulli --activation tanh --lr 0.02"),
     ("gaussian", "--likelihood gaussian --activation softplus"),
     ("global", "--likelihood gaussian-learned --activation silu"),
     ("pixel", "--likelihood gaussian-learned --variance pixel"),
+    ("shared", "--likelihood gaussian-learned --variance shared"),
+    ("optimal", "--likelihood gaussian-learned --variance optimal"),
     ("categorical", "--likelihood categorical --levels 5"),
+    ("logistic", "--likelihood logistic"),
+    ("mixture", "--likelihood logistic-mixture --components 3"),
     ("deep", "--hidden 12,10,9"),
     ("layers", "--encoder linear 9 tanh, residual(linear 7, linear 9 identity), silu, linear 8 softplus"),
     ("conditional-layers", "--condition labels --encoder linear 9 silu, residual(residual(linear 9), relu)"),
@@ -121,6 +125,10 @@ fn graphs_have_the_inputs_outputs_and_weights_of_the_model() {
     assert_eq!(described(&decoder, 12), ["mean Nx64", "out Nx64", "log_var 1x64"]);
     let decoder = graph_of("--likelihood gaussian-learned --variance pixel", "decoder");
     assert_eq!(described(&decoder, 12), ["mean Nx64", "mu Nx64", "log_var Nx64"]);
+    let decoder = graph_of("--likelihood gaussian-learned --variance shared", "decoder");
+    assert_eq!(described(&decoder, 12), ["mean Nx64", "out Nx64", "log_var 1x1"]);
+    let decoder = graph_of("--likelihood logistic", "decoder");
+    assert_eq!(described(&decoder, 12), ["mean Nx64", "mu Nx64", "log_scale Nx64"]);
 }
 
 #[test]
@@ -300,6 +308,7 @@ fn graphs_of_a_table_have_its_own_units() {
         ("gaussian", "--likelihood gaussian"),
         ("global", "--likelihood gaussian-learned"),
         ("pixel", "--likelihood gaussian-learned --variance pixel"),
+        ("shared", "--likelihood gaussian-learned --variance shared"),
         ("minmax", "--likelihood continuous-bernoulli --scaling minmax"),
     ] {
         scratch.succeed(&format!("{TABLE} {flags} --out {name}"));
@@ -309,7 +318,7 @@ fn graphs_of_a_table_have_its_own_units() {
         let decoded = case.compare(&run);
         let scaling = Vae::load(&run).unwrap().config().source.scaling.clone().expect("a scaled table");
         match name {
-            "gaussian" | "global" => assert_near("out", &decoded["out"], &decoded["mean"]),
+            "gaussian" | "global" | "shared" => assert_near("out", &decoded["out"], &decoded["mean"]),
             "pixel" => assert_near("mu", &decoded["mu"], &decoded["mean"]),
             _ => assert!(decoded["out"] != decoded["mean"], "a logit has no units"),
         }
@@ -325,6 +334,11 @@ fn graphs_of_a_table_have_its_own_units() {
             let own = bytes.data().as_chunks().0.iter().map(|v| f64::from(f32::from_le_bytes(*v)));
             let own = Array { dims: vec![1, COLUMNS], values: own.map(|s| s.clamp(-7.0, 7.0)).collect() };
             assert_near("log_var", &Array { dims: vec![1, COLUMNS], values: of_x.clone().unwrap() }, &own);
+        }
+        if name == "shared" {
+            // In x it is the same for every column.
+            let of_x = of_x.as_ref().unwrap();
+            assert!(of_x.len() == COLUMNS && of_x.iter().all(|s| (s - of_x[0]).abs() < 1e-5), "{of_x:?}");
         }
         if name == "pixel" {
             let least = of_x.unwrap().into_iter().fold(0.0, f64::min);

@@ -84,6 +84,11 @@ fn in_little(mut words: Vec<String>) -> Vec<String> {
             words[at + 1] = small.into();
         }
     }
+    // 10,000 pictures are many.
+    if let Some(at) = words.iter().position(|word| word == "shapes") {
+        words[at] = "photos".into();
+        words.extend(["--image-size", "8x8"].map(String::from));
+    }
     let told = ["--preset", "--config", "--resume"].iter().any(|flag| has(flag, &words));
     if !has("--data", &words) && !has("--config", &words) && !has("--resume", &words) {
         words.extend(["--data", "./mnist"].map(String::from));

@@ -8,10 +8,11 @@ use vae_gpu::gpu::{Program, Shared};
 use vae_gpu::kernels::activation::softplus;
 use vae_gpu::kernels::likelihood::categorical::{LEVELS, level_of};
 use vae_gpu::kernels::likelihood::continuous_bernoulli::{log_normaliser, mean};
-use vae_gpu::kernels::likelihood::gaussian_learned::LOG_VAR_LIMIT;
+use vae_gpu::kernels::likelihood::gaussian_learned::{LOG_VAR_LIMIT, SHARED_LOG_VAR_LIMIT};
 use vae_gpu::kernels::likelihood::{Likelihood, LikelihoodSettings, Passes, TABLE, Variance, find};
 use vae_gpu::kernels::reference::Memory;
 use vae_gpu::plan::{Step, Target, Tensor};
+use vae_gpu::settings::Named;
 
 /// The reference's results.
 struct Found {
@@ -23,6 +24,8 @@ struct Found {
     d_own: Vec<f64>,
     /// E[x|z], row by row with padding.
     mean: Vec<f64>,
+    /// log p of each value, likewise.
+    values: Vec<f64>,
 }
 
 /// All passes of a likelihood over rows of `dim` values.
@@ -48,6 +51,7 @@ fn run(passes: &Passes, own: &[f64], rows: &[(Vec<f64>, Vec<f64>)]) -> Found {
         d_out: values(passes.out),
         d_own: passes.own.map(|(_, d_own)| values(d_own)).unwrap_or_default(),
         mean: values(passes.mean),
+        values: values(passes.values),
     }
 }
 
@@ -86,6 +90,9 @@ impl Domain {
             "bernoulli" => Domain::steps(vec![0.0, 1.0]),
             "continuous-bernoulli" => Domain::reals(0.0, 1.0),
             "gaussian" | "gaussian-learned" => Domain::reals(-30.0, 30.0),
+            "logistic" | "logistic-mixture" => {
+                Domain::steps((0..=255).map(|v| f64::from(v) / 255.0).collect())
+            }
             "categorical" => {
                 // The first byte of each level.
                 let levels = settings.levels;
@@ -106,15 +113,29 @@ fn decoded(likelihood: &Likelihood, settings: &LikelihoodSettings) -> Vec<(Vec<f
         // Beyond the limit, the log-variance equals the limit.
         "gaussian-learned" => [(0.4, -1.3), (-0.2, 2.0), (0.5, -30.0)]
             .map(|(mu, log_var)| match settings.variance {
-                Variance::Global => (vec![mu], vec![0.0, 0.0, 0.0, 0.0, log_var]),
+                Variance::Global => (vec![mu], vec![log_var]),
+                // A narrower density than this falls between the points.
+                Variance::Shared | Variance::Optimal => (vec![mu], vec![f64::max(log_var, -LOG_VAR_LIMIT)]),
                 Variance::Pixel => (vec![mu, 0.0, 0.0, 0.0, log_var], vec![]),
             })
             .into(),
         "categorical" => [0.0, 1.0, 90.0]
             .map(|scale| ((0..settings.levels).map(|k| scale * (k as f64 * 1.7).sin()).collect(), vec![]))
             .into(),
+        // From a width of a tenth of a step to that of a hundred pictures, in the middle, at an end and beyond.
+        "logistic" => [(0.4, -1.3), (0.998, -30.0), (-0.7, 4.0), (0.2, -4.5)]
+            .map(|(mu, s)| (vec![mu, 0.0, 0.0, 0.0, s], vec![]))
+            .into(),
+        "logistic-mixture" => [0.3, 3.0].map(|scale| (mixture(settings, scale), vec![])).into(),
         _ => outputs(&[-3.0, 0.0, 0.3, 20.0]),
     }
+}
+
+/// The numbers of a pixel of a mixture, spread by `scale`; wide components and narrow ones.
+fn mixture(settings: &LikelihoodSettings, scale: f64) -> Vec<f64> {
+    let count = (named("logistic-mixture").output)(1, settings).columns();
+    let of = |i: usize| scale * (i as f64 * 1.7 + 0.3).sin() - if i % 3 == 2 { 2.0 } else { 0.0 };
+    (0..count).map(of).collect()
 }
 
 /// The probabilities of each distribution sum to one, and its mean is the one that pictures show, for every likelihood.
@@ -133,7 +154,9 @@ fn probabilities_sum_to_one() {
                 let total: f64 = shares.iter().sum();
                 assert!((total - 1.0).abs() < 1e-7, "{title}: sums to {total}");
                 let mean: f64 = shares.iter().zip(&shown).map(|(share, shown)| share * shown).sum();
-                assert!((found.mean[0] - mean).abs() < 1e-7, "{title}: mean {}, not {mean}", found.mean[0]);
+                // The mean of a logistic is that before it falls into a step.
+                let bound = if likelihood.name.starts_with("logistic") { 0.51 / 255.0 } else { 1e-7 };
+                assert!((found.mean[0] - mean).abs() < bound, "{title}: mean {}, not {mean}", found.mean[0]);
             }
         }
     }
@@ -190,14 +213,15 @@ fn a_perfect_gaussian_is_worth_its_constant() {
     assert!((found.log_p[0] - expected).abs() < 1e-9, "{} and {expected}", found.log_p[0]);
 
     // With log-variances s, each pixel costs s / 2 more.
-    for variance in [Variance::Global, Variance::Pixel] {
+    for variance in Variance::ALL.iter().copied() {
         let settings = LikelihoodSettings { variance, ..LikelihoodSettings::DEFAULT };
         let passes = passes(named("gaussian-learned"), &settings, 1, 784);
         let mut out = x.clone();
         if variance == Variance::Pixel {
             out.resize(2 * 784, -1.5);
         }
-        let found = run(&passes, &[-1.5; 784], &[(out, x.clone())]);
+        let width = passes.own.map_or(0, |(own, _)| own.cols);
+        let found = run(&passes, &vec![-1.5; width], &[(out, x.clone())]);
         let expected = expected + 784.0 * 1.5 / 2.0;
         assert!((found.log_p[0] - expected).abs() < 1e-9, "{variance:?}: {} and {expected}", found.log_p[0]);
     }
@@ -205,11 +229,15 @@ fn a_perfect_gaussian_is_worth_its_constant() {
 
 #[test]
 fn the_log_variance_stops_at_its_limits() {
-    for variance in [Variance::Global, Variance::Pixel] {
+    for variance in Variance::ALL.iter().copied() {
         let settings = LikelihoodSettings { variance, ..LikelihoodSettings::DEFAULT };
         let passes = passes(named("gaussian-learned"), &settings, 1, 1);
+        let limit = match variance {
+            Variance::Global | Variance::Pixel => LOG_VAR_LIMIT,
+            Variance::Shared | Variance::Optimal => SHARED_LOG_VAR_LIMIT,
+        };
         let found = |s: f64| match variance {
-            Variance::Global => {
+            Variance::Global | Variance::Shared | Variance::Optimal => {
                 let found = run(&passes, &[s], &[(vec![0.25], vec![0.5])]);
                 (found.log_p, found.d_out[0], found.d_own[0])
             }
@@ -219,11 +247,11 @@ fn the_log_variance_stops_at_its_limits() {
             }
         };
         for sign in [-1.0, 1.0] {
-            let (at, past) = (found(sign * LOG_VAR_LIMIT), found(sign * 50.0));
+            let (at, past) = (found(sign * limit), found(sign * 50.0));
             assert_eq!(at.0, past.0);
             assert_eq!((past.1, past.2), (at.1, 0.0));
             assert!(past.1 != 0.0, "the mean is still learned");
-            assert!(found(sign * (LOG_VAR_LIMIT - 0.1)).2 != 0.0);
+            assert!(found(sign * (limit - 0.1)).2 != 0.0);
         }
     }
 }
@@ -318,5 +346,153 @@ fn the_gpus_continuous_bernoulli_is_that_of_the_paper() {
         assert!(close(log_p[i], expected), "l = {l}: log p {} and {expected}", log_p[i]);
         assert!(close(means[i], mean), "l = {l}: mean {} and {mean}", means[i]);
         assert!(close(d_out[i], mean), "l = {l}: slope {} and {mean}", d_out[i]);
+    }
+}
+
+/// The closed form against its definition: the mean square error over rows that count, whatever the weight is; the running
+/// mean is that of the first batches, and then forgets.
+#[test]
+fn the_optimal_variance_is_the_mean_square_error() {
+    let settings = LikelihoodSettings { variance: Variance::Optimal, ..LikelihoodSettings::DEFAULT };
+    let passes = passes(named("gaussian-learned"), &settings, 3, 2);
+    let (own, _) = passes.own.unwrap();
+    let mut memory = Memory::new(&passes.plan);
+    // Distances 1, 2 and 3, 1; the last row is one of a short batch.
+    memory.floats(passes.x)[..10].copy_from_slice(&[1.0, 2.0, 0.0, 0.0, 3.0, 1.0, 0.0, 0.0, 50.0, 70.0]);
+    memory.floats(passes.weight)[..3].copy_from_slice(&[0.25, 0.25, 0.0]);
+    let out = memory.floats(passes.out).to_vec();
+    for (step, expected) in [(1, 3.75), (2, 3.75), (5000, 3.75)] {
+        memory.floats(passes.out).copy_from_slice(&out);
+        memory.run(&passes.plan, &Step { step, ..Step::default() });
+        assert!((memory.floats(own)[0].exp() - expected).abs() < 1e-12, "{step}");
+    }
+    // Batches with errors 3.75 (twice), then 0: the second halves, a late one moves by a hundredth.
+    memory.floats(passes.out).copy_from_slice(&out);
+    memory.floats(passes.x)[..10].fill(0.0);
+    for (step, expected) in [(2, 3.75 / 2.0), (100, 3.75 / 2.0 * 0.99), (9000, 3.75 / 2.0 * 0.99 * 0.99)] {
+        memory.floats(passes.out).fill(0.0);
+        memory.run(&passes.plan, &Step { step, ..Step::default() });
+        assert!((memory.floats(own)[0].exp() - expected).abs() < 1e-4, "{step}");
+    }
+}
+
+/// log p of a row is the sum of what each of its values is worth, for every likelihood.
+#[test]
+fn the_values_of_a_row_sum_to_its_log_p() {
+    const DIM: usize = 6;
+    for likelihood in TABLE {
+        for settings in likelihood.settings {
+            let output = (likelihood.output)(DIM, settings);
+            let passes = passes(likelihood, settings, 2, DIM);
+            let own = vec![0.4; output.own.as_ref().map_or(0, |(_, width)| *width)];
+            let row = |phase: f64| {
+                let out = (0..output.columns()).map(|i| (phase + i as f64 * 1.3).sin()).collect();
+                (out, vec![0.0, 0.4, 1.0, 0.0, 1.0, 0.7])
+            };
+            let found = run(&passes, &own, &[row(0.1), row(2.0)]);
+            for (log_p, values) in found.log_p.iter().zip(found.values.chunks(passes.values.stride)) {
+                let sum: f64 = values[..DIM].iter().sum();
+                assert!((sum - log_p).abs() < 1e-9, "{}: {sum}, not {log_p}", (likelihood.title)(settings));
+            }
+        }
+    }
+}
+
+/// Of a pixel of two channels: the probabilities of all pairs sum to one, the values are the terms of the chain rule, and
+/// the mean of the first channel is that of its probabilities.
+#[test]
+fn the_channels_of_a_mixture_share_a_distribution() {
+    let settings = LikelihoodSettings { components: 2, channels: 2, ..LikelihoodSettings::DEFAULT };
+    let likelihood = named("logistic-mixture");
+    let width = (likelihood.output)(2, &settings).columns();
+    let out: Vec<f64> =
+        (0..width).map(|i| [0.4, 0.6, 0.3, -3.0, -2.5, 2.0, -0.3, 0.2, 0.9, -4.0, -1.5, -1.0][i]).collect();
+    let passes = passes(likelihood, &settings, 256, 2);
+    let byte = |v: u32| f64::from(v) / 255.0;
+    let (mut total, mut mean) = (0.0, 0.0);
+    for first in 0..256 {
+        let rows: Vec<_> = (0..256).map(|second| (out.clone(), vec![byte(first), byte(second)])).collect();
+        let found = run(&passes, &[], &rows);
+        let share: f64 = found.log_p.iter().map(|log_p| log_p.exp()).sum();
+        assert!(
+            (found.values[0].exp() - share).abs() < 1e-9,
+            "{first}: {} and {share}",
+            found.values[0].exp()
+        );
+        total += share;
+        mean += share * byte(first);
+        if first == 255 {
+            assert!((found.mean[0] - mean).abs() < 0.51 / 255.0, "{} and {mean}", found.mean[0]);
+        }
+    }
+    assert!((total - 1.0).abs() < 1e-9, "{total}");
+    // The second channel depends on the first.
+    let at = |first| run(&passes, &[], &[(out.clone(), vec![first, 0.5])]).values[1];
+    assert!((at(0.1) - at(0.9)).abs() > 0.1, "{} {}", at(0.1), at(0.9));
+}
+
+/// (mu, s, byte, log P, its derivatives by mu and s) of the logistic in 256 steps, by its definition with 700 digits:
+///
+/// ```python
+/// from mpmath import mp, mpf, exp, log, diff
+/// mp.dps = 700
+/// def sigmoid(a): return 1 / (1 + exp(-a))
+/// def log_P(mu, s, v):
+///     x, h = mpf(v) / 255, mpf(1) / 510
+///     high = mpf(1) if v == 255 else sigmoid((x - mu + h) * exp(-s))
+///     low = mpf(0) if v == 0 else sigmoid((x - mu - h) * exp(-s))
+///     return log(high - low)
+/// for mu, s, v in [...]:
+///     mu, s = mpf(mu), mpf(s)
+///     print(log_P(mu, s, v), diff(lambda t: log_P(t, s, v), mu), diff(lambda t: log_P(mu, t, v), s))
+/// ```
+const LOGISTIC: [(f64, f64, u8, f64, f64, f64); 11] = [
+    (0.5, -3.0, 128, -3.9280747367938913, 0.3953140618164812, -0.9989667128726675),
+    (0.5, -7.99, 128, -0.693166001012342, 1475.6207076313342, -0.0002178225252461602),
+    (0.25, -7.5, 64, -0.16263681555620924, 253.74197193481479, -0.28927763234041387),
+    (0.9, 0.5, 0, -1.0021274292992028, -0.38387468862374335, 0.34473452429347934),
+    (-40.0, -2.0, 0, -4.2919651016555854e-129, -3.1713570910785713e-128, -1.2686050199038026e-126),
+    (-40.0, -2.0, 1, -299.1324492078551, 7.38905609893065, 294.5911506780728),
+    (3.0, -1.0, 255, -0.0043219207393468614, 0.011722847752810663, -0.023468681481607228),
+    (-3.0, -1.5, 255, -17.917968672256134, 4.481688996246835, 17.917968359504503),
+    (0.31, 7.99, 77, -14.917557906280209, -4.6148529196025813e-10, -0.9999999999962165),
+    (0.5, 4.0, 254, -10.927578545133855, 8.320731465738397e-05, -0.9999587224309219),
+    (30.0, -7.9, 12, -80786.25015156264, -2697.282328268509, 80786.24985654726),
+];
+
+#[test]
+fn the_logistic_is_its_definition_however_narrow_or_far_away() {
+    let gpu = common::gpu();
+    let likelihood = named("logistic");
+    let passes = passes(likelihood, &LikelihoodSettings::DEFAULT, LOGISTIC.len(), 1);
+    let rows: Vec<_> = LOGISTIC
+        .iter()
+        .map(|(mu, s, v, ..)| {
+            (vec![*mu, 0.0, 0.0, 0.0, *s, 0.0, 0.0, 0.0], vec![f64::from(f32::from(*v) / 255.0)])
+        })
+        .collect();
+    let found = run(&passes, &[], &rows);
+    let mut program = Program::new(&gpu, passes.plan.clone(), &mut Shared::default()).unwrap();
+    program.write_f32(
+        passes.out,
+        &rows.iter().flat_map(|(out, _)| out.iter().map(|v| *v as f32)).collect::<Vec<_>>(),
+    );
+    program.write_f32(passes.x, &rows.iter().map(|(_, x)| x[0] as f32).collect::<Vec<_>>());
+    program.write_f32(passes.weight, &vec![1.0; passes.weight.cols]);
+    program.submit(&[Step::default()]).unwrap();
+    let [log_p, d_out] = [passes.log_p, passes.out].map(|tensor| program.read_f32(tensor).unwrap());
+    for (i, (mu, s, v, expected, by_mu, by_s)) in LOGISTIC.into_iter().enumerate() {
+        let at = format!("mu {mu}, s {s}, byte {v}");
+        let close = |got: f64, want: f64, bound: f64| (got - want).abs() <= bound * want.abs().max(1.0);
+        assert!(close(found.log_p[i], expected, 1e-12), "{at}: log P {}, not {expected}", found.log_p[i]);
+        let (d_mu, d_s) = (-found.d_out[8 * i], -found.d_out[8 * i + 4]);
+        assert!(close(d_mu, by_mu, 1e-9) && close(d_s, by_s, 1e-9), "{at}: {d_mu} {d_s}, not {by_mu} {by_s}");
+        // In 32 bits x - mu is off by up to 2^-24, in units of the width; its slope is once more in those units.
+        let bound = 2e-6 + 1e-7 * (-s).exp();
+        let (log_p, d_mu, d_s) =
+            (f64::from(log_p[i]), -f64::from(d_out[8 * i]), -f64::from(d_out[8 * i + 4]));
+        assert!(close(log_p, expected, bound), "{at}: the device's log P {log_p}, not {expected}");
+        let off = (d_mu - by_mu).abs() / (-s).exp().max(1.0);
+        assert!(off <= bound && close(d_s, by_s, bound), "{at}: the device's {d_mu} {d_s}");
     }
 }

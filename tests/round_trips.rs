@@ -20,8 +20,10 @@ use vae_gpu::kernels::likelihood::Variance;
 use vae_gpu::kernels::tuning::Tuning;
 use vae_gpu::model::Network;
 use vae_gpu::model::init::Init;
+
 use vae_gpu::run::store::{NamedTensor, read_tensors, write_tensors};
 use vae_gpu::run::{EpochMetrics, metrics, picture, tensorboard};
+use vae_gpu::settings::Named;
 use vae_gpu::train::config::{Condition, Keep, ModelSection, Net, TrainSection};
 use vae_gpu::train::history::Sums;
 use vae_gpu::train::schedule::Schedule;
@@ -88,9 +90,15 @@ fn config() -> impl Strategy<Value = Config> {
             Activation::Softplus,
             Activation::Silu,
         ]),
-        prop::sample::select(vec!["bernoulli", "gaussian", "gaussian-learned", "categorical"]),
-        2usize..=256,
-        prop::sample::select(vec![Variance::Global, Variance::Pixel]),
+        prop::sample::select(vec![
+            "bernoulli",
+            "gaussian",
+            "gaussian-learned",
+            "categorical",
+            "logistic-mixture",
+        ]),
+        (2usize..=256, 1usize..=32),
+        prop::option::of(prop::sample::select(Variance::ALL.to_vec())),
         prop::sample::select(vec![Condition::None, Condition::Labels]),
     );
     let schedule = prop_oneof![
@@ -121,7 +129,7 @@ fn config() -> impl Strategy<Value = Config> {
         prop::option::of(prop::collection::vec((finite(), 1e-30f32..1e30), 1..5)),
     );
     (any::<String>(), model, numbers, choices, source).prop_map(|(data, model, numbers, choices, source)| {
-        let (kind, hidden, latent, activation, likelihood, levels, variance, condition) = model;
+        let (kind, hidden, latent, activation, likelihood, (levels, components), variance, condition) = model;
         let model = ModelSection {
             kind: kind.into(),
             net: Net::Auto,
@@ -132,6 +140,7 @@ fn config() -> impl Strategy<Value = Config> {
             activation,
             likelihood: likelihood.to_owned(),
             levels,
+            components,
             variance,
             condition,
         };
@@ -139,7 +148,8 @@ fn config() -> impl Strategy<Value = Config> {
         let [lr_warmup, beta, kl_warmup, free_bits, weight_decay, clip_norm, adam_epsilon, _] = rates;
         let (init, output_bias, valid, patience, keep, stream) = choices;
         let free_bits = if kind == "iwae" { 0.0 } else { free_bits };
-        let binarize = (likelihood == "categorical").then_some(Binarize::None);
+        let binarize =
+            (likelihood == "categorical" || likelihood == "logistic-mixture").then_some(Binarize::None);
         let train = TrainSection {
             epochs,
             batch_size,

@@ -227,6 +227,7 @@ const NUMBERS: &[(&str, u32)] = &[
     ("STREAM_BINARIZE", philox::STREAM_BINARIZE),
     ("STREAM_BINARIZE_FIXED", philox::STREAM_BINARIZE_FIXED),
     ("STREAM_PRIOR", philox::STREAM_PRIOR),
+    ("STREAM_FLIP", philox::STREAM_FLIP),
 ];
 
 #[test]

@@ -4,9 +4,10 @@
 //   forward   log_p[r] = sum_d l_d[level_d] - logsumexp(l_d)        the maximum is taken out of the exponents
 //   backward  d_l = weight[r] (softmax(l_d) - [k = level_d]), in place of the logits
 //   mean      E[x|z] = sum_k softmax(l_d)[k] k / (C - 1): level 0 is shown black, level C - 1 white
+//   values    log softmax(l_d)[level_d]
 //
 // decoded, d_decoded [R, D C]: the C logits of a pixel side by side, then the next pixel's; rows of Params.stride words
-// R = B K rows, row b K + k    x, mean [R, D] rows of Params.x_stride words    log_p, weight [R]
+// R = B K rows, row b K + k    x, by_value [R, D] rows of Params.x_stride words    log_p, weight [R]
 //
 // A pixel's logits begin anywhere, so words are loaded one by one. Words of padding are never written.
 // Entry points and the division of rows: shared/likelihood. An item is a pixel.
@@ -27,7 +28,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> weight: array<f32>;
 @group(0) @binding(4) var<storage, read_write> log_p: array<f32>;
 @group(0) @binding(5) var<storage, read_write> d_decoded: array<f32>;
-@group(0) @binding(6) var<storage, read_write> mean_x: array<f32>;
+@group(0) @binding(6) var<storage, read_write> by_value: array<f32>;
 
 // Where a pixel's logits begin.
 fn first_logit(row: u32, pixel: u32) -> u32 {
@@ -104,5 +105,9 @@ fn item_mean(row: u32, pixel: u32) {
     for (var k = 1u; k < params.levels; k++) {
         level += f32(k) * exp(decoded[first + k] - normaliser);
     }
-    mean_x[row * params.x_stride + pixel] = level / f32(params.levels - 1u);
+    by_value[row * params.x_stride + pixel] = level / f32(params.levels - 1u);
+}
+
+fn item_values(row: u32, pixel: u32) {
+    by_value[row * params.x_stride + pixel] = item_log_p(row, pixel);
 }

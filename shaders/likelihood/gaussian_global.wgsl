@@ -2,8 +2,9 @@
 //
 // decoded [R, P]      mu, R = B K rows, row b K + k        log_var [P]  s
 // d_decoded [R, P]    d_mu in place of mu                  d_log_var [R, P]  d_s of each row, to be summed over rows
-// x [B, D]    mean [R, D]    log_p, weight [R]
+// x [B, D]    log_p, weight [R]    by_value [R, D]  the result of mean and values
 
+#import shared/values
 #import shared/gaussian
 
 @group(0) @binding(1) var<storage, read> decoded: array<vec4f>;
@@ -13,7 +14,14 @@
 @group(0) @binding(5) var<storage, read_write> log_p: array<f32>;
 @group(0) @binding(6) var<storage, read_write> d_decoded: array<vec4f>;
 @group(0) @binding(7) var<storage, read_write> d_log_var: array<vec4f>;
-@group(0) @binding(8) var<storage, read_write> mean_x: array<vec4f>;
+@group(0) @binding(8) var<storage, read_write> by_value: array<vec4f>;
+
+// Four values at a time.
+struct Terms {
+    log_p: vec4f, // log p(x | mu, s)
+    by_mu: vec4f, // its derivatives
+    by_s: vec4f,
+}
 
 fn terms_of(mu: vec4f, row: u32, j: u32) -> Terms {
     return terms(mu, log_var[j], x[(row / params.samples) * params.vectors + j]);
@@ -42,5 +50,10 @@ fn item_backward(row: u32, j: u32) {
 }
 
 fn item_mean(row: u32, j: u32) {
-    mean_x[row * params.vectors + j] = inside(j) * decoded[row * params.vectors + j];
+    by_value[row * params.vectors + j] = inside(j) * decoded[row * params.vectors + j];
+}
+
+fn item_values(row: u32, j: u32) {
+    let at = row * params.vectors + j;
+    by_value[at] = inside(j) * terms_of(decoded[at], row, j).log_p;
 }

@@ -1,51 +1,9 @@
 // The Gaussian decoder that predicts a log-variance beside each mean. The formula: shared/gaussian.
-//
-// decoded, d_decoded [R, 2 P]  mu in columns 0..D, s in columns P..P+D; the gradients in their place
-// R = B K rows, row b K + k    x [B, D]    mean [R, D]    log_p, weight [R]
+// Entry points, bindings and shapes: shared/pair.
 
+#import shared/pair
 #import shared/gaussian
 
-@group(0) @binding(1) var<storage, read> decoded: array<vec4f>;
-@group(0) @binding(2) var<storage, read> x: array<vec4f>;
-@group(0) @binding(3) var<storage, read> weight: array<f32>;
-@group(0) @binding(4) var<storage, read_write> log_p: array<f32>;
-@group(0) @binding(5) var<storage, read_write> d_decoded: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> mean_x: array<vec4f>;
-
-// Where the means and log-variances of an item lie.
-fn mu_at(row: u32, j: u32) -> u32 {
-    return 2u * row * params.vectors + j;
-}
-
-fn log_var_at(row: u32, j: u32) -> u32 {
-    return mu_at(row, j) + params.vectors;
-}
-
-fn x_at(row: u32, j: u32) -> vec4f {
-    return x[(row / params.samples) * params.vectors + j];
-}
-
-// The terms of an item; its gradients replace mu and s.
-fn replaced(row: u32, j: u32) -> Terms {
-    let here = terms(d_decoded[mu_at(row, j)], d_decoded[log_var_at(row, j)], x_at(row, j));
-    let factor = inside(j) * -weight[row];
-    d_decoded[mu_at(row, j)] = factor * here.by_mu;
-    d_decoded[log_var_at(row, j)] = factor * here.by_s;
-    return here;
-}
-
-fn item_log_p(row: u32, j: u32) -> f32 {
-    return dot(inside(j), terms(decoded[mu_at(row, j)], decoded[log_var_at(row, j)], x_at(row, j)).log_p);
-}
-
-fn item_fused(row: u32, j: u32) -> f32 {
-    return dot(inside(j), replaced(row, j).log_p);
-}
-
-fn item_backward(row: u32, j: u32) {
-    _ = replaced(row, j);
-}
-
-fn item_mean(row: u32, j: u32) {
-    mean_x[row * params.vectors + j] = inside(j) * decoded[mu_at(row, j)];
+fn expectation(mu: vec4f, s: vec4f) -> vec4f {
+    return mu;
 }

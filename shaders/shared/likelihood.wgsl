@@ -4,6 +4,7 @@
 //   backward  the gradient of the loss by the decoder's output
 //   fused     both in one pass
 //   mean      E[x|z]
+//   values    log p of each value
 //
 // The importer defines Params with `rows`, the bindings (among them log_p [R]), and for an item of a row:
 //
@@ -12,6 +13,7 @@
 //   item_fused(row, item)          the same, and stores its gradient
 //   item_backward(row, item)       stores its gradient
 //   item_mean(row, item)           stores its mean
+//   item_values(row, item)         stores the log p of its values
 //
 // ROW_LANES neighbouring invocations share a row; each takes every ROW_LANES-th item.
 
@@ -71,6 +73,16 @@ fn mean(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     if (row < params.rows) {
         for (var item = local % ROW_LANES; item < items(); item += ROW_LANES) {
             item_mean(row, item);
+        }
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn values(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    let row = row_of(group, local);
+    if (row < params.rows) {
+        for (var item = local % ROW_LANES; item < items(); item += ROW_LANES) {
+            item_values(row, item);
         }
     }
 }

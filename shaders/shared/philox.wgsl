@@ -15,6 +15,7 @@ const STREAM_EPS: u32 = 0u;
 const STREAM_BINARIZE: u32 = 1u;
 const STREAM_BINARIZE_FIXED: u32 = 2u;
 const STREAM_PRIOR: u32 = 3u;
+const STREAM_FLIP: u32 = 4u;
 
 const HALF_PI: f32 = 1.5707963267948966;
 const UNIT_23: f32 = 1.1920928955078125e-7; // 2^-23

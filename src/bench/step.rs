@@ -50,7 +50,7 @@ impl TimedSteps {
     ) -> Result<TimedSteps> {
         let network = Network::new(model)?;
         let device = (gpu, &mut Shared::default());
-        let stepper = Stepper::new(device, &network, train, tuning, data, history)?;
+        let stepper = Stepper::new(device, &network, (train, &train.recipe()), tuning, data, history)?;
         stepper.write_parameters(&initial_weights(&network.parameters, train.init, train.seed));
         Ok(TimedSteps { gpu: gpu.clone(), stepper, done: 0 })
     }

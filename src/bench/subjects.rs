@@ -6,6 +6,7 @@ use super::profile::shape;
 use crate::kernels::activation::Activation;
 use crate::kernels::conv::{self, Geometry, Taps, Way};
 use crate::kernels::extent::Extent;
+use crate::kernels::flip::Mirror;
 use crate::kernels::likelihood::{Likelihood, LikelihoodSettings, Passes, TABLE};
 use crate::kernels::matmul::Variant;
 use crate::kernels::{self, random};
@@ -121,13 +122,14 @@ fn all_plans(target: Target) -> Vec<Plan> {
         plans.push(plan_of(&model, target, BATCH));
         let network = network(&model);
         plans.push(plans::evaluate(&network, target, &batch(&model, BATCH), BATCH).plan);
-        plans.push(plans::reconstruct(&network, target, BATCH).plan);
+        plans.push(plans::strangeness(&network, target, BATCH).plan);
         plans.push(plans::sample(&network, target, BATCH, 1.0).plan);
         // The ELBO fuses the backward pass with the forward pass, so these run them apart.
         plans.push(Passes::new(likelihood, &model.settings, &target, BATCH, model.input).plan);
     }
     let default = super::default_model();
-    let all = Recipe { free_bits: 0.1, clip_norm: 1.0, ..Recipe::default() };
+    let flip = Some(Mirror { width: 28, channels: 1 });
+    let all = Recipe { free_bits: 0.1, clip_norm: 1.0, flip, ..Recipe::default() };
     let told = ModelConfig { classes: CLASSES, ..default.clone() };
     plans.push(plans::train(&network(&told), target, &batch(&told, BATCH), &all, 64).plan);
     // Sums of layers, a gradient that several layers add to, and a gradient wider than needed.

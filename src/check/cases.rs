@@ -1,15 +1,14 @@
 //! The cases of the check.
 
-use super::{Case, Fill, TRANSCENDENTAL};
+use super::{Case, Fill, TRANSCENDENTAL, likelihoods};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::gather::{self, Binarize, Packing};
 use crate::kernels::latent::KlForm;
-use crate::kernels::likelihood::{self, Data, Likelihood, LikelihoodSettings, Pass};
 use crate::kernels::matmul::{self, Epilogue, Layout};
 use crate::kernels::objective::Objective;
 use crate::kernels::{
-    adam, add, bias_grad, clip, condition, free_bits, importance, latent, micro, objective, prior, random,
-    row_vector, row_weight,
+    adam, add, bias_grad, clip, condition, flip, free_bits, importance, latent, micro, objective, prior,
+    random, row_vector, row_weight,
 };
 use crate::plan::{PAD, Target, Tensor, round_up};
 
@@ -25,13 +24,14 @@ pub(super) fn all(target: &Target) -> Vec<Case> {
     let mut cases = Vec::new();
     random(&mut cases);
     gathers(&mut cases);
+    flips(&mut cases);
     activations(&mut cases);
     adds(&mut cases);
     latents(&mut cases);
     objectives(&mut cases);
     importances(&mut cases);
     conditions(&mut cases);
-    likelihoods(&mut cases);
+    likelihoods::all(&mut cases);
     bias_grads(&mut cases);
     adams(&mut cases);
     micros(&mut cases);
@@ -74,6 +74,18 @@ fn gathers(cases: &mut Vec<Case>) {
                 cases.push(case);
             }
         }
+    }
+}
+
+fn flips(cases: &mut Vec<Case>) {
+    // The width is odd and even, alone and with colours; rows of the batch are whole vectors and are not.
+    for (batch, height, width, channels) in [(1, 1, 1, 1), (7, 3, 5, 1), (130, 4, 4, 3), (9, 2, 7, 3)] {
+        let mut case = Case::new("flip", format!("{batch} of {height}x{width}x{channels}"));
+        let x = case.tensor("x", batch, height * width * channels, Fill::Normal(1.0));
+        let y = case.output("y", batch, height * width * channels);
+        flip::flip(&mut case.plan, flip::Mirror { width, channels }, x, y);
+        case.tolerance = 0.0;
+        cases.push(case);
     }
 }
 
@@ -271,65 +283,6 @@ fn conditions(cases: &mut Vec<Case>) {
             condition::condition(&mut case.plan, samples, input, labels, out);
             cases.push(case);
         }
-    }
-}
-
-fn likelihoods(cases: &mut Vec<Case>) {
-    let software = Target { software: true, ..Target::PORTABLE };
-    for likelihood in likelihood::TABLE {
-        for settings in likelihood.settings {
-            for target in [software, Target::PORTABLE] {
-                // From numbers near zero, where naive formulas lose all digits, to those where exp would overflow.
-                for (batch, dim, samples, scale) in
-                    [(1, 1, 1, 1.0), (7, 5, 1, 1e-3), (130, 131, 1, 1.0), (9, 784, 2, 30.0)]
-                {
-                    let columns = (likelihood.output)(dim, settings).columns();
-                    if batch * samples * columns <= MOST_OUTPUTS {
-                        let shape = (batch, dim, samples);
-                        likelihood_passes(cases, likelihood, settings, &target, shape, scale);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Most decoder outputs in one case of a likelihood: a layer of 784 x 256 takes the reference too long.
-const MOST_OUTPUTS: usize = 200_000;
-
-fn likelihood_passes(
-    cases: &mut Vec<Case>,
-    likelihood: &Likelihood,
-    settings: &LikelihoodSettings,
-    target: &Target,
-    (batch, dim, samples): (usize, usize, usize),
-    scale: f64,
-) {
-    let rows = batch * samples;
-    let output = (likelihood.output)(dim, settings);
-    for pass in ["forward", "fused", "backward", "mean"] {
-        let lanes = crate::kernels::row_sum::RowSum::of(target).lanes;
-        let title = (likelihood.title)(settings);
-        let mut case = Case::new("", format!("{title} {rows}x{dim} K={samples} scale={scale} lanes={lanes}"));
-        case.tolerance = TRANSCENDENTAL;
-        let out = case.tensor("out", rows, output.columns(), Fill::Normal(scale));
-        let own = output.own.as_ref().map(|(_, width)| {
-            (case.tensor("own", 1, *width, Fill::Normal(scale)), case.output("d_own", rows, *width))
-        });
-        let fill = if likelihood.data == Data::Binary { Fill::Binary } else { Fill::Grey };
-        let x = case.tensor("x", batch, dim, fill);
-        let weight = case.tensor("weight", 1, round_up(rows, PAD), Fill::Square);
-        let log_p = row_vector(&mut case.plan, "log_p", rows);
-        let mean = case.output("mean", rows, dim);
-        let pass = match pass {
-            "forward" => Pass::Forward { out, own: own.map(|(own, _)| (own, None)), x, log_p },
-            "fused" => Pass::Fused { out, own: own.map(|(own, d_own)| (own, Some(d_own))), x, weight, log_p },
-            "backward" => Pass::Backward { out, own: own.map(|(own, d_own)| (own, Some(d_own))), x, weight },
-            _ => Pass::Mean { out, mean },
-        };
-        likelihood.append(&mut case.plan, target, settings, pass);
-        case.kernel = case.plan.dispatches[0].kernel.label();
-        cases.push(case);
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod cases;
 mod conv;
+mod likelihoods;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -25,13 +26,13 @@ use crate::kernels::philox;
 use crate::kernels::reference::{HostBuffer, Memory};
 use crate::plan::{Buffer, BufferId, Element, Plan, Role, Step, Tensor};
 
+/// Errors of log, sin and exp: backends promise about 2^-21 absolute, with no relative bound.
+const TRANSCENDENTAL: f64 = 2e-5;
+
 /// Words after each buffer.
 const GUARD: usize = 64;
 /// A NaN that no kernel writes.
 const GUARD_WORD: u32 = 0x7FC0_DEAD;
-
-/// Errors of log, sin and exp: backends promise about 2^-21 absolute, with no relative bound.
-const TRANSCENDENTAL: f64 = 2e-5;
 
 /// The bits of -0.0.
 const NEGATIVE_ZERO: u32 = 1 << 31;
@@ -60,6 +61,7 @@ enum Fill {
 }
 
 /// A small plan with its inputs.
+#[derive(Clone)]
 struct Case {
     /// The kernel; for matmul also variant and layout.
     kernel: String,

@@ -199,9 +199,10 @@ pub struct EvaluateArgs {
   vae-gpu data mnist --picture mean.png
   vae-gpu data photos --image-size 64x64                 # a folder of pictures, sub-folders are labels
   vae-gpu data wine.csv --label-column quality --json
+  vae-gpu data shapes --factors factors.csv              # shape, colour, size, x, y and angle of each
   vae-gpu data big.npy                                   # read in place, however large")]
 pub struct DataSourceArgs {
-    /// mnist, or the path of a file or folder
+    /// mnist, shapes, or the path of a file or folder
     #[arg(value_name = "SOURCE")]
     pub data: String,
     #[command(flatten)]
@@ -209,6 +210,9 @@ pub struct DataSourceArgs {
     /// Write the mean of the training part as a PNG
     #[arg(long, value_name = "FILE")]
     pub picture: Option<PathBuf>,
+    /// Write what each of the shapes is, as a table: .csv or .parquet
+    #[arg(long, value_name = "FILE")]
+    pub factors: Option<PathBuf>,
     /// Print JSON, with every column and label
     #[arg(long)]
     pub json: bool,

@@ -9,6 +9,8 @@ use super::args::DataSourceArgs;
 use super::flags;
 use super::output::{self, result, talk};
 use super::source;
+use crate::data::columns::Column;
+use crate::data::shapes::{self, Factors};
 use crate::data::{Dataset, Element, ReadOptions, Shape, Split, Summary, column_stats};
 use crate::error::{Error, Result};
 use crate::run::picture;
@@ -25,20 +27,55 @@ pub fn run(args: &DataSourceArgs) -> Result<()> {
     }
     let mut options = ReadOptions::default();
     args.source.apply(&mut options);
+    let factors = args.factors.as_deref();
+    if let (Some(_), false) = (factors, shapes::is_named(&args.data)) {
+        return Err(Error::Usage(format!("--factors: of {} none are known; use shapes", args.data)));
+    }
+    if factors.is_some_and(output::is_stdout) {
+        return Err(Error::Usage("--factors -: the text is on stdout; name a file".into()));
+    }
+    let parquet = factors.map(|out| output::is_parquet("--factors", out, "factors are")).transpose()?;
     let dataset = source::open(&args.data, &options, true)?;
     let summary = column_stats(&dataset, &|_| {})?;
+    let plan = plan(&args.data, &dataset)?;
     if let Some(path) = &args.picture {
         mean_picture(path, dataset.shape, &summary, &dataset)?;
     }
+    if let Some(out) = factors {
+        output::table(out, parquet == Some(true), &table_of_factors(&options))?;
+    }
     if args.json {
-        result(format_args!("{:#}", describe(&args.data, &dataset, &summary)));
+        result(format_args!("{:#}", describe(&dataset, &summary, &plan)));
         return Ok(());
     }
-    print(&args.data, &dataset, &summary);
+    print(&dataset, &summary, &plan);
     if let Some(path) = &args.picture {
         result(format_args!("the mean picture is in {}", path.display()));
     }
+    if let Some(out) = factors {
+        output::told(out, "what each picture shows is");
+    }
     Ok(())
+}
+
+/// What each of the shapes is, a row a picture: those of the training part, then those of the test part.
+fn table_of_factors(options: &ReadOptions) -> Vec<(&'static str, Column)> {
+    let parts = shapes::factors(options);
+    let rows = || parts.iter().flatten();
+    let parts_of = ["train", "test"].into_iter().zip(&parts);
+    let parts_of = parts_of.flat_map(|(name, part)| vec![name.to_owned(); part.len()]).collect();
+    let numbers = parts.iter().flat_map(|part| 0..part.len() as i64).collect();
+    let real = |of: fn(&Factors) -> f64| Column::Real(rows().map(of).collect());
+    vec![
+        ("part", Column::Text(parts_of)),
+        ("row", Column::Whole(numbers)),
+        ("shape", Column::Text(rows().map(|of| shapes::KINDS[of.shape].to_owned()).collect())),
+        ("colour", real(|of| of.colour)),
+        ("size", real(|of| of.size)),
+        ("x", real(|of| of.x)),
+        ("y", real(|of| of.y)),
+        ("angle", real(|of| of.angle)),
+    ]
 }
 
 fn kind(shape: Shape) -> &'static str {
@@ -53,7 +90,7 @@ fn element(split: &Split) -> &'static str {
 }
 
 /// What the defaults will do with the data.
-fn plan(source: &str, dataset: &Dataset) -> Vec<String> {
+fn plan(source: &str, dataset: &Dataset) -> Result<Vec<String>> {
     let scaling = match (&dataset.scaling, dataset.train.element()) {
         (None, Element::Bytes) if dataset.bits == Some(true) => "0 and 1 are taken as they are".to_owned(),
         (None, Element::Bytes) => "bytes v count as v / 255".to_owned(),
@@ -65,18 +102,16 @@ fn plan(source: &str, dataset: &Dataset) -> Vec<String> {
     };
     let config = Config { data: source.to_owned(), ..Config::default() };
     if let Err(error) = config.check_size(dataset) {
-        return vec![scaling, flags::message(&error).replace("\n  ", ": ")];
+        return Ok(vec![scaling, flags::message(&error).replace("\n  ", ": ")]);
     }
-    let likelihood = match config.check_data(dataset) {
-        Ok(()) => format!("--likelihood {} fits, as the default", Config::default().model.likelihood),
-        Err(_) => "--likelihood gaussian or gaussian-learned is needed: x is not in 0..1".to_owned(),
-    };
+    let fitting = config.fitting(dataset)?;
+    let likelihood = fitting.map(|fitting| format!("{} fits: {}", fitting.flags(), fitting.why));
     let batch = Config::default().fit_batch(dataset).ok().flatten();
     let batch = batch.map(|rows| format!("batches of {}", flags::spelled(&rows)));
-    [scaling, likelihood].into_iter().chain(batch).collect()
+    Ok([Some(scaling), likelihood, batch].into_iter().flatten().collect())
 }
 
-fn print(source: &str, dataset: &Dataset, summary: &Summary) {
+fn print(dataset: &Dataset, summary: &Summary, plan: &[String]) {
     let Dataset { name, shape, train, valid, test, .. } = dataset;
     let (min, max) = summary.range();
     let place = if train.is_in_file() { ", read from the file as needed" } else { "" };
@@ -88,7 +123,7 @@ fn print(source: &str, dataset: &Dataset, summary: &Summary) {
     for note in &dataset.notes {
         result(format_args!("found     {}", flags::spelled(note)));
     }
-    for line in plan(source, dataset) {
+    for line in plan {
         result(format_args!("training  {line}"));
     }
     if shape.is_table() {
@@ -149,7 +184,7 @@ fn histogram(dataset: &Dataset) -> Option<Vec<(String, usize)>> {
     Some(counts.into_iter().map(|(label, count)| (name(label), count)).collect())
 }
 
-fn describe(source: &str, dataset: &Dataset, summary: &Summary) -> Value {
+fn describe(dataset: &Dataset, summary: &Summary, plan: &[String]) -> Value {
     let Dataset { name, shape, train, valid, test, columns, scaling, unread, notes, warnings, .. } = dataset;
     let (min, max) = summary.range();
     let labels = histogram(dataset).map(|labels| {
@@ -168,7 +203,7 @@ fn describe(source: &str, dataset: &Dataset, summary: &Summary) -> Value {
         "max": max,
         "labels": labels,
         "scaling": scaling,
-        "defaults": plan(source, dataset),
+        "defaults": plan,
         "notes": notes,
         "unread": unread.iter().map(|one| json!({ "file": one.file, "reason": one.reason })).collect::<Vec<_>>(),
         "warnings": warnings,
@@ -217,9 +252,10 @@ mod tests {
         let train = Split::from_floats(vec![0.0, 2.0], 1);
         let mut dataset = Dataset::new("x", Shape::table(1), train.clone(), train);
         dataset.unit = false;
-        assert!(plan("x", &dataset)[1].contains("gaussian"));
-        dataset.unit = true;
-        assert!(plan("x", &dataset)[1].contains("bernoulli fits"));
+        assert!(plan("x", &dataset).unwrap()[1].contains("gaussian-learned --variance shared fits: columns"));
+        let train = Split::from_floats(vec![0.0, 1.0], 1);
+        dataset = Dataset::new("x", Shape::table(1), train.clone(), train);
+        assert!(plan("x", &dataset).unwrap()[1].contains("bernoulli fits: every value is 0 or 1"));
         assert_eq!(kind(dataset.shape), "table");
     }
 }

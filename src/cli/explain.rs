@@ -31,7 +31,7 @@ pub fn run(args: &ExplainArgs) -> Result<()> {
         let (binarize, size) = (train.binarize(&model), train.batch_size);
         let data = Upload::plan_within(limits, &dataset.train, "train", binarize, size, train.stream);
         let batch = Batch { data, size, samples: train.samples };
-        plans::train(&network, target, &batch, &train.recipe(), history::ROWS as usize).plan
+        plans::train(&network, target, &batch, &config.recipe(dataset.shape), history::ROWS as usize).plan
     };
     let plan = plan_within(Limits::ANYWHERE);
     layers(&network, train.batch_size);

@@ -262,7 +262,10 @@ pub struct DecodeArgs {
 The score is -ELBO in nats or, with --nll-samples, an estimate of -log p(x); of an autoencoder, -log p(x|z). The highest
 come first. Columns: file or row (what the source calls it; rows count from 0 in the whole source), score and, where the data
 have labels, label. Files that cannot be read come last, without a score, and a column reason says why. A row beyond measure
-has the largest score, 3.4e38.")]
+has the largest score, 3.4e38.
+
+In the picture each image has a map of the nats that its pixels cost, at the mean of q(z|x): from black over red and yellow
+to white, where it is strangest. Each map has a scale of its own.")]
 pub struct ScoreArgs {
     /// Run directory
     pub run: PathBuf,
@@ -274,7 +277,7 @@ pub struct ScoreArgs {
     /// A .csv or .parquet file; - is CSV on stdout
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// A picture of the data with the highest scores
+    /// A picture of the data with the highest scores: each, below it what the model makes of it, and where it is strange
     #[arg(long, value_name = "FILE")]
     pub picture: Option<PathBuf>,
     /// Images in it

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::process;
 
+use crate::data::columns::{self, Column};
 use crate::data::write::Matrix;
 use crate::error::{Error, Result};
 use crate::run::write_atomic;
@@ -91,6 +92,28 @@ pub fn check_picture(flag: &str, out: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a table goes to `out` as Parquet and not as CSV, by its name.
+///
+/// # Errors
+/// [`Error::Usage`] if the name promises something else; `what` it holds, with its verb.
+pub fn is_parquet(flag: &str, out: &Path, what: &str) -> Result<bool> {
+    let extension = out.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    match extension.as_deref() {
+        Some("parquet") => Ok(true),
+        Some("csv") => Ok(false),
+        _ if is_stdout(out) => Ok(false),
+        _ => Err(Error::Usage(format!("{flag} {}: {what} written as .csv or .parquet", out.display()))),
+    }
+}
+
+/// Writes a table.
+pub fn table(out: &Path, parquet: bool, table: &[(&str, Column)]) -> Result<()> {
+    write(out, |out| match parquet {
+        true => columns::write_parquet(out, table),
+        false => columns::write_csv(out, table),
+    })
 }
 
 /// The format in which numbers go to `out`.

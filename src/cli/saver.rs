@@ -1,5 +1,7 @@
 //! What a run leaves behind while it is trained.
 
+use std::f64::consts::LN_2;
+
 use super::flags::spelled;
 use super::output::{result, talk};
 use super::rows;
@@ -7,6 +9,7 @@ use super::tracking::{Tracking, tell};
 use crate::data::{Dataset, Shape};
 use crate::error::Result;
 use crate::evaluate::{CodeStatistics, Codes, Rows};
+use crate::kernels::likelihood::Data;
 use crate::run::{EpochMetrics, RunDir, picture};
 use crate::train::config::{Keep, LogFormat, RunSection};
 use crate::train::{EpochResult, Scores, Trainer, files};
@@ -153,15 +156,21 @@ impl Saver<'_> {
             false => format!("{recon:.2}"),
             true => format!("{elbo:.2} (recon {recon:.2}, KL {kl:.2})"),
         };
+        // Of probabilities of bytes, as papers compare them.
+        let of_levels = model.likelihood().is_ok_and(|likelihood| likelihood.data == Data::Levels);
+        let bits = |elbo: f64| match of_levels && model.has_kl() {
+            true => format!(", {:.3} bits per dimension", -elbo / (model.input as f64 * LN_2)),
+            false => String::new(),
+        };
         let mut line = format!("epoch {:>3}/{}", m.epoch, train.epochs);
         line += &format!("  train {}", terms(m.train_elbo, m.train_recon, m.train_kl));
         if model.has_kl() && !train.trains_the_elbo(model) {
             line += &format!(", objective {:.2}", m.train_objective);
         }
         if let (Some(elbo), Some(recon), Some(kl)) = (m.valid_elbo, m.valid_recon, m.valid_kl) {
-            line += &format!("  valid {}", terms(elbo, recon, kl));
+            line += &format!("  valid {}{}", terms(elbo, recon, kl), bits(elbo));
         }
-        line += &format!("  test {}", terms(m.test_elbo, m.test_recon, m.test_kl));
+        line += &format!("  test {}{}", terms(m.test_elbo, m.test_recon, m.test_kl), bits(m.test_elbo));
         if let Some(active) = active {
             line += &format!("  active {active}/{}", model.latent);
         }

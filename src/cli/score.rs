@@ -1,7 +1,6 @@
 //! `vae-gpu score`.
 
 use std::ops::ControlFlow;
-use std::path::Path;
 
 use super::common_args::SplitArg;
 use super::latent_args::ScoreArgs;
@@ -10,14 +9,14 @@ use super::progress;
 use super::rows;
 use super::saved::{Chosen, Saved};
 use super::saver::COLUMNS;
-use crate::data::columns::{self, Column};
+use crate::data::columns::Column;
 use crate::data::{self, Split, Unread};
 use crate::error::{Error, Result};
-use crate::evaluate::{Evaluator, Importance, MOST, Terms, score};
+use crate::evaluate::{Evaluator, Importance, MOST, Rows, Terms, score};
 use crate::run::picture;
 
 pub fn run(args: &ScoreArgs) -> Result<()> {
-    let parquet = is_parquet(&args.out)?;
+    let parquet = output::is_parquet("--out", &args.out, "scores are")?;
     if let Some(picture) = &args.picture {
         output::check_picture("--picture", picture)?;
     }
@@ -57,10 +56,7 @@ pub fn run(args: &ScoreArgs) -> Result<()> {
         ));
     }
     table.extend(rows::reasons(order.len(), &unread, "score"));
-    output::write(&args.out, |out| match parquet {
-        true => columns::write_parquet(out, &table),
-        false => columns::write_csv(out, &table),
-    })?;
+    output::table(&args.out, parquet, &table)?;
     if !args.picture.as_deref().is_some_and(output::is_stdout) {
         output::told(
             &args.out,
@@ -68,8 +64,13 @@ pub fn run(args: &ScoreArgs) -> Result<()> {
         );
     }
     if let Some(path) = &args.picture {
-        let top = order.iter().take(args.top as usize).map(|i| *i as usize);
-        let png = picture::grid_png(&split.x(top)?, saved.shape, COLUMNS)?;
+        let top: Vec<usize> = order.iter().take(args.top as usize).map(|i| *i as usize).collect();
+        let x = split.x(top.iter().copied())?;
+        let told = split.labels.as_deref().filter(|_| saved.model.classes > 0);
+        let labels: Vec<u32> = told.map_or_else(Vec::new, |labels| top.iter().map(|i| labels[*i]).collect());
+        let rows = Rows { values: &x, labels: &labels };
+        let (means, nats) = saved.inference()?.strangeness(rows)?;
+        let png = picture::strangeness_grid_png(&x, &means, &nats, saved.shape, COLUMNS)?;
         let count = split.count.min(args.top as usize);
         output::write(path, |out| out.write_all(&png))?;
         // A line of talk has no place behind the scores.
@@ -78,16 +79,6 @@ pub fn run(args: &ScoreArgs) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn is_parquet(out: &Path) -> Result<bool> {
-    let extension = out.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-    match extension.as_deref() {
-        Some("parquet") => Ok(true),
-        Some("csv") => Ok(false),
-        _ if output::is_stdout(out) => Ok(false),
-        _ => Err(Error::Usage(format!("--out {}: scores are written as .csv or .parquet", out.display()))),
-    }
 }
 
 /// What each datum is worth to the model, in nats: the higher, the stranger.

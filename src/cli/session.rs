@@ -45,6 +45,7 @@ pub fn start(args: &TrainArgs) -> Result<Session> {
         config.train.init_from = Some(data::anywhere(from));
     }
     let dataset = source::open(&config.data, &config.source, run.quiet)?;
+    let fitting = config.fitting(&dataset)?;
     let unnamed = config.model.net == Net::Auto && config.model.encoder.is_none();
     config.adopt(&dataset)?;
     if let (true, Some(layers), false) = (unnamed, &config.model.encoder, run.quiet) {
@@ -54,6 +55,9 @@ pub fn start(args: &TrainArgs) -> Result<Session> {
         ));
     }
     config.check_data(&dataset)?;
+    if let (Some(fitting), false) = (fitting, run.quiet) {
+        talk(format_args!("fitting  {}: {}; `vae-gpu data` says more", fitting.flags(), fitting.why));
+    }
     config.remember(&dataset)?;
     config.train.check_valid(&dataset)?;
     config.data = data::anywhere(&config.data);

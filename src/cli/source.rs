@@ -32,7 +32,7 @@ pub struct DataArgs {
 pub fn data_help() -> String {
     let names: Vec<_> = data::sources().map(|(name, _)| name).collect();
     format!(
-        "Data: mnist (built in), or the path of a file or folder; formats: {} [default: mnist]",
+        "Data: mnist or shapes (built in), or the path of a file or folder; formats: {} [default: mnist]",
         names.join(", ")
     )
 }

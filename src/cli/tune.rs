@@ -17,9 +17,10 @@ use crate::train::{Config, history};
 use crate::tune::{self, Finding};
 
 pub fn run(args: &TuneArgs) -> Result<()> {
-    let config = args.model.resolve()?;
+    let mut config = args.model.resolve()?;
     config.validate()?;
     let dataset = source::open(&config.data, &config.source, false)?;
+    config.adopt(&dataset)?;
     let gpu = args.device.open()?;
     announce(&gpu);
     measured(&gpu, &config, &dataset).map(|_| ())
@@ -38,7 +39,8 @@ pub fn measured(gpu: &Arc<Gpu>, config: &Config, dataset: &Dataset) -> Result<Tu
     let data = DeviceData { packing: packing(&dataset.train), ..data };
     let batch = Batch { data, size: config.train.batch_size, samples: config.train.samples };
     let target = config.train.precision.target(gpu)?;
-    let plan = plans::train(&network, target, &batch, &config.train.recipe(), history::ROWS as usize).plan;
+    let plan =
+        plans::train(&network, target, &batch, &config.recipe(dataset.shape), history::ROWS as usize).plan;
     result(format_args!(
         "{:<20} {:>24} {:>9}   {:>24} {:>9}",
         "product", "default", "GFLOP/s", "fastest", "GFLOP/s"

@@ -39,6 +39,7 @@ mod scaling;
 mod schema;
 mod shades;
 mod shape;
+pub mod shapes;
 mod split;
 mod summarise;
 mod summary;

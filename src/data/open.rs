@@ -10,13 +10,14 @@ use super::progress::Watch;
 use super::reader::{Format, Parts, has_extension};
 use super::shape::Shape;
 use super::split::Split;
-use super::{classes, csv, folder, mnist, npy, npz, parquet, pictures, shades};
+use super::{classes, csv, folder, mnist, npy, npz, parquet, pictures, shades, shapes};
 use crate::error::{Error, Result};
 use crate::settings::Named;
 
 /// Every format that [`open`] knows; the first whose `detect` returns true reads the source.
 const FORMATS: &[Format] = &[
     mnist::FORMAT,
+    shapes::FORMAT,
     folder::FORMAT,
     pictures::FORMAT,
     npy::FORMAT,
@@ -24,6 +25,9 @@ const FORMATS: &[Format] = &[
     csv::FORMAT,
     parquet::FORMAT,
 ];
+
+/// The sources that are no path.
+const BUILT_IN: [&str; 2] = [mnist::NAME, shapes::NAME];
 
 /// Most edits between a name and that of a built-in data set for which the error suggests the latter.
 const TYPOS: usize = 2;
@@ -211,7 +215,7 @@ fn check(options: &ReadOptions) -> Result<()> {
 
 /// Whether a source is the name of data that the program has in itself.
 pub fn is_built_in(source: &str) -> bool {
-    (mnist::FORMAT.detect)(source)
+    BUILT_IN.contains(&source)
 }
 
 /// The source in a form that opens from any folder: a built-in name as it is, a path made absolute.
@@ -237,8 +241,8 @@ fn unknown(key: &'static str, source: &str) -> Error {
         let advice = remedy(source).map(|advice| format!(" ({advice})"));
         format!("this file is not in a known format{}", advice.unwrap_or_default())
     } else {
-        let near = strsim::damerau_levenshtein(source, mnist::NAME) <= TYPOS;
-        let meant = if near { format!(" (did you mean `{}`?)", mnist::NAME) } else { String::new() };
+        let near = BUILT_IN.iter().find(|name| strsim::damerau_levenshtein(source, name) <= TYPOS);
+        let meant = near.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default();
         format!("no built-in data set has this name, and there is no such path{meant}")
     };
     let legal: String = sources().map(|(name, describe)| format!("\n  {name:<8} {describe}")).collect();

@@ -60,6 +60,7 @@ pub struct Inference {
     judge: Lazy,
     decode: Lazy,
     reconstruct: Lazy,
+    strangeness: Lazy,
     /// The temperature of its draws, and the plan.
     sample: Option<(f32, Prepared<plans::RowPorts>)>,
 }
@@ -67,7 +68,8 @@ pub struct Inference {
 impl Inference {
     /// Wraps a runner's model.
     pub fn new(runner: Runner) -> Inference {
-        Inference { runner, encode: None, judge: None, decode: None, reconstruct: None, sample: None }
+        let [encode, judge, decode, reconstruct, strangeness] = [const { None }; 5];
+        Inference { runner, encode, judge, decode, reconstruct, strangeness, sample: None }
     }
 
     /// The model's configuration.
@@ -144,6 +146,31 @@ impl Inference {
         let Inference { runner, reconstruct, .. } = self;
         let plan = prepared(runner, reconstruct, plans::reconstruct)?;
         means(runner.model(), plan, input(plan.ports.x), x)
+    }
+
+    /// E[x|z] and -log p(x|z) of each value, both [N, D], at the mean of q(z|x) of each row of x [N, D]: where a datum is
+    /// strange to the model, and what it makes of it.
+    ///
+    /// # Errors
+    /// As [`Inference::encode`].
+    pub fn strangeness(&mut self, x: Rows) -> Result<(Vec<f32>, Vec<f32>)> {
+        let Inference { runner, strangeness, .. } = self;
+        let plan = prepared(runner, strangeness, plans::strangeness)?;
+        let (model, mut means, mut nats) = (runner.model(), Vec::new(), Vec::new());
+        each(
+            model,
+            plan,
+            input(plan.ports.x),
+            x,
+            |_| Step::default(),
+            |plan, count| {
+                let values = count * model.input;
+                means.extend_from_slice(&plan.read(plan.ports.mean)?[..values]);
+                nats.extend(plan.read(plan.ports.values)?[..values].iter().map(|log_p| -log_p));
+                Ok(())
+            },
+        )?;
+        Ok((means, nats))
     }
 
     /// The terms of the ELBO of each row of x [N, D], with one sample of z per row drawn from `seed`.

@@ -88,7 +88,7 @@ pub fn decoder(trained: Trained) -> Result<Vec<u8>> {
     let mut outputs =
         vec![Output { name: "mean", width: mean.cols, source: Source::Tensor(mean), map, about }];
     for (name, part) in parts(&output, out) {
-        let (map, about) = measured((likelihood.measure)(name), scaling);
+        let (map, about) = measured((likelihood.measure)(name, &model.settings), scaling);
         let about = format!("what the decoder's last layer gives, {about}");
         outputs.push(Output {
             name: short(name),
@@ -99,11 +99,13 @@ pub fn decoder(trained: Trained) -> Result<Vec<u8>> {
         });
     }
     if let Some((name, width)) = &output.own {
-        let (map, about) = measured((likelihood.measure)(name), scaling);
+        let (map, about) = measured((likelihood.measure)(name, &model.settings), scaling);
         let about = format!("the same for every row, {about}");
+        // One width in x is another in the units of each column.
+        let columns = map.as_ref().and(scaling).map_or(1, |scaling| scaling.scale.len());
         outputs.push(Output {
             name: short(name),
-            width: *width,
+            width: (*width).max(columns),
             source: Source::Parameter(name),
             map,
             about,
@@ -179,18 +181,23 @@ fn measured<'a>(measure: Measure, scaling: Option<&'a Scaling>) -> (Option<Map<'
             });
             (Some(map), "in the data's own units")
         }
-        (Measure::LogVariance { limit }, scaling) => {
+        (Measure::LogVariance { limit } | Measure::LogScale { limit }, scaling) => {
+            let power = if matches!(measure, Measure::LogScale { .. }) { 1.0 } else { 2.0 };
             let map: Map = Box::new(move |formula, s| {
                 let [low, high] = [-limit, limit].map(|end| formula.number(end));
                 let above = formula.apply("Max", &[s, low]);
                 let clamped = formula.apply("Min", &[above, high]);
                 let Some(scaling) = scaling else { return clamped };
-                // log (sigma scale)^2.
-                let logs: Vec<f32> = scaling.scale.iter().map(|scale| 2.0 * scale.ln()).collect();
+                // log (sigma scale)^2, or log (width scale).
+                let logs: Vec<f32> = scaling.scale.iter().map(|scale| power * scale.ln()).collect();
                 let logs = column_wise(formula, &logs);
                 formula.apply("Add", &[clamped, logs])
             });
-            (Some(map), "the log of a variance in the data's units squared")
+            let about = match measure {
+                Measure::LogScale { .. } => "the log of a width in the data's units",
+                _ => "the log of a variance in the data's units squared",
+            };
+            (Some(map), about)
         }
     }
 }

@@ -167,7 +167,7 @@ impl<'a> Builder<'a> {
             },
             Source::Parameter(parameter) => {
                 let vector = self.parameter(parameter)?;
-                let row = self.shape(&[1, width as i64]);
+                let row = self.shape(&[1, -1]);
                 (self.apply("Reshape", &[vector, row]), extent(1))
             }
         };

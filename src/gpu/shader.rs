@@ -25,11 +25,13 @@ const SHARED: &[(&str, &str)] = shared![
     "index"
     "kl"
     "likelihood"
+    "logistic"
     "mask"
     "matmul"
     "multiply"
     "operand_images"
     "operands"
+    "pair"
     "philox"
     "pointwise"
     "portable"
@@ -37,6 +39,7 @@ const SHARED: &[(&str, &str)] = shared![
     "step"
     "tile"
     "tree_sum"
+    "values"
 ];
 
 /// Why a shader could not be composed: always a mistake in the crate.

@@ -1,7 +1,7 @@
 //! The list of kernels.
 
 use super::{
-    activation, adam, add, bias_grad, clip, condition, conv, free_bits, gather, importance, latent,
+    activation, adam, add, bias_grad, clip, condition, conv, flip, free_bits, gather, importance, latent,
     likelihood, matmul, micro, norm, objective, picture, prior, random, resize, row_weight,
 };
 use crate::plan::Kernel;
@@ -22,6 +22,7 @@ pub fn all() -> Vec<&'static Kernel> {
         &latent::RATIO,
         &latent::BACKWARD,
         &condition::CONDITION,
+        &flip::FLIP,
         &norm::FORWARD,
         &norm::BACKWARD,
         &resize::GROW,
@@ -49,8 +50,11 @@ pub fn all() -> Vec<&'static Kernel> {
     kernels.extend(matmul::KERNELS);
     kernels.extend(conv::DATA_KERNELS);
     kernels.extend(conv::WEIGHT_KERNELS);
-    for set in likelihood::TABLE.iter().flat_map(|likelihood| likelihood.kernels) {
-        kernels.extend([set.forward, set.fused, set.backward, set.mean]);
+    for likelihood in likelihood::TABLE {
+        for set in likelihood.kernels {
+            kernels.extend(set.all());
+        }
+        kernels.extend(likelihood.extra_kernels);
     }
     kernels
 }

@@ -10,6 +10,7 @@ pub mod clip;
 pub mod condition;
 pub mod conv;
 pub mod extent;
+pub mod flip;
 pub mod free_bits;
 pub mod gather;
 pub mod importance;

@@ -82,7 +82,7 @@ impl Formula for Calculator<'_> {
             (_, [_, ..]) => panic!("the test does not know {operator} with {attributes:?}"),
             ("Relu", _) => self.each(inputs, |v| v[0].max(0.0)),
             ("Tanh", _) => self.each(inputs, |v| v[0].tanh()),
-            ("Softplus", _) => self.each(inputs, |v| (1.0 + v[0].exp()).ln()),
+            ("Softplus", _) => self.each(inputs, |v| v[0].max(0.0) + (-v[0].abs()).exp().ln_1p()),
             ("Sigmoid", _) => self.each(inputs, |v| 1.0 / (1.0 + (-v[0]).exp())),
             ("Exp", _) => self.each(inputs, |v| v[0].exp()),
             ("Neg", _) => self.each(inputs, |v| -v[0]),
@@ -91,6 +91,7 @@ impl Formula for Calculator<'_> {
             ("Sub", _) => self.each(inputs, |v| v[0] - v[1]),
             ("Mul", _) => self.each(inputs, |v| v[0] * v[1]),
             ("Div", _) => self.each(inputs, |v| v[0] / v[1]),
+            ("Min", _) => self.each(inputs, |v| v[0].min(v[1])),
             ("Max", _) => self.each(inputs, |v| v[0].max(v[1])),
             ("Greater", _) => self.each(inputs, |v| truth(v[0] > v[1])),
             ("Less", _) => self.each(inputs, |v| truth(v[0] < v[1])),
@@ -107,10 +108,15 @@ impl Formula for Calculator<'_> {
                 self.keep(values.chunks(cols).flat_map(row).collect(), cols)
             }
             ("MatMul", _) => {
-                let (column, one) = self.values[inputs[1].0].clone();
-                assert_eq!((column.len(), one), (cols, 1), "a column");
-                let dot = |row: &[f64]| row.iter().zip(&column).map(|(a, b)| a * b).sum();
-                self.keep(values.chunks(cols).map(dot).collect(), 1)
+                let (matrix, width) = self.values[inputs[1].0].clone();
+                assert_eq!(matrix.len(), cols * width, "rows of the matrix");
+                let column = |j: usize| matrix[j..].iter().step_by(width);
+                let dot = |row: &[f64], j| row.iter().zip(column(j)).map(|(a, b)| a * b).sum::<f64>();
+                let rows = values.chunks(cols);
+                self.keep(
+                    rows.flat_map(|row| (0..width).map(|j| dot(row, j)).collect::<Vec<_>>()).collect(),
+                    width,
+                )
             }
             _ => panic!("the test does not know {operator}"),
         }
@@ -210,7 +216,7 @@ fn nothing(_: &mut Calculator, _: &mut Memory) {}
 
 #[test]
 fn means_of_likelihoods() {
-    const DIM: usize = 5;
+    const DIM: usize = 6;
     for (likelihood, settings) in TABLE.iter().flat_map(|l| l.settings.iter().map(move |s| (l, s))) {
         let output = (likelihood.output)(DIM, settings);
         let mut plan = Plan::new("mean");

@@ -10,6 +10,8 @@ pub const STREAM_BINARIZE: u32 = 1;
 pub const STREAM_BINARIZE_FIXED: u32 = 2;
 /// Stream of draws from the prior.
 pub const STREAM_PRIOR: u32 = 3;
+/// Stream of the coins that mirror pictures.
+pub const STREAM_FLIP: u32 = 4;
 
 /// Philox4x32-10 (Salmon et al. 2011): four words from a counter and a key.
 pub fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {

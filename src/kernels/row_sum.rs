@@ -3,6 +3,9 @@
 use super::WORKGROUP;
 use crate::plan::{Const, Target};
 
+/// Most rounds of an invocation, with room to spare.
+const ROUNDS: usize = 50_000;
+
 /// Invocations of a workgroup, and how many neighbours among them share a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RowSum {
@@ -19,6 +22,12 @@ impl RowSum {
     /// The one for a device.
     pub fn of(target: &Target) -> RowSum {
         if target.software { RowSum::SOFTWARE } else { RowSum::CARD }
+    }
+
+    /// The one for a device where an invocation that has a row to itself goes through loops so many times in all. llvmpipe
+    /// of Mesa 22 leaves all loops of an invocation after 65,535 rounds together, without a word.
+    pub fn within(target: &Target, rounds: usize) -> RowSum {
+        if target.software && rounds <= ROUNDS { RowSum::SOFTWARE } else { RowSum::CARD }
     }
 
     /// Every set of constants that a plan may ask for.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::ModelConfig;
 use super::parameters::{Parameter, Parameters};
+use crate::kernels::likelihood::moments;
 use crate::settings::named;
 
 named! {
@@ -68,21 +69,37 @@ pub fn fit_output_bias(
         .collect();
     // The last layer of a decoder of pictures has a bias for each channel, which fits the values of all positions.
     let channels = config.picture.map_or(config.input, |picture| picture.channels);
-    let by_channel = pooled(marginals, channels);
-    let per_value = |parameter: &Parameter| parameter.len().is_multiple_of(config.input);
-    for (each_value, marginals) in [(true, marginals), (false, &by_channel)] {
-        for values_of in marginals {
-            let mut fitted = (likelihood.fit)(values_of, &config.settings).into_iter();
-            for (parameter, values) in &mut parts {
-                let groups = if per_value(parameter) { config.input } else { channels };
-                let some = fitted.by_ref().take(parameter.len() / groups).map(|v| v as f32);
-                if per_value(parameter) == each_value {
-                    values.extend(some);
-                } else {
-                    some.for_each(drop);
-                }
+    // With the numbers of a pixel together, where a likelihood wants them so.
+    let fit = |marginals: &[Vec<(f64, u64)>]| -> Vec<Vec<f64>> {
+        let fits: Vec<_> =
+            marginals.iter().map(|values| (likelihood.fit)(values, &config.settings)).collect();
+        match likelihood.join {
+            None => fits,
+            Some(join) => {
+                fits.chunks(config.settings.channels).map(|fits| join(fits, &config.settings)).collect()
             }
         }
+    };
+    let (whole, by_channel) = (fit(marginals), fit(&pooled(marginals, channels)));
+    let mut at = 0;
+    for (parameter, values) in &mut parts {
+        let is_shared =
+            output.own.as_ref().is_some_and(|(own, width)| *own == parameter.name && *width < config.input);
+        if is_shared {
+            // One constant for all values: what is left of them around their means.
+            let around = |values: &Vec<(f64, u64)>| {
+                let (mean, _) = moments(values);
+                values.iter().map(move |(value, count)| (value - mean, *count)).collect::<Vec<_>>()
+            };
+            let distances: Vec<_> = marginals.iter().flat_map(around).collect();
+            let fitted = (likelihood.fit)(&distances, &config.settings);
+            values.extend(fitted.last().map(|constant| *constant as f32));
+            continue;
+        }
+        let fits = if parameter.len().is_multiple_of(whole.len()) { &whole } else { &by_channel };
+        let share = parameter.len() / fits.len();
+        values.extend(fits.iter().flat_map(|fitted| fitted.iter().skip(at).take(share)).map(|v| *v as f32));
+        at += share;
     }
     for (parameter, values) in parts {
         parameter.insert(arena, &values);
@@ -174,6 +191,9 @@ mod tests {
         assert_eq!(fitted("gaussian-learned", global)[..2], [means.clone(), log_vars.clone()]);
         let pixel = LikelihoodSettings { variance: Variance::Pixel, ..global };
         assert_eq!(fitted("gaussian-learned", pixel)[2..], [means, log_vars]);
+        // The mean of the variances 0, 1/16 and 1/4.
+        let shared = LikelihoodSettings { variance: Variance::Shared, ..global };
+        assert_eq!(fitted("gaussian-learned", shared)[1], [(5.0f64 / 48.0).ln() as f32]);
         let levels = LikelihoodSettings { levels: 2, ..global };
         let logits = &fitted("categorical", levels)[0];
         assert_eq!(logits.len(), 6);

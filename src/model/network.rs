@@ -90,7 +90,7 @@ impl Network {
             (own, tape.plan.tensor("d_own", tensor.rows, own.cols))
         });
         self.likelihood(tape, pass(tensor, own.map(|(own, d_own)| (own, Some(d_own)))));
-        if let (Some(place), Some((_, d_own))) = (self.own, own) {
+        if let (Some(place), Some((_, d_own)), false) = (self.own, own, self.config.output().is_estimated) {
             let to = tape.d_weight(place);
             bias_grad(&mut tape.plan, "likelihood", d_own, to);
         }
@@ -103,6 +103,15 @@ impl Network {
         let mean = tape.plan.tensor("mean", out.rows, self.config.input);
         self.likelihood(tape, Pass::Mean { out, mean });
         mean
+    }
+
+    /// log p(x|z) of each value [R, D], from the decoder's output.
+    pub(super) fn values(&self, tape: &mut Tape, out: Value, x: Tensor) -> Tensor {
+        let out = tape.peek(out);
+        let values = tape.plan.tensor("values", out.rows, self.config.input);
+        let own = self.own.map(|place| (tape.weight(place), None));
+        self.likelihood(tape, Pass::Values { out, own, x, values });
+        values
     }
 
     fn likelihood(&self, tape: &mut Tape, pass: Pass) {

@@ -7,6 +7,7 @@ pub use super::ports::{CodePorts, Planned, RowPorts, Source, TermPorts, TrainPor
 pub use super::recipe::Recipe;
 use super::tape::{GRADIENTS, PARAMETERS, Tape, Value};
 use crate::kernels::condition::Labels;
+use crate::kernels::flip::flip;
 use crate::kernels::gather::{Binarize, Packing, gather};
 use crate::kernels::{adam, clip, importance as weights, objective, row_vector};
 use crate::plan::{Element, Plan, Role, Target, Tensor};
@@ -61,7 +62,12 @@ pub fn train(
     history: usize,
 ) -> Planned<TrainPorts> {
     let mut tape = Tape::training("train", &network.parameters, target, batch.size);
-    let (source, x) = batch_input(&mut tape, network, batch);
+    let (source, mut x) = batch_input(&mut tape, network, batch);
+    if let Some(mirror) = recipe.flip {
+        let mirrored = tape.plan.tensor("x mirrored", x.rows, x.cols);
+        flip(&mut tape.plan, mirror, x, mirrored);
+        x = mirrored;
+    }
     let terms = terms(&mut tape.plan, "history", history);
     let input = tape.data("x", x);
     let head = network.encode(&mut tape, input);
@@ -148,15 +154,24 @@ pub fn reconstruct(network: &Network, target: Target, batch: usize) -> Planned<R
     let out = network.decode(&mut tape, z);
     let mean = network.mean(&mut tape, out);
     let (head, z) = (Some(tape.peek(head)), Some(tape.peek(z)));
+    let mean = Some(mean);
+    let ports = RowPorts { x: Some(x), labels: tape.labels, head, z, mean, ..RowPorts::default() };
+    Planned::new(tape.plan, ports)
+}
+
+/// [`reconstruct`] with log p(x|z) of each value, at the mean of q(z|x).
+pub fn strangeness(network: &Network, target: Target, batch: usize) -> Planned<RowPorts> {
+    let mut tape = Tape::new("strangeness", &network.parameters, target, batch);
+    let (x, head) = row_input(&mut tape, network);
+    let z = network.point(&mut tape, head);
+    let out = network.decode(&mut tape, z);
+    let (mean, values) = (network.mean(&mut tape, out), network.values(&mut tape, out, x));
     let ports = RowPorts {
         x: Some(x),
         labels: tape.labels,
-        head,
-        z,
-        out: None,
-        own: None,
         mean: Some(mean),
-        terms: None,
+        values: Some(values),
+        ..RowPorts::default()
     };
     Planned::new(tape.plan, ports)
 }
@@ -181,8 +196,7 @@ pub fn export_encoder(network: &Network, target: Target) -> Planned<RowPorts> {
     let (x, head) = row_input(&mut tape, network);
     let z = network.draw(&mut tape, head, 1, KlTerm::Closed).z;
     let (head, z) = (Some(tape.peek(head)), Some(tape.peek(z)));
-    let ports =
-        RowPorts { x: Some(x), labels: tape.labels, head, z, out: None, own: None, mean: None, terms: None };
+    let ports = RowPorts { x: Some(x), labels: tape.labels, head, z, ..RowPorts::default() };
     Planned::new(tape.plan, ports)
 }
 
@@ -194,7 +208,7 @@ pub fn export_decoder(network: &Network, target: Target) -> Planned<RowPorts> {
     let out = network.decode(&mut tape, z);
     let mean = Some(network.mean(&mut tape, out));
     let (z, out, own) = (Some(tape.peek(z)), Some(tape.peek(out)), network.own(&tape));
-    let ports = RowPorts { x: None, labels: tape.labels, head: None, z, out, own, mean, terms: None };
+    let ports = RowPorts { labels: tape.labels, z, out, own, mean, ..RowPorts::default() };
     Planned::new(tape.plan, ports)
 }
 
@@ -217,7 +231,7 @@ fn decoder(
     let out = network.decode(&mut tape, z);
     let mean = Some(network.mean(&mut tape, out));
     let (z, out, own) = (Some(tape.peek(z)), Some(tape.peek(out)), network.own(&tape));
-    let ports = RowPorts { x: None, labels: tape.labels, head: None, z, out, own, mean, terms: None };
+    let ports = RowPorts { labels: tape.labels, z, out, own, mean, ..RowPorts::default() };
     Planned::new(tape.plan, ports)
 }
 
@@ -227,8 +241,7 @@ pub fn judge(network: &Network, target: Target, batch: usize, terms: bool) -> Pl
     let (x, head) = row_input(&mut tape, network);
     let terms = terms.then(|| elbo_terms(&mut tape, network, head, x, 1));
     let head = Some(tape.peek(head));
-    let ports =
-        RowPorts { x: Some(x), labels: tape.labels, head, z: None, out: None, own: None, mean: None, terms };
+    let ports = RowPorts { x: Some(x), labels: tape.labels, head, terms, ..RowPorts::default() };
     Planned::new(tape.plan, ports)
 }
 

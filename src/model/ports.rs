@@ -98,7 +98,7 @@ impl Ports for CodePorts {
 }
 
 /// The ports of a plan that starts from rows of the host: x, z, or nothing if z is drawn.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct RowPorts {
     /// The encoder's input [B, D], if the plan has the encoder.
     pub x: Option<Tensor>,
@@ -114,6 +114,8 @@ pub struct RowPorts {
     pub own: Option<Tensor>,
     /// E[x|z] [B, D], if the plan computes it.
     pub mean: Option<Tensor>,
+    /// log p(x|z) of each value [B, D], if the plan computes it.
+    pub values: Option<Tensor>,
     /// log p(x|z) of one sample of z [1, B], and the KL [1, B], if the plan computes them.
     pub terms: Option<(Tensor, Tensor)>,
 }
@@ -122,7 +124,7 @@ impl Ports for RowPorts {
     fn tensors(&self) -> Vec<Tensor> {
         let (labels, order) = self.labels.map(|of| (of.labels, of.order)).unzip();
         let (log_p, kl) = self.terms.unzip();
-        [self.x, labels, order, self.head, self.z, self.out, self.mean, log_p, kl]
+        [self.x, labels, order, self.head, self.z, self.out, self.mean, self.values, log_p, kl]
             .into_iter()
             .flatten()
             .collect()

@@ -1,6 +1,7 @@
 //! The training settings that a plan depends on.
 
 use crate::kernels::adam;
+use crate::kernels::flip::Mirror;
 
 /// The training settings that a plan depends on.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -11,4 +12,6 @@ pub struct Recipe {
     pub clip_norm: f32,
     /// Adam's settings.
     pub adam: adam::Hyperparameters,
+    /// Pictures that are mirrored by chance, if they are.
+    pub flip: Option<Mirror>,
 }

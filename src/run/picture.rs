@@ -82,6 +82,46 @@ pub fn reconstruction_grid_png(
     draw(&[originals, reconstructions], PAIR_GAP, shape, columns)
 }
 
+/// N x D `originals` as a PNG file in memory, each above its reconstruction and a map of `nats` [N, D], -log p of each value:
+/// black where the image is least strange to the model, over red and yellow to white where it is strangest. Each map has
+/// a scale of its own.
+///
+/// # Errors
+/// As [`grid_png`].
+///
+/// # Panics
+/// As [`reconstruction_grid_png`], and if there are not as many `nats`.
+pub fn strangeness_grid_png(
+    originals: &[f32],
+    reconstructions: &[f32],
+    nats: &[f32],
+    shape: Shape,
+    columns: usize,
+) -> Result<Vec<u8>> {
+    let coloured = |images: &[f32]| match shape.channels {
+        1 => images.iter().flat_map(|value| [*value; 3]).collect(),
+        _ => images.to_vec(),
+    };
+    let maps: Vec<f32> = nats.chunks(shape.dim()).flat_map(|nats| heat_map(nats, shape.channels)).collect();
+    let (originals, reconstructions) = (coloured(originals), coloured(reconstructions));
+    draw(&[&originals, &reconstructions, &maps], PAIR_GAP, Shape { channels: 3, ..shape }, columns)
+}
+
+/// The nats of each pixel, all its channels together.
+pub fn nats_of_pixels(nats: &[f32], channels: usize) -> Vec<f32> {
+    nats.chunks(channels).map(|pixel| pixel.iter().sum()).collect()
+}
+
+/// Red, green and blue of each pixel, from the least nats (black) to the most (white).
+fn heat_map(nats: &[f32], channels: usize) -> Vec<f32> {
+    let pixels = nats_of_pixels(nats, channels);
+    let least = pixels.iter().copied().fold(f32::INFINITY, f32::min);
+    let most = pixels.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let spread = if most > least { most - least } else { 1.0 };
+    let heat = |nats: f32| [0.0, 1.0, 2.0].map(|from| (3.0 * (nats - least) / spread - from).clamp(0.0, 1.0));
+    pixels.into_iter().flat_map(heat).collect()
+}
+
 /// One image of D values as a PNG file in memory, at its own size.
 ///
 /// # Errors

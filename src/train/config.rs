@@ -1,11 +1,13 @@
 //! The configuration of a run: everything that a run's result depends on.
 
 mod data;
+mod fitting;
 mod model;
 mod run;
 mod train;
 
-pub use model::{Condition, ModelSection, Net};
+pub use fitting::Fitting;
+pub use model::{AUTO, Condition, ModelSection, Net};
 pub use run::{LogFormat, RunSection};
 pub use train::{Keep, Precision, TrainSection};
 
@@ -17,8 +19,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{Division, Fingerprint, ReadOptions, Schema, Shape};
 use crate::error::{Error, Result};
+use crate::kernels::flip::Mirror;
 use crate::kernels::gather::Binarize;
+use crate::kernels::likelihood::bernoulli::BERNOULLI;
+use crate::kernels::likelihood::gaussian_learned::GAUSSIAN_LEARNED;
 use crate::kernels::likelihood::{self, Data, LikelihoodSettings};
+use crate::model::plans::Recipe;
 use crate::model::{Extent, ModelConfig};
 use crate::settings::Section;
 
@@ -200,12 +206,18 @@ impl Config {
             decoder,
             latent,
             activation,
-            likelihood,
+            mut likelihood,
             levels,
+            components,
             variance,
             ..
         } = self.model.clone();
-        let settings = LikelihoodSettings { levels, variance };
+        if likelihood == AUTO {
+            // Until the data is known.
+            likelihood = BERNOULLI.name.into();
+        }
+        let variance = variance.unwrap_or(LikelihoodSettings::DEFAULT.variance);
+        let settings = LikelihoodSettings { levels, components, channels: shape.channels.max(1), variance };
         let Shape { width, height, channels } = shape;
         let classes = self.classes.unwrap_or(0);
         ModelConfig {
@@ -223,10 +235,23 @@ impl Config {
         }
     }
 
-    /// Puts what follows from other values in its place, so that the file says it.
+    /// What a plan must know of the training on data of that shape.
+    pub fn recipe(&self, Shape { width, channels, .. }: Shape) -> Recipe {
+        let flip = self.train.flip.then_some(Mirror { width, channels });
+        Recipe { flip, ..self.train.recipe() }
+    }
+
+    /// Puts what follows from other values in its place, so that the file says it. What follows from the data waits for
+    /// [`Config::adopt`].
     pub fn resolve(&mut self) {
+        if self.model.likelihood == AUTO {
+            return;
+        }
         let model = self.model_config(Shape { width: 1, height: 1, channels: 1 });
         self.train.binarize = Some(self.train.binarize(&model));
+        if self.model.likelihood == GAUSSIAN_LEARNED.name {
+            self.model.variance = Some(model.settings.variance);
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use super::schedule::Schedule;
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
 use crate::kernels::gather::Binarize;
+use crate::kernels::likelihood::bernoulli::BERNOULLI;
 use crate::model::init::Init;
 
 /// A published recipe.
@@ -150,7 +151,14 @@ const BURDA_DIFFERS: &str = "follows the paper: Adam with beta1 0.9, beta2 0.999
 
 fn section(hidden: &[usize], latent: usize, activation: Activation) -> ModelSection {
     let net = Net::Mlp;
-    ModelSection { net, hidden: hidden.to_vec(), latent, activation, ..ModelSection::default() }
+    ModelSection {
+        net,
+        hidden: hidden.to_vec(),
+        latent,
+        activation,
+        likelihood: BERNOULLI.name.into(),
+        ..ModelSection::default()
+    }
 }
 
 fn recipe(model: ModelSection, train: TrainSection) -> Config {

@@ -11,7 +11,7 @@ use crate::gpu::{Gpu, Program, Shared};
 use crate::kernels::adam;
 use crate::kernels::tuning::Tuning;
 use crate::model::Network;
-use crate::model::plans::{self, Batch, TrainPorts};
+use crate::model::plans::{self, Batch, Recipe, TrainPorts};
 use crate::plan::{Plan, Step};
 
 /// The plan of a step on a device, with its data.
@@ -35,7 +35,7 @@ impl Stepper {
     pub fn new(
         (gpu, shared): (&Arc<Gpu>, &mut Shared),
         network: &Network,
-        train: &TrainSection,
+        (train, recipe): (&TrainSection, &Recipe),
         tuning: &Tuning,
         data: &Split,
         history: usize,
@@ -48,7 +48,7 @@ impl Stepper {
         let target = train.precision.target(gpu)?;
         let rows = Upload::plan(gpu, data, "train", train.binarize(&network.config), size, train.stream);
         let batch = Batch { data: rows, size, samples: train.samples };
-        let mut planned = plans::train(network, target, &batch, &train.recipe(), history);
+        let mut planned = plans::train(network, target, &batch, recipe, history);
         tuning.apply(&mut planned.plan, &target);
         let ports = planned.ports;
         let program = Program::new(gpu, planned.plan, shared)?;

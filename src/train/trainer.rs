@@ -119,7 +119,8 @@ impl Trainer {
         let mut shared = Shared::default();
         let (device, rows) = ((gpu, &mut shared), history::ROWS as usize);
         // Before anything is made, the plan is checked against the adapter's limits.
-        let stepper = Stepper::new(device, &network, &config.train, tuning, &train, rows)?;
+        let recipe = config.recipe(dataset.shape);
+        let stepper = Stepper::new(device, &network, (&config.train, &recipe), tuning, &train, rows)?;
         let parameters = network.parameters.clone();
         let mut weights = initial_weights(&parameters, config.train.init, seed);
         if config.train.output_bias {

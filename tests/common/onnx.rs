@@ -254,11 +254,14 @@ fn apply(operator: &str, inputs: &[&Array], attributes: &[(String, Vec<u64>)]) -
             let ones = Array::of(dims.clone(), vec![1.0; dims.iter().product()]);
             each(&[first, &ones], |v| v[0])
         }
-        ("MatMul", _, [column]) => {
-            assert_eq!(column.dims, [first.last(), 1], "a column");
-            let dims = [&first.dims[..first.dims.len() - 1], &[1]].concat();
-            let dot = |row: &[f64]| row.iter().zip(&column.values).map(|(a, b)| a * b).sum();
-            Array::of(dims, first.values.chunks(first.last()).map(dot).collect())
+        ("MatMul", _, [matrix]) => {
+            let (inner, width) = matrix.matrix();
+            assert_eq!(inner, first.last(), "rows of the matrix");
+            let dims = [&first.dims[..first.dims.len() - 1], &[width]].concat();
+            let column = |j: usize| matrix.values[j..].iter().step_by(width);
+            let dot = |row: &[f64], j| row.iter().zip(column(j)).map(|(a, b)| a * b).sum::<f64>();
+            let rows = first.values.chunks(inner);
+            Array::of(dims, rows.flat_map(|row| (0..width).map(move |j| dot(row, j))).collect())
         }
         ("Reshape", _, [shape]) => {
             let known: f64 = shape.values.iter().filter(|size| **size > 0.0).product();

@@ -22,6 +22,8 @@ from model import (
     forward,
     loss_of,
     make_inputs,
+    mixture_parts,
+    run_on,
     train,
 )
 
@@ -70,6 +72,15 @@ def check_files(folder: Path, files: Files) -> None:
         )
 
 
+def logistic_again(mean: torch.Tensor, log_scale: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """log P by sigmoid(a) - sigmoid(b) = sinh((a - b) / 2) / (2 cosh(a / 2) cosh(b / 2)), and tails by torch's own."""
+    level, scale = (255 * x).round(), torch.exp(log_scale)
+    a, b = ((level / 255 - mean + half) / scale for half in (1 / 510, -1 / 510))
+    inner = torch.sinh((a - b) / 2).log() - math.log(2) - torch.cosh(a / 2).log() - torch.cosh(b / 2).log()
+    ends = torch.nn.functional.logsigmoid(torch.where(level == 0, a, -b))
+    return torch.where((level == 0) | (level == 255), ends, inner)
+
+
 def log_p_again(case: Case, params: Params, decoded: Params, x: torch.Tensor) -> torch.Tensor:
     """log p(x|z) of each row by torch.distributions."""
     if case.likelihood == "bernoulli":
@@ -79,12 +90,22 @@ def log_p_again(case: Case, params: Params, decoded: Params, x: torch.Tensor) ->
     elif case.likelihood == "categorical":
         p = distributions.Categorical(logits=decoded["decoder.out"].unflatten(1, (case.input, case.levels)))
         x = torch.floor((255 * x).round() * case.levels / 256)
+    elif case.likelihood == "logistic":
+        return logistic_again(decoded["decoder.mu"], decoded["decoder.log_scale"], x).sum(dim=1)
+    elif case.likelihood == "logistic-mixture":
+        # In probabilities, pixel by pixel.
+        log_weight, mean, log_scale = mixture_parts(case, decoded["decoder.out"], x)
+        pixel = logistic_again(mean, log_scale, x.unflatten(1, (mean.shape[1], 1, case.channels))).sum(dim=3)
+        return (torch.exp(log_weight) * torch.exp(pixel)).sum(dim=2).log().sum(dim=1)
     elif case.likelihood == "gaussian":
         p = distributions.Normal(decoded["decoder.out"], 1.0)
     else:
         mean = decoded["decoder.mu" if case.variance == "pixel" else "decoder.out"]
         log_var = decoded["decoder.log_var"] if case.variance == "pixel" else params["decoder.log_var"]
-        p = distributions.Normal(mean, torch.exp(log_var.clip(-LOG_VAR_LIMIT, LOG_VAR_LIMIT) / 2))
+        deviation = torch.exp(log_var.clip(-LOG_VAR_LIMIT, LOG_VAR_LIMIT) / 2)
+        if case.variance == "optimal" and case.kind != "iwae":
+            deviation = (x - mean).pow(2).mean().sqrt()
+        p = distributions.Normal(mean, deviation)
     return p.log_prob(x).sum(dim=1)
 
 
@@ -119,17 +140,21 @@ def check_adam(case: Case) -> None:
     m = {name: torch.zeros_like(p) for name, p in params.items()}
     v = {name: torch.zeros_like(p) for name, p in params.items()}
     for t in range(1, STEPS + 1):
-        loss = loss_of(case, forward(case, params, draw_step(case, inputs, t)))
-        grads = torch.autograd.grad(loss, list(params.values()))
+        batch = draw_step(case, inputs, t)
+        terms = forward(case, params, batch)
+        trained_names = [name for name in params if name != case.estimated]
+        grads = torch.autograd.grad(loss_of(case, terms), [params[name] for name in trained_names])
         norm = math.sqrt(sum(float((g**2).sum()) for g in grads))
         scale = min(case.clip_norm / (norm + 1e-6), 1.0) if case.clip_norm else 1.0
         with torch.no_grad():
-            for (name, p), grad in zip(params.items(), grads):
-                g = scale * grad
+            for name, grad in zip(trained_names, grads):
+                p, g = params[name], scale * grad
                 m[name] = 0.9 * m[name] + 0.1 * g
                 v[name] = 0.999 * v[name] + 0.001 * g * g
                 m_hat, v_hat = m[name] / (1 - 0.9**t), v[name] / (1 - 0.999**t)
                 p -= LEARNING_RATE * (m_hat / (torch.sqrt(v_hat) + case.epsilon) + case.weight_decay * p)
+        if case.estimated:
+            run_on(case, params, batch, terms, t)
     trained = train(case)
     require(
         f"Adam, weights after {STEPS} steps",
@@ -168,6 +193,8 @@ def check_gradients(case: Case) -> None:
         return loss_of(case, forward(case, params, batch)).item()
 
     for name, p in params.items():
+        if name == case.estimated:
+            continue
         flat = p.view(-1)
         slope = np.empty(len(flat))
         for i in range(len(flat)):

@@ -16,6 +16,12 @@ STEPS = 10
 LEARNING_RATE = 1e-3
 LOG_VAR_LIMIT = 7.0
 """The learned log-variance is clamped to plus or minus this."""
+SHARED_LOG_VAR_LIMIT = 12.0
+"""The same where all values share one."""
+LOG_SCALE_LIMIT = 8.0
+"""The logistic's log-scale is clamped to plus or minus this."""
+RUNNING = 0.01
+"""How far the running mean of the best variances moves in a late step."""
 FAR = 10.0
 """Range of the initial values that `Case.far` names: beyond the clamp, and where sigmoids are flat."""
 
@@ -42,7 +48,9 @@ class Case:
     kind: str = "vae"  # or iwae, ae
     samples: int = 1  # K
     likelihood: str = "bernoulli"
-    variance: str = "global"  # of gaussian-learned: one number a pixel, or `pixel`: by the decoder
+    # Of gaussian-learned: `global` is one number a pixel, `pixel` the decoder's, `shared` one number, `optimal` the same
+    # in closed form.
+    variance: str = "global"
     levels: int = 16  # L of categorical
     classes: int = 0  # C of a conditional model
     beta: float = 1.0  # weight of the KL
@@ -50,10 +58,18 @@ class Case:
     clip_norm: float = 0.0
     weight_decay: float = 0.0
     epsilon: float = 1e-8
-    far: str = ""  # the parameter that begins uniform in +-FAR
+    far: str = ""  # the parameter that begins uniform in +-reach
+    reach: float = FAR
+    components: int = 10  # K of logistic-mixture
+    channels: int = 1  # of a pixel: those of logistic-mixture depend on those before
     picture: tuple[int, int, int] = (0, 0, 0)  # height, width, channels of a datum, where layers are named
     encoder: str = ""
     decoder: str = ""
+
+    @property
+    def estimated(self) -> str:
+        """The parameter that no gradient moves."""
+        return "decoder.log_var" if self.variance == "optimal" else ""
 
     @property
     def binarize(self) -> str:
@@ -107,11 +123,31 @@ CASES = [
         variance="pixel", far="decoder.log_var.bias",
     ),
     Case(
+        "gaussian-shared", 15, (9,), 3, "silu", 6, 8, seed=15, host_seed=27, likelihood="gaussian-learned",
+        variance="shared", samples=2,
+    ),
+    Case(
+        "gaussian-optimal", 18, (9,), 3, "tanh", 6, 8, seed=16, host_seed=28, likelihood="gaussian-learned",
+        variance="optimal", samples=2,
+    ),
+    Case(
+        "gaussian-optimal-iwae", 14, (9,), 3, "tanh", 6, 8, seed=17, host_seed=29, likelihood="gaussian-learned",
+        variance="optimal", kind="iwae", samples=3,
+    ),
+    Case(
         "continuous-bernoulli", 35, (8,), 3, "silu", 6, 8, seed=12, host_seed=24,
         likelihood="continuous-bernoulli", far="decoder.out.bias",
     ),
     Case(
         "categorical", 10, (9,), 3, "softplus", 7, 8, seed=13, host_seed=25, likelihood="categorical", levels=8,
+    ),
+    Case(
+        "logistic", 14, (9,), 3, "tanh", 6, 8, seed=18, host_seed=30, likelihood="logistic",
+        far="decoder.log_scale.bias", reach=4.0,
+    ),
+    Case(
+        "logistic-mixture", 9, (10,), 3, "silu", 6, 8, seed=19, host_seed=31, likelihood="logistic-mixture",
+        components=3, channels=3, samples=2, far="decoder.out.bias", reach=2.0,
     ),
     Case(
         "together", 11, (8,), 3, "tanh", 5, 7, seed=14, host_seed=26, kind="iwae", samples=4, classes=3, beta=0.6,
@@ -155,10 +191,47 @@ class Terms:
     decoded: Params  # the decoder's outputs [B K, ..] by name
 
 
+def component_width(channels: int) -> int:
+    """Numbers of a component: its logit, a mean and a log-scale a channel, and a slope for each pair of channels."""
+    return 1 + 2 * channels + channels * (channels - 1) // 2
+
+
+def logistic_log_p(mean: torch.Tensor, log_scale: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """log P of the byte of x under a logistic in 256 steps, whose first and last step have the tails."""
+    level = (255 * x).round()
+    scale = torch.exp(log_scale.clamp(-LOG_SCALE_LIMIT, LOG_SCALE_LIMIT))
+    upper, lower = ((level / 255 - mean + half) / scale for half in (1 / 510, -1 / 510))
+    # Of two values of the sigmoid near 1 the complements keep their digits.
+    flip = torch.where(upper + lower > 0, -1.0, 1.0)
+    steps = (torch.sigmoid(flip * upper) - torch.sigmoid(flip * lower)).abs()
+    inner = torch.log(torch.where((level > 0) & (level < 255), steps, 1.0))
+    first, last = -softplus(-upper), -softplus(lower)
+    return torch.where(level == 0, first, torch.where(level == 255, last, inner))
+
+
+def mixture_parts(case: Case, out: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Log weights [R, Q, K], and means and log-scales [R, Q, K, C], given the channels of x [R, D] that come before."""
+    channels, pixels = case.channels, case.input // case.channels
+    blocks = out.unflatten(1, (pixels, case.components, component_width(channels)))
+    logit, mean, log_scale, slopes = blocks.split([1, channels, channels, channels * (channels - 1) // 2], dim=3)
+    before = x.unflatten(1, (pixels, 1, channels)) - 0.5
+    mean, at = list(mean.unbind(dim=3)), 0
+    for c in range(channels):
+        for j in range(c):
+            mean[c] = mean[c] + torch.tanh(slopes[..., at]) * before[..., j]
+            at += 1
+    return torch.log_softmax(logit[..., 0], dim=2), torch.stack(mean, dim=3), log_scale
+
+
 def output_heads(case: Case) -> dict[str, int]:
     """What the decoder's last layer gives: names and widths."""
     if case.likelihood == "gaussian-learned" and case.variance == "pixel":
         return {"decoder.mu": case.input, "decoder.log_var": case.input}
+    if case.likelihood == "logistic":
+        return {"decoder.mu": case.input, "decoder.log_scale": case.input}
+    if case.likelihood == "logistic-mixture":
+        pixels = case.input // case.channels
+        return {"decoder.out": pixels * case.components * component_width(case.channels)}
     return {"decoder.out": case.input * (case.levels if case.likelihood == "categorical" else 1)}
 
 
@@ -211,10 +284,10 @@ def make_inputs(case: Case) -> Inputs:
         bound = 1 / np.sqrt(math.prod(shape[1:]))
         params[f"{layer}.weight"] = host.uniform(-bound, bound, shape).astype(np.float32)
         params[f"{layer}.bias"] = host.uniform(-bound, bound, outputs).astype(np.float32)
-    if case.likelihood == "gaussian-learned" and case.variance == "global":
-        params["decoder.log_var"] = np.zeros(case.input, np.float32)
+    if case.likelihood == "gaussian-learned" and case.variance != "pixel":
+        params["decoder.log_var"] = np.zeros(case.input if case.variance == "global" else 1, np.float32)
     if case.far:
-        params[case.far] = host.uniform(-FAR, FAR, params[case.far].shape).astype(np.float32)
+        params[case.far] = host.uniform(-case.reach, case.reach, params[case.far].shape).astype(np.float32)
     labels = host.integers(0, max(case.classes, 1), case.images)
     return Inputs(data.astype(np.uint8), order.astype(np.int32), labels.astype(np.uint8), params)
 
@@ -229,7 +302,7 @@ def draw_step(case: Case, inputs: Inputs, step: int, dtype=torch.float64) -> Bat
 
 
 def log_p(case: Case, params: Params, decoded: Params, x: torch.Tensor) -> torch.Tensor:
-    """log p(x|z) of each value [B K, D]."""
+    """log p(x|z) of each value [B K, D], or of each pixel."""
     if case.likelihood == "bernoulli":
         logits = decoded["decoder.out"]
         return x * logits - softplus(logits)
@@ -242,11 +315,21 @@ def log_p(case: Case, params: Params, decoded: Params, x: torch.Tensor) -> torch
         log_softmax = torch.log_softmax(decoded["decoder.out"].unflatten(1, (case.input, case.levels)), dim=2)
         level = (x * 255).round().long() * case.levels // 256
         return log_softmax.gather(2, level[:, :, None])[:, :, 0]
+    if case.likelihood == "logistic":
+        return logistic_log_p(decoded["decoder.mu"], decoded["decoder.log_scale"], x)
+    if case.likelihood == "logistic-mixture":
+        log_weight, mean, log_scale = mixture_parts(case, decoded["decoder.out"], x)
+        by_channel = logistic_log_p(mean, log_scale, x.unflatten(1, (mean.shape[1], 1, case.channels)))
+        return torch.logsumexp(log_weight + by_channel.sum(dim=3), dim=2)
     mean, log_var = decoded.get("decoder.out"), torch.zeros_like(x)
     if case.likelihood == "gaussian-learned":
         mean = decoded.get("decoder.mu", mean)
         log_var = decoded.get("decoder.log_var", params.get("decoder.log_var"))
-        log_var = log_var.clamp(-LOG_VAR_LIMIT, LOG_VAR_LIMIT)
+        limit = LOG_VAR_LIMIT if case.variance in ("global", "pixel") else SHARED_LOG_VAR_LIMIT
+        log_var = log_var.clamp(-limit, limit)
+        if case.variance == "optimal":
+            # Of an IWAE the weights of the samples follow from log p, so that it has the running mean, a constant.
+            log_var = log_var.detach() if case.kind == "iwae" else ((x - mean) ** 2).mean().log()
     return -0.5 * ((x - mean) ** 2 * torch.exp(-log_var) + log_var + math.log(2 * math.pi))
 
 
@@ -313,6 +396,20 @@ def loss_of(case: Case, terms: Terms) -> torch.Tensor:
     return -(terms.recon.mean() - case.beta * kl.sum())
 
 
+def run_on(case: Case, params: Params, batch: Batch, terms: Terms, step: int) -> None:
+    """Moves the running mean of the variance, which no gradient moves, towards the best of the batch. In an IWAE the
+    samples count by their importance."""
+    x = batch.x.repeat_interleave(case.samples, dim=0)
+    squares = ((x - terms.decoded["decoder.out"].detach()) ** 2).sum(dim=1).view(terms.recon.shape)
+    weights = torch.full_like(squares, 1 / case.samples)
+    if case.kind == "iwae":
+        weights = torch.softmax((terms.recon + case.beta * terms.log_ratio).detach(), dim=1)
+    best = (weights * squares).sum() / (case.input * weights.sum())
+    with torch.no_grad():
+        running = params["decoder.log_var"]
+        running.copy_(torch.log(running.exp() + max(1 / step, RUNNING) * (best - running.exp())))
+
+
 def stored(value: torch.Tensor) -> np.ndarray:
     return value.detach().numpy().astype(np.float32)
 
@@ -326,7 +423,8 @@ def first_step(case: Case, params: Params, batch: Batch, terms: Terms, loss: tor
         values["bound"] = bound_of(case, terms)
     if case.free_bits:
         values["floor_kl"] = torch.clamp(terms.kl.mean(dim=0), min=case.free_bits)
-    values |= {f"grad.{name}": p.grad for name, p in params.items()}
+    # What is estimated has no gradient.
+    values |= {f"grad.{name}": torch.zeros_like(p) if p.grad is None else p.grad for name, p in params.items()}
     return {f"step1.{name}": stored(value) for name, value in values.items()}
 
 
@@ -355,6 +453,8 @@ def train(case: Case, dtype=torch.float64) -> dict[str, np.ndarray]:
         if case.clip_norm:
             norms.append(torch.nn.utils.clip_grad_norm_(params.values(), case.clip_norm).item())
         adam.step()
+        if case.estimated:
+            run_on(case, params, batch, terms, step)
     out["losses"] = np.array(losses, dtype=np.float32)
     if case.clip_norm:
         out["norms"] = np.array(norms, dtype=np.float32)
@@ -364,7 +464,9 @@ def train(case: Case, dtype=torch.float64) -> dict[str, np.ndarray]:
 def metadata(case: Case) -> dict[str, str]:
     picture = ",".join(map(str, case.picture))
     named = {"encoder": case.encoder, "decoder": case.decoder, "picture": picture} if case.encoder else {}
-    return named | {
+
+    mixture = {"components": str(case.components), "channels": str(case.channels)}
+    return named | (mixture if case.likelihood == "logistic-mixture" else {}) | {
         "activation": case.activation,
         "batch": str(case.batch),
         "beta": str(case.beta),

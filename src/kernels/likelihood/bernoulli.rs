@@ -31,8 +31,10 @@ static FORWARD: Kernel = pointwise::forward::<Bernoulli>(SHADER);
 static FUSED: Kernel = pointwise::fused::<Bernoulli>(SHADER);
 static BACKWARD: Kernel = pointwise::backward::<Bernoulli>(SHADER);
 static MEAN: Kernel = pointwise::mean::<Bernoulli>(SHADER);
+static VALUES: Kernel = pointwise::values::<Bernoulli>(SHADER);
 
-static KERNELS: Kernels = Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN };
+static KERNELS: Kernels =
+    Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN, values: &VALUES };
 /// Rough operations per value.
 const FLOPS: u64 = 4;
 
@@ -51,11 +53,13 @@ pub static BERNOULLI: Likelihood = Likelihood {
         let mean = moments(values).0.clamp(0.001, 0.999);
         vec![(mean / (1.0 - mean)).ln()]
     },
+    join: None,
     draw: |decoded, dim, noise| {
         let logits = decoded.out[..dim].iter().map(|l| sigmoid(f64::from(*l)));
         logits.map(|probability| f32::from(u8::from(noise.uniform() < probability))).collect()
     },
     kernels: &[&KERNELS],
-    measure: |_| Measure::Nothing,
+    extra_kernels: &[],
+    measure: |_, _| Measure::Nothing,
     append: |plan, target, _, pass| pointwise::append(&KERNELS, FLOPS, plan, target, pass),
 };

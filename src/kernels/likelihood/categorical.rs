@@ -1,12 +1,12 @@
 //! The categorical likelihood of grey levels (`shaders/likelihood/categorical.wgsl`).
 
 use super::definition::{Data, Kernels, Likelihood, LikelihoodSettings, Measure, Output};
+use super::kernel::push;
 use super::pass::Pass;
 use crate::kernels::row_sum::RowSum;
 use crate::kernels::{elementwise, params, shader};
 use crate::plan::{
-    Call, Dispatch, Graph, Kernel, Matrix, Needs, Plan, Reference, Slot, Target, Tensor, Trusted, Unfit,
-    read, write,
+    Call, Graph, Kernel, Matrix, Needs, Plan, Reference, Slot, Target, Tensor, Trusted, Unfit, read, write,
 };
 
 /// The range of C: a byte has 256 levels.
@@ -51,6 +51,7 @@ const X: Slot = read(2, "x");
 const WEIGHT: Slot = read(3, "weight");
 const LOG_P: Slot = write(4, "log_p");
 const D_DECODED: Slot = write(5, "d_decoded").updated();
+const BY_VALUE: Slot = write(6, "by_value");
 
 static FORWARD: Kernel = kernel("forward", &[DECODED, X, LOG_P], |call| {
     let [decoded, x, log_p] = call.slots();
@@ -68,7 +69,7 @@ static BACKWARD: Kernel = kernel("backward", &[X, WEIGHT, D_DECODED], |call| {
     gradient(call, decoded, x, weight);
 });
 
-static MEAN: Kernel = kernel("mean", &[DECODED, write(6, "mean_x")], |call| {
+static MEAN: Kernel = kernel("mean", &[DECODED, BY_VALUE], |call| {
     let [decoded, mean_x] = call.slots();
     let p: Params = crate::plan::params(call);
     for row in 0..p.rows as usize {
@@ -81,7 +82,19 @@ static MEAN: Kernel = kernel("mean", &[DECODED, write(6, "mean_x")], |call| {
 })
 .with_nodes(mean_nodes);
 
-static KERNELS: Kernels = Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN };
+static VALUES: Kernel = kernel("values", &[DECODED, X, BY_VALUE], |call| {
+    let [decoded, x, values] = call.slots();
+    let p: Params = crate::plan::params(call);
+    for row in 0..p.rows as usize {
+        for pixel in 0..p.dim as usize {
+            let level = level_of(x.get(row / p.samples as usize, pixel), p.levels as usize);
+            values.put(row, pixel, log_softmax(decoded, &p, row, pixel)[level]);
+        }
+    }
+});
+
+static KERNELS: Kernels =
+    Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN, values: &VALUES };
 
 /// l - logsumexp(l) of a pixel's logits.
 fn log_softmax(decoded: Matrix, p: &Params, row: usize, pixel: usize) -> Vec<f64> {
@@ -163,13 +176,15 @@ pub static CATEGORICAL: Likelihood = Likelihood {
         let total: f64 = counts.iter().sum();
         counts.into_iter().map(|count| (count / total).ln()).collect()
     },
+    join: None,
     draw: |decoded, dim, noise| {
         let levels = decoded.settings.levels;
         let pixels = decoded.out[..dim * levels].chunks_exact(levels);
         pixels.map(|logits| level_drawn(logits, noise.uniform()) as f32 / (levels - 1) as f32).collect()
     },
     kernels: &[&KERNELS],
-    measure: |_| Measure::Nothing,
+    extra_kernels: &[],
+    measure: |_, _| Measure::Nothing,
     append,
 };
 
@@ -197,6 +212,7 @@ fn append(plan: &mut Plan, target: &Target, settings: &LikelihoodSettings, pass:
         Pass::Fused { out, x, weight, log_p, .. } => (&FUSED, 8, vec![x, weight, log_p, out]),
         Pass::Backward { out, x, weight, .. } => (&BACKWARD, 8, vec![x, weight, out]),
         Pass::Mean { out, mean } => (&MEAN, 7, vec![out, mean]),
+        Pass::Values { out, x, values, .. } => (&VALUES, 4, vec![out, x, values]),
     };
     let out = pass.out();
     let (image, samples) = pass.image();
@@ -210,16 +226,8 @@ fn append(plan: &mut Plan, target: &Target, settings: &LikelihoodSettings, pass:
         stride: out.stride as u32,
         x_stride: image.stride as u32,
     };
-    let rows = RowSum::of(target);
     let mut cost = elementwise(0, &tensors);
     cost.flops = flops * (out.rows * out.cols) as u64;
-    plan.push(Dispatch {
-        kernel,
-        label: pass.label().into(),
-        consts: rows.consts(),
-        params: params.to_bytes(),
-        tensors,
-        workgroups: rows.grid(out.rows),
-        cost,
-    });
+    // A pixel's levels are gone through up to three times.
+    push(plan, target, kernel, &pass, params.to_bytes(), tensors, (cost, 3 * out.cols));
 }

@@ -117,8 +117,10 @@ static FORWARD: Kernel = pointwise::forward::<ContinuousBernoulli>(SHADER);
 static FUSED: Kernel = pointwise::fused::<ContinuousBernoulli>(SHADER);
 static BACKWARD: Kernel = pointwise::backward::<ContinuousBernoulli>(SHADER);
 static MEAN: Kernel = pointwise::mean::<ContinuousBernoulli>(SHADER);
+static VALUES: Kernel = pointwise::values::<ContinuousBernoulli>(SHADER);
 
-static KERNELS: Kernels = Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN };
+static KERNELS: Kernels =
+    Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN, values: &VALUES };
 /// Rough operations per value.
 const FLOPS: u64 = 12;
 
@@ -133,10 +135,12 @@ pub static CONTINUOUS_BERNOULLI: Likelihood = Likelihood {
     title: |_| "continuous-bernoulli".into(),
     output: |dim, _| Output::new(&[("decoder.out", dim)]),
     fit: |values, _| vec![logit_of(moments(values).0)],
+    join: None,
     draw: |decoded, dim, noise| {
         decoded.out[..dim].iter().map(|l| quantile(f64::from(*l), noise.uniform()) as f32).collect()
     },
     kernels: &[&KERNELS],
-    measure: |_| Measure::Nothing,
+    extra_kernels: &[],
+    measure: |_, _| Measure::Nothing,
     append: |plan, target, _, pass| pointwise::append(&KERNELS, FLOPS, plan, target, pass),
 };

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::draw::{Decoded, Noise};
 use super::pass::Pass;
 use crate::kernels::gather::Binarize;
-use crate::plan::{Kernel, PAD, Plan, Target, round_up};
+use crate::plan::{Kernel, PAD, Plan, Target, Tensor, round_up};
 use crate::settings::named;
 
 /// The kernels of a likelihood, one per pass.
@@ -19,6 +19,15 @@ pub struct Kernels {
     pub backward: &'static Kernel,
     /// E[x|z], for pictures.
     pub mean: &'static Kernel,
+    /// log p of each value, to see where a datum is strange.
+    pub values: &'static Kernel,
+}
+
+impl Kernels {
+    /// All of them.
+    pub fn all(&self) -> [&'static Kernel; 5] {
+        [self.forward, self.fused, self.backward, self.mean, self.values]
+    }
 }
 
 /// A likelihood: its kernels, the data it fits, and the parts of the decoder's last layer.
@@ -41,15 +50,19 @@ pub struct Likelihood {
     /// The parts of the decoder's last layer for D = `dim` values; a single part is named `decoder.out`.
     pub output: fn(dim: usize, settings: &LikelihoodSettings) -> Output,
     /// The decoder outputs for one value that fit these (value, count) best without any z: first the outputs of that
-    /// value, then its constant.
+    /// value, then its constant. A constant that all values share is that of all distances from their means.
     pub fit: Fit,
+    /// What the fits of a pixel's values make of the pixel's outputs, where these do not just lie side by side.
+    pub join: Option<Join>,
     /// D values of x from p(x|z).
     pub draw: Draw,
     /// Its kernels: one set, or one for each choice of settings that needs its own.
     pub kernels: &'static [&'static Kernels],
+    /// The kernels that its passes need besides.
+    pub extra_kernels: &'static [&'static Kernel],
     /// What an output of the decoder is measured in, by its name.
-    pub measure: fn(part: &str) -> Measure,
-    /// Appends one of the four passes.
+    pub measure: fn(part: &str, settings: &LikelihoodSettings) -> Measure,
+    /// Appends one of the passes.
     pub(super) append: fn(&mut Plan, &Target, &LikelihoodSettings, Pass),
 }
 
@@ -65,6 +78,10 @@ impl Likelihood {
             }
             Pass::Backward { weight, .. } => assert!(weight.cols >= out.rows, "a weight for each row"),
             Pass::Mean { mean, .. } => assert_eq!(out.rows, mean.rows, "a mean for each row"),
+            Pass::Values { x, values, .. } => {
+                let shape = |tensor: Tensor| (tensor.rows, tensor.cols, tensor.stride);
+                assert_eq!(shape(Tensor { rows: out.rows, ..x }), shape(values), "a number for each value");
+            }
         }
         if let Some((own, Some(d_own))) = pass.own() {
             assert_eq!((d_own.rows, d_own.stride), (out.rows, own.stride), "a gradient of each row");
@@ -85,6 +102,11 @@ pub enum Measure {
         /// Nats.
         limit: f64,
     },
+    /// The log of a width in them, clamped likewise.
+    LogScale {
+        /// Nats.
+        limit: f64,
+    },
 }
 
 /// See [`Likelihood::draw`].
@@ -92,6 +114,9 @@ pub type Draw = fn(decoded: Decoded<'_>, dim: usize, noise: &mut Noise) -> Vec<f
 
 /// See [`Likelihood::fit`].
 pub type Fit = fn(values: &[(f64, u64)], settings: &LikelihoodSettings) -> Vec<f64>;
+
+/// See [`Likelihood::join`].
+pub type Join = fn(fits: &[Vec<f64>], settings: &LikelihoodSettings) -> Vec<f64>;
 
 /// The data a likelihood is a distribution over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,16 +141,23 @@ impl Data {
 
 /// The settings of the likelihoods; each uses those it knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct LikelihoodSettings {
     /// C: grey levels of `categorical`.
     pub levels: usize,
+    /// K: components of `logistic-mixture`.
+    pub components: usize,
+    /// Channels of a pixel: those of `logistic-mixture` depend on each other.
+    pub channels: usize,
     /// Where the variance of `gaussian-learned` comes from.
     pub variance: Variance,
 }
 
 impl LikelihoodSettings {
-    /// Few enough levels for a last layer of D C outputs, and a variance that cannot hide a bad mean.
-    pub const DEFAULT: LikelihoodSettings = LikelihoodSettings { levels: 16, variance: Variance::Global };
+    /// Few enough levels for a last layer of D C outputs, as many components as PixelCNN++ has, and a variance that cannot
+    /// hide a bad mean.
+    pub const DEFAULT: LikelihoodSettings =
+        LikelihoodSettings { levels: 16, components: 10, channels: 1, variance: Variance::Global };
 }
 
 impl Default for LikelihoodSettings {
@@ -142,6 +174,10 @@ named! {
         Global => "global",
         /// The decoder predicts it for each pixel of each image, beside the mean
         Pixel => "pixel",
+        /// One learned number for all pixels of all images
+        Shared => "shared",
+        /// The same number in closed form: the mean square error of the batch (Rybkin et al. 2021)
+        Optimal => "optimal",
     }
 }
 
@@ -152,17 +188,25 @@ pub struct Output {
     pub heads: Vec<(String, usize)>,
     /// Name and width of a likelihood's own parameter, shared by all rows.
     pub own: Option<(String, usize)>,
+    /// Whether the likelihood's passes set that parameter by themselves, so that it has no gradient.
+    pub is_estimated: bool,
 }
 
 impl Output {
     /// Parts with these names and widths.
     pub fn new(heads: &[(&str, usize)]) -> Output {
-        Output { heads: heads.iter().map(|(name, width)| ((*name).to_owned(), *width)).collect(), own: None }
+        let heads = heads.iter().map(|(name, width)| ((*name).to_owned(), *width)).collect();
+        Output { heads, own: None, is_estimated: false }
     }
 
     /// With a parameter that all rows share.
     pub fn with_own(self, name: &str, width: usize) -> Output {
         Output { own: Some((name.to_owned(), width)), ..self }
+    }
+
+    /// With passes that set this parameter by themselves.
+    pub fn estimated(self) -> Output {
+        Output { is_estimated: true, ..self }
     }
 
     /// Columns of the layer's output, padding between parts included.
@@ -175,7 +219,7 @@ impl Output {
 }
 
 /// Mean and variance of (value, count).
-pub(super) fn moments(values: &[(f64, u64)]) -> (f64, f64) {
+pub(crate) fn moments(values: &[(f64, u64)]) -> (f64, f64) {
     let count = values.iter().map(|(_, n)| *n as f64).sum::<f64>().max(1.0);
     let mean = values.iter().map(|(v, n)| v * *n as f64).sum::<f64>() / count;
     let variance = values.iter().map(|(v, n)| (v - mean).powi(2) * *n as f64).sum::<f64>() / count;

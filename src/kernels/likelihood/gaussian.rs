@@ -32,8 +32,10 @@ static FORWARD: Kernel = pointwise::forward::<Gaussian>(SHADER);
 static FUSED: Kernel = pointwise::fused::<Gaussian>(SHADER);
 static BACKWARD: Kernel = pointwise::backward::<Gaussian>(SHADER);
 static MEAN: Kernel = pointwise::mean::<Gaussian>(SHADER);
+static VALUES: Kernel = pointwise::values::<Gaussian>(SHADER);
 
-static KERNELS: Kernels = Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN };
+static KERNELS: Kernels =
+    Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN, values: &VALUES };
 /// Rough operations per value.
 const FLOPS: u64 = 2;
 
@@ -48,10 +50,12 @@ pub static GAUSSIAN: Likelihood = Likelihood {
     title: |_| "gaussian".into(),
     output: |dim, _| Output::new(&[("decoder.out", dim)]),
     fit: |values, _| vec![moments(values).0],
+    join: None,
     draw: |decoded, dim, noise| {
         decoded.out[..dim].iter().map(|mean| (f64::from(*mean) + noise.normal()) as f32).collect()
     },
     kernels: &[&KERNELS],
-    measure: |_| Measure::Value,
+    extra_kernels: &[],
+    measure: |_, _| Measure::Value,
     append: |plan, target, _, pass| pointwise::append(&KERNELS, FLOPS, plan, target, pass),
 };

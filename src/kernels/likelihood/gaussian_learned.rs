@@ -1,13 +1,19 @@
 //! The Gaussian likelihood with a learned variance.
 
-use super::definition::{Data, Likelihood, LikelihoodSettings, Measure, Output, Variance, moments};
-pub use super::gaussian_shared::LOG_VAR_LIMIT;
-use super::kernel::Params;
+use super::Decoded;
+use super::definition::{Data, Kernels, Likelihood, LikelihoodSettings, Measure, Output, Variance, moments};
+pub use super::gaussian_shared::SHARED_LOG_VAR_LIMIT;
+pub use super::gaussian_terms::LOG_VAR_LIMIT;
+use super::kernel::{Params, push};
 use super::pass::Pass;
-use super::{gaussian_global as global, gaussian_pixel as pixel};
+use super::{gaussian_global, gaussian_optimal, gaussian_pixel, gaussian_shared, pair};
 use crate::kernels::elementwise;
-use crate::kernels::row_sum::RowSum;
-use crate::plan::{Dispatch, Kernel, PAD, Plan, Target, Tensor, round_up};
+use crate::plan::{Kernel, PAD, Plan, Target, Tensor, round_up};
+
+/// Settings with this variance.
+const fn with(variance: Variance) -> LikelihoodSettings {
+    LikelihoodSettings { variance, ..LikelihoodSettings::DEFAULT }
+}
 
 /// Real data with noise whose variance is learned.
 pub static GAUSSIAN_LEARNED: Likelihood = Likelihood {
@@ -16,81 +22,120 @@ pub static GAUSSIAN_LEARNED: Likelihood = Likelihood {
     data: Data::Grey,
     bounded: false,
     settings: &[
-        LikelihoodSettings { variance: Variance::Global, ..LikelihoodSettings::DEFAULT },
-        LikelihoodSettings { variance: Variance::Pixel, ..LikelihoodSettings::DEFAULT },
+        with(Variance::Global),
+        with(Variance::Pixel),
+        with(Variance::Shared),
+        with(Variance::Optimal),
     ],
     validate: |_| Ok(()),
     title: |settings| match settings.variance {
         Variance::Global => "gaussian-learned (global variance)".into(),
         Variance::Pixel => "gaussian-learned (pixel variance)".into(),
+        Variance::Shared => "gaussian-learned (shared variance)".into(),
+        Variance::Optimal => "gaussian-learned (optimal variance)".into(),
     },
     output: |dim, settings| match settings.variance {
-        Variance::Global => Output::new(&[("decoder.out", dim)]).with_own("decoder.log_var", dim),
-        Variance::Pixel => Output::new(&[("decoder.mu", dim), ("decoder.log_var", dim)]),
+        Variance::Global => Output::new(&[("decoder.out", dim)]).with_own(LOG_VAR, dim),
+        Variance::Pixel => Output::new(&[("decoder.mu", dim), (LOG_VAR, dim)]),
+        Variance::Shared => Output::new(&[("decoder.out", dim)]).with_own(LOG_VAR, 1),
+        Variance::Optimal => Output::new(&[("decoder.out", dim)]).with_own(LOG_VAR, 1).estimated(),
     },
-    fit: |values, _| {
+    fit: |values, settings| {
         let (mean, variance) = moments(values);
-        vec![mean, variance.ln().clamp(-LOG_VAR_LIMIT, LOG_VAR_LIMIT)]
+        let limit = limit(settings);
+        vec![mean, variance.ln().clamp(-limit, limit)]
     },
+    join: None,
     draw: |decoded, dim, noise| {
-        let log_variances = match decoded.settings.variance {
-            Variance::Global => decoded.own,
-            Variance::Pixel => &decoded.out[round_up(dim, PAD)..],
+        let Decoded { out, own, settings } = decoded;
+        let (shared, limit) = (own.first().copied().unwrap_or(0.0), limit(settings));
+        let value = |d: usize| {
+            let s = match settings.variance {
+                Variance::Global => own[d],
+                Variance::Pixel => out[round_up(dim, PAD) + d],
+                Variance::Shared | Variance::Optimal => shared,
+            };
+            let deviation = (0.5 * f64::from(s).clamp(-limit, limit)).exp();
+            (f64::from(out[d]) + deviation * noise.normal()) as f32
         };
-        let values = decoded.out[..dim].iter().zip(log_variances);
-        let value = |(mean, s): (&f32, &f32)| {
-            let s = f64::from(*s).clamp(-LOG_VAR_LIMIT, LOG_VAR_LIMIT);
-            (f64::from(*mean) + (0.5 * s).exp() * noise.normal()) as f32
-        };
-        values.map(value).collect()
+        (0..dim).map(value).collect()
     },
-    kernels: &[&global::KERNELS, &pixel::KERNELS],
-    measure: |part| match part {
-        "decoder.log_var" => Measure::LogVariance { limit: LOG_VAR_LIMIT },
+    kernels: &[&gaussian_global::KERNELS, &gaussian_pixel::KERNELS, &gaussian_shared::KERNELS],
+    extra_kernels: &[&gaussian_shared::SQUARES, &gaussian_optimal::ESTIMATE],
+    measure: |part, settings| match part {
+        LOG_VAR => Measure::LogVariance { limit: limit(settings) },
         _ => Measure::Value,
     },
     append,
 };
 
+const LOG_VAR: &str = "decoder.log_var";
+
+/// Where the log-variance is clamped.
+fn limit(settings: &LikelihoodSettings) -> f64 {
+    match settings.variance {
+        Variance::Global | Variance::Pixel => LOG_VAR_LIMIT,
+        Variance::Shared | Variance::Optimal => SHARED_LOG_VAR_LIMIT,
+    }
+}
+
+/// Rough operations per value.
+const FLOPS: u64 = 10;
+
 fn append(plan: &mut Plan, target: &Target, settings: &LikelihoodSettings, pass: Pass) {
-    let global = settings.variance == Variance::Global;
-    let kernels = if global { &global::KERNELS } else { &pixel::KERNELS };
-    let (kernel, flops, mut tensors): (&'static Kernel, u64, Vec<Tensor>) = match pass {
-        Pass::Forward { out, x, log_p, .. } => (kernels.forward, 8, vec![out, x, log_p]),
-        Pass::Fused { out, x, weight, log_p, .. } => (kernels.fused, 13, vec![x, weight, log_p, out]),
-        Pass::Backward { out, x, weight, .. } => (kernels.backward, 10, vec![x, weight, out]),
-        Pass::Mean { out, mean } => (kernels.mean, 0, vec![out, mean]),
+    match settings.variance {
+        Variance::Global => with_own(plan, target, &gaussian_global::KERNELS, pass),
+        Variance::Pixel => pair::append(&gaussian_pixel::KERNELS, FLOPS, plan, target, pass),
+        Variance::Shared => with_own(plan, target, &gaussian_shared::KERNELS, pass),
+        Variance::Optimal => optimal(plan, target, pass),
+    }
+}
+
+/// The best variance of the batch takes the place of a learned one: for log p and its gradient together, since only
+/// then the weights of the rows are known beforehand. The running mean is the variance of every other pass.
+fn optimal(plan: &mut Plan, target: &Target, pass: Pass) {
+    let shared = |plan: &mut Plan, pass| with_own(plan, target, &gaussian_shared::KERNELS, pass);
+    let (out, x, weight, running) = match pass {
+        Pass::Fused { out, own: Some((running, _)), x, weight, .. }
+        | Pass::Backward { out, own: Some((running, _)), x, weight } => (out, x, weight, running),
+        _ => return shared(plan, pass),
     };
-    let out = pass.out();
-    let (image, samples) = pass.image();
-    let (dim, columns) = (image.cols, image.stride);
-    assert_eq!(columns, round_up(dim, PAD), "padding of the data");
-    assert_eq!(out.stride, if global { columns } else { 2 * columns }, "columns of the decoder's output");
-    if global {
-        // The log-variance is bound after the decoder's output where that is read, and first where that is replaced.
-        let at = usize::from(matches!(pass, Pass::Forward { .. }));
-        if let Some((log_var, d_log_var)) = pass.own() {
-            assert_eq!((log_var.rows, log_var.stride), (1, columns), "shape of the log-variance");
-            tensors.insert(at, log_var);
-            tensors.extend(d_log_var);
+    let squares = gaussian_optimal::squares(plan, target, Params::of(&pass), (out, x));
+    let estimate =
+        |plan: &mut Plan| gaussian_optimal::estimate(plan, (out.rows, x.cols), (squares, weight), running);
+    match pass {
+        Pass::Fused { out, own: Some((_, d_own)), x, weight, log_p } => {
+            let best = estimate(plan);
+            shared(plan, Pass::Fused { out, own: Some((best, d_own)), x, weight, log_p });
+        }
+        // With the variance that log p was computed with.
+        _ => {
+            shared(plan, pass);
+            estimate(plan);
         }
     }
-    let params = Params {
-        rows: out.rows as u32,
-        samples: samples as u32,
-        dim: dim as u32,
-        vectors: (columns / 4) as u32,
+}
+
+/// Appends a pass whose log-variance is a parameter.
+fn with_own(plan: &mut Plan, target: &Target, kernels: &Kernels, pass: Pass) {
+    let (kernel, mut tensors): (&'static Kernel, Vec<Tensor>) = match pass {
+        Pass::Forward { out, x, log_p, .. } => (kernels.forward, vec![out, x, log_p]),
+        Pass::Fused { out, x, weight, log_p, .. } => (kernels.fused, vec![x, weight, log_p, out]),
+        Pass::Backward { out, x, weight, .. } => (kernels.backward, vec![x, weight, out]),
+        Pass::Mean { out, mean } => (kernels.mean, vec![out, mean]),
+        Pass::Values { out, x, values, .. } => (kernels.values, vec![out, x, values]),
     };
-    let rows = RowSum::of(target);
+    let (out, (image, _)) = (pass.out(), pass.image());
+    assert_eq!(out.stride, image.stride, "the decoder gives one number for each value");
+    if let Some((log_var, d_log_var)) = pass.own() {
+        assert_eq!(log_var.rows, 1, "shape of the log-variance");
+        // It is bound after the decoder's output where that is read, and first where that is replaced.
+        let at = usize::from(matches!(pass, Pass::Forward { .. } | Pass::Values { .. }));
+        tensors.insert(at, log_var);
+        tensors.extend(d_log_var);
+    }
     let mut cost = elementwise(0, &tensors);
-    cost.flops = flops * (out.rows * dim) as u64;
-    plan.push(Dispatch {
-        kernel,
-        label: pass.label().into(),
-        consts: rows.consts(),
-        params: params.to_bytes(),
-        tensors,
-        workgroups: rows.grid(out.rows),
-        cost,
-    });
+    cost.flops = FLOPS * (out.rows * out.cols) as u64;
+    let rounds = image.vectors() as usize;
+    push(plan, target, kernel, &pass, Params::of(&pass).to_bytes(), tensors, (cost, rounds));
 }

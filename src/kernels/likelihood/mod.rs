@@ -8,14 +8,23 @@ mod draw;
 pub mod gaussian;
 mod gaussian_global;
 pub mod gaussian_learned;
+mod gaussian_optimal;
 mod gaussian_pixel;
 mod gaussian_shared;
+mod gaussian_terms;
 mod kernel;
+pub mod logistic;
+pub mod logistic_mixture;
+mod logistic_terms;
+mod pair;
 mod pass;
 mod passes;
 mod pointwise;
 
-pub use definition::{Data, Draw, Fit, Kernels, Likelihood, LikelihoodSettings, Measure, Output, Variance};
+pub(crate) use definition::moments;
+pub use definition::{
+    Data, Draw, Fit, Join, Kernels, Likelihood, LikelihoodSettings, Measure, Output, Variance,
+};
 pub use draw::{Decoded, Noise};
 pub(crate) use pass::{Own, Pass};
 pub use passes::Passes;
@@ -27,6 +36,8 @@ pub const TABLE: &[&Likelihood] = &[
     &gaussian::GAUSSIAN,
     &gaussian_learned::GAUSSIAN_LEARNED,
     &categorical::CATEGORICAL,
+    &logistic::LOGISTIC,
+    &logistic_mixture::LOGISTIC_MIXTURE,
 ];
 
 /// The likelihood of that name.

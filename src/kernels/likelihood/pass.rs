@@ -50,6 +50,17 @@ pub(crate) enum Pass {
         /// E[x|z].
         mean: Tensor,
     },
+    /// log p of each value [R, D]; of values that depend on others of the datum, the terms of the chain rule.
+    Values {
+        /// The decoder's output.
+        out: Tensor,
+        /// The likelihood's own parameter.
+        own: Own,
+        /// The data.
+        x: Tensor,
+        /// log p of each value, in nats.
+        values: Tensor,
+    },
 }
 
 impl Pass {
@@ -59,22 +70,29 @@ impl Pass {
             Pass::Forward { out, .. }
             | Pass::Fused { out, .. }
             | Pass::Backward { out, .. }
-            | Pass::Mean { out, .. } => out,
+            | Pass::Mean { out, .. }
+            | Pass::Values { out, .. } => out,
         }
     }
 
     /// The likelihood's own parameter.
     pub(super) fn own(&self) -> Own {
         match *self {
-            Pass::Forward { own, .. } | Pass::Fused { own, .. } | Pass::Backward { own, .. } => own,
+            Pass::Forward { own, .. }
+            | Pass::Fused { own, .. }
+            | Pass::Backward { own, .. }
+            | Pass::Values { own, .. } => own,
             Pass::Mean { .. } => None,
         }
     }
 
-    /// x, or the mean in its place, and K: rows of the decoder's output per row of x.
+    /// x, or what is computed in its place, and K: rows of the decoder's output per row of x.
     pub(super) fn image(&self) -> (Tensor, usize) {
         match *self {
-            Pass::Forward { out, x, .. } | Pass::Fused { out, x, .. } | Pass::Backward { out, x, .. } => {
+            Pass::Forward { out, x, .. }
+            | Pass::Fused { out, x, .. }
+            | Pass::Backward { out, x, .. }
+            | Pass::Values { out, x, .. } => {
                 assert_eq!(out.rows % x.rows, 0, "rows of x and of the decoder's output");
                 (x, out.rows / x.rows)
             }
@@ -88,6 +106,7 @@ impl Pass {
             Pass::Forward { .. } | Pass::Fused { .. } => "log p(x|z)",
             Pass::Backward { .. } => "d log p(x|z)",
             Pass::Mean { .. } => "E[x|z]",
+            Pass::Values { .. } => "log p of each value",
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::plan::{Plan, Target, Tensor};
 /// The passes of a likelihood alone, with a weight of its own for every row.
 #[derive(Clone, Debug)]
 pub struct Passes {
-    /// Forward, mean and backward.
+    /// Forward, mean, values and backward.
     pub plan: Plan,
     /// The decoder's output [R, heads], replaced by its gradient when the plan runs.
     pub out: Tensor,
@@ -22,6 +22,8 @@ pub struct Passes {
     pub log_p: Tensor,
     /// E[x|z] [R, D].
     pub mean: Tensor,
+    /// log p of each value [R, D], in nats.
+    pub values: Tensor,
 }
 
 impl Passes {
@@ -42,14 +44,16 @@ impl Passes {
         let weight = row_vector(&mut plan, "weight", rows);
         let log_p = row_vector(&mut plan, "log_p", rows);
         let mean = plan.tensor("mean", rows, dim);
+        let values = plan.tensor("values", rows, dim);
         let forward = own.map(|(own, _)| (own, None));
         for pass in [
             Pass::Forward { out, own: forward, x, log_p },
             Pass::Mean { out, mean },
+            Pass::Values { out, own: forward, x, values },
             Pass::Backward { out, own: own.map(|(own, d_own)| (own, Some(d_own))), x, weight },
         ] {
             likelihood.append(&mut plan, target, settings, pass);
         }
-        Passes { plan, out, own, x, weight, log_p, mean }
+        Passes { plan, out, own, x, weight, log_p, mean, values }
     }
 }

@@ -1,11 +1,10 @@
 //! Shared by the likelihoods that read one decoder output l per value x (`shaders/shared/pointwise.wgsl`).
 
 use super::definition::Kernels;
-use super::kernel::{Params, kernel};
+use super::kernel::{Params, each_value, kernel, push};
 use super::pass::Pass;
 use crate::kernels::elementwise;
-use crate::kernels::row_sum::RowSum;
-use crate::plan::{Call, Dispatch, Graph, Kernel, Matrix, Plan, Slot, Target, Tensor, Value, read, write};
+use crate::plan::{Call, Graph, Kernel, Matrix, Plan, Slot, Target, Tensor, Value, read, write};
 
 /// The mathematics of one value, for the references.
 pub(super) trait Pointwise {
@@ -24,7 +23,7 @@ const X: Slot = read(2, "x");
 const WEIGHT: Slot = read(3, "weight");
 const LOG_P: Slot = write(4, "log_p");
 const D_DECODED: Slot = write(5, "d_decoded").updated();
-const MEAN_X: Slot = write(6, "mean_x");
+const BY_VALUE: Slot = write(6, "by_value");
 
 pub(super) const fn forward<L: Pointwise>(shader: (&'static str, &'static str)) -> Kernel {
     kernel(shader, "forward", &[DECODED, X, LOG_P], |call| {
@@ -49,15 +48,9 @@ pub(super) const fn backward<L: Pointwise>(shader: (&'static str, &'static str))
 }
 
 pub(super) const fn mean<L: Pointwise>(shader: (&'static str, &'static str)) -> Kernel {
-    kernel(shader, "mean", &[DECODED, MEAN_X], |call| {
+    kernel(shader, "mean", &[DECODED, BY_VALUE], |call| {
         let [l, mean_x] = call.slots();
-        let p: Params = crate::plan::params(call);
-        for row in 0..p.rows as usize {
-            for d in 0..4 * p.vectors as usize {
-                let mean = if d < p.dim as usize { L::mean(l.get(row, d)) } else { 0.0 };
-                mean_x.put(row, d, mean);
-            }
-        }
+        each_value(call, mean_x, |row, d| L::mean(l.get(row, d)));
     })
     .with_nodes(|graph| {
         let [l, mean_x] = [0, 1];
@@ -65,6 +58,15 @@ pub(super) const fn mean<L: Pointwise>(shader: (&'static str, &'static str)) -> 
         let mean = L::mean_nodes(graph, l);
         graph.set(mean_x, mean);
         Ok(())
+    })
+}
+
+pub(super) const fn values<L: Pointwise>(shader: (&'static str, &'static str)) -> Kernel {
+    kernel(shader, "values", &[DECODED, X, BY_VALUE], |call| {
+        let [l, x, values] = call.slots();
+        let p: Params = crate::plan::params(call);
+        let datum = |row: usize| row / p.samples as usize;
+        each_value(call, values, |row, d| L::log_p(l.get(row, d), x.get(datum(row), d)));
     })
 }
 
@@ -98,23 +100,17 @@ pub(super) fn append(kernels: &Kernels, flops: u64, plan: &mut Plan, target: &Ta
         Pass::Fused { out, x, weight, log_p, .. } => (kernels.fused, 3, vec![x, weight, log_p, out]),
         Pass::Backward { out, x, weight, .. } => (kernels.backward, 2, vec![x, weight, out]),
         Pass::Mean { out, mean } => (kernels.mean, 1, vec![out, mean]),
+        Pass::Values { out, x, values, .. } => (kernels.values, 2, vec![out, x, values]),
     };
     let out = pass.out();
-    let (image, samples) = pass.image();
-    let dim = image.cols;
-    assert_eq!((out.cols, out.stride), (dim, image.stride), "the decoder gives one number for each value");
-    let params =
-        Params { rows: out.rows as u32, samples: samples as u32, dim: dim as u32, vectors: out.vectors() };
-    let rows = RowSum::of(target);
+    let (image, _) = pass.image();
+    assert_eq!(
+        (out.cols, out.stride),
+        (image.cols, image.stride),
+        "the decoder gives one number for each value"
+    );
     let mut cost = elementwise(0, &tensors);
     cost.flops = share * flops * (out.rows * out.cols) as u64;
-    plan.push(Dispatch {
-        kernel,
-        label: pass.label().into(),
-        consts: rows.consts(),
-        params: params.to_bytes(),
-        tensors,
-        workgroups: rows.grid(out.rows),
-        cost,
-    });
+    let rounds = out.vectors() as usize;
+    push(plan, target, kernel, &pass, Params::of(&pass).to_bytes(), tensors, (cost, rounds));
 }

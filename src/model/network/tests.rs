@@ -78,7 +78,7 @@ fn the_likelihood_shapes_the_last_layer() {
         let last = parameters.iter().skip(12).map(|p| (p.name.clone(), p.shape.clone()));
         last.collect::<Vec<_>>()
     };
-    let settings = LikelihoodSettings { levels: 3, variance: Variance::Global };
+    let settings = LikelihoodSettings { levels: 3, ..LikelihoodSettings::DEFAULT };
     let named = |list: &[(&str, &[usize])]| -> Vec<(String, Vec<usize>)> {
         list.iter().map(|(name, shape)| ((*name).to_owned(), shape.to_vec())).collect()
     };
@@ -93,8 +93,12 @@ fn the_likelihood_shapes_the_last_layer() {
         ("decoder.log_var.weight", &[13, 9]),
         ("decoder.log_var.bias", &[13]),
     ]);
-    let settings = LikelihoodSettings { variance: Variance::Pixel, ..settings };
-    assert_eq!(tail("gaussian-learned", settings), pixel);
+    let with = |variance| LikelihoodSettings { variance, ..settings };
+    assert_eq!(tail("gaussian-learned", with(Variance::Pixel)), pixel);
+    let one =
+        named(&[("decoder.out.weight", &[13, 9]), ("decoder.out.bias", &[13]), ("decoder.log_var", &[1])]);
+    assert_eq!(tail("gaussian-learned", with(Variance::Shared)), one);
+    assert_eq!(tail("gaussian-learned", with(Variance::Optimal)), one);
 }
 
 #[test]

@@ -14,8 +14,10 @@ const SMALL: usize = 28;
 const SHOWN: usize = 12;
 
 impl Config {
-    /// Takes over what only the data says: its shape, columns and classes, and the scaling of its values.
+    /// Takes over what only the data says: its shape, columns and classes, the scaling of its values and, where none is
+    /// named, the likelihood.
     pub fn adopt(&mut self, dataset: &Dataset) -> Result<()> {
+        self.fit(dataset)?;
         let Shape { width, height, channels } = dataset.shape;
         self.shape = Some([width, height, channels]);
         dataset.column_names().clone_into(&mut self.columns);
@@ -190,6 +192,10 @@ impl Config {
     /// [`Error::Setting`] if a datum has too many values, or the likelihood wants values in 0..1, or draws from them, and the
     /// data has others.
     pub fn check_data(&self, dataset: &Dataset) -> Result<()> {
+        if self.train.flip && dataset.shape.is_table() {
+            let problem = format!(" is for pictures, and {} holds rows of a table", dataset.name);
+            return Err(Error::setting("train.flip", problem));
+        }
         self.check_size(dataset)?;
         let model = self.model_config(dataset.shape);
         let likelihood = model.likelihood()?;

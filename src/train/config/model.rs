@@ -15,6 +15,16 @@ use crate::{
 /// What widths of layers may be.
 const WIDTH: Range = Range::from(1, MAX_WIDTH).or("use a width from {least} to {most}");
 
+/// The likelihood that fits the data: [`Config::fitting`](super::Config::fitting).
+pub const AUTO: &str = "auto";
+
+/// What `model.likelihood` may be, each with a line of help.
+#[cfg(feature = "cli")]
+fn likelihoods() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let auto = (AUTO, "what fits the data, and the program says which: bernoulli, or gaussian-learned");
+    std::iter::once(auto).chain(TABLE.iter().map(|likelihood| (likelihood.name, likelihood.about)))
+}
+
 section! {
     /// The model's part of a [`Config`](super::Config).
     pub struct ModelSection from "model" {
@@ -47,16 +57,22 @@ section! {
         activation: Activation = Activation::Relu;
 
         /// The decoder's distribution p(x|z)
-        #[arg(long, value_parser = names(TABLE.iter().map(|l| (l.name, l.about))))]
-        likelihood: String = "bernoulli".into();
+        #[arg(long, value_parser = names(likelihoods()))]
+        likelihood: String = AUTO.into();
 
         /// Grey levels of the categorical likelihood, 2 to 256
         #[arg(long, value_name = "C")]
         levels: usize = 16;
 
-        /// Where the variance of the gaussian-learned likelihood comes from
+        /// Components of the logistic-mixture likelihood, 1 to 32
+        #[arg(long, value_name = "K")]
+        components: usize = 10;
+
+        /// Where the variance of the gaussian-learned likelihood comes from; by default global, and shared where the data
+        /// choose the likelihood
+        #[serde(skip_serializing_if = "Option::is_none")]
         #[arg(long, value_parser = choice::<Variance>())]
-        variance: Variance = Variance::Global;
+        variance: Option<Variance> = None;
 
         /// What encoder and decoder see beside the image
         #[arg(long, value_parser = choice::<Condition>())]

@@ -104,6 +104,10 @@ section! {
         #[arg(long, value_parser = choice::<Binarize>(), help = binarize_help())]
         binarize: Option<Binarize> = None;
 
+        /// Show the model each picture as it is or mirrored, left for right, by chance: for data where both are as likely
+        #[arg(long)]
+        flip: bool = false;
+
         /// Floats of the products' operands in training; evaluation always has 32 bits
         #[arg(long, value_parser = choice::<Precision>())]
         precision: Precision = Precision::F32;
@@ -192,13 +196,13 @@ impl TrainSection {
         Ok(())
     }
 
-    /// What a plan must know of it.
+    /// What a plan must know of it, the data's shape aside: [`Config::recipe`](super::Config::recipe).
     pub fn recipe(&self) -> Recipe {
         let adam = adam::Hyperparameters {
             epsilon: self.adam_epsilon as f32,
             weight_decay: self.weight_decay as f32,
         };
-        Recipe { free_bits: self.free_bits as f32, clip_norm: self.clip_norm as f32, adam }
+        Recipe { free_bits: self.free_bits as f32, clip_norm: self.clip_norm as f32, adam, flip: None }
     }
 
     /// Whether what is trained is the ELBO itself.
