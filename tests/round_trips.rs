@@ -171,7 +171,7 @@ fn config() -> impl Strategy<Value = Config> {
             scale,
             scaling: scaling.map(|pairs| {
                 let (shift, scale) = pairs.into_iter().unzip();
-                Scaling { shift, scale }
+                Scaling { shift, scale, fill: Vec::new() }
             }),
             ..ReadOptions::default()
         };

@@ -103,17 +103,23 @@ impl Saved {
     /// Other data, read as the model wants it.
     fn other(&self, source: &str, args: &SourceArgs) -> Result<Dataset> {
         let run = &self.config.source;
-        let mut options = ReadOptions {
-            format: args.format.clone(),
-            scaling: run.scaling.clone(),
-            ..ReadOptions::default()
+        let mut options = match data::has_columns(source, args.format.as_deref()) {
+            // Columns are found by name, or like those of the run.
+            true => ReadOptions {
+                test_data: None,
+                test_fraction: None,
+                image_size: None,
+                ..self.config.source_again()
+            },
+            false => ReadOptions { scaling: run.scaling.clone(), ..ReadOptions::default() },
         };
+        options.format.clone_from(&args.format);
         options.whole = true;
         // As the run's own values became x, and in no way of their own.
         options.scale = run.scaling.is_none().then_some(Scale::None);
-        options.label_column = args.label_column.clone();
-        if data::has_columns(source, options.format.as_deref()) && options.label_column.is_none() {
-            options.label_column.clone_from(&run.label_column);
+        if args.label_column.is_some() {
+            options.label_column.clone_from(&args.label_column);
+            options.label_optional = false;
         }
         if data::is_folder_of_pictures(source, options.format.as_deref()) {
             let Shape { width, height, channels } = self.shape;
@@ -222,7 +228,7 @@ impl Saved {
 
     /// The data that the model was trained on; it must still have the same shape.
     pub fn dataset(&self) -> Result<Dataset> {
-        let dataset = source::open(&self.config.data, &self.config.source, true)?;
+        let dataset = source::open(&self.config.data, &self.config.source_again(), true)?;
         if dataset.shape != self.shape {
             return Err(Error::Usage(format!(
                 "the model was trained on {} values, but {} now holds {}",

@@ -66,7 +66,7 @@ pub fn resume(args: &TrainArgs, path: &Path) -> Result<Session> {
     let (mut config, arenas, state) = last_checkpoint(&dir)?;
     args.train.apply(&mut config.train);
     config.validate()?;
-    let dataset = source::open(&config.data, &config.source, run.quiet)?;
+    let dataset = source::open(&config.data, &config.source_again(), run.quiet)?;
     let expected = config.image_shape();
     if expected != Some(dataset.shape) {
         return Err(Error::Usage(format!(

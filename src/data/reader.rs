@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::classes;
 use super::options::ReadOptions;
 use super::origin::Unread;
 use super::progress::Watch;
@@ -50,14 +51,31 @@ pub(super) struct Parts {
     pub unread: Vec<Unread>,
     pub notes: Vec<String>,
     pub warnings: Vec<String>,
+    /// Columns whose values differ in the source, but are one 32-bit float.
+    pub alike: Vec<usize>,
 }
 
 impl Parts {
     /// Rows of one part, without names: what a reader starts from.
     pub(super) fn new(name: String, shape: Shape, train: Split) -> Parts {
         let (columns, classes, valid, test) = Default::default();
-        let (unread, notes, warnings) = Default::default();
-        Parts { name, shape, columns, classes, train, valid, test, unread, notes, warnings }
+        let (unread, notes, warnings, alike) = Default::default();
+        Parts { name, shape, columns, classes, train, valid, test, unread, notes, warnings, alike }
+    }
+}
+
+impl Parts {
+    /// The rows of other parts of the same source or of its test data, with the class numbers of these parts, which learn
+    /// the classes and warnings of the others.
+    pub(super) fn join_classes(&mut self, other: Parts) -> Split {
+        // A class that occurs in one part only is a class of both.
+        let numbers: Vec<u32> =
+            other.classes.iter().map(|name| classes::number(name, &mut self.classes)).collect();
+        self.warnings.extend(
+            other.warnings.into_iter().filter(|warning| !self.warnings.contains(warning)).collect::<Vec<_>>(),
+        );
+        let number = |label| numbers.get(label as usize).copied().unwrap_or(label);
+        other.train.renumbered(number)
     }
 }
 

@@ -70,7 +70,7 @@ fn tables_are_standardised_by_their_training_part() {
     let parts = table(&[1.0, 5.0, 3.0, 5.0], &["a", "b"]);
     let dataset = scaled(parts, &ReadOptions::default()).unwrap();
     assert_eq!(dataset.train.x(0..2).unwrap(), [-1.0, 0.0, 1.0, 0.0]);
-    assert_eq!(dataset.scaling, Some(Scaling { shift: vec![2.0, 5.0], scale: vec![1.0, 1.0] }));
+    assert_eq!(dataset.scaling, Some(Scaling { shift: vec![2.0, 5.0], scale: vec![1.0, 1.0], fill: vec![] }));
     assert!(!dataset.unit);
     assert_eq!(
         dataset.warnings,
@@ -86,13 +86,15 @@ fn tables_are_standardised_by_their_training_part() {
 
 #[test]
 fn a_run_keeps_the_scaling_it_has_learnt() {
-    let known = Scaling { shift: vec![1.0], scale: vec![2.0] };
+    let known = Scaling { shift: vec![1.0], scale: vec![2.0], fill: vec![] };
     let options = ReadOptions { scaling: Some(known.clone()), ..ReadOptions::default() };
     let dataset = scaled(table(&[1.0, 5.0], &["a"]), &options).unwrap();
     assert_eq!(dataset.train.x(0..2).unwrap(), [0.0, 2.0]);
     assert_eq!(dataset.scaling, Some(known));
-    let other =
-        ReadOptions { scaling: Some(Scaling { shift: vec![0.0; 3], scale: vec![1.0; 3] }), ..options };
+    let other = ReadOptions {
+        scaling: Some(Scaling { shift: vec![0.0; 3], scale: vec![1.0; 3], fill: vec![] }),
+        ..options
+    };
     let message = scaled(table(&[1.0, 5.0], &["a"]), &other).unwrap_err().to_string();
     assert!(message.contains("use data with the columns"), "{message}");
 }

@@ -1,7 +1,7 @@
 //! What a run knows of its data, and what it demands of other data.
 
 use super::{Condition, Config};
-use crate::data::{self, Dataset, Shape};
+use crate::data::{self, Dataset, ReadOptions, Shape};
 use crate::error::{Error, Result};
 use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood;
@@ -26,6 +26,12 @@ impl Config {
         };
         self.source.scaling.clone_from(&dataset.scaling);
         Ok(())
+    }
+
+    /// How the run's own data is read again: its columns are found by name, and labels may be missing that only name rows.
+    pub fn source_again(&self) -> ReadOptions {
+        let label_optional = self.model.condition == Condition::None;
+        ReadOptions { expected: self.columns.clone(), label_optional, ..self.source.clone() }
     }
 
     /// Other data of the model, or its own read again: with its classes numbered as the model knows them.
@@ -68,10 +74,10 @@ impl Config {
     /// [`Error::Usage`] if the model knows no such class.
     pub fn class_number(&self, name: &str) -> Result<u32> {
         let found = match self.class_names.is_empty() {
-            true => name.parse().ok().filter(|label| *label < self.classes.unwrap_or(0)),
-            false => self.class_names.iter().position(|known| known == name),
+            true => name.parse().ok().filter(|label| (*label as usize) < self.classes.unwrap_or(0)),
+            false => data::class_number(name, &self.class_names),
         };
-        found.map(|label| label as u32).ok_or_else(|| self.unknown_class(name))
+        found.ok_or_else(|| self.unknown_class(name))
     }
 
     fn unknown_class(&self, name: &str) -> Error {
