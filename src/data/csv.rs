@@ -49,8 +49,7 @@ fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     let mut parts = read(path, input, options, BLOCK, &failed, &|done| {
         progress(Progress { what: "reading bytes", done, total: size.max(done) });
     })?;
-    let how = [packed, encoding].into_iter().flatten();
-    parts.notes.splice(0..0, how.map(|how| format!("{how}, unpacked").replace("UTF-16, unpacked", "UTF-16")));
+    parts.notes.splice(0..0, [packed, encoding].into_iter().flatten().map(str::to_owned));
     Ok(parts)
 }
 

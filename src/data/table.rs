@@ -1,6 +1,5 @@
 //! What tables share: named columns of numbers, one of which may hold labels.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -13,10 +12,12 @@ use crate::error::{Error, Result};
 mod choice;
 mod labels;
 mod tally;
+mod text;
 
 pub(super) use choice::{Choice, Found, choose, list, setting};
 pub(super) use labels::{Labels, NONE as NO_LABEL};
 pub(super) use tally::{Kind, Tally};
+pub(super) use text::text;
 
 /// Most bad columns that a message lists.
 const LISTED: usize = 20;
@@ -24,14 +25,6 @@ const LISTED: usize = 20;
 const NO_CLASS: [&str; 6] = ["NA", "N/A", "<NA>", "NULL", "None", "?"];
 /// Rows from which on a first column that counts is taken for an index.
 const COUNTED: usize = 10;
-
-/// Text in UTF-8 or, where it is none, in Latin-1 (Windows-1252).
-pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.into(),
-        Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0,
-    }
-}
 
 /// What a reader has read of the chosen columns.
 pub(super) struct Read {
@@ -211,11 +204,6 @@ fn refuse(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn text_that_is_no_utf_8_is_latin_1() {
-        assert_eq!((text("é".as_bytes()), text(b"\xe9")), ("é".into(), "é".into()));
-    }
 
     #[test]
     fn rows_are_pictures_where_their_size_fits() {

@@ -1,5 +1,7 @@
 //! What a cell of a text table says.
 
+use std::str::FromStr;
+
 use super::super::options::Decimal;
 use super::super::table::Kind;
 
@@ -21,14 +23,14 @@ const MISSING: [&str; 24] = [
 /// Reads a cell with this decimal sign.
 pub(super) fn read(cell: &[u8], decimal: Decimal) -> Cell {
     let cell = cell.trim_ascii();
-    match plain(cell, decimal) {
-        Some(value) if value.is_finite() => Cell { value: value as f32, kind: None }.checked(),
+    match plain::<f32>(cell, decimal) {
+        Some(value) if value.is_finite() => Cell { value, kind: None },
         _ => strange(cell, decimal),
     }
 }
 
-/// The fast way: a number without anything else.
-pub(super) fn plain(cell: &[u8], decimal: Decimal) -> Option<f64> {
+/// The fast way: a number without anything else, rounded once.
+pub(super) fn plain<T: FromStr>(cell: &[u8], decimal: Decimal) -> Option<T> {
     match decimal {
         Decimal::Point => std::str::from_utf8(cell).ok()?.parse().ok(),
         Decimal::Comma => {
@@ -38,16 +40,6 @@ pub(super) fn plain(cell: &[u8], decimal: Decimal) -> Option<f64> {
             copy.copy_from_slice(cell);
             copy.iter_mut().filter(|byte| **byte == b',').for_each(|byte| *byte = b'.');
             std::str::from_utf8(copy).ok()?.parse().ok()
-        }
-    }
-}
-
-impl Cell {
-    /// A number beyond the range of 32 bits is none.
-    fn checked(self) -> Cell {
-        match self.value.is_infinite() {
-            true => Cell { value: f32::NAN, kind: Some(Kind::Beyond) },
-            false => self,
         }
     }
 }
@@ -62,8 +54,8 @@ fn strange(cell: &[u8], decimal: Decimal) -> Cell {
         let spaced: Vec<u8> = cell.iter().map(|byte| if *byte == 0xa0 { b' ' } else { *byte }).collect();
         return if spaced.is_ascii() { strange(&spaced, decimal) } else { of(Kind::Text) };
     };
-    if let Some(value) = plain(cell, decimal) {
-        // `inf`, or more digits than 64 bits have room for.
+    if let Some(value) = plain::<f32>(cell, decimal) {
+        // `inf`, or a number that 32 bits have no room for.
         let digits = text.bytes().any(|byte| byte.is_ascii_digit());
         return of(match value.is_nan() {
             true => Kind::Missing,
@@ -82,10 +74,10 @@ fn strange(cell: &[u8], decimal: Decimal) -> Cell {
     };
     let grouped = without_groups(number, decimal);
     let plain_number = grouped.as_deref().unwrap_or(number);
-    match plain(plain_number.as_bytes(), decimal).filter(|value| value.is_finite()) {
-        Some(value) if percent || grouped.is_some() => {
-            let kind = if percent { Kind::Percent } else { Kind::Thousands };
-            Cell { value: value as f32, kind: Some(kind) }.checked()
+    match plain::<f32>(plain_number.as_bytes(), decimal) {
+        Some(value) if value.is_infinite() => of(Kind::Beyond),
+        Some(value) if !value.is_nan() => {
+            Cell { value, kind: Some(if percent { Kind::Percent } else { Kind::Thousands }) }
         }
         _ => of(Kind::Text),
     }
@@ -107,7 +99,9 @@ fn without_groups(number: &str, decimal: Decimal) -> Option<String> {
     }
     let mut groups = whole.trim_start_matches(['+', '-']).split(mark);
     let digits = |group: &str| group.bytes().all(|byte| byte.is_ascii_digit());
-    let first = groups.next().is_some_and(|group| (1..=3).contains(&group.len()) && digits(group));
+    let first = groups
+        .next()
+        .is_some_and(|group| (1..=3).contains(&group.len()) && digits(group) && !group.starts_with('0'));
     let sound = first && groups.all(|group| group.len() == 3 && digits(group));
     sound.then(|| format!("{}{}", whole.replace(mark, ""), &number[whole.len()..]))
 }
@@ -133,10 +127,9 @@ pub(super) fn sign(cell: &[u8]) -> Sign {
     let text = text.strip_suffix('%').map_or(text, str::trim_end);
     let number = |decimal| {
         let text = without_groups(text, decimal);
-        let found = text.as_deref().map(|text| plain(text.as_bytes(), decimal));
-        found.flatten().is_some_and(f64::is_finite)
+        text.is_some_and(|text| plain::<f64>(text.as_bytes(), decimal).is_some_and(f64::is_finite))
     };
-    let simple = |decimal| plain(text.as_bytes(), decimal).is_some_and(f64::is_finite);
+    let simple = |decimal| plain::<f64>(text.as_bytes(), decimal).is_some_and(f64::is_finite);
     // No group of thousands is 0.
     let zero = text.trim_start_matches(['+', '-']).starts_with('0');
     match (text.matches(',').count(), text.matches('.').count()) {
@@ -199,6 +192,7 @@ mod tests {
             ("1,2", Kind::Text),
             ("1,23,456", Kind::Text),
             ("1234,567", Kind::Text),
+            ("030 123", Kind::Text),
             ("%", Kind::Text),
             ("1.2.3", Kind::Text),
         ] {

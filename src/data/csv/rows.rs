@@ -86,6 +86,8 @@ struct Bad {
 enum What {
     /// It has this many cells, and whether one of them contains a line break.
     Ragged(usize, bool),
+    /// The cell in this column has something, where the column is empty above.
+    Filled(usize),
     Broken(csv::Error),
     /// It exceeds [`ROW`] bytes.
     Endless,
@@ -155,7 +157,7 @@ impl Layout {
             match role {
                 Role::Ignored => {}
                 Role::Empty if empty(cell) => {}
-                Role::Empty => return Err(ragged()),
+                Role::Empty => return Err(What::Filled(column)),
                 Role::Label => {
                     let cell = cell.trim_ascii();
                     rows.latin |= std::str::from_utf8(cell).is_err();
@@ -212,7 +214,7 @@ fn differ(a: &[u8], b: &[u8], decimal: Decimal) -> bool {
     if a == b {
         return false;
     }
-    match (cell::plain(a, decimal), cell::plain(b, decimal)) {
+    match (cell::plain::<f64>(a, decimal), cell::plain::<f64>(b, decimal)) {
         // Beyond 2^53, a float is no proof that two whole numbers are the same.
         (Some(x), Some(y)) => x != y || x.abs() >= 9e15,
         _ => false,
@@ -355,6 +357,10 @@ impl<'a> Table<'a> {
             What::Endless => (
                 format!("{row} has more than {} MiB", ROW >> 20),
                 "write one row per line, and look for a quote that is never closed",
+            ),
+            What::Filled(column) => (
+                format!("{row}, column {}: it is empty in the rows above, and has no name", column + 1),
+                "give the column a name in the first line",
             ),
             What::Ragged(cells, quoted) => {
                 let cells = if cells == 1 { "1 cell".to_owned() } else { format!("{cells} cells") };

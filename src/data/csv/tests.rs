@@ -178,7 +178,7 @@ fn spellings_of_numbers_are_read_and_told() {
 fn rows_without_cells_and_separators_at_the_end_do_no_harm() {
     assert_eq!(table("a;b;\n1;2;\n3;4;\n;;\n").1, [1.0, 2.0, 3.0, 4.0]);
     assert_eq!(table("a,b\n1,2\n3,4,\n").1, [1.0, 2.0, 3.0, 4.0]);
-    refuse(b"a;b;\n1;2;\n3;4;5\n", "row 2 (line 3) has 3 cells");
+    refuse(b"a;b;\n1;2;\n3;4;\n5;6;\n7;8;9\n", "row 4 (line 5), column 3: it is empty in the rows above");
     let (columns, values) = table("# by hand\n# x y\n 1.5  2.5 \n 3.5  4.5\n");
     assert_eq!((columns, values), (vec!["x".into(), "y".into()], vec![1.5, 2.5, 3.5, 4.5]));
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::text::text;
+
 /// What a cell holds if it is no plain number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in super::super) enum Kind {
@@ -43,9 +45,9 @@ pub(in super::super) struct Tally(BTreeMap<(usize, Kind), Cells>);
 
 impl Tally {
     /// Counts a cell.
-    pub(in super::super) fn add(&mut self, column: usize, kind: Kind, row: u64, line: u64, text: &[u8]) {
+    pub(in super::super) fn add(&mut self, column: usize, kind: Kind, row: u64, line: u64, bytes: &[u8]) {
         let new = || {
-            let text = super::text(text).trim().chars().take(SHOWN).flat_map(char::escape_debug).collect();
+            let text = text(bytes).trim().chars().take(SHOWN).flat_map(char::escape_debug).collect();
             Cells { count: 0, row, line, text }
         };
         self.0.entry((column, kind)).or_insert_with(new).count += 1;
