@@ -1,25 +1,26 @@
 //! Parquet: compressed tables, stored by column, in one file or a folder of several. Columns of numbers, of moments, and of
 //! lists of numbers that all have one length; or of pictures.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::reader::FileReader;
 
 use super::options::ReadOptions;
 use super::origin::Part;
 use super::progress::{Progress, Watch};
-use super::reader::{Format, GUARDED_THREAD, MAX_COLUMNS, MAX_ROWS, Parts, column_name, most_unpacked};
+use super::reader::{Format, GUARDED_THREAD, MAX_COLUMNS, MAX_ROWS, Parts, most_unpacked};
 use super::table::{self, Found, Kind, Labels, Tally};
 use crate::error::{Error, Result};
 
 mod cell;
 mod chunk;
+mod file;
 mod files;
+mod pictures;
 
-use cell::{Cell, Reading, type_name};
-use chunk::{Leaf, Problem};
+use cell::{Cell, Reading};
+use chunk::Leaf;
+use file::{DAMAGED, Open, broken, own_leaf, refusal};
 
 pub(super) const FORMAT: Format = Format {
     name: "parquet",
@@ -37,11 +38,6 @@ const INDEX: &str = "__index_level_";
 const UNNAMED: &str = "Unnamed: 0";
 /// Where pandas keeps what it knows of the columns.
 const PANDAS: &str = "pandas";
-/// The parts of a path that only say that a column is a list.
-const LIST: [&str; 6] = ["list", "element", "array", "item", "bag", "array_element"];
-
-const DAMAGED: &str = "write it again, or copy it again";
-
 /// Reads in a separate thread: the parquet crate panics on some damaged pages, which then ends only that thread.
 fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     let path = Path::new(source);
@@ -52,41 +48,6 @@ fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
         let reader = reader.map_err(|error| Error::io("read", path, error))?;
         reader.join().unwrap_or_else(|_| Err(Error::file(path, "damaged: its pages make no sense", DAMAGED)))
     })
-}
-
-/// An open file.
-struct Open {
-    path: PathBuf,
-    reader: SerializedFileReader<File>,
-    packed: u64,
-    /// Rows of each group.
-    groups: Vec<usize>,
-    /// The values in the names of its folders.
-    keys: Vec<(String, String)>,
-    part: Option<Part>,
-}
-
-impl Open {
-    fn new(file: files::Found) -> Result<Open> {
-        let files::Found { path, keys, part } = file;
-        let opened = File::open(&path).map_err(|error| Error::io("read", &path, error))?;
-        let packed = opened.metadata().map_err(|error| Error::io("read", &path, error))?.len();
-        let reader = SerializedFileReader::new(opened).map_err(|error| broken(&path, &error))?;
-        for column in reader.metadata().row_groups().iter().flat_map(|group| group.columns()) {
-            let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
-            let end = start.checked_add(column.compressed_size());
-            if start < 0 || column.compressed_size() < 0 || end.is_none_or(|end| end as u64 > packed) {
-                return Err(Error::file(path, "damaged: a column lies outside the file", DAMAGED));
-            }
-        }
-        let groups = reader.metadata().row_groups().iter();
-        let groups = groups.map(|group| usize::try_from(group.num_rows()).unwrap_or(usize::MAX)).collect();
-        Ok(Open { path, reader, packed, groups, keys, part })
-    }
-
-    fn rows(&self) -> usize {
-        self.groups.iter().fold(0, |sum, rows| sum.saturating_add(*rows))
-    }
 }
 
 fn read(path: &Path, options: &ReadOptions, progress: Watch) -> Result<Parts> {
@@ -133,7 +94,7 @@ fn table(path: &Path, files: &[&Open], options: &ReadOptions, progress: Watch) -
     let rows = rows
         .filter(|rows| *rows <= MAX_ROWS)
         .ok_or_else(|| Error::file(path, format!("it claims more than {MAX_ROWS} rows"), "split the data"))?;
-    let leaves = leaves(files[0])?;
+    let leaves = file::leaves(files[0])?;
     let keys = &files[0].keys;
     let mut found = found(files[0], &leaves);
     found.names.extend(keys.iter().map(|(key, _)| key.clone()));
@@ -194,7 +155,7 @@ fn table(path: &Path, files: &[&Open], options: &ReadOptions, progress: Watch) -
     };
     let mut first = 0;
     for file in files {
-        let own = self::leaves(file)?;
+        let own = file::leaves(file)?;
         reading.folders(file, first, &choice, &sources)?;
         for (index, rows) in file.groups.iter().enumerate() {
             let group = file.reader.get_row_group(index).map_err(|error| broken(&file.path, &error))?;
@@ -206,7 +167,7 @@ fn table(path: &Path, files: &[&Open], options: &ReadOptions, progress: Watch) -
                     reading.take((*column, leaf, *place), first + row, item, cell);
                 };
                 let done = chunk::read(chunk, leaf, *rows, &mut take);
-                done.map_err(|problem| place_problem(problem, &file.path, first, leaf, (*place, &names)))?;
+                done.map_err(|problem| refusal(problem, &file.path, first, leaf, (*place, &names)))?;
             }
             first += rows;
             progress(Progress { what: "reading rows", done: first as u64, total: rows_of(files) });
@@ -328,49 +289,6 @@ impl Gathered {
     }
 }
 
-/// The columns of values of a file.
-fn leaves(file: &Open) -> Result<Vec<Leaf>> {
-    let schema = file.reader.metadata().file_metadata().schema_descr();
-    let leaf = |leaf: usize| {
-        let described = schema.column(leaf);
-        let list = described.max_rep_level() > 0;
-        let path = described.path().parts();
-        let known = |part: &&String| !list || !LIST.contains(&part.as_str());
-        // The first part is the column's own name, whatever it is.
-        let name: Vec<&str> =
-            path.iter().take(1).chain(path.iter().skip(1).filter(known)).map(String::as_str).collect();
-        Leaf {
-            leaf,
-            name: name.join("."),
-            type_name: if list {
-                format!("list of {}", type_name(&described))
-            } else {
-                type_name(&described)
-            },
-            reading: Reading::of(&described),
-            list,
-            width: 1,
-            defined: described.max_def_level(),
-            item: described.repeated_ancestor_def_level(),
-        }
-    };
-    Ok((0..schema.num_columns()).map(leaf).collect())
-}
-
-/// A column of the first file as another one has it, among `own` columns.
-fn own_leaf(file: &Open, own: &[Leaf], first: &Open, leaf: &Leaf) -> Result<Leaf> {
-    let same = |own: &&Leaf| own.name == leaf.name && own.reading == leaf.reading && own.list == leaf.list;
-    // How a column may lack values differs from file to file.
-    let found = own.iter().find(same).map(|own| Leaf { width: leaf.width, ..own.clone() });
-    found.ok_or_else(|| {
-        let Leaf { name, type_name, .. } = leaf;
-        let problem =
-            format!("it has no column `{name}` of type {type_name}, as {} has", first.path.display());
-        let next = "give all files of the folder the same columns, or read them one by one";
-        Error::file(&file.path, problem, next)
-    })
-}
-
 /// What the columns are, for the choice among them.
 fn found(file: &Open, leaves: &[Leaf]) -> Found {
     let metadata = file.reader.metadata().file_metadata();
@@ -435,48 +353,13 @@ fn list_width(files: &[&Open], leaf: &Leaf) -> Result<usize> {
                 }
             };
             chunk::read(chunk, &any, 1.min(*rows), &mut take)
-                .map_err(|problem| place_problem(problem, path, 0, leaf, (0, &[])))?;
+                .map_err(|problem| refusal(problem, path, 0, leaf, (0, &[])))?;
             if width > 0 {
                 return Ok(width);
             }
         }
     }
     Ok(1)
-}
-
-/// The error for what is wrong with a column.
-fn place_problem(
-    problem: Problem,
-    path: &Path,
-    first: usize,
-    leaf: &Leaf,
-    (place, names): (usize, &[String]),
-) -> Error {
-    let name = match names.get(place) {
-        Some(_) if leaf.width == 1 => column_name(place, names),
-        _ => format!("column `{}`", leaf.name),
-    };
-    let (problem, next) = match problem {
-        Problem::Broken(error) => return broken(path, &error),
-        Problem::Ragged(row, items) => {
-            let items = if items == 1 { "1 number".to_owned() } else { format!("{items} numbers") };
-            (
-                format!(
-                    "row {}, {name}: a list of {items}, but the first has {}",
-                    first + row + 1,
-                    leaf.width
-                ),
-                "give all lists the same length",
-            )
-        }
-        Problem::Rows(rows) => (format!("{name} has {rows} rows, not as many as the file promises"), DAMAGED),
-    };
-    Error::file(path, problem, next)
-}
-
-fn broken(path: &Path, error: &ParquetError) -> Error {
-    let problem = format!("damaged, or not a Parquet file: {error}").replace('\n', " ");
-    Error::file(path, problem, DAMAGED)
 }
 
 #[cfg(test)]
