@@ -15,6 +15,7 @@ macro_rules! chapters {
 }
 
 chapters! {
+    your_data: "guide/your_data.md",
     data: "guide/data.md",
     models: "guide/models.md",
     training: "guide/training.md",

@@ -220,6 +220,23 @@ fn devices_names_every_adapter_and_the_automatic_one() {
     assert_eq!(json, serde_json::json!({ "adapters": [], "auto": null }));
 }
 
+/// Mesa's choice of a device asks Wayland, which complains where nobody has said where its socket is.
+#[test]
+#[cfg(unix)]
+fn drivers_are_quiet_where_there_is_no_desktop() {
+    let scratch = Scratch::new();
+    for runtime in [None, Some(""), Some("relative")] {
+        let mut command = scratch.command("devices");
+        command.env_remove("NODEVICE_SELECT").env_remove("XDG_RUNTIME_DIR");
+        if let Some(folder) = runtime {
+            command.env("XDG_RUNTIME_DIR", folder);
+        }
+        let assert = command.assert().success();
+        let said = String::from_utf8_lossy(&assert.get_output().stderr).into_owned();
+        assert!(!said.contains("XDG_RUNTIME_DIR"), "{runtime:?}: {said}");
+    }
+}
+
 #[test]
 fn explain_needs_no_adapter() {
     let scratch = Scratch::new();

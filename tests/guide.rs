@@ -50,6 +50,8 @@ fn with_data() -> Scratch {
     for name in ["big.npy", "new.npy"] {
         scratch.write(name, foreign::npy("|u1", "48, 8, 8", &pixels));
     }
+    let (imgs, names) = (foreign::npy("|u1", "48, 8, 8", &pixels), foreign::npy("|u1", "48", &pixels[..48]));
+    scratch.write("digits.npz", foreign::npz(&[("imgs", imgs), ("other", names)]));
     let row = |i: usize| format!("{},{},{},{}", i % 7, i * i % 11, i as f32 / 10.0, 3 + i % 4);
     let rows: Vec<String> = (0..100).map(row).collect();
     scratch.write("wine.csv", format!("acidity,sugar,alcohol,quality\n{}\n", rows.join("\n")));

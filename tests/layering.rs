@@ -54,7 +54,7 @@ const NAMES: &[(&str, &[&str])] = &[
     ("eprint!", PRINTERS),
     ("eprintln!", PRINTERS),
     ("dbg!", &[]),
-    ("unsafe", &["gpu"]),
+    ("unsafe", &["gpu", "main"]),
     ("stdout(", PRINTERS),
     ("stderr(", PRINTERS),
 ];

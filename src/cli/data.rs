@@ -31,10 +31,10 @@ pub fn run(args: &DataSourceArgs) -> Result<()> {
         mean_picture(path, dataset.shape, &summary, &dataset)?;
     }
     if args.json {
-        result(format_args!("{:#}", describe(&dataset, &summary)));
+        result(format_args!("{:#}", describe(&args.data, &dataset, &summary)));
         return Ok(());
     }
-    print(&dataset, &summary);
+    print(&args.data, &dataset, &summary);
     if let Some(path) = &args.picture {
         result(format_args!("the mean picture is in {}", path.display()));
     }
@@ -53,7 +53,7 @@ fn element(split: &Split) -> &'static str {
 }
 
 /// What the defaults will do with the data.
-fn plan(dataset: &Dataset) -> Vec<String> {
+fn plan(source: &str, dataset: &Dataset) -> Vec<String> {
     let scaling = match (&dataset.scaling, dataset.train.element()) {
         (None, Element::Bytes) => "bytes v count as v / 255".to_owned(),
         (None, Element::Floats) => "values are taken as they are".to_owned(),
@@ -62,14 +62,18 @@ fn plan(dataset: &Dataset) -> Vec<String> {
             format!("x = (v - shift) / scale, {each}, learnt from the training part and undone on output")
         }
     };
-    let likelihood = match Config::default().check_data(dataset) {
+    let config = Config { data: source.to_owned(), ..Config::default() };
+    if let Err(error) = config.check_size(dataset) {
+        return vec![scaling, flags::message(&error).replace("\n  ", ": ")];
+    }
+    let likelihood = match config.check_data(dataset) {
         Ok(()) => format!("--likelihood {} fits, as the default", Config::default().model.likelihood),
         Err(_) => "--likelihood gaussian or gaussian-learned is needed: x is not in 0..1".to_owned(),
     };
     vec![scaling, likelihood]
 }
 
-fn print(dataset: &Dataset, summary: &Summary) {
+fn print(source: &str, dataset: &Dataset, summary: &Summary) {
     let Dataset { name, shape, train, valid, test, .. } = dataset;
     let (min, max) = summary.range();
     let place = if train.is_in_file() { ", read from the file as needed" } else { "" };
@@ -81,7 +85,7 @@ fn print(dataset: &Dataset, summary: &Summary) {
     for note in &dataset.notes {
         result(format_args!("found     {}", flags::spelled(note)));
     }
-    for line in plan(dataset) {
+    for line in plan(source, dataset) {
         result(format_args!("training  {line}"));
     }
     if shape.is_table() {
@@ -142,7 +146,7 @@ fn histogram(dataset: &Dataset) -> Option<Vec<(String, usize)>> {
     Some(counts.into_iter().map(|(label, count)| (name(label), count)).collect())
 }
 
-fn describe(dataset: &Dataset, summary: &Summary) -> Value {
+fn describe(source: &str, dataset: &Dataset, summary: &Summary) -> Value {
     let Dataset { name, shape, train, valid, test, columns, scaling, unread, notes, warnings, .. } = dataset;
     let (min, max) = summary.range();
     let labels = histogram(dataset).map(|labels| {
@@ -161,7 +165,7 @@ fn describe(dataset: &Dataset, summary: &Summary) -> Value {
         "max": max,
         "labels": labels,
         "scaling": scaling,
-        "defaults": plan(dataset),
+        "defaults": plan(source, dataset),
         "notes": notes,
         "unread": unread.iter().map(|one| json!({ "file": one.file, "reason": one.reason })).collect::<Vec<_>>(),
         "warnings": warnings,
@@ -210,9 +214,9 @@ mod tests {
         let train = Split::from_floats(vec![0.0, 2.0], 1);
         let mut dataset = Dataset::new("x", Shape::table(1), train.clone(), train);
         dataset.unit = false;
-        assert!(plan(&dataset)[1].contains("gaussian"));
+        assert!(plan("x", &dataset)[1].contains("gaussian"));
         dataset.unit = true;
-        assert!(plan(&dataset)[1].contains("bernoulli fits"));
+        assert!(plan("x", &dataset)[1].contains("bernoulli fits"));
         assert_eq!(kind(dataset.shape), "table");
     }
 }

@@ -74,7 +74,7 @@ fn driver(trainer: &Trainer) -> String {
 }
 
 fn tiles(trainer: &Trainer, last: &EpochMetrics) -> Vec<Line> {
-    let best = match (trainer.model().has_kl(), trainer.config().train.valid > 0.0) {
+    let best = match (trainer.model().has_kl(), trainer.has_valid()) {
         (false, true) => "Best validation reconstruction, nats",
         (false, false) => "Best test reconstruction, nats",
         (true, true) => "Best validation ELBO, nats per datum",

@@ -111,7 +111,7 @@ impl Saved {
                 image_size: None,
                 ..self.config.source_again()
             },
-            false => ReadOptions { scaling: run.scaling.clone(), ..ReadOptions::default() },
+            false => ReadOptions { scaling: run.scaling.clone(), bits: run.bits, ..ReadOptions::default() },
         };
         options.format.clone_from(&args.format);
         options.whole = true;
@@ -153,6 +153,7 @@ impl Saved {
             SplitArg::All => (dataset.train, "all"),
             SplitArg::Train if train.valid == 0.0 => (dataset.train, "train"),
             SplitArg::Train => (held_out().0, "train"),
+            SplitArg::Valid if dataset.valid.is_some() => (dataset.valid.unwrap_or(dataset.test), "valid"),
             SplitArg::Valid if train.valid == 0.0 => {
                 return Err(Error::Usage(
                     "--split valid: the run held nothing out; train with --valid 0.1".into(),

@@ -127,10 +127,12 @@ pub fn prepare(run: &RunSection, dataset: &Dataset, config: Config) -> Result<Tr
     let gpu = open_device(run)?;
     if !run.quiet {
         announce(&gpu);
+        let valid = dataset.valid.as_ref().map(|valid| format!(", {} validation", valid.count));
         talk(format_args!(
-            "data     {}: {} training and {} test {} of {}",
+            "data     {}: {} training{} and {} test {} of {}",
             dataset.name,
             dataset.train.count,
+            valid.unwrap_or_default(),
             dataset.test.count,
             dataset.shape.plural(),
             dataset.shape

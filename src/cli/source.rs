@@ -52,7 +52,7 @@ impl DataArgs {
         if self.grey || self.colour {
             options.colour = Some(if self.grey { Colour::Grey } else { Colour::Colour });
         }
-        options.scaling = None;
+        (options.scaling, options.bits) = (None, None);
     }
 }
 

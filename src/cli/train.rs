@@ -62,7 +62,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
             trainer.config().train.patience
         ));
     }
-    let (what, split) = match (trainer.model().has_kl(), trainer.config().train.valid > 0.0) {
+    let (what, split) = match (trainer.model().has_kl(), trainer.has_valid()) {
         (false, true) => ("reconstruction", "validation"),
         (false, false) => ("reconstruction", "test"),
         (true, true) => ("ELBO", "validation"),

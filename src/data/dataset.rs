@@ -27,6 +27,8 @@ pub struct Dataset {
     pub scaling: Option<Scaling>,
     /// Statistics of the unscaled training values, if they are floats.
     pub summary: Option<Summary>,
+    /// Of bytes that could be binary data, 0 and 1 alone, whether they are.
+    pub bits: Option<bool>,
     /// Whether all training values are in 0..1, so that they can be probabilities.
     pub unit: bool,
     /// What the source has but could not be read, in its order.
@@ -50,6 +52,7 @@ impl Dataset {
             classes: Vec::new(),
             scaling: None,
             summary: None,
+            bits: None,
             unit: true,
             unread: Vec::new(),
             notes: Vec::new(),

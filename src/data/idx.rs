@@ -39,15 +39,17 @@ struct Array<const DIMS: usize> {
     values: Vec<u8>,
 }
 
-/// Reads a training and a test split, each with images and, if present, labels.
+/// Reads a training split and, if there is one, a test split, each with images and, if present, labels.
 pub(super) fn dataset(
     name: &str,
     train: (Source, Option<Source>),
-    test: (Source, Option<Source>),
+    test: Option<(Source, Option<Source>)>,
 ) -> Result<Parts> {
-    let test_path = test.0.path.clone();
     let (shape, train) = split(train.0, train.1)?;
-    let (test_shape, test) = split(test.0, test.1)?;
+    let parts = Parts::new(name.to_owned(), shape, train);
+    let Some((images, labels)) = test else { return Ok(parts) };
+    let test_path = images.path.clone();
+    let (test_shape, test) = split(images, labels)?;
     if test_shape != shape {
         return Err(Error::file(
             test_path,
@@ -55,7 +57,7 @@ pub(super) fn dataset(
             "both must come from the same data set",
         ));
     }
-    Ok(Parts { test: Some(test), ..Parts::new(name.to_owned(), shape, train) })
+    Ok(Parts { test: Some(test), ..parts })
 }
 
 fn split(images: Source, labels: Option<Source>) -> Result<(Shape, Split)> {

@@ -36,7 +36,7 @@ fn open() -> Result<Parts> {
     let train_labels = embedded!("train-labels-idx1-ubyte.gz");
     let test = embedded!("t10k-images-idx3-ubyte.gz");
     let test_labels = embedded!("t10k-labels-idx1-ubyte.gz");
-    idx::dataset(NAME, (train, Some(train_labels)), (test, Some(test_labels)))
+    idx::dataset(NAME, (train, Some(train_labels)), Some((test, Some(test_labels))))
 }
 
 #[cfg(test)]

@@ -7,29 +7,35 @@
 //! A reader gives the values as they are. What all formats share is done here: the test split, the scaling, and the
 //! warnings about either.
 
+mod array;
 mod classes;
 #[cfg(feature = "formats")]
 pub mod columns;
 mod csv;
 mod dataset;
+mod file_rows;
 mod folder;
 mod idx;
 mod missing;
 mod mnist;
 mod natural;
 mod npy;
+mod npy_header;
 mod npz;
+mod number;
 mod open;
 mod options;
 mod order;
 mod origin;
 #[cfg_attr(not(feature = "formats"), path = "parquet/absent.rs")]
 mod parquet;
+mod part;
 mod pictures;
 mod prepare;
 mod progress;
 mod reader;
 mod scaling;
+mod shades;
 mod shape;
 mod split;
 mod summarise;

@@ -1,113 +1,273 @@
-//! NumPy's `.npz`: a zip of `.npy` files: one with the data, or two with its training and test parts.
+//! NumPy's `.npz`: a zip of `.npy` files: one with the data, or one for each of its parts, and their labels.
 
+use std::fmt::Write;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use zip::ZipArchive;
+use zip::result::ZipError;
 
-use super::npy::{self, Header};
+use super::array;
+use super::classes;
+use super::npy_header::Header;
+use super::number::FileKind;
 use super::options::ReadOptions;
+use super::origin::Part;
+use super::part;
 use super::progress::Watch;
-use super::reader::{Format, Parts, has_extension, most_unpacked, stem};
+use super::reader::{Format, NAMED, Parts, has_extension, most_unpacked, stem};
 use super::shape::Shape;
-use super::split::FileKind;
 use super::split::Split;
 use crate::error::{Error, Result};
 
 pub(super) const FORMAT: Format = Format {
     name: "npz",
-    describe: "a .npz file: x or the only array, labels y; or x_train, y_train, x_test, y_test",
+    describe: "a .npz file: x, data, images or the only array, labels y; or x_train, y_train, x_val, x_test and so on",
     detect: |source| has_extension(source, &["npz"]),
     open,
 };
 
-/// Array names for data and its labels.
-const NAMES: &[(&str, &str)] = &[("x", "y"), ("data", "labels"), ("images", "labels"), ("data", "target")];
-/// Array names for a training part with labels, and a test part with labels.
-const PAIRS: &[[(&str, &str); 2]] = &[
-    [("x_train", "y_train"), ("x_test", "y_test")],
-    [("train_images", "train_labels"), ("test_images", "test_labels")],
+/// Names of arrays with data, in small letters and without the part's; the first that is there counts.
+const DATA: [&str; 15] = [
+    "x",
+    "data",
+    "images",
+    "imgs",
+    "image",
+    "img",
+    "pictures",
+    "inputs",
+    "input",
+    "features",
+    "samples",
+    "embeddings",
+    "values",
+    "",
+    "arr_0",
 ];
-/// An open archive, and the names of its arrays without `.npy`.
+/// The same for labels.
+const LABELS: [&str; 10] =
+    ["y", "labels", "label", "targets", "target", "classes", "class", "class_ids", "label_ids", "arr_1"];
+
+/// The first of them, which are labels whatever their length, so that a wrong one is an error.
+const SURE: usize = 5;
+
+/// An open archive, and its arrays.
 struct Archive {
     path: PathBuf,
     zip: ZipArchive<BufReader<File>>,
-    names: Vec<String>,
+    arrays: Vec<Entry>,
+}
+
+/// An array: its name without `.npy`, what the name says, and its header if that can be read.
+#[derive(Clone)]
+struct Entry {
+    name: String,
+    part: Option<Part>,
+    role: String,
+    header: Option<Header>,
+}
+
+/// The data of a part, and its labels.
+struct Chosen {
+    part: Part,
+    data: Entry,
+    labels: Option<Entry>,
 }
 
 fn open(source: &str, options: &ReadOptions, _: Watch) -> Result<Parts> {
     let path = Path::new(source);
     let file = File::open(path).map_err(|error| Error::io("read", path, error))?;
-    let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| broken(path, &error.to_string()))?;
-    let names = zip.file_names().filter_map(|name| Some(name.ok()?.strip_suffix(".npy")?.to_owned()));
-    let names = names.collect();
-    let mut archive = Archive { path: path.to_owned(), zip, names };
-    let has = |name: &str| archive.names.iter().any(|known| known == name);
-    let pair = PAIRS.iter().find(|[(train, _), (test, _)]| has(train) && has(test));
-    let (shape, train, test) = match pair {
-        Some([train, test]) => {
-            let (shape, train) = archive.part(train.0, Some(train.1), options)?;
-            let (test_shape, judged) = archive.part(test.0, Some(test.1), options)?;
-            if shape != test_shape {
-                let problem =
-                    format!("{} holds data of {test_shape}, but {} of {shape}", test.0, pair_name(pair));
-                return Err(Error::file(path, problem, "both must come from the same data set"));
-            }
-            (shape, train, Some(judged))
-        }
-        None => {
-            let known = NAMES.iter().find(|(x, y)| has(x) && has(y)).or(NAMES.iter().find(|(x, _)| has(x)));
-            let (x, y) = match (known, &archive.names[..]) {
-                (Some((x, y)), _) => ((*x).to_owned(), Some(*y)),
-                (None, [only]) => (only.clone(), None),
-                (None, names) => {
-                    let problem = format!("its arrays are {names:?}, and it is not clear which is the data");
-                    return Err(Error::file(
-                        path,
-                        problem,
-                        "call the data x and its labels y, or save x alone",
-                    ));
+    let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| broken(path, &error))?;
+    let mut archive = Archive::new(path, zip);
+    let chosen = archive.choose(options)?;
+    let mut parts: Option<Parts> = None;
+    for Chosen { part, data, labels } in &chosen {
+        let (shape, split, kind) = archive.data(data, options)?;
+        let mut read = Parts::new(stem(path), shape, split);
+        let mut note = describe(data);
+        if let Some(labels) = labels {
+            let _ = write!(note, " with labels {}", labels.name);
+            match archive.labels(labels, data)? {
+                Ok((labels, classes)) => {
+                    read.train = read.train.with_labels(Some(labels));
+                    read.classes = classes;
                 }
-            };
-            let (shape, train) = archive.part(&x, y, options)?;
-            (shape, train, None)
+                Err(why) => {
+                    let name = &labels.name;
+                    read.warnings.push(format!("{name} is not read as labels: {why}"));
+                }
+            }
         }
+        read.notes.push(note);
+        if let Some(note) = data.header.as_ref().and_then(|header| header.note(kind)) {
+            read.notes.push(format!("{}: {note}", data.name));
+        }
+        let Some(parts) = &mut parts else {
+            parts = Some(read);
+            continue;
+        };
+        if parts.shape != shape {
+            let problem = format!(
+                "{} holds data of {shape}, but {} of {}",
+                data.name, chosen[0].data.name, parts.shape
+            );
+            return Err(Error::file(path, problem, "all parts must come from the same data set"));
+        }
+        parts.add(*part, read);
+    }
+    let mut parts = parts.expect("an array was chosen");
+    let is_used = |entry: &&Entry| {
+        chosen.iter().any(|one| {
+            one.data.name == entry.name || one.labels.as_ref().is_some_and(|l| l.name == entry.name)
+        })
     };
-    Ok(Parts { test, ..Parts::new(stem(path), shape, train) })
+    let unused: Vec<_> =
+        archive.arrays.iter().filter(|entry| !is_used(entry)).map(|e| e.name.as_str()).collect();
+    if !unused.is_empty() {
+        let more = if unused.len() > NAMED { ", .." } else { "" };
+        let first = unused[..unused.len().min(NAMED)].join(", ");
+        parts.notes.push(format!("arrays that are not used: {first}{more}; `source.array` names another"));
+    }
+    Ok(parts)
 }
 
-fn pair_name(pair: Option<&[(&'static str, &'static str); 2]>) -> &'static str {
-    pair.map_or("x", |[train, _]| train.0)
+/// `x [60000, 28, 28], uint8`, as far as it is known.
+fn describe(entry: &Entry) -> String {
+    match &entry.header {
+        Some(header) => {
+            let kind = FileKind::named(&header.descr);
+            let kind = kind.map_or(header.descr.as_str(), |kind| kind.number.shown());
+            format!("array {} {:?}, {kind}", entry.name, header.shape)
+        }
+        None => format!("array {}", entry.name),
+    }
+}
+
+impl Parts {
+    /// Makes a source of one part another part of this one. A class that occurs in one part only is a class of both.
+    fn add(&mut self, part: Part, other: Parts) {
+        let numbers: Vec<u32> =
+            other.classes.iter().map(|name| classes::number(name, &mut self.classes)).collect();
+        let number = |label| numbers.get(label as usize).copied().unwrap_or(label);
+        let split = Some(other.train.renumbered(number));
+        match part {
+            Part::Valid => self.valid = split,
+            _ => self.test = split,
+        }
+        self.notes.extend(other.notes);
+        self.warnings.extend(other.warnings);
+    }
 }
 
 impl Archive {
-    /// The data with that name, and the labels with the other name if present.
-    fn part(&mut self, name: &str, labels: Option<&str>, options: &ReadOptions) -> Result<(Shape, Split)> {
-        let (header, bytes) = self.array(name, Header::kind_bytes)?;
-        let inside = self.inside(name);
-        let kind = header.kind(&inside)?;
-        let (count, shape) = npy::rows(&inside, &header.shape, options.image_size)?;
-        let split = if kind == FileKind::U8 {
-            Split::new(bytes, shape.dim(), None)
-        } else {
-            let mut values = Vec::with_capacity(bytes.len() / kind.bytes());
-            kind.floats(&bytes, &mut values);
-            drop(bytes);
-            Split::from_floats(values, shape.dim())
+    fn new(path: &Path, mut zip: ZipArchive<BufReader<File>>) -> Archive {
+        let names: Vec<String> =
+            zip.file_names().filter_map(|name| Some(name.ok()?.strip_suffix(".npy")?.to_owned())).collect();
+        let entry = |name: String| {
+            let inside = path.join(&name);
+            let header = zip.by_name(&format!("{name}.npy")).ok();
+            let header = header.and_then(|mut file| Header::read(&inside, &mut file).ok());
+            let (part, role) = part::of_array(&name);
+            Entry { name, part, role, header }
         };
-        let Some(labels) = labels.filter(|labels| self.names.iter().any(|known| known == labels)) else {
-            return Ok((shape, split));
-        };
-        let (header, bytes) =
-            self.array(labels, |header, path| header.labels(path, &[]).map(|_| header.element_bytes()))?;
-        let inside = self.inside(labels);
-        let labels = header.labels(&inside, &bytes)?;
-        if labels.len() != count {
-            let problem = format!("{} labels, but {name} has {count} rows", labels.len());
-            return Err(Error::file(inside, problem, "save one label per row"));
+        let arrays = names.into_iter().map(entry).collect();
+        Archive { path: path.to_owned(), zip, arrays }
+    }
+
+    /// The arrays with the data, the training part first.
+    fn choose(&self, options: &ReadOptions) -> Result<Vec<Chosen>> {
+        if let Some(name) = &options.array {
+            let found =
+                self.arrays.iter().find(|entry| entry.name == name.strip_suffix(".npy").unwrap_or(name));
+            let data = found.ok_or_else(|| {
+                let problem = format!("{} has {}", self.path.display(), self.listed());
+                Error::value("source.array", name, problem)
+            })?;
+            return Ok(vec![self.chosen(Part::Train, data)]);
         }
-        Ok((shape, split.with_labels(Some(labels))))
+        let of = |part| self.best(&DATA, part);
+        if let Some(train) = of(Some(Part::Train)) {
+            let mut chosen = vec![self.chosen(Part::Train, train)];
+            for part in [Part::Valid, Part::Test] {
+                chosen.extend(of(Some(part)).map(|data| self.chosen(part, data)));
+            }
+            return Ok(chosen);
+        }
+        // What is data by its shape, if only one array is.
+        let mut tables = self.arrays.iter().filter(|entry| {
+            entry.header.as_ref().is_some_and(|h| h.shape.len() > 1 && FileKind::named(&h.descr).is_some())
+        });
+        let only = match (&self.arrays[..], tables.next(), tables.next()) {
+            ([only], ..) | (_, Some(only), None) => Some(only),
+            _ => None,
+        };
+        let data = of(None).or(only).ok_or_else(|| {
+            let problem = format!("it has {}, and it is not clear which is the data", self.listed());
+            let next = "name one with `source.array`, or call the data x and its labels y";
+            Error::file(&self.path, problem, next)
+        })?;
+        Ok(vec![self.chosen(Part::Train, data)])
+    }
+
+    /// The array of that part whose role stands first in `names`.
+    fn best(&self, names: &[&str], part: Option<Part>) -> Option<&Entry> {
+        let of_part = || self.arrays.iter().filter(|entry| entry.part == part);
+        names.iter().find_map(|name| of_part().find(|entry| entry.role == *name))
+    }
+
+    fn chosen(&self, part: Part, data: &Entry) -> Chosen {
+        let labels = self.best(&LABELS, data.part).filter(|labels| labels.name != data.name);
+        // Of a name that says nothing, or beside data that were named by the user, only what has the right length.
+        let fits = |labels: &&Entry| {
+            let count =
+                |entry: &Entry| entry.header.as_ref().and_then(|header| header.shape.first().copied());
+            let known = LABELS[..SURE].contains(&labels.role.as_str()) && DATA.contains(&data.role.as_str());
+            known || count(labels) == count(data)
+        };
+        Chosen { part, data: data.clone(), labels: labels.filter(fits).cloned() }
+    }
+
+    /// The arrays with their shapes.
+    fn listed(&self) -> String {
+        let first: Vec<String> = self.arrays.iter().take(4 * NAMED).map(describe).collect();
+        match self.arrays.len().saturating_sub(first.len()) {
+            _ if first.is_empty() => "no arrays".to_owned(),
+            0 => first.join("; "),
+            more => format!("{}; and {more} more", first.join("; ")),
+        }
+    }
+
+    fn data(&mut self, entry: &Entry, options: &ReadOptions) -> Result<(Shape, Split, FileKind)> {
+        let inside = self.inside(&entry.name);
+        let (header, bytes) = self.array(&entry.name, |header| header.kind(&inside).map(FileKind::bytes))?;
+        let kind = header.kind(&inside)?;
+        let (_, shape) = array::rows(&inside, &header.shape, options.image_size)?;
+        Ok((shape, header.split(kind, bytes, shape.dim()), kind))
+    }
+
+    /// Labels, one for each row of the data, and the names of the classes; or why they are none.
+    fn labels(&mut self, entry: &Entry, data: &Entry) -> Result<Result<(Vec<u32>, Vec<String>), String>> {
+        let each = match entry.header.as_ref().map(Header::element_bytes) {
+            Some(Some(each)) => each,
+            // Elements of a strange type need not be unpacked to be named.
+            Some(None) => return Ok(entry.header.as_ref().map_or(Err(String::new()), |h| h.labels(&[]))),
+            None => 0,
+        };
+        let (header, bytes) = self.array(&entry.name, |_| Ok(each))?;
+        let (count, rows) =
+            (header.shape.first(), data.header.as_ref().and_then(|header| header.shape.first()));
+        if count != rows {
+            let problem = format!(
+                "{} labels, but {} has {} rows",
+                count.copied().unwrap_or(0),
+                data.name,
+                rows.copied().unwrap_or(0)
+            );
+            return Err(Error::file(self.inside(&entry.name), problem, "save one label per row"));
+        }
+        Ok(header.labels(&bytes))
     }
 
     /// The name of an array in messages: `file.npz/x.npy`.
@@ -119,14 +279,14 @@ impl Archive {
     fn array(
         &mut self,
         name: &str,
-        bytes_each: fn(&Header, &Path) -> Result<usize>,
+        bytes_each: impl Fn(&Header) -> Result<usize>,
     ) -> Result<(Header, Vec<u8>)> {
         let path = self.inside(name);
         let entry = format!("{name}.npy");
-        let mut file = self.zip.by_name(&entry).map_err(|error| broken(&path, &error.to_string()))?;
+        let mut file = self.zip.by_name(&entry).map_err(|error| broken(&path, &error))?;
         let packed = file.compressed_size();
         let header = Header::read(&path, &mut file)?;
-        let each = bytes_each(&header, &path)? as u64;
+        let each = bytes_each(&header)? as u64;
         let promised = header.shape.iter().try_fold(each, |product, size| product.checked_mul(*size as u64));
         let total = promised.filter(|total| *total <= most_unpacked(packed)).ok_or_else(|| {
             let problem =
@@ -135,9 +295,9 @@ impl Archive {
         })?;
         let mut bytes = Vec::new();
         let read = file.by_ref().take(total).read_to_end(&mut bytes);
-        read.map_err(|error| broken(&path, &error.to_string()))?;
+        read.map_err(|error| damaged(&path, &error.to_string()))?;
         // Reading to the end also makes the zip reader compare its checksum.
-        let more = file.read(&mut [0]).map_err(|error| broken(&path, &error.to_string()))?;
+        let more = file.read(&mut [0]).map_err(|error| damaged(&path, &error.to_string()))?;
         if bytes.len() as u64 != total || more != 0 {
             let problem = format!("its header promises {total} bytes of elements, but holds more or fewer");
             return Err(Error::file(&path, problem, "write it again with np.savez"));
@@ -146,25 +306,30 @@ impl Archive {
     }
 }
 
-impl Header {
-    fn kind_bytes(&self, path: &Path) -> Result<usize> {
-        self.kind(path).map(FileKind::bytes)
+fn broken(path: &Path, error: &ZipError) -> Error {
+    match error {
+        ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => {
+            let next = "write it again with np.savez_compressed, or as .npy with np.save";
+            Error::file(path, format!("it is packed in a way that is not read: {error}"), next)
+        }
+        _ => damaged(path, &error.to_string()),
     }
 }
 
-fn broken(path: &Path, problem: &str) -> Error {
+fn damaged(path: &Path, problem: &str) -> Error {
     Error::file(path, format!("damaged, or not a zip file: {problem}"), "write it again with np.savez")
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::npy_header;
     use super::*;
     use std::io::{Cursor, Write};
     use zip::write::SimpleFileOptions;
     use zip::{CompressionMethod, ZipWriter};
 
     fn array(descr: &str, shape: &[usize], bytes: &[u8]) -> Vec<u8> {
-        [npy::header(descr, shape), bytes.to_vec()].concat()
+        [npy_header::header(descr, shape), bytes.to_vec()].concat()
     }
 
     /// A .npz file of these arrays, stored or deflated.
@@ -228,10 +393,10 @@ mod tests {
     #[test]
     fn a_zip_bomb_is_refused_before_it_unpacks() {
         let zeros = vec![0; 1 << 20];
-        let mut lying = npy::header("|u1", &[1 << 20, 1 << 20]);
+        let mut lying = npy_header::header("|u1", &[1 << 20, 1 << 20]);
         lying.extend(&zeros);
         refuse(&archive(&[("x", lying)], CompressionMethod::Deflated), "bytes are packed");
-        let overflow = npy::header("<f8", &[1 << 31, 1 << 31, 1 << 31]);
+        let overflow = npy_header::header("<f8", &[1 << 31, 1 << 31, 1 << 31]);
         refuse(&archive(&[("x", overflow)], CompressionMethod::Deflated), "bytes are packed");
     }
 
@@ -260,11 +425,91 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_are_not_numbers_or_too_few_are_refused() {
+    fn labels_that_are_no_labels_are_left_out_with_a_word_and_too_few_are_refused() {
         let with = |y| archive(&[("x", array("|u1", &[2, 2], &[0; 4])), ("y", y)], CompressionMethod::Stored);
-        refuse(&with(array("<f4", &[2], &[0; 8])), "labels are whole numbers");
         refuse(&with(array("|u1", &[3], &[0; 3])), "3 labels, but x has 2 rows");
-        refuse(&with(array("|i1", &[2], &[0, 255])), "row 2: the label -1");
-        refuse(&with(array("|O", &[2], &[0; 2])), "labels are whole numbers");
+        let halves = [0.5f32.to_le_bytes(); 2].concat();
+        for (y, words) in
+            [(array("<f4", &[2], &halves), "row 1 is 0.5"), (array("|O", &[2], &[0; 2]), "Python objects")]
+        {
+            let parts = read(&with(y)).unwrap();
+            assert_eq!(parts.train.labels, None);
+            let warning = &parts.warnings[0];
+            assert!(warning.starts_with("y is not read as labels: ") && warning.contains(words), "{warning}");
+        }
+    }
+
+    #[test]
+    fn names_of_arrays_are_known_in_any_case_and_order() {
+        let x = |value: u8| array("|u1", &[2, 2], &[value; 4]);
+        let y = |a: u8, b: u8| array("|u1", &[2], &[a, b]);
+        for names in
+            [["X", "y"], ["data", "target"], ["imgs", "labels"], ["arr_0", "arr_1"], ["features", "Y"]]
+        {
+            let parts =
+                read(&archive(&[(names[1], y(1, 2)), (names[0], x(9))], CompressionMethod::Stored)).unwrap();
+            assert_eq!(parts.train.labels.as_deref(), Some(&[1, 2][..]), "{names:?}");
+            assert_eq!(parts.train.x([0]).unwrap(), [9.0 / 255.0; 2]);
+            assert!(
+                parts.notes[0]
+                    .contains(&format!("array {} [2, 2], uint8 with labels {}", names[0], names[1]))
+            );
+        }
+        for names in [
+            ["train_images", "val_images", "test_images"],
+            ["x_train", "x_val", "x_test"],
+            ["train", "valid", "test"],
+        ] {
+            let arrays = [(names[2], x(30)), (names[0], x(10)), (names[1], x(20))];
+            let parts = read(&archive(&arrays, CompressionMethod::Stored)).unwrap();
+            let first = |split: &Split| (split.x([0]).unwrap()[0] * 255.0).round();
+            let (valid, test) = (parts.valid.unwrap(), parts.test.unwrap());
+            assert_eq!([&parts.train, &valid, &test].map(first), [10.0, 20.0, 30.0], "{names:?}");
+        }
+    }
+
+    #[test]
+    fn classes_of_text_are_numbered_alike_in_all_parts() {
+        let x = || array("|u1", &[2, 1], &[0; 2]);
+        let y = |text: &[u8; 2]| array("|S1", &[2], text);
+        let arrays = [("x_train", x()), ("x_test", x()), ("y_train", y(b"ac")), ("y_test", y(b"bc"))];
+        let parts = read(&archive(&arrays, CompressionMethod::Stored)).unwrap();
+        assert_eq!(parts.classes, ["a", "c", "b"]);
+        assert_eq!(parts.train.labels.as_deref(), Some(&[0, 1][..]));
+        assert_eq!(parts.test.unwrap().labels.as_deref(), Some(&[2, 1][..]));
+    }
+
+    #[test]
+    fn an_array_can_be_named_and_others_are_mentioned() {
+        let a = array("|u1", &[2, 3], &[1; 6]);
+        let bytes = archive(
+            &[
+                ("spectra", a.clone()),
+                ("other", a),
+                ("axis", array("<f4", &[3], &[0; 12])),
+                ("y", array("|u1", &[2], &[4, 5])),
+            ],
+            CompressionMethod::Stored,
+        );
+        refuse(&bytes, "array spectra [2, 3], uint8; array other [2, 3], uint8; array axis [3], float32");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("data.npz");
+        std::fs::write(&path, bytes).unwrap();
+        let open = |name: &str| {
+            let options = ReadOptions { array: Some(name.into()), ..ReadOptions::default() };
+            open(path.to_str().unwrap(), &options, &|_| {})
+        };
+        let parts = open("other").unwrap();
+        assert_eq!((parts.train.count, parts.train.labels.as_deref()), (2, Some(&[4, 5][..])));
+        assert!(parts.notes[1].starts_with("arrays that are not used: spectra, axis"), "{:?}", parts.notes);
+        let error = open("nosuch").unwrap_err();
+        assert!(error.exit_code() == 2 && error.to_string().contains("has array spectra"), "{error}");
+    }
+
+    #[test]
+    fn the_only_table_among_other_arrays_is_the_data() {
+        let arrays =
+            [("wavelengths", array("<f8", &[3], &[0; 24])), ("spectra", array("<f8", &[2, 3], &[0; 48]))];
+        assert_eq!(read(&archive(&arrays, CompressionMethod::Stored)).unwrap().train.dim(), 3);
     }
 }

@@ -6,10 +6,10 @@ use super::dataset::Dataset;
 use super::options::{Missing, ReadOptions, TEST_FRACTION};
 use super::prepare::prepare;
 use super::progress::Watch;
-use super::reader::{Format, Parts};
+use super::reader::{Format, Parts, has_extension};
 use super::shape::Shape;
 use super::split::Split;
-use super::{csv, dataset, folder, missing, mnist, npy, npz, parquet, pictures};
+use super::{csv, dataset, folder, missing, mnist, npy, npz, parquet, pictures, shades};
 use crate::error::{Error, Result};
 use crate::settings::Named;
 
@@ -122,7 +122,10 @@ fn read(key: &'static str, source: &str, options: &ReadOptions, progress: Watch)
         None => FORMATS.iter().find(|format| (format.detect)(source)),
     };
     let format = format.ok_or_else(|| unknown(key, source))?;
-    let parts = (format.open)(source, options, progress)?;
+    let mut parts = (format.open)(source, options, progress)?;
+    if [folder::FORMAT.name, npy::FORMAT.name, npz::FORMAT.name].contains(&format.name) {
+        parts = shades::bits(parts, options)?;
+    }
     let shape = parts.shape;
     if options.image_size.is_some_and(|size| (size.width, size.height) != (shape.width, shape.height)) {
         let place = "for folders of pictures, and for rows with that many values";
@@ -132,6 +135,10 @@ fn read(key: &'static str, source: &str, options: &ReadOptions, progress: Watch)
     if let Some(colour) = options.colour.filter(|_| !std::ptr::eq(format.name, pictures::FORMAT.name)) {
         let next = format_args!("only folders of pictures take it, and {source} is not one");
         return Err(Error::value("source.colour", colour.name(), next));
+    }
+    if let Some(name) = options.array.as_ref().filter(|_| format.name != npz::FORMAT.name) {
+        let next = format_args!("only .npz files have arrays with names, and {source} is not one");
+        return Err(Error::value("source.array", name, next));
     }
     let columns = [
         ("source.label_column", options.label_column.is_some()),
@@ -222,9 +229,11 @@ pub fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
 fn unknown(key: &'static str, source: &str) -> Error {
     let path = Path::new(source);
     let given = if path.is_dir() {
-        "this folder holds no known format of data".to_owned()
+        let strangers = pictures::strangers_in(path).map(|(what, advice)| format!(" ({what}; {advice})"));
+        format!("this folder holds no known format of data{}", strangers.unwrap_or_default())
     } else if path.exists() {
-        "this file is not in a known format".to_owned()
+        let advice = remedy(source).map(|advice| format!(" ({advice})"));
+        format!("this file is not in a known format{}", advice.unwrap_or_default())
     } else {
         let near = strsim::damerau_levenshtein(source, mnist::NAME) <= TYPOS;
         let meant = if near { format!(" (did you mean `{}`?)", mnist::NAME) } else { String::new() };
@@ -232,6 +241,19 @@ fn unknown(key: &'static str, source: &str) -> Error {
     };
     let legal: String = sources().map(|(name, describe)| format!("\n  {name:<8} {describe}")).collect();
     Error::setting(key, format!(" `{source}`: {given}; it takes{legal}"))
+}
+
+/// What makes data of files that other programs write.
+fn remedy(source: &str) -> Option<&'static str> {
+    [
+        (&["zip", "tar", "tgz", "7z", "rar", "gz", "bz2", "xz"][..], "unpack it first"),
+        (&["h5", "hdf5", "mat"], "save an array of it with np.save"),
+        (&["pkl", "pickle", "pt", "pth", "npx"], "save its array with np.save, or its table as .parquet"),
+        (&["xls", "xlsx", "ods", "feather", "arrow"], "save it as .csv or .parquet"),
+        (&["heic", "heif", "avif", "jp2", "jxl", "svg"], "convert it to png or jpeg"),
+    ]
+    .iter()
+    .find_map(|(extensions, advice)| has_extension(source, extensions).then_some(*advice))
 }
 
 #[cfg(test)]

@@ -30,6 +30,17 @@ section! {
         #[arg(skip)]
         colour: Option<Colour> = None;
 
+        /// Array of a .npz file that holds the data, where that is not clear
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[arg(long, value_name = "NAME")]
+        array: Option<String> = None;
+
+        /// Whether bytes that are all 0 or 1 count as such and not as v / 255; a run that is resumed or used takes what it has
+        /// learnt
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[arg(skip)]
+        bits: Option<bool> = None;
+
         /// Column of a table with labels, by name or by number from 1
         #[serde(skip_serializing_if = "Option::is_none")]
         #[arg(long, value_name = "NAME")]

@@ -8,6 +8,7 @@ use super::options::{Missing, ReadOptions};
 use super::progress::Watch;
 use super::reader::{NAMED, Parts, column_name};
 use super::scaling::{Scale, Scaling};
+use super::shades;
 use super::split::{Element, Split};
 use super::summarise::summarise;
 use super::summary::Summary;
@@ -28,7 +29,9 @@ pub(super) fn prepare(
         let filled = |split: Split| split.scaled(filling.clone());
         (parts.train, parts.valid, test) = (filled(parts.train), parts.valid.map(filled), filled(test));
     }
-    let Parts { name, shape, columns, classes, train, valid, unread, notes, mut warnings, alike, .. } = parts;
+    let Parts {
+        name, shape, columns, classes, train, valid, bits, unread, notes, mut warnings, alike, ..
+    } = parts;
     let wanted = options.scale.is_some_and(|scale| scale != Scale::None) || options.scaling.is_some();
     // Of each part, the training part first.
     let mut seen: Vec<(Summary, &str)> = Vec::new();
@@ -78,6 +81,9 @@ pub(super) fn prepare(
             warnings.extend(table_warnings(summary, &alike, &columns));
         }
     }
+    if scaling.is_none() && options.scale.is_none() {
+        warnings.extend(shades::dark(&train, summary)?);
+    }
     let shared = scaling.clone().map(Arc::new);
     let summary = seen.into_iter().next().map(|(summary, _)| summary);
     let (train, test) = (train.scaled(shared.clone()), test.scaled(shared.clone()));
@@ -92,6 +98,7 @@ pub(super) fn prepare(
         classes,
         scaling,
         summary,
+        bits,
         unit,
         unread,
         notes,

@@ -48,6 +48,8 @@ pub(super) struct Parts {
     pub train: Split,
     pub valid: Option<Split>,
     pub test: Option<Split>,
+    /// Of bytes that could be binary data, whether they are: see [`super::options::ReadOptions::bits`].
+    pub bits: Option<bool>,
     pub unread: Vec<Unread>,
     pub notes: Vec<String>,
     pub warnings: Vec<String>,
@@ -59,8 +61,8 @@ impl Parts {
     /// Rows of one part, without names: what a reader starts from.
     pub(super) fn new(name: String, shape: Shape, train: Split) -> Parts {
         let (columns, classes, valid, test) = Default::default();
-        let (unread, notes, warnings, alike) = Default::default();
-        Parts { name, shape, columns, classes, train, valid, test, unread, notes, warnings, alike }
+        let (bits, unread, notes, warnings, alike) = Default::default();
+        Parts { name, shape, columns, classes, train, valid, test, bits, unread, notes, warnings, alike }
     }
 }
 

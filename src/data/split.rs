@@ -1,19 +1,16 @@
 //! Rows of values, in memory or in a file, and views of them.
 
-use std::fs::File;
-use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::file_rows::FileRows;
+use super::number::{FileKind, Number, peak, spread};
 use super::order::shuffled;
 use super::origin::{Origin, Origins};
 use super::scaling::Scaling;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Bytes read from a file in one go.
 const BLOCK: usize = 8 << 20;
-/// Threads that read a block of scattered rows, and rows per thread that make it pay.
-const READERS: usize = 4;
-const ROWS_A_READER: usize = 64;
 
 /// Separates the choice of test rows from other random numbers drawn from the same seed.
 const STREAM: &[u8; 20] = b"vae-gpu test part \0\0";
@@ -60,43 +57,6 @@ enum Values {
     Bytes(Vec<u8>),
     Floats(Vec<f32>),
     File(FileRows),
-}
-
-/// Rows in a file, stored contiguously.
-#[derive(Debug)]
-pub(super) struct FileRows {
-    pub path: PathBuf,
-    pub file: File,
-    /// Where the first row starts, in bytes.
-    pub start: u64,
-    pub kind: FileKind,
-}
-
-/// Numbers in a file, little endian.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FileKind {
-    U8,
-    F32,
-    F64,
-}
-
-impl FileKind {
-    pub(super) fn bytes(self) -> usize {
-        match self {
-            FileKind::U8 => 1,
-            FileKind::F32 => 4,
-            FileKind::F64 => 8,
-        }
-    }
-
-    /// Appends the numbers in `bytes` as floats.
-    pub(super) fn floats(self, bytes: &[u8], out: &mut Vec<f32>) {
-        match self {
-            FileKind::U8 => out.extend(bytes.iter().map(|v| f32::from(*v))),
-            FileKind::F32 => out.extend(bytes.as_chunks().0.iter().map(|v| f32::from_le_bytes(*v))),
-            FileKind::F64 => out.extend(bytes.as_chunks().0.iter().map(|v| f64::from_le_bytes(*v) as f32)),
-        }
-    }
 }
 
 impl Split {
@@ -170,7 +130,7 @@ impl Split {
     pub fn element(&self) -> Element {
         match (&*self.values, &self.scaling) {
             (Values::Bytes(_), None) => Element::Bytes,
-            (Values::File(file), None) if file.kind == FileKind::U8 => Element::Bytes,
+            (Values::File(file), None) if file.kind.is_bytes() => Element::Bytes,
             _ => Element::Floats,
         }
     }
@@ -178,6 +138,35 @@ impl Split {
     /// Whether the values stay in a file instead of memory.
     pub fn is_in_file(&self) -> bool {
         matches!(*self.values, Values::File(_))
+    }
+
+    /// The largest byte of the reader's rows, or the first beyond `enough`; none where values are no bytes.
+    pub(super) fn peak(&self, enough: u8) -> Result<Option<u8>> {
+        match &*self.values {
+            Values::Bytes(values) => Ok(Some(peak(values, enough))),
+            Values::File(file) if file.kind == FileKind::U8 => {
+                file.peak((self.count * self.dim) as u64, enough).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The same rows, with bytes other than 0 as 255, which counts as 1.
+    pub(super) fn into_bits(self) -> Split {
+        let values = match Arc::try_unwrap(self.values) {
+            Ok(Values::Bytes(mut values)) => {
+                spread(&mut values);
+                Arc::new(Values::Bytes(values))
+            }
+            Ok(Values::File(file)) => {
+                let kind = FileKind { number: Number::Bool, ..file.kind };
+                Arc::new(Values::File(FileRows { kind, ..file }))
+            }
+            Ok(other) => Arc::new(other),
+            // Shared with another part: readers that do so have no bits.
+            Err(shared) => shared,
+        };
+        Split { values, ..self }
     }
 
     /// The index of row `row` among the reader's rows.
@@ -278,7 +267,7 @@ impl Split {
                     bytes.resize(block.len() * width, 0);
                     file.read(&block, width, &mut bytes)?;
                     for row in bytes.chunks_exact(width) {
-                        if file.kind == FileKind::U8 {
+                        if file.kind.is_bytes() {
                             show_bytes(row, scaling, &mut scaled, visit);
                             continue;
                         }
@@ -362,68 +351,6 @@ fn show_bytes(row: &[u8], scaling: Option<&Scaling>, scaled: &mut Vec<f32>, visi
     scaled.extend(row.iter().map(|v| f32::from(*v) / 255.0));
     scaling.apply(scaled);
     visit(Row::Floats(scaled));
-}
-
-impl FileRows {
-    /// Reads the rows at these places, `width` bytes each. Scattered rows are read by several threads: a disk serves
-    /// parallel requests faster than one at a time.
-    fn read(&self, places: &[usize], width: usize, bytes: &mut [u8]) -> Result<()> {
-        let runs = 1 + places.windows(2).filter(|pair| pair[1] != pair[0] + 1).count();
-        let threads = READERS.min(runs / ROWS_A_READER).max(1);
-        if threads == 1 {
-            return self.read_some(places, width, bytes);
-        }
-        let share = places.len().div_ceil(threads);
-        std::thread::scope(|scope| {
-            let parts = places.chunks(share).zip(bytes.chunks_mut(share * width));
-            let readers: Vec<_> = parts
-                .map(|(places, bytes)| scope.spawn(move || self.read_some(places, width, bytes)))
-                .collect();
-            let results =
-                readers.into_iter().map(|r| r.join().unwrap_or_else(|e| std::panic::resume_unwind(e)));
-            results.collect::<Vec<_>>().into_iter().collect()
-        })
-    }
-
-    /// The error of a failed read; the file had the right length when it was opened.
-    fn unreadable(&self, error: std::io::Error) -> Error {
-        match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => {
-                let next = "leave the file unchanged while it is in use, and start again";
-                Error::file(&self.path, "it has become shorter since it was opened", next)
-            }
-            _ => Error::io("read", &self.path, error),
-        }
-    }
-
-    /// Reads each run of adjacent rows in one go.
-    fn read_some(&self, places: &[usize], width: usize, mut bytes: &mut [u8]) -> Result<()> {
-        for run in places.chunk_by(|a, b| *b == a + 1) {
-            let (now, later) = bytes.split_at_mut(run.len() * width);
-            read_exact_at(&self.file, now, self.start + run[0] as u64 * width as u64)
-                .map_err(|error| self.unreadable(error))?;
-            bytes = later;
-        }
-        Ok(())
-    }
-}
-
-#[cfg(unix)]
-fn read_exact_at(file: &File, bytes: &mut [u8], at: u64) -> std::io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, bytes, at)
-}
-
-#[cfg(windows)]
-fn read_exact_at(file: &File, mut bytes: &mut [u8], mut at: u64) -> std::io::Result<()> {
-    while !bytes.is_empty() {
-        let read = std::os::windows::fs::FileExt::seek_read(file, bytes, at)?;
-        if read == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        bytes = &mut bytes[read..];
-        at += read as u64;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use csv::QuoteStyle;
 
-use super::npy;
+use super::npy_header;
 use super::reader::has_extension;
 use crate::error::{Error, Result};
 
@@ -53,7 +53,7 @@ impl Matrix {
         assert!(names.is_empty() || names.len() == dim, "{} names of {dim} columns", names.len());
         match self {
             Matrix::Npy => {
-                out.write_all(&npy::header("<f4", &[values.len() / dim, dim]))?;
+                out.write_all(&npy_header::header("<f4", &[values.len() / dim, dim]))?;
                 let mut bytes = Vec::new();
                 for part in values.chunks(GROUP) {
                     bytes.clear();

@@ -61,7 +61,7 @@ pub struct EpochResult {
 pub struct Scores {
     /// On the test data.
     pub test: Evaluation,
-    /// On the validation data, where some were held out.
+    /// On the validation data: the source's own, or what was held out.
     pub valid: Option<Evaluation>,
     /// Whether no epoch before was better: on the validation data or, where there are none, on the test data.
     pub is_best: bool,
@@ -116,8 +116,10 @@ impl Trainer {
             return Err(Error::setting("train.valid", ": the training data has only one row"));
         }
         let held_out = (config.train.valid > 0.0).then(|| dataset.train.hold_out(config.train.valid, seed));
-        let (train, valid) =
-            held_out.as_ref().map_or((&dataset.train, None), |(kept, held)| (kept, Some(held)));
+        let (train, valid) = match &held_out {
+            Some((kept, held)) => (kept, Some(held)),
+            None => (&dataset.train, dataset.valid.as_ref()),
+        };
         let mut shared = Shared::default();
         let (device, rows) = ((gpu, &mut shared), history::ROWS as usize);
         // Before anything is made, the plan is checked against the adapter's limits.
@@ -160,6 +162,11 @@ impl Trainer {
     /// Where the parameters lie.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
+    }
+
+    /// Whether there are validation data, the source's own or held out.
+    pub fn has_valid(&self) -> bool {
+        self.valid.is_some()
     }
 
     /// Steps of an epoch; the last one's batch may be short.

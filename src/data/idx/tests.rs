@@ -156,7 +156,7 @@ fn images_and_labels_of_different_counts() {
 #[test]
 fn train_and_test_of_different_shapes() {
     let (train, test) = (file(&[2, 3, 4]), file(&[2, 4, 3]));
-    let message = dataset("x", (source(&train), None), (source(&test), None)).unwrap_err().to_string();
+    let message = dataset("x", (source(&train), None), Some((source(&test), None))).unwrap_err().to_string();
     assert!(message.contains("test images are 3x4, but the training images are 4x3"), "{message}");
 }
 

@@ -2,6 +2,9 @@
 
 use proptest::prelude::*;
 
+use super::super::array::rows;
+use super::super::npy_header::{MAGIC, header, parse};
+use super::super::shape::{Shape, Size};
 use super::*;
 use crate::data::write::Matrix;
 use crate::data::{Element, Row};
@@ -37,15 +40,29 @@ fn refuse(bytes: &[u8], words: &str) {
 
 #[test]
 fn every_type_and_shape_of_data_is_read() {
-    for (descr, each) in [("|u1", 1), ("<f4", 4), ("<f8", 8)] {
+    for (descr, each) in [
+        ("|b1", 1),
+        ("|u1", 1),
+        ("|i1", 1),
+        (">u2", 2),
+        ("<i2", 2),
+        ("<u4", 4),
+        (">i4", 4),
+        ("<u8", 8),
+        ("<i8", 8),
+        ("<f2", 2),
+        ("<f4", 4),
+        (">f8", 8),
+    ] {
         for (dims, shape) in [
             (vec![2, 12], Shape::table(12)),
             (vec![2, 3, 4], Shape { width: 4, height: 3, channels: 1 }),
             (vec![2, 2, 2, 3], Shape { width: 2, height: 2, channels: 3 }),
+            (vec![2, 1, 3, 4], Shape { width: 4, height: 3, channels: 1 }),
         ] {
             let parts = read(&file(descr, &dims, 24 * each)).unwrap();
             assert_eq!((parts.shape, parts.train.count), (shape, 2));
-            let element = if each == 1 { Element::Bytes } else { Element::Floats };
+            let element = if ["|b1", "|u1"].contains(&descr) { Element::Bytes } else { Element::Floats };
             assert_eq!((parts.train.element(), parts.train.is_in_file()), (element, true));
         }
     }
@@ -59,11 +76,9 @@ fn versions_and_spellings_of_the_header_are_known() {
             "{\"shape\":(1,2),\"fortran_order\":False,\"descr\":\"|u1\"}   \n",
             "{'descr': '|u1', 'fortran_order': True, 'shape': (1, 2), }",
         ] {
-            let parts = read(&[with_dict(version, dict), vec![5, 6]].concat());
-            match dict.contains("True") {
-                false => assert_eq!(parts.unwrap().train.x([0]).unwrap(), [5.0 / 255.0, 6.0 / 255.0]),
-                true => assert!(parts.err().unwrap().to_string().contains("Fortran order")),
-            }
+            // One row lies the same in either order.
+            let parts = read(&[with_dict(version, dict), vec![5, 6]].concat()).unwrap();
+            assert_eq!(parts.train.x([0]).unwrap(), [5.0 / 255.0, 6.0 / 255.0]);
         }
     }
 }
@@ -102,29 +117,75 @@ fn nothing_in_a_file_is_refused() {
     }
 }
 
+/// `np.asfortranarray(np.arange(2 * 3 * 4).reshape(2, 3, 4).astype(dtype))`.
+#[test]
+fn fortran_order_is_turned() {
+    let dims = [2, 3, 4];
+    let place = |n: usize, i: usize, j: usize| n + 2 * (i + 3 * j);
+    let mut stored = vec![0u8; 24];
+    for (n, i, j) in (0..24).map(|v| (v / 12, v / 4 % 3, v % 4)) {
+        stored[place(n, i, j)] = (12 * n + 4 * i + j) as u8;
+    }
+    let dict = |descr: &str| {
+        format!(
+            "{{'descr': '{descr}', 'fortran_order': True, 'shape': ({}, {}, {}), }}",
+            dims[0], dims[1], dims[2]
+        )
+    };
+    let parts = read(&[with_dict(1, &dict("|u1")), stored.clone()].concat()).unwrap();
+    let expected: Vec<f32> = (0..24).map(|v| v as f32).collect();
+    let bytes: Vec<f32> = parts.train.x(0..2).unwrap().iter().map(|x| (x * 255.0).round()).collect();
+    assert_eq!((bytes, parts.train.element()), (expected.clone(), Element::Bytes));
+    let wide: Vec<u8> = stored.iter().flat_map(|v| i16::from(*v).to_be_bytes()).collect();
+    let parts = read(&[with_dict(1, &dict(">i2")), wide].concat()).unwrap();
+    assert_eq!(parts.train.x(0..2).unwrap(), expected);
+    assert_eq!(parts.notes, ["numbers of type int16, big-endian, in Fortran order: read as 32-bit floats"]);
+    // More rows than are turned in one go.
+    let (count, dim) = (150usize, 3usize);
+    let columns: Vec<u8> = (0..dim).flat_map(|d| (0..count).map(move |n| (n + d) as u8)).collect();
+    let text = format!("{{'descr': '|u1', 'fortran_order': True, 'shape': ({count}, {dim}), }}");
+    let parts = read(&[with_dict(1, &text), columns].concat()).unwrap();
+    let row: Vec<f32> = parts.train.x([149]).unwrap().iter().map(|x| (x * 255.0).round()).collect();
+    assert_eq!(row, [149.0, 150.0, 151.0]);
+}
+
+#[test]
+fn booleans_are_zero_and_one() {
+    for x in [vec![0, 1, 1, 0], vec![0, 7, 1, 0]] {
+        let parts = read(&[header("|b1", &[2, 2]), x].concat()).unwrap();
+        assert_eq!(
+            (parts.train.x(0..2).unwrap(), parts.train.element()),
+            (vec![0.0, 1.0, 1.0, 0.0], Element::Bytes)
+        );
+    }
+}
+
 #[test]
 fn wrong_types_say_how_to_convert_them() {
-    for (descr, words) in [
-        ("<i8", "elements of type <i8"),
-        ("|O", "Python objects"),
-        (">f4", "big-endian elements (>f4)"),
-        ("<c8", "type <c8"),
-        ("<U5", "type <U5"),
-        ("", "type "),
+    for (descr, words, advice) in [
+        ("|O", "Python objects", "x.tolist()"),
+        ("<c8", "type <c8", "x.real"),
+        ("<U5", "text (<U5)", "in an array y of a .npz file"),
+        ("|S3", "text (|S3)", "x.astype(np.float32)"),
+        ("<M8[ns]", "type <M8[ns]", "x.astype(np.int64)"),
+        ("<f16", "type <f16", "x.astype(np.float32)"),
+        ("", "type ", "x.astype(np.float32)"),
     ] {
         refuse(&file(descr, &[2, 2], 32), words);
-        refuse(&file(descr, &[2, 2], 32), "astype");
+        refuse(&file(descr, &[2, 2], 32), advice);
     }
     let fields = "{'descr': [('a', '<f4'), ('b', '<f4')], 'fortran_order': False, 'shape': (2, 2), }";
     refuse(&with_dict(1, fields), "named fields");
+    refuse(&with_dict(1, fields), "x.dtype.names");
 }
 
 #[test]
 fn wrong_shapes_say_how_to_turn_them() {
-    refuse(&file("<f4", &[4], 16), "x.reshape");
+    refuse(&file("<f4", &[4], 16), "x.reshape(-1, 1)");
     refuse(&file("<f4", &[], 4), "x.reshape");
     refuse(&file("<f4", &[2, 3, 4, 4], 384), "x.transpose(0, 2, 3, 1)");
     refuse(&file("<f4", &[2, 4, 4, 2], 256), "1 or 3 channels");
+    refuse(&file("|u1", &[2, 4, 4, 4], 128), "x[..., :3]");
     refuse(&file("|u1", &[1, 1 << 13, 1 << 13], 1 << 26), "split or shrink");
 }
 

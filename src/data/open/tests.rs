@@ -168,3 +168,50 @@ fn a_test_source_shares_the_classes_of_the_training_source() {
     let message = join_test("x", "y", &mut parts, table(&[1.0, 2.0], &["a", "b"])).unwrap_err().to_string();
     assert!(message.contains("data of 2x1, but x of 1x1"), "{message}");
 }
+
+#[test]
+fn arrays_of_zero_and_one_are_binary_and_a_run_keeps_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, values: &[u8]| {
+        let path = folder.path().join(name);
+        let header = super::super::npy_header::header("|u1", &[values.len() / 4, 2, 2]);
+        std::fs::write(&path, [&header[..], values].concat()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let bits = write("bits.npy", &[0, 1, 1, 0].repeat(10));
+    let dataset = open(&bits).unwrap();
+    assert_eq!((dataset.bits, dataset.train.x([0]).unwrap()), (Some(true), vec![0.0, 1.0, 1.0, 0.0]));
+    assert!(dataset.notes[0].contains("0 or 1") && dataset.warnings.is_empty(), "{dataset:?}");
+    let shades = open(&write("shades.npy", &[0, 1, 2, 255].repeat(10))).unwrap();
+    assert_eq!((shades.bits, shades.notes.len(), shades.warnings.len()), (Some(false), 0, 0));
+    let learnt = ReadOptions { bits: Some(false), ..ReadOptions::default() };
+    let dataset = open_with(&bits, &learnt, &|_| {}).unwrap();
+    assert_eq!(dataset.train.x([0]).unwrap()[1], 1.0 / 255.0);
+    let black = open(&write("black.npy", &[0; 40])).unwrap();
+    assert_eq!((black.bits, black.warnings.len()), (Some(false), 1));
+    assert!(black.warnings[0].contains("every value is 0"));
+}
+
+#[test]
+fn values_that_are_nearly_black_are_a_warning_that_the_flag_cures() {
+    let shape = Shape { width: 1, height: 2, channels: 1 };
+    let of = |train: Split, scale| {
+        let parts = Parts { train, shape, ..table(&[1.0, 1.0], &["a", "b"]) };
+        scaled(parts, &ReadOptions { scale, ..ReadOptions::default() }).unwrap()
+    };
+    let bytes = || Split::new(vec![0, 20], 2, None);
+    let dark = of(bytes(), None);
+    assert!(dark.warnings[0].starts_with("the values go no further than 20 of 255"), "{:?}", dark.warnings);
+    assert!(dark.warnings[0].contains("`source.scale` = minmax"));
+    let cured = of(bytes(), Some(Scale::Minmax));
+    assert_eq!((cured.train.x([0]).unwrap(), cured.warnings.len()), (vec![0.0, 1.0], 0));
+    let floats = of(Split::from_floats(vec![0.0, 0.0625], 2), None);
+    assert!(
+        floats.warnings[0].starts_with("the values go no further than 0.0625 of 1"),
+        "{:?}",
+        floats.warnings
+    );
+    for bright in [Split::new(vec![0, 26], 2, None), Split::from_floats(vec![0.0, 0.5], 2)] {
+        assert!(of(bright, None).warnings.is_empty());
+    }
+}

@@ -1,8 +1,10 @@
-use std::fs::create_dir_all;
+use std::fs::{self, create_dir_all};
 
-use image::{GrayImage, ImageFormat, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
+use image::{GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
 use tempfile::TempDir;
 
+use super::super::origin::Part;
+use super::super::split::Element;
 use super::*;
 
 /// A folder for pictures, written by name.
@@ -35,6 +37,10 @@ impl Folder {
 
 fn bytes(split: &Split) -> Vec<u8> {
     split.x(0..split.count).unwrap().iter().map(|x| (255.0 * x).round() as u8).collect()
+}
+
+fn bytes_of(parts: &Parts) -> Vec<u8> {
+    bytes(&parts.train)
 }
 
 fn size(text: &str) -> ReadOptions {
@@ -76,10 +82,12 @@ fn sub_folders_are_labels_in_sorted_order() {
     assert_eq!(parts.classes, ["cats", "dogs"]);
     assert_eq!(parts.train.labels.as_deref(), Some(&[0, 1, 1][..]));
     assert_eq!(bytes(&parts.train), [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]);
-    // If one picture lacks a label, none gets one.
+    // One without a label leaves the others theirs.
     folder.grey("0.png", 2, 2, 9);
     let parts = folder.read(&ReadOptions::default()).unwrap();
-    assert_eq!((parts.classes.len(), &parts.train.labels, parts.train.count), (0, &None, 4));
+    assert_eq!(parts.classes, ["cats", "dogs", "unlabelled"]);
+    assert_eq!(parts.train.labels.as_deref(), Some(&[2, 0, 1, 1][..]));
+    assert!(parts.warnings[0].ends_with(": 0.png"), "{:?}", parts.warnings);
 }
 
 #[test]
@@ -107,14 +115,17 @@ fn numbered_files_and_classes_come_in_the_order_of_their_numbers_and_keep_their_
 }
 
 #[test]
-fn folders_called_train_and_test_are_the_parts() {
+fn folders_called_train_val_and_test_are_the_parts() {
     let folder = Folder::new();
     folder.grey("train/cats/a.png", 1, 1, 1);
     folder.grey("train/dogs/a.png", 1, 1, 2);
     folder.grey("test/dogs/a.png", 1, 1, 3);
+    folder.grey("val/dogs/a.png", 1, 1, 4);
+    fs::write(folder.path("val/dogs/b.png"), "no picture").unwrap();
     let parts = folder.read(&ReadOptions::default()).unwrap();
-    let test = parts.test.unwrap();
-    assert_eq!((parts.train.count, bytes(&test)), (2, vec![3]));
+    let (valid, test) = (parts.valid.unwrap(), parts.test.unwrap());
+    assert_eq!((parts.train.count, bytes(&valid), bytes(&test)), (2, vec![4], vec![3]));
+    assert_eq!((valid.labels.as_deref(), parts.unread[0].part), (Some(&[1][..]), Some(Part::Valid)));
     assert_eq!(parts.classes, ["cats", "dogs"]);
     assert_eq!((parts.train.labels.as_deref(), test.labels.as_deref()), (Some(&[0, 1][..]), Some(&[1][..])));
 }
@@ -158,11 +169,151 @@ fn what_is_transparent_is_black() {
 }
 
 #[test]
-fn sixteen_bits_become_eight() {
+fn sixteen_bits_are_kept() {
     let folder = Folder::new();
-    let deep = image::ImageBuffer::<image::Luma<u16>, _>::from_pixel(1, 1, image::Luma([0x8040]));
-    deep.save(folder.path("a.png")).unwrap();
-    assert_eq!(folder.bytes(&ReadOptions::default()), [128]);
+    let deep = |value: u16| ImageBuffer::<Luma<u16>, _>::from_pixel(1, 1, Luma([value]));
+    folder.grey("1.png", 1, 1, 51);
+    deep(0x8040).save(folder.path("2.png")).unwrap();
+    deep(1).save(folder.path("3.tif")).unwrap();
+    ImageBuffer::<image::Rgba<u16>, _>::from_pixel(1, 1, Rgba([u16::MAX, 0, 0, 0x8000]))
+        .save(folder.path("4.png"))
+        .unwrap();
+    // Even where the first one has eight.
+    let parts = folder.read(&coloured(Colour::Grey)).unwrap();
+    assert_eq!(parts.train.element(), Element::Floats);
+    let x = parts.train.x(0..3).unwrap();
+    assert_eq!(x, [0.2, f32::from(0x8040u16) / 65535.0, 1.0 / 65535.0]);
+    assert!(parts.notes[0].contains("more than 8 bits"), "{:?}", parts.notes);
+    let parts = folder.read(&coloured(Colour::Colour)).unwrap();
+    assert_eq!(parts.train.x([3]).unwrap(), [f32::from(0x8000u16) / 65535.0, 0.0, 0.0]);
+    let one = read_one(&folder.path("2.png"), Shape { width: 1, height: 1, channels: 1 }).unwrap();
+    assert_eq!(one, [f32::from(0x8040u16) / 65535.0]);
+}
+
+/// A TIFF of these pages of 2x1 floats.
+fn tiff_of_floats(path: &Path, pages: &[[f32; 2]]) {
+    use tiff::encoder::{TiffEncoder, colortype::Gray32Float};
+    let mut encoder = TiffEncoder::new(fs::File::create(path).unwrap()).unwrap();
+    for page in pages {
+        encoder.write_image::<Gray32Float>(2, 1, page).unwrap();
+    }
+}
+
+#[test]
+fn every_page_of_a_tiff_is_a_picture() {
+    use tiff::encoder::{TiffEncoder, colortype::Gray8};
+    use tiff::tags::Tag;
+    let folder = Folder::new();
+    for big in [false, true] {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        fn write<W: std::io::Write + std::io::Seek, K: tiff::encoder::TiffKind>(
+            mut encoder: TiffEncoder<W, K>,
+        ) {
+            for page in 1..=3u8 {
+                encoder.write_image::<Gray8>(2, 1, &[page, 10 * page]).unwrap();
+                // A preview is no page.
+                let mut preview = encoder.new_image::<Gray8>(1, 1).unwrap();
+                preview.encoder().write_tag(Tag::NewSubfileType, 1u32).unwrap();
+                preview.write_data(&[99]).unwrap();
+            }
+        }
+        match big {
+            false => write(TiffEncoder::new(&mut bytes).unwrap()),
+            true => write(TiffEncoder::new_big(&mut bytes).unwrap()),
+        }
+        fs::write(folder.path("a.tif"), bytes.into_inner()).unwrap();
+        let parts = folder.read(&ReadOptions::default()).unwrap();
+        assert_eq!(bytes_of(&parts), [1, 10, 2, 20, 3, 30]);
+        assert_eq!(parts.train.origin(2).to_string(), "a.tif#3");
+        assert_eq!(parts.notes, ["a file of several pages: each of the 3 pages is a picture"]);
+        // The file by itself is a source too.
+        let path = folder.path("a.tif");
+        assert!(detect(path.to_str().unwrap()));
+        let parts = open(path.to_str().unwrap(), &ReadOptions::default(), &|_| {}).unwrap();
+        assert_eq!((parts.train.count, parts.name.as_str()), (3, "a"));
+    }
+}
+
+#[test]
+fn floats_of_a_tiff_keep_their_values_whatever_their_size() {
+    let folder = Folder::new();
+    tiff_of_floats(&folder.path("a.tif"), &[[-5.0, 1000.0], [0.25, 3e-7]]);
+    let parts = folder.read(&ReadOptions::default()).unwrap();
+    assert_eq!(parts.shape, Shape { width: 2, height: 1, channels: 1 });
+    assert_eq!(parts.train.x(0..2).unwrap(), [-5.0, 1000.0, 0.25, 3e-7]);
+    // Resizing clips none of them.
+    let x = folder.read(&size("4x2")).unwrap().train.x([0]).unwrap();
+    assert!(x.len() == 8 && x[0] < 100.0 && x[3] > 900.0, "{x:?}");
+}
+
+#[test]
+fn a_damaged_page_leaves_the_others() {
+    let folder = Folder::new();
+    tiff_of_floats(&folder.path("a.tif"), &[[1.0, 2.0], [3.0, 4.0]]);
+    let whole = fs::read(folder.path("a.tif")).unwrap();
+    for cut in 8..whole.len() {
+        fs::write(folder.path("a.tif"), &whole[..cut]).unwrap();
+        if let Ok(parts) = folder.read(&ReadOptions::default()) {
+            assert!(parts.train.count <= 2);
+        }
+    }
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0xff;
+        fs::write(folder.path("a.tif"), &damaged).unwrap();
+        let _ = folder.read(&ReadOptions::default());
+    }
+}
+
+#[test]
+fn gif_and_netpbm_are_read_and_other_files_are_named() {
+    let folder = Folder::new();
+    let mut encoder = image::codecs::gif::GifEncoder::new(fs::File::create(folder.path("b.gif")).unwrap());
+    for value in [255, 0] {
+        encoder.encode(&[value; 6], 2, 1, image::ExtendedColorType::Rgb8).unwrap();
+    }
+    drop(encoder);
+    fs::write(folder.path("a.pgm"), b"P5 2 1 255\n\x07\x09").unwrap();
+    fs::write(folder.path("c"), fs::read(folder.path("a.pgm")).unwrap()).unwrap();
+    for name in ["d.heic", "notes.txt", "Thumbs.db", "sub/labels.csv", ".DS_Store", "__MACOSX/._a.png"] {
+        fs::write(folder.path(name), "x").unwrap();
+    }
+    let parts = folder.read(&ReadOptions::default()).unwrap();
+    assert_eq!(bytes_of(&parts), [7, 9, 255, 255, 7, 9]);
+    assert!(parts.notes[0].starts_with("1 GIF"), "{:?}", parts.notes);
+    let warning = &parts.warnings[0];
+    assert!(
+        warning.starts_with(
+            "3 files are in no format of pictures that is read: d.heic, notes.txt, sub/labels.csv;"
+        ) && warning.ends_with("convert pictures to png or jpeg"),
+        "{warning}"
+    );
+}
+
+#[test]
+fn why_a_picture_cannot_be_read_takes_one_line() {
+    let folder = Folder::new();
+    folder.grey("good.png", 1, 1, 5);
+    for (name, bytes, why) in [
+        ("a.jpg", &b"\0\0\0\x18ftypheic\0\0"[..], "it is HEIC"),
+        ("b.jpg", b"\0\0\0\x18ftypavif\0\0", "it is AVIF"),
+        ("c.png", b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
+        ("d.jpg", b"\n<html>", "page of the web"),
+        ("e.png", b"", "empty"),
+        ("f.jpg", b"\xff\xd8\xff\xe0\0\x10JFIF\0", ""),
+        ("g.webp", b"RIFF\0\0\0\0WEBPVP8 ", ""),
+        ("h.tif", b"II*\0\x08\0\0\0", ""),
+        ("i.gif", b"GIF89a\x01", ""),
+        ("j.bmp", b"BM\0\0", ""),
+        ("k.pgm", b"P5 x\n", ""),
+    ] {
+        fs::write(folder.path(name), bytes).unwrap();
+        let parts = folder.read(&ReadOptions::default()).unwrap();
+        let [unread] = &parts.unread[..] else { panic!("{name}: {:?}", parts.unread) };
+        assert!(unread.reason.contains(why) && !unread.reason.contains('\n'), "{name}: {}", unread.reason);
+        assert!(!parts.warnings[0].contains('\n'), "{name}: {:?}", parts.warnings);
+        fs::remove_file(folder.path(name)).unwrap();
+    }
 }
 
 #[test]

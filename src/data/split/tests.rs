@@ -95,3 +95,25 @@ fn scaled_bytes_are_floats() {
     assert_eq!(split.element(), Element::Floats);
     assert_eq!(split.x([0]).unwrap(), [-1.0, 1.0]);
 }
+
+#[test]
+fn bytes_of_zero_and_one_can_count_as_such_wherever_they_are() {
+    for split in [Split::new(vec![0, 1, 1, 0], 2, None), in_file(FileKind::U8, &[0, 1, 1, 0], 2)] {
+        assert_eq!(split.peak(0).unwrap(), Some(1));
+        let bits = split.into_bits();
+        assert_eq!((bits.x(0..2).unwrap(), bits.element()), (vec![0.0, 1.0, 1.0, 0.0], Element::Bytes));
+    }
+    let floats = Split::from_floats(vec![1.0], 1);
+    assert_eq!((floats.peak(0).unwrap(), floats.into_bits().x([0]).unwrap()), (None, vec![1.0]));
+}
+
+#[test]
+fn the_largest_byte_is_found_in_any_place() {
+    for at in [0, 5000, (3 << 20) - 1] {
+        let mut values = vec![3; 3 << 20];
+        values[at] = 9;
+        assert_eq!(in_file(FileKind::U8, &values, 1).peak(200).unwrap(), Some(9), "{at}");
+        let memory = Split::new(values, 1, None);
+        assert_eq!((memory.peak(200).unwrap(), memory.peak(2).unwrap() > Some(2)), (Some(9), true));
+    }
+}

@@ -1,10 +1,11 @@
 //! What a run knows of its data, and what it demands of other data.
 
 use super::{Condition, Config};
-use crate::data::{self, Dataset, ReadOptions, Shape};
+use crate::data::{self, Dataset, ReadOptions, Shape, Size};
 use crate::error::{Error, Result};
 use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood;
+use crate::model::MAX_WIDTH;
 
 /// Classes that a message names.
 const SHOWN: usize = 12;
@@ -25,6 +26,7 @@ impl Config {
             }
         };
         self.source.scaling.clone_from(&dataset.scaling);
+        self.source.bits = dataset.bits;
         Ok(())
     }
 
@@ -96,11 +98,14 @@ impl Config {
         }
     }
 
-    /// Checks that the data is what the likelihood is for.
+    /// Checks that the data is what the model and its training are for.
     ///
     /// # Errors
-    /// [`Error::Usage`] if it wants values in 0..1, or draws from them, and the data has others.
+    /// [`Error::Setting`] if a datum has too many values, there are no data to choose by, or the likelihood wants values in
+    /// 0..1, or draws from them, and the data has others.
     pub fn check_data(&self, dataset: &Dataset) -> Result<()> {
+        self.check_size(dataset)?;
+        self.train.check_valid(dataset)?;
         let model = self.model_config(dataset.shape);
         let likelihood = model.likelihood()?;
         let binarized = self.train.binarize(&model) != Binarize::None;
@@ -127,6 +132,34 @@ impl Config {
                 dataset.name
             ),
         ))
+    }
+}
+
+impl Config {
+    /// Checks that a model takes as many values as each datum has.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], which names what makes pictures smaller.
+    pub fn check_size(&self, dataset: &Dataset) -> Result<()> {
+        let Dataset { name, shape, .. } = dataset;
+        if shape.dim() <= MAX_WIDTH {
+            return Ok(());
+        }
+        let mut size = Size { width: shape.width, height: shape.height };
+        while size.width * size.height * shape.channels > MAX_WIDTH && size.width > 1 && size.height > 1 {
+            size = Size { width: size.width / 2, height: size.height / 2 };
+        }
+        let grey = shape.channels > 1 && shape.width * shape.height <= MAX_WIDTH;
+        let next = match data::is_folder_of_pictures(&self.data, self.source.format.as_deref()) {
+            true if grey => format!("use `source.image_size` = {size}, or `source.colour` = grey"),
+            true => format!("use `source.image_size` = {size}"),
+            false => "leave out columns, or shrink the pictures before they are saved".to_owned(),
+        };
+        let problem = format!(
+            ": each of {name} has {shape} values, {} in all, but a model takes {MAX_WIDTH} or fewer\n  {next}",
+            shape.dim()
+        );
+        Err(Error::setting("source.image_size", problem))
     }
 }
 

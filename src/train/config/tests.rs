@@ -1,4 +1,5 @@
 use super::*;
+use crate::data::{Dataset, Shape, Split};
 
 #[test]
 fn toml_round_trips() {
@@ -92,8 +93,6 @@ fn what_does_not_go_together_is_refused() {
         ("[model]\nkind = \"ae\"\n[train]\nbeta = 2.0\n", "`model.kind` = ae has no samples and no KL"),
         ("[model]\nkind = \"ae\"\n[train]\nsamples = 5\n", "`model.kind` = ae has no samples and no KL"),
         ("[model]\nkind = \"iwae\"\n[train]\nfree_bits = 0.5\n", "use it with `model.kind` = vae"),
-        ("[train]\nkeep = \"best\"\n", "add `train.valid` = 0.1"),
-        ("[train]\npatience = 3\n", "add `train.valid` = 0.1"),
         ("[train]\nvalid = 1.0\n", "`train.valid` = 1: use a share"),
         ("[train]\nsamples = 0\n", "`train.samples` = 0: use one or more"),
         ("[train]\nsamples = 513\n", "`train.samples` = 513: with batches of 128, use 1 to 512"),
@@ -103,7 +102,52 @@ fn what_does_not_go_together_is_refused() {
         let message = Config::parse(text).unwrap_err();
         assert!(message.contains(expected), "{text}: {message}");
     }
-    assert!(Config::parse("[train]\nvalid = 0.1\nkeep = \"best\"\npatience = 3\n").is_ok());
+}
+
+#[test]
+fn validation_data_are_held_out_or_the_sources_own_and_needed_to_choose() {
+    let split = Split::new(vec![0; 4], 1, None);
+    let without = Dataset::new("data", Shape::table(1), split.clone(), split.clone());
+    let with = Dataset { valid: Some(split), ..without.clone() };
+    let check = |text: &str, data: &Dataset| {
+        Config::parse(text)
+            .unwrap()
+            .check_data(data)
+            .map_err(|error| error.to_string())
+            .err()
+            .unwrap_or_default()
+    };
+    for chooses in ["[train]\nkeep = \"best\"\n", "[train]\npatience = 3\n"] {
+        assert!(check(chooses, &without).contains("add `train.valid` = 0.1"));
+        assert_eq!(check(&format!("{chooses}valid = 0.1\n"), &without), "");
+        assert_eq!(check(chooses, &with), "");
+    }
+    assert_eq!(check("", &without), "");
+    let message = check("[train]\nvalid = 0.1\n", &with);
+    assert!(message.ends_with("data has a validation part of its own; leave it out"), "{message}");
+}
+
+#[test]
+fn a_picture_of_too_many_values_names_what_makes_it_smaller() {
+    let refusal = |shape: Shape| {
+        let split = Split::new(vec![0; shape.dim()], shape.dim(), None);
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.png"), "").unwrap();
+        let data = folder.path().to_str().unwrap().to_owned();
+        let dataset = Dataset::new("photos", shape, split.clone(), split);
+        let config = Config { data, ..Config::default() };
+        config.check_data(&dataset).map_err(|error| error.to_string()).err().unwrap_or_default()
+    };
+    let shape = |width, height, channels| Shape { width, height, channels };
+    let message = refusal(shape(256, 256, 3));
+    assert_eq!(
+        message,
+        "`source.image_size`: each of photos has 256x256x3 values, 196608 in all, but a model takes 65536 or fewer\n  \
+         use `source.image_size` = 128x128, or `source.colour` = grey"
+    );
+    let message = refusal(shape(1000, 500, 3));
+    assert!(message.ends_with("use `source.image_size` = 125x62"), "{message}");
+    assert_eq!(refusal(shape(256, 256, 1)), "");
 }
 
 #[test]

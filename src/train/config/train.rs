@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernels::adam;
@@ -159,13 +160,24 @@ impl TrainSection {
     /// Checks the values, and that they go together.
     pub(super) fn validate(&self) -> Result<()> {
         self.check_ranges()?;
-        let TrainSection { batch_size, samples, valid, patience, keep, .. } = *self;
+        let TrainSection { batch_size, samples, .. } = *self;
         if samples.saturating_mul(batch_size) > MAX_BATCH {
             let most = MAX_BATCH / batch_size;
             let next = format_args!("with batches of {batch_size}, use 1 to {most}");
             return Err(Error::value("train.samples", samples, next));
         }
-        if valid == 0.0 && (patience > 0 || keep == Keep::Best) {
+        Ok(())
+    }
+
+    /// Checks that there are data to choose by where something is chosen, and that not two parts are for that.
+    pub(super) fn check_valid(&self, dataset: &Dataset) -> Result<()> {
+        let TrainSection { valid, patience, keep, .. } = *self;
+        if valid > 0.0 && dataset.valid.is_some() {
+            let next = format_args!("{} has a validation part of its own; leave it out", dataset.name);
+            return Err(Error::value("train.valid", valid, next));
+        }
+        let chooses = patience > 0 || keep == Keep::Best;
+        if chooses && valid == 0.0 && dataset.valid.is_none() {
             let problem = " and `train.keep` = best choose by validation data: add `train.valid` = 0.1";
             return Err(Error::setting("train.patience", problem));
         }
