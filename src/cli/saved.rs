@@ -108,7 +108,10 @@ impl Saved {
             true => ReadOptions {
                 test_data: None,
                 test_fraction: None,
-                image_size: None,
+                image_size: self
+                    .shape
+                    .is_picture()
+                    .then_some(Size { width: self.shape.width, height: self.shape.height }),
                 ..self.config.source_again()
             },
             false => ReadOptions { scaling: run.scaling.clone(), bits: run.bits, ..ReadOptions::default() },

@@ -132,7 +132,9 @@ fn read(key: &'static str, source: &str, options: &ReadOptions, progress: Watch)
         let problem = format!(": {source} holds data of {shape}; it is {place}");
         return Err(Error::setting("source.image_size", problem));
     }
-    if let Some(colour) = options.colour.filter(|_| !std::ptr::eq(format.name, pictures::FORMAT.name)) {
+    let pictured = format.name == pictures::FORMAT.name
+        || (format.name == parquet::FORMAT.name && parts.columns.is_empty());
+    if let Some(colour) = options.colour.filter(|_| !pictured) {
         let next = format_args!("only folders of pictures take it, and {source} is not one");
         return Err(Error::value("source.colour", colour.name(), next));
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use parquet::file::reader::FileReader;
 
-use super::options::ReadOptions;
+use super::options::{Colour, ReadOptions};
 use super::origin::Part;
 use super::progress::{Progress, Watch};
 use super::reader::{Format, GUARDED_THREAD, MAX_COLUMNS, MAX_ROWS, Parts, most_unpacked};
@@ -68,6 +68,9 @@ fn read(path: &Path, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     if !parts.columns.is_empty() && options.expected.is_empty() {
         options.expected.clone_from(&parts.columns);
     }
+    if !parts.shape.is_table() {
+        options.colour = Some(if parts.shape.channels == 1 { Colour::Grey } else { Colour::Colour });
+    }
     for (files, is_test) in [(valid, false), (test, true)] {
         if files.is_empty() {
             continue;
@@ -95,6 +98,12 @@ fn table(path: &Path, files: &[&Open], options: &ReadOptions, progress: Watch) -
         .filter(|rows| *rows <= MAX_ROWS)
         .ok_or_else(|| Error::file(path, format!("it claims more than {MAX_ROWS} rows"), "split the data"))?;
     let leaves = file::leaves(files[0])?;
+    // Columns that are picked make a table, whatever else there is.
+    if options.columns.is_empty()
+        && let Some(pictured) = pictures::find(files[0], &leaves, options)?
+    {
+        return pictures_of(path, files, &pictured, options, progress);
+    }
     let keys = &files[0].keys;
     let mut found = found(files[0], &leaves);
     found.names.extend(keys.iter().map(|(key, _)| key.clone()));
@@ -186,6 +195,48 @@ fn table(path: &Path, files: &[&Open], options: &ReadOptions, progress: Watch) -
     let Gathered { values, labels, tally, differ, .. } = reading;
     choice.expand(names, sources);
     table::parts(path, options, choice, table::Read { values, labels, rows, tally, differ })
+}
+
+/// The pictures of some files, with their labels.
+fn pictures_of(
+    path: &Path,
+    files: &[&Open],
+    pictured: &pictures::Pictured,
+    options: &ReadOptions,
+    progress: Watch,
+) -> Result<Parts> {
+    let mut packed = pictures::read(files, pictured)?;
+    if packed.is_empty() {
+        return Err(Error::file(path, "it has no rows", "name a file with rows of pictures"));
+    }
+    let names: Vec<Option<String>> = packed.iter_mut().map(|one| one.label.take()).collect();
+    let items = packed.into_iter().map(|one| (one.name, one.bytes)).collect();
+    let (mut parts, readable) = super::pictures::read_packed(path, items, options, progress)?;
+    let label = pictured.label.as_ref().map(|label| &label.name);
+    if label.is_some() {
+        let (mut labels, mut missing) = (Labels::default(), 0u64);
+        for row in &readable {
+            match &names[*row as usize] {
+                Some(name) => labels.push(name),
+                None => missing += 1,
+            }
+        }
+        if missing > 0 {
+            parts.warnings.push(format!("{missing} pictures have no label: labels are left out"));
+        } else {
+            let (labels, classes) = labels.finish();
+            (parts.train, parts.classes) = (parts.train.with_labels(Some(labels)), classes);
+        }
+    }
+    let labelled = label.map(|label| format!(", labels in `{label}`")).unwrap_or_default();
+    parts.notes.insert(0, format!("pictures in the column `{}`{labelled}", pictured.name));
+    if !pictured.others.is_empty() {
+        parts.notes.push(format!("columns that are not read: {}", pictured.others.join(", ")));
+    }
+    if files.len() > 1 {
+        parts.notes.push(format!("{} Parquet files, read one after another", files.len()));
+    }
+    Ok(parts)
 }
 
 fn rows_of(files: &[&Open]) -> u64 {

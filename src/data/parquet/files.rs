@@ -5,23 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::super::natural;
 use super::super::origin::Part;
+use super::super::part;
 use crate::error::{Error, Result};
 
 /// Most levels of folders that are searched.
 const DEPTH: usize = 8;
-/// What names of files and folders call the parts.
-const PARTS: &[(&str, Part)] = &[
-    ("train", Part::Train),
-    ("training", Part::Train),
-    ("val", Part::Valid),
-    ("valid", Part::Valid),
-    ("validation", Part::Valid),
-    ("dev", Part::Valid),
-    ("test", Part::Test),
-    ("testing", Part::Test),
-    ("eval", Part::Test),
-];
-
 /// A file, and the values in the names of its folders, as in `year=2020`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Found {
@@ -86,7 +74,7 @@ fn descend(folder: &Path, depth: usize, above: &Found, found: &mut Vec<Found>) -
     }
     entries.sort_by(|a, b| natural::compare(&a.0, &b.0));
     for (name, path) in entries {
-        let part = above.part.or_else(|| part(&name));
+        let part = above.part.or_else(|| self::part(&name));
         let mut keys = above.keys.clone();
         if path.is_dir() {
             keys.extend(name.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())));
@@ -100,10 +88,9 @@ fn descend(folder: &Path, depth: usize, above: &Found, found: &mut Vec<Found>) -
     Ok(())
 }
 
-/// The part that a name tells: by its first word, as in `train-00000-of-00002.parquet`.
+/// The part that a name tells before its numbers, as in `train-00000-of-00002.parquet`.
 fn part(name: &str) -> Option<Part> {
-    let word = name.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
-    PARTS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word)).map(|(_, part)| *part)
+    part::of_folder(name.split(['-', '.']).next().unwrap_or_default())
 }
 
 #[cfg(test)]

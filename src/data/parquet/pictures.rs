@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use parquet::file::reader::FileReader;
 
+use super::super::options::ReadOptions;
 use super::super::reader::MAX_BYTES;
 use super::cell::{Cell, Reading};
 use super::chunk::{self, Leaf};
@@ -41,7 +42,7 @@ pub(super) struct Packed {
 }
 
 /// The column of pictures and that of labels, if a file has pictures.
-pub(super) fn find(file: &Open, leaves: &[Leaf], label: Option<&str>) -> Result<Option<Pictured>> {
+pub(super) fn find(file: &Open, leaves: &[Leaf], options: &ReadOptions) -> Result<Option<Pictured>> {
     let field = |name: &str, field: &str| {
         let name = format!("{name}.{field}");
         leaves.iter().find(|leaf| leaf.name == name && leaf.reading == Reading::Text && !leaf.list)
@@ -58,22 +59,22 @@ pub(super) fn find(file: &Open, leaves: &[Leaf], label: Option<&str>) -> Result<
     let own =
         |leaf: &&Leaf| leaf.leaf != bytes.leaf && Some(leaf.leaf) != path.as_ref().map(|path| path.leaf);
     let known = features(file);
-    let label = match label {
-        Some(wanted) => {
-            Some(leaves.iter().filter(own).find(|leaf| leaf.name == wanted).ok_or_else(|| {
-                let names: Vec<&str> = leaves.iter().filter(own).map(|leaf| leaf.name.as_str()).collect();
-                let problem = format!(
-                    "beside its pictures, {} has the columns {}",
-                    file.path.display(),
-                    names.join(", ")
-                );
-                Error::value("source.label_column", wanted, problem)
-            })?)
-        }
+    let columns = || leaves.iter().filter(own);
+    let label = match &options.label_column {
+        Some(wanted) => match columns().find(|leaf| leaf.name == *wanted) {
+            None if options.label_optional => None,
+            None => {
+                let names: Vec<&str> = columns().map(|leaf| leaf.name.as_str()).collect();
+                let beside = format!("beside its pictures, {} has the columns", file.path.display());
+                let problem = format!("{beside} {}", names.join(", "));
+                return Err(Error::value("source.label_column", wanted, problem));
+            }
+            found => found,
+        },
         None => {
-            let named = |name: &str| leaves.iter().filter(own).find(|leaf| leaf.name == name && !leaf.list);
+            let named = |name: &str| columns().find(|leaf| leaf.name == name && !leaf.list);
             let usual = LABELS.iter().find_map(|name| named(name));
-            usual.or_else(|| leaves.iter().filter(own).find(|leaf| known.contains_key(&leaf.name)))
+            usual.or_else(|| columns().find(|leaf| known.contains_key(&leaf.name)))
         }
     };
     let names = label.and_then(|label| known.get(&label.name).cloned()).unwrap_or_default();

@@ -195,6 +195,50 @@ fn a_folder_of_files_is_one_table_with_parts_and_keys() {
 }
 
 #[test]
+fn a_column_of_pictures_makes_pictures_of_the_rows() {
+    let picture = |value: u8| {
+        let mut png = std::io::Cursor::new(Vec::new());
+        image::GrayImage::from_pixel(3, 2, [value].into())
+            .write_to(&mut png, image::ImageFormat::Png)
+            .unwrap();
+        ByteArray::from(png.into_inner())
+    };
+    let pictures = [picture(5), ByteArray::from("no picture"), picture(9)];
+    let labels = |c: &mut SerializedColumnWriter| {
+        c.typed::<Int64Type>().write_batch(&[1, 1, 0], None, None).unwrap();
+    };
+    let hub = file(
+        "message m { required group image { required binary bytes; optional binary path (STRING); }
+                     required int64 label; required double other; }",
+        &mut [
+            &mut |c| assert!(c.typed::<ByteArrayType>().write_batch(&pictures, None, None).unwrap() > 0),
+            &mut |c| {
+                let names = ["a.png", "b.png"].map(ByteArray::from);
+                c.typed::<ByteArrayType>().write_batch(&names, Some(&[1, 1, 0]), None).unwrap();
+            },
+            &mut { labels },
+            &mut |c| assert!(c.typed::<DoubleType>().write_batch(&[0.5; 3], None, None).unwrap() > 0),
+        ],
+    );
+    let parts = parse(&hub, None).unwrap();
+    assert_eq!((parts.shape.to_string().as_str(), parts.train.count), ("3x2", 2));
+    assert_eq!(parts.train.x([1]).unwrap(), [9.0 / 255.0; 6]);
+    assert_eq!((parts.train.labels.as_deref(), parts.classes.len()), (Some(&[1, 0][..]), 2));
+    assert!(parts.warnings[0].starts_with("1 of 3 pictures cannot be read: b.png ("), "{:?}", parts.warnings);
+    assert!(parts.notes.join("\n").contains("columns that are not read: other"), "{:?}", parts.notes);
+    assert!(parse(&hub, Some("kind")).unwrap_err().to_string().contains("has the columns label, other"));
+    // Bytes alone, told by how they begin.
+    let bare = file(
+        "message m { required binary img; required int64 label; }",
+        &mut [
+            &mut |c| assert!(c.typed::<ByteArrayType>().write_batch(&pictures, None, None).unwrap() > 0),
+            &mut { labels },
+        ],
+    );
+    assert_eq!(parse(&bare, None).unwrap().train.x([0]).unwrap(), [5.0 / 255.0; 6]);
+}
+
+#[test]
 fn every_compression_is_read() {
     use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
     for compression in [
