@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::options::{Missing, ReadOptions};
+use super::options::{Decimal, Missing, ReadOptions};
 use super::reader::{Parts, column_name, stem};
 use super::shape::{Shape, Size};
 use super::split::Split;
 use crate::error::{Error, Result};
+use crate::settings::Named;
 
 mod choice;
 mod labels;
@@ -183,6 +184,14 @@ fn refuse(
             if text && label.is_none() {
                 ways.push("name a column of classes with `source.label_column`".into());
             }
+            // A number with the other decimal sign.
+            let other = tally
+                .of(Kind::Text)
+                .filter(|_| choice.types.is_empty())
+                .find_map(|(_, cells)| other_sign(&cells.text));
+            if let Some(decimal) = other {
+                ways.push(format!("read the numbers with `source.decimal` = {}", decimal.name()));
+            }
             if gaps {
                 let unlabelled = label.is_some_and(|label| faults.contains_key(&label));
                 let fill = if unlabelled { "" } else { ", fill them in with `source.missing` = mean" };
@@ -198,6 +207,16 @@ fn refuse(
             let more = (more > 0).then(|| format!("and {more} more"));
             Error::listing(path, &head, lines.into_iter().chain(more), next)
         }
+    }
+}
+
+/// The decimal sign that makes a number of a text.
+fn other_sign(text: &str) -> Option<Decimal> {
+    let number = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.,".contains(&byte));
+    match (number && !text.is_empty(), text.matches(',').count(), text.matches('.').count()) {
+        (true, 1, 0) => Some(Decimal::Comma),
+        (true, 0, 1) => Some(Decimal::Point),
+        _ => None,
     }
 }
 

@@ -122,6 +122,16 @@ fn all_bad_columns_are_listed_with_what_helps() {
 }
 
 #[test]
+fn the_other_decimal_sign_is_proposed_and_helps() {
+    // The first rows do not show it.
+    let rows: String = (0..200).map(|i| format!("{i};{}\n", if i < 150 { "1" } else { "1,5" })).collect();
+    let error = parse(rows.as_bytes(), None).unwrap_err().to_string();
+    assert!(error.contains("text in 50 rows") && error.contains("`source.decimal` = comma"), "{error}");
+    let options = ReadOptions { decimal: Some(Decimal::Comma), ..ReadOptions::default() };
+    assert_eq!(parse_with(rows.as_bytes(), &options).unwrap().train.x([199]).unwrap(), [199.0, 1.5]);
+}
+
+#[test]
 fn a_missing_label_is_missing_and_others_are_classes() {
     let text = b"x,y\n1,a\n2,\n3,b\n";
     let error = parse(text, Some("y")).unwrap_err().to_string();

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
@@ -38,6 +39,11 @@ impl Open {
         let packed = opened.metadata().map_err(|error| Error::io("read", &path, error))?.len();
         let reader = SerializedFileReader::new(opened).map_err(|error| broken(&path, &error))?;
         for column in reader.metadata().row_groups().iter().flat_map(|group| group.columns()) {
+            if column.compression() == Compression::LZO {
+                let problem =
+                    format!("column `{}` is compressed with LZO, which is not read", column.column_path());
+                return Err(Error::file(path, problem, "write it with zstd, snappy or no compression"));
+            }
             let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
             let end = start.checked_add(column.compressed_size());
             if start < 0 || column.compressed_size() < 0 || end.is_none_or(|end| end as u64 > packed) {
@@ -98,8 +104,17 @@ pub(super) fn own_leaf(file: &Open, own: &[Leaf], first: &Open, leaf: &Leaf) -> 
 }
 
 pub(super) fn broken(path: &Path, error: &ParquetError) -> Error {
-    let problem = format!("damaged, or not a Parquet file: {error}").replace('\n', " ");
-    Error::file(path, problem, DAMAGED)
+    let said = error.to_string().replace('\n', " ");
+    match error {
+        _ if said.contains("encrypt") => {
+            Error::file(path, "encrypted, which is not read", "write it without encryption")
+        }
+        ParquetError::NYI(_) => {
+            let next = "write it again with usual types and encodings, as pandas and polars do";
+            Error::file(path, format!("it has what is not read: {said}"), next)
+        }
+        _ => Error::file(path, format!("damaged, or not a Parquet file: {said}"), DAMAGED),
+    }
 }
 
 /// The error for what is wrong with a column.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use parquet::file::reader::FileReader;
 
 use super::super::options::ReadOptions;
-use super::super::reader::MAX_BYTES;
+use super::super::reader::most_unpacked;
 use super::cell::{Cell, Reading};
 use super::chunk::{self, Leaf};
-use super::file::{Open, broken, own_leaf};
+use super::file::{DAMAGED, Open, broken, own_leaf};
 use crate::error::{Error, Result};
 
 /// The fields of a picture.
@@ -18,6 +18,9 @@ const PATH: &str = "path";
 const LABELS: [&str; 6] = ["label", "labels", "class", "target", "fine_label", "y"];
 /// Where the hub's library keeps what it knows of the columns.
 const HUB: &str = "huggingface";
+
+/// Bytes that a row takes before its picture is read.
+const ROW: u64 = 128;
 
 /// The columns of a data set of pictures.
 #[derive(Debug)]
@@ -126,6 +129,13 @@ fn features(file: &Open) -> BTreeMap<String, Vec<String>> {
 /// The pictures of some files.
 pub(super) fn read(files: &[&Open], pictured: &Pictured) -> Result<Vec<Packed>> {
     let mut found: Vec<Packed> = Vec::new();
+    let packed = files.iter().fold(0u64, |sum, file| sum.saturating_add(file.packed));
+    let rows = files.iter().fold(0u64, |sum, file| sum.saturating_add(file.rows() as u64));
+    let most = most_unpacked(packed);
+    if rows.saturating_mul(ROW) > most {
+        let problem = format!("its {packed} bytes claim to be {rows} pictures");
+        return Err(Error::file(&files[0].path, problem, DAMAGED));
+    }
     let mut total = 0u64;
     for file in files {
         let own = super::file::leaves(file)?;
@@ -147,8 +157,11 @@ pub(super) fn read(files: &[&Open], pictured: &Pictured) -> Result<Vec<Packed>> 
                     .map_err(|problem| super::file::refusal(problem, &file.path, first, &leaf, (0, &[])))
             };
             each(&pictured.bytes, &mut |packed, cell, _| {
-                packed.bytes = cell.bytes().unwrap_or_default().to_vec();
-                total = total.saturating_add(packed.bytes.len() as u64);
+                let bytes = cell.bytes().unwrap_or_default();
+                total = total.saturating_add(bytes.len() as u64);
+                if total <= most {
+                    packed.bytes = bytes.to_vec();
+                }
             })?;
             if let Some(path) = &pictured.path {
                 each(path, &mut |packed, cell, leaf| {
@@ -165,8 +178,8 @@ pub(super) fn read(files: &[&Open], pictured: &Pictured) -> Result<Vec<Packed>> 
                     packed.label = Some(named.unwrap_or(text));
                 })?;
             }
-            if total > MAX_BYTES {
-                let problem = format!("its pictures are more than {} GiB", MAX_BYTES >> 30);
+            if total > most {
+                let problem = format!("its pictures unpack to more than {} MiB", most >> 20);
                 return Err(Error::file(&file.path, problem, "read its files one by one"));
             }
         }
