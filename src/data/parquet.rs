@@ -9,7 +9,7 @@ use super::options::{Colour, ReadOptions};
 use super::origin::Part;
 use super::progress::{Progress, Watch};
 use super::reader::{Format, GUARDED_THREAD, MAX_COLUMNS, MAX_ROWS, Parts, most_unpacked};
-use super::table::{self, Found, Kind, Labels, Tally};
+use super::table::{self, Found, Kind, Labels, Place, Tally};
 use crate::error::{Error, Result};
 
 mod cell;
@@ -264,13 +264,14 @@ impl Gathered {
         cell: Option<&dyn Cell>,
     ) {
         let text = |cell: &dyn Cell| cell.text(leaf.reading);
+        let at = Place { row: row as u64, ..Place::default() };
         if place == usize::MAX {
             let Some(labels) = &mut self.labels else { return };
             let name = cell.map(text).filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("nan"));
             match name {
                 Some(name) => labels.push(&name),
                 None => {
-                    self.tally.add(column, Kind::Missing, row as u64, 0, b"");
+                    self.tally.add(column, Kind::Missing, at, b"");
                     labels.push_none();
                 }
             }
@@ -289,13 +290,13 @@ impl Gathered {
         };
         if let Some(kind) = kind {
             let shown = cell.filter(|_| kind != Kind::Missing).map(text).unwrap_or_default();
-            self.tally.add(column, kind, row as u64, 0, shown.as_bytes());
+            self.tally.add(column, kind, at, shown.as_bytes());
         }
-        let at = row * self.dim + place;
-        self.values[at + item] = value;
+        let begin = row * self.dim + place;
+        self.values[begin + item] = value;
         if cell.is_none() && item == 0 && leaf.width != usize::MAX {
             // A list that is missing lacks every value.
-            self.values[at..at + leaf.width].fill(f32::NAN);
+            self.values[begin..begin + leaf.width].fill(f32::NAN);
         }
         let bits = cell.filter(|_| kind.is_none()).map(Cell::bits);
         if let (Some(bits), false) = (bits, self.differ[place + item]) {
@@ -332,7 +333,8 @@ impl Gathered {
             for row in first..first + rows {
                 self.values[row * self.dim + place] = number.unwrap_or(f32::NAN);
                 if number.is_none() {
-                    self.tally.add(column, Kind::Text, row as u64, 0, text.as_bytes());
+                    let place = Place { row: row as u64, ..Place::default() };
+                    self.tally.add(column, Kind::Text, place, text.as_bytes());
                 }
             }
         }

@@ -17,7 +17,7 @@ mod text;
 
 pub(super) use choice::{Choice, Found, choose, list, setting};
 pub(super) use labels::{Labels, NONE as NO_LABEL};
-pub(super) use tally::{Kind, Tally};
+pub(super) use tally::{Kind, Place, Tally};
 pub(super) use text::text;
 
 /// Most bad columns that a message lists.

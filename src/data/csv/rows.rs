@@ -8,7 +8,7 @@ use csv::ByteRecord;
 
 use super::super::options::{Decimal, Delimiter};
 use super::super::reader::MAX_ROWS;
-use super::super::table::{self, Choice, Kind, Labels, Tally};
+use super::super::table::{self, Choice, Kind, Labels, Place, Tally};
 use super::cell;
 use super::dialect::{broken, records};
 use crate::error::{Error, Result};
@@ -150,8 +150,15 @@ impl Layout {
             rows.hollow += 1;
             return Ok(());
         }
-        let (row, begin) = (rows.count as u64, rows.values.len());
-        let line = || record.position().map_or(0, csv::Position::line);
+        let begin = rows.values.len();
+        let row = rows.count as u64;
+        let place = || {
+            record.position().map_or_else(Place::default, |at| Place {
+                row,
+                line: at.line(),
+                byte: at.byte(),
+            })
+        };
         rows.values.resize(begin + self.dim, 0.0);
         for (column, (cell, role)) in record.iter().zip(&self.roles).enumerate() {
             match role {
@@ -163,25 +170,36 @@ impl Layout {
                     rows.latin |= std::str::from_utf8(cell).is_err();
                     let none = cell.is_empty() || cell.eq_ignore_ascii_case(b"nan");
                     if none {
-                        rows.tally.add(column, Kind::Missing, row, line(), b"");
+                        rows.tally.add(column, Kind::Missing, place(), b"");
                     }
                     rows.labels.push((!none).then(|| table::text(cell).into_owned()));
                 }
-                Role::Value(place) => {
+                Role::Value(at) => {
                     let read = cell::read(cell, self.decimal);
-                    rows.values[begin + place] = read.value;
+                    rows.values[begin + at] = read.value;
                     if let Some(kind) = read.kind {
                         let shown = if kind == Kind::Missing { b"" } else { cell };
-                        rows.tally.add(column, kind, row, line(), shown);
+                        rows.tally.add(column, kind, place(), shown);
                     }
-                    if !rows.seen.differ[*place] {
-                        rows.seen.look(*place, cell, self.decimal);
+                    if !rows.seen.differ[*at] {
+                        rows.seen.look(*at, cell, self.decimal);
                     }
                 }
             }
         }
         rows.count += 1;
         Ok(())
+    }
+}
+
+impl Rows {
+    /// With the blank lines before each row, as far as these bytes show them.
+    fn settled(mut self, bytes: &[u8]) -> Rows {
+        if let Some(bad) = &mut self.bad {
+            bad.line += blank_lines(bytes, bad.byte);
+        }
+        self.tally.settle(|byte| blank_lines(bytes, byte));
+        self
     }
 }
 
@@ -286,16 +304,13 @@ impl<'a> Table<'a> {
                     .map(|w| w.join().unwrap_or_else(|e| std::panic::resume_unwind(e)))
                     .collect()
             });
-            for (mut rows, bytes) in parsed.into_iter().zip(&blocks) {
-                if let Some(bad) = &mut rows.bad {
-                    bad.line += blank_lines(bytes, bad.byte);
-                }
-                self.append(rows)?;
+            for (rows, bytes) in parsed.into_iter().zip(&blocks) {
+                self.append(rows.settled(bytes))?;
                 self.lines += bytes.iter().filter(|b| **b == b'\n').count() as u64;
             }
             progress(done);
             if !plain {
-                self.append(layout.parse((&over[..]).chain(input)))?;
+                self.append(layout.parse((&over[..]).chain(input)).settled(&over))?;
                 return Ok(self.finish());
             }
             if end {

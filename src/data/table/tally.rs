@@ -24,14 +24,23 @@ pub(in super::super) enum Kind {
     Truth,
 }
 
+/// Where a row is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(in super::super) struct Place {
+    /// Its number, from 0.
+    pub row: u64,
+    /// Its line in the file, from 1; 0 where there are no lines.
+    pub line: u64,
+    /// The byte where the row before ends: blank lines may follow.
+    pub byte: u64,
+}
+
 /// The cells of one kind in a column.
 #[derive(Clone, Debug, PartialEq)]
 pub(in super::super) struct Cells {
     pub count: u64,
-    /// The row of the first, from 0.
-    pub row: u64,
-    /// Its line in the file, from 1; 0 where there are no lines.
-    pub line: u64,
+    /// Where the first is.
+    pub place: Place,
     /// What is in it.
     pub text: String,
 }
@@ -45,10 +54,10 @@ pub(in super::super) struct Tally(BTreeMap<(usize, Kind), Cells>);
 
 impl Tally {
     /// Counts a cell.
-    pub(in super::super) fn add(&mut self, column: usize, kind: Kind, row: u64, line: u64, bytes: &[u8]) {
+    pub(in super::super) fn add(&mut self, column: usize, kind: Kind, place: Place, bytes: &[u8]) {
         let new = || {
             let text = text(bytes).trim().chars().take(SHOWN).flat_map(char::escape_debug).collect();
-            Cells { count: 0, row, line, text }
+            Cells { count: 0, place, text }
         };
         self.0.entry((column, kind)).or_insert_with(new).count += 1;
     }
@@ -56,9 +65,15 @@ impl Tally {
     /// Appends the cells of the rows that follow `rows` rows and `lines` lines.
     pub(in super::super) fn join(&mut self, next: Tally, rows: u64, lines: u64) {
         for (key, cells) in next.0 {
-            let moved = Cells { row: cells.row + rows, line: cells.line + lines, ..cells };
+            let Place { row, line, byte } = cells.place;
+            let moved = Cells { place: Place { row: row + rows, line: line + lines, byte }, ..cells };
             self.0.entry(key).and_modify(|known| known.count += moved.count).or_insert(moved);
         }
+    }
+
+    /// Adds the blank lines before each row, given the byte where the row before ends.
+    pub(in super::super) fn settle(&mut self, blank_lines: impl Fn(u64) -> u64) {
+        self.0.values_mut().for_each(|cells| cells.place.line += blank_lines(cells.place.byte));
     }
 
     pub(in super::super) fn get(&self, column: usize, kind: Kind) -> Option<&Cells> {
@@ -102,7 +117,7 @@ impl Tally {
 impl fmt::Display for Cells {
     /// `3 rows, first in row 2 (line 3): "red"`.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Cells { count, row, line, text } = self;
+        let Cells { count, place: Place { row, line, .. }, text } = self;
         let row = row + 1;
         match count {
             1 => write!(f, "row {row}")?,
@@ -122,11 +137,13 @@ mod tests {
     #[test]
     fn cells_are_counted_and_the_first_is_named() {
         let mut tally = Tally::default();
-        tally.add(1, Kind::Text, 4, 6, b" red ");
-        tally.add(1, Kind::Text, 5, 7, b"blue");
+        let place = |row, line| Place { row, line, byte: 9 };
+        tally.add(1, Kind::Text, place(4, 6), b" red ");
+        tally.add(1, Kind::Text, place(5, 7), b"blue");
         let mut next = Tally::default();
-        next.add(1, Kind::Text, 0, 1, b"green");
-        next.add(0, Kind::Beyond, 2, 3, b"1e39");
+        next.add(1, Kind::Text, place(0, 1), b"green");
+        next.add(0, Kind::Beyond, place(2, 2), b"1e39");
+        next.settle(|byte| u64::from(byte == 9));
         tally.join(next, 10, 12);
         let faults = tally.faults(20);
         assert_eq!(faults[&1], ["text in 3 rows, first in row 5 (line 6): `red`"]);
@@ -136,8 +153,8 @@ mod tests {
     #[test]
     fn percent_signs_are_in_all_cells_or_in_none() {
         let mut tally = Tally::default();
-        tally.add(0, Kind::Percent, 0, 1, b"1%");
-        tally.add(0, Kind::Missing, 1, 2, b"");
+        tally.add(0, Kind::Percent, Place::default(), b"1%");
+        tally.add(0, Kind::Missing, Place::default(), b"");
         assert!(tally.faults(2).is_empty());
         assert!(tally.faults(3)[&0][0].starts_with("percent signs in some cells"));
     }
