@@ -104,6 +104,11 @@ fn table(path: &Path, files: &[&Open], options: &ReadOptions, progress: Watch) -
     {
         return pictures_of(path, files, &pictured, options, progress);
     }
+    if let Some(label) = &options.label_column
+        && leaves.iter().any(|leaf| leaf.name == *label && leaf.list)
+    {
+        return Err(Error::value("source.label_column", label, "a column of lists cannot be the label"));
+    }
     let keys = &files[0].keys;
     let mut found = found(files[0], &leaves);
     found.names.extend(keys.iter().map(|(key, _)| key.clone()));
@@ -114,10 +119,6 @@ fn table(path: &Path, files: &[&Open], options: &ReadOptions, progress: Watch) -
         choice.notes.push(format!("{} Parquet files, read one after another", files.len()));
     }
     let leaf = |column: usize| leaves.get(column);
-    if choice.label.and_then(leaf).is_some_and(|leaf| leaf.list) {
-        let name = &choice.all[choice.label.unwrap_or(0)];
-        return Err(Error::value("source.label_column", name, "a column of lists cannot be the label"));
-    }
 
     // Lists become as many columns as they have items.
     let mut columns: Vec<(usize, Leaf, usize)> = Vec::new();
