@@ -79,6 +79,11 @@ pub(in super::super) fn choose(path: &Path, found: Found, options: &ReadOptions)
             (found, _) => found,
         },
     };
+    // A number names another column where the labels are not.
+    let is_value = |label: usize| options.expected.contains(&all[label]);
+    if named && options.label_optional && choice.label.is_some_and(is_value) {
+        choice.label = None;
+    }
     let keep = options.index == Some(Index::Keep);
     let is_index = |column: usize| !keep && index.iter().any(|(found, _)| *found == column);
     let is_empty = |column: usize| choice.empty.contains(&column);
@@ -311,6 +316,9 @@ mod tests {
         let options = ReadOptions { expected: vec!["b".into(), "a".into()], ..ReadOptions::default() };
         let choose =
             |names: &[&str], named| choose(Path::new("t.csv"), Found { named, ..found(names) }, &options);
+        let numbered =
+            ReadOptions { label_column: Some("2".into()), label_optional: true, ..options.clone() };
+        assert_eq!(self::choose(Path::new("t.csv"), found(&["a", "b"]), &numbered).unwrap().label, None);
         let choice = choose(&["a", "x", "b"], true).unwrap();
         assert_eq!((&choice.values[..], choice.warnings.len()), (&[2, 0][..], 1));
         assert!(choice.warnings[0].contains("column 2 (`x`)"), "{:?}", choice.warnings);
