@@ -23,10 +23,13 @@ fn main() {
     let seconds = best(|| drop(open(Path::new("mnist"))));
     println!("mnist, built in           {seconds:8.3} s");
 
-    let pictures = path("pictures");
-    write_pictures(&pictures);
-    let seconds = best(|| assert_eq!(open(&pictures).train.count, PICTURES - PICTURES / 10));
-    println!("{PICTURES} PNGs of 28x28     {seconds:8.3} s  {:9.0} files/s", PICTURES as f64 / seconds);
+    for (bits, name) in [(8, "pictures"), (16, "pictures-16")] {
+        let pictures = path(name);
+        write_pictures(&pictures, bits);
+        let seconds = best(|| assert_eq!(open(&pictures).train.count, PICTURES - PICTURES / 10));
+        let what = format!("{PICTURES} PNGs, {bits} bits");
+        println!("{what:<25} {seconds:8.3} s  {:9.0} files/s", PICTURES as f64 / seconds);
+    }
 
     let values = table();
     let csv = path("table.csv");
@@ -81,14 +84,23 @@ fn best(job: impl Fn()) -> f64 {
     (0..ROUNDS).map(|_| time(&job)).fold(f64::INFINITY, f64::min)
 }
 
-fn write_pictures(folder: &Path) {
+/// Digits of 28x28 with that many bits a value.
+fn write_pictures(folder: &Path, bits: u32) {
     fs::create_dir(folder).expect("a folder");
     let mnist = open(Path::new("mnist")).train;
     for i in 0..PICTURES {
         let x = mnist.x([i]).expect("in memory");
-        let pixels = x.iter().map(|x| (255.0 * x).round() as u8).collect();
-        let picture = image::GrayImage::from_raw(28, 28, pixels).expect("28x28");
-        picture.save(folder.join(format!("{i:05}.png"))).expect("written");
+        let path = folder.join(format!("{i:05}.png"));
+        let written = if bits == 8 {
+            let pixels = x.iter().map(|x| (255.0 * x).round() as u8).collect();
+            image::GrayImage::from_raw(28, 28, pixels).expect("28x28").save(path)
+        } else {
+            let pixels = x.iter().map(|x| (65535.0 * x).round() as u16).collect();
+            let picture: Option<image::ImageBuffer<image::Luma<u16>, _>> =
+                image::ImageBuffer::from_vec(28, 28, pixels);
+            picture.expect("28x28").save(path)
+        };
+        written.expect("written");
     }
 }
 

@@ -103,18 +103,24 @@ impl Saved {
     /// Other data, read as the model wants it.
     fn other(&self, source: &str, args: &SourceArgs) -> Result<Dataset> {
         let run = &self.config.source;
+        let picture = self.shape.is_picture();
+        let Shape { width, height, .. } = self.shape;
         let mut options = match data::has_columns(source, args.format.as_deref()) {
             // Columns are found by name, or like those of the run.
             true => ReadOptions {
                 test_data: None,
                 test_fraction: None,
-                image_size: self
-                    .shape
-                    .is_picture()
-                    .then_some(Size { width: self.shape.width, height: self.shape.height }),
+                array: None,
+                colour: None,
+                image_size: picture.then_some(Size { width, height }),
                 ..self.config.source_again()
             },
-            false => ReadOptions { scaling: run.scaling.clone(), bits: run.bits, ..ReadOptions::default() },
+            false => ReadOptions {
+                scaling: run.scaling.clone(),
+                bits: run.bits,
+                array: run.array.clone(),
+                ..ReadOptions::default()
+            },
         };
         options.format.clone_from(&args.format);
         options.whole = true;
@@ -125,6 +131,13 @@ impl Saved {
             options.label_optional = false;
         }
         if data::is_folder_of_pictures(source, options.format.as_deref()) {
+            if self.shape.is_table() {
+                let columns = self.shape.width;
+                return Err(Error::Usage(format!(
+                    "--data {source} holds pictures, but the model is of rows of {columns} numbers\n  \
+                     name a table with the columns that it was trained on"
+                )));
+            }
             let Shape { width, height, channels } = self.shape;
             options.image_size = Some(Size { width, height });
             options.colour = Some(if channels == 1 { Colour::Grey } else { Colour::Colour });

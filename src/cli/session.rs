@@ -41,6 +41,7 @@ pub fn start(args: &TrainArgs) -> Result<Session> {
     let dataset = source::open(&config.data, &config.source, run.quiet)?;
     config.adopt(&dataset)?;
     config.check_data(&dataset)?;
+    config.train.check_valid(&dataset)?;
     config.data = data::anywhere(&config.data);
     config.source.test_data = config.source.test_data.as_deref().map(data::anywhere);
     let trainer = prepare(&run, &dataset, config)?;

@@ -181,6 +181,9 @@ impl Header {
                 size => named(&mut bytes.chunks_exact(size).map(text)),
             });
         };
+        if each == 0 {
+            return Err("it is empty".to_owned());
+        }
         let values = kind.doubles(bytes);
         if each > 1 {
             let values = if self.is_turned() { in_rows(&values, &self.shape) } else { values };
@@ -304,6 +307,7 @@ mod tests {
         let why = labels("<f4", &[2], &floats(&[1.0, 0.5])).unwrap_err();
         assert_eq!(why, "row 2 is 0.5, and labels are whole numbers or text");
         assert!(labels("<f4", &[1], &floats(&[f32::NAN])).unwrap_err().contains("row 1 is NaN"));
+        assert!(labels("|u1", &[2, 0], &[]).unwrap_err().contains("it is empty"));
         assert!(labels("|O", &[2], &[]).unwrap_err().contains("Python objects"));
         assert!(labels("<U1", &[1, 2], &[0; 8]).unwrap_err().contains("text (<U1)"));
     }

@@ -1,5 +1,6 @@
 //! NumPy's `.npz`: a zip of `.npy` files: one with the data, or one for each of its parts, and their labels.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -82,8 +83,8 @@ fn open(source: &str, options: &ReadOptions, _: Watch) -> Result<Parts> {
     let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| broken(path, &error))?;
     let mut archive = Archive::new(path, zip);
     let chosen = archive.choose(options)?;
-    let mut parts: Option<Parts> = None;
-    for Chosen { part, data, labels } in &chosen {
+    let mut all: Vec<Parts> = Vec::new();
+    for Chosen { data, labels, .. } in &chosen {
         let (shape, split, kind) = archive.data(data, options)?;
         let mut read = Parts::new(stem(path), shape, split);
         let mut note = describe(data);
@@ -104,20 +105,21 @@ fn open(source: &str, options: &ReadOptions, _: Watch) -> Result<Parts> {
         if let Some(note) = data.header.as_ref().and_then(|header| header.note(kind)) {
             read.notes.push(format!("{}: {note}", data.name));
         }
-        let Some(parts) = &mut parts else {
-            parts = Some(read);
-            continue;
-        };
-        if parts.shape != shape {
-            let problem = format!(
-                "{} holds data of {shape}, but {} of {}",
-                data.name, chosen[0].data.name, parts.shape
-            );
+        if let Some(first) = all.first().filter(|first| first.shape != shape) {
+            let (name, other) = (&data.name, &chosen[0].data.name);
+            let problem = format!("{name} holds data of {shape}, but {other} of {}", first.shape);
             return Err(Error::file(path, problem, "all parts must come from the same data set"));
         }
-        parts.add(*part, read);
+        all.push(read);
     }
-    let mut parts = parts.expect("an array was chosen");
+    if all.iter().any(|parts| !parts.classes.is_empty()) {
+        all = all.into_iter().map(Parts::with_names).collect();
+    }
+    let mut all = all.into_iter();
+    let mut parts = all.next().expect("an array was chosen");
+    for (Chosen { part, .. }, other) in chosen[1..].iter().zip(all) {
+        parts.add(*part, other);
+    }
     let is_used = |entry: &&Entry| {
         chosen.iter().any(|one| {
             one.data.name == entry.name || one.labels.as_ref().is_some_and(|l| l.name == entry.name)
@@ -146,6 +148,15 @@ fn describe(entry: &Entry) -> String {
 }
 
 impl Parts {
+    /// The same, with the numbers of classes as their names if they have no others.
+    fn with_names(self) -> Parts {
+        let Some(labels) = self.train.labels.clone().filter(|_| self.classes.is_empty()) else { return self };
+        let used: BTreeSet<u32> = labels.iter().copied().collect();
+        let classes = used.iter().map(u32::to_string).collect();
+        let numbers: BTreeMap<u32, u32> = used.into_iter().zip(0..).collect();
+        Parts { train: self.train.renumbered(|label| numbers[&label]), classes, ..self }
+    }
+
     /// Makes a source of one part another part of this one. A class that occurs in one part only is a class of both.
     fn add(&mut self, part: Part, other: Parts) {
         let numbers: Vec<u32> =
@@ -179,13 +190,16 @@ impl Archive {
     /// The arrays with the data, the training part first.
     fn choose(&self, options: &ReadOptions) -> Result<Vec<Chosen>> {
         if let Some(name) = &options.array {
-            let found =
-                self.arrays.iter().find(|entry| entry.name == name.strip_suffix(".npy").unwrap_or(name));
-            let data = found.ok_or_else(|| {
-                let problem = format!("{} has {}", self.path.display(), self.listed());
-                Error::value("source.array", name, problem)
-            })?;
-            return Ok(vec![self.chosen(Part::Train, data)]);
+            let plain = name.strip_suffix(".npy").unwrap_or(name);
+            match self.arrays.iter().find(|entry| entry.name == plain) {
+                Some(data) => return Ok(vec![self.chosen(Part::Train, data)]),
+                // A model that is trained takes its rows from arrays of other names too.
+                None if options.whole => {}
+                None => {
+                    let problem = format!("{} has {}", self.path.display(), self.listed());
+                    return Err(Error::value("source.array", name, problem));
+                }
+            }
         }
         let of = |part| self.best(&DATA, part);
         if let Some(train) = of(Some(Part::Train)) {
@@ -477,6 +491,15 @@ mod tests {
         assert_eq!(parts.classes, ["a", "c", "b"]);
         assert_eq!(parts.train.labels.as_deref(), Some(&[0, 1][..]));
         assert_eq!(parts.test.unwrap().labels.as_deref(), Some(&[2, 1][..]));
+        // -1, 1 and 3 are names, and so is the 3 of the other part.
+        let (y, z) = (array("|i1", &[3], &[255, 1, 3]), array("|i1", &[1], &[3]));
+        let x = |rows: usize| array("|u1", &[rows, 1], &vec![0; rows]);
+        let arrays = [("x_train", x(3)), ("x_test", x(1)), ("y_train", y), ("y_test", z)];
+        let parts = read(&archive(&arrays, CompressionMethod::Stored)).unwrap();
+        assert_eq!(
+            (parts.classes, parts.test.unwrap().labels.as_deref()),
+            (["-1", "1", "3"].map(str::to_owned).into(), Some(&[2][..]))
+        );
     }
 
     #[test]

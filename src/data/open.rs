@@ -138,7 +138,9 @@ fn read(key: &'static str, source: &str, options: &ReadOptions, progress: Watch)
         let next = format_args!("only folders of pictures take it, and {source} is not one");
         return Err(Error::value("source.colour", colour.name(), next));
     }
-    if let Some(name) = options.array.as_ref().filter(|_| format.name != npz::FORMAT.name) {
+    let named = options.array.as_ref().filter(|_| format.name != npz::FORMAT.name);
+    // A model that is trained takes its rows from other files too.
+    if let Some(name) = named.filter(|_| !options.whole) {
         let next = format_args!("only .npz files have arrays with names, and {source} is not one");
         return Err(Error::value("source.array", name, next));
     }

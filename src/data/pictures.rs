@@ -61,6 +61,10 @@ fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     let all = all.with_origins(Origins::Files(names));
     let folders: Vec<&[String]> = found.iter().map(|found| &found.folders[..]).collect();
     let layout = layout(&folders, &|row| found[row].name(), &readable);
+    if layout.train.is_empty() {
+        let problem = "no picture of its training part can be read";
+        return Err(Error::file(folder, problem, refused(&found, &refusals)));
+    }
     let unread = found.iter().zip(&refusals).enumerate().filter_map(|(row, (found, refusal))| {
         let Some(Refusal::Unreadable(reason)) = refusal else { return None };
         Some(Unread { file: found.name(), reason: reason.clone(), part: layout.parts[row] })

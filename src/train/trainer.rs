@@ -109,6 +109,7 @@ impl Trainer {
         config.adopt(dataset)?;
         config.validate()?;
         config.check_data(dataset)?;
+        config.train.check_valid(dataset)?;
         let model = config.model_config(dataset.shape);
         let network = Network::new(&model)?;
         let seed = config.train.seed;

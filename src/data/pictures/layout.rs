@@ -138,7 +138,7 @@ pub(super) fn layout(folders: &[&[String]], name: &dyn Fn(usize) -> String, read
     layout
 }
 
-/// The depth at which folders are parts: a training part and another one, which hold more than half of the pictures.
+/// The depth at which folders are parts: a training part and another one, which hold half of the pictures or more.
 fn find_split(folders: &[&[String]]) -> Option<Split> {
     let deepest = folders.iter().map(|folders| folders.len()).max()?;
     (0..deepest).find_map(|depth| {
@@ -156,7 +156,7 @@ fn is_split(folders: &[&[String]], split: Split) -> bool {
     let within: Vec<&&[String]> = folders.iter().filter(|folders| split.part(folders).is_some()).collect();
     let parts: BTreeSet<Option<Part>> = within.iter().map(|folders| split.part(folders)).collect();
     let one = within.windows(2).all(|pair| pair[0][..above] == pair[1][..above]);
-    one && parts.contains(&Some(Part::Train)) && parts.len() > 1 && 2 * within.len() > folders.len()
+    one && parts.contains(&Some(Part::Train)) && parts.len() > 1 && 2 * within.len() >= folders.len()
 }
 
 /// The depth of the folders that are labels: below those that hold everything.
@@ -316,6 +316,9 @@ mod tests {
         let layout = split(&["train/cat/1", "train/dog/2"], [&[0, 1], &[], &[]], &["cat", "dog"]);
         assert_eq!(layout.warnings, [""; 0]);
         // Few of the pictures.
+        // An archive with everything twice is read once.
+        let paths = ["x/train/1", "x/test/2", "x/x/train/1", "x/x/test/2"];
+        split(&paths, [&[0], &[], &[1]], &[""; 4]);
         let paths = ["a/train/1", "a/test/2", "b/3", "b/4", "b/5"];
         split(&paths, [&[0, 1, 2, 3, 4], &[], &[]], &["a", "a", "b", "b", "b"]);
         split(&["cat/old/1", "cat/2"], [&[0, 1], &[], &[]], &["cat", "cat"]);

@@ -126,6 +126,11 @@ fn folders_called_train_val_and_test_are_the_parts() {
     let (valid, test) = (parts.valid.unwrap(), parts.test.unwrap());
     assert_eq!((parts.train.count, bytes(&valid), bytes(&test)), (2, vec![4], vec![3]));
     assert_eq!((valid.labels.as_deref(), parts.unread[0].part), (Some(&[1][..]), Some(Part::Valid)));
+    fs::remove_dir_all(folder.path("train")).unwrap();
+    fs::write(folder.path("train/cats/a.png"), "no picture").unwrap();
+    folder.grey("test/dogs/c.png", 1, 1, 3);
+    let message = folder.read(&ReadOptions::default()).unwrap_err().to_string();
+    assert!(message.contains("no picture of its training part can be read"), "{message}");
     assert_eq!(parts.classes, ["cats", "dogs"]);
     assert_eq!((parts.train.labels.as_deref(), test.labels.as_deref()), (Some(&[0, 1][..]), Some(&[1][..])));
 }

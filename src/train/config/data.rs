@@ -20,7 +20,9 @@ impl Config {
             Condition::None => (None, Vec::new()),
             Condition::Labels => {
                 let count = dataset.class_count().ok_or_else(|| {
-                    Error::value("model.condition", "labels", format_args!("{} has no labels", dataset.name))
+                    let part = if dataset.train.labels.is_some() { "a part of " } else { "" };
+                    let next = format_args!("{part}{} has no labels", dataset.name);
+                    Error::value("model.condition", "labels", next)
                 })?;
                 (Some(count.max(dataset.classes.len())), dataset.classes.clone())
             }
@@ -98,14 +100,13 @@ impl Config {
         }
     }
 
-    /// Checks that the data is what the model and its training are for.
+    /// Checks that the data is what the model is for.
     ///
     /// # Errors
-    /// [`Error::Setting`] if a datum has too many values, there are no data to choose by, or the likelihood wants values in
-    /// 0..1, or draws from them, and the data has others.
+    /// [`Error::Setting`] if a datum has too many values, or the likelihood wants values in 0..1, or draws from them, and the
+    /// data has others.
     pub fn check_data(&self, dataset: &Dataset) -> Result<()> {
         self.check_size(dataset)?;
-        self.train.check_valid(dataset)?;
         let model = self.model_config(dataset.shape);
         let likelihood = model.likelihood()?;
         let binarized = self.train.binarize(&model) != Binarize::None;

@@ -112,7 +112,8 @@ fn validation_data_are_held_out_or_the_sources_own_and_needed_to_choose() {
     let check = |text: &str, data: &Dataset| {
         Config::parse(text)
             .unwrap()
-            .check_data(data)
+            .train
+            .check_valid(data)
             .map_err(|error| error.to_string())
             .err()
             .unwrap_or_default()

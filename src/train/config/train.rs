@@ -170,7 +170,10 @@ impl TrainSection {
     }
 
     /// Checks that there are data to choose by where something is chosen, and that not two parts are for that.
-    pub(super) fn check_valid(&self, dataset: &Dataset) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Setting`], which says what to add or leave out.
+    pub fn check_valid(&self, dataset: &Dataset) -> Result<()> {
         let TrainSection { valid, patience, keep, .. } = *self;
         if valid > 0.0 && dataset.valid.is_some() {
             let next = format_args!("{} has a validation part of its own; leave it out", dataset.name);

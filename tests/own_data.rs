@@ -1,0 +1,197 @@
+//! People's own pictures and arrays: what the command says of them, that what it advises helps, and that training does what
+//! `vae-gpu data` said.
+
+#[path = "common/foreign.rs"]
+mod foreign;
+#[path = "common/scratch.rs"]
+mod scratch;
+#[path = "common/tiny.rs"]
+mod tiny;
+
+use std::fs;
+
+use image::{GrayImage, ImageBuffer, Luma, RgbImage};
+use predicates::prelude::PredicateBooleanExt;
+use predicates::str::contains;
+use scratch::Scratch;
+use serde_json::Value;
+
+/// A short training.
+const TRAIN: &str = "train --hidden 8 --latent 2 --batch-size 8 --epochs 2 --force --out run -q";
+
+/// Writes grey pictures of 8x8 into each folder, with the values that `value` makes of their number and place.
+fn write_pictures(scratch: &Scratch, folders: &[&str], each: u32, value: impl Fn(u32, u32) -> u8) {
+    for folder in folders {
+        let path = scratch.path(folder);
+        fs::create_dir_all(&path).unwrap();
+        for i in 0..each {
+            let picture = GrayImage::from_fn(8, 8, |x, y| Luma([value(i, x + 8 * y)]));
+            picture.save(path.join(format!("{i}.png"))).unwrap();
+        }
+    }
+}
+
+fn grey(i: u32, at: u32) -> u8 {
+    (i * 37 + at * 4) as u8
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
+}
+
+#[test]
+fn a_validation_part_chooses_and_can_be_evaluated() {
+    let scratch = Scratch::new();
+    let folders = ["p/Train/cat", "p/Train/dog", "p/VAL/cat", "p/testing/dog"];
+    write_pictures(&scratch, &folders, 8, grey);
+    fs::copy(scratch.path("p/VAL/cat/0.png"), scratch.path("p/preview.png")).unwrap();
+    let assert = scratch.command("data p").assert().success();
+    let assert =
+        assert.stderr(contains("1 picture lies outside the folders of the parts, and left out: preview.png"));
+    let told = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+    assert!(told.contains("rows      16 for training, 8 for validation, 8 for test"), "{told}");
+    assert!(
+        told.contains("found     parts by their folders: Train for training, VAL for validation"),
+        "{told}"
+    );
+    let described = json(&scratch.succeed("data p --json"));
+    assert_eq!(
+        (&described["train"], &described["valid"], &described["test"]),
+        (&16.into(), &8.into(), &8.into())
+    );
+
+    let done = scratch.succeed(&format!("{TRAIN} --data p --patience 5 --keep best"));
+    assert!(done.contains("best validation ELBO"), "{done}");
+    let counted = |split: &str| {
+        json(&scratch.succeed(&format!("evaluate run --json --split {split}")))["count"].clone()
+    };
+    assert_eq!((counted("valid"), counted("train"), counted("test")), (8.into(), 16.into(), 8.into()));
+    scratch.fail(
+        &format!("{TRAIN} --data p --valid 0.2"),
+        2,
+        "p has a validation part of its own; leave it out",
+    );
+    // A conditional model needs labels in every part.
+    scratch.succeed(&format!("{TRAIN} --data p --condition labels"));
+    fs::rename(scratch.path("p/testing/dog"), scratch.path("p/moved")).unwrap();
+    fs::remove_dir(scratch.path("p/testing")).unwrap();
+    fs::rename(scratch.path("p/moved"), scratch.path("p/testing")).unwrap();
+    scratch.fail(&format!("{TRAIN} --data p --condition labels"), 2, "a part of p has no labels");
+    assert!(!scratch.succeed(&format!("{TRAIN} --data p")).contains("best test"));
+}
+
+#[test]
+fn masks_and_twelve_bits_are_trained_on_with_the_flag_that_is_named() {
+    let scratch = Scratch::new();
+    write_pictures(&scratch, &["masks"], 20, |i, at| u8::from((i + at) % 3 == 0));
+    fs::create_dir(scratch.path("deep")).unwrap();
+    for i in 0..20u32 {
+        let picture = ImageBuffer::from_fn(8, 8, |x, y| Luma([(i * 131 + (x + 8 * y) * 17) as u16 % 4096]));
+        picture.save(scratch.path(&format!("deep/{i}.png"))).unwrap();
+    }
+    for (data, words) in [("masks", "no further than 1 of 255"), ("deep", "of 1, so the model sees")] {
+        let advised = contains(words).and(contains("--scaling minmax spreads them"));
+        scratch.command(&format!("data {data}")).assert().success().stderr(advised);
+        scratch
+            .command(&format!("data {data} --scaling minmax"))
+            .assert()
+            .success()
+            .stderr(contains("black").not());
+        let described = json(&scratch.succeed(&format!("data {data} --scaling minmax --json")));
+        assert!(described["scaling"]["scale"][0].as_f64().unwrap() < 0.07, "{described}");
+        scratch.succeed(&format!("{TRAIN} --data {data} --scaling minmax"));
+        scratch.succeed(&format!("score run --data {data} --out -"));
+    }
+}
+
+#[test]
+fn a_picture_too_large_is_trained_on_as_the_message_says() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.path("large")).unwrap();
+    for i in 0..10u8 {
+        let picture = RgbImage::from_fn(200, 200, |x, y| image::Rgb([i * 20, x as u8, y as u8]));
+        picture.save(scratch.path(&format!("large/{i}.png"))).unwrap();
+    }
+    let advice = "use --image-size 100x100, or --grey";
+    assert!(scratch.succeed("data large").contains(advice));
+    scratch.fail(&format!("{TRAIN} --data large"), 2, advice);
+    for flag in ["--image-size 100x100", "--grey"] {
+        scratch.succeed(&format!("{TRAIN} --data large {flag}"));
+    }
+    GrayImage::new(8, 8).save(scratch.path("large/other.png")).unwrap();
+    let message = scratch.fail(&format!("{TRAIN} --data large --grey"), 2, "other.png is 8x8");
+    let size = message.split("such as --image-size ").nth(1).unwrap().split_whitespace().next().unwrap();
+    scratch.succeed(&format!("{TRAIN} --data large --image-size {size}"));
+}
+
+#[test]
+fn arrays_of_every_type_train_and_score_alike() {
+    let scratch = Scratch::new();
+    let values: Vec<i64> = (0..40 * 6).map(|i| i * 7 % 31).collect();
+    let bytes = |descr: &str| -> Vec<u8> {
+        values
+            .iter()
+            .flat_map(|v| match descr {
+                "<i8" => v.to_le_bytes().to_vec(),
+                ">i4" => (*v as i32).to_be_bytes().to_vec(),
+                "<f8" => (*v as f64).to_le_bytes().to_vec(),
+                _ => (*v as u16).to_le_bytes().to_vec(),
+            })
+            .collect()
+    };
+    let scores = ["<i8", ">i4", "<f8", "<u2"].map(|descr| {
+        scratch.write("x.npy", foreign::npy(descr, "40, 6", &bytes(descr)));
+        scratch.succeed(&format!("{TRAIN} --data x.npy --likelihood gaussian"));
+        scratch.succeed("score run --data x.npy --out -")
+    });
+    assert_eq!(scores, [&scores[0]; 4].map(String::clone));
+    assert!(scratch.succeed("data x.npy").contains("numbers of type uint16: read as 32-bit floats"));
+    // A folder of pictures is no table.
+    write_pictures(&scratch, &["photos"], 2, grey);
+    scratch.fail("score run --data photos --out -", 2, "the model is of rows of 6 numbers");
+}
+
+#[test]
+fn the_array_that_is_named_is_trained_on() {
+    let scratch = Scratch::new();
+    let x = |value: u8| foreign::npy("|u1", "40, 8, 8", &[0, value].repeat(40 * 32));
+    scratch.write("two.npz", foreign::npz(&[("a", x(1)), ("b", x(200))]));
+    scratch.fail("data two.npz", 1, "name one with --array, or call the data x");
+    let told = scratch.succeed("data two.npz --array a");
+    assert!(told.contains("binary data") && told.contains("values    from 0 to 1"), "{told}");
+    scratch.succeed(&format!("{TRAIN} --data two.npz --array a"));
+    scratch.succeed("evaluate run");
+    let config = String::from_utf8(scratch.read("run/config.toml")).unwrap();
+    assert!(config.contains("array = \"a\"") && config.contains("bits = true"), "{config}");
+    // Other data may call its array otherwise, or be a file of one.
+    scratch.write("one.npz", foreign::npz(&[("new", x(1))]));
+    scratch.write("one.npy", x(1));
+    let score = |data: &str| scratch.succeed(&format!("score run --data {data} --out -"));
+    assert_eq!((score("one.npz"), score("one.npy")), (score("two.npz"), score("two.npz")));
+    scratch.fail("data two.npz --array c", 2, "--array c: two.npz has array a [40, 8, 8], uint8; array b");
+    scratch.fail("data tiny --array a", 2, "only .npz files have arrays with names");
+}
+
+#[test]
+fn one_of_several_sets_of_idx_files_is_trained_on_as_the_message_says() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.path("emnist")).unwrap();
+    for set in ["letters", "digits"] {
+        for (part, name) in [("train", "train"), ("test", "t10k")] {
+            for kind in ["images-idx3", "labels-idx1"] {
+                let to = format!("emnist/emnist-{set}-{part}-{kind}-ubyte");
+                // Content tells whether a file is packed.
+                let from = format!("tiny/{name}-{kind}-ubyte{}", if part == "train" { ".gz" } else { "" });
+                fs::copy(scratch.path(&from), scratch.path(&to)).unwrap();
+            }
+        }
+    }
+    let message = scratch.fail("data emnist", 2, "emnist holds 2 data sets: emnist-digits, emnist-letters");
+    let advised = message.split("such as ").nth(1).unwrap().trim();
+    assert!(
+        scratch
+            .succeed(&format!("data {}", &advised["--data ".len()..]))
+            .contains("256 for training, 64 for test")
+    );
+    scratch.succeed(&format!("{TRAIN} {advised}"));
+}
