@@ -89,6 +89,7 @@ fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
 
 /// Pictures that are no files: what their source calls each, and its content. The rows of those that can be read, with
 /// their places among all.
+#[cfg_attr(not(feature = "formats"), expect(dead_code, reason = "for Parquet"))]
 pub(super) fn read_packed(
     source: &Path,
     packed: Vec<(String, Vec<u8>)>,

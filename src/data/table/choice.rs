@@ -49,6 +49,7 @@ impl Choice {
     }
 
     /// Makes several columns of one: the names of all, and the columns of the file that they come from.
+    #[cfg_attr(not(feature = "formats"), expect(dead_code, reason = "for the lists of Parquet"))]
     pub(in super::super) fn expand(&mut self, names: Vec<String>, sources: Vec<usize>) {
         (self.expanded, self.values) = (names, sources);
     }
