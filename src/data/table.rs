@@ -177,6 +177,9 @@ fn refuse(
         }
         false => {
             let mut ways = Vec::new();
+            if tally.of(Kind::Text).any(|(_, cells)| cells.text.contains("\\n")) {
+                ways.push("look for a quote that is never closed: a cell spans several lines".to_owned());
+            }
             if !useless.is_empty() {
                 ways.push(format!("leave columns out with {}", setting("source.drop", &useless, all)));
             }

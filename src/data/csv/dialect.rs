@@ -118,7 +118,10 @@ fn usual(widths: &mut [usize]) -> Option<usize> {
 /// Whether a cell is empty, a number, or text without another separator.
 fn is_clean(cell: &[u8], delimiter: Delimiter) -> bool {
     let other = |byte: &u8| matches!(byte, b',' | b';' | b'\t' | b'|') && *byte != delimiter.byte();
-    cell::sign(cell) != Sign::Other || !cell.iter().any(other)
+    // Digits and blanks that are no number are several.
+    let several =
+        cell.trim_ascii().contains(&b' ') && cell.iter().all(|byte| b" 0123456789.,+-eE".contains(byte));
+    cell::sign(cell) != Sign::Other || !(several || cell.iter().any(other))
 }
 
 /// Whether the text begins with a comment, as `numpy.savetxt` writes it.
@@ -305,11 +308,12 @@ fn judge(first: &ByteRecord, rest: &[ByteRecord], decimal: Decimal, options: &Re
     let fractions = below.iter().filter(|value| value.fract() != 0.0 && value.is_finite()).count();
     let mostly_fractions = 2 * fractions > below.len();
     let binary = below.iter().all(|value| *value == 0.0 || *value == 1.0);
+    let first_cells = [first].into_iter().chain(rest).map(|row| row.get(0));
     match whole[..] {
         _ if below.is_empty() => Judged::Row,
         // 0, 1, 2 ..: pandas' names of columns without names.
         [0] if mostly_fractions => Judged::DoubtfulNames,
-        [0, 1] if binary => Judged::DoubtfulRow,
+        [0, 1] if binary || (rest.len() > 1 && counts(first_cells)) => Judged::DoubtfulRow,
         [0, _, ..] => Judged::DoubtfulNames,
         // Such as years, above numbers that are not whole.
         [_, _, ..] if mostly_fractions => Judged::DoubtfulNames,

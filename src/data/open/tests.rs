@@ -30,7 +30,7 @@ fn a_folder_and_a_file_of_unknown_format_get_different_errors() {
     let message = open(folder.path().to_str().unwrap()).unwrap_err().to_string();
     assert!(message.contains("this folder holds no known format"), "{message}");
 
-    let file = folder.path().join("notes.txt");
+    let file = folder.path().join("notes.log");
     std::fs::write(&file, "x").unwrap();
     let message = open(file.to_str().unwrap()).unwrap_err().to_string();
     assert!(message.contains("not in a known format"), "{message}");
@@ -123,7 +123,7 @@ fn a_value_that_is_not_finite_is_named_with_row_and_column() {
     let message = scaled(table(&[1.0, 2.0, 3.0, f32::NAN], &["a", "b"]), &ReadOptions::default())
         .unwrap_err()
         .to_string();
-    assert!(message.starts_with("source: row 2, column 2 (`b`): not a finite"), "{message}");
+    assert!(message.starts_with("source: row 2, column 2 (`b`): the value is missing"), "{message}");
 }
 
 #[test]

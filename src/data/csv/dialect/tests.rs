@@ -1,9 +1,16 @@
+use std::io::Read;
+
 use super::*;
 
 fn found(text: &str) -> (Dialect, Found) {
     let options = ReadOptions::default();
     let separator = delimiter(text.as_bytes(), &options);
-    find(Path::new("t.csv"), text.as_bytes(), separator, &options).unwrap()
+    let mut look = text.as_bytes().to_vec();
+    if separator.0 == Delimiter::Blanks {
+        look.clear();
+        super::super::blanks::Blanks::new(text.as_bytes()).read_to_end(&mut look).unwrap();
+    }
+    find(Path::new("t.csv"), &look, separator, &options).unwrap()
 }
 
 #[test]
