@@ -1,29 +1,15 @@
-// Adam (Kingma & Ba 2014, algorithm 1) over all parameters in one dispatch.
+// Adam over all parameters in one dispatch: see `shared/adam`.
 //
-//   m = beta1 m + (1 - beta1) g        v = beta2 v + (1 - beta2) g^2
-//   p = p - alpha (m c1) / (sqrt(v c2) + epsilon)    with c1 = 1 / (1 - beta1^t), c2 = 1 / (1 - beta2^t)
-//
-// before which p = (1 - alpha decay) p: decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2). `clipped` first
-// scales g by the factor of `shaders/clip.wgsl`.
-//
-// parameters, gradients, m, v: flat arrays of one length. The zero padding between parameters has gradient zero and so
-// stays zero. One invocation updates four elements. If all workgroups are full, the test for the end is left out: on
-// software adapters it would make every load and store look at every lane.
+// parameters, gradients, moment1 (m), moment2 (v): flat arrays of one length. The zero padding between parameters has
+// gradient zero and so stays zero. One invocation updates four elements. If all workgroups are full, the test for the end is
+// left out: on software adapters it would make every load and store look at every lane.
 
-#import shared/step
+#import shared/adam
 #import shared/index
 
 const WORKGROUP: u32 = 256u;
 const RAGGED: u32 = 1u; // 0: all workgroups are full
 
-struct Params {
-    vectors: u32,
-    beta1: f32,
-    beta2: f32,
-    epsilon: f32,
-    decay: f32,
-}
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> gradients: array<vec4f>;
 @group(0) @binding(2) var<storage, read> scale: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> parameters: array<vec4f>;
@@ -49,11 +35,8 @@ fn clipped(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups
 }
 
 fn update(index: u32, g: vec4f) {
-    let m = params.beta1 * moment1[index] + (1.0 - params.beta1) * g;
-    let v = params.beta2 * moment2[index] + (1.0 - params.beta2) * g * g;
-    moment1[index] = m;
-    moment2[index] = v;
-    let rate = step.learning_rate * step.correction1;
-    let kept = (1.0 - step.learning_rate * params.decay) * parameters[index];
-    parameters[index] = kept - rate * m / (sqrt(v * step.correction2) + params.epsilon);
+    let after = adam(g, State(parameters[index], moment1[index], moment2[index]));
+    parameters[index] = after.p;
+    moment1[index] = after.m;
+    moment2[index] = after.v;
 }

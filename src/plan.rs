@@ -6,6 +6,7 @@
 mod call;
 mod field;
 mod graph;
+mod images;
 mod kernel;
 #[cfg_attr(not(test), allow(dead_code, reason = "no model shares memory yet"))]
 mod memory;
@@ -18,9 +19,10 @@ use std::fmt;
 pub use call::{Call, Matrix, Reference, params};
 pub use field::Field;
 pub use graph::{Formula, Graph, Nodes, Part, Unfit, Value};
+pub use images::{IMAGE_HEIGHT, IMAGE_WIDTH, IMAGE_WORDS};
 pub(crate) use kernel::Trusted;
 pub use kernel::{Kernel, Needs};
-pub use slot::{Access, Before, Const, Slot, read, read_u32, write, write_u32};
+pub use slot::{Access, Before, Const, Form, Slot, read, read_image, read_u32, write, write_u32};
 pub use step::{Step, StepBounds};
 pub use tensor::{BINDING_ALIGN, Buffer, BufferId, Element, PAD, Role, Tensor, round_up};
 
@@ -74,11 +76,14 @@ pub struct Target {
     pub f16: bool,
     /// Rows and columns of the cooperative matrices that such products may use, if the adapter has them.
     pub cooperative: Option<u32>,
+    /// Kernels read faster from an image than from a buffer, and images may have [`IMAGE_HEIGHT`] rows.
+    pub images: bool,
 }
 
 impl Target {
     /// The target whose kernels run on every adapter.
-    pub const PORTABLE: Target = Target { software: false, subgroup: None, f16: false, cooperative: None };
+    pub const PORTABLE: Target =
+        Target { software: false, subgroup: None, f16: false, cooperative: None, images: false };
 }
 
 /// A list of buffers and a list of dispatches. Only this crate can make one, which is why unchecked shaders are sound.
@@ -173,7 +178,15 @@ impl Plan {
             assert!(tensor.cols <= tensor.stride, "{}: stride of {}", at(), slot.name);
             assert!(tensor.rows > 0 && tensor.cols > 0, "{}: {} is empty", at(), slot.name);
             assert!(tensor.rows.max(tensor.stride) <= buffer.words, "{}: size of {}", at(), slot.name);
-            assert_eq!(tensor.offset % BINDING_ALIGN, 0, "{}: alignment of {}", at(), slot.name);
+            match slot.form {
+                Form::Buffer => {
+                    assert_eq!(tensor.offset % BINDING_ALIGN, 0, "{}: alignment of {}", at(), slot.name);
+                }
+                Form::Image => {
+                    assert_eq!(tensor.offset % PAD, 0, "{}: alignment of {}", at(), slot.name);
+                    assert!(self.fits_image(tensor), "{}: {} is too large for an image", at(), slot.name);
+                }
+            }
             let end = tensor.offset.checked_add(tensor.words());
             assert!(
                 end.is_some_and(|end| end <= buffer.words),
@@ -187,8 +200,10 @@ impl Plan {
         }
         for (i, a) in tensors.iter().enumerate() {
             for (j, b) in tensors.iter().enumerate().skip(i + 1) {
-                let written =
-                    kernel.slots[i].access == Access::Write || kernel.slots[j].access == Access::Write;
+                let slots = [&kernel.slots[i], &kernel.slots[j]];
+                // An image is memory of its own.
+                let written = slots.iter().any(|slot| slot.access == Access::Write)
+                    && slots.iter().all(|slot| slot.form == Form::Buffer);
                 assert!(
                     !(written && a.buffer == b.buffer),
                     "{}: {} and {} are in one buffer and one is written",
@@ -242,7 +257,16 @@ impl fmt::Display for Plan {
             "{:<24} {:<28} {:>10} {:>9} {:>9}  tensors of plan `{}`",
             "dispatch", "kernel", "workgroups", "MFLOP", "KiB", self.name
         )?;
-        for dispatch in &self.dispatches {
+        for (dispatch, copies) in self.dispatches.iter().zip(self.copies()) {
+            for BufferId(id) in copies {
+                let Buffer { name, words, .. } = &self.buffers[id];
+                let kib = 4.0 * *words as f64 / 1024.0;
+                writeln!(
+                    f,
+                    "{:<24} {:<28} {:>10} {:>9} {kib:>9.1}  {name}[1,{words}]",
+                    "copy", "to image", "", ""
+                )?;
+            }
             let tensors = dispatch.kernel.slots.iter().zip(&dispatch.tensors).map(|(slot, t)| {
                 let arrow = if slot.access == Access::Write { "-> " } else { "" };
                 format!("{arrow}{}[{},{}]", self.buffers[t.buffer.0].name, t.rows, t.cols)

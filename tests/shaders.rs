@@ -14,14 +14,17 @@ use std::path::{Path, PathBuf};
 
 use naga::proc::Layouter;
 use naga::valid::{Capabilities, GlobalUse, ValidationFlags, Validator};
-use naga::{AddressSpace, ArraySize, Module, ResourceBinding, ScalarKind, StorageAccess, TypeInner};
+use naga::{
+    AddressSpace, ArraySize, ImageClass, ImageDimension, Module, ResourceBinding, ScalarKind, StorageAccess,
+    StorageFormat, TypeInner,
+};
 use shader::{SHADERS, Shader};
 use translate::{BACKENDS, is_excused};
 use vae_gpu::kernels::activation::Activation;
 use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::kernels::matmul::Layout;
 use vae_gpu::kernels::{self, philox};
-use vae_gpu::plan::{Access, Element, Field, Needs, Step};
+use vae_gpu::plan::{Access, Element, Field, Form, IMAGE_WIDTH, Needs, Step};
 
 /// The limits of every adapter (WebGPU's defaults), with one storage buffer to spare.
 const MAX_STORAGE_BUFFERS: usize = 7;
@@ -73,6 +76,9 @@ fn bindings_and_structs_are_those_of_the_host() {
         let mut expected = vec![uniform(0, 0, "params", "Params")];
         expected.extend(kernel.slots.iter().map(|slot| {
             let element = if slot.element == Element::F32 { "f32" } else { "u32" };
+            if slot.form == Form::Image {
+                return image(0, slot.binding, slot.name);
+            }
             storage(0, slot.binding, slot.name, slot.access == Access::Write, element)
         }));
         expected.extend(kernel.step.then(|| uniform(1, 0, "step", "Step")));
@@ -105,6 +111,10 @@ fn storage(group: u32, binding: u32, name: &str, writable: bool, element: &str) 
     format!("@group({group}) @binding({binding}) var<storage, {access}> {name}: array of {element}")
 }
 
+fn image(group: u32, binding: u32, name: &str) -> String {
+    format!("@group({group}) @binding({binding}) var {name}: read-only image of four f32")
+}
+
 /// The bindings that the entry point uses, in order, spelled as on the host.
 fn bindings(shader: &Shader) -> Vec<String> {
     let mut found = BTreeMap::new();
@@ -117,11 +127,18 @@ fn bindings(shader: &Shader) -> Vec<String> {
             (_, Some(writable)) => {
                 storage(group, binding, name, writable, &element(&shader.module, &ty.inner))
             }
+            (AddressSpace::Handle, _) if is_image(&ty.inner) => image(group, binding, name),
             (space, _) => format!("@group({group}) @binding({binding}) {name} in {space:?}"),
         };
         found.insert((group, binding), text);
     }
     found.into_values().collect()
+}
+
+/// Whether a type is `texture_storage_2d<rgba32float, read>`.
+fn is_image(ty: &TypeInner) -> bool {
+    let class = ImageClass::Storage { format: StorageFormat::Rgba32Float, access: StorageAccess::LOAD };
+    *ty == TypeInner::Image { dim: ImageDimension::D2, arrayed: false, class }
 }
 
 /// Whether a variable is read_write storage; None if it is not storage.
@@ -132,11 +149,13 @@ fn is_writable(space: AddressSpace) -> Option<bool> {
     }
 }
 
-/// `f32` or `u32` for a runtime-sized array of scalars or vectors of it.
+/// `f32` or `u32` for a runtime-sized array of scalars, vectors or matrices of it.
 fn element(module: &Module, ty: &TypeInner) -> String {
     if let TypeInner::Array { base, size: ArraySize::Dynamic, .. } = *ty {
         match module.types[base].inner {
-            TypeInner::Scalar(scalar) | TypeInner::Vector { scalar, .. } => return word(scalar),
+            TypeInner::Scalar(scalar)
+            | TypeInner::Vector { scalar, .. }
+            | TypeInner::Matrix { scalar, .. } => return word(scalar),
             _ => {}
         }
     }
@@ -193,6 +212,7 @@ const NUMBERS: &[(&str, u32)] = &[
     ("TANH", Activation::Tanh as u32),
     ("SOFTPLUS", Activation::Softplus as u32),
     ("SILU", Activation::Silu as u32),
+    ("IMAGE_WIDTH", IMAGE_WIDTH as u32),
     ("NN", Layout::NN as u32),
     ("NT", Layout::NT as u32),
     ("TN", Layout::TN as u32),

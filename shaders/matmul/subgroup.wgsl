@@ -9,6 +9,7 @@
 // Grid: x over tiles of columns, y over tiles of rows. LANES must be the adapter's subgroup size.
 
 #import shared/activation
+#import shared/operands
 #import shared/matmul
 
 const LAYOUT: u32 = 1u;

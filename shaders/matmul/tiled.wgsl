@@ -2,6 +2,7 @@
 // Grid: x over tiles of columns, y over tiles of rows.
 
 #import shared/activation
+#import shared/operands
 #import shared/matmul
 #import shared/tile
 

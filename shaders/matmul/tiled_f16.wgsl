@@ -5,6 +5,7 @@
 enable f16;
 
 #import shared/activation
+#import shared/operands
 #import shared/matmul
 #import shared/tile
 

@@ -15,6 +15,7 @@
 // The importer defines SIZE, and the matrices that hold SIZE x SIZE elements of A, B and c: Left, Right and Sum.
 
 #import shared/activation
+#import shared/operands
 #import shared/matmul
 #import shared/fetch
 

@@ -1,4 +1,5 @@
-// The part that all matmul variants share: the operands, where a layout finds its vectors, and the epilogue.
+// The part that all matmul variants share: Params, where a layout finds its vectors, and the epilogue. A variant imports
+// its operands from `operands` or from `operand_images`.
 //
 // c[m, n] = epilogue( sum_k A(m, k) B(k, n) ), with the operands stored as
 //   NN  a [M, K]  b [K, N]   the gradient by a layer's input:   d_x = d_y W
@@ -29,11 +30,11 @@ struct Params {
     c_stride: u32,
     extra_stride: u32,
     bias_at: u32, // where d_bias begins, from the beginning of c
+    a_first: u32, // where operands begin in their images
+    b_first: u32,
+    extra_first: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<vec4f>;
-@group(0) @binding(2) var<storage, read> b: array<vec4f>;
-@group(0) @binding(3) var<storage, read> extra: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> c: array<vec4f>;
 
 // Tiles are made of 4 x 4 blocks. A column of such a matrix is four columns of a row of c, four k of a row of A, or four
@@ -62,18 +63,18 @@ fn load_b(k: u32, column: u32) -> mat4x4f {
         let row = 4u * column;
         let last = params.n - 1u;
         return transpose(mat4x4f(
-            b[min(row, last) * params.b_stride + k],
-            b[min(row + 1u, last) * params.b_stride + k],
-            b[min(row + 2u, last) * params.b_stride + k],
-            b[min(row + 3u, last) * params.b_stride + k],
+            b_at(min(row, last) * params.b_stride + k),
+            b_at(min(row + 1u, last) * params.b_stride + k),
+            b_at(min(row + 2u, last) * params.b_stride + k),
+            b_at(min(row + 3u, last) * params.b_stride + k),
         ));
     }
     let at = 4u * k * params.b_stride + column;
     return mat4x4f(
-        b[at],
-        b[at + params.b_stride],
-        b[at + 2u * params.b_stride],
-        b[at + 3u * params.b_stride],
+        b_at(at),
+        b_at(at + params.b_stride),
+        b_at(at + 2u * params.b_stride),
+        b_at(at + 3u * params.b_stride),
     );
 }
 
@@ -97,12 +98,23 @@ fn store_block(row: u32, column: u32, block: mat4x4f) {
     }
     var bias = vec4f();
     if (EPILOGUE == FORWARD) {
-        bias = extra[column];
+        bias = extra_at(column);
     }
     if (row < params.m) { store(row, column, block[0], bias); }
     if (row + 1u < params.m) { store(row + 1u, column, block[1], bias); }
     if (row + 2u < params.m) { store(row + 2u, column, block[2], bias); }
     if (row + 3u < params.m) { store(row + 3u, column, block[3], bias); }
+}
+
+// Stores four columns of a row of c if they lie inside.
+fn store_row(row: u32, column: u32, sum: vec4f) {
+    if (4u * column < params.n && row < params.m) {
+        var bias = vec4f();
+        if (EPILOGUE == FORWARD) {
+            bias = extra_at(column);
+        }
+        store(row, column, sum, bias);
+    }
 }
 
 // Stores four columns of a row of c, those past N as zero.
@@ -113,7 +125,7 @@ fn store(row: u32, column: u32, sum: vec4f, bias: vec4f) {
         value = activate(ACTIVATION, sum + bias);
     }
     if (EPILOGUE == BACKWARD) {
-        value = sum * activation_derivative(ACTIVATION, extra[row * params.extra_stride + column]);
+        value = sum * activation_derivative(ACTIVATION, extra_at(row * params.extra_stride + column));
     }
     if (EPILOGUE == ACCUMULATE) {
         value = sum + c[at];

@@ -53,7 +53,8 @@ impl Subject {
 
 /// Every kernel except matmul, once.
 pub fn subjects(target: &Target) -> Vec<Subject> {
-    let plans = all_plans(*target);
+    let plans: Vec<Plan> =
+        [false, true].into_iter().flat_map(|images| all_plans(Target { images, ..*target })).collect();
     let mut subjects: Vec<Subject> = Vec::new();
     for kernel in kernels::all().into_iter().filter(|kernel| !kernel.name.starts_with("matmul/")) {
         // If several dispatches use the kernel, the one with the most work.

@@ -345,26 +345,21 @@ fn bias_grads(cases: &mut Vec<Case>) {
 }
 
 fn adams(cases: &mut Vec<Case>) {
-    for len in [4, 68, 4096] {
+    for (images, len) in [(false, 4), (false, 68), (false, 4096), (true, 1024), (true, 7168)] {
+        let target = Target { images, ..Target::PORTABLE };
         let mut case = Case::new("adam", len.to_string());
-        let gradients = case.tensor("gradients", 1, len, Fill::Normal(0.1));
-        let parameters = case.tensor("parameters", 1, len, Fill::Normal(1.0));
-        let moment1 = case.tensor("moment1", 1, len, Fill::Normal(0.1));
-        let moment2 = case.tensor("moment2", 1, len, Fill::Square);
-        let arenas = adam::Arenas { gradients, parameters, moment1, moment2 };
-        adam::adam(&mut case.plan, adam::Hyperparameters::default(), arenas, None);
+        let arenas = arenas(&mut case, len, 0.1);
+        adam::adam(&mut case.plan, &target, adam::Hyperparameters::default(), arenas, None);
         cases.push(case);
 
         let mut case = Case::new("adam:clipped", len.to_string());
-        let [gradients, parameters, moment1] =
-            ["gradients", "parameters", "moment1"].map(|name| case.tensor(name, 1, len, Fill::Normal(0.5)));
-        let moment2 = case.tensor("moment2", 1, len, Fill::Square);
+        let arenas = self::arenas(&mut case, len, 0.5);
         let scale = case.tensor("scale", 1, 4, Fill::Square);
-        let arenas = adam::Arenas { gradients, parameters, moment1, moment2 };
         let settings = adam::Hyperparameters { epsilon: 1e-4, weight_decay: 0.1 };
-        adam::adam(&mut case.plan, settings, arenas, Some(scale));
+        adam::adam(&mut case.plan, &target, settings, arenas, Some(scale));
         cases.push(case);
-
+    }
+    for len in [4, 68, 4096] {
         for limit in [0.5, 1e6] {
             let mut case = Case::new("clip", format!("{len} to {limit}"));
             let gradients = case.tensor("gradients", 1, len, Fill::Normal(1.0));
@@ -372,6 +367,16 @@ fn adams(cases: &mut Vec<Case>) {
             clip::clip(&mut case.plan, limit, gradients, scale);
             cases.push(case);
         }
+    }
+}
+
+/// Arenas of `len` floats with gradients of this size.
+fn arenas(case: &mut Case, len: usize, gradient: f64) -> adam::Arenas {
+    adam::Arenas {
+        gradients: case.tensor("gradients", 1, len, Fill::Normal(gradient)),
+        parameters: case.tensor("parameters", 1, len, Fill::Normal(1.0)),
+        moment1: case.tensor("moment1", 1, len, Fill::Normal(0.1)),
+        moment2: case.tensor("moment2", 1, len, Fill::Square),
     }
 }
 

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::plan::Target;
+use crate::plan::{IMAGE_HEIGHT, Target};
 
 /// Environment variable that restricts the backends: a comma-separated list of `vulkan`, `metal`, `dx12`, `gl`,
 /// or `none`.
@@ -70,6 +70,8 @@ pub struct AdapterReport {
     pub max_buffer_size: u64,
     /// Largest storage binding, in bytes.
     pub max_binding_size: u64,
+    /// Rows of the largest image.
+    pub max_image_rows: u32,
     /// Workgroup memory, in bytes.
     pub max_workgroup_memory: u32,
     /// Invocations of a workgroup.
@@ -106,6 +108,7 @@ impl AdapterReport {
                 .filter(|size| kind != "software" || info.subgroup_min_size == *size),
             max_buffer_size: limits.max_buffer_size,
             max_binding_size: limits.max_storage_buffer_binding_size,
+            max_image_rows: limits.max_texture_dimension_2d,
             max_workgroup_memory: limits.max_compute_workgroup_storage_size,
             max_workgroup_invocations: limits.max_compute_invocations_per_workgroup,
         }
@@ -116,10 +119,16 @@ impl AdapterReport {
         self.kind == "software"
     }
 
+    /// Whether it is Mesa's llvmpipe, behind Vulkan (lavapipe) or OpenGL.
+    fn is_llvmpipe(&self) -> bool {
+        self.name.to_lowercase().contains("llvmpipe")
+    }
+
     /// What kernels need to know to choose their variants.
     pub fn target(&self) -> Target {
         let subgroup = self.subgroup_sizes.and_then(|(min, max)| (min == max).then_some(min));
-        Target { software: self.is_software(), subgroup, f16: false, cooperative: None }
+        let images = self.is_llvmpipe() && self.max_image_rows >= IMAGE_HEIGHT as u32;
+        Target { software: self.is_software(), subgroup, f16: false, cooperative: None, images }
     }
 
     /// The same for products that may round their operands to 16 bits, if the adapter can.
@@ -287,6 +296,7 @@ mod tests {
             cooperative: None,
             max_buffer_size: 0,
             max_binding_size: 0,
+            max_image_rows: 0,
             max_workgroup_memory: 0,
             max_workgroup_invocations: 0,
         }

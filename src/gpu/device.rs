@@ -11,12 +11,15 @@ use super::limits::Limits;
 use super::pacer::{Pacer, Portion};
 use super::shader;
 use crate::error::{Error, Result};
-use crate::plan::{Access, Const, Dispatch, Kernel, Step, Target, Trusted};
+use crate::plan::{Access, Const, Dispatch, Form, Kernel, Step, Target, Trusted};
 
 /// Submissions of work in flight before the host waits for the oldest.
 const MAX_WORKING: usize = 2;
 /// Submissions of any kind in flight: a copy fits between two that work, so that the device need not wait for the host.
 const MAX_IN_FLIGHT: usize = MAX_WORKING + 1;
+
+/// Texels of the images that kernels read: four floats.
+pub(super) const IMAGE_FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba32Float;
 
 /// How long the host waits for a submission before it calls the device hung.
 pub(super) const HANG: Duration = Duration::from_secs(120);
@@ -201,6 +204,7 @@ impl Gpu {
             cooperative: None,
             max_buffer_size: limits.max_buffer_size,
             max_binding_size: limits.max_storage_buffer_binding_size,
+            max_image_rows: limits.max_texture_dimension_2d,
             max_workgroup_memory: limits.max_compute_workgroup_storage_size,
             max_workgroup_invocations: limits.max_compute_invocations_per_workgroup,
         };
@@ -220,7 +224,7 @@ impl Gpu {
         device.set_device_lost_callback(move |reason, text| on_loss.loss(format!("{text} ({reason:?})")));
         let step_layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some("step"),
-            entries: &[layout_entry(0, wgpu::BufferBindingType::Uniform, true)],
+            entries: &[layout_entry(0, buffer_type(wgpu::BufferBindingType::Uniform, true))],
         });
         let (target, limits) = (report.target(), limits_of(&device.limits()));
         Arc::new(Gpu {
@@ -301,10 +305,18 @@ impl Gpu {
         // SAFETY: without the checks a shader could read or write outside its bindings, or loop for ever. The page
         // `soundness` of the documentation explains why no kernel of this crate does.
         let module = unsafe { self.device.create_shader_module_trusted(descriptor, checks) };
-        let mut entries = vec![layout_entry(0, wgpu::BufferBindingType::Uniform, false)];
+        let mut entries = vec![layout_entry(0, buffer_type(wgpu::BufferBindingType::Uniform, false))];
         entries.extend(kernel.slots.iter().map(|slot| {
             let read_only = slot.access == Access::Read;
-            layout_entry(slot.binding, wgpu::BufferBindingType::Storage { read_only }, false)
+            let ty = match slot.form {
+                Form::Buffer => buffer_type(wgpu::BufferBindingType::Storage { read_only }, false),
+                Form::Image => wgpu::BindingType::StorageTexture {
+                    access: wgpu::StorageTextureAccess::ReadOnly,
+                    format: IMAGE_FORMAT,
+                    view_dimension: wgpu::TextureViewDimension::D2,
+                },
+            };
+            layout_entry(slot.binding, ty)
         }));
         let layout = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some(&label),
@@ -414,14 +426,14 @@ pub(super) fn device_error(doing: &str, problem: String) -> Error {
     }
 }
 
-fn layout_entry(binding: u32, ty: wgpu::BufferBindingType, dynamic: bool) -> wgpu::BindGroupLayoutEntry {
-    let min = if dynamic { wgpu::BufferSize::new(size_of::<Step>() as u64) } else { None };
-    wgpu::BindGroupLayoutEntry {
-        binding,
-        visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: dynamic, min_binding_size: min },
-        count: None,
-    }
+fn layout_entry(binding: u32, ty: wgpu::BindingType) -> wgpu::BindGroupLayoutEntry {
+    wgpu::BindGroupLayoutEntry { binding, visibility: wgpu::ShaderStages::COMPUTE, ty, count: None }
+}
+
+/// A buffer; with a dynamic offset, one that holds a [`Step`].
+fn buffer_type(ty: wgpu::BufferBindingType, dynamic: bool) -> wgpu::BindingType {
+    let min_binding_size = if dynamic { wgpu::BufferSize::new(size_of::<Step>() as u64) } else { None };
+    wgpu::BindingType::Buffer { ty, has_dynamic_offset: dynamic, min_binding_size }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod allocate;
 mod clock;
 mod device;
 mod durations;
+mod images;
 mod limits;
 mod pacer;
 mod program;

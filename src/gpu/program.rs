@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::adapter::AdapterReport;
 use super::allocate::{allocate, create};
 use super::device::{Gpu, lock};
+use super::images::Image;
 use super::limits::{advice, bytes_of};
 use super::pacer::{MAX_STEPS, Pacer, Portion, divide, weight};
 use super::read_back::{Reading, Staging};
 use crate::error::Result;
-use crate::plan::{Buffer, BufferId, Dispatch, Needs, Plan, Role, Step, Tensor};
+use crate::plan::{Buffer, BufferId, Dispatch, Form, Needs, Plan, Role, Step, Tensor};
 
 /// Distance between the slots of the Step ring and of the Params buffer: the largest alignment of dynamic offsets that
 /// WebGPU lets an adapter ask for.
@@ -40,6 +41,8 @@ pub struct Program {
 }
 
 struct Launch {
+    /// Images that it reads and that must be copied before.
+    copies: Vec<Arc<Image>>,
     pipeline: wgpu::ComputePipeline,
     group: wgpu::BindGroup,
     step: bool,
@@ -55,6 +58,31 @@ impl Launch {
         }
         let [x, y, z] = self.workgroups;
         pass.dispatch_workgroups(x, y, z);
+    }
+}
+
+/// Records launches, and the copies between them: as few passes as the copies allow.
+struct Recorder<'a> {
+    /// Dropped before the encoder is used for something else.
+    pass: Option<wgpu::ComputePass<'static>>,
+    encoder: &'a mut wgpu::CommandEncoder,
+    step_group: &'a wgpu::BindGroup,
+}
+
+impl<'a> Recorder<'a> {
+    fn new(encoder: &'a mut wgpu::CommandEncoder, step_group: &'a wgpu::BindGroup) -> Self {
+        Recorder { pass: None, encoder, step_group }
+    }
+
+    fn record(&mut self, launch: &Launch, slot: usize) {
+        if !launch.copies.is_empty() {
+            self.pass = None;
+        }
+        for image in &launch.copies {
+            image.copy(self.encoder);
+        }
+        let begin = || self.encoder.begin_compute_pass(&Default::default()).forget_lifetime();
+        launch.encode(self.pass.get_or_insert_with(begin), self.step_group, slot);
     }
 }
 
@@ -120,13 +148,13 @@ impl Program {
         let parts = if steps.len() == 1 { lock(&self.pacer).parts() } else { 1 };
         for part in divide(&self.weights, parts) {
             let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-            let mut pass = encoder.begin_compute_pass(&Default::default());
+            let mut recorder = Recorder::new(&mut encoder, &self.step_group);
             for slot in 0..steps.len() {
                 for launch in &self.launches[part.clone()] {
-                    launch.encode(&mut pass, &self.step_group, slot);
+                    recorder.record(launch, slot);
                 }
             }
-            drop(pass);
+            drop(recorder);
             let ends = if part.end == self.launches.len() { steps.len() } else { 0 };
             let portion = Portion { begins: part.start == 0, ends };
             self.gpu.submit(encoder.finish(), Some((self.pacer.clone(), portion)))?;
@@ -139,9 +167,7 @@ impl Program {
         self.check_reach(&[*step]);
         self.gpu.queue.write_buffer(&self.step_ring, 0, bytemuck::bytes_of(step));
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        let mut pass = encoder.begin_compute_pass(&Default::default());
-        self.launches[dispatch].encode(&mut pass, &self.step_group, 0);
-        drop(pass);
+        Recorder::new(&mut encoder, &self.step_group).record(&self.launches[dispatch], 0);
         self.gpu.submit(encoder.finish(), None)
     }
 
@@ -261,7 +287,10 @@ fn launches(gpu: &Gpu, plan: &Plan, buffers: &[wgpu::Buffer]) -> Result<Vec<Laun
         slot[..dispatch.params.len()].copy_from_slice(&dispatch.params);
     }
     gpu.queue.write_buffer(&params, 0, &bytes);
-    let record = |(index, dispatch): (usize, &Dispatch)| {
+    let images = make_images(gpu, plan, buffers)?;
+    let image_of =
+        |id: BufferId| images[plan.home(id).0].as_ref().expect("a buffer that is read as an image has one");
+    let record = |(index, (dispatch, copies)): (usize, (&Dispatch, Vec<BufferId>))| {
         let pipeline = gpu.pipeline(dispatch);
         let mut entries = vec![wgpu::BindGroupEntry {
             binding: 0,
@@ -269,7 +298,10 @@ fn launches(gpu: &Gpu, plan: &Plan, buffers: &[wgpu::Buffer]) -> Result<Vec<Laun
         }];
         entries.extend(dispatch.kernel.slots.iter().zip(&dispatch.tensors).map(|(slot, tensor)| {
             let buffer = &buffers[tensor.buffer.0];
-            let resource = binding(buffer, 4 * tensor.offset, 4 * plan.span(*tensor));
+            let resource = match slot.form {
+                Form::Buffer => binding(buffer, 4 * tensor.offset, 4 * plan.span(*tensor)),
+                Form::Image => wgpu::BindingResource::TextureView(&image_of(tensor.buffer).view),
+            };
             wgpu::BindGroupEntry { binding: slot.binding, resource }
         }));
         let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
@@ -278,9 +310,22 @@ fn launches(gpu: &Gpu, plan: &Plan, buffers: &[wgpu::Buffer]) -> Result<Vec<Laun
             entries: &entries,
         });
         let step = dispatch.kernel.step;
-        Launch { pipeline: pipeline.pipeline, group, step, workgroups: dispatch.workgroups }
+        let copies = copies.into_iter().map(|id| image_of(id).clone()).collect();
+        Launch { copies, pipeline: pipeline.pipeline, group, step, workgroups: dispatch.workgroups }
     };
-    Ok(plan.dispatches.iter().enumerate().map(record).collect())
+    Ok(plan.dispatches.iter().zip(plan.copies()).enumerate().map(record).collect())
+}
+
+/// An image for each buffer that some dispatch copies to one.
+fn make_images(gpu: &Gpu, plan: &Plan, buffers: &[wgpu::Buffer]) -> Result<Vec<Option<Arc<Image>>>> {
+    let mut images: Vec<Option<Arc<Image>>> = vec![None; buffers.len()];
+    for BufferId(id) in plan.copies().into_iter().flatten() {
+        if images[id].is_none() {
+            let buffer = &plan.buffers[id];
+            images[id] = Some(Arc::new(Image::new(gpu, buffer, &buffers[id], advice(buffer))?));
+        }
+    }
+    Ok(images)
 }
 
 fn binding(buffer: &wgpu::Buffer, offset: usize, size: usize) -> wgpu::BindingResource<'_> {

@@ -6,23 +6,34 @@ use std::collections::BTreeSet;
 
 use crate::plan::Const;
 
+macro_rules! shared {
+    ($($name:literal)+) => {
+        &[$((concat!("shared/", $name), include_str!(concat!("../../shaders/shared/", $name, ".wgsl")))),+]
+    };
+}
+
 /// The files that others import.
-const SHARED: &[(&str, &str)] = &[
-    ("shared/activation", include_str!("../../shaders/shared/activation.wgsl")),
-    ("shared/cooperative", include_str!("../../shaders/shared/cooperative.wgsl")),
-    ("shared/fetch", include_str!("../../shaders/shared/fetch.wgsl")),
-    ("shared/gaussian", include_str!("../../shaders/shared/gaussian.wgsl")),
-    ("shared/index", include_str!("../../shaders/shared/index.wgsl")),
-    ("shared/kl", include_str!("../../shaders/shared/kl.wgsl")),
-    ("shared/likelihood", include_str!("../../shaders/shared/likelihood.wgsl")),
-    ("shared/mask", include_str!("../../shaders/shared/mask.wgsl")),
-    ("shared/matmul", include_str!("../../shaders/shared/matmul.wgsl")),
-    ("shared/pointwise", include_str!("../../shaders/shared/pointwise.wgsl")),
-    ("shared/philox", include_str!("../../shaders/shared/philox.wgsl")),
-    ("shared/row_sum", include_str!("../../shaders/shared/row_sum.wgsl")),
-    ("shared/tile", include_str!("../../shaders/shared/tile.wgsl")),
-    ("shared/step", include_str!("../../shaders/shared/step.wgsl")),
-    ("shared/tree_sum", include_str!("../../shaders/shared/tree_sum.wgsl")),
+const SHARED: &[(&str, &str)] = shared![
+    "activation"
+    "adam"
+    "cooperative"
+    "fetch"
+    "gaussian"
+    "image"
+    "index"
+    "kl"
+    "likelihood"
+    "mask"
+    "matmul"
+    "operand_images"
+    "operands"
+    "philox"
+    "pointwise"
+    "portable"
+    "row_sum"
+    "step"
+    "tile"
+    "tree_sum"
 ];
 
 /// Why a shader could not be composed: always a mistake in the crate.

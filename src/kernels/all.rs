@@ -34,6 +34,8 @@ pub fn all() -> Vec<&'static Kernel> {
         &clip::FACTOR,
         &adam::ADAM,
         &adam::CLIPPED,
+        &adam::ADAM_IMAGES,
+        &adam::CLIPPED_IMAGES,
         &micro::MULTIPLY_ADD,
         &micro::COPY,
         &micro::LATENCY,

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use super::matmul::{self, Layout, Variant};
 use crate::plan::{Plan, Target};
 
-/// The variants that measured fastest, by product. All variants of 32 bits add up a sum in the same order, so a tuned plan
-/// gives the same bits. Among those of 16 bits, cooperative matrices add in an order of their own.
+/// The variants that measured fastest, by product, among those that give the same bits ([`matmul::alike`]). Among those of 16 bits, cooperative matrices add in an order of their own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tuning {
     /// From `NT 128x784x400`, or `NT 128x784x400 f16` for operands of 16 bits, to the name of a variant.
@@ -37,11 +36,14 @@ impl Tuning {
 
     /// Gives every product of a plan for `target` its fastest known variant, if that runs there.
     pub fn apply(&self, plan: &mut Plan, target: &Target) {
-        for dispatch in &mut plan.dispatches {
+        for number in 0..plan.dispatches.len() {
+            let dispatch = &plan.dispatches[number];
             let Some((layout, mkn)) = matmul::product_of(dispatch) else { continue };
+            let target = Target { images: target.images && matmul::images_fit(plan, dispatch), ..*target };
             let choice = self.choices.get(&key(layout, mkn, target.f16)).and_then(|name| matmul::named(name));
-            if let Some(variant) = choice.filter(|v| v.fits(target, layout) && v.is_f16() == target.f16) {
-                matmul::set_variant(dispatch, variant);
+            let allowed = |variant: &&Variant| matmul::alike(&target, layout).any(|v| v.name == variant.name);
+            if let Some(variant) = choice.filter(allowed) {
+                matmul::set_variant(&mut plan.dispatches[number], variant);
             }
         }
     }

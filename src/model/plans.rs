@@ -77,7 +77,7 @@ pub fn train(
         scale
     });
     let arenas = adam::Arenas { gradients, parameters, moment1, moment2 };
-    adam::adam(&mut tape.plan, recipe.adam, arenas, scale);
+    adam::adam(&mut tape.plan, &target, recipe.adam, arenas, scale);
     let ports = TrainPorts { source, history: terms, parameters, gradients, moment1, moment2 };
     Planned::new(tape.plan, ports)
 }

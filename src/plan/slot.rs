@@ -14,6 +14,15 @@ pub enum Access {
     Write,
 }
 
+/// How a kernel sees the words of a binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `var<storage>` of a runtime-sized array: the words themselves.
+    Buffer,
+    /// `texture_storage_2d<rgba32float, read>`: a copy of the words, made before the dispatch. See [`super::Plan::copies`].
+    Image,
+}
+
 /// One storage binding of a kernel in group 0. Binding 0 is Params.
 #[derive(Clone, Copy, Debug)]
 pub struct Slot {
@@ -25,6 +34,8 @@ pub struct Slot {
     pub access: Access,
     /// The type of its words.
     pub element: Element,
+    /// A buffer, or an image of one.
+    pub form: Form,
     /// If the kernel writes: whether it needs the words that were there before.
     pub before: Before,
 }
@@ -62,12 +73,17 @@ impl Slot {
 }
 
 const fn slot(binding: u32, name: &'static str, access: Access, element: Element) -> Slot {
-    Slot { binding, name, access, element, before: Before::Lost }
+    Slot { binding, name, access, element, form: Form::Buffer, before: Before::Lost }
 }
 
 /// A slot of floats that the kernel reads.
 pub const fn read(binding: u32, name: &'static str) -> Slot {
     slot(binding, name, Access::Read, Element::F32)
+}
+
+/// A slot of floats that the kernel reads from an image of their buffer.
+pub const fn read_image(binding: u32, name: &'static str) -> Slot {
+    Slot { form: Form::Image, ..read(binding, name) }
 }
 
 /// A slot of floats that the kernel writes; [`Slot::updated`] if it needs the words that were there before.

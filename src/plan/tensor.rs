@@ -80,6 +80,11 @@ impl Tensor {
         (self.stride / PAD) as u32
     }
 
+    /// The vector of its buffer with which it begins, of four floats each.
+    pub fn first_vector(&self) -> u32 {
+        (self.offset / PAD) as u32
+    }
+
     /// The same words as one row, for element-wise kernels. It includes the padding of rows, which is zero.
     pub fn flat(&self) -> Tensor {
         Tensor { rows: 1, cols: self.words(), stride: self.words(), ..*self }

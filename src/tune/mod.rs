@@ -58,7 +58,7 @@ pub fn measure(
     for product in products {
         let default = matmul::choose(target, product.layout, product.m, product.n);
         // The default first: the others are compared with it.
-        let mut candidates: Vec<&'static Variant> = matmul::fitting(target, product.layout).collect();
+        let mut candidates: Vec<&'static Variant> = matmul::alike(target, product.layout).collect();
         // Barriers are so slow on software adapters that one launch of these takes as long as a measurement.
         candidates.retain(|v| target.f16 || !(target.software && v.uses_workgroup_memory()));
         candidates.sort_by_key(|v| v.name != default.name);

@@ -8,7 +8,15 @@ use naga::valid::{Capabilities, FunctionInfo, ModuleInfo, ValidationFlags, Valid
 use naga::{GlobalVariable, Handle, Module, ResourceBinding, ShaderStage};
 use vae_gpu::gpu::shader::compose;
 use vae_gpu::kernels;
-use vae_gpu::plan::{Access, Const, Kernel, Needs};
+use vae_gpu::plan::{Access, Const, Form, Kernel, Needs};
+
+/// What a binding of a pipeline layout is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    Uniform,
+    Storage { writable: bool },
+    Image,
+}
 
 /// One specialisation of a kernel, parsed and validated as in wgpu.
 pub struct Shader {
@@ -77,14 +85,18 @@ impl Shader {
         })
     }
 
-    /// The pipeline layout that the host makes: each binding, whether it is storage and whether it is writable.
-    pub fn layout(&self) -> Vec<(ResourceBinding, bool, bool)> {
+    /// The pipeline layout that the host makes.
+    pub fn layout(&self) -> Vec<(ResourceBinding, Resource)> {
         let kernel = self.kernel;
-        let mut layout = vec![(ResourceBinding { group: 0, binding: 0 }, false, false)];
+        let mut layout = vec![(ResourceBinding { group: 0, binding: 0 }, Resource::Uniform)];
         layout.extend(kernel.slots.iter().map(|slot| {
-            (ResourceBinding { group: 0, binding: slot.binding }, true, slot.access == Access::Write)
+            let resource = match slot.form {
+                Form::Buffer => Resource::Storage { writable: slot.access == Access::Write },
+                Form::Image => Resource::Image,
+            };
+            (ResourceBinding { group: 0, binding: slot.binding }, resource)
         }));
-        layout.extend(kernel.step.then_some((ResourceBinding { group: 1, binding: 0 }, false, false)));
+        layout.extend(kernel.step.then_some((ResourceBinding { group: 1, binding: 0 }, Resource::Uniform)));
         layout
     }
 }

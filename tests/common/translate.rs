@@ -6,7 +6,7 @@ use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::{ResourceBinding, ShaderStage};
 use vae_gpu::plan::{Kernel, Needs};
 
-use super::shader::{Shader, is_f16};
+use super::shader::{Resource, Shader, is_f16};
 
 /// A backend's translator.
 pub type Translate = fn(&Shader, checks: bool) -> Result<Translated, String>;
@@ -32,7 +32,9 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("matmul/cooperative16", "GLSL ES 3.1", NO_COOPERATIVE),
     ("matmul/cooperative16", "HLSL 6.0", NO_COOPERATIVE),
     ("matmul/portable", "glslangValidator -D", NO_ZERO_ARRAY),
+    ("matmul/portable_images", "glslangValidator -D", NO_ZERO_ARRAY),
     ("matmul/subgroup", "glslangValidator -D", NO_ZERO_ARRAY),
+    ("matmul/subgroup_images", "glslangValidator -D", NO_ZERO_ARRAY),
     ("matmul/tiled", "glslangValidator -D", NO_ZERO_ARRAY),
     ("matmul/tiled_f16", "glslangValidator -D", NO_ZERO_ARRAY),
     ("micro:multiply_add", "glslangValidator -D", NO_ZERO_ARRAY),
@@ -69,6 +71,9 @@ fn to_spirv(shader: &Shader, checks: bool) -> Result<Translated, String> {
     if is_f16(shader.kernel) {
         capabilities.push(Capability::Float16);
     }
+    if checks && shader.layout().iter().any(|(_, resource)| *resource == Resource::Image) {
+        capabilities.push(Capability::ImageQuery);
+    }
     let target = |at: ResourceBinding| spv::BindingInfo {
         descriptor_set: at.group,
         binding: at.binding,
@@ -96,13 +101,16 @@ fn to_spirv(shader: &Shader, checks: bool) -> Result<Translated, String> {
 fn to_msl(shader: &Shader, checks: bool) -> Result<Translated, String> {
     let entry = shader.kernel.entry.to_owned();
     let layout = shader.layout();
-    let target = |buffer: usize, mutable| msl::BindTarget {
-        buffer: Some(buffer as u8),
-        mutable,
-        ..Default::default()
+    let target = |slot: usize, resource| match resource {
+        Resource::Image => msl::BindTarget { texture: Some(slot as u8), ..Default::default() },
+        Resource::Uniform | Resource::Storage { .. } => msl::BindTarget {
+            buffer: Some(slot as u8),
+            mutable: resource == Resource::Storage { writable: true },
+            ..Default::default()
+        },
     };
     let resources = msl::EntryPointResources {
-        resources: layout.iter().enumerate().map(|(i, &(at, _, write))| (at, target(i, write))).collect(),
+        resources: layout.iter().enumerate().map(|(i, &(at, resource))| (at, target(i, resource))).collect(),
         immediates_buffer: None,
         sizes_buffer: Some(layout.len() as u8),
     };
@@ -125,7 +133,7 @@ fn to_msl(shader: &Shader, checks: bool) -> Result<Translated, String> {
 }
 
 fn to_hlsl(shader: &Shader, checks: bool) -> Result<Translated, String> {
-    let target = |(register, (at, ..)): (usize, (ResourceBinding, bool, bool))| {
+    let target = |(register, (at, _)): (usize, (ResourceBinding, Resource))| {
         (at, hlsl::BindTarget { register: register as u32, restrict_indexing: true, ..Default::default() })
     };
     let options = hlsl::Options {
@@ -149,11 +157,16 @@ fn to_hlsl(shader: &Shader, checks: bool) -> Result<Translated, String> {
 }
 
 fn to_glsl(shader: &Shader, _checks: bool) -> Result<Translated, String> {
-    // OpenGL numbers uniform and storage buffers separately.
-    let mut counters = [0, 0];
-    let target = |(at, storage, _): (ResourceBinding, bool, bool)| {
-        counters[usize::from(storage)] += 1;
-        (at, counters[usize::from(storage)] - 1)
+    // OpenGL numbers uniform buffers, storage buffers and images separately.
+    let mut counters = [0, 0, 0];
+    let target = |(at, resource): (ResourceBinding, Resource)| {
+        let counter = match resource {
+            Resource::Uniform => &mut counters[0],
+            Resource::Storage { .. } => &mut counters[1],
+            Resource::Image => &mut counters[2],
+        };
+        *counter += 1;
+        (at, *counter - 1)
     };
     let options = glsl::Options {
         version: glsl::Version::new_gles(310),

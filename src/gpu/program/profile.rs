@@ -1,10 +1,12 @@
 //! How long each dispatch of a program takes: by the device's timestamps if they can be trusted, else by the wall clock.
 
 use std::slice;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::allocate::create;
 use super::super::clock::Clock;
+use super::super::images::Image;
 use super::super::read_back::Reading;
 use super::{Launch, Program, SLOT};
 use crate::error::Result;
@@ -16,29 +18,41 @@ const LONG: Duration = Duration::from_millis(20);
 const MAX_REPEATS: usize = 4096;
 
 impl Program {
-    /// Seconds that each dispatch takes alone, over `repeats` launches in one submission. It leaves nonsense in the plan's
-    /// buffers.
+    /// Seconds that each dispatch takes alone, with the copies to images that it waits for, over `repeats` launches in one
+    /// submission. It leaves nonsense in the plan's buffers.
     pub fn profile(&mut self, step: &Step, repeats: usize) -> Result<Vec<f64>> {
         self.check_reach(slice::from_ref(step));
         self.ring_bytes[..size_of::<Step>()].copy_from_slice(bytemuck::bytes_of(step));
         self.gpu.queue.write_buffer(&self.step_ring, 0, &self.ring_bytes[..SLOT]);
         let clock = self.judge_clock()?;
-        let alone = |launch: &Launch| match clock {
-            Clock::Timestamps => self.by_timestamps(launch, repeats),
-            Clock::Wall => self.by_wall_clock(launch, repeats),
+        let alone = |launch: &Launch| {
+            let seconds = match clock {
+                Clock::Timestamps => self.by_timestamps(launch, repeats)?,
+                Clock::Wall => self.by_wall_clock(repeats, |encoder, repeats| {
+                    let mut pass = encoder.begin_compute_pass(&Default::default());
+                    for _ in 0..repeats {
+                        launch.encode(&mut pass, &self.step_group, 0);
+                    }
+                })?,
+            };
+            // Timestamps lie at the ends of passes, and copies between passes.
+            let copy = |image: &Arc<Image>| {
+                self.by_wall_clock(repeats, |encoder, repeats| (0..repeats).for_each(|_| image.copy(encoder)))
+            };
+            launch.copies.iter().map(copy).try_fold(seconds, |sum, seconds| Ok(sum + seconds?))
         };
         self.launches.iter().map(alone).collect()
     }
 
     /// The difference between a long and a short submission leaves out the overhead of both.
-    fn by_wall_clock(&self, launch: &Launch, repeats: usize) -> Result<f64> {
+    fn by_wall_clock(
+        &self,
+        repeats: usize,
+        record: impl Fn(&mut wgpu::CommandEncoder, usize),
+    ) -> Result<f64> {
         let time = |repeats: usize| {
             let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            for _ in 0..repeats {
-                launch.encode(&mut pass, &self.step_group, 0);
-            }
-            drop(pass);
+            record(&mut encoder, repeats);
             self.gpu.wait()?;
             let begin = Instant::now();
             self.gpu.submit(encoder.finish(), None)?;

@@ -48,6 +48,15 @@ fn choose_for_software(target: &Target, layout: Layout, m: usize) -> &'static Va
     // From few to many rows. One vec4 of columns per lane: with 512 x 512 x 512 on llvmpipe two are 10 % faster in NT on
     // Mesa 26 and spill registers on Mesa 22.
     let tiles: &[&'static Variant] = match target.subgroup {
+        Some(16) if target.images => {
+            &[&IMAGES16_16X1, &IMAGES16_20X1, &IMAGES16_24X1, &IMAGES16_32X1, &IMAGES16_64X1]
+        }
+        Some(8) if target.images => {
+            &[&IMAGES8_8X1, &IMAGES8_16X1, &IMAGES8_20X1, &IMAGES8_24X1, &IMAGES8_32X1]
+        }
+        Some(4) if target.images => &[&IMAGES4_16X1, &IMAGES4_32X1],
+        // llvmpipe behind OpenGL.
+        _ if target.images => &[&IMAGES_8X2],
         // llvmpipe with vectors of 512 bits: 69 to 103 GFLOP/s for the larger products. TN needs the 64 rows, 4 LANES; no
         // comparison with 32 rows is on record for NN and NT. With 8 lanes 64 rows spill registers.
         Some(16) => {
@@ -64,6 +73,12 @@ fn choose_for_software(target: &Target, layout: Layout, m: usize) -> &'static Va
     // A tile with more rows than the result multiplies in vain: for a batch of 20, tiles of 20 rows instead of 24 brought NT
     // 20 x 784 x 200 from 0.204 to 0.162 ms and NN 20 x 200 x 200 from 0.090 to 0.082 (llvmpipe, Mesa 22).
     tiles.find(|variant| variant.tile_rows as usize >= m).unwrap_or(largest)
+}
+
+/// The variants of [`fitting`] that also give the same bits as the one that [`choose`] picks: a tuning changes no result.
+pub fn alike(target: &Target, layout: Layout) -> impl Iterator<Item = &'static Variant> {
+    let rounds_twice = choose(target, layout, 1, 1).rounds_twice();
+    fitting(target, layout).filter(move |v| v.rounds_twice() == rounds_twice)
 }
 
 #[cfg(test)]
@@ -102,8 +117,32 @@ mod tests {
         {
             assert_eq!(choose(&software(lanes), Layout::TN, 5, 400).name, name);
         }
+        for (lanes, m, name) in [
+            (8, 8, "images8-8x1"),
+            (8, 20, "images8-20x1"),
+            (8, 128, "images8-32x1"),
+            (16, 20, "images16-20x1"),
+            (16, 128, "images16-64x1"),
+            (4, 128, "images4-32x1"),
+            (32, 128, "images-8x2"),
+        ] {
+            let target = Target { images: true, ..software(lanes) };
+            assert_eq!(choose(&target, Layout::NT, m, 400).name, name, "{lanes} {m}");
+        }
         let f16 = Target { f16: true, cooperative: Some(8), ..software(8) };
         assert_eq!(choose(&f16, Layout::NT, 128, 400).name, "tiled-32-f16");
+    }
+
+    #[test]
+    fn a_tuning_is_offered_what_rounds_as_the_choice_does() {
+        let names = |target: Target| alike(&target, Layout::NN).map(|v| v.name).collect::<Vec<_>>();
+        let images = names(Target { images: true, ..software(8) });
+        assert!(images.contains(&"images8-32x1"), "{images:?}");
+        assert!(!images.contains(&"images-8x2") && !images.contains(&"portable-8x2"), "{images:?}");
+        let buffers = names(software(8));
+        assert!(buffers.contains(&"subgroup8-32x1") && buffers.contains(&"portable-8x2"), "{buffers:?}");
+        let without_subgroups = names(Target { images: true, ..software(32) });
+        assert!(without_subgroups.contains(&"images-8x2"), "{without_subgroups:?}");
     }
 
     #[test]

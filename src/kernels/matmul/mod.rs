@@ -5,7 +5,7 @@ mod operation;
 mod reference;
 mod variants;
 
-pub use choose::choose;
+pub use choose::{alike, choose};
 use operation::Params;
 pub use operation::{Epilogue, Layout};
 pub(super) use variants::KERNELS;
@@ -20,6 +20,11 @@ pub fn product_of(dispatch: &Dispatch) -> Option<(Layout, [usize; 3])> {
     let p: Params = bytemuck::pod_read_unaligned(&dispatch.params[..size_of::<Params>()]);
     let layout = Layout::from_u32(dispatch.constant("LAYOUT"));
     Some((layout, [p.m, p.k, p.n].map(|dim| dim as usize)))
+}
+
+/// Whether the operands of a product are small enough for images.
+pub(crate) fn images_fit(plan: &Plan, product: &Dispatch) -> bool {
+    product.tensors[..3].iter().all(|tensor| plan.fits_image(tensor))
 }
 
 /// Gives a product another variant; the result is the same.
@@ -85,7 +90,9 @@ pub(crate) fn matmul(
     (a, b, c): (Tensor, Tensor, Tensor),
     epilogue: Epilogue,
 ) {
-    let variant = choose(target, layout, c.rows, c.cols);
+    let operands = [Some(a), Some(b), epilogue.extra()];
+    let images = target.images && operands.iter().flatten().all(|tensor| plan.fits_image(tensor));
+    let variant = choose(&Target { images, ..*target }, layout, c.rows, c.cols);
     matmul_with(plan, variant, label, layout, (a, b, c), epilogue);
 }
 
@@ -135,6 +142,9 @@ pub(crate) fn matmul_with(
         c_stride: c.vectors(),
         extra_stride: extra.vectors(),
         bias_at: bias_at as u32,
+        a_first: a.first_vector(),
+        b_first: b.first_vector(),
+        extra_first: extra.first_vector(),
     };
     plan.push(Dispatch {
         kernel: variant.kernel,

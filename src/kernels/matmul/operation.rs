@@ -75,6 +75,14 @@ impl Epilogue<()> {
 }
 
 impl<T> Epilogue<T> {
+    /// The tensor that it reads, if it reads one.
+    pub fn extra(self) -> Option<T> {
+        match self {
+            Epilogue::Forward(_, extra) | Epilogue::Backward(_, extra) => Some(extra),
+            Epilogue::Store | Epilogue::Accumulate | Epilogue::Gradient(_) => None,
+        }
+    }
+
     /// The same epilogue with its tensor held in another way.
     pub fn map<U>(self, of: impl FnOnce(T) -> U) -> Epilogue<U> {
         match self {
@@ -113,6 +121,9 @@ params! {
         c_stride: u32,
         extra_stride: u32,
         bias_at: u32,
+        a_first: u32,
+        b_first: u32,
+        extra_first: u32,
     }
 }
 

@@ -4,7 +4,7 @@ use super::operation::{ACCUMULATES, Epilogue, Layout, Params};
 use super::reference::reference;
 use crate::kernels::activation::Activation;
 use crate::kernels::shader;
-use crate::plan::{Const, Graph, Kernel, Needs, Part, Slot, Target, Trusted, Unfit, read, write};
+use crate::plan::{Const, Graph, Kernel, Needs, Part, Slot, Target, Trusted, Unfit, read, read_image, write};
 
 /// One way to multiply: a shader and the sizes of its tile.
 #[derive(Debug)]
@@ -38,6 +38,12 @@ impl Variant {
         Variant { name, kernel: &SUBGROUP, lanes, tile_rows: rows, tile_columns, consts }
     }
 
+    /// The same variant with operands in images.
+    const fn with_images(self) -> Variant {
+        let kernel = if self.lanes.is_some() { &SUBGROUP_IMAGES } else { &PORTABLE_IMAGES };
+        Variant { kernel, ..self }
+    }
+
     /// `side` x `side` invocations compute `blocks` x `blocks` blocks of 4 x 4 each.
     const fn tiled(name: &'static str, kernel: &'static Kernel, side: u32, blocks: u32) -> Variant {
         let consts = [("SIDE", side), ("BLOCKS", blocks), ("K_QUADS", 4 / blocks)];
@@ -57,7 +63,19 @@ impl Variant {
     pub fn fits(&self, target: &Target, layout: Layout) -> bool {
         let lanes = self.lanes.is_none_or(|lanes| target.subgroup == Some(lanes));
         let cooperative = self.cooperative().is_none_or(|size| target.cooperative == Some(size));
-        self.supports(layout) && lanes && cooperative && (target.f16 || !self.is_f16())
+        let images = target.images || !self.reads_images();
+        self.supports(layout) && lanes && cooperative && images && (target.f16 || !self.is_f16())
+    }
+
+    /// Whether it reads its operands from images.
+    pub fn reads_images(&self) -> bool {
+        self.runs(&SUBGROUP_IMAGES) || self.runs(&PORTABLE_IMAGES)
+    }
+
+    /// Whether it rounds a product before it adds it: `a * b + c`. The others write `fma`, which most drivers round once, and
+    /// llvmpipe twice before Mesa 26. All 32-bit variants add up a sum in the same order.
+    pub(super) fn rounds_twice(&self) -> bool {
+        self.runs(&SUBGROUP_IMAGES)
     }
 
     /// Rows and columns of its cooperative matrices, if it uses them.
@@ -126,6 +144,19 @@ variants! {
     SUBGROUP4_8X2 = Variant::subgroup("subgroup4-8x2", 4, 8, 2);
     PORTABLE_8X2 = Variant::portable("portable-8x2", 8, 8, 2);
     PORTABLE_4X1 = Variant::portable("portable-4x1", 32, 4, 1);
+    IMAGES16_64X1 = Variant::subgroup("images16-64x1", 16, 64, 1).with_images();
+    IMAGES16_32X1 = Variant::subgroup("images16-32x1", 16, 32, 1).with_images();
+    IMAGES16_24X1 = Variant::subgroup("images16-24x1", 16, 24, 1).with_images();
+    IMAGES16_20X1 = Variant::subgroup("images16-20x1", 16, 20, 1).with_images();
+    IMAGES16_16X1 = Variant::subgroup("images16-16x1", 16, 16, 1).with_images();
+    IMAGES8_32X1 = Variant::subgroup("images8-32x1", 8, 32, 1).with_images();
+    IMAGES8_24X1 = Variant::subgroup("images8-24x1", 8, 24, 1).with_images();
+    IMAGES8_20X1 = Variant::subgroup("images8-20x1", 8, 20, 1).with_images();
+    IMAGES8_16X1 = Variant::subgroup("images8-16x1", 8, 16, 1).with_images();
+    IMAGES8_8X1 = Variant::subgroup("images8-8x1", 8, 8, 1).with_images();
+    IMAGES4_32X1 = Variant::subgroup("images4-32x1", 4, 32, 1).with_images();
+    IMAGES4_16X1 = Variant::subgroup("images4-16x1", 4, 16, 1).with_images();
+    IMAGES_8X2 = Variant::portable("images-8x2", 8, 8, 2).with_images();
     TILED_32 = Variant::tiled("tiled-32", &TILED, 8, 1);
     TILED_64 = Variant::tiled("tiled-64", &TILED, 16, 1);
     TILED_128 = Variant::tiled("tiled-128", &TILED, 16, 2);
@@ -150,11 +181,26 @@ pub fn fitting(target: &Target, layout: Layout) -> impl Iterator<Item = &'static
 }
 
 /// The shaders of the variants.
-pub(crate) const KERNELS: [&Kernel; 6] =
-    [&PORTABLE, &SUBGROUP, &TILED, &TILED_F16, &COOPERATIVE_8, &COOPERATIVE_16];
+pub(crate) const KERNELS: [&Kernel; 8] = [
+    &PORTABLE,
+    &PORTABLE_IMAGES,
+    &SUBGROUP,
+    &SUBGROUP_IMAGES,
+    &TILED,
+    &TILED_F16,
+    &COOPERATIVE_8,
+    &COOPERATIVE_16,
+];
 
 const SLOTS: &[Slot] =
     &[read(1, "a"), read(2, "b"), read(3, "extra"), write(4, "c").updated_where(ACCUMULATES)];
+
+const IMAGE_SLOTS: &[Slot] = &[
+    read_image(1, "a"),
+    read_image(2, "b"),
+    read_image(3, "extra"),
+    write(4, "c").updated_where(ACCUMULATES),
+];
 
 const fn kernel(
     name: &'static str,
@@ -182,6 +228,20 @@ static PORTABLE: Kernel =
 
 static SUBGROUP: Kernel =
     kernel("matmul/subgroup", shader!("matmul/subgroup"), Needs::Lanes, || specialisations(&SUBGROUP));
+
+static PORTABLE_IMAGES: Kernel = Kernel {
+    slots: IMAGE_SLOTS,
+    ..kernel("matmul/portable_images", shader!("matmul/portable_images"), Needs::Nothing, || {
+        specialisations(&PORTABLE_IMAGES)
+    })
+};
+
+static SUBGROUP_IMAGES: Kernel = Kernel {
+    slots: IMAGE_SLOTS,
+    ..kernel("matmul/subgroup_images", shader!("matmul/subgroup_images"), Needs::Lanes, || {
+        specialisations(&SUBGROUP_IMAGES)
+    })
+};
 
 static TILED: Kernel =
     kernel("matmul/tiled", shader!("matmul/tiled"), Needs::Nothing, || specialisations(&TILED));
