@@ -3,7 +3,7 @@
 # Mesa's device-selection layer looks for a display and complains where there is none.
 export NODEVICE_SELECT := 1
 
-.PHONY: train test test-adapters test-python fuzz fuzz-smoke miri mutants soak deny adapter toolchain bench peers check clean
+.PHONY: train test test-adapters test-python fuzz fuzz-smoke miri mutants soak deny adapter toolchain bench peers card check clean
 
 train: adapter
 	cargo run --release -- train
@@ -89,6 +89,13 @@ peers: adapter
 	-cargo build --release --locked --manifest-path $(PEERS)/burn/Cargo.toml
 	cargo build --release
 	$(PEERS)/.venv/bin/python $(PEERS)/compare.py
+
+# All about this machine's adapter in one go: the tests, then check, bench, tune, training, and PyTorch if it sees the card,
+# appended to benches/RESULTS.md under the adapter's name.
+card: adapter
+	cargo test --features faults
+	cargo build --release
+	./benches/card.sh
 
 check: adapter
 	cargo run --release -- check

@@ -1,6 +1,6 @@
 // The reparameterised sample of a Gaussian posterior and its KL term (Kingma & Welling 2013, section 2.4 and appendix B).
 //
-//   draw       z = mu + exp(log_var / 2) * eps          kl = 1/2 sum_j (mu^2 + exp(log_var) - 1 - log_var)
+//   draw       z = mu + sigma eps                       kl = 1/2 sum_j (mu^2 + exp(log_var) - 1 - log_var)
 //   ratio      log_ratio = log p(z) - log q(z|x) = 1/2 sum_j (eps^2 + log_var - z^2), for importance weights (Burda et al. 2015)
 //   backward   d_head, from d_z and the objective's weight on the KL term, which has one of three KL_FORMs:
 //
@@ -10,6 +10,8 @@
 //     SAMPLED    v[r] = kl_weight weight[r] per nat of sample r's log_ratio. With d = d_z + v z:
 //                                                  d_mu      = sum_k d
 //                                                  d_log_var = sum_k (d eps sigma - v) / 2
+//
+// sigma = exp(log_var / 2) is bounded, and past that bound exp(log_var) goes on as its tangent: `shaders/shared/kl.wgsl`.
 //
 // head, d_head [B, 2 P]  mu in columns 0..Z, log_var in columns P..P+Z, with P = Z rounded up to 4
 // z, d_z [B K, Z]        K samples per datum, row b K + k
@@ -72,7 +74,7 @@ fn draw(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
     for (var j = 0u; j < params.vectors; j++) {
         let mu = mu_at(datum, j);
         let log_var = log_var_at(datum, j);
-        z[row * params.vectors + j] = column_mask(j, params.latent) * (mu + exp(0.5 * log_var) * eps(row, j));
+        z[row * params.vectors + j] = column_mask(j, params.latent) * (mu + sigma(log_var) * eps(row, j));
         // mu and log_var are zero in the padding, so it adds nothing.
         sum += twice_kl(mu, log_var);
     }
@@ -92,7 +94,8 @@ fn ratio(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) 
     for (var j = 0u; j < params.vectors; j++) {
         let noise = column_mask(j, params.latent) * eps(row, j);
         let here = sample[row * params.vectors + j];
-        sum += noise * noise + log_var_at(datum, j) - here * here;
+        let log_var = log_var_at(datum, j);
+        sum += noise * noise + log_var - here * here - tangent(log_var);
     }
     log_ratio[row] = 0.5 * (sum.x + sum.y + sum.z + sum.w);
 }
@@ -107,7 +110,10 @@ fn backward(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroup
     let j = index % params.vectors;
     let mu = mu_at(datum, j);
     let log_var = log_var_at(datum, j);
-    let sigma = exp(0.5 * log_var);
+    let deviation = sigma(log_var);
+    let bounded = is_bounded(log_var);
+    // Past the bound the deviation no longer depends on log_var.
+    let slope = select(0.5 * deviation, vec4f(0.0), bounded);
     var d_mu = vec4f(0.0);
     var d_log_var = vec4f(0.0);
     if (KL_FORM != SAMPLED) {
@@ -116,7 +122,7 @@ fn backward(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroup
             w *= kl_scale[j];
         }
         d_mu = w * mu;
-        d_log_var = w * 0.5 * (exp(log_var) - 1.0);
+        d_log_var = w * 0.5 * (exp(min(log_var, vec4f(LIMIT))) - 1.0);
     }
     for (var k = 0u; k < params.samples; k++) {
         let row = datum * params.samples + k;
@@ -124,12 +130,12 @@ fn backward(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroup
         var d = d_z[row * params.vectors + j];
         if (KL_FORM == SAMPLED) {
             let v = step.kl_weight * weight[row];
-            d += v * (mu + sigma * noise);
+            d += v * (mu + deviation * noise);
             d_mu += d;
-            d_log_var += 0.5 * (d * noise * sigma - v);
+            d_log_var += select(0.5 * (d * noise * deviation - v), vec4f(0.5 * v * (EXP_LIMIT - 1.0)), bounded);
         } else {
             d_mu += d;
-            d_log_var += d * noise * (0.5 * sigma);
+            d_log_var += d * noise * slope;
         }
     }
     let inside = column_mask(j, params.latent);

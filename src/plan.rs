@@ -16,7 +16,7 @@ mod tensor;
 
 use std::fmt;
 
-pub use call::{Call, Matrix, Reference, params};
+pub use call::{Call, Matrix, Reference, params, pod};
 pub use field::Field;
 pub use graph::{Formula, Graph, Nodes, Part, Unfit, Value};
 pub use images::{IMAGE_HEIGHT, IMAGE_WIDTH, IMAGE_WORDS};
@@ -159,6 +159,33 @@ impl Plan {
         let buffer = self.buffer(name, words, element, role);
         self.buffers[buffer.0].shape = Some([rows, cols]);
         Tensor { buffer, offset: 0, rows, cols, stride }
+    }
+
+    /// Adds a private matrix of floats like another one: of its shape, and with as much room after its rows.
+    pub(crate) fn like(&mut self, name: impl Into<String>, other: Tensor) -> Tensor {
+        let Buffer { words, shape, .. } = self.buffers[other.buffer.0];
+        let same = shape == Some([other.rows, other.cols]);
+        self.roomy(name, other.rows, other.cols, if same { words } else { 0 })
+    }
+
+    /// Adds a private matrix of floats with room for rows of `count` data, a multiple of [`PAD`] of them, `rows` each: it can
+    /// also be seen as a matrix with one row per datum.
+    pub(crate) fn picture(
+        &mut self,
+        name: impl Into<String>,
+        count: usize,
+        rows: usize,
+        cols: usize,
+    ) -> Tensor {
+        let words = round_up(count, PAD) * rows * round_up(cols, PAD);
+        self.roomy(name, count * rows, cols, words)
+    }
+
+    fn roomy(&mut self, name: impl Into<String>, rows: usize, cols: usize, words: usize) -> Tensor {
+        let tensor = self.tensor(name, rows, cols);
+        let buffer = &mut self.buffers[tensor.buffer.0];
+        buffer.words = buffer.words.max(words);
+        tensor
     }
 
     /// The buffer of that name.

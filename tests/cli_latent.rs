@@ -199,10 +199,15 @@ fn codes_go_out_and_come_back() {
     assert_eq!((mu.0, mu.1.len()), (3, 3 * 64));
     for name in ["mu.csv", "mu.parquet"] {
         scratch.succeed(&format!("encode run --out {name}"));
-        assert_eq!(matrix(&scratch, name), mu, "{name}");
+        // The first column is the number of the row.
+        let (columns, values) = matrix(&scratch, name);
+        let rows: Vec<&[f32]> = values.chunks(columns).collect();
+        assert!(rows.iter().enumerate().all(|(i, row)| row[0] == i as f32), "{name}");
+        let codes: Vec<f32> = rows.iter().flat_map(|row| &row[1..]).copied().collect();
+        assert_eq!((columns - 1, codes), mu, "{name}");
     }
     let csv = String::from_utf8(scratch.read("mu.csv")).unwrap();
-    assert!(csv.starts_with("mu_0,mu_1,mu_2\n"), "{csv}");
+    assert!(csv.starts_with("row,mu_0,mu_1,mu_2\n"), "{csv}");
     assert_eq!(stdout(&scratch, "encode run --out -"), csv.as_bytes());
     // z = mu + sigma eps: the draws deviate by about as much as the variance says.
     scratch.succeed("encode run --what log-var --out log_var.npy");
@@ -241,7 +246,7 @@ fn codes_go_out_and_come_back() {
     refuse(
         "encode run --data x.npy --split test --out z.npy",
         2,
-        "--split: x.npy has no parts; leave it out",
+        "--split: x.npy has no parts, and is not the run's own data; leave it out",
     );
     refuse("encode run --split valid --out z.npy", 2, "the run held nothing out");
     write_npy(&scratch.path("far.npy"), 2, &[-1.0; 128]);
@@ -298,7 +303,7 @@ fn the_strangest_data_come_first() {
     assert_eq!(told, expected);
     let scores = read_scores(&scratch, "scores.csv");
     assert!(scores.windows(2).all(|pair| pair[0].1 >= pair[1].1), "{scores:?}");
-    let mut numbers: Vec<usize> = scores.iter().map(|(datum, _)| *datum).collect();
+    let mut numbers: Vec<usize> = scores.iter().map(|(row, _)| *row).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (0..64).collect::<Vec<_>>());
     // Their mean is the value that `evaluate` measures.
@@ -316,7 +321,7 @@ fn the_strangest_data_come_first() {
     );
     scratch.succeed("score run --out scores.parquet");
     let (columns, values) = matrix(&scratch, "scores.parquet");
-    assert_eq!((columns, values.len()), (3, 3 * 64), "datum, score, label");
+    assert_eq!((columns, values.len()), (3, 3 * 64), "row, score, label");
     assert_eq!((values[0] as usize, values[1]), (scores[0].0, scores[0].1 as f32));
     assert_eq!(values[2], (scores[0].0 % 10) as f32);
 
@@ -357,7 +362,8 @@ fn tables_are_encoded_and_decoded_in_their_own_units() {
     scratch.succeed("score run --data one.csv --out one_score.csv");
     assert_eq!(read_scores(&scratch, "one_score.csv").len(), 1);
     assert!(scratch.succeed("latent-map run").contains("test data"));
-    scratch.fail("sample run", 2, "the model is of data of 2x1, which is no picture");
+    assert_eq!(scratch.succeed("sample run"), "64 samples are in samples.csv\n");
+    scratch.fail("sample run --out samples.png", 2, "the model is of data of 2x1, which is no picture");
     scratch.fail("decode run --latents z.npy --out x/", 2, "which is no picture");
 }
 
@@ -397,10 +403,10 @@ fn apng_frames(bytes: &[u8]) -> Vec<RgbaImage> {
     frames.into_iter().map(|frame| frame.into_buffer()).collect()
 }
 
-/// Datum and score of each row.
+/// Number and score of each row.
 fn read_scores(scratch: &Scratch, name: &str) -> Vec<(usize, f64)> {
     let text = String::from_utf8(scratch.read(name)).unwrap();
-    assert!(text.starts_with("datum,score"), "{text}");
+    assert!(text.starts_with("row,score"), "{text}");
     let row = |line: &str| {
         let mut cells = line.split(',');
         (cells.next().unwrap().parse().unwrap(), cells.next().unwrap().parse().unwrap())

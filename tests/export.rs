@@ -27,7 +27,7 @@ use vae_gpu::run::store::{NamedTensor, write_tensors};
 const TRAIN: &str = "train --data tiny --hidden 16 --latent 3 --batch-size 64 --epochs 1 -q";
 
 /// The models whose files are compared: every likelihood and activation, an autoencoder, labels, layers of their own.
-const MODELS: [(&str, &str); 13] = [
+const MODELS: [(&str, &str); 18] = [
     ("bernoulli", ""),
     ("continuous", "--likelihood continuous-bernoulli --activation tanh --lr 0.02"),
     ("gaussian", "--likelihood gaussian --activation softplus"),
@@ -37,6 +37,20 @@ const MODELS: [(&str, &str); 13] = [
     ("deep", "--hidden 12,10,9"),
     ("layers", "--encoder linear 9 tanh, residual(linear 7, linear 9 identity), silu, linear 8 softplus"),
     ("conditional-layers", "--condition labels --encoder linear 9 silu, residual(residual(linear 9), relu)"),
+    ("conv", "--encoder conv 4x4/2, conv 5x3/2 tanh, linear 9"),
+    (
+        "conv-ragged",
+        "--likelihood gaussian --encoder conv 3x5/3, residual(conv 3x3 silu), conv 6x2 pad 1 softplus",
+    ),
+    (
+        "conditional-conv",
+        "--condition labels --likelihood gaussian-learned --variance pixel --encoder conv 3x3 silu, conv 4x4/2 relu",
+    ),
+    ("conv-categorical", "--likelihood categorical --levels 5 --encoder deconv 2x3/2, conv 3x4/2"),
+    (
+        "norm",
+        "--encoder conv 8x3 identity, norm group 2, relu, pool 2, conv 3x3 identity, norm layer, upsample 3, pool, norm layer",
+    ),
     ("iwae", "--model iwae --samples 2"),
     ("ae", "--model ae"),
     ("conditional", "--condition labels"),

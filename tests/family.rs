@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use vae_gpu::data::{Dataset, Split};
 use vae_gpu::error::Error;
-use vae_gpu::evaluate::{CodeStatistics, Encoder, Evaluation, Importance, Inference, Rows, Runner};
+use vae_gpu::evaluate::{CodeStatistics, Codes, Encoder, Evaluation, Importance, Inference, Rows, Runner};
 use vae_gpu::gpu::Gpu;
 use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::model::init::Init;
@@ -334,6 +334,43 @@ fn the_likelihood_of_a_linear_model_is_the_known_one() {
         // The weights' relative deviation is below 1 here, so that of their mean is below 1 / sqrt(samples).
         let bound = 4.0 / (samples as f64).sqrt();
         assert!(worst < bound, "{samples} samples: off by {worst}, at most {bound}");
+    }
+}
+
+/// More rows than a batch has: 500, 500 and 100 with the decoder; 1024 and 76 without it, on a software adapter.
+#[test]
+fn codes_of_several_batches_are_those_of_each_row() {
+    let (gpu, dataset) = (common::gpu(), dataset(40, 1100));
+    let trainer = Trainer::new(&gpu, &dataset, config("vae")).unwrap();
+    let weights = trainer.arenas().unwrap().parameters;
+    let mut runner = Runner::new(&gpu, trainer.model(), weights).unwrap();
+    let test = (&dataset.test, "test");
+    let all = Encoder::new(&mut runner, test, Binarize::None).unwrap();
+    let codes = Encoder::of_codes(&mut runner, test, Binarize::None, true).unwrap();
+    let x = dataset.test.x(0..1100).unwrap();
+    let (mu, log_var) = Inference::new(runner).encode(Rows::from(&x)).unwrap();
+    let near = |got: &[f32], want: &[f32]| {
+        assert_eq!(got.len(), want.len());
+        assert!(got.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-5));
+    };
+    for (mut encoder, draws) in [(all, false), (codes, true)] {
+        let mut rows = 0;
+        let take = &mut |codes: &Codes| {
+            assert_eq!(codes.first, rows);
+            let count = codes.mu.len() / 3;
+            let here = 3 * rows..3 * (rows + count);
+            near(&codes.mu, &mu[here.clone()]);
+            near(&codes.log_var, &log_var[here]);
+            assert_eq!(codes.z.len(), if draws { 3 * count } else { 0 });
+            if !draws {
+                near(&codes.x, &x[64 * rows..64 * (rows + count)]);
+                assert_eq!(codes.mean.len(), 64 * count);
+            }
+            rows += count;
+            Ok(())
+        };
+        encoder.run(0, take).unwrap();
+        assert_eq!(rows, 1100);
     }
 }
 

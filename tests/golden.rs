@@ -14,7 +14,7 @@ use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::kernels::likelihood::LikelihoodSettings;
 use vae_gpu::kernels::philox::{normals, philox, uniform};
 use vae_gpu::model::plans::Recipe;
-use vae_gpu::model::{ModelConfig, Network, Parameter};
+use vae_gpu::model::{Extent, ModelConfig, Network, Parameter};
 use vae_gpu::plan::{Step, Target};
 
 /// A file of golden values.
@@ -61,9 +61,20 @@ impl Golden {
     }
 
     fn config(&self) -> ModelConfig {
+        let numbers = |key: &str| -> Vec<usize> {
+            self.text(key).split(',').filter(|n| !n.is_empty()).map(|n| n.parse().unwrap()).collect()
+        };
+        let layers = |key: &str| self.meta.get(key).map(|text| text.parse().unwrap());
+        let picture = self.meta.get("picture").map(|_| {
+            let [height, width, channels] = numbers("picture")[..] else { panic!("the shape of a picture") };
+            Extent { height, width, channels }
+        });
         ModelConfig {
             input: self.number("input"),
-            hidden: self.text("hidden").split(',').map(|h| h.parse().unwrap()).collect(),
+            picture,
+            encoder: layers("encoder"),
+            decoder: layers("decoder"),
+            hidden: numbers("hidden"),
             latent: self.number("latent"),
             activation: self.named("activation"),
             likelihood: self.text("likelihood").into(),
@@ -139,7 +150,7 @@ fn runs() -> Vec<Golden> {
         fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.file_name().unwrap().to_string_lossy().starts_with("train-"));
     paths.sort();
-    assert!(paths.len() >= 16, "only {} runs in {}", paths.len(), folder().display());
+    assert!(paths.len() >= 19, "only {} runs in {}", paths.len(), folder().display());
     paths.iter().map(|path| Golden::open(path)).collect()
 }
 

@@ -9,7 +9,7 @@ use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::kernels::likelihood::{self, Likelihood, LikelihoodSettings};
 use vae_gpu::kernels::philox::philox;
 use vae_gpu::model::init::{Init, initial_weights};
-use vae_gpu::model::{LAYERS, ModelConfig, Network};
+use vae_gpu::model::{Extent, LAYERS, ModelConfig, Network};
 use vae_gpu::plan::{Dispatch, Step, Target};
 
 /// Half the step of a central difference: its truncation error, h^2 f''' / 6, is then about 1e-11, and the loss's
@@ -129,6 +129,7 @@ fn cases() -> Vec<Case> {
     }
     cases.extend(other_objectives());
     cases.extend(other_layers());
+    cases.extend(pictures());
     cases
 }
 
@@ -153,6 +154,50 @@ fn other_layers() -> Vec<Case> {
         case
     };
     texts.into_iter().enumerate().map(case).collect()
+}
+
+/// Pictures: every number of channels that fills a vector or does not, kernels and strides that divide the size or do not,
+/// labels as channels, likelihoods of several parts, and layers that meet a picture's padding.
+fn pictures() -> Vec<Case> {
+    let likelihood = |name| {
+        let likelihood = likelihood::find(name).unwrap();
+        (likelihood, likelihood.settings[likelihood.settings.len() - 1])
+    };
+    let [bernoulli, learned] = ["bernoulli", "gaussian-learned"].map(likelihood);
+    let cases = [
+        ((4, 5, 1), "conv 3x4/2, linear 9", None, 0, bernoulli),
+        ((5, 3, 3), "conv 5x3 silu, conv 4x3/2", None, 0, learned),
+        ((3, 3, 5), "conv 7x2/2 softplus, residual(conv 7x3, silu), linear 7", None, 3, bernoulli),
+        ((4, 4, 1), "conv 4x1 tanh, deconv 3x2/2, conv 2x3/3 pad 2", None, 0, learned),
+        ((2, 3, 3), "linear 9", Some("linear 2x3x5 softplus, conv 3x3, deconv 3"), 2, bernoulli),
+        (
+            (2, 2, 3),
+            "pool, linear 9",
+            Some("deconv 5x2 pad 0, conv 6x1 silu, norm layer, deconv 1"),
+            2,
+            bernoulli,
+        ),
+        ((4, 4, 1), "conv 8x3/2 identity, norm group 2, tanh, upsample 2, pool 2", None, 0, bernoulli),
+        (
+            (3, 2, 1),
+            "conv 5x2 pad 1, relu",
+            Some("linear 7, linear 2x2x3, deconv 2x2/2 to 4x4, linear 6"),
+            0,
+            bernoulli,
+        ),
+    ];
+    let case = |(i, ((height, width, channels), encoder, decoder, classes, of))| {
+        let mut case = Case::new(of, Activation::Tanh, &[9, 7], 1 + i % 2, i % 3 == 0);
+        let picture: Extent = Extent { height, width, channels };
+        let encoder: &str = encoder;
+        let decoder: Option<&str> = decoder;
+        (case.config.input, case.config.picture) = (picture.len(), Some(picture));
+        case.config.encoder = Some(encoder.parse().unwrap());
+        case.config.decoder = decoder.map(|layers| layers.parse().unwrap());
+        case.config.classes = classes;
+        case
+    };
+    cases.into_iter().enumerate().map(case).collect()
 }
 
 /// All other objectives, on whole and short batches: the importance-weighted bound, a floor under the KL, an

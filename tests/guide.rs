@@ -54,7 +54,10 @@ fn with_data() -> Scratch {
     scratch.write("digits.npz", foreign::npz(&[("imgs", imgs), ("other", names)]));
     let row = |i: usize| format!("{},{},{},{}", i % 7, i * i % 11, i as f32 / 10.0, 3 + i % 4);
     let rows: Vec<String> = (0..100).map(row).collect();
-    scratch.write("wine.csv", format!("acidity,sugar,alcohol,quality\n{}\n", rows.join("\n")));
+    fs::create_dir(scratch.path("backup")).unwrap();
+    for name in ["wine.csv", "backup/wine.csv", "new.csv"] {
+        scratch.write(name, format!("acidity,sugar,alcohol,quality\n{}\n", rows.join("\n")));
+    }
     let names = ["a", "b", "c"].map(str::to_owned);
     for (name, count) in [("a.parquet", 90), ("b.parquet", 30)] {
         let values: Vec<f32> = (0..3 * count).map(|i| (i * 7 % 13) as f32).collect();
@@ -86,7 +89,8 @@ fn in_little(mut words: Vec<String>) -> Vec<String> {
         words.extend(["--data", "./mnist"].map(String::from));
     }
     for (flag, small) in [("--epochs", "1"), ("--hidden", "8"), ("--batch-size", "16")] {
-        let named = has(flag, &words) || flag == "--hidden" && has("--encoder", &words);
+        let layers = ["--encoder", "--net"].iter().any(|flag| has(flag, &words));
+        let named = has(flag, &words) || flag == "--hidden" && layers;
         if !told && !named {
             words.extend([flag, small].map(String::from));
         }

@@ -90,7 +90,7 @@ fn masks_and_twelve_bits_are_trained_on_with_the_flag_that_is_named() {
         picture.save(scratch.path(&format!("deep/{i}.png"))).unwrap();
     }
     for (data, words) in [("masks", "no further than 1 of 255"), ("deep", "of 1, so the model sees")] {
-        let advised = contains(words).and(contains("--scaling minmax spreads them"));
+        let advised = contains(words).and(contains("which is black; --scaling minmax spreads them"));
         scratch.command(&format!("data {data}")).assert().success().stderr(advised);
         scratch
             .command(&format!("data {data} --scaling minmax"))

@@ -22,7 +22,7 @@ use vae_gpu::model::Network;
 use vae_gpu::model::init::Init;
 use vae_gpu::run::store::{NamedTensor, read_tensors, write_tensors};
 use vae_gpu::run::{EpochMetrics, metrics, picture, tensorboard};
-use vae_gpu::train::config::{Condition, Keep, ModelSection, TrainSection};
+use vae_gpu::train::config::{Condition, Keep, ModelSection, Net, TrainSection};
 use vae_gpu::train::history::Sums;
 use vae_gpu::train::schedule::Schedule;
 use vae_gpu::train::{Arenas, Config, State, files};
@@ -124,6 +124,7 @@ fn config() -> impl Strategy<Value = Config> {
         let (kind, hidden, latent, activation, likelihood, levels, variance, condition) = model;
         let model = ModelSection {
             kind: kind.into(),
+            net: Net::Auto,
             encoder: None,
             decoder: None,
             hidden,

@@ -21,6 +21,7 @@ use naga::{
 use shader::{SHADERS, Shader};
 use translate::{BACKENDS, is_excused};
 use vae_gpu::kernels::activation::Activation;
+use vae_gpu::kernels::conv::Way;
 use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::kernels::matmul::Layout;
 use vae_gpu::kernels::{self, philox};
@@ -216,6 +217,8 @@ const NUMBERS: &[(&str, u32)] = &[
     ("NN", Layout::NN as u32),
     ("NT", Layout::NT as u32),
     ("TN", Layout::TN as u32),
+    ("GATHER", Way::Gather as u32),
+    ("SCATTER", Way::Scatter as u32),
     ("GREY", Binarize::None as u32),
     ("THRESHOLD", Binarize::Threshold as u32),
     ("FIXED", Binarize::Fixed as u32),

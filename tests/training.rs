@@ -148,7 +148,11 @@ fn the_pace_of_submissions_changes_no_bit() {
             told = p.elbo.or(told);
             ControlFlow::Continue(())
         };
-        let results = [(); 2].map(|()| trainer.epoch(&mut observe).unwrap().map(|r| (r.elbo, r.recon, r.kl)));
+        let results = [(); 2].map(|()| {
+            let r = trainer.epoch(&mut observe).unwrap().unwrap();
+            assert!((r.images_per_second * r.seconds / 250.0 - 1.0).abs() < 1e-9, "{r:?}");
+            (r.elbo, r.recon, r.kl)
+        });
         (results, bits(&trainer), ends, told)
     };
     let (fast, slow) = (run(Duration::ZERO), run(Duration::from_millis(60)));
@@ -197,6 +201,17 @@ fn a_run_that_diverges_says_at_which_step() {
 fn a_batch_larger_than_the_data_is_refused() {
     let result = Trainer::new(&Gpu::noop(), &tiny::dataset(31, 20), config(32));
     assert!(matches!(result.err(), Some(Error::Setting { problem, .. }) if problem.contains("only 31 rows")));
+}
+
+#[test]
+fn one_row_can_be_trained_on_unless_some_are_held_out() {
+    let (gpu, dataset) = (Gpu::noop(), tiny::dataset(1, 2));
+    let mut config = config(1);
+    assert_eq!(trainer(&gpu, &dataset, &config).steps_per_epoch(), 1);
+    config.train.valid = 0.5;
+    let refusal = Trainer::new(&gpu, &dataset, config.clone()).err().unwrap();
+    assert!(refusal.to_string().contains("only one row"), "{refusal}");
+    assert!(Trainer::new(&gpu, &tiny::dataset(2, 2), config).is_ok());
 }
 
 #[test]
@@ -252,6 +267,8 @@ fn streamed_data_gives_the_same_bits_as_resident_data() {
 
 #[test]
 fn sixteen_bit_products_train_nearly_the_same_or_are_refused() {
+    let refusal = Precision::F16.target(&Gpu::noop()).unwrap_err();
+    assert!(refusal.to_string().contains("has no 16-bit floats in shaders"), "{refusal}");
     let gpu = common::gpu();
     let dataset = tiny::dataset(100, 40);
     let mut f16 = config(16);
@@ -334,4 +351,25 @@ fn a_learning_rate_of_zero_changes_nothing() {
     let before = trainer.arenas().unwrap().parameters;
     epoch(&mut trainer);
     assert!(trainer.arenas().unwrap().parameters == before);
+}
+
+/// Adam's first step moves a weight by the learning rate, whatever the size of its gradient. Here an epoch is one step.
+#[test]
+fn schedule_and_warm_up_set_the_rate_of_the_first_step() {
+    let (gpu, dataset) = (common::gpu(), tiny::dataset(32, 20));
+    for (lr_warmup, schedule, rate) in [
+        (0.0, "constant", 0.01),
+        (4.0, "constant", 0.0025),
+        (0.0, "steps:0*0.5", 0.005),
+        (4.0, "steps:0*0.5", 0.00125),
+    ] {
+        let mut config = config(32);
+        (config.train.lr_warmup, config.train.lr_schedule) = (lr_warmup, schedule.parse().unwrap());
+        let mut trainer = trainer(&gpu, &dataset, &config);
+        let before = trainer.arenas().unwrap().parameters;
+        epoch(&mut trainer);
+        let after = trainer.arenas().unwrap().parameters;
+        let moved = before.iter().zip(&after).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!((moved / rate - 1.0).abs() < 0.01, "{schedule}, {lr_warmup} epochs: {moved}, not {rate}");
+    }
 }

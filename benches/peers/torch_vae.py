@@ -51,14 +51,14 @@ class Vae(nn.Module):
         return loss
 
 
-def peer(options: common.Options) -> common.Peer:
+def peer(options: common.Options, kind: type[Vae] = Vae) -> common.Peer:
     mode, _, rest = options.variant.partition("-")
     where = rest if rest == "cuda" else ""
     device = torch.device(where or "cpu")
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
     images = torch.from_numpy(mnist.images().copy()).to(device)
-    model = Vae(images.shape[1], options).to(device)
+    model = kind(images.shape[1], options).to(device)
     adam = torch.optim.Adam(model.parameters(), lr=common.LEARNING_RATE, fused=rest != "plain")
 
     # The fastest documented mode of each device; on CUDA it records CUDA graphs.

@@ -13,12 +13,7 @@ const NN: u32 = 0u;
 const NT: u32 = 1u;
 const TN: u32 = 2u;
 
-const STORE: u32 = 0u;      // c = sum
-const FORWARD: u32 = 1u;    // c = activation(sum + bias)                 extra = bias [N]
-const BACKWARD: u32 = 2u;   // c = sum * activation'(kept)                extra = kept [M, N]
-const ACCUMULATE: u32 = 3u; // c = c + sum
-const GRADIENT: u32 = 4u;   // c = sum, followed by d_bias[m] = sum_k A(m, k): a layer's weights and its bias
-
+#import shared/multiply
 #import shared/mask
 
 struct Params {
@@ -36,26 +31,6 @@ struct Params {
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(4) var<storage, read_write> c: array<vec4f>;
-
-// Tiles are made of 4 x 4 blocks. A column of such a matrix is four columns of a row of c, four k of a row of A, or four
-// columns of a row of B, so that all three layouts multiply in the same way.
-
-// c + A B for one block.
-fn multiply_add(c_block: mat4x4f, a_block: mat4x4f, b_block: mat4x4f) -> mat4x4f {
-    return mat4x4f(
-        row_multiply_add(c_block[0], a_block[0], b_block),
-        row_multiply_add(c_block[1], a_block[1], b_block),
-        row_multiply_add(c_block[2], a_block[2], b_block),
-        row_multiply_add(c_block[3], a_block[3], b_block),
-    );
-}
-
-fn row_multiply_add(c_row: vec4f, a_row: vec4f, b_block: mat4x4f) -> vec4f {
-    var sum = fma(vec4f(a_row.x), b_block[0], c_row);
-    sum = fma(vec4f(a_row.y), b_block[1], sum);
-    sum = fma(vec4f(a_row.z), b_block[2], sum);
-    return fma(vec4f(a_row.w), b_block[3], sum);
-}
 
 // The block of B at four k, four columns.
 fn load_b(k: u32, column: u32) -> mat4x4f {
@@ -76,12 +51,6 @@ fn load_b(k: u32, column: u32) -> mat4x4f {
         b_at(at + 2u * params.b_stride),
         b_at(at + 3u * params.b_stride),
     );
-}
-
-// sums + sum_k A(m, k) for the four rows of a block, k by k: all variants give the same bits.
-fn add_rows(sums: vec4f, a_block: mat4x4f) -> vec4f {
-    let by_k = transpose(a_block);
-    return sums + by_k[0] + by_k[1] + by_k[2] + by_k[3];
 }
 
 // Stores four elements of d_bias. Past M they are zero, since A is.

@@ -4,12 +4,14 @@ use super::ceilings;
 use super::matmul::{self, Product};
 use super::profile::shape;
 use crate::kernels::activation::Activation;
+use crate::kernels::conv::{self, Geometry, Taps, Way};
+use crate::kernels::extent::Extent;
 use crate::kernels::likelihood::{Likelihood, LikelihoodSettings, Passes, TABLE};
 use crate::kernels::matmul::Variant;
 use crate::kernels::{self, random};
 use crate::model::plans::{self, Batch, DeviceData, Recipe};
 use crate::model::{ModelConfig, Network};
-use crate::plan::{Buffer, BufferId, Dispatch, Plan, Step, Target};
+use crate::plan::{Buffer, BufferId, Dispatch, Kernel, Plan, Step, Target};
 use crate::train::config::TrainSection;
 
 /// Rows per batch.
@@ -51,12 +53,14 @@ impl Subject {
     }
 }
 
-/// Every kernel except matmul, once.
+/// Every kernel once, except matmul and the convolutions of other adapters.
 pub fn subjects(target: &Target) -> Vec<Subject> {
     let plans: Vec<Plan> =
         [false, true].into_iter().flat_map(|images| all_plans(Target { images, ..*target })).collect();
-    let mut subjects: Vec<Subject> = Vec::new();
-    for kernel in kernels::all().into_iter().filter(|kernel| !kernel.name.starts_with("matmul/")) {
+    let mut subjects: Vec<Subject> =
+        convolutions(target).map(|plan| Subject::new(alone(&plan, &plan.dispatches[0]))).collect();
+    let apart = |kernel: &Kernel| ["matmul/", "conv/"].iter().any(|folder| kernel.name.starts_with(folder));
+    for kernel in kernels::all().into_iter().filter(|kernel| !apart(kernel)) {
         // If several dispatches use the kernel, the one with the most work.
         let uses = plans.iter().flat_map(|plan| {
             let same = |d: &&Dispatch| d.kernel.name == kernel.name && d.kernel.entry == kernel.entry;
@@ -67,6 +71,21 @@ pub fn subjects(target: &Target) -> Vec<Subject> {
         subjects.push(Subject::new(alone(plan, dispatch)));
     }
     subjects
+}
+
+/// Each shader of a convolution that fits the target, in the second layer of 28 x 28 pictures: in its largest tile, both ways
+/// and back.
+fn convolutions(target: &Target) -> impl Iterator<Item = Plan> {
+    let picture = |side, channels| Extent { height: side, width: side, channels };
+    let geometry = Geometry::from_fine(picture(14, 32), 64, Taps::new(4, 2)).expect("the taps fit");
+    let largest = move |table: &'static [conv::Variant], kernel: &'static Kernel| {
+        let fitting = table.iter().filter(move |v| std::ptr::eq(v.kernel, kernel) && v.fits(target));
+        fitting.max_by_key(|variant| variant.channels)
+    };
+    let data = conv::DATA_KERNELS.into_iter().filter_map(move |kernel| largest(conv::DATA, kernel));
+    let weights = conv::WEIGHT_KERNELS.into_iter().filter_map(move |kernel| largest(conv::WEIGHTS, kernel));
+    let gathers = data.map(move |variant| conv::single_conv(variant, Way::Gather, &geometry, BATCH).plan);
+    gathers.chain(weights.map(move |variant| conv::single_gradient(variant, &geometry, BATCH).plan))
 }
 
 /// Every matmul variant that fits the target, in the largest product of each layout.
@@ -119,6 +138,15 @@ fn all_plans(target: Target) -> Vec<Plan> {
         ..told
     };
     plans.push(plan_of(&deep, target, BATCH));
+    let pictures = ModelConfig {
+        picture: Some(Extent { height: 28, width: 28, channels: 1 }),
+        encoder: Some("conv 32x4/2, conv 64x4/2, linear 256".parse().expect("layers")),
+        ..default.clone()
+    };
+    plans.push(plan_of(&pictures, target, BATCH));
+    let normal = "conv 32x3 identity, norm group 4, relu, pool 2, conv 32x3, upsample 2, linear 20";
+    let normal = ModelConfig { encoder: Some(normal.parse().expect("layers")), ..pictures };
+    plans.push(plan_of(&normal, target, BATCH));
     plans.push(plan_of(&ModelConfig { kind: "ae".into(), ..default.clone() }, target, BATCH));
     let iwae = ModelConfig { kind: "iwae".into(), ..default };
     let samples = Batch { samples: SAMPLES, ..batch(&iwae, BATCH) };
@@ -161,6 +189,7 @@ fn alone(plan: &Plan, dispatch: &Dispatch) -> Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Needs;
 
     #[test]
     fn every_kernel_is_a_subject_or_a_product() {
@@ -169,7 +198,9 @@ mod tests {
             for kernel in kernels::all() {
                 let label = kernel.label();
                 let named = subjects.iter().filter(|subject| subject.kernel == label).count();
-                assert_eq!(named, usize::from(!label.starts_with("matmul/")), "{label}");
+                let product = label.starts_with("matmul/");
+                let other = kernel.needs == Needs::Lanes && target.subgroup.is_none();
+                assert_eq!(named, usize::from(!product && !other), "{label}");
             }
             let far = Step { valid_rows: BATCH as u32 + 1, history_row: u32::MAX, ..Step::default() };
             let reaching =

@@ -5,6 +5,7 @@
 //! the reference does not write must keep their bits, except that padding, which is zero, may change its sign.
 
 mod cases;
+mod conv;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,9 @@ const GUARD: usize = 64;
 /// A NaN that no kernel writes.
 const GUARD_WORD: u32 = 0x7FC0_DEAD;
 
+/// Errors of log, sin and exp: backends promise about 2^-21 absolute, with no relative bound.
+const TRANSCENDENTAL: f64 = 2e-5;
+
 /// The bits of -0.0.
 const NEGATIVE_ZERO: u32 = 1 << 31;
 
@@ -37,8 +41,8 @@ const NEGATIVE_ZERO: u32 = 1 << 31;
 enum Fill {
     /// Standard normals times a factor.
     Normal(f64),
-    /// mu and log_var of this many latent dimensions, each padded with zeros.
-    Head(usize),
+    /// mu and log_var of this many latent dimensions, normal with this deviation, each padded with zeros.
+    Head(usize, f64),
     /// Zero or one.
     Binary,
     /// v / 255 of bytes v.
@@ -198,8 +202,8 @@ impl Case {
                     let at = row * tensor.stride + col;
                     let value = match fill {
                         Fill::Normal(scale) => scale * normal,
-                        Fill::Head(latent) if col % (tensor.cols / 2) >= *latent => 0.0,
-                        Fill::Head(_) => 0.7 * normal,
+                        Fill::Head(latent, _) if col % (tensor.cols / 2) >= *latent => 0.0,
+                        Fill::Head(_, scale) => scale * normal,
                         Fill::Square => normal * normal,
                         Fill::Binary => f64::from(u8::from(normal > 0.0)),
                         Fill::Grey => f64::from(words[col % 4] & 0xFF) / 255.0,

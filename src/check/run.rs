@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Case, Outcome, cases};
+use super::{Case, Outcome, cases, conv};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernels::matmul::{Layout, Variant};
@@ -35,7 +35,10 @@ pub fn matmuls(
 
 /// Every case, with those of 16-bit products if the adapter supports them.
 fn all_cases(gpu: &Gpu) -> Vec<Case> {
-    cases::all(&gpu.report().target_f16())
+    let target = gpu.report().target_f16();
+    let mut all = cases::all(&target);
+    conv::all(&mut all, &target);
+    all
 }
 
 fn run_all(gpu: &Arc<Gpu>, cases: &[Case], progress: &(dyn Fn(usize) + Sync)) -> Result<Vec<Outcome>> {

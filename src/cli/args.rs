@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::common_args::{DeviceArgs, SplitArg};
+use super::common_args::DeviceArgs;
 use super::compare::CompareArgs;
 use super::export::ExportArgs;
 use super::latent_args::{
-    AnimateArgs, DecodeArgs, EncodeArgs, InterpolateArgs, LatentMapArgs, ManifoldArgs, ScoreArgs,
+    AnimateArgs, DecodeArgs, EncodeArgs, InterpolateArgs, LatentMapArgs, ManifoldArgs, ScoreArgs, SourceArgs,
     TraverseArgs,
 };
 use super::model_args::PlanArgs;
@@ -98,7 +98,11 @@ impl FromStr for Label {
 #[command(after_help = "Examples:
   vae-gpu sample runs/mnist-vae-1                        # 64 images in samples.png
   vae-gpu sample runs/mnist-vae-1 --count 100 --seed 7 --out digits.png
-  vae-gpu sample runs/mnist-vae-1 --temperature 0.7 --out - | display")]
+  vae-gpu sample runs/mnist-vae-1 --temperature 0.7 --out - | display
+  vae-gpu sample runs/wine-vae-1 --count 1000 --round    # rows of a table in samples.csv
+
+A sample of a picture is the mean E[x|z]; a row of a table is drawn from p(x|z), so that its columns vary as the data's do.
+--draw and --mean choose otherwise.")]
 pub struct SampleArgs {
     /// Run directory
     pub run: PathBuf,
@@ -111,24 +115,44 @@ pub struct SampleArgs {
     /// Standard deviation of z: below 1, samples are more typical and less varied
     #[arg(long, default_value_t = 1.0)]
     pub temperature: f32,
+    #[command(flatten)]
+    pub kind: KindArgs,
     /// Of a conditional model: a label, or `all` for a row of images a label [default: all]
     #[arg(long, value_name = "LABEL|all")]
     pub label: Option<Label>,
-    /// The picture, or - for stdout; or the numbers, in the data's own units, as .csv, .npy or .parquet
-    #[arg(long, default_value = "samples.png", value_name = "FILE")]
-    pub out: PathBuf,
+    /// The picture, or the numbers, in the data's own units, as .csv, .npy or .parquet; - is stdout [default:
+    /// samples.png, and samples.csv of tables]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
     #[command(flatten)]
     pub device: DeviceArgs,
+}
+
+/// What is taken of p(x|z).
+#[derive(Clone, Copy, Debug, Args)]
+pub struct KindArgs {
+    /// Draw x from p(x|z)
+    #[arg(long, conflicts_with = "mean")]
+    pub draw: bool,
+    /// Take the mean E[x|z]
+    #[arg(long)]
+    pub mean: bool,
+    /// Round columns of a table that held whole numbers in training, and keep all within their range there
+    #[arg(long)]
+    pub round: bool,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   vae-gpu reconstruct runs/mnist-vae-1                   # 32 test images in reconstructions.png
-  vae-gpu reconstruct runs/mnist-vae-1 --count 8 --out few.png")]
+  vae-gpu reconstruct runs/mnist-vae-1 --count 8 --out few.png
+  vae-gpu reconstruct runs/mnist-vae-1 --data new.npy    # or a folder of pictures")]
 pub struct ReconstructArgs {
     /// Run directory
     pub run: PathBuf,
-    /// Number of test images
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// Number of images
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub count: u32,
     /// The picture; - is stdout
@@ -143,6 +167,7 @@ pub struct ReconstructArgs {
   vae-gpu evaluate runs/mnist-vae-1
   vae-gpu evaluate runs/mnist-vae-1 --nll-samples 500 --limit 1000
   vae-gpu evaluate runs/mnist-vae-1 --split train --json > train.json
+  vae-gpu evaluate runs/mnist-vae-1 --data new.npy       # other data, or the run's own in another place
 
 The JSON has: split, count, model; elbo, recon, kl, each with mean and standard_error, in nats per image; bits_per_dim
 (-ELBO / (D log 2)); mean_squared_error, at z = mu; active_units (latent dimensions where the variance of mu is above
@@ -151,9 +176,8 @@ and the means of elbo, recon, kl and nll. What a model or its data have not is l
 pub struct EvaluateArgs {
     /// Run directory
     pub run: PathBuf,
-    /// Part of the data; valid is what training held out
-    #[arg(long, value_enum, default_value_t = SplitArg::Test)]
-    pub split: SplitArg,
+    #[command(flatten)]
+    pub source: SourceArgs,
     /// Also estimate -log p(x) by importance sampling with so many samples an image, such as 500 or 5000
     #[arg(long, value_name = "S")]
     pub nll_samples: Option<usize>,

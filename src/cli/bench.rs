@@ -49,9 +49,10 @@ pub fn run(args: &BenchArgs) -> Result<()> {
 
 /// Trains for some steps, and says how fast.
 fn step(args: &BenchArgs) -> Result<()> {
-    let config = args.model.resolve()?;
+    let mut config = args.model.resolve()?;
     config.validate()?;
     let dataset = source::open(&config.data, &config.source, args.json)?;
+    config.choose_net(dataset.shape)?;
     let model = config.model_config(dataset.shape);
     model.validate()?;
     let gpu = args.device.open()?;

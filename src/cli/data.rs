@@ -55,6 +55,7 @@ fn element(split: &Split) -> &'static str {
 /// What the defaults will do with the data.
 fn plan(source: &str, dataset: &Dataset) -> Vec<String> {
     let scaling = match (&dataset.scaling, dataset.train.element()) {
+        (None, Element::Bytes) if dataset.bits == Some(true) => "0 and 1 are taken as they are".to_owned(),
         (None, Element::Bytes) => "bytes v count as v / 255".to_owned(),
         (None, Element::Floats) => "values are taken as they are".to_owned(),
         (Some(scaling), _) => {
@@ -70,7 +71,9 @@ fn plan(source: &str, dataset: &Dataset) -> Vec<String> {
         Ok(()) => format!("--likelihood {} fits, as the default", Config::default().model.likelihood),
         Err(_) => "--likelihood gaussian or gaussian-learned is needed: x is not in 0..1".to_owned(),
     };
-    vec![scaling, likelihood]
+    let batch = Config::default().fit_batch(dataset).ok().flatten();
+    let batch = batch.map(|rows| format!("batches of {}", flags::spelled(&rows)));
+    [scaling, likelihood].into_iter().chain(batch).collect()
 }
 
 fn print(source: &str, dataset: &Dataset, summary: &Summary) {

@@ -3,11 +3,15 @@
 use std::fs;
 use std::path::Path;
 
+use super::common_args::SplitArg;
 use super::latent_args::{DecodeArgs, EncodeArgs, What};
 use super::output;
 use super::progress;
-use super::saved::Saved;
-use crate::data::{self, Element, ReadOptions};
+use super::rows;
+use super::saved::{Chosen, Saved};
+use crate::data::columns::{self, Column};
+use crate::data::write::Matrix;
+use crate::data::{self, Element, ReadOptions, Split, Unread};
 use crate::error::{Error, Result};
 use crate::evaluate::{Codes, Encoder};
 use crate::run::{picture, write_atomic};
@@ -23,7 +27,7 @@ pub fn encode(args: &EncodeArgs) -> Result<()> {
             "--what: an autoencoder gives one z and no distribution; leave it out".into(),
         ));
     }
-    let (split, name, _) = saved.read(&args.source)?;
+    let Chosen { split, name, unread, .. } = saved.read(&args.source, SplitArg::All)?;
     let draw = args.what == What::Sample;
     let mut encoder = Encoder::of_codes(&mut saved.runner()?, (&split, name), saved.still(), draw)?;
     let (part, prefix): (fn(&Codes) -> &[f32], _) = match args.what {
@@ -41,7 +45,27 @@ pub fn encode(args: &EncodeArgs) -> Result<()> {
     })?;
     bar.finish_and_clear();
     let names: Vec<String> = (0..latent).map(|j| format!("{prefix}_{j}")).collect();
-    output::write(&args.out, |out| format.write(out, &names, latent, &values))?;
+    match format {
+        Matrix::Npy => output::write(&args.out, |out| format.write(out, &names, latent, &values))?,
+        Matrix::Csv | Matrix::Parquet => {
+            let unread: Vec<&Unread> = unread.iter().collect();
+            let order: Vec<u32> = (0..split.count as u32).collect();
+            let column = |(j, name): (usize, &String)| {
+                let codes = values.iter().skip(j).step_by(latent).map(|value| Some(*value));
+                (name.clone(), Column::Single(codes.chain(unread.iter().map(|_| None)).collect()))
+            };
+            let (key, cells) = rows::column(&split, &order, &unread);
+            let mut table = vec![(key.to_owned(), cells)];
+            table.extend(names.iter().enumerate().map(column));
+            table.extend(
+                rows::reasons(split.count, &unread, "code").map(|(name, cells)| (name.to_owned(), cells)),
+            );
+            output::write(&args.out, |out| match format {
+                Matrix::Parquet => columns::write_parquet(out, &table),
+                _ => columns::write_csv(out, &table),
+            })?;
+        }
+    }
     output::told(
         &args.out,
         &format!("{prefix} of {}, {latent} numbers each, is", output::counted(split.count, name)),
@@ -57,6 +81,9 @@ pub fn decode(args: &DecodeArgs) -> Result<()> {
         true => Saved::open_pictures(&args.run, &args.device)?,
         false => Saved::open(&args.run, &args.device)?,
     };
+    if args.kind.round {
+        saved.schema()?;
+    }
     let (z, labels) = codes(&saved, args)?;
     let count = z.len() / saved.model.latent;
     let mut inference = saved.inference()?;
@@ -65,7 +92,11 @@ pub fn decode(args: &DecodeArgs) -> Result<()> {
     for (number, z) in z.chunks(DECODED * saved.model.latent).enumerate() {
         let first = number * DECODED;
         let labels = labels.get(first..labels.len().min(first + DECODED)).unwrap_or(&[]);
-        x.extend(inference.decode((z, labels).into())?);
+        let rows = (z, labels).into();
+        x.extend(match args.kind.draw {
+            true => inference.draw(rows, args.seed, first as u64)?,
+            false => inference.decode(rows)?,
+        });
         bar.set_position(first as u64);
     }
     bar.finish_and_clear();
@@ -73,9 +104,7 @@ pub fn decode(args: &DecodeArgs) -> Result<()> {
         None => pictures(&args.out, &x, &saved)?,
         Some(format) => {
             // Pictures are drawn as the model sees them; numbers have the units of their columns again.
-            if let Some(scaling) = &saved.config.source.scaling {
-                scaling.undo(&mut x);
-            }
+            saved.in_own_units(&mut x, args.kind.round)?;
             output::write(&args.out, |out| format.write(out, &saved.config.columns, saved.model.input, &x))?;
         }
     }
@@ -83,10 +112,28 @@ pub fn decode(args: &DecodeArgs) -> Result<()> {
     Ok(())
 }
 
+/// The rows of the file without the column by which `encode` says what they are called, and the names of their labels.
+fn rows_of(args: &DecodeArgs, latent: usize) -> Result<(Split, Vec<String>)> {
+    let options = ReadOptions { label_column: args.label_column.clone(), ..ReadOptions::default() };
+    let plain = data::rows(&args.latents, &options);
+    if args.label_column.is_some() || plain.as_ref().is_ok_and(|(split, _)| split.dim() == latent) {
+        return plain;
+    }
+    for key in ["row", "file"] {
+        let keyed = ReadOptions { label_column: Some(key.to_owned()), ..ReadOptions::default() };
+        match data::rows(&args.latents, &keyed) {
+            Ok((split, _)) if split.dim() == latent => return Ok((split.with_labels(None), Vec::new())),
+            // There is such a column, and something else is wrong.
+            Err(error @ (Error::File { .. } | Error::Io { .. })) => return Err(error),
+            _ => {}
+        }
+    }
+    plain
+}
+
 /// The codes of the file, and in a conditional model their labels.
 fn codes(saved: &Saved, args: &DecodeArgs) -> Result<(Vec<f32>, Vec<u32>)> {
-    let options = ReadOptions { label_column: args.label_column.clone(), ..ReadOptions::default() };
-    let (split, names) = data::rows(&args.latents, &options)?;
+    let (split, names) = rows_of(args, saved.model.latent)?;
     let (latent, classes) = (saved.model.latent, saved.model.classes);
     let wrong = |problem: String, next: &str| Err(Error::file(&args.latents, problem, next));
     if split.dim() != latent {

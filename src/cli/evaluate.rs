@@ -3,14 +3,17 @@
 use std::ops::ControlFlow;
 
 use super::args::EvaluateArgs;
+use super::common_args::SplitArg;
 use super::flags::message;
 use super::output::{self, result, talk};
 use super::progress;
-use super::saved::Saved;
-use crate::data::{Dataset, Split};
+use super::rows;
+use super::saved::{Chosen, Saved};
+use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::evaluate::{
     CodeStatistics, Encoder, Estimate, EvaluationReport, Evaluator, Importance, LabelReport, Measured,
+    Outliers, Terms,
 };
 use crate::run::bars;
 
@@ -22,9 +25,7 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
         output::check_picture("--picture", picture)?;
     }
     let saved = Saved::open(&args.run, &args.device)?;
-    let dataset = saved.dataset()?;
-    let classes = dataset.classes.clone();
-    let (split, name) = split_of(&saved, dataset, args)?;
+    let Chosen { split, name, classes, .. } = chosen(&saved, args)?;
     let report = measure(&saved, (&split, name), &classes, args.nll_samples)?;
     if !report.kl_per_dimension.is_empty() {
         let picture = args.picture.clone().unwrap_or_else(|| args.run.join("kl.png"));
@@ -44,15 +45,16 @@ pub fn run(args: &EvaluateArgs) -> Result<()> {
     Ok(())
 }
 
-/// The data that the flags name, and what it is called.
-fn split_of(saved: &Saved, dataset: Dataset, args: &EvaluateArgs) -> Result<(Split, &'static str)> {
-    let (split, name) = saved.part(dataset, args.split)?;
+/// The data that the flags name.
+fn chosen(saved: &Saved, args: &EvaluateArgs) -> Result<Chosen> {
+    let chosen = saved.read(&args.source, SplitArg::Test)?;
     match args.limit {
         Some(0) => Err(Error::Usage("--limit 0: evaluate at least one image".into())),
-        Some(limit) if limit < split.count => {
-            Ok((split.select(&(0..limit as u32).collect::<Vec<_>>()), name))
+        Some(limit) if limit < chosen.split.count => {
+            let split = chosen.split.select(&(0..limit as u32).collect::<Vec<_>>());
+            Ok(Chosen { split, ..chosen })
         }
-        _ => Ok((split, name)),
+        _ => Ok(chosen),
     }
 }
 
@@ -76,8 +78,9 @@ fn measure(
     let terms = evaluator.terms(seed)?;
     let mut statistics = CodeStatistics::new(model.latent);
     let mut encoder = Encoder::new(&mut runner, (split, name), binarize)?;
+    rows::warn_of(Outliers::of(&terms.iter().map(Terms::score).collect::<Vec<_>>()), split, name);
     encoder.run(seed, &mut |codes| {
-        statistics.add(codes);
+        statistics.add_but(codes, |row| !terms[row].is_measured());
         Ok(())
     })?;
     let nll =
@@ -103,7 +106,8 @@ fn estimate(mut importance: Importance, split: &Split, seed: u64) -> Result<Vec<
 fn print(report: &EvaluationReport, data: &str) {
     let EvaluationReport { count, split, model, .. } = report;
     let one = data.trim_end_matches('s');
-    result(format_args!("{count} {split} {data}, {model}, nats per {one}"));
+    let what = output::counted_of(*count, split, data);
+    result(format_args!("{what}, {model}, nats per {one}"));
     let line = |name: &str, estimate: Estimate, more: String| {
         result(format_args!("{name:<15}{:>9.3} +- {:.3}{more}", estimate.mean, estimate.standard_error));
     };

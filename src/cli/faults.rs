@@ -3,11 +3,16 @@
 use super::checkpoints::checkpoint_of;
 use super::flags::message;
 use super::output::talk;
-use super::session::{Session, prepare};
+use super::rows;
+use super::session::{Session, begin, prepare};
+use crate::data::{Row, Split};
 use crate::error::{Error, Result};
 use crate::run::RunDir;
 #[cfg(feature = "faults")]
 use crate::train::Trainer;
+
+/// Values beyond this, where ordinary ones are about 1, may make a training diverge.
+const FAR: f32 = 1e3;
 
 /// Losses in a row without a step between them, after which the device is given up.
 const MOST_LOSSES: u32 = 3;
@@ -71,6 +76,12 @@ impl Faults {
                     Some(tensor) => format!("{what} (first {tensor})"),
                     None => what,
                 };
+                let next = match far_row(&session.dataset.train) {
+                    Some(row) => format!(
+                        "{row}: remove that row or fill it in, or let training scale the data\n  {next}"
+                    ),
+                    None => next,
+                };
                 Err(Error::Diverged { step, what, next })
             }
             Error::Lost { .. } | Error::Device { .. } => {
@@ -102,9 +113,12 @@ impl Faults {
         talk(format_args!("warning: {}", message(&error)));
         talk(format_args!("opening the device again, and going on after step {step}"));
         let config = session.trainer.config().clone();
-        session.trainer = prepare(&session.run, &session.dataset, config)?;
-        if let Some((_, arenas, state)) = checkpoint {
-            session.trainer.restore(&arenas, state);
+        match checkpoint {
+            Some((_, arenas, state)) => {
+                session.trainer = prepare(&session.run, &session.dataset, config)?;
+                session.trainer.restore(&arenas, state);
+            }
+            None => session.trainer = begin(&session.run, &session.dataset, config)?,
         }
         let epoch = step / session.trainer.steps_per_epoch();
         session.tracking.forget_after(epoch as u32)
@@ -118,6 +132,22 @@ impl Faults {
             trainer.gpu().lose();
         }
     }
+}
+
+/// A training row with a value so large that it may be the cause, in words.
+fn far_row(split: &Split) -> Option<String> {
+    let (mut largest, mut at, mut row) = (0.0f32, 0, 0);
+    let look = &mut |values: Row<'_>| {
+        if let Row::Floats(values) = values {
+            let most = values.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+            (largest, at) = if most > largest { (most, row) } else { (largest, at) };
+        }
+        row += 1;
+    };
+    split.each(0..split.count, look).ok()?;
+    (largest > FAR).then(|| {
+        format!("of the training data, {} reaches {largest:e} as the model sees it", rows::name(split, at))
+    })
 }
 
 /// The first tensor that was not finite in `step`, if it can be found again.

@@ -44,7 +44,14 @@ impl<T, K> Default for Flags<T, K> {
 impl<T: Args + Section, K> Flags<T, K> {
     /// Whether any is given, apart from those of these keys.
     pub fn any_but(&self, keys: &[&str]) -> bool {
-        self.given.iter().any(|(key, _)| !keys.contains(&key.as_str()))
+        !self.given_but(keys).is_empty()
+    }
+
+    /// Those that are given, without their values, apart from those of these keys.
+    pub fn given_but(&self, keys: &[&str]) -> Vec<String> {
+        let others = self.given.iter().filter(|(key, _)| !keys.contains(&key.as_str()));
+        let name = |flag: &OsString| flag.to_string_lossy().split('=').next().unwrap_or_default().to_owned();
+        others.map(|(_, flag)| name(flag)).collect()
     }
 
     /// Whether that of this key is given.

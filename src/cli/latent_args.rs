@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
+use super::args::KindArgs;
 use super::common_args::{DeviceArgs, SplitArg};
 use crate::evaluate::latent::Path;
 use crate::settings::{Named, choice};
@@ -17,11 +18,11 @@ fn steps() -> impl clap::builder::TypedValueParser<Value = u32> {
     clap::value_parser!(u32).range(STEPS)
 }
 
-/// An image: one of the test data, or a file.
+/// An image: one of the data, or a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pick {
-    /// A test image, counted from 0.
-    Test(usize),
+    /// An image of the data, counted from 0.
+    Number(usize),
     /// A picture.
     File(PathBuf),
 }
@@ -30,14 +31,14 @@ impl FromStr for Pick {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Pick, Infallible> {
-        Ok(text.parse().map_or_else(|_| Pick::File(text.into()), Pick::Test))
+        Ok(text.parse().map_or_else(|_| Pick::File(text.into()), Pick::Number))
     }
 }
 
 /// Data that a trained model is to read.
 #[derive(Clone, Debug, Args)]
 pub struct SourceArgs {
-    /// Other data than the run's own, of the same shape, as `train --data` takes it
+    /// Where the run's own data is now, or other data of the same shape, as `train --data` takes it; it may be one row
     #[arg(long, value_name = "SOURCE")]
     pub data: Option<String>,
     /// Format of --data, where its name tells the wrong one
@@ -46,7 +47,7 @@ pub struct SourceArgs {
     /// Column of --data with labels [default: as the run has it]
     #[arg(long, value_name = "NAME", requires = "data")]
     pub label_column: Option<String>,
-    /// Part of the data [default: test; of --data that has no parts, all]
+    /// Part of the data [default: test; all of --data, where it has no parts of its own]
     #[arg(long, value_enum)]
     pub split: Option<SplitArg>,
 }
@@ -56,7 +57,7 @@ pub struct SourceArgs {
 pub struct PathArgs {
     /// Run directory
     pub run: PathBuf,
-    /// The first image: the number of a test image, from 0, or a picture's file
+    /// The first image: the number of one of the data, from 0, or a picture's file
     #[arg(long, value_name = "NUMBER|FILE")]
     pub from: Pick,
     /// The last image
@@ -74,6 +75,8 @@ pub struct PathArgs {
     /// Of a conditional model: the label of every image [default: that of the nearer end]
     #[arg(long)]
     pub label: Option<String>,
+    #[command(flatten)]
+    pub source: SourceArgs,
 }
 
 #[derive(Debug, Args)]
@@ -116,6 +119,8 @@ The rows are ordered by the KL of their dimensions on the test data, the largest
 pub struct TraverseArgs {
     /// Run directory
     pub run: PathBuf,
+    #[command(flatten)]
+    pub source: SourceArgs,
     /// Images of a row, from -3 to 3
     #[arg(long, default_value_t = 11, value_parser = steps())]
     pub steps: u32,
@@ -196,7 +201,8 @@ pub enum What {
   vae-gpu encode runs/mnist-vae-1 --data new.npy --out z.parquet
   vae-gpu encode runs/mnist-vae-1 --split train --what sample --out z.csv
 
-The rows are in the data's order, a column for each latent dimension. Where training binarises at random, the encoder
+The rows are in the data's order, a column for each latent dimension; in .csv and .parquet a column file or row is first, with
+what the source calls them (rows count from 0 in the whole source). Where training binarises at random, the encoder
 reads the grey values instead.")]
 pub struct EncodeArgs {
     /// Run directory
@@ -219,7 +225,10 @@ pub struct EncodeArgs {
   vae-gpu decode runs/mnist-vae-1 --latents z.csv --out pictures/  # pictures/0.png, pictures/1.png, ..
   vae-gpu decode runs/conditional --latents z.npy --label 3 --out x.npy
 
-What is written is the mean E[x|z]: values of pictures from 0 to 1, values of tables in their own units.")]
+  vae-gpu decode runs/wine-vae-1 --latents z.csv --draw --round --out rows.csv
+
+What is written is the mean E[x|z] or, with --draw, a draw from p(x|z): values of pictures from 0 to 1, values of tables in
+their own units.")]
 pub struct DecodeArgs {
     /// Run directory
     pub run: PathBuf,
@@ -232,6 +241,11 @@ pub struct DecodeArgs {
     /// Of a conditional model: the column of a .csv or .parquet file that holds the label of each code
     #[arg(long, value_name = "NAME", conflicts_with = "label")]
     pub label_column: Option<String>,
+    #[command(flatten)]
+    pub kind: KindArgs,
+    /// Seed of --draw
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
     /// A .npy, .csv or .parquet file, or a folder for pictures: its name ends with / or it is there; - is CSV on stdout
     #[arg(long, value_name = "FILE|DIR/")]
     pub out: PathBuf,
@@ -246,7 +260,9 @@ pub struct DecodeArgs {
   vae-gpu score runs/mnist-vae-1 --out scores.csv --top 100 --picture worst.png
 
 The score is -ELBO in nats or, with --nll-samples, an estimate of -log p(x); of an autoencoder, -log p(x|z). The highest
-come first. Columns: datum (its number in the data, from 0), score and, where the data have labels, label.")]
+come first. Columns: file or row (what the source calls it; rows count from 0 in the whole source), score and, where the data
+have labels, label. Files that cannot be read come last, without a score, and a column reason says why. A row beyond measure
+has the largest score, 3.4e38.")]
 pub struct ScoreArgs {
     /// Run directory
     pub run: PathBuf,

@@ -1,9 +1,10 @@
 //! `vae-gpu latent-map`.
 
+use super::common_args::SplitArg;
 use super::latent_args::LatentMapArgs;
 use super::output::{self, talk};
 use super::progress;
-use super::saved::Saved;
+use super::saved::{Chosen, Saved};
 use crate::error::{Error, Result};
 use crate::evaluate::{Encoder, Pca};
 use crate::run::scatter::{MOST_CLASSES, Scatter};
@@ -17,7 +18,7 @@ pub fn run(args: &LatentMapArgs) -> Result<()> {
             "a map is of two latent dimensions or more, but this model has one: use `encode`".into(),
         ));
     }
-    let (mut split, name, classes) = saved.read(&args.source)?;
+    let Chosen { mut split, name, classes, .. } = saved.read(&args.source, SplitArg::All)?;
     let every = split.count.div_ceil(args.limit as usize) as u32;
     if every > 1 {
         split = split.select(&(0..split.count as u32).step_by(every as usize).collect::<Vec<_>>());

@@ -25,6 +25,7 @@ mod presets;
 mod profile;
 mod progress;
 mod report;
+mod rows;
 mod runs;
 mod saved;
 mod saver;

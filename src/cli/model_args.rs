@@ -7,9 +7,9 @@ use clap::builder::PossibleValuesParser;
 
 use super::flags::{Flags, Keys};
 use super::source::{DataArgs, data_help};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::train::Config;
-use crate::train::config::{ModelSection, TrainSection};
+use crate::train::config::{ModelSection, Net, TrainSection};
 use crate::train::presets;
 
 /// What makes a model and its data. A flag that is not given leaves the value of --config, or the default.
@@ -37,13 +37,19 @@ pub struct ModelArgs {
 impl ModelArgs {
     /// Whether any flag is given.
     pub fn any(&self) -> bool {
-        let ModelArgs { data, source, model, config, preset, preset_scale } = self;
-        data.is_some()
-            || source.any()
-            || model.any_but(&[])
-            || config.is_some()
-            || preset.is_some()
-            || preset_scale.is_some()
+        self.data.is_some() || self.source.any() || !self.given_but_data().is_empty()
+    }
+
+    /// The flags that are given, apart from those that say where the data is.
+    pub fn given_but_data(&self) -> Vec<String> {
+        let ModelArgs { data: _, source, model, config, preset, preset_scale } = self;
+        let others = [
+            (config.is_some(), "--config"),
+            (preset.is_some(), "--preset"),
+            (preset_scale.is_some(), "--scale"),
+        ];
+        let others = others.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag.to_owned());
+        source.given_but(&["test_data"]).into_iter().chain(model.given_but(&[])).chain(others).collect()
     }
 
     /// The file's values, or the defaults, with the flags of the model, the data and the training on top.
@@ -60,8 +66,19 @@ impl ModelArgs {
         if self.model.has("hidden") {
             // The widths take the place of the layers that a file names.
             (config.model.encoder, config.model.decoder) = (None, None);
+            config.model.net = Net::Mlp;
+        }
+        if self.model.has("net") {
+            // So does the kind of network.
+            (config.model.encoder, config.model.decoder) = (None, None);
         }
         self.model.apply(&mut config.model);
+        if self.model.has("hidden") && config.model.net == Net::Conv {
+            return Err(Error::Usage(
+                "--hidden names the widths of linear layers: leave it out, or name the layers with --encoder"
+                    .into(),
+            ));
+        }
         train.apply(&mut config.train);
         config.resolve();
         Ok(config)

@@ -30,7 +30,12 @@ pub fn word(name: &str) -> String {
 
 /// A number of data of a part: those of all parts have no further name.
 pub fn counted(count: usize, part: &str) -> String {
-    if part == "all" { format!("{count} data") } else { format!("{count} {part} data") }
+    counted_of(count, part, "data")
+}
+
+/// The same with another word for them.
+pub fn counted_of(count: usize, part: &str, what: &str) -> String {
+    if part == "all" { format!("{count} {what}") } else { format!("{count} {part} {what}") }
 }
 
 /// A result, on stdout. When nobody reads any more (`vae-gpu .. | head`), the program ends quietly.

@@ -1,29 +1,41 @@
 //! `vae-gpu sample` and `vae-gpu reconstruct`.
 
 use super::args::{Label, ReconstructArgs, SampleArgs};
+use super::common_args::SplitArg;
 use super::output;
-use super::saved::Saved;
-use super::saver::{COLUMNS, SAMPLES, originals, row_label, with_labels};
+use super::saved::{Chosen, Saved};
+use super::saver::{COLUMNS, SAMPLES, row_label};
 use crate::data::write::Matrix;
 use crate::error::{Error, Result};
 use crate::run::picture;
 
 pub fn sample(args: &SampleArgs) -> Result<()> {
-    let format = Matrix::of(&args.out).ok();
-    if format.is_none() && args.out.extension().is_some_and(|found| !found.eq_ignore_ascii_case("png")) {
-        let out = args.out.display();
+    let wanted = args.out.as_ref().and_then(|out| Matrix::of(out).ok());
+    if let Some(out) = &args.out
+        && wanted.is_none()
+        && out.extension().is_some_and(|found| !found.eq_ignore_ascii_case("png"))
+    {
         return Err(Error::Usage(format!(
-            "--out {out}: samples are written as .png or, in numbers, as .csv, .npy or .parquet"
+            "--out {}: samples are written as .png or, in numbers, as .csv, .npy or .parquet",
+            out.display()
         )));
     }
     let temperature = args.temperature;
     if !(temperature.is_finite() && temperature >= 0.0) {
         return Err(Error::Usage(format!("--temperature {temperature}: use a number that is not negative")));
     }
-    let saved = match format {
-        Some(_) => Saved::open(&args.run, &args.device)?,
-        None => Saved::open_pictures(&args.run, &args.device)?,
+    let saved = match (&args.out, wanted) {
+        (Some(out), None) if !output::is_stdout(out) => Saved::open_pictures(&args.run, &args.device)?,
+        _ => Saved::open(&args.run, &args.device)?,
     };
+    if args.kind.round {
+        saved.schema()?;
+    }
+    // Of what cannot be drawn, numbers.
+    let plain = if saved.shape.is_picture() { "samples.png" } else { "samples.csv" };
+    let out = args.out.clone().unwrap_or_else(|| plain.into());
+    let rows_on_stdout = output::is_stdout(&out) && !saved.shape.is_picture();
+    let format = wanted.or_else(|| if rows_on_stdout { Some(Matrix::Csv) } else { Matrix::of(&out).ok() });
     let classes = saved.model.classes;
     let label = match &args.label {
         Some(Label::One(label)) => saved.given_label(Some(label))?,
@@ -36,28 +48,32 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
         None => SAMPLES,
     };
     let label_of = |i| label.map_or_else(|| row_label(i, classes), |label| label as usize);
-    let mut images = saved.inference()?.sample(count, args.seed, temperature, label_of)?;
+    let mut inference = saved.inference()?;
+    let mut images = match args.kind.draw || saved.shape.is_table() && !args.kind.mean {
+        true => inference.sample_x(count, args.seed, temperature, label_of)?,
+        false => inference.sample(count, args.seed, temperature, label_of)?,
+    };
     let what = format!("{count} samples are");
     if let Some(format) = format {
-        if let Some(scaling) = &saved.config.source.scaling {
-            scaling.undo(&mut images);
-        }
-        output::write(&args.out, |out| format.write(out, &saved.config.columns, saved.shape.dim(), &images))?;
-        output::told(&args.out, &what);
+        saved.in_own_units(&mut images, args.kind.round)?;
+        output::write(&out, |out| format.write(out, &saved.config.columns, saved.shape.dim(), &images))?;
+        output::told(&out, &what);
         return Ok(());
     }
     let png = picture::grid_png(&images, saved.shape, COLUMNS)?;
-    output::file(&args.out, &png, &what)
+    output::file(&out, &png, &what)
 }
 
 pub fn reconstruct(args: &ReconstructArgs) -> Result<()> {
     output::check_picture("--out", &args.out)?;
     let saved = Saved::open_pictures(&args.run, &args.device)?;
-    let dataset = saved.dataset()?;
-    let originals = originals(&dataset, args.count as usize)?;
-    let rows = with_labels(&dataset, &originals, saved.model.classes);
-    let reconstructions = saved.inference()?.reconstruct(rows)?;
+    let Chosen { split, name, .. } = saved.read(&args.source, SplitArg::Test)?;
+    let count = split.count.min(args.count as usize);
+    let originals = split.x(0..count)?;
+    let labels =
+        split.labels.as_deref().filter(|_| saved.model.classes > 0).map_or(&[][..], |all| &all[..count]);
+    let reconstructions = saved.inference()?.reconstruct((&originals[..], labels).into())?;
     let png = picture::reconstruction_grid_png(&originals, &reconstructions, saved.shape, COLUMNS)?;
-    let count = originals.len() / saved.shape.dim();
-    output::file(&args.out, &png, &format!("{count} test images above their reconstructions are"))
+    let what = output::counted_of(count, name, "images");
+    output::file(&args.out, &png, &format!("{what} above their reconstructions are"))
 }

@@ -1,13 +1,15 @@
 //! Opening a trained run for the commands that use it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::common_args::{DeviceArgs, SplitArg};
 use super::latent_args::{Pick, SourceArgs};
 use super::output::talk;
 use super::source;
-use crate::data::{self, Colour, Dataset, ReadOptions, Scale, Shape, Size, Split};
+use crate::data::{
+    self, Colour, Dataset, Fingerprint, Part, ReadOptions, Scale, Schema, Shape, Size, Split, Unread,
+};
 use crate::error::{Error, Result};
 use crate::evaluate::{Encoder, Inference, Runner};
 use crate::gpu::Gpu;
@@ -29,18 +31,15 @@ impl Saved {
     /// Loads the model of a run and opens the device.
     pub fn open(run: &Path, device: &DeviceArgs) -> Result<Saved> {
         let dir = RunDir::open(run)?;
-        let path = dir.model();
-        if !path.exists() {
-            let next = match dir.checkpoint().exists() {
-                true => format!("finish the run first: vae-gpu train --resume {}", run.display()),
-                false => "it has no checkpoint either: train again".to_owned(),
-            };
-            return Err(Error::file(path, "there is no model: no epoch of the run has ended", next));
-        }
-        let (config, _, parameters) = files::load_model(&path)?;
+        let path = model_of(&dir)?;
+        let (mut config, _, parameters) = files::load_model(&path)?;
         let shape = config.image_shape().ok_or_else(|| {
             Error::file(&path, "does not name the data's shape", "train again with this version of vae-gpu")
         })?;
+        // A model file names no folders of the machine that it comes from; the run's configuration does.
+        if let Ok(here) = Config::read(&dir.config()) {
+            (config.data, config.source.test_data) = (here.data, here.source.test_data);
+        }
         let model = config.model_config(shape);
         let gpu = device.open()?;
         Ok(Saved { config, model, shape, parameters, gpu })
@@ -69,66 +68,105 @@ impl Saved {
         Ok(Inference::new(self.runner()?))
     }
 
+    /// What the columns of the run's table hold.
+    pub fn schema(&self) -> Result<&Schema> {
+        self.config.schema.as_ref().ok_or_else(|| {
+            Error::Usage(
+                "--round is for tables, and the run does not know what its columns hold: train again, on a table of \
+                 floats"
+                    .into(),
+            )
+        })
+    }
+
+    /// Brings values [N, D] back into the data's own units; with `round`, as the columns held them.
+    pub fn in_own_units(&self, x: &mut [f32], round: bool) -> Result<()> {
+        if let Some(scaling) = &self.config.source.scaling {
+            scaling.undo(x);
+        }
+        if round {
+            self.schema()?.round(x);
+        }
+        Ok(())
+    }
+
     /// How the encoder reads data where nothing is to depend on chance.
     pub fn still(&self) -> Binarize {
         self.config.train.binarize(&self.model).without_chance()
     }
 
-    /// The data that flags ask for, its name, and what its labels are called.
-    pub fn read(&self, args: &SourceArgs) -> Result<(Split, &'static str, Vec<String>)> {
-        let (dataset, part) = match &args.data {
-            None => (self.dataset()?, args.split.unwrap_or(SplitArg::Test)),
-            Some(source) => {
-                let dataset = self.other(source, args)?;
-                let whole = dataset.train.is_same(&dataset.test);
-                match args.split {
-                    Some(_) if whole => {
-                        return Err(Error::Usage(format!("--split: {source} has no parts; leave it out")));
-                    }
-                    Some(SplitArg::Valid) => {
-                        return Err(Error::Usage(
-                            "--split valid is of the run's own data: leave out --data".into(),
-                        ));
-                    }
-                    _ if whole => (dataset, SplitArg::All),
-                    part => (dataset, part.unwrap_or(SplitArg::Test)),
-                }
+    /// The data that flags ask for. Of the run's own data that `data` names, `usual` is taken where `split` says nothing.
+    pub fn read(&self, args: &SourceArgs, usual: SplitArg) -> Result<Chosen> {
+        let Some(source) = &args.data else {
+            return self.chosen(self.dataset()?, args.split.unwrap_or(SplitArg::Test));
+        };
+        let dataset = self.other(source, args)?;
+        if !dataset.is_whole() {
+            return self.chosen(dataset, args.split.unwrap_or(SplitArg::Test));
+        }
+        let known = &self.config.fingerprint;
+        let own = Fingerprint::recognise(known, &dataset)?.map(|part| part.part.as_str());
+        // Runs of earlier versions cannot tell: a part that is asked for says that the data is theirs.
+        let is_divided = own == Some("all") || known.is_empty() && args.split.is_some();
+        let part = match (args.split, own) {
+            _ if is_divided && dataset.train.count > 1 => args.split.unwrap_or(usual),
+            (None, _) => SplitArg::All,
+            (Some(_), _) => {
+                return Err(Error::Usage(format!(
+                    "--split: {source} has no parts, and is not the run's own data; leave it out"
+                )));
             }
         };
-        let classes = dataset.classes.clone();
+        if own == Some("all")
+            && let Some(change) = self.config.changed(&dataset)?
+        {
+            talk(format_args!("warning: {source} has changed since the run was trained on it: {change}"));
+        }
+        if part == SplitArg::All && matches!(own, Some("all" | "train")) {
+            let next = if own == Some("all") {
+                "; --split test leaves out the rows that it learnt from"
+            } else {
+                ""
+            };
+            talk(format_args!("{source} is the data that the run was trained on{next}"));
+        }
+        match part {
+            SplitArg::All => self.chosen(dataset, part),
+            _ => self.chosen(dataset.divided(&self.config.source), part),
+        }
+    }
+
+    fn chosen(&self, dataset: Dataset, part: SplitArg) -> Result<Chosen> {
+        let (classes, mut unread) = (dataset.classes.clone(), dataset.unread.clone());
+        let of = match part {
+            SplitArg::Train => Some(Part::Train),
+            SplitArg::Valid => Some(Part::Valid),
+            SplitArg::Test => Some(Part::Test),
+            SplitArg::All => None,
+        };
+        unread.retain(|unread| of.is_none() || unread.part.is_none() || unread.part == of);
         let (split, name) = self.part(dataset, part)?;
-        Ok((split, name, classes))
+        Ok(Chosen { split, name, classes, unread })
     }
 
     /// Other data, read as the model wants it.
     fn other(&self, source: &str, args: &SourceArgs) -> Result<Dataset> {
         let run = &self.config.source;
-        let picture = self.shape.is_picture();
-        let Shape { width, height, .. } = self.shape;
-        let mut options = match data::has_columns(source, args.format.as_deref()) {
-            // Columns are found by name, or like those of the run.
-            true => ReadOptions {
-                test_data: None,
-                test_fraction: None,
-                array: None,
-                colour: None,
-                image_size: picture.then_some(Size { width, height }),
-                ..self.config.source_again()
-            },
-            false => ReadOptions {
-                scaling: run.scaling.clone(),
-                bits: run.bits,
-                array: run.array.clone(),
-                ..ReadOptions::default()
-            },
-        };
-        options.format.clone_from(&args.format);
+        let mut options = ReadOptions { format: args.format.clone(), ..run.clone() };
+        (options.test_data, options.image_size, options.colour) = (None, None, None);
         options.whole = true;
         // As the run's own values became x, and in no way of their own.
         options.scale = run.scaling.is_none().then_some(Scale::None);
-        if args.label_column.is_some() {
+        self.label(&mut options, args.label_column.as_ref());
+        let has_columns = data::has_columns(source, options.format.as_deref());
+        options.expected.clone_from(&self.config.columns);
+        if has_columns {
+            let Shape { width, height, .. } = self.shape;
+            options.array = None;
+            options.image_size = self.shape.is_picture().then_some(Size { width, height });
+        } else {
+            options = options.without_columns();
             options.label_column.clone_from(&args.label_column);
-            options.label_optional = false;
         }
         if data::is_folder_of_pictures(source, options.format.as_deref()) {
             if self.shape.is_table() {
@@ -142,7 +180,15 @@ impl Saved {
             options.image_size = Some(Size { width, height });
             options.colour = Some(if channels == 1 { Colour::Grey } else { Colour::Colour });
         }
-        let dataset = source::open(source, &options, false)?;
+        let mut read = source::open(source, &options, false);
+        let fits =
+            |read: &Result<Dataset>| read.as_ref().is_ok_and(|data| data.shape.dim() == self.shape.dim());
+        if !fits(&read) && options.label_optional && options.label_column.take().is_some() {
+            // A number named the column, and counts another one where there are no labels.
+            let without = source::open(source, &options, false);
+            read = if fits(&without) { without } else { read };
+        }
+        let dataset = read?;
         // Rows of a .npy file may be pictures without a word.
         let rows = dataset.shape.is_table() && dataset.shape.dim() == self.shape.dim();
         if dataset.shape != self.shape && !rows {
@@ -160,22 +206,28 @@ impl Saved {
         self.config.align(dataset)
     }
 
+    /// Labels are of no use to a model that is not conditional: data without them can be read too.
+    fn label(&self, options: &mut ReadOptions, column: Option<&String>) {
+        options.label_optional = column.is_none() && self.model.classes == 0;
+        if let Some(column) = column {
+            options.label_column = Some(column.clone());
+        }
+    }
+
     /// A part of the data, and what it is called.
     pub fn part(&self, dataset: Dataset, part: SplitArg) -> Result<(Split, &'static str)> {
-        let train = &self.config.train;
-        let held_out = || dataset.train.hold_out(train.valid, train.seed);
         Ok(match part {
             SplitArg::Test => (dataset.test, "test"),
             SplitArg::All => (dataset.train, "all"),
-            SplitArg::Train if train.valid == 0.0 => (dataset.train, "train"),
-            SplitArg::Train => (held_out().0, "train"),
-            SplitArg::Valid if dataset.valid.is_some() => (dataset.valid.unwrap_or(dataset.test), "valid"),
-            SplitArg::Valid if train.valid == 0.0 => {
-                return Err(Error::Usage(
-                    "--split valid: the run held nothing out; train with --valid 0.1".into(),
-                ));
-            }
-            SplitArg::Valid => (held_out().1, "valid"),
+            SplitArg::Train => (self.config.training_rows(&dataset)?.0, "train"),
+            SplitArg::Valid => match self.config.training_rows(&dataset)?.1 {
+                Some(held_out) => (held_out, "valid"),
+                None => {
+                    return Err(Error::Usage(
+                        "--split valid: the run held nothing out; train with --valid 0.1".into(),
+                    ));
+                }
+            },
         })
     }
 
@@ -194,28 +246,35 @@ impl Saved {
         }
     }
 
-    /// The mean codes [N, Z] of images and, in a conditional model, their labels: `label`, or those of test images.
-    pub fn codes_of(&self, picks: &[&Pick], label: Option<&str>) -> Result<(Vec<f32>, Vec<u32>)> {
+    /// The mean codes [N, Z] of images and, in a conditional model, their labels: `label`, or those of the data's images.
+    pub fn codes_of(
+        &self,
+        picks: &[&Pick],
+        source: &SourceArgs,
+        label: Option<&str>,
+    ) -> Result<(Vec<f32>, Vec<u32>)> {
         let label = label.map(|label| self.given_label(Some(label))).transpose()?.flatten();
-        // Opened only where a test image is meant: the data may be long gone.
-        let test = match picks.iter().any(|pick| matches!(pick, Pick::Test(_))) {
-            true => Some(self.dataset()?.test),
+        // Opened only where one of its images is meant: the data may be long gone.
+        let chosen = match picks.iter().any(|pick| matches!(pick, Pick::Number(_))) {
+            true => Some(self.read(source, SplitArg::Test)?),
             false => None,
         };
         let (mut x, mut labels) = (Vec::new(), Vec::new());
         for pick in picks {
-            let own = match (pick, &test) {
-                (Pick::Test(number), Some(test)) => {
-                    if *number >= test.count {
-                        let last = test.count - 1;
+            let own = match (pick, &chosen) {
+                (Pick::Number(number), Some(Chosen { split, name, .. })) => {
+                    if *number >= split.count {
+                        let (last, of) = (split.count - 1, if *name == "all" { "" } else { name });
+                        let of = format!("{of} image");
                         return Err(Error::Usage(format!(
-                            "there is no test image {number}: use 0 to {last}"
+                            "there is no {} {number}: use 0 to {last}",
+                            of.trim_start()
                         )));
                     }
-                    x.extend(test.x([*number])?);
-                    test.labels.as_ref().map(|labels| labels[*number])
+                    x.extend(split.x([*number])?);
+                    split.labels.as_ref().map(|labels| labels[*number])
                 }
-                (Pick::Test(_), None) => unreachable!("the test data is open where a number is meant"),
+                (Pick::Number(_), None) => unreachable!("the data is open where a number is meant"),
                 (Pick::File(path), _) => {
                     let mut values = data::picture(path, self.shape)?;
                     if let Some(scaling) = &self.config.source.scaling {
@@ -243,17 +302,49 @@ impl Saved {
         Ok((mu, labels))
     }
 
-    /// The data that the model was trained on; it must still have the same shape.
+    /// The data that the model was trained on; it must still have the same shape. Says so if it has changed.
     pub fn dataset(&self) -> Result<Dataset> {
-        let dataset = source::open(&self.config.data, &self.config.source_again(), true)?;
+        let Config { data, source, .. } = &self.config;
+        source::check_present(data, "name where it is now with `data`")?;
+        if let Some(test) = &source.test_data {
+            source::check_present(test, "name where it is now with `data`: it is recognised")?;
+        }
+        let mut options = self.config.source_again();
+        self.label(&mut options, None);
+        let dataset = source::open(data, &options, true)?;
         if dataset.shape != self.shape {
             return Err(Error::Usage(format!(
-                "the model was trained on {} values, but {} now holds {}",
-                self.shape, self.config.data, dataset.shape
+                "the model was trained on {} values, but {data} now holds {}",
+                self.shape, dataset.shape
             )));
+        }
+        if let Some(change) = self.config.changed(&dataset)? {
+            talk(format_args!("warning: {data} has changed since the run was trained on it: {change}"));
         }
         self.config.align(dataset)
     }
+}
+
+/// Rows of data, what they are called, and what their labels are called.
+pub struct Chosen {
+    pub split: Split,
+    pub name: &'static str,
+    pub classes: Vec<String>,
+    /// What of it cannot be read.
+    pub unread: Vec<Unread>,
+}
+
+/// The model file of a run.
+pub fn model_of(dir: &RunDir) -> Result<PathBuf> {
+    let path = dir.model();
+    if path.exists() {
+        return Ok(path);
+    }
+    let next = match dir.checkpoint().exists() {
+        true => format!("finish the run first: vae-gpu train --resume {}", dir.root().display()),
+        false => "it has no checkpoint either: train again".to_owned(),
+    };
+    Err(Error::file(path, "there is no model: no epoch of the run has ended", next))
 }
 
 /// Names the adapter, and warns of a software one.

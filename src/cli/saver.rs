@@ -1,10 +1,12 @@
 //! What a run leaves behind while it is trained.
 
-use super::output::result;
+use super::flags::spelled;
+use super::output::{result, talk};
+use super::rows;
 use super::tracking::{Tracking, tell};
 use crate::data::{Dataset, Shape};
 use crate::error::Result;
-use crate::evaluate::Rows;
+use crate::evaluate::{CodeStatistics, Codes, Rows};
 use crate::run::{EpochMetrics, RunDir, picture};
 use crate::train::config::{Keep, LogFormat, RunSection};
 use crate::train::{EpochResult, Scores, Trainer, files};
@@ -12,13 +14,25 @@ use crate::train::{EpochResult, Scores, Trainer, files};
 /// Images in a picture of samples, and in one of reconstructions.
 pub const SAMPLES: usize = 64;
 const RECONSTRUCTIONS: usize = 32;
-/// Test data whose codes TensorBoard's histogram shows.
+/// Test data whose codes are looked at after an epoch.
 const CODES: usize = 1024;
+/// The same in values, which wide rows have many of.
+const CODE_VALUES: usize = 8 << 20;
+/// Fewer test data than this say little.
+const FEW: usize = 32;
 /// Images in a row of a picture.
 pub const COLUMNS: usize = 8;
 
+/// What the user has been warned of, so that it is said once.
+#[derive(Default)]
+pub struct Told {
+    collapse: bool,
+    outliers: bool,
+}
+
 /// Writes what a run leaves behind.
 pub struct Saver<'a> {
+    pub told: &'a mut Told,
     pub dir: &'a RunDir,
     pub run: &'a RunSection,
     pub tracking: &'a mut Tracking,
@@ -49,10 +63,20 @@ impl Saver<'_> {
         let epochs = trainer.config().train.epochs;
         let is_drawn = self.run.draws_pictures(epoch.epoch, epochs) || trainer.is_done();
         let pictures = if is_drawn { self.pictures(trainer, dataset, epoch.epoch) } else { Ok(()) };
-        let mu = self.codes(trainer, dataset);
-        let tracked = mu.and_then(|mu| self.tracking.epoch(&metrics, &mu, is_drawn));
+        let codes = self.codes(trainer, dataset);
+        // One code has no variance.
+        let codes_vary = |codes: &&Codes| trainer.model().has_kl() && codes.mu.len() > trainer.model().latent;
+        let active = codes.as_ref().ok().filter(codes_vary).map(|codes| {
+            let mut statistics = CodeStatistics::new(trainer.model().latent);
+            statistics.add(codes);
+            statistics.active_units()
+        });
+        let tracked = codes.and_then(|codes| self.tracking.epoch(&metrics, &codes.mu, is_drawn));
         let weights = self.weights(trainer, is_best);
-        self.report(&metrics, trainer, dataset.shape);
+        self.report(&metrics, active, trainer, dataset.shape);
+        if !self.run.quiet {
+            self.warn(&scores, active, trainer, dataset);
+        }
         weights.and(tracked).and(pictures)
     }
 
@@ -73,13 +97,33 @@ impl Saver<'_> {
         picture::reconstruction_grid(&path, &originals, &reconstructions, shape, COLUMNS)
     }
 
-    /// Codes of test data, where TensorBoard wants them.
-    fn codes(&self, trainer: &mut Trainer, dataset: &Dataset) -> Result<Vec<f32>> {
-        if !self.tracking.wants_codes() {
-            return Ok(Vec::new());
+    /// Codes of test data, or of training data where of that there is hardly any: how many dimensions are active, and
+    /// TensorBoard's histogram.
+    fn codes(&self, trainer: &mut Trainer, dataset: &Dataset) -> Result<Codes> {
+        let split = if dataset.test.count < FEW { &dataset.train } else { &dataset.test };
+        let count = CODES.min(CODE_VALUES / dataset.shape.dim()).clamp(1, split.count);
+        let labels = split.labels.as_deref().filter(|_| trainer.model().classes > 0);
+        let rows = (&split.x(0..count)?[..], labels.map_or(&[][..], |labels| &labels[..count]));
+        let (mu, log_var) = trainer.inference().encode(rows.into())?;
+        Ok(Codes { mu, log_var, ..Codes::default() })
+    }
+
+    /// Says once what the numbers alone would not tell.
+    fn warn(&mut self, scores: &Scores, active: Option<usize>, trainer: &Trainer, dataset: &Dataset) {
+        let epoch = trainer.state().step / trainer.steps_per_epoch();
+        if active == Some(0) && !std::mem::replace(&mut self.told.collapse, true) {
+            let fixed = trainer.model().likelihood == "gaussian";
+            let learn = if fixed { "`model.likelihood` = gaussian-learned, " } else { "" };
+            let text = format!(
+                "no latent dimension is active after epoch {epoch}: the decoder does not use z, and every row gets the \
+                 same code\n  if it stays so, try {learn}`train.beta` = 0.1, `train.kl_warmup` = 10 or \
+                 `train.free_bits` = 0.2; where the columns have nothing in common, there is nothing to encode"
+            );
+            talk(format_args!("warning: {}", spelled(&text)));
         }
-        let (originals, classes) = (originals(dataset, CODES)?, trainer.model().classes);
-        Ok(trainer.inference().encode(with_labels(dataset, &originals, classes))?.0)
+        if scores.test.outliers.is_some() && !std::mem::replace(&mut self.told.outliers, true) {
+            rows::warn_of(scores.test.outliers, &dataset.test, "test");
+        }
     }
 
     /// The checkpoint, and the model file where it is to have these weights.
@@ -93,12 +137,16 @@ impl Saver<'_> {
         files::save_checkpoint((&paths.0, &paths.1), config, parameters, &arenas, &trainer.state()).and(model)
     }
 
-    fn report(&self, m: &EpochMetrics, trainer: &Trainer, shape: Shape) {
+    fn report(&self, m: &EpochMetrics, active: Option<usize>, trainer: &Trainer, shape: Shape) {
         if self.run.quiet {
             return;
         }
         if self.run.log_format == LogFormat::Json {
-            return tell("epoch", serde_json::to_value(m).expect("plain numbers"));
+            let mut line = serde_json::to_value(m).expect("plain numbers");
+            if let Some(active) = active {
+                line["active_units"] = active.into();
+            }
+            return tell("epoch", line);
         }
         let (model, train) = (trainer.model(), &trainer.config().train);
         let terms = |elbo: f64, recon: f64, kl: f64| match model.has_kl() {
@@ -114,6 +162,9 @@ impl Saver<'_> {
             line += &format!("  valid {}", terms(elbo, recon, kl));
         }
         line += &format!("  test {}", terms(m.test_elbo, m.test_recon, m.test_kl));
+        if let Some(active) = active {
+            line += &format!("  active {active}/{}", model.latent);
+        }
         result(format_args!("{line}  {:.0} {}/s", m.images_per_second, shape.plural()));
     }
 }

@@ -3,15 +3,17 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use super::common_args::SplitArg;
 use super::latent_args::ScoreArgs;
-use super::output;
+use super::output::{self, talk};
 use super::progress;
-use super::saved::Saved;
+use super::rows;
+use super::saved::{Chosen, Saved};
 use super::saver::COLUMNS;
 use crate::data::columns::{self, Column};
-use crate::data::{self, Split};
+use crate::data::{self, Split, Unread};
 use crate::error::{Error, Result};
-use crate::evaluate::{Evaluator, Importance};
+use crate::evaluate::{Evaluator, Importance, MOST, Terms, score};
 use crate::run::picture;
 
 pub fn run(args: &ScoreArgs) -> Result<()> {
@@ -26,27 +28,35 @@ pub fn run(args: &ScoreArgs) -> Result<()> {
         Some(_) => Saved::open_pictures(&args.run, &args.device)?,
         None => Saved::open(&args.run, &args.device)?,
     };
-    let (split, name, classes) = saved.read(&args.source)?;
+    let Chosen { split, name, classes, unread } = saved.read(&args.source, SplitArg::All)?;
     let scores = scores(&saved, &split, name, args.nll_samples)?;
     let mut order: Vec<u32> = (0..split.count as u32).collect();
-    // Before all others: what is no number is as strange as can be.
-    let rank = |i: u32| if scores[i as usize].is_nan() { f64::INFINITY } else { scores[i as usize] };
-    order.sort_by(|a, b| rank(*b).total_cmp(&rank(*a)));
+    order.sort_by(|a, b| scores[*b as usize].total_cmp(&scores[*a as usize]));
+    let beyond: Vec<usize> = (0..scores.len()).filter(|i| scores[*i] >= MOST).collect();
+    if !beyond.is_empty() {
+        talk(format_args!(
+            "warning: beyond measure, so with the largest score {MOST:e}: {}",
+            rows::named(&split, &beyond)
+        ));
+    }
 
-    let mut table = vec![
-        ("datum", Column::Whole(order.iter().map(|i| i64::from(*i)).collect())),
-        ("score", Column::Real(order.iter().map(|i| scores[*i as usize]).collect())),
-    ];
+    let unread: Vec<&Unread> = unread.iter().collect();
+    let scored = order.iter().map(|i| Some(scores[*i as usize])).chain(unread.iter().map(|_| None));
+    let mut table = vec![rows::column(&split, &order, &unread), ("score", Column::Maybe(scored.collect()))];
     if let Some(labels) = &split.labels {
-        let label = |i: &u32| labels[*i as usize];
+        let of_each = order.iter().map(|i| labels[*i as usize]);
+        let name = |label: u32| data::class_name(&classes, label);
         table.push((
             "label",
-            match classes.is_empty() {
-                true => Column::Whole(order.iter().map(|i| i64::from(label(i))).collect()),
-                false => Column::Text(order.iter().map(|i| data::class_name(&classes, label(i))).collect()),
+            match classes.is_empty() && unread.is_empty() {
+                true => Column::Whole(of_each.map(i64::from).collect()),
+                false => {
+                    Column::Text(of_each.map(name).chain(unread.iter().map(|_| String::new())).collect())
+                }
             },
         ));
     }
+    table.extend(rows::reasons(order.len(), &unread, "score"));
     output::write(&args.out, |out| match parquet {
         true => columns::write_parquet(out, &table),
         false => columns::write_csv(out, &table),
@@ -92,12 +102,13 @@ fn scores(saved: &Saved, split: &Split, name: &str, samples: Option<usize>) -> R
                 bar.set_position(done as u64);
                 ControlFlow::Continue(())
             };
-            importance.run(train.seed, watch)?.unwrap_or_default()
+            let nll = importance.run(train.seed, watch)?.unwrap_or_default();
+            nll.into_iter().map(score).collect()
         }
         None => {
             let mut evaluator = Evaluator::new(&mut runner, split, name, binarize)?;
             let terms = evaluator.terms_watched(train.seed, &mut |done| bar.set_position(done as u64))?;
-            terms.iter().map(|terms| -terms.elbo()).collect()
+            terms.iter().map(Terms::score).collect()
         }
     };
     bar.finish_and_clear();

@@ -7,16 +7,17 @@ use super::common_args::open_device;
 use super::flags::spelled;
 use super::output::talk;
 use super::profile;
-use super::saved::announce;
+use super::saved::{announce, model_of};
+use super::saver::Told;
 use super::source;
 use super::tracking::Tracking;
 use super::train_args::TrainArgs;
 use super::tune;
-use crate::data::{self, Dataset};
+use crate::data::{self, Dataset, ReadOptions};
 use crate::error::{Error, Result};
 use crate::run::{RunDir, RunLock};
 use crate::settings::Named;
-use crate::train::config::RunSection;
+use crate::train::config::{Net, RunSection};
 use crate::train::{Config, Trainer};
 
 /// A training that is under way.
@@ -26,6 +27,7 @@ pub struct Session {
     pub dataset: Dataset,
     pub run: RunSection,
     pub tracking: Tracking,
+    pub told: Told,
     /// Kept until the end, so that no other process writes into the directory.
     _lock: RunLock,
 }
@@ -38,28 +40,81 @@ pub fn start(args: &TrainArgs) -> Result<Session> {
     if let Some(out) = &run.out {
         RunDir::check(out, run.force)?;
     }
+    if let Some(from) = &config.train.init_from {
+        model_of(&RunDir::open(Path::new(from))?)?;
+        config.train.init_from = Some(data::anywhere(from));
+    }
     let dataset = source::open(&config.data, &config.source, run.quiet)?;
+    let unnamed = config.model.net == Net::Auto && config.model.encoder.is_none();
     config.adopt(&dataset)?;
+    if let (true, Some(layers), false) = (unnamed, &config.model.encoder, run.quiet) {
+        talk(format_args!(
+            "a convolutional network for images of {}: {layers} (--net mlp for linear layers)",
+            dataset.shape
+        ));
+    }
     config.check_data(&dataset)?;
+    config.remember(&dataset)?;
     config.train.check_valid(&dataset)?;
     config.data = data::anywhere(&config.data);
     config.source.test_data = config.source.test_data.as_deref().map(data::anywhere);
-    let trainer = prepare(&run, &dataset, config)?;
+    if !args.train.has("batch_size")
+        && let Some(line) = config.fit_batch(&dataset)?
+        && !run.quiet
+    {
+        talk(format_args!("batch    {}", spelled(&line)));
+    }
+    let trainer = begin(&run, &dataset, config)?;
     let model = &trainer.model().kind;
     let (dir, lock) = RunDir::create(run.out.as_deref(), &dataset.name, model, run.force)?;
     write_config(&dir, trainer.config())?;
     let tracking = Tracking::new(&dir, dataset.shape, run.tensorboard, 0, 0)?;
-    Ok(Session { trainer, dir, dataset, run, tracking, _lock: lock })
+    Ok(Session { trainer, dir, dataset, run, tracking, told: Told::default(), _lock: lock })
 }
+
+/// A trainer before its first step, with the weights of another run if the configuration names one.
+pub fn begin(run: &RunSection, dataset: &Dataset, config: Config) -> Result<Trainer> {
+    let mut trainer = prepare(run, dataset, config)?;
+    let Some(from) = trainer.config().train.init_from.clone() else { return Ok(trainer) };
+    let path = model_of(&RunDir::open(Path::new(&from))?)?;
+    let inherited = trainer.begin_with(&path)?;
+    if !run.quiet {
+        talk(format_args!("weights  {inherited} of {from}"));
+    }
+    Ok(trainer)
+}
+
+/// Settings of training that keep their meaning where they change between two steps.
+const RESUMABLE: &[&str] = &[
+    "epochs",
+    "lr",
+    "lr_schedule",
+    "lr_warmup",
+    "beta",
+    "kl_warmup",
+    "free_bits",
+    "weight_decay",
+    "clip_norm",
+    "adam_epsilon",
+    "patience",
+    "keep",
+    "precision",
+    "stream",
+];
 
 /// A run that goes on from its checkpoint.
 pub fn resume(args: &TrainArgs, path: &Path) -> Result<Session> {
-    if args.model.any() || args.train.any_but(&["epochs"]) {
-        return Err(Error::Usage(
-            "--resume continues the run as it was configured: no flag of the model or its training goes with it \
-             but --epochs"
-                .into(),
-        ));
+    let fixed: Vec<_> =
+        args.model.given_but_data().into_iter().chain(args.train.given_but(RESUMABLE)).collect();
+    if !fixed.is_empty() {
+        let flags: Vec<_> = RESUMABLE.iter().map(|key| format!("--{}", key.replace('_', "-"))).collect();
+        return Err(Error::Usage(format!(
+            "--resume continues the run as it was configured: {} cannot change\n  {} can; for the rest, begin a new run \
+             with --init-from {}",
+            fixed.join(", "),
+            flags.join(", "),
+            path.display()
+        )));
     }
     let run = args.run_section(RunSection::default())?;
     let dir = RunDir::open(path)?;
@@ -67,6 +122,8 @@ pub fn resume(args: &TrainArgs, path: &Path) -> Result<Session> {
     let (mut config, arenas, state) = last_checkpoint(&dir)?;
     args.train.apply(&mut config.train);
     config.validate()?;
+    locate(&mut config, &dir, args)?;
+    config.source.label_optional = config.classes.is_none();
     let dataset = source::open(&config.data, &config.source_again(), run.quiet)?;
     let expected = config.image_shape();
     if expected != Some(dataset.shape) {
@@ -78,6 +135,18 @@ pub fn resume(args: &TrainArgs, path: &Path) -> Result<Session> {
         )));
     }
     let dataset = config.align(dataset)?;
+    if let Some(change) = config.changed(&dataset)? {
+        let problem = format!("the data has changed since the run was trained on it: {change}");
+        let next = format!(
+            "bring the data back, or name where it is with `data`; to train on these, begin a new run with \
+             `train.init_from` = {}",
+            path.display()
+        );
+        return Err(Error::file(&config.data, problem, next));
+    }
+    if config.fingerprint.is_empty() {
+        config.remember(&dataset)?;
+    }
     let (classes, now) = (config.classes, dataset.class_count());
     if classes.is_some() && config.class_names.is_empty() && now != classes {
         return Err(Error::Usage(format!(
@@ -115,7 +184,28 @@ pub fn resume(args: &TrainArgs, path: &Path) -> Result<Session> {
         ));
     }
     let tracking = Tracking::new(&dir, dataset.shape, run.tensorboard, state.step, epoch)?;
-    Ok(Session { trainer, dir, dataset, run, tracking, _lock: lock })
+    Ok(Session { trainer, dir, dataset, run, tracking, told: Told::default(), _lock: lock })
+}
+
+/// Finds the run's data: where flags say, or where the run's configuration does; a checkpoint names no folders.
+fn locate(config: &mut Config, dir: &RunDir, args: &TrainArgs) -> Result<()> {
+    if let Ok(here) = Config::read(&dir.config()) {
+        (config.data, config.source.test_data) = (here.data, here.source.test_data);
+        config.train.init_from = here.train.init_from;
+    }
+    let mut moved = ReadOptions::default();
+    args.model.source.apply(&mut moved);
+    if let Some(data) = &args.model.data {
+        config.data = data::anywhere(data);
+    }
+    if let Some(test) = &moved.test_data {
+        config.source.test_data = Some(data::anywhere(test));
+    }
+    source::check_present(&config.data, "name where it is now with `data`")?;
+    match &config.source.test_data {
+        Some(test) => source::check_present(test, "name where it is now with `source.test_data`"),
+        None => Ok(()),
+    }
 }
 
 fn write_config(dir: &RunDir, config: &Config) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Data for the commands: the flags that say how it is read, a bar while it is, and what the user should hear of it.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Mutex;
 
 use clap::Args;
@@ -8,8 +9,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::flags::{self, Flags};
 use super::output::talk;
-use crate::data::{self, Colour, Dataset, Progress, ReadOptions};
-use crate::error::Result;
+use crate::data::{self, Colour, Dataset, Division, Progress, ReadOptions};
+use crate::error::{Error, Result};
 use crate::settings::names;
 
 /// How data is read. A flag that is not given leaves the value of --config, or what fits the data.
@@ -39,7 +40,14 @@ pub fn data_help() -> String {
 impl DataArgs {
     /// Whether any flag is given.
     pub fn any(&self) -> bool {
-        *self != DataArgs::default()
+        !self.given_but(&[]).is_empty()
+    }
+
+    /// The flags that are given, apart from those of these keys.
+    pub fn given_but(&self, keys: &[&str]) -> Vec<String> {
+        let colours = [(self.grey, "--grey"), (self.colour, "--colour")];
+        let colours = colours.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag.to_owned());
+        self.options.given_but(keys).into_iter().chain(colours).collect()
     }
 
     /// Puts the flags on top of `options`. What a run has learnt of its data is left behind: a new run learns its own.
@@ -53,6 +61,15 @@ impl DataArgs {
             options.colour = Some(if self.grey { Colour::Grey } else { Colour::Colour });
         }
         (options.scaling, options.bits) = (None, None);
+        options.division = Division::default();
+    }
+}
+
+/// Checks that the data of a run is where it was.
+pub fn check_present(source: &str, next: &str) -> Result<()> {
+    match data::is_built_in(source) || Path::new(source).exists() {
+        true => Ok(()),
+        false => Err(Error::file(source, "the run's data is not there any more", next)),
     }
 }
 

@@ -42,8 +42,22 @@ fn every_flag_of_train_has_a_key_in_the_file_and_no_key_is_without_a_flag() {
     let mut known = BTreeSet::new();
     for (part, without) in [
         // The parts themselves, and what is taken from the data.
-        ("", &["source", "model", "train", "run", "shape", "classes", "class_names", "columns"][..]),
-        ("[source]", &["scaling", "bits"]),
+        (
+            "",
+            &[
+                "source",
+                "model",
+                "train",
+                "run",
+                "shape",
+                "classes",
+                "class_names",
+                "columns",
+                "schema",
+                "fingerprint",
+            ][..],
+        ),
+        ("[source]", &["scaling", "division", "bits"]),
         ("[model]", &[]),
         ("[train]", &[]),
         ("[run]", &[]),

@@ -36,11 +36,6 @@ impl Tracking {
         Ok(())
     }
 
-    /// Whether events are written, and [`Tracking::epoch`] wants codes.
-    pub fn wants_codes(&self) -> bool {
-        self.events.is_some()
-    }
-
     /// Adds an epoch, and draws the curves if it has pictures, which are written already; `mu` are codes of test data.
     pub fn epoch(&mut self, row: &EpochMetrics, mu: &[f32], has_pictures: bool) -> Result<()> {
         self.rows.push(*row);

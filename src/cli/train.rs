@@ -88,7 +88,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
 
 /// Trains to the end of the epoch, or until a checkpoint is due, and saves.
 fn advance(session: &mut Session, stop: &Arc<AtomicBool>, faults: &mut Faults) -> Result<()> {
-    let Session { trainer, dir, dataset, run, tracking, .. } = session;
+    let Session { trainer, dir, dataset, run, tracking, told, .. } = session;
     let bar = bar(run.quiet, trainer);
     // The observer cannot break off an epoch that was one submission, so the wish is also heard here.
     let done = if stop.load(Ordering::Relaxed) {
@@ -97,7 +97,7 @@ fn advance(session: &mut Session, stop: &Arc<AtomicBool>, faults: &mut Faults) -
         let breaks = faults.next_break(trainer.state().step, run.checkpoint_every);
         trainer.epoch(&mut observer(&bar, run.quiet, dataset.shape.plural(), stop.clone(), breaks))?
     };
-    let mut saver = Saver { dir, run, tracking };
+    let mut saver = Saver { told, dir, run, tracking };
     let saved = match &done {
         Some(epoch) => {
             if let Some(bar) = &bar {

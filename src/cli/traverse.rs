@@ -1,9 +1,10 @@
 //! `vae-gpu traverse` and `vae-gpu manifold`.
 
-use super::latent_args::{ManifoldArgs, TraverseArgs};
+use super::common_args::SplitArg;
+use super::latent_args::{ManifoldArgs, SourceArgs, TraverseArgs};
 use super::output::{self, result};
 use super::progress;
-use super::saved::Saved;
+use super::saved::{Chosen, Saved};
 use crate::error::{Error, Result};
 use crate::evaluate::{CodeStatistics, Encoder, latent};
 use crate::run::picture;
@@ -15,12 +16,12 @@ pub fn traverse(args: &TraverseArgs) -> Result<()> {
         return Err(Error::Usage("an autoencoder has no KL to order its dimensions by, and no prior".into()));
     }
     let (base, labels) = match &args.image {
-        Some(image) => saved.codes_of(&[image], args.label.as_deref())?,
+        Some(image) => saved.codes_of(&[image], &args.source, args.label.as_deref())?,
         None => {
             (vec![0.0; saved.model.latent], saved.given_label(args.label.as_deref())?.into_iter().collect())
         }
     };
-    let kl = kl_per_dimension(&saved)?;
+    let kl = kl_per_dimension(&saved, &args.source)?;
     let mut dims: Vec<usize> = (0..kl.len()).collect();
     dims.sort_by(|a, b| kl[*b].total_cmp(&kl[*a]));
     dims.truncate(args.dims.map_or(kl.len(), |dims| dims as usize));
@@ -39,12 +40,12 @@ pub fn traverse(args: &TraverseArgs) -> Result<()> {
     Ok(())
 }
 
-/// The KL of each dimension on the run's test data.
-fn kl_per_dimension(saved: &Saved) -> Result<Vec<f64>> {
-    let test = saved.dataset()?.test;
-    let mut encoder = Encoder::of_codes(&mut saved.runner()?, (&test, "test"), saved.still(), false)?;
+/// The KL of each dimension on the run's test data, or the data that flags ask for.
+fn kl_per_dimension(saved: &Saved, source: &SourceArgs) -> Result<Vec<f64>> {
+    let Chosen { split, name, .. } = saved.read(source, SplitArg::Test)?;
+    let mut encoder = Encoder::of_codes(&mut saved.runner()?, (&split, name), saved.still(), false)?;
     let mut statistics = CodeStatistics::new(saved.model.latent);
-    let bar = progress::bar("encoding", test.count);
+    let bar = progress::bar("encoding", split.count);
     encoder.run(0, &mut |codes| {
         statistics.add(codes);
         bar.set_position(codes.first as u64);

@@ -24,6 +24,10 @@ pub(super) fn rows(path: &Path, dims: &[usize], size: Option<Size>) -> Result<(u
         [count, height, width, channels @ (1 | 3)] => (count, Shape { width, height, channels }),
         // One channel lies the same, wherever its dimension stands.
         [count, 1, height, width] => (count, Shape { width, height, channels: 1 }),
+        [] => {
+            let next = "save an array with a row for each datum";
+            return fail("a single number, but data is [N, D], [N, H, W] or [N, H, W, C]".to_owned(), next);
+        }
         [_, 3, _, _] => {
             return fail(
                 format!("an array of {dims:?}: the channels must come last"),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Kind};
-use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, FloatType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
@@ -17,6 +17,10 @@ pub enum Column {
     Whole(Vec<i64>),
     /// Floats.
     Real(Vec<f64>),
+    /// Floats, some of which may be missing.
+    Maybe(Vec<Option<f64>>),
+    /// The same with 32 bits.
+    Single(Vec<Option<f32>>),
     /// Text.
     Text(Vec<String>),
 }
@@ -26,7 +30,18 @@ impl Column {
         match self {
             Column::Whole(values) => values[row].to_string(),
             Column::Real(values) => values[row].to_string(),
+            Column::Maybe(values) => values[row].map_or_else(String::new, |value| value.to_string()),
+            Column::Single(values) => values[row].map_or_else(String::new, |value| value.to_string()),
             Column::Text(values) => values[row].clone(),
+        }
+    }
+
+    /// Whether no value is missing.
+    fn is_whole(&self) -> bool {
+        match self {
+            Column::Maybe(values) => values.iter().all(Option::is_some),
+            Column::Single(values) => values.iter().all(Option::is_some),
+            Column::Whole(_) | Column::Real(_) | Column::Text(_) => true,
         }
     }
 
@@ -34,6 +49,8 @@ impl Column {
         match self {
             Column::Whole(values) => values.len(),
             Column::Real(values) => values.len(),
+            Column::Maybe(values) => values.len(),
+            Column::Single(values) => values.len(),
             Column::Text(values) => values.len(),
         }
     }
@@ -46,37 +63,39 @@ impl Column {
 ///
 /// # Panics
 /// If the columns differ in length.
-pub fn write_csv(out: &mut dyn Write, columns: &[(&str, Column)]) -> io::Result<()> {
+pub fn write_csv<N: AsRef<str>>(out: &mut dyn Write, columns: &[(N, Column)]) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(out);
-    csv.write_record(columns.iter().map(|(name, _)| name))?;
+    csv.write_record(columns.iter().map(|(name, _)| name.as_ref()))?;
     for row in 0..rows(columns) {
         csv.write_record(columns.iter().map(|(_, column)| column.cell(row)))?;
     }
     csv.flush()
 }
 
-/// Writes the columns as Parquet: INT64, DOUBLE and strings.
+/// Writes the columns as Parquet: INT64, DOUBLE and strings; what is missing is null.
 ///
 /// # Errors
 /// As [`write_csv`].
 ///
 /// # Panics
 /// As [`write_csv`].
-pub fn write_parquet(out: &mut dyn Write, columns: &[(&str, Column)]) -> io::Result<()> {
+pub fn write_parquet<N: AsRef<str>>(out: &mut dyn Write, columns: &[(N, Column)]) -> io::Result<()> {
     rows(columns);
     out.write_all(&parquet(columns)?)
 }
 
-fn parquet(columns: &[(&str, Column)]) -> Result<Vec<u8>, ParquetError> {
-    let field = |(name, column): &(&str, Column)| {
+fn parquet<N: AsRef<str>>(columns: &[(N, Column)]) -> Result<Vec<u8>, ParquetError> {
+    let field = |(name, column): &(N, Column)| {
         let kind = match column {
             Column::Whole(_) => Kind::INT64,
-            Column::Real(_) => Kind::DOUBLE,
+            Column::Real(_) | Column::Maybe(_) => Kind::DOUBLE,
+            Column::Single(_) => Kind::FLOAT,
             Column::Text(_) => Kind::BYTE_ARRAY,
         };
         let logical = matches!(column, Column::Text(_)).then_some(LogicalType::String);
-        let field = Type::primitive_type_builder(name, kind)
-            .with_repetition(Repetition::REQUIRED)
+        let repetition = if column.is_whole() { Repetition::REQUIRED } else { Repetition::OPTIONAL };
+        let field = Type::primitive_type_builder(name.as_ref(), kind)
+            .with_repetition(repetition)
             .with_logical_type(logical);
         Ok(Arc::new(field.build()?))
     };
@@ -92,6 +111,16 @@ fn parquet(columns: &[(&str, Column)]) -> Result<Vec<u8>, ParquetError> {
         match column {
             Column::Whole(values) => writer.typed::<Int64Type>().write_batch(values, None, None)?,
             Column::Real(values) => writer.typed::<DoubleType>().write_batch(values, None, None)?,
+            Column::Maybe(values) => {
+                let (there, values) = levels(values);
+                let there = (!column.is_whole()).then_some(&there[..]);
+                writer.typed::<DoubleType>().write_batch(&values, there, None)?
+            }
+            Column::Single(values) => {
+                let (there, values) = levels(values);
+                let there = (!column.is_whole()).then_some(&there[..]);
+                writer.typed::<FloatType>().write_batch(&values, there, None)?
+            }
             Column::Text(values) => {
                 let values: Vec<ByteArray> = values.iter().map(|text| text.as_str().into()).collect();
                 writer.typed::<ByteArrayType>().write_batch(&values, None, None)?
@@ -103,7 +132,13 @@ fn parquet(columns: &[(&str, Column)]) -> Result<Vec<u8>, ParquetError> {
     file.into_inner()
 }
 
-fn rows(columns: &[(&str, Column)]) -> usize {
+/// Parquet's definition levels, and the values that are there.
+fn levels<T: Copy>(values: &[Option<T>]) -> (Vec<i16>, Vec<T>) {
+    let there = values.iter().map(|value| i16::from(value.is_some())).collect();
+    (there, values.iter().flatten().copied().collect())
+}
+
+fn rows<N: AsRef<str>>(columns: &[(N, Column)]) -> usize {
     let rows = columns.first().map_or(0, |(_, column)| column.len());
     assert!(columns.iter().all(|(_, column)| column.len() == rows), "columns of {rows} rows");
     rows

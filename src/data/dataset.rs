@@ -1,5 +1,6 @@
 //! The data set that every reader produces.
 
+use super::fingerprint::Raw;
 use super::origin::Unread;
 use super::scaling::Scaling;
 use super::shape::Shape;
@@ -37,11 +38,14 @@ pub struct Dataset {
     pub notes: Vec<String>,
     /// Warnings for the user.
     pub warnings: Vec<String>,
+    /// The rows as the source has them.
+    pub raw: Raw,
 }
 
 impl Dataset {
     /// A data set in memory, without names.
     pub fn new(name: &str, shape: Shape, train: Split, test: Split) -> Dataset {
+        let parts = vec![("train", train.clone()), ("test", test.clone())];
         Dataset {
             name: name.to_owned(),
             shape,
@@ -57,6 +61,7 @@ impl Dataset {
             unread: Vec::new(),
             notes: Vec::new(),
             warnings: Vec::new(),
+            raw: Raw { parts, classes: Vec::new() },
         }
     }
 

@@ -57,14 +57,20 @@ type Pair = (Source<'static>, Option<Source<'static>>);
 struct Files {
     folder: PathBuf,
     files: Vec<(Name, PathBuf)>,
+    /// Labels in a form that is not read, as QMNIST has them.
+    strange: Vec<String>,
 }
 
 impl Files {
     /// Those of the folder; without images there are none.
     fn of(folder: &Path) -> Option<Files> {
-        let mut files = Vec::new();
+        let (mut files, mut strange) = (Vec::new(), Vec::new());
         for entry in fs::read_dir(folder).ok()?.flatten() {
-            let name = Name::parse(&entry.file_name().to_string_lossy());
+            let file = entry.file_name().to_string_lossy().into_owned();
+            let name = Name::parse(&file);
+            if name.is_none() && file.contains("-labels-idx2") {
+                strange.push(file);
+            }
             files.extend(name.map(|name| (name, entry.path())).filter(|(_, path)| path.is_file()));
         }
         // An unpacked file comes before the same one packed.
@@ -72,7 +78,7 @@ impl Files {
             (path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz")), path.clone())
         });
         let folder = folder.to_owned();
-        files.iter().any(|(name, _)| name.images).then_some(Files { folder, files })
+        files.iter().any(|(name, _)| name.images).then_some(Files { folder, files, strange })
     }
 
     /// Those of the folder, or of the folders below it where they usually lie.
@@ -140,7 +146,7 @@ fn open(source: &str, _: &ReadOptions, _: Watch) -> Result<Parts> {
         [] => Err(missing(path, "")),
         [(files, set)] => {
             let train = files.part(set, Part::Train)?.ok_or_else(|| missing(&files.folder, set))?;
-            read_set(name_of(path), set, train, files.part(set, Part::Test)?)
+            read_set(name_of(path), set, train, files.part(set, Part::Test)?, &files.strange)
         }
         [(first, set), ..] => {
             let names: Vec<String> =
@@ -176,19 +182,27 @@ fn open_file(path: &Path) -> Result<Parts> {
     let labels =
         |part| Files::of(parent).and_then(|files| files.find(&prefix, part, false)).map(read).transpose();
     let named = (read(path.to_owned())?, labels(part)?);
-    let test = match (part, Files::of(parent)) {
+    let files = Files::of(parent);
+    let test = match (part, &files) {
         (Part::Train, Some(files)) => files.part(&prefix, Part::Test)?,
         _ => None,
     };
+    let strange = files.map(|files| files.strange).unwrap_or_default();
     let name = match prefix.trim_end_matches(['-', '_']) {
         "" => name_of(parent),
         prefix => prefix.to_owned(),
     };
-    read_set(name, &prefix, named, test)
+    read_set(name, &prefix, named, test, &strange)
 }
 
-fn read_set(name: String, set: &str, train: Pair, test: Option<Pair>) -> Result<Parts> {
+fn read_set(name: String, set: &str, train: Pair, test: Option<Pair>, strange: &[String]) -> Result<Parts> {
     let mut parts = idx::dataset(&name, train, test)?;
+    let unread = strange.iter().filter(|file| file.to_ascii_lowercase().starts_with(set));
+    let unread: Vec<&str> = unread.take(NAMED).map(String::as_str).collect();
+    if !unread.is_empty() {
+        let files = unread.join(", ");
+        parts.warnings.push(format!("{files}: of labels, only one byte each (idx1-ubyte) is read"));
+    }
     if set.contains("emnist") {
         parts.notes.push("EMNIST's pictures lie on their side, as they were published".to_owned());
     }
@@ -341,6 +355,20 @@ mod tests {
             (3, 1, "emnist-letters")
         );
         assert_eq!(parts.train.labels.as_deref(), Some(&[0, 1, 2][..]));
+    }
+
+    #[test]
+    fn labels_that_are_not_read_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "qmnist-train-images-idx3-ubyte", images_file(3));
+        write(folder.path(), "qmnist-train-labels-idx2-int", labels_file(3));
+        let parts = read(folder.path(), "").unwrap();
+        assert_eq!((parts.train.count, parts.train.labels), (3, None));
+        assert!(
+            parts.warnings[0].starts_with("qmnist-train-labels-idx2-int: of labels"),
+            "{:?}",
+            parts.warnings
+        );
     }
 
     #[test]

@@ -13,7 +13,9 @@ mod classes;
 pub mod columns;
 mod csv;
 mod dataset;
+mod division;
 mod file_rows;
+mod fingerprint;
 mod folder;
 mod idx;
 mod missing;
@@ -35,6 +37,7 @@ mod prepare;
 mod progress;
 mod reader;
 mod scaling;
+mod schema;
 mod shades;
 mod shape;
 mod split;
@@ -46,7 +49,11 @@ pub mod write;
 
 pub use classes::{class_name, class_number};
 pub use dataset::Dataset;
-pub use open::{anywhere, has_columns, is_folder_of_pictures, open, open_with, picture, rows, sources};
+pub use division::Division;
+pub use fingerprint::{Change, Fingerprint, Raw};
+pub use open::{
+    anywhere, has_columns, is_built_in, is_folder_of_pictures, open, open_with, picture, rows, sources,
+};
 pub use options::{Colour, Decimal, Delimiter, Header, Index, Missing, ReadOptions, TEST_FRACTION};
 pub use order::epoch_order;
 pub use origin::{Origin, Part, Unread};
@@ -54,6 +61,7 @@ pub use prepare::column_stats;
 pub use progress::{Progress, Watch};
 pub use reader::GUARDED_THREAD;
 pub use scaling::{Scale, Scaling};
+pub use schema::Schema;
 pub use shape::{Shape, Size};
 pub use split::{Element, Row, Split};
 pub use summary::Summary;

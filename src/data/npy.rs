@@ -9,6 +9,7 @@ use std::path::Path;
 use super::array;
 use super::file_rows::FileRows;
 use super::npy_header::Header;
+use super::number::Number;
 use super::options::ReadOptions;
 use super::progress::Watch;
 use super::reader::{Format, MAX_BYTES, Parts, has_extension, stem};
@@ -58,7 +59,8 @@ fn open(source: &str, options: &ReadOptions, _: Watch) -> Result<Parts> {
         Split::in_file(rows, count, shape.dim())
     };
     let notes = header.note(kind).into_iter().collect();
-    Ok(Parts { notes, ..Parts::new(stem(path), shape, train) })
+    let bits = (kind.number == Number::Bool).then_some(true);
+    Ok(Parts { notes, bits, ..Parts::new(stem(path), shape, train) })
 }
 
 #[cfg(test)]

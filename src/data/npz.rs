@@ -6,13 +6,13 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use zip::ZipArchive;
 use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
 
 use super::array;
 use super::classes;
 use super::npy_header::Header;
-use super::number::FileKind;
+use super::number::{FileKind, Number};
 use super::options::ReadOptions;
 use super::origin::Part;
 use super::part;
@@ -86,7 +86,8 @@ fn open(source: &str, options: &ReadOptions, _: Watch) -> Result<Parts> {
     let mut all: Vec<Parts> = Vec::new();
     for Chosen { data, labels, .. } in &chosen {
         let (shape, split, kind) = archive.data(data, options)?;
-        let mut read = Parts::new(stem(path), shape, split);
+        let bits = (kind.number == Number::Bool).then_some(true);
+        let mut read = Parts { bits, ..Parts::new(stem(path), shape, split) };
         let mut note = describe(data);
         if let Some(labels) = labels {
             let _ = write!(note, " with labels {}", labels.name);
@@ -299,6 +300,9 @@ impl Archive {
         let entry = format!("{name}.npy");
         let mut file = self.zip.by_name(&entry).map_err(|error| broken(&path, &error))?;
         let packed = file.compressed_size();
+        if !matches!(file.compression(), CompressionMethod::Stored | CompressionMethod::Deflated) {
+            return Err(strange(&path, &format!("{:?}", file.compression())));
+        }
         let header = Header::read(&path, &mut file)?;
         let each = bytes_each(&header)? as u64;
         let promised = header.shape.iter().try_fold(each, |product, size| product.checked_mul(*size as u64));
@@ -322,12 +326,16 @@ impl Archive {
 
 fn broken(path: &Path, error: &ZipError) -> Error {
     match error {
-        ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => {
-            let next = "write it again with np.savez_compressed, or as .npy with np.save";
-            Error::file(path, format!("it is packed in a way that is not read: {error}"), next)
-        }
+        ZipError::UnsupportedArchive(why) => strange(path, why),
+        ZipError::CompressionMethodNotSupported(number) => strange(path, &format!("method {number}")),
         _ => damaged(path, &error.to_string()),
     }
+}
+
+/// The error of an archive that is sound, but packed by other means than NumPy's.
+fn strange(path: &Path, how: &str) -> Error {
+    let next = "write it again with np.savez_compressed, or as .npy with np.save";
+    Error::file(path, format!("it is packed in a way that is not read: {how}"), next)
 }
 
 fn damaged(path: &Path, problem: &str) -> Error {
@@ -339,8 +347,8 @@ mod tests {
     use super::super::npy_header;
     use super::*;
     use std::io::{Cursor, Write};
+    use zip::ZipWriter;
     use zip::write::SimpleFileOptions;
-    use zip::{CompressionMethod, ZipWriter};
 
     fn array(descr: &str, shape: &[usize], bytes: &[u8]) -> Vec<u8> {
         [npy_header::header(descr, shape), bytes.to_vec()].concat()
@@ -394,6 +402,8 @@ mod tests {
         let test = parts.test.unwrap();
         assert_eq!((parts.train.x(0..3).unwrap(), test.x(0..2).unwrap()), (vec![3.0; 3], vec![2.0; 2]));
         assert_eq!((parts.train.labels, test.labels.as_deref()), (None, Some(&[7, 8][..])));
+        let apart = [("x_train", part(3)), ("x_test", array("|u1", &[1, 2], &[0; 2]))];
+        refuse(&archive(&apart, CompressionMethod::Stored), "x_test holds data of 2x1, but x_train of 1x1");
     }
 
     #[test]
@@ -412,6 +422,18 @@ mod tests {
         refuse(&archive(&[("x", lying)], CompressionMethod::Deflated), "bytes are packed");
         let overflow = npy_header::header("<f8", &[1 << 31, 1 << 31, 1 << 31]);
         refuse(&archive(&[("x", overflow)], CompressionMethod::Deflated), "bytes are packed");
+    }
+
+    #[test]
+    fn an_archive_that_is_packed_otherwise_is_no_damage() {
+        let mut bytes = archive(&[("x", array("|u1", &[2, 2], &[0; 4]))], CompressionMethod::Stored);
+        // The method of bzip2 in the header of the file and in the directory.
+        for (mark, at) in [(b"PK\x03\x04", 8), (b"PK\x01\x02", 10)] {
+            let place = bytes.windows(4).position(|some| some == mark).unwrap();
+            bytes[place + at] = 12;
+        }
+        refuse(&bytes, "packed in a way that is not read");
+        refuse(&bytes, "np.savez_compressed");
     }
 
     #[test]

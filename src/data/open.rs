@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::dataset::Dataset;
+use super::fingerprint::Raw;
 use super::options::{Missing, ReadOptions, TEST_FRACTION};
 use super::prepare::prepare;
 use super::progress::Watch;
@@ -26,6 +27,9 @@ const FORMATS: &[Format] = &[
 
 /// Most edits between a name and that of a built-in data set for which the error suggests the latter.
 const TYPOS: usize = 2;
+/// The setting whose column a source may lack.
+const LABEL_COLUMN: &str = "source.label_column";
+
 /// The rows of a source as stored, neither split nor scaled, and the names of their labels. Bytes are read as v / 255.
 ///
 /// # Errors
@@ -92,12 +96,13 @@ pub fn open_with(source: &str, options: &ReadOptions, progress: Watch) -> Result
     if options.missing == Some(Missing::Drop) {
         drop_rows(source, &mut parts)?;
     }
+    let raw = Raw::of(&parts);
     let (train, test) = match (parts.test.take(), options.test_fraction) {
-        (Some(_), Some(_)) => {
+        (Some(_), Some(_)) if !options.whole => {
             let problem = format!(": {source} has a test part of its own; leave it out");
             return Err(Error::setting("source.test_fraction", problem));
         }
-        (Some(test), None) => (parts.train, test),
+        (Some(test), _) => (parts.train, test),
         (None, _) if options.whole => (parts.train.clone(), parts.train),
         (None, _) if parts.train.count < 2 => {
             return Err(Error::file(
@@ -106,13 +111,36 @@ pub fn open_with(source: &str, options: &ReadOptions, progress: Watch) -> Result
                 "name test data with `source.test_data`, or use more data",
             ));
         }
-        (None, fraction) => {
-            let (test, train) = parts.train.part(fraction.unwrap_or(TEST_FRACTION), options.split_seed);
+        (None, _) => {
+            let (test, train) = divide(&parts.train, options);
             (train, test)
         }
     };
     let parts = Parts { train, ..parts };
-    prepare(source, options, parts, test, progress)
+    let dataset = prepare(source, options, parts, test, progress)?;
+    Ok(Dataset { raw, ..dataset })
+}
+
+impl Dataset {
+    /// Whether both parts are all rows, as [`ReadOptions::whole`] asks of sources without a test part.
+    pub fn is_whole(&self) -> bool {
+        self.train.is_same(&self.test)
+    }
+
+    /// The rows of [`ReadOptions::whole`] in the two parts that they have without it.
+    ///
+    /// # Panics
+    /// If there are fewer than two rows.
+    pub fn divided(self, options: &ReadOptions) -> Dataset {
+        let (test, train) = divide(&self.train, options);
+        Dataset { train, test, ..self }
+    }
+}
+
+/// The rows to test with, and those to train on.
+fn divide(rows: &Split, options: &ReadOptions) -> (Split, Split) {
+    let share = options.test_fraction.unwrap_or(TEST_FRACTION);
+    options.division.test_part(rows, share, options.split_seed)
 }
 
 /// Reads `source`, the value of the setting `key`.
@@ -122,7 +150,13 @@ fn read(key: &'static str, source: &str, options: &ReadOptions, progress: Watch)
         None => FORMATS.iter().find(|format| (format.detect)(source)),
     };
     let format = format.ok_or_else(|| unknown(key, source))?;
-    let mut parts = (format.open)(source, options, progress)?;
+    let mut parts = match (format.open)(source, options, progress) {
+        Err(Error::Setting { key: LABEL_COLUMN, .. }) if options.label_optional => {
+            let without = ReadOptions { label_column: None, ..options.clone() };
+            return read(key, source, &without, progress);
+        }
+        parts => parts?,
+    };
     if [folder::FORMAT.name, npy::FORMAT.name, npz::FORMAT.name].contains(&format.name) {
         parts = shades::bits(parts, options)?;
     }
@@ -145,7 +179,7 @@ fn read(key: &'static str, source: &str, options: &ReadOptions, progress: Watch)
         return Err(Error::value("source.array", name, next));
     }
     let columns = [
-        ("source.label_column", options.label_column.is_some()),
+        (LABEL_COLUMN, options.label_column.is_some()),
         ("source.columns", !options.columns.is_empty()),
         ("source.drop", !options.drop.is_empty()),
         ("source.index", options.index.is_some()),
@@ -215,12 +249,16 @@ fn check(options: &ReadOptions) -> Result<()> {
     }
 }
 
+/// Whether a source is the name of data that the program has in itself.
+pub fn is_built_in(source: &str) -> bool {
+    (mnist::FORMAT.detect)(source)
+}
+
 /// The source in a form that opens from any folder: a built-in name as it is, a path made absolute.
 pub fn anywhere(source: &str) -> String {
-    let built_in = (mnist::FORMAT.detect)(source);
     // The current folder's path may not be Unicode, and then TOML cannot hold it.
     match std::path::absolute(source) {
-        Ok(path) if !built_in && path.exists() => path.to_str().unwrap_or(source).to_owned(),
+        Ok(path) if !is_built_in(source) && path.exists() => path.to_str().unwrap_or(source).to_owned(),
         _ => source.to_owned(),
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::division::Division;
 use super::scaling::{Scale, Scaling};
 use super::shape::Size;
 use crate::error::{Error, Result};
@@ -110,6 +111,11 @@ section! {
         #[arg(long, value_name = "SEED")]
         split_seed: u64 = 0;
 
+        /// What decides which rows these are; runs of earlier versions shuffle
+        #[serde(skip_serializing_if = "Division::is_default")]
+        #[arg(skip)]
+        division: Division = Division::Rows;
+
         /// How values become x; by default standard for tables of floats, none for pictures
         #[serde(skip_serializing_if = "Option::is_none")]
         #[arg(long = "scaling", value_parser = choice::<Scale>())]
@@ -197,6 +203,13 @@ named! {
 }
 
 impl ReadOptions {
+    /// The same for a source that has no columns with names.
+    pub fn without_columns(self) -> ReadOptions {
+        let ReadOptions { columns, drop, index, header, delimiter, decimal, expected, .. } =
+            ReadOptions::default();
+        ReadOptions { columns, drop, index, header, delimiter, decimal, expected, label_column: None, ..self }
+    }
+
     /// Checks the ranges of the values, and that they go together.
     ///
     /// # Errors

@@ -26,17 +26,22 @@ pub(super) fn shuffled(count: usize, seed: u64, stream: &[u8; 20]) -> Vec<u32> {
 
 fn permutation(count: usize, seed: u64, epoch: u32, stream: &[u8; 20]) -> Vec<u32> {
     let count = u32::try_from(count).expect("a data set is capped below 2^32 data");
-    let mut key = [0; 32];
-    key[..8].copy_from_slice(&seed.to_le_bytes());
-    key[8..12].copy_from_slice(&epoch.to_le_bytes());
-    key[12..].copy_from_slice(stream);
-    let mut rng = ChaCha8Rng::from_seed(key);
+    let mut rng = ChaCha8Rng::from_seed(key(seed, epoch, stream));
 
     let mut order: Vec<u32> = (0..count).collect();
     for last in (1..count).rev() {
         order.swap(last as usize, below(&mut rng, last + 1) as usize);
     }
     order
+}
+
+/// The key of a stream of random numbers.
+pub(super) fn key(seed: u64, epoch: u32, stream: &[u8; 20]) -> [u8; 32] {
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    key[8..12].copy_from_slice(&epoch.to_le_bytes());
+    key[12..].copy_from_slice(stream);
+    key
 }
 
 /// A uniform number in `0..bound`, by Lemire's multiplication (arXiv 1805.10941), which rejects the few draws that

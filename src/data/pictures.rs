@@ -236,7 +236,7 @@ fn strangers(others: &[String]) -> Option<(String, String)> {
     let files = if count == 1 { "1 file is".to_owned() } else { format!("{count} files are") };
     let what = format!("{files} in no format of pictures that is read: {names}{more}");
     let advice = match foreign {
-        0 => "they are left out".to_owned(),
+        0 => "left out".to_owned(),
         _ => "convert pictures to png or jpeg".to_owned(),
     };
     Some((what, advice))

@@ -69,9 +69,22 @@ pub(super) fn prepare(
     };
     if let Some(scaling) = &scaling {
         scaling.validate(shape.dim())?;
-        for (summary, source) in &seen {
+        // A row to be scored may be as strange as it likes: it gets the score of such.
+        for (summary, source) in seen.iter().filter(|_| !options.whole) {
             check_scaled(source, summary, scaling, &columns)?;
         }
+    }
+    if shape.is_table()
+        && let Some(scaling) = &scaling
+    {
+        // What the scaling was learnt from is in its range; of data without parts, both are the same.
+        let others = match (&options.scaling, options.whole) {
+            (None, _) => &seen[1..],
+            (Some(_), true) => &seen[..1],
+            (Some(_), false) => &seen[..],
+        };
+        let others = others.iter();
+        warnings.extend(others.filter_map(|(summary, source)| elsewhere(source, summary, scaling, &columns)));
     }
     let mut unit = true;
     if let Some(summary) = summary {
@@ -88,22 +101,8 @@ pub(super) fn prepare(
     let summary = seen.into_iter().next().map(|(summary, _)| summary);
     let (train, test) = (train.scaled(shared.clone()), test.scaled(shared.clone()));
     let valid = valid.map(|split| split.scaled(shared));
-    Ok(Dataset {
-        name,
-        shape,
-        train,
-        valid,
-        test,
-        columns,
-        classes,
-        scaling,
-        summary,
-        bits,
-        unit,
-        unread,
-        notes,
-        warnings,
-    })
+    let named = Dataset::new(&name, shape, train, test);
+    Ok(Dataset { valid, columns, classes, scaling, summary, bits, unit, unread, notes, warnings, ..named })
 }
 
 /// The least and largest x of each summarised column.
@@ -120,7 +119,7 @@ fn ends(summary: &Summary, scaling: Option<&Scaling>) -> [Vec<f32>; 2] {
 /// Refuses values that overflow a float once scaled, because they lie so far outside the training range.
 fn check_scaled(source: &str, summary: &Summary, scaling: &Scaling, columns: &[String]) -> Result<()> {
     for (values, ends) in [&summary.min, &summary.max].into_iter().zip(ends(summary, Some(scaling))) {
-        let Some(column) = ends.iter().position(|x| !x.is_finite()) else { continue };
+        let Some(column) = ends.iter().position(|x| x.abs() == f32::MAX) else { continue };
         return Err(Error::file(
             source,
             format!(
@@ -176,15 +175,33 @@ fn not_finite<T>(
     Err(Error::file(source, format!("{place}: {what}"), next))
 }
 
+/// Columns that lie wholly where training saw nothing.
+fn elsewhere(source: &str, summary: &Summary, scaling: &Scaling, columns: &[String]) -> Option<String> {
+    let [least, most] = ends(summary, Some(scaling));
+    let scale = |column: usize| f64::from(*scaling.scale.get(column).unwrap_or(&scaling.scale[0]));
+    let aside = |column: usize| least[column] > FAR || most[column] < -FAR;
+    let wide = |column: usize| {
+        least[column] < -FAR && most[column] > FAR && summary.std[column] > f64::from(FAR) * scale(column)
+    };
+    let names = list(columns, least.len(), &|column| aside(column) || wide(column))?;
+    Some(format!(
+        "{source}: values lie more than {FAR} deviations outside the training data or are so much wider, as those of \
+         other units are: {names}"
+    ))
+}
+
+/// The names of the columns for which `is` holds, if there are any.
+fn list(columns: &[String], count: usize, is: &dyn Fn(usize) -> bool) -> Option<String> {
+    let found: Vec<usize> = (0..count).filter(|column| is(*column)).collect();
+    let names: Vec<_> = found.iter().take(NAMED).map(|column| column_name(*column, columns)).collect();
+    let more = found.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!found.is_empty()).then(|| format!("{}{more}", names.join(", ")))
+}
+
 /// Columns that teach a model nothing, or whose values 32-bit floats cannot distinguish.
 fn table_warnings(summary: &Summary, alike: &[usize], columns: &[String]) -> Vec<String> {
-    let list = |wrong: &dyn Fn(usize) -> bool| {
-        let found: Vec<usize> = (0..summary.std.len()).filter(|column| wrong(*column)).collect();
-        let names: Vec<_> = found.iter().take(NAMED).map(|column| column_name(*column, columns)).collect();
-        let more = found.len().saturating_sub(NAMED);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        (!found.is_empty()).then(|| format!("{}{more}", names.join(", ")))
-    };
+    let list = |wrong: &dyn Fn(usize) -> bool| list(columns, summary.std.len(), wrong);
     let mut warnings = Vec::new();
     if let Some(names) = list(&|column| alike.contains(&column)) {
         warnings.push(format!(
@@ -194,6 +211,12 @@ fn table_warnings(summary: &Summary, alike: &[usize], columns: &[String]) -> Vec
     }
     if let Some(names) = list(&|column| summary.std[column] == 0.0 && !alike.contains(&column)) {
         warnings.push(format!("the same value in every training row, so nothing to learn: {names}"));
+    }
+    if let Some(names) = list(&|column| is_mark(summary, column)) {
+        warnings.push(format!(
+            "values that look like marks for missing ones, such as -9999 or 1e20, and squeeze the others once scaled; \
+             remove those rows or fill them in: {names}"
+        ));
     }
     let coarse = |column: usize| {
         let std = summary.std[column];
@@ -205,6 +228,25 @@ fn table_warnings(summary: &Summary, alike: &[usize], columns: &[String]) -> Vec
         ));
     }
     warnings
+}
+
+/// Values x beyond this are of another kind than those that a scaling was learnt from.
+const FAR: f32 = 30.0;
+
+/// Numbers by which programs mark missing values; beyond [`HUGE`], any is one.
+const MARKS: [f64; 4] = [-999.0, -9999.0, -99999.0, -999999.0];
+const HUGE: f64 = 1e15;
+
+/// Whether the smallest or largest value of a column looks like a mark, and not like the others.
+fn is_mark(summary: &Summary, column: usize) -> bool {
+    let (mean, std) = (summary.mean[column], summary.std[column]);
+    let (min, max) = (summary.min[column], summary.max[column]);
+    let huge =
+        |v: f64| v.abs() >= HUGE && (v - mean).abs() > 0.5 * std && (min.abs() < HUGE || max.abs() < HUGE);
+    MARKS.contains(&min) && min < mean - std
+        || MARKS.contains(&-max) && max > mean + 3.0 * std
+        || huge(min)
+        || huge(max)
 }
 
 /// If a mean exceeds this many deviations, a float has less than 8 bits left for the deviation.

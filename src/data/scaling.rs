@@ -84,7 +84,7 @@ impl Scaling {
         )))
     }
 
-    /// Turns values [N, D] into x.
+    /// Turns values [N, D] into x. What would exceed a float becomes the largest one.
     pub fn apply(&self, values: &mut [f32]) {
         if !self.fill.is_empty() {
             for row in values.chunks_mut(self.fill.len()) {
@@ -92,7 +92,7 @@ impl Scaling {
                 missing.for_each(|(v, fill)| *v = *fill);
             }
         }
-        self.each(values, |v, shift, scale| (v - shift) / scale);
+        self.each(values, |v, shift, scale| ((v - shift) / scale).clamp(f32::MIN, f32::MAX));
     }
 
     /// Turns x [N, D] into values.

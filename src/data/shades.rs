@@ -11,6 +11,10 @@ const DARK: u8 = 10;
 
 /// Bytes of an array that are all 0 or 1 are binary data: 1 counts as 1, and not as 1 / 255.
 pub(super) fn bits(parts: Parts, options: &ReadOptions) -> Result<Parts> {
+    // Booleans need no look.
+    if parts.bits.is_some() {
+        return Ok(parts);
+    }
     if options.bits == Some(false) {
         return Ok(Parts { bits: Some(false), ..parts });
     }
@@ -37,9 +41,11 @@ pub(super) fn dark(train: &Split, summary: Option<&Summary>) -> Result<Option<St
     if peak >= whole / f64::from(DARK) {
         return Ok(None);
     }
+    // As short as a float is written.
+    let peak = peak as f32;
     Ok(Some(match peak > 0.0 {
         true => format!(
-            "the values go no further than {peak} of {whole}, so the model sees nearly nothing but black; \
+            "the values go no further than {peak} of {whole}, so the model sees nearly 0 throughout, which is black; \
              `source.scale` = minmax spreads them"
         ),
         false => "every value is 0: there is nothing to learn".to_owned(),

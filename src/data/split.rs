@@ -4,18 +4,12 @@ use std::sync::Arc;
 
 use super::file_rows::FileRows;
 use super::number::{FileKind, Number, peak, spread};
-use super::order::shuffled;
 use super::origin::{Origin, Origins};
 use super::scaling::Scaling;
 use crate::error::Result;
 
 /// Bytes read from a file in one go.
 const BLOCK: usize = 8 << 20;
-
-/// Separates the choice of test rows from other random numbers drawn from the same seed.
-const STREAM: &[u8; 20] = b"vae-gpu test part \0\0";
-/// The same, for validation rows.
-const HELD_OUT: &[u8; 20] = b"vae-gpu held out \0\0\0";
 
 /// The type of a row's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,35 +184,6 @@ impl Split {
     pub fn is_same(&self, other: &Split) -> bool {
         let rows = |split: &Split| split.rows.as_ref().map(Arc::as_ptr);
         Arc::ptr_eq(&self.values, &other.values) && rows(self) == rows(other)
-    }
-
-    /// A random share of the rows, and the others, each in order; each gets at least one row. The choice depends only
-    /// on `count` and `seed`.
-    ///
-    /// # Panics
-    /// If there are fewer than two rows.
-    pub fn part(&self, fraction: f64, seed: u64) -> (Split, Split) {
-        self.part_of(fraction, seed, STREAM)
-    }
-
-    /// Splits like [`Split::part`], but with another choice and in reverse order: the rows to train on, then validation
-    /// rows that guide training in place of test data.
-    ///
-    /// # Panics
-    /// If there are fewer than two rows.
-    pub fn hold_out(&self, fraction: f64, seed: u64) -> (Split, Split) {
-        let (held, kept) = self.part_of(fraction, seed, HELD_OUT);
-        (kept, held)
-    }
-
-    fn part_of(&self, fraction: f64, seed: u64, stream: &[u8; 20]) -> (Split, Split) {
-        assert!(self.count > 1, "{} rows in two parts", self.count);
-        let taken = ((self.count as f64 * fraction).round() as usize).clamp(1, self.count - 1);
-        let mut rows = shuffled(self.count, seed, stream);
-        let (part, rest) = rows.split_at_mut(taken);
-        part.sort_unstable();
-        rest.sort_unstable();
-        (self.select(part), self.select(rest))
     }
 
     /// Visits the rows with these indices, in that order.

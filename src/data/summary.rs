@@ -13,6 +13,8 @@ pub struct Summary {
     pub min: Vec<f64>,
     /// Largest value of each column.
     pub max: Vec<f64>,
+    /// Whether all values of a column are whole numbers.
+    pub whole: Vec<bool>,
     /// The first row, which is subtracted before summing so that large means cost no digits.
     origin: Vec<f64>,
     /// The first NaN or infinite value: row and column, from 0.
@@ -28,6 +30,7 @@ impl Summary {
             std: vec![0.0; dim],
             min: vec![f64::INFINITY; dim],
             max: vec![f64::NEG_INFINITY; dim],
+            whole: vec![true; dim],
             ..Summary::default()
         }
     }
@@ -46,6 +49,10 @@ impl Summary {
             *squares += difference * difference;
             *min = if v < *min { v } else { *min };
             *max = if v > *max { v } else { *max };
+        }
+        // Few columns stay whole by chance: most are not looked at again.
+        for (whole, v) in self.whole.iter_mut().zip(row).filter(|(whole, _)| **whole) {
+            *whole = v.fract() == 0.0;
         }
         if !finite && self.bad.is_none() {
             self.bad = row.iter().position(|v| !v.is_finite()).map(|column| (self.count, column));
@@ -83,6 +90,7 @@ impl Summary {
             self.std[i] = (squares / n).sqrt();
             self.min[i] = self.min[i].min(next.min[i]);
             self.max[i] = self.max[i].max(next.max[i]);
+            self.whole[i] &= next.whole[i];
         }
         self.bad = self.bad.or(next.bad.map(|(row, column)| (self.count + row, column)));
         self.count += next.count;
@@ -98,6 +106,7 @@ impl Summary {
                 std: vec![self.std[i]],
                 min: vec![self.min[i]],
                 max: vec![self.max[i]],
+                whole: vec![self.whole[i]],
                 ..Summary::default()
             });
         }

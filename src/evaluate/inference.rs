@@ -3,6 +3,7 @@
 use super::runner::{Prepared, Runner, STREAM, seeded};
 use super::terms::Terms;
 use crate::error::{Error, Result};
+use crate::kernels::likelihood::{Decoded, Noise};
 use crate::model::plans::{self, Planned};
 use crate::model::{ModelConfig, Network};
 use crate::plan::{Step, Target, Tensor};
@@ -48,6 +49,9 @@ impl<'a> From<(&'a [f32], &'a [u32])> for Rows<'a> {
 
 /// A plan that is prepared on first use.
 type Lazy = Option<Prepared<plans::RowPorts>>;
+
+/// What is made of a batch that was decoded, whose first row has this number.
+type Take<'a> = &'a dyn Fn(&Prepared<plans::RowPorts>, usize) -> Result<Vec<f32>>;
 
 /// A model on a device.
 pub struct Inference {
@@ -107,6 +111,31 @@ impl Inference {
         means(runner.model(), plan, input(plan.ports.z), z)
     }
 
+    /// Draws from p(x|z) [N, D] for z [N, Z]. Row i is the same whatever rows are drawn with it, if `first` numbers the
+    /// first of them.
+    ///
+    /// # Errors
+    /// As [`Inference::encode`].
+    pub fn draw(&mut self, z: Rows, seed: u64, first: u64) -> Result<Vec<f32>> {
+        let Inference { runner, decode, .. } = self;
+        let plan = prepared(runner, decode, plans::decode)?;
+        let (mut x, mut row) = (Vec::new(), first);
+        let model = runner.model();
+        each(
+            model,
+            plan,
+            input(plan.ports.z),
+            z,
+            |_| Step::default(),
+            |plan, count| {
+                x.extend(drawn(model, plan, count, seed, row)?);
+                row += count as u64;
+                Ok(())
+            },
+        )?;
+        Ok(x)
+    }
+
     /// E[x|z] [N, D] at the mean of q(z|x) of each row of x [N, D].
     ///
     /// # Errors
@@ -154,6 +183,37 @@ impl Inference {
         temperature: f32,
         label_of: impl Fn(usize) -> usize,
     ) -> Result<Vec<f32>> {
+        self.sampled(count, seed, temperature, label_of, &|plan, _| plan.read(plan.ports.mean))
+    }
+
+    /// The same with x drawn from p(x|z) in place of E[x|z]: samples of the model itself, whose deviations are those of
+    /// the data as far as the model knows them.
+    ///
+    /// # Errors
+    /// As [`Inference::sample`].
+    pub fn sample_x(
+        &mut self,
+        count: usize,
+        seed: u64,
+        temperature: f32,
+        label_of: impl Fn(usize) -> usize,
+    ) -> Result<Vec<f32>> {
+        let model = self.model().clone();
+        self.sampled(count, seed, temperature, label_of, &|plan, first| {
+            let rows = plan.ports.mean.map_or(0, |mean| mean.rows);
+            drawn(&model, plan, rows, seed, first as u64)
+        })
+    }
+
+    /// What `take` makes of each batch of samples; it gets the number of the batch's first.
+    fn sampled(
+        &mut self,
+        count: usize,
+        seed: u64,
+        temperature: f32,
+        label_of: impl Fn(usize) -> usize,
+        take: Take,
+    ) -> Result<Vec<f32>> {
         if !self.can_sample() {
             return Err(Error::Usage("an autoencoder has no prior to draw from: use `reconstruct`".into()));
         }
@@ -170,7 +230,7 @@ impl Inference {
             let labels: Vec<usize> = (first..first + batch).map(|i| label_of(i.min(count - 1))).collect();
             plan.write_labels(plan.ports.labels, &labels)?;
             plan.program.submit(&[Step { step: number as u32, valid_rows: batch as u32, ..seeded(seed) }])?;
-            images.extend(plan.read(Some(mean))?);
+            images.extend(take(plan, first)?);
         }
         images.truncate(count * mean.cols);
         Ok(images)
@@ -218,6 +278,24 @@ fn means(
         },
     )?;
     Ok(means)
+}
+
+/// x [count, D] from p(x|z) of the first rows of the batch that the plan has decoded; `first` numbers the first of them.
+fn drawn(
+    model: &ModelConfig,
+    plan: &Prepared<plans::RowPorts>,
+    count: usize,
+    seed: u64,
+    first: u64,
+) -> Result<Vec<f32>> {
+    let (outputs, own) = (plan.read(plan.ports.out)?, plan.read(plan.ports.own)?);
+    let width = plan.ports.out.map_or(1, |out| outputs.len() / out.rows);
+    let draw = model.likelihood()?.draw;
+    let of_row = |(row, out): (u64, &[f32])| {
+        let decoded = Decoded { out, own: &own, settings: &model.settings };
+        draw(decoded, model.input, &mut Noise::of(seed, row))
+    };
+    Ok((first..).zip(outputs.chunks_exact(width).take(count)).flat_map(of_row).collect())
 }
 
 /// Runs the plan on each batch of rows, written to `to`, and calls `take` with the number of rows.

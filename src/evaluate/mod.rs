@@ -18,5 +18,5 @@ pub use inference::{Inference, Rows};
 pub use pca::Pca;
 pub use report::{CodeStatistics, EvaluationReport, LabelReport, Measured, Nll};
 pub use runner::Runner;
-pub use terms::{Estimate, Evaluation, Terms};
+pub use terms::{Estimate, Evaluation, MOST, Outliers, Terms, score};
 pub use upload::{Upload, packing};

@@ -6,8 +6,9 @@ use std::f64::consts::LN_2;
 use serde::Serialize;
 
 use super::codes::Codes;
-use super::terms::{Estimate, Terms};
+use super::terms::{Estimate, MOST, Terms, measured, score};
 use crate::data::class_name;
+use crate::kernels::latent;
 use crate::model::ModelConfig;
 
 /// A latent dimension is active if the variance of its mu over the data exceeds this (Burda et al. 2015, section 5.2).
@@ -20,6 +21,9 @@ pub struct EvaluationReport {
     pub split: String,
     /// Number of data.
     pub count: usize,
+    /// How many of them are beyond measure, and left out of every mean.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub beyond_measure: usize,
     /// The kind of model, such as `vae`.
     pub model: String,
     /// The evidence lower bound.
@@ -103,6 +107,22 @@ impl CodeStatistics {
         }
     }
 
+    /// Adds a batch without those of its data, by number, that are `left_out`.
+    pub fn add_but(&mut self, codes: &Codes, left_out: impl Fn(usize) -> bool) {
+        let count = codes.mu.len() / self.mu.len();
+        let kept: Vec<usize> = (0..count).filter(|row| !left_out(codes.first + row)).collect();
+        if kept.len() == count {
+            return self.add(codes);
+        }
+        let rows = |values: &[f32]| {
+            let width = values.len() / count;
+            kept.iter().flat_map(|row| &values[row * width..(row + 1) * width]).copied().collect()
+        };
+        let Codes { first, x, mu, log_var, z, mean } = codes;
+        let [x, mu, log_var, z, mean] = [x, mu, log_var, z, mean].map(|values| rows(values));
+        self.add(&Codes { first: *first, x, mu, log_var, z, mean });
+    }
+
     /// Adds a batch.
     pub fn add(&mut self, codes: &Codes) {
         let latent = self.mu.len();
@@ -114,7 +134,7 @@ impl CodeStatistics {
             self.mu[i % latent] += mu;
             self.mu_squared[i % latent] += mu * mu;
             if let Some(log_var) = codes.log_var.get(i).map(|log_var| f64::from(*log_var)) {
-                self.kl[i % latent] += 0.5 * (mu * mu + log_var.exp() - 1.0 - log_var);
+                self.kl[i % latent] += latent::kl(mu, log_var);
             }
         }
     }
@@ -153,19 +173,23 @@ pub struct Measured<'a> {
 
 impl EvaluationReport {
     /// Combines the measurements.
-    pub fn new(model: &ModelConfig, measured: Measured, codes: &CodeStatistics) -> EvaluationReport {
-        let Measured { split, terms, nll, labels } = measured;
+    pub fn new(model: &ModelConfig, of_each: Measured, codes: &CodeStatistics) -> EvaluationReport {
+        let Measured { split, terms, nll, labels } = of_each;
         let has_kl = model.has_kl();
         let bits = |nats: f64| nats / (model.input as f64 * LN_2);
-        let estimate = |of: &dyn Fn(&Terms) -> f64| Estimate::of(terms.iter().map(of));
+        let sound = measured(terms);
+        let estimate = |of: &dyn Fn(&Terms) -> f64| Estimate::of(sound.iter().map(of));
         let elbo = has_kl.then(|| estimate(&Terms::elbo));
         let nll_of = |(samples, values): (usize, &[f64])| {
-            let estimate = Estimate::of(values.iter().copied());
+            let sound: Vec<f64> = values.iter().copied().filter(|nats| score(*nats) < MOST).collect();
+            let worst = if sound.is_empty() { &[MOST][..] } else { &sound };
+            let estimate = Estimate::of(worst.iter().copied());
             Nll { samples, estimate, bits_per_dim: bits(estimate.mean) }
         };
         EvaluationReport {
             split: split.to_owned(),
             count: terms.len(),
+            beyond_measure: terms.iter().filter(|terms| !terms.is_measured()).count(),
             model: model.title(),
             elbo,
             recon: estimate(&|t| t.recon),
@@ -178,6 +202,10 @@ impl EvaluationReport {
             labels: labels.map_or_else(Vec::new, |labels| by_label(terms, nll.map(|n| n.1), labels, has_kl)),
         }
     }
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 fn by_label(
@@ -193,14 +221,17 @@ fn by_label(
         .enumerate()
         .for_each(|(i, label)| classes.entry(*label).or_default().push(i));
     let report = |(label, data): (u32, Vec<usize>)| {
-        let mean = |of: &dyn Fn(usize) -> f64| data.iter().map(|i| of(*i)).sum::<f64>() / data.len() as f64;
+        let sound: Vec<usize> = data.iter().copied().filter(|i| terms[*i].is_measured()).collect();
+        let of_all =
+            |of: &dyn Fn(usize) -> f64| sound.iter().map(|i| of(*i)).sum::<f64>() / sound.len() as f64;
+        let mean = |of: &dyn Fn(usize) -> f64| if sound.is_empty() { -MOST } else { of_all(of) };
         LabelReport {
             label: class_name(names, label),
             count: data.len(),
             elbo: has_kl.then(|| mean(&|i| terms[i].elbo())),
             recon: mean(&|i| terms[i].recon),
             kl: has_kl.then(|| mean(&|i| terms[i].kl)),
-            nll: nll.map(|nll| mean(&|i| nll[i])),
+            nll: nll.map(|nll| mean(&|i| score(nll[i]))),
         }
     };
     classes.into_iter().map(report).collect()

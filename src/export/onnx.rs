@@ -119,8 +119,8 @@ struct Builder<'a> {
     arena: Option<BufferId>,
     graph: proto::Graph,
     names: Vec<String>,
-    /// The values in each buffer, by columns.
-    values: HashMap<BufferId, Vec<Part>>,
+    /// The values in each buffer, by columns, and the length of its rows in the tensor that they were given for.
+    values: HashMap<BufferId, (usize, Vec<Part>)>,
     /// The parameters that are in the file.
     parameters: HashMap<String, Value>,
     /// The purpose of what is written down now, for names.
@@ -147,7 +147,8 @@ impl<'a> Builder<'a> {
             name.clone_into(&mut self.label);
             value = map(self, value);
         }
-        self.values.insert(tensor.buffer, vec![Part { first: 0, width: tensor.cols, value }]);
+        let parts = vec![Part { first: 0, width: tensor.cols, value }];
+        self.values.insert(tensor.buffer, (tensor.stride, parts));
     }
 
     fn input(&mut self, name: &str, width: usize, about: &str) -> Value {
@@ -185,7 +186,11 @@ impl<'a> Builder<'a> {
         }
         let begin = tensor.offset % tensor.stride;
         let end = begin + tensor.cols;
-        let all = self.values.get(&tensor.buffer).map_or(&[][..], Vec::as_slice);
+        let (stride, all) = self.values.get(&tensor.buffer).map_or((0, &[][..]), |(s, all)| (*s, all));
+        // A picture that is read as rows, or rows as a picture: the same value.
+        if let ([part], true) = (all, stride != tensor.stride) {
+            return Ok(vec![Part { first: 0, width: tensor.cols, value: part.value }]);
+        }
         let here = all.iter().filter(|part| part.first < end && begin < part.first + part.width);
         let parts: Vec<Part> = here.copied().collect();
         if parts.is_empty() {
@@ -204,7 +209,7 @@ impl<'a> Builder<'a> {
         for parameter in layout {
             if let Some(first) = parameter.place_in(matrix) {
                 let value = self.parameter(&parameter.name)?;
-                parts.push(Part { first, width: parameter.shape[0], value });
+                parts.push(Part { first, width: parameter.outputs(), value });
             }
         }
         parts.sort_by_key(|part| part.first);
@@ -249,6 +254,13 @@ impl<'a> Builder<'a> {
         self.graph.node.push(Node { input, output: vec![output], name, op_type, attribute });
     }
 
+    fn apply_attributes(&mut self, operator: &str, inputs: &[Value], attributes: Vec<Attribute>) -> Value {
+        let output = self.fresh(operator);
+        let inputs = inputs.iter().map(|value| self.name(*value)).collect();
+        self.node(operator, inputs, self.name(output), attributes);
+        output
+    }
+
     fn constant(&mut self, name: &str, dims: Vec<i64>, values: &[f32]) {
         let raw_data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         let data_type = DataType::Float.into();
@@ -284,15 +296,28 @@ impl Formula for Builder<'_> {
         inputs: &[Value],
         attributes: &[(&'static str, i64)],
     ) -> Value {
-        let output = self.fresh(operator);
-        let inputs = inputs.iter().map(|value| self.name(*value)).collect();
         let attributes = attributes.iter().map(|(name, value)| Attribute {
             name: (*name).to_owned(),
             i: *value,
             r#type: AttributeType::Int.into(),
+            ..Attribute::default()
         });
-        self.node(operator, inputs, self.name(output), attributes.collect());
-        output
+        self.apply_attributes(operator, inputs, attributes.collect())
+    }
+
+    fn apply_lists(
+        &mut self,
+        operator: &'static str,
+        inputs: &[Value],
+        attributes: &[(&'static str, &[i64])],
+    ) -> Value {
+        let attributes = attributes.iter().map(|(name, values)| Attribute {
+            name: (*name).to_owned(),
+            ints: values.to_vec(),
+            r#type: AttributeType::Ints.into(),
+            ..Attribute::default()
+        });
+        self.apply_attributes(operator, inputs, attributes.collect())
     }
 
     fn number(&mut self, value: f64) -> Value {
@@ -335,6 +360,15 @@ impl Formula for Scope<'_, '_> {
         self.builder.apply_with(operator, inputs, attributes)
     }
 
+    fn apply_lists(
+        &mut self,
+        operator: &'static str,
+        inputs: &[Value],
+        attributes: &[(&'static str, &[i64])],
+    ) -> Value {
+        self.builder.apply_lists(operator, inputs, attributes)
+    }
+
     fn number(&mut self, value: f64) -> Value {
         self.builder.number(value)
     }
@@ -353,6 +387,10 @@ impl Graph for Scope<'_, '_> {
         self.dispatch.constant(name)
     }
 
+    fn params(&self) -> &[u8] {
+        &self.dispatch.params
+    }
+
     fn tensor(&self, slot: usize) -> Tensor {
         self.dispatch.tensors[slot]
     }
@@ -362,7 +400,8 @@ impl Graph for Scope<'_, '_> {
     }
 
     fn put(&mut self, slot: usize, parts: Vec<Part>) {
-        self.builder.values.insert(self.dispatch.tensors[slot].buffer, parts);
+        let tensor = self.dispatch.tensors[slot];
+        self.builder.values.insert(tensor.buffer, (tensor.stride, parts));
     }
 
     fn input(&mut self, name: &str, width: usize, about: &str) -> Value {

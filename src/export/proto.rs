@@ -71,13 +71,15 @@ pub struct Node {
     pub attribute: Vec<Attribute>,
 }
 
-/// A whole number that an operator is told.
+/// A whole number that an operator is told, or several.
 #[derive(Clone, PartialEq, Message)]
 pub struct Attribute {
     #[prost(string, tag = "1")]
     pub name: String,
     #[prost(int64, tag = "3")]
     pub i: i64,
+    #[prost(int64, repeated, tag = "8")]
+    pub ints: Vec<i64>,
     #[prost(enumeration = "AttributeType", tag = "20")]
     pub r#type: i32,
 }
@@ -88,6 +90,7 @@ pub struct Attribute {
 pub enum AttributeType {
     Undefined = 0,
     Int = 2,
+    Ints = 7,
 }
 
 /// Constant values, little-endian.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::adapter::{self, AdapterReport, Selection};
+use super::adapter::AdapterReport;
 use super::clock::Clock;
 use super::durations::Durations;
 use super::limits::Limits;
@@ -23,17 +23,6 @@ pub(super) const IMAGE_FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba32
 
 /// How long the host waits for a submission before it calls the device hung.
 pub(super) const HANG: Duration = Duration::from_secs(120);
-
-/// How a device is opened.
-#[derive(Clone, Debug, Default)]
-pub struct DeviceOptions {
-    /// Which adapter.
-    pub selection: Selection,
-    /// Keep wgpu's bounds checks in the shaders: slower, for hunting a bug.
-    pub checked_shaders: bool,
-    /// Limits below the adapter's own, for tests of smaller adapters.
-    pub limits: Limits,
-}
 
 /// An open device. Pipelines are made once and kept.
 pub struct Gpu {
@@ -144,36 +133,6 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Gpu {
-    /// Opens the adapter that `options` names.
-    pub fn open(options: &DeviceOptions) -> Result<Arc<Gpu>> {
-        let mut adapters = adapter::candidates(&options.selection)?;
-        let reports: Vec<_> = adapters.iter().map(|(_, report)| report.clone()).collect();
-        let (adapter, report) = adapters.swap_remove(adapter::select(&reports, &options.selection)?);
-        let mut wanted =
-            wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16 | wgpu::Features::TIMESTAMP_QUERY;
-        let mut experimental_features = wgpu::ExperimentalFeatures::disabled();
-        if report.cooperative.is_some() {
-            wanted |= wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
-            // SAFETY: wgpu does not yet check everything that such shaders do. Only this crate's run on the device, and the page
-            // `soundness` of the documentation explains why they stay within their memory.
-            experimental_features = unsafe { wgpu::ExperimentalFeatures::enabled() };
-        }
-        let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
-            label: Some("vae-gpu"),
-            required_features: adapter.features() & wanted,
-            required_limits: lowered(adapter.limits(), options.limits),
-            experimental_features,
-            ..Default::default()
-        }))
-        .map_err(|error| {
-            Error::Adapter(format!(
-                "{} could not be opened: {error}\n  try another adapter of `vae-gpu devices` with `run.device`",
-                report.title()
-            ))
-        })?;
-        Ok(Self::new(device, queue, report, options.checked_shaders))
-    }
-
     /// A device that does nothing: for tests, and to measure the host's share of a step.
     pub fn noop() -> Arc<Gpu> {
         Self::noop_of(Limits::default())
@@ -211,7 +170,8 @@ impl Gpu {
         Self::new(device, queue, report, true)
     }
 
-    fn new(
+    /// Takes over an open device.
+    pub(super) fn new(
         device: wgpu::Device,
         queue: wgpu::Queue,
         report: AdapterReport,
@@ -408,7 +368,7 @@ fn limits_of(limits: &wgpu::Limits) -> Limits {
 }
 
 /// These limits, lowered to those of `most`.
-fn lowered(limits: wgpu::Limits, most: Limits) -> wgpu::Limits {
+pub(super) fn lowered(limits: wgpu::Limits, most: Limits) -> wgpu::Limits {
     let Limits { buffer, binding, workgroups } = limits_of(&limits).min(most);
     wgpu::Limits {
         max_buffer_size: buffer,

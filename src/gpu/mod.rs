@@ -7,6 +7,7 @@ mod device;
 mod durations;
 mod images;
 mod limits;
+mod open;
 mod pacer;
 mod program;
 mod read_back;
@@ -14,8 +15,9 @@ pub mod shader;
 
 pub use adapter::{AdapterReport, Selection};
 pub use clock::Clock;
-pub use device::{DeviceOptions, Gpu};
+pub use device::Gpu;
 pub use durations::Durations;
 pub use limits::Limits;
+pub use open::DeviceOptions;
 pub use program::{Program, Shared};
 pub use read_back::Reading;

@@ -16,6 +16,8 @@ macro_rules! shared {
 const SHARED: &[(&str, &str)] = shared![
     "activation"
     "adam"
+    "conv"
+    "conv_weights"
     "cooperative"
     "fetch"
     "gaussian"
@@ -25,6 +27,7 @@ const SHARED: &[(&str, &str)] = shared![
     "likelihood"
     "mask"
     "matmul"
+    "multiply"
     "operand_images"
     "operands"
     "philox"

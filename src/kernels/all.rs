@@ -1,8 +1,8 @@
 //! The list of kernels.
 
 use super::{
-    activation, adam, add, bias_grad, clip, condition, free_bits, gather, importance, latent, likelihood,
-    matmul, micro, objective, prior, random, row_weight,
+    activation, adam, add, bias_grad, clip, condition, conv, free_bits, gather, importance, latent,
+    likelihood, matmul, micro, norm, objective, picture, prior, random, resize, row_weight,
 };
 use crate::plan::Kernel;
 
@@ -22,6 +22,12 @@ pub fn all() -> Vec<&'static Kernel> {
         &latent::RATIO,
         &latent::BACKWARD,
         &condition::CONDITION,
+        &norm::FORWARD,
+        &norm::BACKWARD,
+        &resize::GROW,
+        &resize::SHRINK,
+        &picture::SPREAD,
+        &picture::COLLECT,
         &free_bits::FREE_BITS,
         &prior::PRIOR,
         &row_weight::ROW_WEIGHT,
@@ -41,6 +47,8 @@ pub fn all() -> Vec<&'static Kernel> {
         &micro::LATENCY,
     ];
     kernels.extend(matmul::KERNELS);
+    kernels.extend(conv::DATA_KERNELS);
+    kernels.extend(conv::WEIGHT_KERNELS);
     for set in likelihood::TABLE.iter().flat_map(|likelihood| likelihood.kernels) {
         kernels.extend([set.forward, set.fused, set.backward, set.mean]);
     }

@@ -2,7 +2,7 @@
 
 use super::{elementwise, params, plain, shader};
 use crate::plan::{
-    self, Call, Dispatch, Kernel, Needs, Plan, StepBounds, Tensor, Trusted, linear_grid, read, read_u32,
+    self, Call, Dispatch, Kernel, Needs, Plan, StepBounds, Tensor, Trusted, linear_grid, pod, read, read_u32,
     write,
 };
 
@@ -31,8 +31,19 @@ pub static CONDITION: Kernel = Kernel {
     // The value of the labels is a one-hot matrix [N, C]; the order of the data is no matter of a graph.
     nodes: Some(|graph| {
         let [input, labels, out] = [0, 1, 3];
-        let both = [graph.get(input)?, graph.get(labels)?];
-        let joined = graph.apply_with("Concat", &both, &[("axis", 1)]);
+        let (from, mut label) = (graph.get(input)?, graph.get(labels)?);
+        // Of a picture each position gets the label: a graph is of one datum.
+        let positions = i64::from(pod::<Params>(graph.params()).samples);
+        if positions > 1 {
+            let classes = (graph.tensor(out).cols - graph.tensor(input).cols) as i64;
+            let column = graph.shape(&[-1, classes, 1]);
+            label = graph.apply("Reshape", &[label, column]);
+            let everywhere = graph.shape(&[1, 1, positions]);
+            label = graph.apply("Expand", &[label, everywhere]);
+            let flat = graph.shape(&[-1, classes * positions]);
+            label = graph.apply("Reshape", &[label, flat]);
+        }
+        let joined = graph.apply_with("Concat", &[from, label], &[("axis", 1)]);
         graph.set(out, joined);
         Ok(())
     }),

@@ -1,5 +1,6 @@
 //! Free bits: a floor under the KL of each latent dimension (`shaders/free_bits.wgsl`).
 
+use super::latent::kl;
 use super::{elementwise, params, plain, shader};
 use crate::plan::{Call, Dispatch, Kernel, Needs, Plan, StepBounds, Tensor, Trusted, read, write};
 
@@ -30,11 +31,11 @@ pub static FREE_BITS: Kernel = Kernel {
         let (rows, columns) = (call.step().valid_rows as usize, 4 * p.vectors as usize);
         let nats = f64::from(p.nats);
         for j in 0..columns {
-            let kl = |datum: usize| {
+            let of_datum = |datum: usize| {
                 let (mu, log_var) = (head.get(datum, j), head.get(datum, columns + j));
-                0.5 * (mu * mu + log_var.exp() - 1.0 - log_var)
+                kl(mu, log_var)
             };
-            let mean = (0..rows).map(kl).sum::<f64>() / rows as f64;
+            let mean = (0..rows).map(of_datum).sum::<f64>() / rows as f64;
             let inside = j < p.latent as usize;
             floor_kl.set(j, if inside { mean.max(nats) } else { 0.0 });
             kl_scale.set(j, f64::from(u8::from(inside && mean > nats)));

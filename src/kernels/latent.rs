@@ -33,6 +33,24 @@ impl Params {
     }
 }
 
+/// The log-variance past which sigma is bounded and exp(log_var) goes on as its tangent (`shaders/shared/kl.wgsl`).
+pub const LIMIT: f64 = 20.0;
+
+/// sigma = exp(log_var / 2), bounded.
+pub fn sigma(log_var: f64) -> f64 {
+    (0.5 * log_var.min(LIMIT)).exp()
+}
+
+/// What exp(log_var) has gained of its tangent past the bound; zero below.
+fn tangent(log_var: f64) -> f64 {
+    LIMIT.exp() * (log_var - LIMIT).max(0.0)
+}
+
+/// The KL divergence of N(mu, exp(log_var)) from N(0, 1), in nats; see `shaders/shared/kl.wgsl`.
+pub fn kl(mu: f64, log_var: f64) -> f64 {
+    0.5 * (mu * mu + log_var.min(LIMIT).exp() - 1.0 - log_var + tangent(log_var))
+}
+
 /// The objective's weight on the KL term, in the form in which it enters the gradient.
 #[derive(Clone, Copy, Debug)]
 pub enum KlForm {
@@ -72,19 +90,19 @@ const fn kernel(
 /// z = mu + sigma eps, and the KL divergence from the prior.
 pub static DRAW: Kernel =
     kernel("draw", &[read(1, "head"), write(6, "z"), write(7, "kl")], plain, |call: &dyn Call| {
-        let [head, z, kl] = call.slots();
+        let [head, z, kl_row] = call.slots();
         let p: Params = crate::plan::params(call);
         for datum in 0..p.batch as usize {
             let mut sum = 0.0;
             for j in 0..p.latent as usize {
                 let (mu, log_var) = (head.get(datum, j), head.get(datum, p.log_var(j)));
-                sum += 0.5 * (mu * mu + log_var.exp() - 1.0 - log_var);
+                sum += kl(mu, log_var);
                 for row in p.rows(datum) {
                     let eps = philox::normal(call, row, j, philox::STREAM_EPS);
-                    z.put(row, j, mu + (0.5 * log_var).exp() * eps);
+                    z.put(row, j, mu + sigma(log_var) * eps);
                 }
             }
-            kl.set(datum, sum);
+            kl_row.set(datum, sum);
             for (row, j) in p.rows(datum).flat_map(|row| p.padding().map(move |j| (row, j))) {
                 z.put(row, j, 0.0);
             }
@@ -97,8 +115,9 @@ pub static DRAW: Kernel =
         };
         let width = graph.tensor(z).cols;
         let eps = graph.input("eps", width, "draws from N(0, 1); zeros give z = mu");
-        let half = graph.number(0.5);
-        let log_sigma = graph.apply("Mul", &[log_var.value, half]);
+        let (half, limit) = (graph.number(0.5), graph.number(LIMIT));
+        let bounded = graph.apply("Min", &[log_var.value, limit]);
+        let log_sigma = graph.apply("Mul", &[bounded, half]);
         let sigma = graph.apply("Exp", &[log_sigma]);
         let noise = graph.apply("Mul", &[sigma, eps]);
         let drawn = graph.apply("Add", &[mu.value, noise]);
@@ -119,7 +138,7 @@ pub static RATIO: Kernel = kernel(
                 let terms = (0..p.latent as usize).map(|j| {
                     let (z, log_var) = (sample.get(row, j), head.get(datum, p.log_var(j)));
                     let eps = philox::normal(call, row, j, philox::STREAM_EPS);
-                    0.5 * (eps * eps + log_var - z * z)
+                    0.5 * (eps * eps + log_var - z * z - tangent(log_var))
                 });
                 let sum = terms.sum();
                 log_ratio.set(row, sum);
@@ -140,7 +159,7 @@ pub static BACKWARD: Kernel = kernel(
         for datum in 0..p.batch as usize {
             for j in 0..p.latent as usize {
                 let (mu, log_var) = (head.get(datum, j), head.get(datum, p.log_var(j)));
-                let sigma = (0.5 * log_var).exp();
+                let (sigma, bounded) = (sigma(log_var), log_var > LIMIT);
                 let w = match form {
                     CLOSED => weight.at(datum),
                     FREE_BITS => weight.at(datum) * kl_scale.at(j),
@@ -152,7 +171,11 @@ pub static BACKWARD: Kernel = kernel(
                     let eps = philox::normal(call, row, j, philox::STREAM_EPS);
                     let d = d_z.get(row, j) + v * (mu + sigma * eps);
                     d_mu += d;
-                    d_log_var += 0.5 * (d * eps * sigma - v);
+                    // Past the bound sigma is constant, and of the log-ratio the tangent is left.
+                    d_log_var += match bounded {
+                        false => 0.5 * (d * eps * sigma - v),
+                        true => 0.5 * v * (LIMIT.exp() - 1.0),
+                    };
                 }
                 d_head.put(datum, j, d_mu);
                 d_head.put(datum, p.log_var(j), d_log_var);

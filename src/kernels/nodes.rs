@@ -116,6 +116,10 @@ impl Formula for Calculator<'_> {
         }
     }
 
+    fn apply_lists(&mut self, operator: &'static str, _: &[Value], _: &[(&'static str, &[i64])]) -> Value {
+        panic!("the test does not know {operator} of pictures: tests/export.rs runs it")
+    }
+
     fn number(&mut self, value: f64) -> Value {
         self.keep(vec![value], 1)
     }
@@ -132,6 +136,10 @@ impl Formula for Calculator<'_> {
 impl Graph for Calculator<'_> {
     fn constant(&self, name: &str) -> u32 {
         self.dispatch.constant(name)
+    }
+
+    fn params(&self) -> &[u8] {
+        &self.dispatch.params
     }
 
     fn tensor(&self, slot: usize) -> Tensor {

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::family::{self, FAMILIES, Family};
-use super::layer::{Layers, MAX_WIDTH};
+use super::layer::{Extent, Layers, MAX_WIDTH, Site, Stack};
+use super::parameters::Parameters;
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
 use crate::kernels::likelihood::{self, Likelihood, LikelihoodSettings, Output};
@@ -17,6 +18,9 @@ pub(super) const MAX_CLASSES: usize = 256;
 pub struct ModelConfig {
     /// D: values per datum.
     pub input: usize,
+    /// The shape of a datum, if it is a picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<Extent>,
     /// Widths of the encoder's hidden layers, used if `encoder` is None.
     pub hidden: Vec<usize>,
     /// The encoder's layers up to the latent's parts.
@@ -42,6 +46,7 @@ impl Default for ModelConfig {
     fn default() -> Self {
         ModelConfig {
             input: 28 * 28,
+            picture: None,
             hidden: vec![400],
             encoder: None,
             decoder: None,
@@ -85,8 +90,11 @@ impl ModelConfig {
             return Err(Error::setting("model.activation", ": use relu, tanh, softplus or silu"));
         }
         (self.likelihood()?.validate)(&self.settings).map_err(Error::Usage)?;
-        self.decoder_layers()
-            .map_err(|problem| Error::setting("model.encoder", format!(": {problem} (`model.decoder`)")))?;
+        if self.decoder.is_none() {
+            self.encoder_layers().check_mirror().map_err(|problem| {
+                Error::setting("model.encoder", format!(": {problem} (`model.decoder`)"))
+            })?;
+        }
         Ok(())
     }
 
@@ -98,9 +106,23 @@ impl ModelConfig {
     /// The decoder's layers.
     ///
     /// # Errors
-    /// If it names none and the encoder's layers cannot be mirrored.
+    /// If it names none, and the encoder's layers do not fit the data or cannot be mirrored.
     pub fn decoder_layers(&self) -> Result<Layers, String> {
-        self.decoder.clone().map_or_else(|| self.encoder_layers().mirrored(), Ok)
+        if let Some(decoder) = &self.decoder {
+            return Ok(decoder.clone());
+        }
+        let encoder = self.encoder_layers();
+        let input = self.extent(&encoder);
+        let parameters = &mut Parameters::default();
+        let site = Site { name: "encoder", input, activation: self.activation, parameters };
+        let (stack, _) = Stack::build(&encoder, site)?;
+        let outputs: Vec<Extent> = stack.rows.iter().map(|row| row.output).collect();
+        encoder.mirrored(input, &outputs)
+    }
+
+    /// The shape in which these layers of the encoder read a datum.
+    pub(super) fn extent(&self, encoder: &Layers) -> Extent {
+        self.picture.filter(|_| encoder.read_pictures()).unwrap_or(Extent::row(self.input))
     }
 
     /// Latent, prior and objective.

@@ -28,18 +28,21 @@ impl Init {
         match self {
             Init::Pytorch => 1.0 / inputs.sqrt(),
             Init::Xavier | Init::He if !is_weight => 0.0,
-            Init::Xavier => (6.0 / (inputs + parameter.shape[0] as f64)).sqrt(),
+            Init::Xavier => (6.0 / (inputs + parameter.fan_out() as f64)).sqrt(),
             Init::He => (6.0 / inputs).sqrt(),
         }
     }
 }
 
-/// The arena of initial values. Parameters outside any layer start at zero. A pure function of its arguments.
+/// The arena of initial values. Parameters without inputs begin where they say. A pure function of its arguments.
 pub fn initial_weights(parameters: &Parameters, init: Init, seed: u64) -> Vec<f32> {
     let mut arena = vec![0.0; parameters.words()];
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     for parameter in parameters {
-        let Some(inputs) = parameter.fan_in else { continue };
+        let Some(inputs) = parameter.fan_in else {
+            parameter.insert(&mut arena, &vec![parameter.start; parameter.len()]);
+            continue;
+        };
         let bound = init.bound(parameter, inputs) as f32;
         let values: Vec<f32> = (0..parameter.len()).map(|_| uniform(&mut rng) * bound).collect();
         parameter.insert(&mut arena, &values);
@@ -63,15 +66,36 @@ pub fn fit_output_bias(
         .filter_map(|name| parameters.find(&name))
         .map(|parameter| (parameter, Vec::with_capacity(parameter.len())))
         .collect();
-    for values_of in marginals {
-        let mut fitted = (likelihood.fit)(values_of, &config.settings).into_iter();
-        for (parameter, values) in &mut parts {
-            values.extend(fitted.by_ref().take(parameter.len() / config.input).map(|v| v as f32));
+    // The last layer of a decoder of pictures has a bias for each channel, which fits the values of all positions.
+    let channels = config.picture.map_or(config.input, |picture| picture.channels);
+    let by_channel = pooled(marginals, channels);
+    let per_value = |parameter: &Parameter| parameter.len().is_multiple_of(config.input);
+    for (each_value, marginals) in [(true, marginals), (false, &by_channel)] {
+        for values_of in marginals {
+            let mut fitted = (likelihood.fit)(values_of, &config.settings).into_iter();
+            for (parameter, values) in &mut parts {
+                let groups = if per_value(parameter) { config.input } else { channels };
+                let some = fitted.by_ref().take(parameter.len() / groups).map(|v| v as f32);
+                if per_value(parameter) == each_value {
+                    values.extend(some);
+                } else {
+                    some.for_each(drop);
+                }
+            }
         }
     }
     for (parameter, values) in parts {
         parameter.insert(arena, &values);
     }
+}
+
+/// The values of each channel and their counts, over all positions.
+fn pooled(marginals: &[Vec<(f64, u64)>], channels: usize) -> Vec<Vec<(f64, u64)>> {
+    let mut pooled = vec![Vec::new(); channels];
+    for (number, values) in marginals.iter().enumerate() {
+        pooled[number % channels].extend_from_slice(values);
+    }
+    pooled
 }
 
 /// Uniform in (-1, 1).
@@ -82,7 +106,7 @@ fn uniform(rng: &mut impl Rng) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::likelihood::{LikelihoodSettings, Variance};
+    use crate::kernels::likelihood::{LikelihoodSettings, Variance, continuous_bernoulli};
     use crate::model::Network;
 
     #[test]
@@ -101,6 +125,28 @@ mod tests {
             let biases = parameters.find("encoder.0.bias").unwrap().extract(&arena);
             assert_eq!(biases.iter().all(|b| *b == 0.0), bias_is_zero, "{init:?}");
         }
+    }
+
+    #[test]
+    fn a_bias_of_a_channel_fits_all_positions() {
+        let picture = crate::model::Extent { height: 2, width: 2, channels: 2 };
+        let pixel = LikelihoodSettings { variance: Variance::Global, ..LikelihoodSettings::DEFAULT };
+        let config = ModelConfig {
+            input: 8,
+            picture: Some(picture),
+            likelihood: "gaussian-learned".into(),
+            settings: pixel,
+            decoder: Some("linear 2x2x3, conv 1".parse().unwrap()),
+            ..ModelConfig::default()
+        };
+        let parameters = Network::new(&config).unwrap().parameters;
+        let mut arena = initial_weights(&parameters, Init::He, 1);
+        // The second channel is three at every other position, and zero elsewhere.
+        let values: Vec<_> = (0..8).map(|i| vec![(if i % 4 == 1 { 3.0 } else { 0.0 }, 5)]).collect();
+        fit_output_bias(&config, &parameters, &mut arena, &values);
+        let find = |name: &str| parameters.find(name).unwrap().extract(&arena);
+        assert_eq!(find("decoder.out.bias"), [0.0, 1.5]);
+        assert_eq!(find("decoder.log_var").len(), 8);
     }
 
     #[test]
@@ -133,5 +179,26 @@ mod tests {
         assert_eq!(logits.len(), 6);
         // The second value is 0 or 1/2 equally often, so both levels are equally likely.
         assert!((logits[2] - logits[3]).abs() < 1e-6 && logits[0] > logits[1], "{logits:?}");
+    }
+
+    /// A value that is always 0 or 1 may turn out otherwise once in a thousand times.
+    #[test]
+    fn fitted_logits_give_the_means_of_the_data() {
+        let values: Vec<_> = [0.0, 0.3, 0.5, 0.8, 1.0].map(|mean| vec![(mean, 3)]).to_vec();
+        let mean_of = |likelihood: &str, l: f64| match likelihood {
+            "bernoulli" => 1.0 / (1.0 + (-l).exp()),
+            _ => continuous_bernoulli::mean(l),
+        };
+        for likelihood in ["bernoulli", "continuous-bernoulli"] {
+            let config = ModelConfig { input: 5, likelihood: likelihood.into(), ..ModelConfig::default() };
+            let parameters = Network::new(&config).unwrap().parameters;
+            let mut arena = vec![0.0; parameters.words()];
+            fit_output_bias(&config, &parameters, &mut arena, &values);
+            let logits = parameters.find("decoder.out.bias").unwrap().extract(&arena);
+            for (l, expected) in logits.iter().zip([0.001, 0.3, 0.5, 0.8, 0.999]) {
+                let got = mean_of(likelihood, f64::from(*l));
+                assert!((got - expected).abs() < 1e-6, "{likelihood}: {got}, not {expected}");
+            }
+        }
     }
 }

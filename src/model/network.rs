@@ -2,12 +2,13 @@
 
 use super::config::ModelConfig;
 use super::latent::{Draw, KlTerm};
-use super::layer::{Condition, Extent, LayerRow, Layers, Linear, Site, Stack};
+use super::layer::{
+    Collect, Condition, Extent, LayerRow, Layers, Linear, Site, Spread, Stack, is_output, output_layer,
+};
 use super::objective::Parts;
 use super::parameters::{Parameters, Place};
 use super::tape::{Tape, Value};
 use crate::error::{Error, Result};
-use crate::kernels::activation::Activation;
 use crate::kernels::bias_grad::bias_grad;
 use crate::kernels::likelihood::{Output, Own, Pass};
 use crate::kernels::row_vector;
@@ -33,17 +34,19 @@ impl Network {
     /// [`Error::Usage`] if the configuration is not valid, or the layers' shapes do not match.
     pub fn new(config: &ModelConfig) -> Result<Network> {
         config.validate()?;
+        assert!(config.picture.is_none_or(|picture| picture.len() == config.input), "values of a picture");
         let mut parameters = Parameters::default();
         let heads = config.family().latent.heads(config.latent);
         let encoder = config.encoder_layers();
-        let build = |part: &'static str, layers, inputs, head, output: &Output, parameters: &mut _| {
-            let rows = half(config, (part, layers), inputs, (head, output), parameters);
+        let build = |part: &'static str, layers, input, head, output: &Output, parameters: &mut _| {
+            let rows = half(config, (part, layers), input, (head, output), parameters);
             rows.map_err(|problem| Error::Usage(format!("--{part}: {problem}")))
         };
-        let encoder = build("encoder", encoder, config.input, "encoder.head", &heads, &mut parameters)?;
+        let input = config.extent(&encoder);
+        let encoder = build("encoder", encoder, input, "encoder.head", &heads, &mut parameters)?;
         let decoder = config.decoder_layers().map_err(Error::Usage)?;
-        let output = config.output();
-        let decoder = build("decoder", decoder, config.latent, "decoder.out", &output, &mut parameters)?;
+        let (output, latent) = (config.output(), Extent::row(config.latent));
+        let decoder = build("decoder", decoder, latent, "decoder.out", &output, &mut parameters)?;
         let own = output.own.as_ref().map(|(name, width)| {
             let place = parameters.allocate(1, *width);
             parameters.add(name.clone(), &[*width], None, place, (0, 0));
@@ -60,7 +63,7 @@ impl Network {
     /// The most numbers per row that any layer reads or gives.
     pub fn widest(&self) -> usize {
         let ends = [self.config.input, self.config.output().columns(), round_up(self.config.latent, PAD) * 2];
-        let layers = self.rows().map(|row| row.output.height * row.output.width * row.output.channels);
+        let layers = self.rows().map(|row| row.output.columns());
         layers.chain(ends).max().unwrap_or(1)
     }
 
@@ -72,6 +75,11 @@ impl Network {
     /// The mean of q(z|x) [B, Z].
     pub(super) fn point(&self, tape: &mut Tape, head: Value) -> Value {
         self.config.family().latent.point(tape, head, self.config.latent)
+    }
+
+    /// The likelihood's own parameter [1, W], if it has one.
+    pub(super) fn own(&self, tape: &Tape) -> Option<Tensor> {
+        self.own.map(|place| tape.weight(place))
     }
 
     /// Appends a pass that replaces the decoder's output by its gradient.
@@ -132,30 +140,50 @@ impl Parts for Network {
     }
 }
 
-/// The layers of encoder or decoder: the label if conditional, then `layers`, then a linear layer for the parts of
-/// `output`.
+/// The layers of encoder or decoder: the label if conditional, then `layers`, then one for the parts of `output`: a linear
+/// layer, or the last of `layers` where that leaves its channels to the likelihood.
 fn half(
     config: &ModelConfig,
-    (part, layers): (&str, Layers),
-    inputs: usize,
+    (part, mut layers): (&str, Layers),
+    input: Extent,
     (head, output): (&str, &Output),
     parameters: &mut Parameters,
 ) -> Result<Stack, String> {
-    let mut input = Extent::row(inputs);
-    let mut label = None;
-    if config.classes > 0 {
-        input = Extent::row(inputs + config.classes);
-        label = Some(Condition { classes: config.classes });
-    }
-    let site = Site { name: part, input, activation: config.activation, parameters: &mut *parameters };
-    let (mut stack, last) = Stack::build(&layers, site)?;
+    let classes = config.classes;
+    let labelled = Extent { channels: input.channels + classes, ..input };
+    let last = if part == "decoder" { layers.take_last(is_output) } else { None };
+    let site =
+        Site { name: part, input: labelled, activation: config.activation, parameters: &mut *parameters };
+    let (mut stack, extent) = Stack::build(&layers, site)?;
     let before = parameters.count();
-    let out = Linear::new(head, last.channels, output, Activation::Identity, parameters);
-    let columns = output.heads.iter().map(|(_, width)| width).sum();
-    let text = format!("linear {columns}");
-    stack.push(Box::new(out), head, text, Extent::row(columns), parameters.count() - before);
-    if let Some(label) = label {
-        stack.put_first(label, &format!("{part}.label"), format!("condition {}", config.classes), input);
+    if let Some(text) = last {
+        let picture =
+            config.picture.ok_or_else(|| format!("`{text}` gives pictures, and the data are rows"))?;
+        let site =
+            Site { name: head, input: extent, activation: config.activation, parameters: &mut *parameters };
+        let (layer, shape) = output_layer(&text, (head, site), (output, picture))?;
+        stack.push(layer, head, text.to_string(), shape, parameters.count() - before);
+        let columns = output.heads.iter().map(|(_, width)| width).sum();
+        let name = format!("{part}.rows");
+        stack.push(
+            Box::new(Collect::new(name.clone(), output, picture)),
+            &name,
+            "rows".into(),
+            Extent::row(columns),
+            0,
+        );
+    } else {
+        let columns = output.heads.iter().map(|(_, width)| width).sum();
+        let out = Linear::of_parts(head, extent, output, parameters);
+        let text = format!("linear {columns}");
+        stack.push(Box::new(out), head, text, Extent::row(columns), parameters.count() - before);
+    }
+    if classes > 0 {
+        let label = Condition { classes, positions: input.positions() };
+        stack.put_first(label, &format!("{part}.label"), format!("condition {classes}"), labelled);
+    }
+    if !input.is_row() {
+        stack.put_first(Spread { extent: input }, &format!("{part}.picture"), "picture".into(), input);
     }
     Ok(stack)
 }

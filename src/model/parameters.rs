@@ -20,24 +20,37 @@ impl Place {
     }
 
     /// Words from one row to the next.
-    fn stride(&self) -> usize {
+    pub fn stride(&self) -> usize {
         round_up(self.cols, PAD)
     }
 }
 
 /// A parameter as stored in files: PyTorch's name and shape, and the place of its values.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
     /// Such as `encoder.0.weight`.
     pub name: String,
     /// [out, in] of a linear layer's weight, \[out\] of a bias.
     pub shape: Vec<usize>,
-    /// Inputs of the layer, by which PyTorch scales initial values. A parameter with None starts at zero.
+    /// Inputs of the layer, by which PyTorch scales initial values. A parameter with None starts at `start`.
     pub fan_in: Option<usize>,
+    /// See `fan_in`.
+    pub start: f32,
     /// Word of the first value in the arena.
     offset: usize,
-    /// Words from one value to the next along each axis of the shape.
-    strides: Vec<usize>,
+    /// The axes along which its values lie in the arena, in the order of files: an axis of the shape may run along several.
+    axes: Vec<Axis>,
+    /// Outputs of the layer.
+    outputs: usize,
+}
+
+/// Values that lie evenly spaced in an arena.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Axis {
+    /// How many.
+    pub size: usize,
+    /// Words from one to the next.
+    pub stride: usize,
 }
 
 impl Parameter {
@@ -56,25 +69,29 @@ impl Parameter {
         self.shape.len() > 1
     }
 
-    /// The row or column of a matrix of the arena in which it begins, if it lies in it and its values do in the order of
-    /// files but for the matrix's padding: rows of a weight, columns of a bias.
+    /// Outputs of the layer that this parameter gives: rows of a linear layer's weight, channels of a convolution's.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// Values that an output's initial distribution looks at beside [`Self::fan_in`]: outputs times the positions of each.
+    pub fn fan_out(&self) -> usize {
+        self.shape[0] * self.shape.iter().skip(2).product::<usize>()
+    }
+
+    /// The row or column of a matrix of the arena in which it begins, if it lies in it: rows of a weight, columns of a bias.
     pub fn place_in(&self, matrix: Tensor) -> Option<usize> {
         let from = self.offset.checked_sub(matrix.offset)?;
-        let (row, col) = (from / matrix.stride, from % matrix.stride);
-        let (rows, cols) = match self.shape[..] {
-            [cols] => (1, cols),
-            [rows, cols] => (rows, cols),
-            _ => return None,
-        };
-        let inside = row + rows <= matrix.rows && col + cols <= matrix.cols;
-        (inside && (row == 0 || col == 0)).then_some(row + col)
+        let last = from + self.axes.iter().map(|axis| (axis.size - 1) * axis.stride).sum::<usize>();
+        let [first, last] = [from, last].map(|at| (at / matrix.stride, at % matrix.stride));
+        let inside = last.0 < matrix.rows && last.1 < matrix.cols && first.1 <= last.1;
+        (inside && (first.0 == 0 || first.1 == 0)).then_some(first.0 + first.1)
     }
 
     /// The positions of its values in an arena, in the order of files: row major.
     pub fn positions(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.len()).map(|mut i| {
-            let axes = self.shape.iter().zip(&self.strides).rev();
-            axes.fold(self.offset, |at, (size, stride)| {
+            self.axes.iter().rev().fold(self.offset, |at, Axis { size, stride }| {
                 let index = i % size;
                 i /= size;
                 at + index * stride
@@ -141,10 +158,43 @@ impl Parameters {
         (row, col): (usize, usize),
     ) {
         assert!((1..=2).contains(&shape.len()), "{name}: axes");
-        let strides = [place.stride(), 1][2 - shape.len()..].to_vec();
-        let offset = place.offset + row * place.stride() + col;
-        self.list.push(Parameter { name, shape: shape.to_vec(), fan_in, offset, strides });
+        let strides = &[place.stride(), 1][2 - shape.len()..];
+        let axes = shape.iter().zip(strides).map(|(&size, &stride)| Axis { size, stride }).collect();
+        self.add_along(
+            Stored { name, shape: shape.to_vec(), fan_in, start: 0.0, outputs: shape[0] },
+            place,
+            (row, col),
+            axes,
+        );
     }
+
+    /// Adds a parameter whose values lie along these axes, in the order of files, from element (`row`, `col`) of a place.
+    pub(super) fn add_along(
+        &mut self,
+        Stored { name, shape, fan_in, start, outputs }: Stored,
+        place: Place,
+        (row, col): (usize, usize),
+        axes: Vec<Axis>,
+    ) {
+        let count: usize = axes.iter().map(|axis| axis.size).product();
+        assert_eq!(count, shape.iter().product::<usize>(), "{name}: values");
+        let offset = place.offset + row * place.stride() + col;
+        self.list.push(Parameter { name, shape, fan_in, start, offset, axes, outputs });
+    }
+}
+
+/// How files see a parameter.
+pub(super) struct Stored {
+    /// PyTorch's name.
+    pub name: String,
+    /// PyTorch's shape.
+    pub shape: Vec<usize>,
+    /// See [`Parameter::fan_in`].
+    pub fan_in: Option<usize>,
+    /// See [`Parameter::start`].
+    pub start: f32,
+    /// See [`Parameter::outputs`].
+    pub outputs: usize,
 }
 
 impl<'a> IntoIterator for &'a Parameters {

@@ -148,8 +148,16 @@ pub fn reconstruct(network: &Network, target: Target, batch: usize) -> Planned<R
     let out = network.decode(&mut tape, z);
     let mean = network.mean(&mut tape, out);
     let (head, z) = (Some(tape.peek(head)), Some(tape.peek(z)));
-    let ports =
-        RowPorts { x: Some(x), labels: tape.labels, head, z, out: None, mean: Some(mean), terms: None };
+    let ports = RowPorts {
+        x: Some(x),
+        labels: tape.labels,
+        head,
+        z,
+        out: None,
+        own: None,
+        mean: Some(mean),
+        terms: None,
+    };
     Planned::new(tape.plan, ports)
 }
 
@@ -173,7 +181,8 @@ pub fn export_encoder(network: &Network, target: Target) -> Planned<RowPorts> {
     let (x, head) = row_input(&mut tape, network);
     let z = network.draw(&mut tape, head, 1, KlTerm::Closed).z;
     let (head, z) = (Some(tape.peek(head)), Some(tape.peek(z)));
-    let ports = RowPorts { x: Some(x), labels: tape.labels, head, z, out: None, mean: None, terms: None };
+    let ports =
+        RowPorts { x: Some(x), labels: tape.labels, head, z, out: None, own: None, mean: None, terms: None };
     Planned::new(tape.plan, ports)
 }
 
@@ -184,8 +193,8 @@ pub fn export_decoder(network: &Network, target: Target) -> Planned<RowPorts> {
     let z = written(&mut tape, network);
     let out = network.decode(&mut tape, z);
     let mean = Some(network.mean(&mut tape, out));
-    let (z, out) = (Some(tape.peek(z)), Some(tape.peek(out)));
-    let ports = RowPorts { x: None, labels: tape.labels, head: None, z, out, mean, terms: None };
+    let (z, out, own) = (Some(tape.peek(z)), Some(tape.peek(out)), network.own(&tape));
+    let ports = RowPorts { x: None, labels: tape.labels, head: None, z, out, own, mean, terms: None };
     Planned::new(tape.plan, ports)
 }
 
@@ -206,10 +215,9 @@ fn decoder(
     row_labels(&mut tape, network);
     let z = z(&mut tape);
     let out = network.decode(&mut tape, z);
-    let mean = network.mean(&mut tape, out);
-    let z = Some(tape.peek(z));
-    let ports =
-        RowPorts { x: None, labels: tape.labels, head: None, z, out: None, mean: Some(mean), terms: None };
+    let mean = Some(network.mean(&mut tape, out));
+    let (z, out, own) = (Some(tape.peek(z)), Some(tape.peek(out)), network.own(&tape));
+    let ports = RowPorts { x: None, labels: tape.labels, head: None, z, out, own, mean, terms: None };
     Planned::new(tape.plan, ports)
 }
 
@@ -219,7 +227,8 @@ pub fn judge(network: &Network, target: Target, batch: usize, terms: bool) -> Pl
     let (x, head) = row_input(&mut tape, network);
     let terms = terms.then(|| elbo_terms(&mut tape, network, head, x, 1));
     let head = Some(tape.peek(head));
-    let ports = RowPorts { x: Some(x), labels: tape.labels, head, z: None, out: None, mean: None, terms };
+    let ports =
+        RowPorts { x: Some(x), labels: tape.labels, head, z: None, out: None, own: None, mean: None, terms };
     Planned::new(tape.plan, ports)
 }
 

@@ -110,6 +110,8 @@ pub struct RowPorts {
     pub z: Option<Tensor>,
     /// The decoder's output [B, heads], where it is asked for.
     pub out: Option<Tensor>,
+    /// The likelihood's own parameter [1, W], beside `out`.
+    pub own: Option<Tensor>,
     /// E[x|z] [B, D], if the plan computes it.
     pub mean: Option<Tensor>,
     /// log p(x|z) of one sample of z [1, B], and the KL [1, B], if the plan computes them.

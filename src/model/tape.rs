@@ -214,6 +214,11 @@ impl<'a> Tape<'a> {
         }
     }
 
+    /// Whether a value needs a gradient.
+    pub fn wants(&self, value: Value) -> bool {
+        self.nodes[value.0].trained
+    }
+
     /// A new gradient, for a kernel that stores and cannot add; None if the value needs none.
     ///
     /// # Panics
@@ -245,7 +250,12 @@ impl<'a> Tape<'a> {
 
     fn make_gradient(&mut self, value: Value, cols: usize) -> Tensor {
         let Node { ref name, tensor, .. } = self.nodes[value.0];
-        let made = self.plan.tensor(format!("d_{name}"), tensor.rows, cols);
+        let name = format!("d_{name}");
+        let made = if cols == tensor.cols {
+            self.plan.like(name, tensor)
+        } else {
+            self.plan.tensor(name, tensor.rows, cols)
+        };
         self.nodes[value.0].gradient = Some(made);
         made
     }

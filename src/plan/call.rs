@@ -30,7 +30,12 @@ pub trait Call {
 
 /// Reads a Params struct from a [`Call`].
 pub fn params<P: bytemuck::AnyBitPattern>(call: &dyn Call) -> P {
-    bytemuck::pod_read_unaligned(&call.params()[..size_of::<P>()])
+    pod(call.params())
+}
+
+/// Reads a Params struct from its bytes.
+pub fn pod<P: bytemuck::AnyBitPattern>(bytes: &[u8]) -> P {
+    bytemuck::pod_read_unaligned(&bytes[..size_of::<P>()])
 }
 
 impl dyn Call + '_ {

@@ -33,6 +33,13 @@ pub trait Formula {
         inputs: &[Value],
         attributes: &[(&'static str, i64)],
     ) -> Value;
+    /// The same with attributes that are lists of numbers.
+    fn apply_lists(
+        &mut self,
+        operator: &'static str,
+        inputs: &[Value],
+        attributes: &[(&'static str, &[i64])],
+    ) -> Value;
     /// A constant number that goes with values of any shape.
     fn number(&mut self, value: f64) -> Value;
     /// A constant matrix of so many columns.
@@ -51,6 +58,8 @@ pub trait Formula {
 pub trait Graph: Formula {
     /// The value of a constant of the shader; panics where the dispatch does not set it.
     fn constant(&self, name: &str) -> u32;
+    /// The bytes of Params.
+    fn params(&self) -> &[u8];
     /// The shape of the tensor in a slot.
     fn tensor(&self, slot: usize) -> Tensor;
     /// The values in the tensor of a slot, from left to right: those that other nodes gave, inputs, or parameters. One at

@@ -31,8 +31,8 @@ impl Life {
 enum Zeros {
     /// Nowhere: a matrix without padding.
     Nowhere,
-    /// In the padding of a matrix of so many rows and columns.
-    Padding { rows: usize, cols: usize },
+    /// In the padding of a matrix of so many rows and columns, in a buffer of so many words.
+    Padding { rows: usize, cols: usize, words: usize },
 }
 
 /// A buffer that may share memory.
@@ -104,9 +104,9 @@ impl Plan {
         if !shares || !overwrites(&self.dispatches[first], id, buffer) {
             return None;
         }
-        let padded = rows % PAD != 0 || cols % PAD != 0;
-        let zeros = if padded { Zeros::Padding { rows, cols } } else { Zeros::Nowhere };
-        Some(Tenant { buffer: id, words: buffer.words, life: Life { first, last }, zeros })
+        let words = buffer.words;
+        let zeros = if words > rows * cols { Zeros::Padding { rows, cols, words } } else { Zeros::Nowhere };
+        Some(Tenant { buffer: id, words, life: Life { first, last }, zeros })
     }
 }
 
@@ -122,9 +122,9 @@ fn overwrites(dispatch: &Dispatch, id: usize, buffer: &Buffer) -> bool {
 /// Whether the tensor is the whole matrix that the buffer was made for, in rows or flat.
 fn covers(tensor: &Tensor, buffer: &Buffer) -> bool {
     let Some([rows, cols]) = buffer.shape else { return false };
-    let stride = buffer.words / round_up(rows, PAD);
+    let stride = round_up(cols, PAD);
     let whole = (tensor.rows, tensor.cols, tensor.stride) == (rows, cols, stride);
-    let flat = tensor.rows == 1 && tensor.cols >= rows * stride;
+    let flat = tensor.cols == tensor.stride && tensor.words() >= rows * stride;
     tensor.offset == 0 && (whole || flat)
 }
 

@@ -90,6 +90,13 @@ impl Tensor {
         Tensor { rows: 1, cols: self.words(), stride: self.words(), ..*self }
     }
 
+    /// The same words in rows of another length, which divides them.
+    pub fn in_rows_of(&self, stride: usize) -> Tensor {
+        let words = self.words();
+        assert!(stride > 0 && words.is_multiple_of(stride), "{words} words in rows of {stride}");
+        Tensor { rows: words / stride, cols: stride, stride, ..*self }
+    }
+
     /// Rows `first..first + rows` of this matrix.
     pub fn slice_rows(&self, first: usize, rows: usize) -> Tensor {
         assert!(first + rows <= self.rows, "rows {first}..{} of {}", first + rows, self.rows);

@@ -5,7 +5,7 @@ mod model;
 mod run;
 mod train;
 
-pub use model::{Condition, ModelSection};
+pub use model::{Condition, ModelSection, Net};
 pub use run::{LogFormat, RunSection};
 pub use train::{Keep, Precision, TrainSection};
 
@@ -15,15 +15,17 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{ReadOptions, Shape};
+use crate::data::{Division, Fingerprint, ReadOptions, Schema, Shape};
 use crate::error::{Error, Result};
 use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood::{self, Data, LikelihoodSettings};
-use crate::model::ModelConfig;
+use crate::model::{Extent, ModelConfig};
 use crate::settings::Section;
 
 /// The newest format of a configuration file. Files of the first format do not name theirs.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
+/// The first format whose runs divide rows by their numbers.
+const BY_ROWS: u32 = 3;
 
 /// Hidden layers at most: more would not train, and a hostile file could name a million.
 const MAX_LAYERS: usize = 64;
@@ -58,6 +60,12 @@ pub struct Config {
     pub model: ModelSection,
     /// The training.
     pub train: TrainSection,
+    /// What the columns of a table hold; taken from the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Schema>,
+    /// What the data looked like, part by part; taken from the data.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fingerprint: Vec<Fingerprint>,
     /// What a file says of this machine; never written.
     #[serde(skip_serializing)]
     pub run: RunSection,
@@ -75,6 +83,8 @@ impl Default for Config {
             source: ReadOptions::default(),
             model: ModelSection::default(),
             train: TrainSection::default(),
+            schema: None,
+            fingerprint: Vec::new(),
             run: RunSection::default(),
         }
     }
@@ -104,7 +114,16 @@ impl Config {
             ));
         }
         let mut config: Config = toml::from_str(text).map_err(|e| with_nearest(&e))?;
+        // A configuration that knows the data's shape is that of a run.
+        if config.format < BY_ROWS && config.shape.is_some() {
+            config.source.division = Division::Shuffle;
+        }
         config.format = FORMAT;
+        // Widths that are named are those of linear layers.
+        let named: Names = toml::from_str(text).map_err(|e| e.to_string())?;
+        if named.model.contains_key("hidden") && !named.model.contains_key("net") {
+            config.model.net = Net::Mlp;
+        }
         config.validate().map_err(|e| e.to_string())?;
         Ok(config)
     }
@@ -112,6 +131,19 @@ impl Config {
     /// The TOML text.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("a configuration has only plain values")
+    }
+
+    /// The same without the folders of this machine: for files that are given away.
+    pub fn portable(&self) -> Config {
+        let name = |path: &str| match Path::new(path).file_name() {
+            Some(name) if Path::new(path).is_absolute() => name.to_string_lossy().into_owned(),
+            _ => path.to_owned(),
+        };
+        let mut config = self.clone();
+        config.data = name(&self.data);
+        config.source.test_data = self.source.test_data.as_deref().map(name);
+        config.train.init_from = self.train.init_from.as_deref().map(name);
+        config
     }
 
     /// Checks the ranges of all values, and that they go together.
@@ -174,9 +206,11 @@ impl Config {
             ..
         } = self.model.clone();
         let settings = LikelihoodSettings { levels, variance };
+        let Shape { width, height, channels } = shape;
         let classes = self.classes.unwrap_or(0);
         ModelConfig {
             input: shape.dim(),
+            picture: (!shape.is_table()).then_some(Extent { height, width, channels }),
             hidden,
             encoder,
             decoder,
@@ -232,6 +266,13 @@ fn refuse<T>(key: &'static str, problem: impl Into<String>) -> Result<T> {
 struct Version {
     #[serde(default = "first_format")]
     format: u32,
+}
+
+/// The keys of the model that a file names.
+#[derive(Deserialize)]
+struct Names {
+    #[serde(default)]
+    model: toml::Table,
 }
 
 fn first_format() -> u32 {

@@ -1,6 +1,7 @@
 //! Models and checkpoints as files.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
 use super::config::Config;
@@ -15,7 +16,7 @@ const MOMENT2: &str = "adam.v.";
 
 /// Writes the weights under PyTorch's names and shapes, with the configuration in the metadata.
 pub fn save_model(path: &Path, config: &Config, parameters: &Parameters, weights: &[f32]) -> Result<()> {
-    let metadata = BTreeMap::from([("config".to_owned(), config.to_toml())]);
+    let metadata = BTreeMap::from([("config".to_owned(), config.portable().to_toml())]);
     write_tensors(path, &named("", parameters, weights), &metadata)
 }
 
@@ -25,6 +26,58 @@ pub fn load_model(path: &Path) -> Result<(Config, Parameters, Vec<f32>)> {
     let (config, parameters) = described(path, &metadata)?;
     let weights = arena("", &parameters, path, tensors)?;
     Ok((config, parameters, weights))
+}
+
+/// Which weights a model took from another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inherited {
+    /// How many tensors it took.
+    pub taken: usize,
+    /// Its other tensors, each with the reason.
+    pub left: Vec<String>,
+}
+
+/// Tensors that a line names.
+const NAMED: usize = 4;
+
+impl fmt::Display for Inherited {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} of {} tensors", self.taken, self.taken + self.left.len())?;
+        if self.left.is_empty() {
+            return Ok(());
+        }
+        let more = if self.left.len() > NAMED { ", .." } else { "" };
+        write!(f, " (not {}{more})", self.left[..self.left.len().min(NAMED)].join(", "))
+    }
+}
+
+/// Puts the tensors of a model file into an arena where name and shape agree.
+pub(super) fn inherit(path: &Path, parameters: &Parameters, arena: &mut [f32]) -> Result<Inherited> {
+    let (tensors, _) = read_tensors(path)?;
+    let mut inherited = Inherited { taken: 0, left: Vec::new() };
+    for parameter in parameters {
+        match tensors.iter().find(|tensor| tensor.name == parameter.name) {
+            Some(tensor) if tensor.shape == parameter.shape => {
+                parameter.insert(arena, &tensor.values);
+                inherited.taken += 1;
+            }
+            Some(tensor) => {
+                let NamedTensor { name, shape, .. } = tensor;
+                inherited
+                    .left
+                    .push(format!("{name}, which is {shape:?} there and {:?} here", parameter.shape));
+            }
+            None => inherited.left.push(format!("{}, which is not there", parameter.name)),
+        }
+    }
+    match inherited.taken {
+        0 => Err(Error::file(
+            path,
+            format!("no tensor has the name and shape of one of this model: {inherited}"),
+            "name a run with layers of the same widths, or give this one those of that run",
+        )),
+        _ => Ok(inherited),
+    }
 }
 
 /// Writes everything that training needs to continue with the same bits. The checkpoint that was at `path` is kept as
@@ -39,7 +92,7 @@ pub fn save_checkpoint(
     let State { step, sums, seconds, best_elbo, best_epoch, train_count } = state;
     // Floats are written with all their digits: `{:?}` round-trips.
     let metadata = BTreeMap::from([
-        ("config".to_owned(), config.to_toml()),
+        ("config".to_owned(), config.portable().to_toml()),
         ("step".to_owned(), step.to_string()),
         ("seed".to_owned(), config.train.seed.to_string()),
         ("epoch_recon".to_owned(), format!("{:?}", sums.recon)),
@@ -114,6 +167,9 @@ fn described(path: &Path, metadata: &BTreeMap<String, String>) -> Result<(Config
     let network = Network::new(&model).map_err(|e| foreign(path, e.to_string()))?;
     if let Some(scaling) = &config.source.scaling {
         scaling.validate(shape.dim()).map_err(|e| foreign(path, e.to_string()))?;
+    }
+    if config.schema.as_ref().is_some_and(|schema| !schema.fits(shape.dim())) {
+        return Err(foreign(path, format!("its schema is not of {} columns", shape.dim())));
     }
     Ok((config, network.parameters))
 }

@@ -1,6 +1,6 @@
 //! Published recipes, by name.
 
-use super::config::{Config, ModelSection, TrainSection};
+use super::config::{Config, ModelSection, Net, TrainSection};
 use super::schedule::Schedule;
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
@@ -89,7 +89,58 @@ pub const TABLE: &[Preset] = &[
             )
         },
     },
+    Preset {
+        name: "conv-mnist",
+        about: "28x28 digits: conv 32x4/2, conv 64x4/2, linear 256, 20 latent dimensions, 10 epochs",
+        source: "the layers of Chen et al. 2016 (InfoGAN, arXiv 1606.03657, appendix C.1) at half their width and less",
+        published: "none: the publication trains another objective",
+        differs: "relu instead of its leaky rectifier, no batch normalisation, and the mirrored decoder",
+        config: || {
+            let layers = "conv 32x4/2, conv 64x4/2, linear 256";
+            recipe(convolutions(layers, None, 20), TrainSection { epochs: 10, ..TrainSection::default() })
+        },
+    },
+    Preset {
+        name: "dcgan-32",
+        about: "32x32 pictures of --data: convolutions of 64, 128 and 256 channels, normalised, 64 latent dimensions",
+        source: DCGAN_SOURCE,
+        published: DCGAN_PUBLISHED,
+        differs: DCGAN_DIFFERS,
+        config: || dcgan(&[64, 128, 256], 64),
+    },
+    Preset {
+        name: "dcgan-64",
+        about: "64x64 pictures of --data: convolutions of 64 to 512 channels, normalised, 100 latent dimensions",
+        source: DCGAN_SOURCE,
+        published: DCGAN_PUBLISHED,
+        differs: DCGAN_DIFFERS,
+        config: || dcgan(&[64, 128, 256, 512], 100),
+    },
 ];
+
+const DCGAN_SOURCE: &str = "Radford et al. 2015 (arXiv 1511.06434) as github.com/pytorch/examples, dcgan/main.py, has its \
+    discriminator and generator";
+const DCGAN_PUBLISHED: &str = "none: the publication trains an adversarial objective";
+const DCGAN_DIFFERS: &str = "an autoencoder of both halves; normalisation by groups of channels of a picture instead of channels \
+    of a batch, relu instead of its leaky rectifier in the encoder, PyTorch's initial weights instead of N(0, 0.02), Adam's own \
+    betas at 1e-3";
+
+fn convolutions(encoder: &str, decoder: Option<&str>, latent: usize) -> ModelSection {
+    let layers = |text: &str| text.parse().expect("layers of a preset");
+    let (encoder, decoder) = (Some(layers(encoder)), decoder.map(layers));
+    ModelSection { encoder, decoder, latent, ..ModelSection::default() }
+}
+
+/// Each convolution halves the picture; all but the first, and all transposed ones but the last, are normalised.
+fn dcgan(channels: &[usize], latent: usize) -> Config {
+    let normal = |channels: usize| format!("conv {channels}x4/2 identity, norm group 8, relu");
+    let (first, rest) = channels.split_first().expect("channels");
+    let rest: Vec<String> = rest.iter().map(|&channels| normal(channels)).collect();
+    let encoder = format!("conv {first}x4/2, {}", rest.join(", "));
+    let model =
+        ModelSection { likelihood: "gaussian-learned".into(), ..convolutions(&encoder, None, latent) };
+    recipe(model, TrainSection { batch_size: 64, epochs: 20, ..TrainSection::default() })
+}
 
 const BURDA_DIFFERS: &str = "follows the paper: Adam with beta1 0.9, beta2 0.999 and epsilon 1e-4, rates 1e-3 10^(-i/7), \
     Glorot's weights, and the program's output bias (the logit of the mean pixel), of which the paper says nothing. \
@@ -98,7 +149,8 @@ const BURDA_DIFFERS: &str = "follows the paper: Adam with beta1 0.9, beta2 0.999
     sampled for the VAE too, and 59,600 images that are never shuffled";
 
 fn section(hidden: &[usize], latent: usize, activation: Activation) -> ModelSection {
-    ModelSection { hidden: hidden.to_vec(), latent, activation, ..ModelSection::default() }
+    let net = Net::Mlp;
+    ModelSection { net, hidden: hidden.to_vec(), latent, activation, ..ModelSection::default() }
 }
 
 fn recipe(model: ModelSection, train: TrainSection) -> Config {
@@ -171,5 +223,42 @@ mod tests {
             }
             assert!(preset.scaled(0.0).is_err() && preset.scaled(f64::NAN).is_err());
         }
+    }
+
+    /// The text begins with the layers, such as 784-200-200-50 tanh, and tells of the epochs.
+    #[test]
+    fn every_preset_is_what_its_text_says() {
+        for preset in TABLE.iter().filter(|preset| preset.about.starts_with("784-")) {
+            let Config { model, train, .. } = (preset.config)();
+            let widths: String = model.hidden.iter().map(|width| format!("{width}-")).collect();
+            let layers =
+                format!("784-{widths}{} {}", model.latent, crate::settings::Named::name(model.activation));
+            assert!(preset.about.starts_with(&layers), "{}: {layers}", preset.name);
+            assert!(
+                preset.about.contains(&train.epochs.to_string()),
+                "{}: {} epochs",
+                preset.name,
+                train.epochs
+            );
+        }
+        let [vae, iwae] = ["burda2015-vae", "burda2015-iwae"].map(|name| (find(name).unwrap().config)());
+        assert_eq!((vae.model.kind.as_str(), vae.train.samples, vae.train.batch_size), ("vae", 1, 20));
+        assert_eq!((iwae.model.kind.as_str(), iwae.train.samples, iwae.train.batch_size), ("iwae", 50, 20));
+        assert_eq!(
+            (vae.train.adam_epsilon, vae.train.init, vae.train.output_bias),
+            (1e-4, Init::Xavier, true)
+        );
+    }
+
+    #[test]
+    fn warm_ups_are_scaled_with_the_epochs() {
+        let config = || {
+            let train =
+                TrainSection { epochs: 100, lr_warmup: 10.0, kl_warmup: 20.0, ..TrainSection::default() };
+            recipe(ModelSection::default(), train)
+        };
+        let preset = Preset { name: "", about: "", source: "", published: "", differs: "", config };
+        let train = preset.scaled(0.5).unwrap().train;
+        assert_eq!((train.epochs, train.lr_warmup, train.kl_warmup), (50, 5.0, 10.0));
     }
 }

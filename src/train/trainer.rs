@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::config::Config;
-use super::files;
+use super::files::{self, Inherited};
 use super::history::{self, History, Sums};
 use super::state::{Arenas, State};
 use super::stepper::Stepper;
 use crate::data::Dataset;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::evaluate::{Evaluation, Evaluator, Inference, Runner};
 use crate::gpu::{Gpu, Shared};
 use crate::kernels::tuning::Tuning;
@@ -96,6 +96,8 @@ pub struct Trainer {
 impl Trainer {
     /// Uploads the data, prepares every plan and initialises the weights from the seed.
     pub fn new(gpu: &Arc<Gpu>, dataset: &Dataset, config: Config) -> Result<Trainer> {
+        // What another run's data looked like says nothing of this one.
+        let config = Config { fingerprint: Vec::new(), ..config };
         Self::with_tuning(gpu, dataset, config, &Tuning::default())
     }
 
@@ -113,18 +115,11 @@ impl Trainer {
         let model = config.model_config(dataset.shape);
         let network = Network::new(&model)?;
         let seed = config.train.seed;
-        if config.train.valid > 0.0 && dataset.train.count < 2 {
-            return Err(Error::setting("train.valid", ": the training data has only one row"));
-        }
-        let held_out = (config.train.valid > 0.0).then(|| dataset.train.hold_out(config.train.valid, seed));
-        let (train, valid) = match &held_out {
-            Some((kept, held)) => (kept, Some(held)),
-            None => (&dataset.train, dataset.valid.as_ref()),
-        };
+        let (train, valid) = config.training_rows(dataset)?;
         let mut shared = Shared::default();
         let (device, rows) = ((gpu, &mut shared), history::ROWS as usize);
         // Before anything is made, the plan is checked against the adapter's limits.
-        let stepper = Stepper::new(device, &network, &config.train, tuning, train, rows)?;
+        let stepper = Stepper::new(device, &network, &config.train, tuning, &train, rows)?;
         let parameters = network.parameters.clone();
         let mut weights = initial_weights(&parameters, config.train.init, seed);
         if config.train.output_bias {
@@ -134,7 +129,7 @@ impl Trainer {
         let binarize = config.train.binarize(&model);
         let mut runner = Runner::of(gpu, network, shared);
         let test = Evaluator::new(&mut runner, &dataset.test, "test", binarize)?;
-        let valid = valid.map(|split| Evaluator::new(&mut runner, split, "valid", binarize)).transpose()?;
+        let valid = valid.map(|split| Evaluator::new(&mut runner, &split, "valid", binarize)).transpose()?;
         Ok(Trainer {
             gpu: gpu.clone(),
             config,
@@ -211,6 +206,17 @@ impl Trainer {
         program.write_f32(ports.moment2, &arenas.moment2);
         self.history = History::restart(state.step, state.sums);
         self.state = state;
+    }
+
+    /// Begins with the weights of another model: those tensors of the file whose name and shape this model has too. Adam
+    /// starts anew.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::File`] if there are none, or the file cannot be read.
+    pub fn begin_with(&mut self, path: &Path) -> Result<Inherited> {
+        let inherited = files::inherit(path, &self.parameters, &mut self.initial)?;
+        self.stepper.write_parameters(&self.initial);
+        Ok(inherited)
     }
 
     /// Trains to the end of the epoch. `observe` is called after each submission; when it breaks, training stops

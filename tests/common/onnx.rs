@@ -100,20 +100,33 @@ pub fn run(file: &[u8], inputs: &[(&str, Array)]) -> BTreeMap<String, Array> {
     values.extend(inputs.iter().map(|(name, array)| ((*name).to_owned(), array.clone())));
     for node in graph.all(1) {
         let inputs: Vec<&Array> = node.texts(1).iter().map(|name| &values[name]).collect();
-        let attribute = |a: Message| (a.text(1), a.numbers.get(&3).copied().unwrap_or(0));
-        let attributes: Vec<(String, u64)> = node.all(5).map(attribute).collect();
+        let attributes: Vec<(String, Vec<u64>)> = node.all(5).map(|a| (a.text(1), numbers(&a))).collect();
         let result = apply(&node.text(4), &inputs, &attributes);
         values.insert(node.text(2), result);
     }
     graph.all(12).map(|output| (output.text(1), values[&output.text(1)].clone())).collect()
 }
 
-fn constant(tensor: &Message) -> Array {
-    let mut packed: &[u8] = tensor.bytes.get(&1).map_or(&[], |bytes| &bytes[0]);
-    let mut dims = Vec::new();
-    while !packed.is_empty() {
-        dims.push(varint(&mut packed) as usize);
+/// The number of an attribute, or its list of numbers, as its type says.
+fn numbers(attribute: &Message) -> Vec<u64> {
+    match attribute.numbers[&20] {
+        2 => vec![attribute.numbers.get(&3).copied().unwrap_or(0)],
+        7 => packed(attribute, 8),
+        other => panic!("attribute of type {other}"),
     }
+}
+
+fn packed(message: &Message, field: u64) -> Vec<u64> {
+    let mut bytes: &[u8] = message.bytes.get(&field).map_or(&[], |bytes| &bytes[0]);
+    let mut numbers = Vec::new();
+    while !bytes.is_empty() {
+        numbers.push(varint(&mut bytes));
+    }
+    numbers
+}
+
+fn constant(tensor: &Message) -> Array {
+    let dims: Vec<usize> = packed(tensor, 1).into_iter().map(|size| size as usize).collect();
     let raw = &tensor.bytes[&9][0];
     let values = match tensor.numbers[&2] {
         1 => raw.as_chunks().0.iter().map(|v| f64::from(f32::from_le_bytes(*v))).collect(),
@@ -123,13 +136,19 @@ fn constant(tensor: &Message) -> Array {
     Array::of(dims, values)
 }
 
+/// The four lengths of a picture's value, or of a convolution's weights.
+fn picture(array: &Array) -> [usize; 4] {
+    array.dims[..].try_into().unwrap_or_else(|_| panic!("a picture, not {:?}", array.dims))
+}
+
 /// What the operator of that name computes.
-fn apply(operator: &str, inputs: &[&Array], attributes: &[(String, u64)]) -> Array {
+fn apply(operator: &str, inputs: &[&Array], attributes: &[(String, Vec<u64>)]) -> Array {
     let (first, rest) = inputs.split_first().expect("an input");
     let truth = |holds: bool| f64::from(u8::from(holds));
-    let attributes: Vec<(&str, u64)> = attributes.iter().map(|(name, value)| (&**name, *value)).collect();
+    let attributes: Vec<(&str, &[u64])> =
+        attributes.iter().map(|(name, value)| (&**name, &**value)).collect();
     match (operator, &attributes[..], rest) {
-        ("Gemm", [("transB", 1)], [weight, bias]) => {
+        ("Gemm", [("transB", [1])], [weight, bias]) => {
             let ((rows, inner), (outputs, k)) = (first.matrix(), weight.matrix());
             assert_eq!((inner, &bias.dims[..]), (k, &[outputs][..]), "shapes of a product");
             let sum = |row: usize, output: usize| {
@@ -140,13 +159,101 @@ fn apply(operator: &str, inputs: &[&Array], attributes: &[(String, u64)]) -> Arr
             let values = (0..rows).flat_map(|row| (0..outputs).map(move |output| sum(row, output)));
             Array::of(vec![rows, outputs], values.collect())
         }
-        ("Concat", [("axis", 1)], [right]) => {
+        ("Concat", [("axis", [1])], [right]) => {
             let ((rows, left), (right_rows, width)) = (first.matrix(), right.matrix());
             assert_eq!(rows, right_rows, "rows");
             let both = first.values.chunks(left).zip(right.values.chunks(width));
             Array::of(vec![rows, left + width], both.flat_map(|(a, b)| [a, b].concat()).collect())
         }
+        ("Conv", [("kernel_shape", [k, _]), ("strides", [s, _]), ("pads", pads)], [weight, bias]) => {
+            let [n, c, h, w] = picture(first);
+            let [outputs, inputs, kernel, _] = picture(weight);
+            let (stride, pad) = (*s as usize, pads[0] as usize);
+            assert_eq!((c, kernel, pads.len()), (inputs, *k as usize, 4), "a convolution's shapes");
+            let [height, width] = [h, w].map(|side| (side + 2 * pad - kernel) / stride + 1);
+            let mut sums = Vec::new();
+            for at in 0..n * outputs * height * width {
+                let (image, output) = (at / (outputs * height * width), at / (height * width) % outputs);
+                let (y, x) = (at / width % height, at % width);
+                let mut sum = bias.values[output];
+                for tap in 0..inputs * kernel * kernel {
+                    let (input, i, j) = (tap / (kernel * kernel), tap / kernel % kernel, tap % kernel);
+                    let [y, x] = [(y, i), (x, j)].map(|(at, tap)| (at * stride + tap).wrapping_sub(pad));
+                    if y < h && x < w {
+                        let value = first.values[((image * inputs + input) * h + y) * w + x];
+                        sum += value * weight.values[output * inputs * kernel * kernel + tap];
+                    }
+                }
+                sums.push(sum);
+            }
+            Array::of(vec![n, outputs, height, width], sums)
+        }
+        (
+            "ConvTranspose",
+            [("kernel_shape", [k, _]), ("strides", [s, _]), ("pads", pads), ("output_padding", more)],
+            [weight, bias],
+        ) => {
+            let [n, c, h, w] = picture(first);
+            let [inputs, outputs, kernel, _] = picture(weight);
+            let (stride, pad) = (*s as usize, pads[0] as usize);
+            assert_eq!((c, kernel, pads.len()), (inputs, *k as usize, 4), "a convolution's shapes");
+            let side = |side: usize, more: u64| (side - 1) * stride + kernel + more as usize - 2 * pad;
+            let (height, width) = (side(h, more[0]), side(w, more[1]));
+            let channel = |at: usize| bias.values[at / (height * width) % outputs];
+            let mut sums: Vec<f64> = (0..n * outputs * height * width).map(channel).collect();
+            for (at, value) in first.values.iter().enumerate() {
+                let (image, input) = (at / (c * h * w), at / (h * w) % c);
+                let (y, x) = (at / w % h, at % w);
+                for tap in 0..outputs * kernel * kernel {
+                    let (output, i, j) = (tap / (kernel * kernel), tap / kernel % kernel, tap % kernel);
+                    let [y, x] = [(y, i), (x, j)].map(|(at, tap)| (at * stride + tap).wrapping_sub(pad));
+                    if y < height && x < width {
+                        let to = ((image * outputs + output) * height + y) * width + x;
+                        sums[to] += value * weight.values[input * outputs * kernel * kernel + tap];
+                    }
+                }
+            }
+            Array::of(vec![n, outputs, height, width], sums)
+        }
+        ("AveragePool", [("kernel_shape", [rows, columns]), ("strides", _)], []) => {
+            let [n, c, h, w] = picture(first);
+            let (rows, columns) = (*rows as usize, *columns as usize);
+            let (height, width) = (h / rows, w / columns);
+            let mut means = Vec::new();
+            for at in 0..n * c * height * width {
+                let (whole, y, x) = (at / (height * width), at / width % height, at % width);
+                let window = (0..rows * columns).map(|i| (y * rows + i / columns, x * columns + i % columns));
+                let sum: f64 = window.map(|(y, x)| first.values[(whole * h + y) * w + x]).sum();
+                means.push(sum / (rows * columns) as f64);
+            }
+            Array::of(vec![n, c, height, width], means)
+        }
+        ("ReduceMean", [("axes", [2])], []) => {
+            let [a, b, length] = first.dims[..] else { panic!("three axes, not {:?}", first.dims) };
+            let mean = |values: &[f64]| values.iter().sum::<f64>() / length as f64;
+            Array::of(vec![a, b, 1], first.values.chunks(length).map(mean).collect())
+        }
+        ("Transpose", [("perm", order)], []) => {
+            let order: Vec<usize> = order.iter().map(|axis| *axis as usize).collect();
+            let dims: Vec<usize> = order.iter().map(|axis| first.dims[*axis]).collect();
+            let mut values = Vec::new();
+            for mut at in 0..first.values.len() {
+                let mut index = vec![0; dims.len()];
+                for (axis, size) in dims.iter().enumerate().rev() {
+                    index[order[axis]] = at % size;
+                    at /= size;
+                }
+                let from = index.iter().zip(&first.dims).fold(0, |from, (index, size)| from * size + index);
+                values.push(first.values[from]);
+            }
+            Array::of(dims, values)
+        }
         (_, [_, ..], _) => panic!("{operator} with {attributes:?}"),
+        ("Expand", _, [shape]) => {
+            let dims = shape.values.iter().map(|size| *size as usize).collect::<Vec<_>>();
+            let ones = Array::of(dims.clone(), vec![1.0; dims.iter().product()]);
+            each(&[first, &ones], |v| v[0])
+        }
         ("MatMul", _, [column]) => {
             assert_eq!(column.dims, [first.last(), 1], "a column");
             let dims = [&first.dims[..first.dims.len() - 1], &[1]].concat();
@@ -171,6 +278,7 @@ fn apply(operator: &str, inputs: &[&Array], attributes: &[(String, u64)]) -> Arr
         ("Tanh", _, []) => each(inputs, |v| v[0].tanh()),
         ("Softplus", _, []) => each(inputs, |v| v[0].max(0.0) + (-v[0].abs()).exp().ln_1p()),
         ("Sigmoid", _, []) => each(inputs, |v| 1.0 / (1.0 + (-v[0]).exp())),
+        ("Sqrt", _, []) => each(inputs, |v| v[0].sqrt()),
         ("Exp", _, []) => each(inputs, |v| v[0].exp()),
         ("Neg", _, []) => each(inputs, |v| -v[0]),
         ("Abs", _, []) => each(inputs, |v| v[0].abs()),

@@ -16,6 +16,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("glslang", "glslangValidator: Debian's glslang-tools"),
     ("memory", "a software adapter that says when there is no memory left"),
     ("python", "Python with the packages of tests/python/requirements.txt, as `make test-python` has it"),
+    ("radv", "RADV with its null device: Mesa 22 to 25 of Debian's mesa-vulkan-drivers"),
     ("spirv-val", "Debian's spirv-tools"),
     ("swiftshader", "SwiftShader, which comes with Debian's chromium"),
     ("tmpfs", "the right to mount a file system"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+import layers
 from draws import binarize, draw_eps
 
 STEPS = 10
@@ -50,10 +51,37 @@ class Case:
     weight_decay: float = 0.0
     epsilon: float = 1e-8
     far: str = ""  # the parameter that begins uniform in +-FAR
+    picture: tuple[int, int, int] = (0, 0, 0)  # height, width, channels of a datum, where layers are named
+    encoder: str = ""
+    decoder: str = ""
 
     @property
     def binarize(self) -> str:
         return "dynamic" if self.likelihood == "bernoulli" else "none"
+
+    def stack(self, part: str) -> list[layers.Layer]:
+        """The layers of `encoder` or `decoder` before the last one."""
+        text = self.encoder if part == "encoder" else self.decoder
+        if not text:
+            widths = self.hidden if part == "encoder" else reversed(self.hidden)
+            return [layers.Layer("linear", width) for width in widths]
+        named = layers.parse(text)
+        return named if named[-1].channels else named[:-1]
+
+    @property
+    def last(self) -> layers.Layer:
+        """The layer that gives the likelihood's parts."""
+        named = layers.parse(self.decoder)[-1] if self.decoder else layers.Layer("linear", 1)
+        return layers.Layer("linear", 0) if named.channels else named
+
+    def given(self, part: str) -> layers.Shape:
+        """The shape that encoder or decoder reads: a picture has its label as channels."""
+        if part == "decoder":
+            return (self.latent + self.classes,)
+        if not self.encoder:
+            return (self.input + self.classes,)
+        height, width, channels = self.picture
+        return (channels + self.classes, height, width)
 
 
 CASES = [
@@ -89,6 +117,21 @@ CASES = [
         "together", 11, (8,), 3, "tanh", 5, 7, seed=14, host_seed=26, kind="iwae", samples=4, classes=3, beta=0.6,
         likelihood="gaussian-learned", variance="pixel", clip_norm=3.4, weight_decay=2.0,
     ),
+    Case(
+        "conv", 64, (), 3, "tanh", 5, 7, seed=15, host_seed=27, picture=(8, 8, 1),
+        encoder="conv 5x4/2 pad 1, conv 7x3/2 pad 1, linear 9",
+        decoder="linear 9, linear 2x2x7, deconv 5x3/2 pad 1 to 4x4, deconv 4/2 pad 1 to 8x8",
+    ),
+    Case(
+        "conv-colour", 90, (), 4, "tanh", 4, 6, seed=16, host_seed=28, picture=(6, 5, 3), samples=2,
+        likelihood="gaussian-learned", variance="pixel",
+        encoder="conv 3x5/1 pad 2, conv 64x2/3 pad 0", decoder="linear 2x2x64, deconv 5x2/3 pad 0 to 6x5, conv 1 pad 0",
+    ),
+    Case(
+        "conv-conditional", 56, (), 3, "softplus", 6, 8, seed=17, host_seed=29, picture=(7, 4, 2), classes=3,
+        likelihood="gaussian", encoder="conv 3x7/4 pad 3, linear 3x2x5, conv 4x3/1 pad 1",
+        decoder="linear 2x1x7, deconv 6x6/3 pad 1 to 7x4, conv 3x1 pad 0, linear 7",
+    ),
 ]  # fmt: skip
 
 Params = dict[str, torch.Tensor]
@@ -119,21 +162,30 @@ def output_heads(case: Case) -> dict[str, int]:
     return {"decoder.out": case.input * (case.levels if case.likelihood == "categorical" else 1)}
 
 
-def layer_shapes(case: Case) -> dict[str, tuple[int, int]]:
-    """Linear layers in the order of the forward pass: name to (out, in), the shape of the weight."""
+def layer_shapes(case: Case) -> dict[str, tuple[layers.Shape, int]]:
+    """Layers in the order of the forward pass: name to the shape of the weight, and the length of the bias."""
     shapes = {}
-    width = case.input + case.classes
-    for i, h in enumerate(case.hidden):
-        shapes[f"encoder.{i}"] = (h, width)
-        width = h
-    shapes["encoder.mu"] = (case.latent, width)
+
+    def add(name: str, layer: layers.Layer, given: layers.Shape, outputs: int) -> layers.Shape:
+        gives = layers.output_shape(layer, given, outputs)
+        bias = math.prod(gives) if layer.kind == "linear" else outputs
+        shapes[name] = (layers.weight_shape(layer, given, outputs), bias)
+        return gives
+
+    linear = layers.Layer("linear", 0)
+    given = case.given("encoder")
+    for i, layer in enumerate(case.stack("encoder")):
+        given = add(f"encoder.{i}", layer, given, layer.channels)
+    add("encoder.mu", linear, given, case.latent)
     if case.kind != "ae":
-        shapes["encoder.log_var"] = (case.latent, width)
-    width = case.latent + case.classes
-    for i, h in enumerate(reversed(case.hidden)):
-        shapes[f"decoder.{i}"] = (h, width)
-        width = h
-    return shapes | {head: (columns, width) for head, columns in output_heads(case).items()}
+        add("encoder.log_var", linear, given, case.latent)
+    given = case.given("decoder")
+    for i, layer in enumerate(case.stack("decoder")):
+        given = add(f"decoder.{i}", layer, given, layer.channels)
+    for head, columns in output_heads(case).items():
+        positions = 1 if case.last.kind == "linear" else case.picture[0] * case.picture[1]
+        add(head, case.last, given, columns // positions)
+    return shapes
 
 
 @dataclass
@@ -155,10 +207,10 @@ def make_inputs(case: Case) -> Inputs:
 
     # torch.nn.Linear's default for weight and bias alike: uniform in +-1 / sqrt(fan_in).
     params = {}
-    for layer, (fan_out, fan_in) in layer_shapes(case).items():
-        bound = 1 / np.sqrt(fan_in)
-        params[f"{layer}.weight"] = host.uniform(-bound, bound, (fan_out, fan_in)).astype(np.float32)
-        params[f"{layer}.bias"] = host.uniform(-bound, bound, fan_out).astype(np.float32)
+    for layer, (shape, outputs) in layer_shapes(case).items():
+        bound = 1 / np.sqrt(math.prod(shape[1:]))
+        params[f"{layer}.weight"] = host.uniform(-bound, bound, shape).astype(np.float32)
+        params[f"{layer}.bias"] = host.uniform(-bound, bound, outputs).astype(np.float32)
     if case.likelihood == "gaussian-learned" and case.variance == "global":
         params["decoder.log_var"] = np.zeros(case.input, np.float32)
     if case.far:
@@ -201,15 +253,24 @@ def log_p(case: Case, params: Params, decoded: Params, x: torch.Tensor) -> torch
 def forward(case: Case, params: Params, batch: Batch) -> Terms:
     activation = ACTIVATIONS[case.activation]
 
-    def linear(layer: str, a: torch.Tensor) -> torch.Tensor:
-        return a @ params[f"{layer}.weight"].T + params[f"{layer}.bias"]
+    def apply(name: str, layer: layers.Layer, a: torch.Tensor) -> torch.Tensor:
+        return layers.apply(layer, a, params[f"{name}.weight"], params[f"{name}.bias"])
+
+    def linear(name: str, a: torch.Tensor) -> torch.Tensor:
+        return apply(name, layers.Layer("linear", 0), a)
 
     def each_sample(rows: torch.Tensor) -> torch.Tensor:
         return rows.repeat_interleave(case.samples, dim=0)
 
-    h = torch.cat([batch.x, batch.one_hot], dim=1)
-    for i in range(len(case.hidden)):
-        h = activation(linear(f"encoder.{i}", h))
+    h, label = batch.x, batch.one_hot
+    if case.encoder:
+        # Data has its channels last. Each position sees the label.
+        height, width, channels = case.picture
+        h = h.view(-1, height, width, channels).permute(0, 3, 1, 2)
+        label = label[:, :, None, None].expand(-1, -1, height, width)
+    h = torch.cat([h, label], dim=1)
+    for i, layer in enumerate(case.stack("encoder")):
+        h = activation(apply(f"encoder.{i}", layer, h))
     mu = linear("encoder.mu", h)
     if case.kind == "ae":
         log_var, z = torch.zeros_like(mu), mu
@@ -218,9 +279,11 @@ def forward(case: Case, params: Params, batch: Batch) -> Terms:
         z = each_sample(mu) + torch.exp(each_sample(log_var) / 2) * batch.eps
 
     h = torch.cat([z, each_sample(batch.one_hot)], dim=1)
-    for i in range(len(case.hidden)):
-        h = activation(linear(f"decoder.{i}", h))
-    decoded = {head: linear(head, h) for head in output_heads(case)}
+    for i, layer in enumerate(case.stack("decoder")):
+        h = activation(apply(f"decoder.{i}", layer, h))
+    decoded = {head: apply(head, case.last, h) for head in output_heads(case)}
+    if case.last.kind != "linear":
+        decoded = {head: picture.permute(0, 2, 3, 1).flatten(1) for head, picture in decoded.items()}
 
     recon = log_p(case, params, decoded, each_sample(batch.x)).sum(dim=1)
     kl = 0.5 * (mu**2 + torch.exp(log_var) - 1 - log_var)
@@ -299,7 +362,9 @@ def train(case: Case, dtype=torch.float64) -> dict[str, np.ndarray]:
 
 
 def metadata(case: Case) -> dict[str, str]:
-    return {
+    picture = ",".join(map(str, case.picture))
+    named = {"encoder": case.encoder, "decoder": case.decoder, "picture": picture} if case.encoder else {}
+    return named | {
         "activation": case.activation,
         "batch": str(case.batch),
         "beta": str(case.beta),

@@ -5,10 +5,35 @@ import re
 import sys
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file
+from torch.nn import Conv2d, ConvTranspose2d, Linear, ModuleDict
+
+
+def check(case, want, found):
+    for name, got in found.items():
+        error = (got - want[name]).abs().max().item()
+        assert got.shape == want[name].shape and error < 1e-4, f"{case.name}: {name} is off by {error:.1e}"
+
+
+def convolutions(folder):
+    """The case `conv` of 8 x 8 pictures: `conv 4x4/2, conv 5x3/2 tanh, linear 9` and the decoder that mirrors it."""
+    case = folder / "conv"
+    want = load_file(case / "case.safetensors")
+    taps = {"0": Conv2d(1, 4, 4, 2, 1), "1": Conv2d(4, 5, 3, 2, 1), "2": Linear(20, 9)}
+    encoder = ModuleDict(taps | {"mu": Linear(9, 3), "log_var": Linear(9, 3)})
+    back = {"2": ConvTranspose2d(5, 4, 3, 2, 1, output_padding=1), "out": ConvTranspose2d(4, 1, 4, 2, 1)}
+    decoder = ModuleDict({"0": Linear(3, 9), "1": Linear(9, 20)} | back)
+    ModuleDict({"encoder": encoder, "decoder": decoder}).load_state_dict(load_file(case / "model.safetensors"))
+    h = torch.tanh(encoder["1"](torch.relu(encoder["0"](want["x"].view(-1, 1, 8, 8)))))
+    h = torch.relu(encoder["2"](h.flatten(1)))
+    z = torch.tanh(decoder["1"](torch.relu(decoder["0"](want["z"]))))
+    mean = torch.sigmoid(decoder["out"](torch.relu(decoder["2"](z.view(-1, 5, 2, 2)))))
+    check(case, want, {"mu": encoder["mu"](h), "log_var": encoder["log_var"](h), "mean": mean.flatten(1)})
 
 
 def main():
+    convolutions(Path(sys.argv[1]))
     case = Path(sys.argv[1]) / "bernoulli"
     want = load_file(case / "case.safetensors")
     guide = (Path(__file__).parents[2] / "src/guide/using.md").read_text()
@@ -21,9 +46,7 @@ def main():
     scope = {"x": want["x"]}
     exec(recipe, scope)
     decoded = scope["decode"](want["z"])
-    for name, got in [("mu", scope["mu"]), ("log_var", scope["log_var"]), ("mean", decoded)]:
-        error = (got - want[name]).abs().max().item()
-        assert got.shape == want[name].shape and error < 1e-4, f"{name} is off by {error:.1e}"
+    check(case, want, {"mu": scope["mu"], "log_var": scope["log_var"], "mean": decoded})
     print("PyTorch agrees")
 
 

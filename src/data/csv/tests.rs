@@ -60,6 +60,8 @@ fn a_header_is_distinguished_from_numbers() {
     assert_eq!(table("\"a, b\"\r\n -1e-3 \r\n"), (vec!["a, b".into()], vec![-1e-3]));
     assert_eq!(table("a;b\n1;2\n").0, ["a", "b"]);
     assert_eq!(table("a\tb\n1\t2\n").1, [1.0, 2.0]);
+    // The separator of the whole first line, which goes on after a line break in quotes.
+    assert_eq!(table("\"a\nb\";c\n1;2\n").0, ["a\nb", "c"]);
     assert_eq!(table(",a\n0.5,5\n").0, ["1", "a"]);
 }
 
@@ -216,6 +218,15 @@ fn rows_of_pixels_become_pictures() {
         ReadOptions { image_size: size, label_column: Some("label".into()), ..ReadOptions::default() };
     let parts = parse_with(b"label,p0,p1,p2,p3,p4,p5\n7,0,1,2,3,4,255\n", &options).unwrap();
     assert_eq!((parts.shape.to_string().as_str(), parts.columns.len()), ("3x2", 0));
+}
+
+#[test]
+fn lines_are_counted_across_blocks() {
+    for block in [8, 16, BLOCK] {
+        let text = &b"a,b\n1,2\n3,4\n5,6\n7,8\n9,x\n"[..];
+        let message = read(Path::new("t.csv"), text, None, block, &|_| {}).err().unwrap().to_string();
+        assert!(message.contains("row 5 (line 6), column 2 (`b`): `x`"), "blocks of {block}: {message}");
+    }
 }
 
 #[test]

@@ -180,9 +180,33 @@ fn wrong_types_say_how_to_convert_them() {
 }
 
 #[test]
+fn labels_may_have_any_whole_type() {
+    let labels = |descr: &str, bytes: &[u8]| {
+        let header = Header { descr: descr.into(), shape: vec![2], fortran: false, length: 0 };
+        assert_eq!(header.element_bytes(), Some(bytes.len() / 2), "{descr}");
+        header.labels(bytes).unwrap()
+    };
+    for (descr, each) in
+        [("|u1", 1), ("|i1", 1), ("<u2", 2), ("<i2", 2), ("<u4", 4), ("<i4", 4), ("<u8", 8), ("<i8", 8)]
+    {
+        let mut bytes = vec![0; 2 * each];
+        (bytes[0], bytes[each]) = (3, 100);
+        assert_eq!(labels(descr, &bytes), (vec![3, 100], vec![]), "{descr}");
+        // All ones: the largest number of the type, or -1, which is a class by its name.
+        let (numbers, names) = labels(descr, &vec![255; 2 * each]);
+        match (descr.contains('u'), each) {
+            (true, 1..=4) => assert_eq!((numbers[1], names.len()), (u32::MAX >> (32 - 8 * each), 0)),
+            (true, _) => assert_eq!(names, ["18446744073709551616"]),
+            (false, _) => assert_eq!(names, ["-1"], "{descr}"),
+        }
+    }
+    assert_eq!(labels("|b1", &[1, 0]).0, [1, 0]);
+}
+
+#[test]
 fn wrong_shapes_say_how_to_turn_them() {
     refuse(&file("<f4", &[4], 16), "x.reshape(-1, 1)");
-    refuse(&file("<f4", &[], 4), "x.reshape");
+    refuse(&file("<f4", &[], 4), "a single number");
     refuse(&file("<f4", &[2, 3, 4, 4], 384), "x.transpose(0, 2, 3, 1)");
     refuse(&file("<f4", &[2, 4, 4, 2], 256), "1 or 3 channels");
     refuse(&file("|u1", &[2, 4, 4, 4], 128), "x[..., :3]");

@@ -42,6 +42,21 @@ fn no_source_at_all_is_unknown_and_not_the_current_folder() {
 }
 
 #[test]
+fn tables_have_columns_by_name_or_by_format() {
+    for (source, format, expected) in [
+        ("x.csv", None, true),
+        ("x.parquet", None, true),
+        ("x.npy", None, false),
+        ("mnist", None, false),
+        ("nothing", None, false),
+        ("x.txt", Some("csv"), true),
+        ("x.csv", Some("npy"), false),
+    ] {
+        assert_eq!(has_columns(source, format), expected, "{source} {format:?}");
+    }
+}
+
+#[test]
 fn flags_that_a_source_cannot_use_are_misuse() {
     let refuse = |options: ReadOptions, words: &str| {
         let error = open_with("mnist", &options, &|_| {}).unwrap_err();
@@ -145,6 +160,9 @@ fn a_test_value_that_scaling_makes_infinite_is_refused() {
 fn digits_that_floats_do_not_have_are_a_warning() {
     let dataset = scaled(table(&[1.6e9, 1.6e9 + 256.0], &["t"]), &ReadOptions::default()).unwrap();
     assert!(dataset.warnings[0].contains("subtract a constant first: column 1 (`t`)"));
+    // A thousand deviations from zero leave 14 bits.
+    let near = scaled(table(&[1e6 - 1e3, 1e6 + 1e3], &["t"]), &ReadOptions::default()).unwrap();
+    assert!(near.warnings.is_empty(), "{:?}", near.warnings);
 }
 
 #[test]

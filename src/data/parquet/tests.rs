@@ -87,6 +87,17 @@ fn numbers_of_every_width_and_labels_of_text_are_read() {
 }
 
 #[test]
+fn a_column_of_booleans_is_read_as_0_and_1() {
+    let bytes = file(
+        "message m { required boolean a; }",
+        &mut [&mut |c| {
+            c.typed::<parquet::data_type::BoolType>().write_batch(&[true, false], None, None).unwrap();
+        }],
+    );
+    assert_eq!(x(&parse(&bytes, None).unwrap()), [1.0, 0.0]);
+}
+
+#[test]
 fn lists_of_one_length_are_as_many_columns() {
     let parts = parse(&lists(&[1.0, 2.0, 3.0, 4.0], &[0, 1, 0, 1], &[3; 4]), None).unwrap();
     assert_eq!(

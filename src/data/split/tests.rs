@@ -1,4 +1,5 @@
 use super::*;
+use crate::data::Division;
 use std::io::Write;
 
 fn rows(split: &Split, rows: &[usize]) -> Vec<Vec<f32>> {
@@ -24,6 +25,7 @@ fn in_file(kind: FileKind, bytes: &[u8], dim: usize) -> Split {
 fn rows_come_in_the_order_that_is_asked_for() {
     let split = Split::new(vec![1, 2, 3, 4, 5, 6], 3, Some(vec![7, 8]));
     assert_eq!((split.count, split.dim(), split.element()), (2, 3, Element::Bytes));
+    assert!(!split.is_in_file());
     assert_eq!(rows(&split, &[1, 0]), [[4.0, 5.0, 6.0], [1.0, 2.0, 3.0]]);
     assert_eq!(Split::new(Vec::new(), 3, None).count, 0);
     assert_eq!(split.x([0]).unwrap(), [1.0 / 255.0, 2.0 / 255.0, 3.0 / 255.0]);
@@ -67,25 +69,24 @@ fn a_selection_of_a_selection_keeps_values_and_labels_together() {
 #[test]
 fn a_clone_is_the_same_and_a_part_is_not() {
     let split = Split::new((0..10).collect(), 1, None);
-    let (test, train) = split.part(0.3, 1);
+    let (test, train) = Division::Rows.test_part(&split, 0.3, 1);
     assert!(split.is_same(&split.clone()) && train.is_same(&train.clone()));
     assert!(!split.is_same(&train) && !test.is_same(&train));
     assert!(!split.is_same(&Split::new((0..10).collect(), 1, None)));
 }
 
 #[test]
-fn two_parts_have_each_row_once_and_follow_from_the_seed() {
-    let split = Split::new((0..100).collect(), 1, None);
-    let (test, train) = split.part(0.1, 7);
-    assert_eq!((test.count, train.count), (10, 90));
-    let mut all = [test.x(0..10).unwrap(), train.x(0..90).unwrap()].concat();
-    assert!(all[..10].is_sorted() && all[10..].is_sorted());
-    all.sort_by(f32::total_cmp);
-    assert_eq!(all, split.x(0..100).unwrap());
-    assert_eq!(split.part(0.1, 7).0.rows, test.rows);
-    assert_ne!(split.part(0.1, 8).0.rows, test.rows);
-    let (test, train) = split.select(&[0, 1]).part(1e-9, 0);
-    assert_eq!((test.count, train.count), (1, 1));
+fn the_distribution_of_each_value_is_known() {
+    let bytes = Split::new(vec![0, 255, 51, 255, 0, 255], 2, None).select(&[0, 1, 2]);
+    assert_eq!(bytes.marginals().unwrap(), [vec![(0.0, 2), (0.2, 1)], vec![(1.0, 3)]]);
+    // Means 3 and 20; deviations sqrt(8 / 3) and sqrt(200).
+    let floats = Split::from_floats(vec![1.0, 10.0, 3.0, 10.0, 5.0, 40.0], 2);
+    for (pair, (mean, variance)) in floats.marginals().unwrap().iter().zip([(3.0, 8.0 / 3.0), (20.0, 200.0)])
+    {
+        let [(low, 1), (high, 1)] = pair[..] else { panic!("{pair:?}") };
+        assert!(((low + high) / 2.0 - mean).abs() < 1e-12, "{pair:?}");
+        assert!(((high - low) / 2.0 - f64::sqrt(variance)).abs() < 1e-12, "{pair:?}");
+    }
 }
 
 #[test]

@@ -51,6 +51,10 @@ pub static BERNOULLI: Likelihood = Likelihood {
         let mean = moments(values).0.clamp(0.001, 0.999);
         vec![(mean / (1.0 - mean)).ln()]
     },
+    draw: |decoded, dim, noise| {
+        let logits = decoded.out[..dim].iter().map(|l| sigmoid(f64::from(*l)));
+        logits.map(|probability| f32::from(u8::from(noise.uniform() < probability))).collect()
+    },
     kernels: &[&KERNELS],
     measure: |_| Measure::Nothing,
     append: |plan, target, _, pass| pointwise::append(&KERNELS, FLOPS, plan, target, pass),

@@ -92,6 +92,18 @@ fn log_softmax(decoded: Matrix, p: &Params, row: usize, pixel: usize) -> Vec<f64
     logits.into_iter().map(|l| l - largest - sum.ln()).collect()
 }
 
+/// The level at which the probabilities softmax(l) up to it reach `p`.
+fn level_drawn(logits: &[f32], p: f64) -> usize {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weights = || logits.iter().map(|l| f64::from(l - largest).exp());
+    let mut rest = p * weights().sum::<f64>();
+    let below = |weight: &f64| {
+        rest -= weight;
+        rest > 0.0
+    };
+    weights().take_while(below).count().min(logits.len() - 1)
+}
+
 /// log_p[r] = sum_d log softmax(l_d)[level_d].
 fn log_likelihood(call: &dyn Call, decoded: Matrix, x: Matrix, log_p: Matrix) {
     let p: Params = crate::plan::params(call);
@@ -150,6 +162,11 @@ pub static CATEGORICAL: Likelihood = Likelihood {
         values.iter().for_each(|(value, count)| counts[level_of(*value, settings.levels)] += *count as f64);
         let total: f64 = counts.iter().sum();
         counts.into_iter().map(|count| (count / total).ln()).collect()
+    },
+    draw: |decoded, dim, noise| {
+        let levels = decoded.settings.levels;
+        let pixels = decoded.out[..dim * levels].chunks_exact(levels);
+        pixels.map(|logits| level_drawn(logits, noise.uniform()) as f32 / (levels - 1) as f32).collect()
     },
     kernels: &[&KERNELS],
     measure: |_| Measure::Nothing,

@@ -82,6 +82,16 @@ fn logit_of(wanted: f64) -> f64 {
     0.5 * (low + high)
 }
 
+/// The p-quantile of x: log(1 + p (e^l - 1)) / l.
+fn quantile(l: f64, p: f64) -> f64 {
+    // Nearer to zero the density is flat to the last digits. Above zero, the mirror image of -l.
+    match l {
+        _ if l.abs() < 1e-9 => p,
+        _ if l > 0.0 => 1.0 - quantile(-l, 1.0 - p),
+        _ => ((p * l.exp_m1()).ln_1p() / l).clamp(0.0, 1.0),
+    }
+}
+
 struct ContinuousBernoulli;
 
 impl Pointwise for ContinuousBernoulli {
@@ -123,6 +133,9 @@ pub static CONTINUOUS_BERNOULLI: Likelihood = Likelihood {
     title: |_| "continuous-bernoulli".into(),
     output: |dim, _| Output::new(&[("decoder.out", dim)]),
     fit: |values, _| vec![logit_of(moments(values).0)],
+    draw: |decoded, dim, noise| {
+        decoded.out[..dim].iter().map(|l| quantile(f64::from(*l), noise.uniform()) as f32).collect()
+    },
     kernels: &[&KERNELS],
     measure: |_| Measure::Nothing,
     append: |plan, target, _, pass| pointwise::append(&KERNELS, FLOPS, plan, target, pass),

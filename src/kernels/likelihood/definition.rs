@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::draw::{Decoded, Noise};
 use super::pass::Pass;
 use crate::kernels::gather::Binarize;
 use crate::plan::{Kernel, PAD, Plan, Target, round_up};
@@ -42,6 +43,8 @@ pub struct Likelihood {
     /// The decoder outputs for one value that fit these (value, count) best without any z: first the outputs of that
     /// value, then its constant.
     pub fit: Fit,
+    /// D values of x from p(x|z).
+    pub draw: Draw,
     /// Its kernels: one set, or one for each choice of settings that needs its own.
     pub kernels: &'static [&'static Kernels],
     /// What an output of the decoder is measured in, by its name.
@@ -83,6 +86,9 @@ pub enum Measure {
         limit: f64,
     },
 }
+
+/// See [`Likelihood::draw`].
+pub type Draw = fn(decoded: Decoded<'_>, dim: usize, noise: &mut Noise) -> Vec<f32>;
 
 /// See [`Likelihood::fit`].
 pub type Fit = fn(values: &[(f64, u64)], settings: &LikelihoodSettings) -> Vec<f64>;

@@ -48,6 +48,9 @@ pub static GAUSSIAN: Likelihood = Likelihood {
     title: |_| "gaussian".into(),
     output: |dim, _| Output::new(&[("decoder.out", dim)]),
     fit: |values, _| vec![moments(values).0],
+    draw: |decoded, dim, noise| {
+        decoded.out[..dim].iter().map(|mean| (f64::from(*mean) + noise.normal()) as f32).collect()
+    },
     kernels: &[&KERNELS],
     measure: |_| Measure::Value,
     append: |plan, target, _, pass| pointwise::append(&KERNELS, FLOPS, plan, target, pass),

@@ -32,6 +32,18 @@ pub static GAUSSIAN_LEARNED: Likelihood = Likelihood {
         let (mean, variance) = moments(values);
         vec![mean, variance.ln().clamp(-LOG_VAR_LIMIT, LOG_VAR_LIMIT)]
     },
+    draw: |decoded, dim, noise| {
+        let log_variances = match decoded.settings.variance {
+            Variance::Global => decoded.own,
+            Variance::Pixel => &decoded.out[round_up(dim, PAD)..],
+        };
+        let values = decoded.out[..dim].iter().zip(log_variances);
+        let value = |(mean, s): (&f32, &f32)| {
+            let s = f64::from(*s).clamp(-LOG_VAR_LIMIT, LOG_VAR_LIMIT);
+            (f64::from(*mean) + (0.5 * s).exp() * noise.normal()) as f32
+        };
+        values.map(value).collect()
+    },
     kernels: &[&global::KERNELS, &pixel::KERNELS],
     measure: |part| match part {
         "decoder.log_var" => Measure::LogVariance { limit: LOG_VAR_LIMIT },

@@ -4,6 +4,7 @@ pub mod bernoulli;
 pub mod categorical;
 pub mod continuous_bernoulli;
 mod definition;
+mod draw;
 pub mod gaussian;
 mod gaussian_global;
 pub mod gaussian_learned;
@@ -14,7 +15,8 @@ mod pass;
 mod passes;
 mod pointwise;
 
-pub use definition::{Data, Fit, Kernels, Likelihood, LikelihoodSettings, Measure, Output, Variance};
+pub use definition::{Data, Draw, Fit, Kernels, Likelihood, LikelihoodSettings, Measure, Output, Variance};
+pub use draw::{Decoded, Noise};
 pub(crate) use pass::{Own, Pass};
 pub use passes::Passes;
 

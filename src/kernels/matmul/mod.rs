@@ -6,6 +6,7 @@ mod reference;
 mod variants;
 
 pub use choose::{alike, choose};
+pub(super) use operation::ACCUMULATES;
 use operation::Params;
 pub use operation::{Epilogue, Layout};
 pub(super) use variants::KERNELS;

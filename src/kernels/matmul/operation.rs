@@ -95,7 +95,7 @@ impl<T> Epilogue<T> {
     }
 
     /// The constants of the shader: what [`Epilogue::from_constants`] reads.
-    pub(super) fn constants(&self) -> [Const; 2] {
+    pub(in crate::kernels) fn constants(&self) -> [Const; 2] {
         let (number, activation) = match self {
             Epilogue::Store => (0, Activation::Identity),
             Epilogue::Forward(activation, _) => (1, *activation),
@@ -108,7 +108,7 @@ impl<T> Epilogue<T> {
 }
 
 /// The constant of a product that reads c before it writes it.
-pub(super) const ACCUMULATES: Const = ("EPILOGUE", 3);
+pub(in crate::kernels) const ACCUMULATES: Const = ("EPILOGUE", 3);
 
 params! {
     /// See `shaders/shared/matmul.wgsl`.

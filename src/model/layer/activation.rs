@@ -13,7 +13,9 @@ pub(super) const ACTIVATION: LayerKind = LayerKind {
         ([], Some(function)) if function != Activation::Identity => Ok(()),
         _ => Err(format!("`{text}`: write the activation's name alone, such as `tanh`")),
     },
-    resizes: false,
+    activates: false,
+    spatial: false,
+    mirror: None,
     build: |text, site| {
         let function = text.activation.unwrap_or(site.activation);
         Ok((Box::new(Applied { name: site.name.to_owned(), function }), site.input))
@@ -29,7 +31,7 @@ struct Applied {
 impl Layer for Applied {
     fn forward(&self, tape: &mut Tape, x: Value) -> Value {
         let from = tape.read(x);
-        let to = tape.plan.tensor(&self.name, from.rows, from.cols);
+        let to = tape.plan.like(&self.name, from);
         activation::forward(&mut tape.plan, &self.name, self.function, from, to);
         let kept = if self.function.keeps_input() { from } else { to };
         let y = tape.activated(&self.name, to, self.function, kept);

@@ -9,13 +9,16 @@ use crate::model::tape::{Tape, Value};
 pub(in crate::model) struct Condition {
     /// C.
     pub classes: usize,
+    /// Positions of x, each of which gets the label.
+    pub positions: usize,
 }
 
 impl Layer for Condition {
     fn forward(&self, tape: &mut Tape, x: Value) -> Value {
         let from = tape.read(x);
         let name = format!("{}, label", tape.name(x));
-        let to = tape.plan.tensor(&name, from.rows, from.cols + self.classes);
+        let count = from.rows / self.positions;
+        let to = tape.plan.picture(&name, count, self.positions, from.cols + self.classes);
         let labels = tape.labels.expect("a conditional model reads labels");
         condition(&mut tape.plan, from.rows / tape.batch, from, labels, to);
         // The label needs no gradient.

@@ -5,36 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::kernels::activation::Activation;
+pub use crate::kernels::extent::Extent;
 use crate::model::parameters::Parameters;
 use crate::model::tape::{Tape, Value};
 use crate::settings::Named;
-
-/// The shape between layers, per datum: height x width positions of `channels` numbers. A plain row is 1 x 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extent {
-    /// Rows of positions.
-    pub height: usize,
-    /// Columns of positions.
-    pub width: usize,
-    /// Numbers per position.
-    pub channels: usize,
-}
-
-impl Extent {
-    /// A row of `channels` numbers.
-    pub fn row(channels: usize) -> Extent {
-        Extent { height: 1, width: 1, channels }
-    }
-}
-
-impl std::fmt::Display for Extent {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match *self {
-            Extent { height: 1, width: 1, channels } => write!(f, "{channels}"),
-            Extent { height, width, channels } => write!(f, "{height}x{width}x{channels}"),
-        }
-    }
-}
 
 /// A layer that knows where its parameters lie.
 pub trait Layer: std::fmt::Debug {
@@ -60,6 +34,28 @@ pub struct Site<'a> {
 /// Makes a layer, and says what it gives.
 pub type Build = fn(&LayerText, Site) -> Result<(Box<dyn Layer>, Extent), String>;
 
+/// The text of the layer that leads back from what a layer gives to what it reads, without an activation. Where the
+/// likelihood's parts are asked for instead, None if that is a linear layer.
+pub type Mirror = fn(&LayerText, Shapes, Back) -> Option<String>;
+
+/// The shapes on both sides of a layer.
+#[derive(Clone, Copy, Debug)]
+pub struct Shapes {
+    /// What it reads.
+    pub from: Extent,
+    /// What it gives.
+    pub to: Extent,
+}
+
+/// Where a mirrored layer leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Back {
+    /// To what the layer reads.
+    Layer,
+    /// To the likelihood's parts, one for each value of a datum.
+    Output,
+}
+
 /// A kind of layer: its name in configuration, and how to make it.
 pub struct LayerKind {
     /// The first word of its text.
@@ -68,13 +64,17 @@ pub struct LayerKind {
     pub grammar: &'static str,
     /// What it computes, in one line.
     pub about: &'static str,
-    /// Texts for tests and checks; each can follow a row of any width.
+    /// Texts for tests and checks, of one layer or several; each can follow a row of any width.
     pub samples: &'static [&'static str],
     /// Checks a text of this kind; the error says what is wrong.
     pub validate: fn(&LayerText) -> Result<(), String>,
-    /// Whether it may change the number of channels; the decoder mirrors such a layer together with those after it that
-    /// do not.
-    pub resizes: bool,
+    /// Whether it ends in an activation: the model's, where its text names none.
+    pub activates: bool,
+    /// Whether it reads pictures, so that the data must be such.
+    pub spatial: bool,
+    /// The layer that leads back to what this one reads. The decoder mirrors a layer that has one together with those after it
+    /// that keep their shape and have none.
+    pub mirror: Option<Mirror>,
     /// Makes the layer of a valid text, and returns its output shape.
     pub build: Build,
 }
@@ -95,7 +95,7 @@ pub struct LayerText {
 impl LayerText {
     /// The text with the layer's actual activation, for display.
     pub fn with_activation(&self, default: Activation) -> String {
-        let activation = self.activation.or((self.kind.name == "linear").then_some(default));
+        let activation = self.activation.or(self.kind.activates.then_some(default));
         LayerText { activation, ..self.clone() }.to_string()
     }
 }
@@ -142,6 +142,11 @@ impl Layers {
         self.0.iter()
     }
 
+    /// Takes the last layer away, if it is such a one.
+    pub(in crate::model) fn take_last(&mut self, such: fn(&LayerText) -> bool) -> Option<LayerText> {
+        self.0.pop_if(|text| such(text))
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -155,25 +160,30 @@ impl Layers {
         self.iter().try_for_each(|text| (text.kind.validate)(text))
     }
 
-    /// The decoder that mirrors this encoder: each layer that changes the number of channels is grouped with those
-    /// after it that do not, and the groups are reversed.
+    /// Whether a decoder can mirror these layers.
     ///
     /// # Errors
-    /// If the first layer does not change the number of channels, so that no width starts the decoder.
-    pub fn mirrored(&self) -> Result<Layers, String> {
-        let mut groups: Vec<Vec<LayerText>> = Vec::new();
-        for text in self.iter() {
-            match groups.last_mut() {
-                Some(group) if !text.kind.resizes => group.push(text.clone()),
-                None if !text.kind.resizes => {
-                    return Err(format!(
-                        "the encoder begins with `{text}`, which no decoder mirrors: name the decoder's layers too"
-                    ));
-                }
-                _ => groups.push(vec![text.clone()]),
-            }
+    /// If the first layer keeps the shape of what it reads, so that nothing starts the decoder.
+    pub fn check_mirror(&self) -> Result<(), String> {
+        match self.0.first() {
+            Some(text) if text.kind.mirror.is_none() => Err(format!(
+                "the encoder begins with `{text}`, which no decoder mirrors: name the decoder's layers too"
+            )),
+            _ => Ok(()),
         }
-        Ok(Layers(groups.into_iter().rev().flatten().collect()))
+    }
+
+    /// Whether the first layer that cares about shapes reads pictures.
+    pub fn read_pictures(&self) -> bool {
+        self.first_caring().unwrap_or(false)
+    }
+
+    fn first_caring(&self) -> Option<bool> {
+        self.iter().find_map(|text| match (text.kind.spatial, text.inner.is_empty()) {
+            (true, _) => Some(true),
+            (false, false) => text.inner.first_caring(),
+            (false, true) => text.kind.mirror.map(|_| false),
+        })
     }
 
     /// Layers, those inside others counted.

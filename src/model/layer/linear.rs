@@ -1,10 +1,10 @@
 //! y = f(x W^T + b).
 
-use super::kind::{Extent, Layer, LayerKind, LayerText};
+use super::kind::{Back, Extent, Layer, LayerKind, LayerText};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::likelihood::Output;
 use crate::kernels::matmul::{Epilogue, Layout, matmul};
-use crate::model::parameters::{Parameters, Place};
+use crate::model::parameters::{Axis, Parameters, Place, Stored};
 use crate::model::tape::{Tape, Value};
 use crate::plan::{PAD, Tensor, round_up};
 
@@ -14,104 +14,175 @@ pub const MAX_WIDTH: usize = 1 << 16;
 pub(super) const LINEAR: LayerKind = LayerKind {
     name: "linear",
     grammar: "linear N [ACTIVATION]",
-    about: "y = f(x W^T + b) with N outputs",
-    samples: &["linear 9", "linear 7 tanh", "linear 6 silu", "linear 5 identity"],
-    validate: |text| width(text).map(|_| ()),
-    resizes: true,
+    about: "y = f(x W^T + b) with N outputs; N may be a picture, HEIGHTxWIDTHxCHANNELS",
+    samples: &[
+        "linear 9",
+        "linear 7 tanh",
+        "linear 6 silu",
+        "linear 5 identity",
+        "linear 2x3x5 softplus, linear 6",
+    ],
+    validate: |text| output(text).map(|_| ()),
+    activates: true,
+    spatial: false,
+    mirror: Some(|_, shapes, back| (back == Back::Layer).then(|| format!("linear {}", shapes.from))),
     build: |text, site| {
-        let width = width(text)?;
-        let output = Output::new(&[(site.name, width)]);
+        let extent = output(text)?;
         let activation = text.activation.unwrap_or(site.activation);
-        let inputs = flat(site.input)?;
-        let linear = Linear::new(site.name, inputs, &output, activation, site.parameters);
-        Ok((Box::new(linear), Extent::row(width)))
+        let linear = Linear::new(site.name, site.input, extent, activation, site.parameters);
+        Ok((Box::new(linear), extent))
     },
 };
 
-fn width(text: &LayerText) -> Result<usize, String> {
-    match &text.arguments[..] {
-        [width] => width.parse().ok().filter(|n| (1..=MAX_WIDTH).contains(n)),
+/// The shape that a text names: N, or HEIGHTxWIDTHxCHANNELS.
+fn output(text: &LayerText) -> Result<Extent, String> {
+    let number = |text: &str| text.parse().ok().filter(|n| (1..=MAX_WIDTH).contains(n));
+    let extent = match &text.arguments[..] {
+        [size] => match size.split('x').map(number).collect::<Option<Vec<usize>>>().as_deref() {
+            Some([width]) => Some(Extent::row(*width)),
+            Some([height, width, channels]) => {
+                Some(Extent { height: *height, width: *width, channels: *channels })
+            }
+            _ => None,
+        },
         _ => None,
-    }
-    .ok_or_else(|| format!("`{text}`: write `linear N` with a width N from 1 to {MAX_WIDTH}"))
-}
-
-/// The channels of a plain row.
-fn flat(extent: Extent) -> Result<usize, String> {
-    match extent {
-        Extent { height: 1, width: 1, channels } => Ok(channels),
-        _ => Err(format!("a linear layer reads rows, not {extent}")),
-    }
+    };
+    extent.filter(|extent| extent.columns() <= MAX_WIDTH).ok_or_else(|| {
+        format!(
+            "`{text}`: write `linear N` with a width N from 1 to {MAX_WIDTH}, or a picture such as 7x7x64"
+        )
+    })
 }
 
 /// y [R, out] = f(x [R, in] W^T + b), with W [out, in]. The output may have several parts, side by side and padded to
-/// whole vectors; files store each as a parameter of its own.
+/// whole vectors; files store each as a parameter of its own. A picture is read, or written, as one row; files order its
+/// numbers as PyTorch does, by channels.
 #[derive(Debug)]
 pub(in crate::model) struct Linear {
     name: String,
     activation: Activation,
-    outputs: usize,
+    input: Extent,
+    output: Extent,
     /// Without those of the padding between parts.
     multiply_adds: usize,
     weight: Place,
     bias: Place,
 }
 
+/// The axes of a shape's numbers in files, which lie `stride` words apart.
+fn axes(extent: Extent, stride: usize) -> Vec<Axis> {
+    let Extent { height, width, channels } = extent;
+    let axis = |size, apart| Axis { size, stride: stride * apart };
+    if extent.is_row() {
+        return vec![axis(channels, 1)];
+    }
+    let position = round_up(channels, PAD);
+    vec![axis(channels, 1), axis(height, width * position), axis(width, position)]
+}
+
 impl Linear {
-    /// Allocates the layer's parameters.
+    /// A layer from one shape to another; allocates its parameters.
     pub fn new(
         name: &str,
-        inputs: usize,
-        output: &Output,
+        input: Extent,
+        output: Extent,
         activation: Activation,
         parameters: &mut Parameters,
     ) -> Linear {
-        let outputs = output.columns();
-        let (weight, bias) = (parameters.allocate(outputs, inputs), parameters.allocate(1, outputs));
+        let parts = [(name, output, 0)];
+        Linear::with_parts(name, input, output, &parts, activation, parameters)
+    }
+
+    /// A layer without an activation whose output has these parts.
+    pub fn of_parts(name: &str, input: Extent, output: &Output, parameters: &mut Parameters) -> Linear {
         let mut first = 0;
+        let mut parts = Vec::new();
         for (part, width) in &output.heads {
-            let (weight_name, bias_name) = (format!("{part}.weight"), format!("{part}.bias"));
-            parameters.add(weight_name, &[*width, inputs], Some(inputs), weight, (first, 0));
-            parameters.add(bias_name, &[*width], Some(inputs), bias, (0, first));
+            parts.push((part.as_str(), Extent::row(*width), first));
             first += round_up(*width, PAD);
         }
-        let multiply_adds = inputs * output.heads.iter().map(|(_, width)| width).sum::<usize>();
-        Linear { name: name.to_owned(), activation, outputs, multiply_adds, weight, bias }
+        let whole = Extent::row(output.columns());
+        Linear::with_parts(name, input, whole, &parts, Activation::Identity, parameters)
+    }
+
+    fn with_parts(
+        name: &str,
+        input: Extent,
+        output: Extent,
+        parts: &[(&str, Extent, usize)],
+        activation: Activation,
+        parameters: &mut Parameters,
+    ) -> Linear {
+        let weight = parameters.allocate(output.columns(), input.columns());
+        let bias = parameters.allocate(1, output.columns());
+        let fan_in = Some(input.len());
+        let mut multiply_adds = 0;
+        for (part, extent, first) in parts {
+            let outputs = extent.len();
+            let stored = |what: &str, shape: Vec<usize>| Stored {
+                name: format!("{part}.{what}"),
+                shape,
+                fan_in,
+                start: 0.0,
+                outputs,
+            };
+            let both = [axes(*extent, weight.stride()), axes(input, 1)].concat();
+            parameters.add_along(stored("weight", vec![outputs, input.len()]), weight, (*first, 0), both);
+            parameters.add_along(stored("bias", vec![outputs]), bias, (0, *first), axes(*extent, 1));
+            multiply_adds += input.len() * outputs;
+        }
+        Linear { name: name.to_owned(), activation, input, output, multiply_adds, weight, bias }
+    }
+
+    /// The activation that the product applies, if any.
+    fn fused(&self) -> Activation {
+        // What moves zero would fill the padding of a picture's positions.
+        let padded = !self.output.is_row() && !self.output.channels.is_multiple_of(PAD);
+        let apart = self.activation.keeps_input() || (padded && self.activation.apply(0.0) != 0.0);
+        if apart { Activation::Identity } else { self.activation }
     }
 
     /// y, and the tensor that the activation's derivative needs: y, or the sum before it.
     fn product(&self, tape: &mut Tape, x: Tensor) -> (Tensor, Tensor) {
-        let function = self.activation;
-        let fused = if function.keeps_input() { Activation::Identity } else { function };
+        let (function, fused) = (self.activation, self.fused());
         let name = if fused == function { self.name.clone() } else { format!("{}.sum", self.name) };
-        let sum = tape.plan.tensor(name, x.rows, self.outputs);
+        let sum = tape.plan.picture(name, x.rows, self.output.positions(), self.output.channels);
         let epilogue = Epilogue::Forward(fused, tape.weight(self.bias));
-        let operands = (x, tape.weight(self.weight), sum);
+        let operands = (x, tape.weight(self.weight), rows_of(sum, self.output));
         matmul(&mut tape.plan, &tape.target, &self.name, Layout::NT, operands, epilogue);
         if fused == function {
             return (sum, sum);
         }
-        let y = tape.plan.tensor(&self.name, x.rows, self.outputs);
+        let y = tape.plan.like(&self.name, sum);
         activation::forward(&mut tape.plan, &self.name, function, sum, y);
-        (y, sum)
+        (y, if function.keeps_input() { sum } else { y })
     }
+}
+
+/// A value of this shape with a row per datum.
+fn rows_of(tensor: Tensor, extent: Extent) -> Tensor {
+    if extent.is_row() { tensor } else { tensor.in_rows_of(extent.columns()) }
 }
 
 impl Layer for Linear {
     fn forward(&self, tape: &mut Tape, x: Value) -> Value {
-        let rows_of_x = tape.read(x);
+        let (input, output) = (self.input, self.output);
+        let rows_of_x = rows_of(tape.read(x), input);
         let (y, kept) = self.product(tape, rows_of_x);
         let y = tape.activated(&self.name, y, self.activation, kept);
         let (name, weight, bias) = (self.name.clone(), self.weight, self.bias);
         tape.record(move |tape| {
             let Some(d) = tape.gradient(y) else { return };
+            let d = rows_of(d, output);
             let (d_weight, d_bias) = (tape.d_weight(weight), tape.d_weight(bias));
             let (label, operands) = (format!("{name} gradient"), (d, rows_of_x, d_weight));
             matmul(&mut tape.plan, &tape.target, &label, Layout::TN, operands, Epilogue::Gradient(d_bias));
             if let Some(sink) = tape.sink(x) {
-                let weight = Tensor { cols: sink.tensor.cols, ..tape.weight(weight) };
-                let (label, operands) = (format!("{name} d_x"), (d, weight, sink.tensor));
-                matmul(&mut tape.plan, &tape.target, &label, Layout::NN, operands, sink.epilogue);
+                let to = rows_of(sink.tensor, input);
+                let epilogue = sink.epilogue.map(|kept| rows_of(kept, input));
+                let weight = Tensor { cols: to.cols, ..tape.weight(weight) };
+                let (label, operands) = (format!("{name} d_x"), (d, weight, to));
+                matmul(&mut tape.plan, &tape.target, &label, Layout::NN, operands, epilogue);
             }
         });
         y

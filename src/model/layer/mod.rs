@@ -2,18 +2,33 @@
 
 mod activation;
 mod condition;
+mod conv;
 mod kind;
 mod linear;
+mod norm;
+mod picture;
 mod residual;
+mod resize;
 mod stack;
 mod text;
 
 pub(super) use condition::Condition;
-pub use kind::{Extent, Layer, LayerKind, LayerText, Layers, Site};
+pub(super) use conv::{is_output, output_layer};
+pub use kind::{Back, Extent, Layer, LayerKind, LayerText, Layers, Shapes, Site};
 pub(super) use linear::Linear;
 pub use linear::MAX_WIDTH;
+pub(super) use picture::{Collect, Spread};
 pub use stack::LayerRow;
 pub(super) use stack::Stack;
 
 /// Every kind of layer.
-pub static LAYERS: &[LayerKind] = &[linear::LINEAR, activation::ACTIVATION, residual::RESIDUAL];
+pub static LAYERS: &[LayerKind] = &[
+    linear::LINEAR,
+    conv::CONV,
+    conv::DECONV,
+    resize::POOL,
+    resize::UPSAMPLE,
+    norm::NORM,
+    activation::ACTIVATION,
+    residual::RESIDUAL,
+];

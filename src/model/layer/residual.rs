@@ -16,7 +16,9 @@ pub(super) const RESIDUAL: LayerKind = LayerKind {
             "`{text}`: write `residual(LAYERS)` with at least one layer, such as `residual(linear 400)`"
         )),
     },
-    resizes: false,
+    activates: false,
+    spatial: false,
+    mirror: None,
     build: |text, site| {
         let Site { name, input, activation, parameters } = site;
         let (inner, output) = Stack::build(&text.inner, Site { name, input, activation, parameters })?;
@@ -40,7 +42,7 @@ impl Layer for Residual {
         let from = tape.read(x);
         let inner = self.inner.forward(tape, x);
         let branch = tape.read(inner);
-        let to = tape.plan.tensor(&self.name, from.rows, from.cols);
+        let to = tape.plan.like(&self.name, from);
         add::sum(&mut tape.plan, &self.name, from, branch, to);
         let y = tape.value(&self.name, to);
         tape.record(move |tape| {

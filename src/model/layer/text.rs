@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::LAYERS;
-use super::kind::{LayerText, Layers};
+use super::kind::{Back, Extent, LayerText, Layers, Mirror, Shapes};
 use crate::kernels::activation::Activation;
 use crate::settings::Named;
 
@@ -15,14 +15,56 @@ const MAX_DEPTH: usize = 4;
 impl Layers {
     /// Linear layers of these widths, each with the default activation.
     pub fn of_widths(widths: &[usize]) -> Layers {
-        let linear = LAYERS.iter().find(|kind| kind.name == "linear").expect("a line of the table");
-        let layer = |width: &usize| LayerText {
-            kind: linear,
-            arguments: vec![width.to_string()],
-            activation: None,
-            inner: Layers::default(),
-        };
-        Layers(widths.iter().map(layer).collect())
+        let text = |width: &usize| layer(&format!("linear {width}"), 0).expect("a text of ours");
+        Layers(widths.iter().map(text).collect())
+    }
+}
+
+impl Layers {
+    /// The encoder that `net = conv` stands for: convolutions that halve a picture until its shorter side is below 8, with
+    /// twice the channels each time, and a linear layer.
+    pub fn of_picture(picture: Extent) -> Layers {
+        let side = picture.height.min(picture.width);
+        let halvings = (0..4).take_while(|halvings| side >> halvings >= 8).count();
+        let mut texts: Vec<String> = (0..halvings).map(|i| format!("conv {}x4/2", 32 << i)).collect();
+        if texts.is_empty() {
+            texts.push("conv 32x3".into());
+        }
+        texts.push("linear 256".into());
+        texts.join(", ").parse().expect("a text of ours")
+    }
+
+    /// The decoder that mirrors this encoder of data of the shape `input`, whose layers give `outputs`: each layer that has
+    /// a mirror is grouped with those after it that have none, and the groups are reversed. A group begins with the layer
+    /// that leads back from the group behind it, or from the latent.
+    ///
+    /// # Errors
+    /// As [`Self::check_mirror`].
+    pub fn mirrored(&self, input: Extent, outputs: &[Extent]) -> Result<Layers, String> {
+        self.check_mirror()?;
+        let inputs = std::iter::once(&input).chain(outputs);
+        let shapes = inputs.zip(outputs).map(|(&from, &to)| Shapes { from, to });
+        let mut groups: Vec<(Mirror, Shapes, Vec<LayerText>)> = Vec::new();
+        for (text, shapes) in self.iter().zip(shapes) {
+            match (text.kind.mirror, groups.last_mut()) {
+                (None, Some((.., group))) => group.push(text.clone()),
+                (mirror, _) => groups.push((mirror.expect("checked"), shapes, vec![text.clone()])),
+            }
+        }
+        let mut layers = Vec::new();
+        let mut back: Option<String> = None;
+        for (number, (mirror, shapes, group)) in groups.iter().enumerate().rev() {
+            let [lead, followers @ ..] = &group[..] else { unreachable!("a group has a layer") };
+            let begin = layer(&back.unwrap_or_else(|| format!("linear {}", shapes.to)), 0)?;
+            let activation = lead.activation.filter(|_| begin.kind.activates);
+            layers.push(LayerText { activation, ..begin });
+            layers.extend(followers.iter().cloned());
+            back = mirror(lead, *shapes, if number == 0 { Back::Output } else { Back::Layer });
+        }
+        if let Some(back) = back {
+            layers.push(layer(&back, 0)?);
+        }
+        Ok(Layers(layers))
     }
 }
 
@@ -106,6 +148,7 @@ fn layer(text: &str, depth: usize) -> Result<LayerText, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ModelConfig;
 
     fn parsed(text: &str) -> Layers {
         text.parse().unwrap_or_else(|problem| panic!("{text}: {problem}"))
@@ -144,7 +187,16 @@ mod tests {
             ("linear 4 5", "`linear 4 5`"),
             ("linear 70000", "`linear 70000`"),
             ("linear(linear 4)", "`linear(linear 4)`"),
-            ("conv 4", "`conv` is not a layer: use `linear N [ACTIVATION]`"),
+            ("convolve 4", "`convolve` is not a layer: use `linear N [ACTIVATION]`"),
+            ("conv", "write `conv CxK/S`"),
+            ("conv 4x8", "K to 7"),
+            ("conv 4x3/5", "S to 4"),
+            ("conv 4x3 pad 3", "`pad P` below K"),
+            ("conv 4x3 to 7x7", "write `conv CxK/S`"),
+            ("deconv 4x3 to 7", "`to HxW`"),
+            ("deconv 4x3 to 7x7 pad 1", "`to HxW`"),
+            ("linear 7x7", "a picture such as 7x7x64"),
+            ("linear 300x300x3", "a picture such as 7x7x64"),
             ("residual", "write `residual(LAYERS)`"),
             ("residual()", "a layer is missing"),
             ("residual(linear 4", "a `(` without its `)`"),
@@ -161,6 +213,17 @@ mod tests {
         assert!(many.parse::<Layers>().unwrap_err().starts_with("65 layers"));
     }
 
+    /// The decoder of an encoder of pictures.
+    fn mirrored(picture: Extent, encoder: &str) -> Result<String, String> {
+        let config = ModelConfig {
+            input: picture.len(),
+            picture: Some(picture),
+            encoder: Some(parsed(encoder)),
+            ..ModelConfig::default()
+        };
+        config.decoder_layers().map(|layers| layers.to_string())
+    }
+
     #[test]
     fn groups_of_layers_are_mirrored() {
         for (encoder, decoder) in [
@@ -170,8 +233,43 @@ mod tests {
                 "linear 2 tanh, linear 4, relu, residual(linear 3, linear 4)",
             ),
         ] {
-            assert_eq!(parsed(encoder).mirrored().map(|layers| layers.to_string()).as_deref(), Ok(decoder));
+            assert_eq!(mirrored(Extent::row(9), encoder).as_deref(), Ok(decoder));
         }
-        assert!(parsed("relu, linear 4").mirrored().unwrap_err().contains("begins with `relu`"));
+        assert!(parsed("relu, linear 4").check_mirror().unwrap_err().contains("begins with `relu`"));
+    }
+
+    #[test]
+    fn a_net_has_the_size_of_the_picture() {
+        let of = |height, width| Layers::of_picture(Extent { height, width, channels: 3 }).to_string();
+        assert_eq!(of(28, 28), "conv 32x4/2, conv 64x4/2, linear 256");
+        assert_eq!(of(32, 50), "conv 32x4/2, conv 64x4/2, conv 128x4/2, linear 256");
+        assert_eq!(of(64, 64), "conv 32x4/2, conv 64x4/2, conv 128x4/2, conv 256x4/2, linear 256");
+        assert_eq!(of(500, 500), of(64, 64));
+        assert_eq!(of(5, 90), "conv 32x3, linear 256");
+    }
+
+    #[test]
+    fn convolutions_are_mirrored_by_what_leads_back() {
+        let square = |side, channels| Extent { height: side, width: side, channels };
+        for (picture, encoder, decoder) in [
+            (
+                square(28, 1),
+                "conv 32x4/2, conv 64x4/2, linear 256",
+                "linear 256, linear 7x7x64, deconv 32x4/2, deconv 4/2",
+            ),
+            (
+                square(32, 3),
+                "conv 8x3, relu, conv 16x4/2 tanh, residual(conv 16x3)",
+                "linear 16x16x16 tanh, residual(conv 16x3), deconv 8x4/2, relu, deconv 3",
+            ),
+            // Seven is no multiple of two.
+            (square(14, 1), "conv 4x4/2, conv 6x4/2", "linear 3x3x6, deconv 4x4/2 to 7x7, deconv 4/2"),
+            (square(4, 5), "conv 7x4/1 pad 0 silu", "linear 7 silu, deconv 4 pad 0"),
+            (square(4, 1), "deconv 3x4/2, conv 2x4/2", "linear 4x4x2, deconv 3x4/2, conv 4/2"),
+        ] {
+            assert_eq!(mirrored(picture, encoder).as_deref(), Ok(decoder), "{encoder}");
+        }
+        let unfit = mirrored(square(3, 1), "conv 4x7/1 pad 0").unwrap_err();
+        assert!(unfit.contains("does not fit a picture of 3x3x1"), "{unfit}");
     }
 }

@@ -2,11 +2,13 @@
 
 use super::*;
 use crate::kernels::activation::Activation;
+use crate::kernels::gather::{Binarize, Packing};
 use crate::kernels::likelihood::{LikelihoodSettings, TABLE, Variance};
 use crate::model::config::MAX_CLASSES;
 use crate::model::family::{self, Family};
 use crate::model::layer::MAX_WIDTH;
-use crate::plan::BufferId;
+use crate::model::plans::{self, Batch, DeviceData, Recipe};
+use crate::plan::{BufferId, Target};
 
 fn parameters(config: &ModelConfig) -> Parameters {
     Network::new(config).unwrap().parameters
@@ -15,6 +17,7 @@ fn parameters(config: &ModelConfig) -> Parameters {
 fn config() -> ModelConfig {
     ModelConfig {
         input: 13,
+        picture: None,
         hidden: vec![9, 7],
         encoder: None,
         decoder: None,
@@ -36,6 +39,12 @@ fn configs() -> Vec<ModelConfig> {
         ModelConfig { classes: 10, ..config() },
     ];
     TABLE.iter().flat_map(|l| l.settings.iter().map(move |s| config_of(l.name, *s))).chain(others).collect()
+}
+
+#[test]
+fn a_shape_between_layers_is_written_as_its_sizes() {
+    let picture = Extent { height: 2, width: 3, channels: 4 };
+    assert_eq!([Extent::row(7), picture].map(|extent| extent.to_string()), ["7", "2x3x4"]);
 }
 
 #[test]
@@ -133,6 +142,28 @@ fn a_network_counts_its_layers() {
     );
     // The latent's two parts, each padded.
     assert_eq!(network.widest(), 2 * round_up(5, PAD));
+}
+
+/// An activation at the end of a linear layer is part of its products, forward and backward.
+#[test]
+fn a_linear_layers_activation_takes_no_dispatch() {
+    let activations = |encoder: &str| {
+        let config = ModelConfig { encoder: Some(encoder.parse().unwrap()), ..config() };
+        let data = DeviceData {
+            name: "data".into(),
+            count: 40,
+            labels: 40,
+            binarize: Binarize::None,
+            packing: Packing::Bytes,
+            streamed: false,
+        };
+        let batch = Batch { data, size: 20, samples: 1 };
+        let network = Network::new(&config).unwrap();
+        let plan = plans::train(&network, Target::PORTABLE, &batch, &Recipe::default(), 8).plan;
+        plan.dispatches.iter().filter(|dispatch| dispatch.kernel.name == "activation").count()
+    };
+    assert_eq!(activations("linear 9 tanh, linear 7 relu"), 0);
+    assert!(activations("linear 9, tanh") > 0);
 }
 
 #[test]

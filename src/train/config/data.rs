@@ -1,11 +1,14 @@
 //! What a run knows of its data, and what it demands of other data.
 
-use super::{Condition, Config};
-use crate::data::{self, Dataset, ReadOptions, Shape, Size};
+use super::{Condition, Config, Net, TrainSection};
+use crate::data::{self, Change, Dataset, Fingerprint, ReadOptions, Schema, Shape, Size, Split};
 use crate::error::{Error, Result};
 use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood;
-use crate::model::MAX_WIDTH;
+use crate::model::{Extent, Layers, MAX_WIDTH};
+
+/// The longest side of grey pictures for which linear layers do.
+const SMALL: usize = 28;
 
 /// Classes that a message names.
 const SHOWN: usize = 12;
@@ -29,13 +32,99 @@ impl Config {
         };
         self.source.scaling.clone_from(&dataset.scaling);
         self.source.bits = dataset.bits;
+        self.schema = Schema::of(dataset);
+        self.choose_net(dataset.shape)
+    }
+
+    /// Names the layers of the network for data of that shape, where neither they nor its kind are named.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if `model.net` = conv, and the data are no pictures.
+    pub fn choose_net(&mut self, shape: Shape) -> Result<()> {
+        if self.model.encoder.is_some() {
+            return Ok(());
+        }
+        let small = shape.channels == 1 && shape.width.max(shape.height) <= SMALL;
+        if self.model.net == Net::Auto {
+            self.model.net = if shape.is_table() || small { Net::Mlp } else { Net::Conv };
+        }
+        if self.model.net == Net::Conv {
+            let Shape { width, height, channels } = shape;
+            if shape.is_table() {
+                return Err(Error::value(
+                    "model.net",
+                    "conv",
+                    "the data are rows of a table, not pictures: use mlp",
+                ));
+            }
+            self.model.encoder = Some(Layers::of_picture(Extent { height, width, channels }));
+        }
         Ok(())
     }
 
-    /// How the run's own data is read again: its columns are found by name, and labels may be missing that only name rows.
+    /// How the run's own data is read again: its columns are found by name.
     pub fn source_again(&self) -> ReadOptions {
-        let label_optional = self.model.condition == Condition::None;
-        ReadOptions { expected: self.columns.clone(), label_optional, ..self.source.clone() }
+        ReadOptions { expected: self.columns.clone(), ..self.source.clone() }
+    }
+
+    /// The rows to train on and, where the source has such or some are held out, those to validate with.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if a share is to be held out of one row.
+    pub fn training_rows(&self, dataset: &Dataset) -> Result<(Split, Option<Split>)> {
+        let (rows, share) = (&dataset.train, self.train.valid);
+        if share == 0.0 || dataset.valid.is_some() {
+            return Ok((rows.clone(), dataset.valid.clone()));
+        }
+        if rows.count < 2 {
+            return Err(Error::setting("train.valid", ": the training data has only one row"));
+        }
+        let (kept, held) = self.source.division.hold_out(rows, share, self.train.seed);
+        Ok((kept, Some(held)))
+    }
+
+    /// Where the default of a batch exceeds the training rows, makes it all of them, and says so.
+    ///
+    /// # Errors
+    /// As [`Config::training_rows`].
+    pub fn fit_batch(&mut self, dataset: &Dataset) -> Result<Option<String>> {
+        let (rows, usual) = (self.training_rows(dataset)?.0.count, TrainSection::default().batch_size);
+        if self.train.batch_size != usual || rows >= usual {
+            return Ok(None);
+        }
+        self.train.batch_size = rows;
+        let what = dataset.shape.plural();
+        Ok(Some(format!("{rows}, all training {what}: they are fewer than {usual} (`train.batch_size`)")))
+    }
+
+    /// Remembers what the data looks like, as [`Config::changed`] will ask.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the data is in a file that can no longer be read.
+    pub fn remember(&mut self, dataset: &Dataset) -> Result<()> {
+        self.fingerprint = Fingerprint::of(dataset)?;
+        Ok(())
+    }
+
+    /// How the run's data differs from what it was trained on, in words; none if it does not, or if the run, as those of
+    /// earlier versions, does not know.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the data is in a file that can no longer be read.
+    pub fn changed(&self, dataset: &Dataset) -> Result<Option<String>> {
+        Ok(match Fingerprint::compare(&self.fingerprint, dataset)? {
+            None => None,
+            Some(Change::Labels) if self.classes.is_none() => None,
+            Some(Change::Labels) => Some("its rows have other labels".to_owned()),
+            Some(Change::Longer(more)) => {
+                Some(format!("{more} {} were added behind those that were there", dataset.shape.plural()))
+            }
+            // A random test part goes by the rows' numbers.
+            Some(Change::Other(what)) if self.fingerprint.len() == 1 => {
+                Some(format!("{what}, so that rows it learnt from may be in the test part"))
+            }
+            Some(Change::Other(what)) => Some(what),
+        })
     }
 
     /// Other data of the model, or its own read again: with its classes numbered as the model knows them.
@@ -183,6 +272,24 @@ mod tests {
         assert!(labels(&["7", "0"]).unwrap_err().to_string().contains("label `7`"));
         assert!(labels(&["cat", "dog"]).unwrap_err().to_string().contains("label `cat`"));
     }
+
+    #[test]
+    fn values_outside_0_to_1_are_brought_there_as_they_need() {
+        let split = Split::new(vec![0; 2], 1, None);
+        let refusal = |min: f64, max: f64| {
+            let mut summary = data::Summary::default();
+            (summary.min, summary.max) = (vec![min], vec![max]);
+            let dataset = Dataset::new("data", Shape::table(1), split.clone(), split.clone());
+            let dataset = Dataset { summary: Some(summary), unit: false, ..dataset };
+            Config::default().check_data(&dataset).unwrap_err().to_string()
+        };
+        // What was standardised fits as it stands.
+        assert!(refusal(0.0, 1.0).ends_with("`source.scale` = none"), "{}", refusal(0.0, 1.0));
+        for (min, max) in [(-0.1, 1.0), (0.0, 1.1)] {
+            assert!(refusal(min, max).ends_with("`source.scale` = minmax"), "{}", refusal(min, max));
+        }
+    }
+
     #[test]
     fn a_class_has_the_number_of_its_name() {
         let numbers = Config { classes: Some(3), ..Config::default() };
@@ -192,5 +299,17 @@ mod tests {
         let named = Config { classes: Some(2), class_names: names, ..Config::default() };
         assert_eq!((named.class_number("cat").unwrap(), named.class_number("dog").unwrap()), (0, 1));
         assert!(named.class_number("1").unwrap_err().to_string().contains("cat"));
+    }
+
+    #[test]
+    fn a_message_names_a_dozen_classes() {
+        let known = |count: usize| {
+            let class_names = (0..count).map(|i| format!("c{i}")).collect();
+            Config { classes: Some(count.max(3)), class_names, ..Config::default() }.known_classes()
+        };
+        assert_eq!(known(0), "0 to 2");
+        assert_eq!(known(2), "c0, c1");
+        assert!(known(12).ends_with("c10, c11"), "{}", known(12));
+        assert!(known(14).ends_with("c10, c11 and 2 more"), "{}", known(14));
     }
 }

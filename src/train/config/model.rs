@@ -22,6 +22,10 @@ section! {
         #[arg(long = "model", value_parser = names(FAMILIES.iter().map(|f| (f.name, f.about))), value_name = "MODEL")]
         kind: String = FAMILIES[0].name.into();
 
+        /// The kind of network, where neither widths nor layers are named
+        #[arg(long, value_parser = choice::<Net>(), conflicts_with_all = ["encoder", "decoder"])]
+        net: Net = Net::Auto;
+
         /// Widths of the encoder's hidden layers, such as 512,256; the decoder mirrors them
         #[arg(long, value_name = "WIDTHS", value_delimiter = ',')]
         hidden: Vec<usize> = vec![400], in WIDTH;
@@ -57,6 +61,19 @@ section! {
         /// What encoder and decoder see beside the image
         #[arg(long, value_parser = choice::<Condition>())]
         condition: Condition = Condition::None;
+    }
+}
+
+named! {
+    /// The kind of network that stands for layers that are not named.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub enum Net {
+        /// mlp for rows of a table and grey pictures of up to 28x28, conv for other pictures
+        Auto => "auto",
+        /// Linear layers of the widths of `model.hidden`
+        Mlp => "mlp",
+        /// Convolutions that halve a picture, with twice the channels each time, and a linear layer
+        Conv => "conv",
     }
 }
 

@@ -152,20 +152,93 @@ fn a_picture_of_too_many_values_names_what_makes_it_smaller() {
 }
 
 #[test]
+fn the_elbo_is_trained_where_nothing_weights_its_terms() {
+    let trains = |text: &str| {
+        let config = Config::parse(text).unwrap();
+        config.train.trains_the_elbo(&config.model_config(Shape { width: 4, height: 4, channels: 1 }))
+    };
+    for (text, expected) in [
+        ("", true),
+        ("[train]\nsamples = 5\n", true),
+        ("[train]\nbeta = 2.0\n", false),
+        ("[train]\nkl_warmup = 1.0\n", false),
+        ("[train]\nfree_bits = 0.5\n", false),
+        ("[model]\nkind = \"iwae\"\n[train]\nsamples = 5\n", false),
+        ("[model]\nkind = \"iwae\"\n", true),
+    ] {
+        assert_eq!(trains(text), expected, "{text}");
+    }
+}
+
+#[test]
 fn a_file_without_a_format_is_read_and_a_newer_one_is_refused() {
-    assert_eq!(Config::parse("[model]\nlatent = 2\n").unwrap().format, 2);
-    assert!(Config::default().to_toml().starts_with("format = 2\n"));
-    for format in [0, 3, u32::MAX] {
+    assert_eq!(Config::parse("[model]\nlatent = 2\n").unwrap().format, 3);
+    assert!(Config::default().to_toml().starts_with("format = 3\n"));
+    for format in [0, 4, u32::MAX] {
         // Whatever else a newer version has to say.
         let message = Config::parse(&format!("format = {format}\nnew_key = 1\n")).unwrap_err();
         assert!(message.starts_with(&format!("it has format {format}, and this")), "{message}");
         assert!(message.contains("use a newer version"), "{message}");
     }
-    assert!(Config::parse("format = 2\nnew_key = 1\n").unwrap_err().contains("new_key"));
+    assert!(Config::parse("format = 3\nnew_key = 1\n").unwrap_err().contains("new_key"));
 }
 
 #[test]
 fn the_defaults_are_those_of_the_model() {
     let shape = Shape { width: 28, height: 28, channels: 1 };
-    assert_eq!(Config::default().model_config(shape), ModelConfig::default());
+    let picture = Some(Extent { height: 28, width: 28, channels: 1 });
+    assert_eq!(Config::default().model_config(shape), ModelConfig { picture, ..ModelConfig::default() });
+}
+
+#[test]
+fn the_network_follows_the_data_where_nothing_is_named() {
+    let net = |text: &str, width, height, channels| {
+        let mut config = Config::parse(text).unwrap();
+        config.choose_net(Shape { width, height, channels }).map(|()| {
+            let layers = config.model.encoder.as_ref().map(ToString::to_string).unwrap_or_default();
+            (config.model.net, layers)
+        })
+    };
+    let conv = |layers: &str| Ok((Net::Conv, layers.to_owned()));
+    let mlp = Ok((Net::Mlp, String::new()));
+    for (text, width, height, channels, expected) in [
+        ("", 28, 28, 1, mlp.clone()),
+        ("", 20, 1, 1, mlp.clone()),
+        ("", 28, 29, 1, conv("conv 32x4/2, conv 64x4/2, linear 256")),
+        ("", 28, 28, 3, conv("conv 32x4/2, conv 64x4/2, linear 256")),
+        // Widths that are named are wanted.
+        ("[model]\nhidden = [400]", 64, 64, 3, mlp.clone()),
+        ("[model]\nhidden = [400]\nnet = \"auto\"", 8, 8, 3, conv("conv 32x4/2, linear 256")),
+        ("[model]\nnet = \"mlp\"", 64, 64, 3, mlp),
+        ("[model]\nnet = \"conv\"", 28, 28, 1, conv("conv 32x4/2, conv 64x4/2, linear 256")),
+        ("[model]\nencoder = \"linear 9\"", 64, 64, 3, Ok((Net::Auto, "linear 9".into()))),
+    ] {
+        assert_eq!(net(text, width, height, channels).map_err(|e| e.to_string()), expected, "{text}");
+    }
+    let error = net("[model]\nnet = \"conv\"", 20, 1, 1).unwrap_err().to_string();
+    assert!(error.contains("not pictures: use mlp"), "{error}");
+}
+
+#[test]
+fn runs_of_earlier_formats_divide_their_rows_as_they_did() {
+    let of = |text: &str| Config::parse(text).unwrap().source.division;
+    for old in ["shape = [4, 1, 1]\n", "format = 2\nshape = [4, 1, 1]\n"] {
+        assert_eq!(of(old), Division::Shuffle);
+        // Once read, it says so itself.
+        assert_eq!(of(&Config::parse(old).unwrap().to_toml()), Division::Shuffle);
+    }
+    // What a user writes is no run, and new runs are of the new format.
+    for new in ["", "format = 2\n", "format = 3\nshape = [4, 1, 1]\n"] {
+        assert_eq!(of(new), Division::Rows);
+    }
+}
+
+#[test]
+fn what_is_given_away_names_no_folders() {
+    let mut config = Config { data: "/home/ada/wine.csv".into(), ..Config::default() };
+    config.source.test_data = Some("/home/ada/test.csv".into());
+    config.train.init_from = Some("/home/ada/runs/first".into());
+    let text = config.portable().to_toml();
+    assert!(!text.contains("home") && text.contains("\"wine.csv\"") && text.contains("\"first\""), "{text}");
+    assert_eq!(Config::default().portable(), Config::default());
 }

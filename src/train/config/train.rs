@@ -26,7 +26,7 @@ section! {
         #[arg(long, value_name = "N")]
         epochs: u32 = 10, in Range::at_least(1, "train for at least one epoch");
 
-        /// Images in a batch
+        /// Images in a batch; all of them where there are fewer and nothing is said
         #[arg(long, value_name = "N")]
         batch_size: usize = 128, in Range::from(1, MAX_BATCH);
 
@@ -73,6 +73,11 @@ section! {
         /// How weights and biases begin
         #[arg(long, value_parser = choice::<Init>())]
         init: Init = Init::Pytorch;
+
+        /// Run whose weights training begins with, where names and shapes agree; its optimiser's state is left behind
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[arg(long, value_name = "RUN")]
+        init_from: Option<String> = None;
 
         /// Let the output's bias begin where it fits the training data best by itself
         #[arg(long)]

@@ -1,0 +1,234 @@
+//! The ways to compute a convolution, or the gradient of its weights: shaders and their tile sizes.
+
+use super::gradient;
+use super::nodes::nodes;
+use super::operation::{self, Way};
+use crate::kernels::activation::Activation;
+use crate::kernels::matmul::{ACCUMULATES, Epilogue};
+use crate::kernels::shader;
+use crate::plan::{Const, Field, Kernel, Needs, Nodes, Reference, Slot, Target, Trusted, read, write};
+
+/// One way to compute: a shader and the sizes of its tile.
+#[derive(Debug)]
+pub struct Variant {
+    /// Its name in tests, benches and tables.
+    pub name: &'static str,
+    /// The shader.
+    pub kernel: &'static Kernel,
+    /// The subgroup size that it needs, if it uses subgroups.
+    pub lanes: Option<u32>,
+    /// Invocations of a workgroup: each has four positions of the result or, in the gradient, a vector of its rows.
+    pub invocations: u32,
+    /// Channels of the result that a workgroup computes or, in the gradient, rows.
+    pub channels: u32,
+    consts: [Const; 2],
+}
+
+impl Variant {
+    const fn new(
+        name: &'static str,
+        kernel: &'static Kernel,
+        size: Const,
+        channels: Const,
+        subgroup: bool,
+    ) -> Variant {
+        let lanes = if subgroup { Some(size.1) } else { None };
+        Variant { name, kernel, lanes, invocations: size.1, channels: channels.1, consts: [size, channels] }
+    }
+
+    const fn subgroup(name: &'static str, lanes: u32, channels: u32) -> Variant {
+        Variant::new(name, &SUBGROUP, ("LANES", lanes), ("CHANNELS", channels), true)
+    }
+
+    const fn portable(name: &'static str, workgroup: u32, channels: u32) -> Variant {
+        Variant::new(name, &PORTABLE, ("WORKGROUP", workgroup), ("CHANNELS", channels), false)
+    }
+
+    const fn weights_subgroup(name: &'static str, lanes: u32, rows: u32) -> Variant {
+        Variant::new(name, &WEIGHTS_SUBGROUP, ("LANES", lanes), ("ROWS", rows), true)
+    }
+
+    const fn weights_portable(name: &'static str, workgroup: u32, rows: u32) -> Variant {
+        Variant::new(name, &WEIGHTS_PORTABLE, ("WORKGROUP", workgroup), ("ROWS", rows), false)
+    }
+
+    /// Whether this variant runs on `target`.
+    pub fn fits(&self, target: &Target) -> bool {
+        self.lanes.is_none_or(|lanes| target.subgroup == Some(lanes))
+    }
+
+    /// The constants of the shader, with these beside its own.
+    pub(super) fn specialise(&self, others: &[Const]) -> Vec<Const> {
+        [&self.consts[..], others].concat()
+    }
+}
+
+/// Every variant of a convolution: for each adapter from few channels to many.
+pub static DATA: &[Variant] = &[
+    Variant::subgroup("subgroup16-4", 16, 4),
+    Variant::subgroup("subgroup16-16", 16, 16),
+    Variant::subgroup("subgroup16-32", 16, 32),
+    Variant::subgroup("subgroup16-64", 16, 64),
+    Variant::subgroup("subgroup8-4", 8, 4),
+    Variant::subgroup("subgroup8-16", 8, 16),
+    Variant::subgroup("subgroup8-32", 8, 32),
+    Variant::subgroup("subgroup4-4", 4, 4),
+    Variant::subgroup("subgroup4-16", 4, 16),
+    Variant::portable("portable-4", 64, 4),
+    Variant::portable("portable-16", 32, 16),
+];
+
+/// Every variant of the gradient of a convolution's weights: for each adapter from few rows to many.
+pub static WEIGHTS: &[Variant] = &[
+    Variant::weights_subgroup("subgroup16-4", 16, 4),
+    Variant::weights_subgroup("subgroup16-16", 16, 16),
+    Variant::weights_subgroup("subgroup16-32", 16, 32),
+    Variant::weights_subgroup("subgroup8-4", 8, 4),
+    Variant::weights_subgroup("subgroup8-16", 8, 16),
+    Variant::weights_subgroup("subgroup8-32", 8, 32),
+    Variant::weights_subgroup("subgroup4-4", 4, 4),
+    Variant::weights_subgroup("subgroup4-16", 4, 16),
+    Variant::weights_portable("portable-4", 64, 4),
+    Variant::weights_portable("portable-16", 32, 16),
+];
+
+/// The variant of a table for so many channels, or rows, on `target`: the smallest tile that holds them, or the largest. With
+/// subgroups on software adapters, where loads are the limit and each lane saves some.
+pub fn choose(table: &'static [Variant], target: &Target, channels: usize) -> &'static Variant {
+    let suits = |lanes: Option<u32>| match (target.software, lanes) {
+        (true, Some(lanes)) => target.subgroup == Some(lanes),
+        (_, None) => !target.software || !table.iter().any(|v| v.lanes.is_some() && v.fits(target)),
+        (false, Some(_)) => false,
+    };
+    let mut tiles = table.iter().filter(|variant| suits(variant.lanes));
+    let largest = tiles.clone().next_back().expect("a portable variant");
+    tiles.find(|variant| variant.channels as usize >= channels).unwrap_or(largest)
+}
+
+const DATA_SLOTS: &[Slot] =
+    &[read(1, "x"), read(2, "w"), read(3, "extra"), write(4, "c").updated_where(ACCUMULATES)];
+const WEIGHT_SLOTS: &[Slot] = &[read(1, "coarse"), read(2, "fine"), write(3, "parts").updated()];
+
+/// What the variants of a convolution, or those of the gradient, have in common.
+struct Common {
+    params: &'static [Field],
+    slots: &'static [Slot],
+    nodes: Option<Nodes>,
+    reference: Reference,
+}
+
+const DATA_COMMON: Common = Common {
+    params: operation::Params::FIELDS,
+    slots: DATA_SLOTS,
+    nodes: Some(nodes),
+    reference: operation::reference,
+};
+const WEIGHT_COMMON: Common = Common {
+    params: gradient::Params::FIELDS,
+    slots: WEIGHT_SLOTS,
+    nodes: None,
+    reference: gradient::reference,
+};
+
+const fn kernel(
+    name: &'static str,
+    source: &'static str,
+    needs: Needs,
+    common: Common,
+    variants: fn() -> Vec<Vec<Const>>,
+) -> Kernel {
+    let Common { params, slots, nodes, reference } = common;
+    Kernel {
+        name,
+        entry: "main",
+        source,
+        params,
+        slots,
+        step: false,
+        needs,
+        trusted: Trusted,
+        nodes,
+        variants,
+        reference,
+    }
+}
+
+static PORTABLE: Kernel =
+    kernel("conv/portable", shader!("conv/portable"), Needs::Nothing, DATA_COMMON, || {
+        data_specialisations(&PORTABLE)
+    });
+
+static SUBGROUP: Kernel =
+    kernel("conv/subgroup", shader!("conv/subgroup"), Needs::Lanes, DATA_COMMON, || {
+        data_specialisations(&SUBGROUP)
+    });
+
+static WEIGHTS_PORTABLE: Kernel =
+    kernel("conv/weights_portable", shader!("conv/weights_portable"), Needs::Nothing, WEIGHT_COMMON, || {
+        weight_specialisations(&WEIGHTS_PORTABLE)
+    });
+
+static WEIGHTS_SUBGROUP: Kernel =
+    kernel("conv/weights_subgroup", shader!("conv/weights_subgroup"), Needs::Lanes, WEIGHT_COMMON, || {
+        weight_specialisations(&WEIGHTS_SUBGROUP)
+    });
+
+/// The shaders of a convolution.
+pub(crate) const DATA_KERNELS: [&Kernel; 2] = [&PORTABLE, &SUBGROUP];
+/// The shaders of the gradient of a convolution's weights.
+pub(crate) const WEIGHT_KERNELS: [&Kernel; 2] = [&WEIGHTS_PORTABLE, &WEIGHTS_SUBGROUP];
+
+/// The constants of the shader for one convolution; `grey` is its input of one channel.
+pub(super) fn constants<T>(variant: &Variant, way: Way, grey: bool, epilogue: &Epilogue<T>) -> Vec<Const> {
+    let [number, activation] = epilogue.constants();
+    variant.specialise(&[("WAY", way as u32), ("ONE_CHANNEL", u32::from(grey)), number, activation])
+}
+
+/// Every variant of a convolution's shader, both ways, with every epilogue that a plan may ask for.
+fn data_specialisations(kernel: &'static Kernel) -> Vec<Vec<Const>> {
+    use Activation::{Identity, Relu, Silu, Softplus, Tanh};
+    let mut epilogues = vec![Epilogue::Store, Epilogue::Accumulate];
+    epilogues.extend([Identity, Relu, Tanh, Softplus].map(|f| Epilogue::Forward(f, ())));
+    epilogues.extend([Relu, Tanh, Softplus, Silu].map(|f| Epilogue::Backward(f, ())));
+    let mut all = Vec::new();
+    for variant in DATA.iter().filter(|variant| std::ptr::eq(variant.kernel, kernel)) {
+        for (way, grey) in [(Way::Gather, false), (Way::Gather, true), (Way::Scatter, false)] {
+            all.extend(epilogues.iter().map(|epilogue| constants(variant, way, grey, epilogue)));
+        }
+    }
+    all
+}
+
+/// Every variant of the shader of the weights' gradient, with and without that of the bias.
+fn weight_specialisations(kernel: &'static Kernel) -> Vec<Vec<Const>> {
+    let variants = WEIGHTS.iter().filter(|variant| std::ptr::eq(variant.kernel, kernel));
+    variants
+        .flat_map(|variant| [false, true].map(|bias| variant.specialise(&[("BIAS", u32::from(bias))])))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variant_suits_the_adapter_and_the_channels() {
+        let software = |subgroup| Target { software: true, subgroup, ..Target::PORTABLE };
+        for (target, channels, name) in [
+            (software(Some(16)), 3, "subgroup16-4"),
+            (software(Some(16)), 5, "subgroup16-16"),
+            (software(Some(16)), 32, "subgroup16-32"),
+            (software(Some(8)), 1000, "subgroup8-32"),
+            (software(Some(4)), 1000, "subgroup4-16"),
+            (software(None), 3, "portable-4"),
+            (software(Some(64)), 1000, "portable-16"),
+            (Target { subgroup: Some(8), ..Target::PORTABLE }, 32, "portable-16"),
+        ] {
+            for table in [DATA, WEIGHTS] {
+                assert_eq!(choose(table, &target, channels).name, name, "{target:?} {channels}");
+            }
+        }
+        assert_eq!(choose(DATA, &software(Some(16)), 33).name, "subgroup16-64");
+        assert_eq!(choose(WEIGHTS, &software(Some(16)), 33).name, "subgroup16-32");
+    }
+}
