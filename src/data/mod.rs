@@ -18,6 +18,7 @@ mod file_rows;
 mod fingerprint;
 mod folder;
 mod idx;
+mod joining;
 mod missing;
 mod mnist;
 mod natural;
