@@ -201,6 +201,17 @@ impl Error {
         }
     }
 
+    /// An [`Error::File`] whose problem is a list, each line of which may quote what is in the file.
+    pub fn listing(
+        path: impl AsRef<Path>,
+        head: &str,
+        lines: impl Iterator<Item = String>,
+        next: impl Into<String>,
+    ) -> Self {
+        let list: String = lines.map(|line| format!("\n    {}", presentable(&line))).collect();
+        Error::File { path: path.as_ref().to_owned(), problem: format!("{head}{list}"), next: next.into() }
+    }
+
     /// The exit code of the command: 2 for misuse, 1 for every other failure.
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -242,11 +242,11 @@ fn a_test_part_may_come_from_another_file_or_a_share() {
 #[test]
 fn a_format_can_be_named() {
     let scratch = Scratch::new();
-    scratch.write("numbers.txt", "1,2\n3,4\n5,6\n");
-    scratch.fail("data numbers.txt", 2, "this file is not in a known format; it takes");
-    assert!(scratch.succeed("data numbers.txt --format csv").contains("table of 2 columns"));
-    scratch.fail("data numbers.txt --format npy", 1, "not a .npy file");
-    scratch.fail("data numbers.txt --format xls", 2, "invalid value 'xls'");
+    scratch.write("numbers.log", "1,2\n3,4\n5,6\n");
+    scratch.fail("data numbers.log", 2, "this file is not in a known format");
+    assert!(scratch.succeed("data numbers.log --format csv").contains("table of 2 columns"));
+    scratch.fail("data numbers.log --format npy", 1, "not a .npy file");
+    scratch.fail("data numbers.log --format xls", 2, "invalid value 'xls'");
     scratch.fail("data mnist --grey --colour", 2, "cannot be used with");
     scratch.fail("data mnist --image-size 28", 2, "WxH");
 }
@@ -255,8 +255,8 @@ fn a_format_can_be_named() {
 fn bad_files_fail_with_a_place_and_a_remedy() {
     let scratch = Scratch::new();
     for (name, bytes, words) in [
-        ("missing.csv", b"a,b\n1,2\n,4\n".to_vec(), "row 2 (line 3), column 1 (`a`): the value is missing"),
-        ("ragged.csv", b"1,2\n3\n".to_vec(), "row 2 has 1 cells, but the first has 2"),
+        ("missing.csv", b"a,b\n1,2\n,4\n".to_vec(), "column 1 (`a`): no value in row 2 (line 3)"),
+        ("ragged.csv", b"1,2\n3\n".to_vec(), "row 2 has 1 cell, but the first has 2"),
         ("one.csv", b"1,2\n".to_vec(), "has one row, but training and test data need one each"),
         ("empty.csv", Vec::new(), "it is empty"),
         ("short.npy", npy_bytes("5, 5", &[0; 24]), "the file has"),
@@ -265,7 +265,7 @@ fn bad_files_fail_with_a_place_and_a_remedy() {
         (
             "nan.npy",
             matrix(Matrix::Npy, &[], 2, &[1.0, 2.0, f32::NAN, 4.0]),
-            "row 2, column 1: not a finite number",
+            "row 2, column 1: the value is missing",
         ),
     ] {
         scratch.write(name, bytes);
@@ -275,6 +275,121 @@ fn bad_files_fail_with_a_place_and_a_remedy() {
     }
     assert!(!scratch.path("run").exists());
     scratch.fail("data nowhere.csv", 1, "cannot read nowhere.csv");
+}
+
+#[test]
+fn a_model_finds_its_columns_by_name() {
+    let scratch = Scratch::new();
+    scratch.write("t.csv", csv());
+    scratch.succeed(&format!("{TRAIN} --data t.csv --label-column kind --likelihood gaussian -q"));
+    let rows = &rows()[..20];
+    let table = |names: &str, row: &dyn Fn(&[f32; 3]) -> String| {
+        format!("{names}\n{}", rows.iter().map(row).collect::<String>())
+    };
+    let text = |[a, b, c]: &[f32; 3]| format!("{a},{b},{c}\n");
+    scratch.write("same.csv", table("a,b,c", &text));
+    scratch.write("bare.csv", rows.iter().map(text).collect::<String>());
+    scratch.write("mixed.csv", table("c,more,b,a", &|[a, b, c]| format!("{c},9,{b},{a}\n")));
+    scratch.write("less.csv", table("a,c", &|[a, _, c]| format!("{a},{c}\n")));
+    let codes = |name: &str, words: &str| {
+        let encode = format!("encode run --data {name} --out {name}.npy");
+        scratch.command(&encode).assert().success().stderr(contains(words));
+        scratch.read(&format!("{name}.npy"))
+    };
+    // The labels of a model that is not conditional may be missing.
+    let same = codes("same.csv", "");
+    assert_eq!(codes("mixed.csv", "ignored, as the model has no such columns: column 2 (`more`)"), same);
+    assert_eq!(codes("bare.csv", "taken in the model's order"), same);
+    let message = scratch.fail("encode run --data less.csv --out z.npy", 1, "it lacks 1 of the 3 columns");
+    assert!(message.contains(": b\n") && message.contains("it has a, c"), "{message}");
+    // The run's own table, with its columns moved.
+    let before = scratch.succeed("evaluate run --json");
+    let moved = |(i, [a, b, c]): (usize, &[f32; 3])| format!("{},{c},{b},{a}\n", ["red", "blue"][i % 2]);
+    let moved: String = self::rows().iter().enumerate().map(moved).collect();
+    scratch.write("t.csv", format!("kind,c,b,a\n{moved}"));
+    assert_eq!(scratch.succeed("evaluate run --json"), before);
+}
+
+#[test]
+fn missing_values_are_refused_left_out_or_filled_in() {
+    let scratch = Scratch::new();
+    let table = csv();
+    let gaps: String = table
+        .lines()
+        .enumerate()
+        .map(|(line, text)| match line % 9 {
+            5 => format!("{}\n", text.replacen(text.split(',').next().unwrap(), "NA", 1)),
+            _ => format!("{text}\n"),
+        })
+        .collect();
+    scratch.write("t.csv", gaps);
+    let flags = "--data t.csv --label-column kind --likelihood gaussian";
+    let message = scratch.fail(
+        &format!("{TRAIN} {flags}"),
+        1,
+        "column 1 (`a`): no value in 22 rows, first in row 5 (line 6)",
+    );
+    assert!(message.contains("--missing drop") && message.contains("--missing mean"), "{message}");
+    let told = json(&scratch.succeed("data t.csv --label-column kind --missing drop --json"));
+    assert_eq!((&told["train"], &told["test"]), (&160.into(), &18.into()));
+    let told = json(&scratch.succeed("data t.csv --label-column kind --missing mean --json"));
+    assert!(told["warnings"].to_string().contains("filled in with the mean"), "{told}");
+    let fill = told["scaling"]["fill"][0].as_f64().unwrap();
+    assert!((fill - told["columns"][0]["mean"].as_f64().unwrap()).abs() < 1e-3, "{told}");
+    // The model keeps the means.
+    scratch.succeed(&format!("{TRAIN} {flags} --missing mean -q"));
+    scratch.write("new.csv", "a,b,c\nNA,0.5,7\n");
+    scratch.write("full.csv", format!("a,b,c\n{},0.5,7\n", fill as f32));
+    let codes = |name: &str| {
+        scratch.succeed(&format!("encode run --data {name} --out z.npy"));
+        scratch.read("z.npy")
+    };
+    assert_eq!(codes("new.csv"), codes("full.csv"));
+    // Other commands take the means as they are, with no flag of their own.
+    let nan = matrix(Matrix::Npy, &[], 1, &[1.0, f32::NAN, 3.0, 4.0, 5.0]);
+    scratch.write("nan.npy", nan);
+    let told = json(&scratch.succeed("data nan.npy --missing drop --json"));
+    assert_eq!((&told["train"], &told["test"]), (&3.into(), &1.into()));
+}
+
+#[test]
+fn a_table_is_found_out_about() {
+    let scratch = Scratch::new();
+    let rows: String = (0..30).map(|i| format!("{i};{},5;{}%;Ja\r\n", i % 7, i * 3 % 11)).collect();
+    let units: Vec<u16> = format!("\u{feff};Höhe;Anteil;Typ\r\n{rows}").encode_utf16().collect();
+    scratch.write("t.csv", units.iter().flat_map(|unit| unit.to_le_bytes()).collect::<Vec<u8>>());
+    let output = scratch.command("data t.csv --label-column Typ").output().unwrap();
+    let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+    for words in [
+        "table of 2 columns",
+        "found     UTF-16\n",
+        "found     text, cells separated by semicolons, decimal commas, names in the first line\n",
+        "percent signs left out",
+        "column 1 numbers the rows and is left out; --index keep",
+        "Höhe",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    scratch.fail(
+        "data t.csv",
+        1,
+        "leave columns out with --drop Typ; name a column of classes with --label-column",
+    );
+    // What it says helps.
+    assert!(scratch.succeed("data t.csv --drop Typ").contains("table of 2 columns"));
+    assert!(scratch.succeed("data t.csv --drop Typ --index keep").contains("table of 3 columns"));
+    let packed = gzip(&scratch.read("t.csv"));
+    scratch.write("t.csv.gz", packed);
+    assert!(scratch.succeed("data t.csv.gz --columns 2").contains("found     gzip"));
+    scratch.write("pixels.csv", (0..20).map(|i| format!("{i},0,255,9,1,2,3\n")).collect::<String>());
+    let told = json(&scratch.succeed("data pixels.csv --label-column 1 --image-size 3x2 --json"));
+    assert_eq!(told["shape"], serde_json::json!([3, 2, 1]));
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packed, bytes).unwrap();
+    packed.finish().unwrap()
 }
 
 /// Malformed pages make the parquet crate panic; the user sees an ordinary error.

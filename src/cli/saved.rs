@@ -159,8 +159,14 @@ impl Saved {
         options.scale = run.scaling.is_none().then_some(Scale::None);
         self.label(&mut options, args.label_column.as_ref());
         let has_columns = data::has_columns(source, options.format.as_deref());
-        if !has_columns && args.label_column.is_none() {
-            options.label_column = None;
+        options.expected.clone_from(&self.config.columns);
+        if has_columns {
+            let Shape { width, height, .. } = self.shape;
+            options.array = None;
+            options.image_size = self.shape.is_picture().then_some(Size { width, height });
+        } else {
+            options = options.without_columns();
+            options.label_column.clone_from(&args.label_column);
         }
         if data::is_folder_of_pictures(source, options.format.as_deref()) {
             if self.shape.is_table() {
@@ -303,7 +309,7 @@ impl Saved {
         if let Some(test) = &source.test_data {
             source::check_present(test, "name where it is now with `data`: it is recognised")?;
         }
-        let mut options = source.clone();
+        let mut options = self.config.source_again();
         self.label(&mut options, None);
         let dataset = source::open(data, &options, true)?;
         if dataset.shape != self.shape {

@@ -128,7 +128,7 @@ pub fn resume(args: &TrainArgs, path: &Path) -> Result<Session> {
     config.validate()?;
     locate(&mut config, &dir, args)?;
     config.source.label_optional = config.classes.is_none();
-    let dataset = source::open(&config.data, &config.source, run.quiet)?;
+    let dataset = source::open(&config.data, &config.source_again(), run.quiet)?;
     let expected = config.image_shape();
     if expected != Some(dataset.shape) {
         return Err(Error::Usage(format!(

@@ -1,13 +1,39 @@
 //! The names of a data set's labels, and their numbers in a model that numbers them differently.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::dataset::Dataset;
 use super::split::Split;
 
+/// Whole numbers up to this size are told apart by 64-bit floats.
+const EXACT: f64 = (1u64 << 53) as f64;
+
+/// What a class's name means: the same for `True` and `true`, for `1`, `1.0` and `1e0`. A leading zero makes a number a
+/// name, as in 007.
+pub(super) fn meaning(name: &str) -> Cow<'_, str> {
+    let truth = ["true", "false"].into_iter().find(|word| word.eq_ignore_ascii_case(name));
+    if let Some(word) = truth {
+        return word.into();
+    }
+    let digits = name.trim_start_matches(['+', '-']);
+    let padded = digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit();
+    match name.parse::<f64>() {
+        Ok(value) if value.abs() < EXACT && !padded => (value + 0.0).to_string().into(),
+        _ => name.into(),
+    }
+}
+
+/// The number of the class in `known` that means the same as `name`.
+pub fn class_number(name: &str, known: &[String]) -> Option<u32> {
+    let exact = known.iter().position(|known| known == name);
+    let alike = || known.iter().position(|known| meaning(known) == meaning(name));
+    exact.or_else(alike).map(|number| number as u32)
+}
+
 /// The number of `name` in `known`; a new name is appended.
 pub(super) fn number(name: &str, known: &mut Vec<String>) -> u32 {
-    let found = known.iter().position(|known| known == name);
+    let found = class_number(name, known).map(|number| number as usize);
     found.unwrap_or_else(|| {
         known.push(name.to_owned());
         known.len() - 1
@@ -33,10 +59,11 @@ impl Dataset {
             (true, true) => None,
             // The model's classes are numbers, so these names must be numbers too.
             (true, false) => {
-                used.iter().map(|label| Some((*label, self.class_name(*label).parse().ok()?))).collect()
+                let number = |label: &u32| meaning(&self.class_name(*label)).parse().ok();
+                used.iter().map(|label| Some((*label, number(label)?))).collect()
             }
             // The model's names are not numbers, so the data's numbers are taken as the model's own.
-            (false, true) if !known.iter().all(|name| name.parse::<u32>().is_ok()) => {
+            (false, true) if !known.iter().all(|name| meaning(name).parse::<u32>().is_ok()) => {
                 return Dataset { classes, ..self };
             }
             (false, _) => {
@@ -88,6 +115,19 @@ mod tests {
         numbered((&[0, 1], &["6", "7"]), &["3", "4", "5", "6", "7"], (&[3, 4], &["3", "4", "5", "6", "7"]));
         numbered((&[0, 1, 0], &["cow", "dog"]), &["cat", "dog"], (&[2, 1, 2], &["cat", "dog", "cow"]));
         numbered((&[0, 1], &["cat", "dog"]), &["cat", "dog"], (&[0, 1], &["cat", "dog"]));
+    }
+
+    #[test]
+    fn names_that_mean_the_same_are_one_class() {
+        numbered((&[0, 1], &["False", "True"]), &["false", "true"], (&[0, 1], &["false", "true"]));
+        numbered((&[0, 1], &["1.0", "3.0"]), &["0", "1", "2", "3"], (&[1, 3], &["0", "1", "2", "3"]));
+        numbered((&[0, 1], &["3.0", "7.0"]), &[], (&[3, 7], &[]));
+        for (a, b) in [("-0", "0"), ("1e2", "100"), ("+5", "5"), ("TRUE", "True"), ("2.50", "2.5")] {
+            assert_eq!(meaning(a), meaning(b));
+        }
+        for (a, b) in [("007", "7"), ("9007199254740993", "9007199254740992"), ("nan", "NaN"), ("a", "A")] {
+            assert_ne!(meaning(a), meaning(b));
+        }
     }
 
     #[test]

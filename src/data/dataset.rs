@@ -79,7 +79,11 @@ impl Dataset {
 
     /// The names of a table's columns; empty if they only have numbers.
     pub fn column_names(&self) -> &[String] {
-        let numbered = self.columns.iter().all(|name| name.parse::<u32>().is_ok());
-        if numbered { &[] } else { &self.columns }
+        if numbered(&self.columns) { &[] } else { &self.columns }
     }
+}
+
+/// Whether columns have numbers in place of names.
+pub(super) fn numbered(columns: &[String]) -> bool {
+    columns.iter().all(|name| name.parse::<u32>().is_ok())
 }

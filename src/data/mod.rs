@@ -18,6 +18,8 @@ mod file_rows;
 mod fingerprint;
 mod folder;
 mod idx;
+mod joining;
+mod missing;
 mod mnist;
 mod natural;
 mod npy;
@@ -44,16 +46,17 @@ mod split;
 mod summarise;
 mod summary;
 mod table;
+mod unpack;
 pub mod write;
 
-pub use classes::class_name;
+pub use classes::{class_name, class_number};
 pub use dataset::Dataset;
 pub use division::Division;
 pub use fingerprint::{Change, Fingerprint, Raw};
 pub use open::{
     anywhere, has_columns, is_built_in, is_folder_of_pictures, open, open_with, picture, rows, sources,
 };
-pub use options::{Colour, ReadOptions, TEST_FRACTION};
+pub use options::{Colour, Decimal, Delimiter, Header, Index, Missing, ReadOptions, TEST_FRACTION};
 pub use order::epoch_order;
 pub use origin::{Origin, Part, Unread};
 pub use prepare::column_stats;

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use super::dataset::Dataset;
 use super::fingerprint::Raw;
-use super::options::{ReadOptions, TEST_FRACTION};
+use super::options::{Missing, ReadOptions, TEST_FRACTION};
 use super::prepare::prepare;
 use super::progress::Watch;
 use super::reader::{Format, Parts, has_extension};
 use super::shape::Shape;
 use super::split::Split;
-use super::{classes, csv, folder, mnist, npy, npz, parquet, pictures, shades, shapes};
+use super::{csv, dataset, folder, missing, mnist, npy, npz, parquet, pictures, shades, shapes};
 use crate::error::{Error, Result};
 use crate::settings::Named;
 
@@ -54,8 +54,11 @@ pub fn is_folder_of_pictures(source: &str, format: Option<&str>) -> bool {
 
 /// Whether a source is read as a table with named columns.
 pub fn has_columns(source: &str, format: Option<&str>) -> bool {
-    is_one_of(source, format, &[csv::FORMAT.name, parquet::FORMAT.name])
+    is_one_of(source, format, TABLES)
 }
+
+/// The formats with named columns.
+const TABLES: &[&str] = &[csv::FORMAT.name, parquet::FORMAT.name];
 
 fn is_one_of(source: &str, format: Option<&str>, names: &[&str]) -> bool {
     let found = || FORMATS.iter().find(|format| (format.detect)(source)).map(|format| format.name);
@@ -87,8 +90,15 @@ pub fn open_with(source: &str, options: &ReadOptions, progress: Watch) -> Result
     check(options)?;
     let mut parts = read("data", source, options, progress)?;
     if let Some(test) = &options.test_data {
-        let other = read("source.test_data", test, options, progress)?;
+        let mut options = ReadOptions { label_optional: true, ..options.clone() };
+        if !dataset::numbered(&parts.columns) {
+            options.expected.clone_from(&parts.columns);
+        }
+        let other = read("source.test_data", test, &options, progress)?;
         join_test(source, test, &mut parts, other)?;
+    }
+    if options.missing == Some(Missing::Drop) {
+        drop_rows(source, &mut parts)?;
     }
     let raw = Raw::of(&parts);
     let (train, test) = match (parts.test.take(), options.test_fraction) {
@@ -160,7 +170,9 @@ fn read(key: &'static str, source: &str, options: &ReadOptions, progress: Watch)
         let problem = format!(": {source} holds data of {shape}; it is {place}");
         return Err(Error::setting("source.image_size", problem));
     }
-    if let Some(colour) = options.colour.filter(|_| !std::ptr::eq(format.name, pictures::FORMAT.name)) {
+    let pictured = format.name == pictures::FORMAT.name
+        || (format.name == parquet::FORMAT.name && parts.columns.is_empty());
+    if let Some(colour) = options.colour.filter(|_| !pictured) {
         let next = format_args!("only folders of pictures take it, and {source} is not one");
         return Err(Error::value("source.colour", colour.name(), next));
     }
@@ -170,10 +182,43 @@ fn read(key: &'static str, source: &str, options: &ReadOptions, progress: Watch)
         let next = format_args!("only .npz files have arrays with names, and {source} is not one");
         return Err(Error::value("source.array", name, next));
     }
-    if options.label_column.is_some() && parts.columns.is_empty() {
-        return Err(Error::setting(LABEL_COLUMN, format!(": {source} has no columns with names")));
+    let columns = [
+        (LABEL_COLUMN, options.label_column.is_some()),
+        ("source.columns", !options.columns.is_empty()),
+        ("source.drop", !options.drop.is_empty()),
+        ("source.index", options.index.is_some()),
+        ("source.header", options.header.is_some()),
+        ("source.delimiter", options.delimiter.is_some()),
+        ("source.decimal", options.decimal.is_some()),
+    ];
+    let wanted = columns.into_iter().find(|(_, wanted)| *wanted);
+    if let Some((key, _)) = wanted.filter(|_| !TABLES.contains(&format.name)) {
+        return Err(Error::setting(key, format!(": {source} has no columns with names")));
     }
     Ok(parts)
+}
+
+/// Leaves out the rows that lack a value or their label.
+fn drop_rows(source: &str, parts: &mut Parts) -> Result<()> {
+    let count = |parts: &Parts| {
+        let others = parts.valid.iter().chain(&parts.test);
+        parts.train.count + others.map(|split| split.count).sum::<usize>()
+    };
+    let before = count(parts);
+    parts.train = missing::drop(parts.train.clone())?;
+    for part in [&mut parts.valid, &mut parts.test] {
+        *part = part.take().map(missing::drop).transpose()?;
+    }
+    let after = count(parts);
+    if parts.train.count == 0 {
+        let next = "leave out the columns without a value in most rows, or fill them in with `source.missing` = mean";
+        return Err(Error::file(source, "no row has all its values", next));
+    }
+    if after < before {
+        let out = before - after;
+        parts.warnings.push(format!("{out} of {before} rows lack a value or their label and are left out"));
+    }
+    Ok(())
 }
 
 /// Makes `other` the test part.
@@ -192,12 +237,7 @@ fn join_test(source: &str, test: &str, parts: &mut Parts, other: Parts) -> Resul
     if let Some((theirs, ours)) = differs {
         return wrong(format!("it has a column `{theirs}` where {source} has `{ours}`"));
     }
-    // A class that occurs in one part only is a class of both.
-    let numbers: Vec<u32> =
-        other.classes.iter().map(|name| classes::number(name, &mut parts.classes)).collect();
-    parts.warnings.extend(other.warnings);
-    let number = |label| numbers.get(label as usize).copied().unwrap_or(label);
-    parts.test = Some(other.train.renumbered(number));
+    parts.test = Some(parts.join_classes(other));
     Ok(())
 }
 

@@ -47,10 +47,50 @@ section! {
         #[arg(long, value_name = "NAME")]
         label_column: Option<String> = None;
 
-        /// Read a table without that column too: for a model that is trained already and is told no labels
+        /// Columns of a table to read, by name or by number from 1, such as age,height,pixel*; by default all
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        #[arg(long, value_name = "NAMES")]
+        columns: Vec<String> = Vec::new();
+
+        /// Columns of a table to leave out, named as for `source.columns`
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        #[arg(long, value_name = "NAMES")]
+        drop: Vec<String> = Vec::new();
+
+        /// What to do about rows without a value; by default error
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[arg(long, value_parser = choice::<Missing>())]
+        missing: Option<Missing> = None;
+
+        /// What to do about a nameless column that numbers or names the rows; by default drop
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[arg(long, value_parser = choice::<Index>())]
+        index: Option<Index> = None;
+
+        /// Whether the first line of a text table has names; by default as it looks
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[arg(long, value_parser = choice::<Header>())]
+        header: Option<Header> = None;
+
+        /// What separates the cells of a text table; by default what gives each row as many
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[arg(long, value_parser = choice::<Delimiter>())]
+        delimiter: Option<Delimiter> = None;
+
+        /// The decimal sign of a text table; by default as its numbers look
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[arg(long, value_parser = choice::<Decimal>())]
+        decimal: Option<Decimal> = None;
+
+        /// Whether the label's column may be missing: labels only name what a trained model says of its rows
         #[serde(skip)]
         #[arg(skip)]
         label_optional: bool = false;
+
+        /// The columns of a trained model: those of a table are found by name, and others ignored
+        #[serde(skip)]
+        #[arg(skip)]
+        expected: Vec<String> = Vec::new();
 
         /// Another source, which is the test part
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,7 +139,77 @@ named! {
     }
 }
 
+named! {
+    /// What becomes of rows in which a value or the label is missing.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub enum Missing {
+        /// Refuse the data, and say where values are missing
+        Error => "error",
+        /// Leave such rows out
+        Drop => "drop",
+        /// Put the column's mean in the training part in their place
+        Mean => "mean",
+    }
+}
+
+named! {
+    /// What becomes of a column of row numbers or row names.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub enum Index {
+        /// Leave it out
+        Drop => "drop",
+        /// Read it like any other
+        Keep => "keep",
+    }
+}
+
+named! {
+    /// Whether the first line of a text table has the names of its columns.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub enum Header {
+        /// It has names
+        Yes => "yes",
+        /// It is a row
+        No => "no",
+    }
+}
+
+named! {
+    /// What separates the cells of a text table.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub enum Delimiter {
+        /// A comma
+        Comma => "comma",
+        /// A semicolon
+        Semicolon => "semicolon",
+        /// A tab
+        Tab => "tab",
+        /// A vertical bar
+        Pipe => "pipe",
+        /// One or more blanks or tabs
+        Blanks => "blanks",
+    }
+}
+
+named! {
+    /// The sign before the decimals of a number; the other one may stand between thousands.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub enum Decimal {
+        /// As in 1,234.5
+        Point => "point",
+        /// As in 1.234,5
+        Comma => "comma",
+    }
+}
+
 impl ReadOptions {
+    /// The same for a source that has no columns with names.
+    pub fn without_columns(self) -> ReadOptions {
+        let ReadOptions { columns, drop, index, header, delimiter, decimal, expected, .. } =
+            ReadOptions::default();
+        ReadOptions { columns, drop, index, header, delimiter, decimal, expected, label_column: None, ..self }
+    }
+
     /// Checks the ranges of the values, and that they go together.
     ///
     /// # Errors
@@ -144,7 +254,7 @@ mod tests {
             colour: Some(Colour::Grey),
             test_fraction: Some(0.25),
             scale: Some(Scale::Minmax),
-            scaling: Some(Scaling { shift: vec![0.1, -2e-30], scale: vec![3.0, 1e-7] }),
+            scaling: Some(Scaling { shift: vec![0.1, -2e-30], scale: vec![3.0, 1e-7], fill: vec![] }),
             ..ReadOptions::default()
         };
         let text = toml::to_string(&options).unwrap();

@@ -1,406 +1,419 @@
-//! Parquet: compressed tables, stored by column. Columns of numbers, and of lists of numbers that all have one length.
+//! Parquet: compressed tables, stored by column, in one file or a folder of several. Columns of numbers, of moments, and of
+//! lists of numbers that all have one length; or of pictures.
 
-use std::fs::File;
 use std::path::Path;
 
-use parquet::basic::{ConvertedType, LogicalType, Type};
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use parquet::data_type::{ByteArray, DataType};
-use parquet::errors::ParquetError;
-use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::schema::types::ColumnDescriptor;
+use parquet::file::reader::FileReader;
 
-use super::options::ReadOptions;
+use super::options::{Colour, ReadOptions};
+use super::origin::Part;
 use super::progress::{Progress, Watch};
-use super::reader::{
-    Format, GUARDED_THREAD, MAX_COLUMNS, MAX_ROWS, Parts, column_name, has_extension, most_unpacked,
-};
-use super::table::{self, Labels};
+use super::reader::{Format, GUARDED_THREAD, MAX_COLUMNS, MAX_ROWS, Parts, most_unpacked};
+use super::table::{self, Found, Kind, Labels, Place, Tally};
 use crate::error::{Error, Result};
+
+mod cell;
+mod chunk;
+mod file;
+mod files;
+mod pictures;
+
+use cell::{Cell, Reading};
+use chunk::Leaf;
+use file::{DAMAGED, Open, broken, own_leaf, refusal};
 
 pub(super) const FORMAT: Format = Format {
     name: "parquet",
-    describe: "a table of numbers, or of lists of numbers, as .parquet; one column may hold labels",
-    detect: |source| has_extension(source, &["parquet", "pq"]),
+    describe: "a table of numbers, of lists of numbers, or of pictures, as .parquet or a folder of such; \
+               one column may hold labels",
+    detect: |source| files::is_file(source) || files::is_folder(source),
     open,
 };
 
-/// Records unpacked in one go.
-const BATCH: usize = 1 << 14;
 /// Bytes per list item while it is read: a value and two levels.
 const ITEM: u64 = 12;
 /// Prefix of the index columns that pandas adds.
 const INDEX: &str = "__index_level_";
-
-/// A column to read.
-struct Column {
-    /// Its index among the file's columns.
-    leaf: usize,
-    name: String,
-    /// Where its values go in a row of the table; None for labels.
-    place: Option<usize>,
-    /// Values per row: more than one for a column of lists.
-    width: usize,
-    /// Whether its integers are unsigned.
-    unsigned: bool,
-    /// The definition level of a value that is present.
-    defined: i16,
-}
-
+/// What pandas calls a nameless column, which was an index once.
+const UNNAMED: &str = "Unnamed: 0";
+/// Where pandas keeps what it knows of the columns.
+const PANDAS: &str = "pandas";
 /// Reads in a separate thread: the parquet crate panics on some damaged pages, which then ends only that thread.
 fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     let path = Path::new(source);
     let name = GUARDED_THREAD.to_owned();
     std::thread::scope(|scope| {
         let reader =
-            std::thread::Builder::new().name(name).spawn_scoped(scope, || read_file(path, options, progress));
+            std::thread::Builder::new().name(name).spawn_scoped(scope, || read(path, options, progress));
         let reader = reader.map_err(|error| Error::io("read", path, error))?;
         reader.join().unwrap_or_else(|_| Err(Error::file(path, "damaged: its pages make no sense", DAMAGED)))
     })
 }
 
-fn read_file(path: &Path, options: &ReadOptions, progress: Watch) -> Result<Parts> {
-    let file = File::open(path).map_err(|error| Error::io("read", path, error))?;
-    let packed = file.metadata().map_err(|error| Error::io("read", path, error))?.len();
-    let reader = SerializedFileReader::new(file).map_err(|error| broken(path, &error))?;
-    for column in reader.metadata().row_groups().iter().flat_map(|group| group.columns()) {
-        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
-        let end = start.checked_add(column.compressed_size());
-        if start < 0 || column.compressed_size() < 0 || end.is_none_or(|end| end as u64 > packed) {
-            return Err(Error::file(path, "damaged: a column lies outside the file", DAMAGED));
-        }
+fn read(path: &Path, options: &ReadOptions, progress: Watch) -> Result<Parts> {
+    let files = files::find(path)?;
+    let opened: Vec<Open> = files.into_iter().map(Open::new).collect::<Result<_>>()?;
+    let of = |part| opened.iter().filter(|file| file.part == part).collect::<Vec<&Open>>();
+    if opened.iter().all(|file| file.part.is_none()) {
+        return table(path, &of(None), options, progress);
     }
-    let groups = reader.metadata().row_groups().iter();
-    let groups: Vec<usize> =
-        groups.map(|group| usize::try_from(group.num_rows()).unwrap_or(usize::MAX)).collect();
-    let rows = groups.iter().try_fold(0usize, |sum, rows| sum.checked_add(*rows));
+    let (train, valid, test) = (of(Some(Part::Train)), of(Some(Part::Valid)), of(Some(Part::Test)));
+    if train.is_empty() {
+        let problem = "its files are of validation or test, and none is of train";
+        return Err(Error::file(path, problem, "name the file to train on"));
+    }
+    let mut parts = table(path, &train, options, progress)?;
+    // The other parts have the columns of the training part, and its classes.
+    let mut options = ReadOptions { label_optional: true, ..options.clone() };
+    if !parts.columns.is_empty() && options.expected.is_empty() {
+        options.expected.clone_from(&parts.columns);
+    }
+    if !parts.shape.is_table() {
+        options.colour = Some(if parts.shape.channels == 1 { Colour::Grey } else { Colour::Colour });
+    }
+    for (files, is_test) in [(valid, false), (test, true)] {
+        if files.is_empty() {
+            continue;
+        }
+        let other = table(path, &files, &options, progress)?;
+        if other.shape != parts.shape {
+            let problem = format!("its parts hold data of {} and of {}", parts.shape, other.shape);
+            return Err(Error::file(
+                path,
+                problem,
+                "read them one by one, with `source.image_size` if they are pictures",
+            ));
+        }
+        let split = parts.join_classes(other);
+        let place = if is_test { &mut parts.test } else { &mut parts.valid };
+        *place = Some(split);
+    }
+    Ok(parts)
+}
+
+/// The table of some files.
+fn table(path: &Path, files: &[&Open], options: &ReadOptions, progress: Watch) -> Result<Parts> {
+    let rows = files.iter().try_fold(0usize, |sum, file| sum.checked_add(file.rows()));
     let rows = rows
         .filter(|rows| *rows <= MAX_ROWS)
         .ok_or_else(|| Error::file(path, format!("it claims more than {MAX_ROWS} rows"), "split the data"))?;
+    let leaves = file::leaves(files[0])?;
+    // Columns that are picked make a table, whatever else there is.
+    if options.columns.is_empty()
+        && let Some(pictured) = pictures::find(files[0], &leaves, options)?
+    {
+        return pictures_of(path, files, &pictured, options, progress);
+    }
+    if let Some(label) = &options.label_column
+        && leaves.iter().any(|leaf| leaf.name == *label && leaf.list)
+    {
+        return Err(Error::value("source.label_column", label, "a column of lists cannot be the label"));
+    }
+    let keys = &files[0].keys;
+    let mut found = found(files[0], &leaves);
+    found.names.extend(keys.iter().map(|(key, _)| key.clone()));
+    let mut choice = table::choose(path, found, options)?;
+    choice.types = leaves.iter().map(|leaf| leaf.type_name.clone()).collect();
+    choice.types.resize(choice.all.len(), "folder".into());
+    if files.len() > 1 {
+        choice.notes.push(format!("{} Parquet files, read one after another", files.len()));
+    }
+    let leaf = |column: usize| leaves.get(column);
 
-    check_lists(path, &reader, packed)?;
-    let (mut columns, names) = columns(path, &reader, options.label_column.as_deref())?;
+    // Lists become as many columns as they have items.
+    let mut columns: Vec<(usize, Leaf, usize)> = Vec::new();
+    let (mut names, mut sources) = (Vec::new(), Vec::new());
+    for column in &choice.values {
+        let Some(leaf) = leaf(*column) else {
+            names.push(choice.all[*column].clone());
+            sources.push(*column);
+            continue;
+        };
+        let mut leaf = leaf.clone();
+        if leaf.list && leaf.reading != Reading::Text {
+            check_list(files, &leaf)?;
+            leaf.width = list_width(files, &leaf)?;
+        } else if leaf.list {
+            leaf.width = usize::MAX;
+        }
+        let width = if leaf.width == usize::MAX { 1 } else { leaf.width };
+        if names.len().saturating_add(width) > MAX_COLUMNS {
+            let problem = format!("its rows have more than {MAX_COLUMNS} columns");
+            return Err(Error::file(path, problem, "remove columns, or shorten their lists"));
+        }
+        columns.push((*column, leaf.clone(), names.len()));
+        match leaf.list {
+            false => names.push(leaf.name.clone()),
+            true => names.extend((0..width).map(|item| format!("{}[{item}]", leaf.name))),
+        }
+        sources.resize(names.len(), *column);
+    }
     let dim = names.len();
     let bytes = (rows as u64).saturating_mul(4 * dim as u64);
+    let packed = files.iter().fold(0u64, |sum, file| sum.saturating_add(file.packed));
     if bytes > most_unpacked(packed) {
         let problem = format!("its {packed} bytes claim to be {rows} rows of {dim} values");
         return Err(Error::file(path, problem, "save large tables as .npy, which is read in place"));
     }
-    let mut values = vec![0.0; rows * dim];
-    let mut labels = columns.iter().any(|column| column.place.is_none()).then(Labels::default);
+    let mut reading = Gathered {
+        values: vec![0.0; rows * dim],
+        dim,
+        labels: choice.label.map(|_| Labels::default()),
+        tally: Tally::default(),
+        first: vec![None; dim],
+        differ: vec![false; dim],
+    };
     let mut first = 0;
-    for (index, rows) in groups.into_iter().enumerate() {
-        let group = reader.get_row_group(index).map_err(|error| broken(path, &error))?;
-        for column in &mut columns {
-            let chunk = group.get_column_reader(column.leaf).map_err(|error| broken(path, &error))?;
-            let table = &mut values[first * dim..(first + rows) * dim];
-            let mut take = |row: usize, item: usize, cell: &dyn Cell| match (column.place, &mut labels) {
-                (Some(place), _) => table[row * dim + place + item] = cell.number(column.unsigned),
-                (None, Some(labels)) => labels.push(&cell.text(column.unsigned)),
-                (None, None) => {}
-            };
-            let done = read(chunk, column, rows, &mut take);
-            done.map_err(|problem| problem.place(path, first, column, &names))?;
+    for file in files {
+        let own = file::leaves(file)?;
+        reading.folders(file, first, &choice, &sources)?;
+        for (index, rows) in file.groups.iter().enumerate() {
+            let group = file.reader.get_row_group(index).map_err(|error| broken(&file.path, &error))?;
+            let label = choice.label.and_then(|label| Some((label, leaf(label)?.clone(), usize::MAX)));
+            for (column, leaf, place) in columns.iter().chain(&label) {
+                let leaf = &own_leaf(file, &own, files[0], leaf)?;
+                let chunk = group.get_column_reader(leaf.leaf).map_err(|error| broken(&file.path, &error))?;
+                let mut take = |row: usize, item: usize, cell: Option<&dyn Cell>| {
+                    reading.take((*column, leaf, *place), first + row, item, cell);
+                };
+                let done = chunk::read(chunk, leaf, *rows, &mut take);
+                done.map_err(|problem| refusal(problem, &file.path, first, leaf, (*place, &names)))?;
+            }
+            first += rows;
+            progress(Progress { what: "reading rows", done: first as u64, total: rows_of(files) });
         }
-        first += rows;
-        progress(Progress {
-            what: "reading rows",
-            done: first as u64,
-            total: values.len() as u64 / dim.max(1) as u64,
-        });
     }
-    table::parts(path, names, values, labels)
+    let days: Vec<usize> = columns
+        .iter()
+        .filter(|(_, leaf, _)| matches!(leaf.reading, Reading::Days(_)))
+        .map(|(column, ..)| *column)
+        .collect();
+    if !days.is_empty() {
+        choice
+            .notes
+            .push(format!("dates and moments count as days since 1970: {}", table::list(&days, &choice.all)));
+    }
+    let Gathered { values, labels, tally, differ, .. } = reading;
+    choice.expand(names, sources);
+    table::parts(path, options, choice, table::Read { values, labels, rows, tally, differ })
+}
+
+/// The pictures of some files, with their labels.
+fn pictures_of(
+    path: &Path,
+    files: &[&Open],
+    pictured: &pictures::Pictured,
+    options: &ReadOptions,
+    progress: Watch,
+) -> Result<Parts> {
+    let mut packed = pictures::read(files, pictured)?;
+    if packed.is_empty() {
+        return Err(Error::file(path, "it has no rows", "name a file with rows of pictures"));
+    }
+    let names: Vec<Option<String>> = packed.iter_mut().map(|one| one.label.take()).collect();
+    let items = packed.into_iter().map(|one| (one.name, one.bytes)).collect();
+    let (mut parts, readable) = super::pictures::read_packed(path, items, options, progress)?;
+    let label = pictured.label.as_ref().map(|label| &label.name);
+    if label.is_some() {
+        let (mut labels, mut missing) = (Labels::default(), 0u64);
+        for row in &readable {
+            match &names[*row as usize] {
+                Some(name) => labels.push(name),
+                None => missing += 1,
+            }
+        }
+        if missing > 0 {
+            parts.warnings.push(format!("{missing} pictures have no label: labels are left out"));
+        } else {
+            let (labels, classes) = labels.finish();
+            (parts.train, parts.classes) = (parts.train.with_labels(Some(labels)), classes);
+        }
+    }
+    let labelled = label.map(|label| format!(", labels in `{label}`")).unwrap_or_default();
+    parts.notes.insert(0, format!("pictures in the column `{}`{labelled}", pictured.name));
+    if !pictured.others.is_empty() {
+        parts.notes.push(format!("columns that are not read: {}", pictured.others.join(", ")));
+    }
+    if files.len() > 1 {
+        parts.notes.push(format!("{} Parquet files, read one after another", files.len()));
+    }
+    Ok(parts)
+}
+
+fn rows_of(files: &[&Open]) -> u64 {
+    files.iter().map(|file| file.rows() as u64).sum()
+}
+
+/// What is read of all files.
+struct Gathered {
+    values: Vec<f32>,
+    dim: usize,
+    labels: Option<Labels>,
+    tally: Tally,
+    /// The first value of each column, and whether it has another.
+    first: Vec<Option<u64>>,
+    differ: Vec<bool>,
+}
+
+impl Gathered {
+    /// Takes a cell of a column of the file, whose values begin at `place` in a row; past all of them for the label.
+    fn take(
+        &mut self,
+        (column, leaf, place): (usize, &Leaf, usize),
+        row: usize,
+        item: usize,
+        cell: Option<&dyn Cell>,
+    ) {
+        let text = |cell: &dyn Cell| cell.text(leaf.reading);
+        let at = Place { row: row as u64, ..Place::default() };
+        if place == usize::MAX {
+            let Some(labels) = &mut self.labels else { return };
+            let name = cell.map(text).filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("nan"));
+            match name {
+                Some(name) => labels.push(&name),
+                None => {
+                    self.tally.add(column, Kind::Missing, at, b"");
+                    labels.push_none();
+                }
+            }
+            return;
+        }
+        // A list of text is no row of values.
+        let item = if leaf.width == usize::MAX { 0 } else { item };
+        let number = cell.map(|cell| cell.number(leaf.reading));
+        let (value, kind) = match number {
+            None => (f32::NAN, Some(Kind::Missing)),
+            Some(None) => (f32::NAN, Some(Kind::Text)),
+            Some(Some(number)) if number.is_nan() => (f32::NAN, Some(Kind::Missing)),
+            Some(Some(number)) if number.is_infinite() => (f32::NAN, Some(Kind::Infinite)),
+            Some(Some(number)) if (number as f32).is_infinite() => (f32::NAN, Some(Kind::Beyond)),
+            Some(Some(number)) => (number as f32, None),
+        };
+        if let Some(kind) = kind {
+            let shown = cell.filter(|_| kind != Kind::Missing).map(text).unwrap_or_default();
+            self.tally.add(column, kind, at, shown.as_bytes());
+        }
+        let begin = row * self.dim + place;
+        self.values[begin + item] = value;
+        if cell.is_none() && item == 0 && leaf.width != usize::MAX {
+            // A list that is missing lacks every value.
+            self.values[begin..begin + leaf.width].fill(f32::NAN);
+        }
+        let bits = cell.filter(|_| kind.is_none()).map(Cell::bits);
+        if let (Some(bits), false) = (bits, self.differ[place + item]) {
+            self.differ[place + item] = *self.first[place + item].get_or_insert(bits) != bits;
+        }
+    }
+
+    /// Takes the values in the names of a file's folders, for all its rows.
+    fn folders(
+        &mut self,
+        file: &Open,
+        first: usize,
+        choice: &table::Choice,
+        sources: &[usize],
+    ) -> Result<()> {
+        let rows = file.rows();
+        let start = choice.all.len() - file.keys.len().min(choice.all.len());
+        for (key, (name, text)) in file.keys.iter().enumerate() {
+            let column = start + key;
+            if choice.all.get(column) != Some(name) {
+                let problem = "its folders are not named as those of the first file";
+                return Err(Error::file(
+                    &file.path,
+                    problem,
+                    "name each folder as KEY=VALUE, with the same keys",
+                ));
+            }
+            if choice.label == Some(column) {
+                let labels = self.labels.get_or_insert_default();
+                (0..rows).for_each(|_| labels.push(text));
+            }
+            let Some(place) = sources.iter().position(|source| *source == column) else { continue };
+            let number = text.parse::<f32>().ok().filter(|value| value.is_finite());
+            for row in first..first + rows {
+                self.values[row * self.dim + place] = number.unwrap_or(f32::NAN);
+                if number.is_none() {
+                    let place = Place { row: row as u64, ..Place::default() };
+                    self.tally.add(column, Kind::Text, place, text.as_bytes());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the columns are, for the choice among them.
+fn found(file: &Open, leaves: &[Leaf]) -> Found {
+    let metadata = file.reader.metadata().file_metadata();
+    let pandas = metadata.key_value_metadata().into_iter().flatten().find(|pair| pair.key == PANDAS);
+    let pandas: Option<serde_json::Value> =
+        pandas.and_then(|pair| serde_json::from_str(pair.value.as_ref()?).ok());
+    let known: Vec<String> = pandas
+        .iter()
+        .filter_map(|pandas| pandas.get("index_columns")?.as_array())
+        .flatten()
+        .filter_map(|name| Some(name.as_str()?.to_owned()))
+        .collect();
+    let is_index = |leaf: &&Leaf| {
+        let counts = leaf.name == UNNAMED && leaf.type_name.starts_with("INT");
+        known.contains(&leaf.name) || leaf.name.starts_with(INDEX) || counts
+    };
+    let mut index: Vec<(usize, &'static str)> = leaves
+        .iter()
+        .filter(is_index)
+        .map(|leaf| (leaf.leaf, if leaf.reading == Reading::Text { "names" } else { "numbers" }))
+        .collect();
+    if index.len() >= leaves.len() {
+        index.clear();
+    }
+    let names = leaves.iter().map(|leaf| leaf.name.clone()).collect();
+    Found { names, named: true, index, empty: Vec::new() }
 }
 
 /// Refuses lists that unpack to more than the file can hold: a list is read whole, and repeated items cost the file
 /// nothing.
-fn check_lists(path: &Path, reader: &SerializedFileReader<File>, packed: u64) -> Result<()> {
-    let schema = reader.metadata().file_metadata().schema_descr();
-    let lists = (0..schema.num_columns()).filter(|leaf| schema.column(*leaf).max_rep_level() > 0);
-    for leaf in lists {
+fn check_list(files: &[&Open], leaf: &Leaf) -> Result<()> {
+    for Open { path, reader, packed, .. } in files {
         let mut items = 0u64;
         for index in 0..reader.num_row_groups() {
             let group = reader.get_row_group(index).map_err(|error| broken(path, &error))?;
-            let mut pages = group.get_column_page_reader(leaf).map_err(|error| broken(path, &error))?;
+            let mut pages = group.get_column_page_reader(leaf.leaf).map_err(|error| broken(path, &error))?;
             while let Some(page) = pages.peek_next_page().map_err(|error| broken(path, &error))? {
                 items = items.saturating_add(page.num_levels.or(page.num_rows).unwrap_or(0) as u64);
                 pages.skip_next_page().map_err(|error| broken(path, &error))?;
             }
         }
-        if items.saturating_mul(ITEM) > most_unpacked(packed) {
-            let name = schema.get_column_root(leaf).name();
-            let problem = format!("its {packed} bytes claim {items} items in the lists of column `{name}`");
+        if items.saturating_mul(ITEM) > most_unpacked(*packed) {
+            let problem =
+                format!("its {packed} bytes claim {items} items in the lists of column `{}`", leaf.name);
             return Err(Error::file(path, problem, "save large tables as .npy, which is read in place"));
         }
     }
     Ok(())
 }
 
-/// The columns to read, and the names of the table's columns.
-fn columns(
-    path: &Path,
-    reader: &SerializedFileReader<File>,
-    label: Option<&str>,
-) -> Result<(Vec<Column>, Vec<String>)> {
-    let schema = reader.metadata().file_metadata().schema_descr();
-    let all: Vec<String> =
-        (0..schema.num_columns()).map(|leaf| schema.get_column_root(leaf).name().to_owned()).collect();
-    let label = table::label_column(path, label, &all)?;
-    let (mut columns, mut names) = (Vec::new(), Vec::new());
-    for (leaf, name) in all.into_iter().enumerate() {
-        let described = schema.column(leaf);
-        if name.starts_with(INDEX) && label != Some(leaf) {
-            continue;
-        }
-        let unsigned = matches!(
-            described.converted_type(),
-            ConvertedType::UINT_8 | ConvertedType::UINT_16 | ConvertedType::UINT_32 | ConvertedType::UINT_64
-        );
-        if label == Some(leaf) && described.max_rep_level() > 0 {
-            return Err(Error::value("source.label_column", name, "a column of lists cannot be the label"));
-        }
-        let mut column =
-            Column { leaf, name, place: None, width: 1, unsigned, defined: described.max_def_level() };
-        if label != Some(leaf) {
-            check(path, &described, &column, schema.get_column_root(leaf).is_list_or_primitive())?;
-            if described.max_rep_level() > 0 {
-                column.width = list_width(path, reader, &column)?;
-            }
-            column.place = Some(names.len());
-            let number = |item: usize| format!("{}[{item}]", column.name);
-            if names.len().saturating_add(column.width) > MAX_COLUMNS {
-                let problem = format!("its rows have more than {MAX_COLUMNS} columns");
-                return Err(Error::file(path, problem, "remove columns, or shorten their lists"));
-            }
-            match described.max_rep_level() {
-                0 => names.push(column.name.clone()),
-                _ => names.extend((0..column.width).map(number)),
-            }
-        }
-        columns.push(column);
-    }
-    Ok((columns, names))
-}
-
-/// Checks that a column holds numbers, or lists of them.
-fn check(path: &Path, described: &ColumnDescriptor, column: &Column, simple: bool) -> Result<()> {
-    let numbers = matches!(
-        described.physical_type(),
-        Type::BOOLEAN | Type::INT32 | Type::INT64 | Type::FLOAT | Type::DOUBLE
-    );
-    let plain = matches!(described.logical_type_ref(), None | Some(LogicalType::Integer(_)))
-        && !matches!(
-            described.converted_type(),
-            ConvertedType::DECIMAL
-                | ConvertedType::DATE
-                | ConvertedType::TIME_MILLIS
-                | ConvertedType::TIME_MICROS
-                | ConvertedType::TIMESTAMP_MILLIS
-                | ConvertedType::TIMESTAMP_MICROS
-        );
-    if numbers && plain && simple && described.max_rep_level() <= 1 {
-        return Ok(());
-    }
-    let what = match described.logical_type_ref() {
-        Some(logical) => format!("{logical:?}"),
-        None => described.physical_type().to_string(),
-    };
-    let kind = if simple { what } else { "nested columns".to_owned() };
-    Err(Error::file(
-        path,
-        format!("column `{}` holds {kind}, not numbers or lists of numbers", column.name),
-        "remove the column, turn it into numbers, or name it with `source.label_column`",
-    ))
-}
-
 /// The length of a column's first list.
-fn list_width(path: &Path, reader: &SerializedFileReader<File>, column: &Column) -> Result<usize> {
-    for index in 0..reader.num_row_groups() {
-        let group = reader.get_row_group(index).map_err(|error| broken(path, &error))?;
-        if group.metadata().num_rows() == 0 {
-            continue;
+fn list_width(files: &[&Open], leaf: &Leaf) -> Result<usize> {
+    for Open { path, reader, groups, .. } in files {
+        for (index, rows) in groups.iter().enumerate().filter(|(_, rows)| **rows > 0) {
+            let group = reader.get_row_group(index).map_err(|error| broken(path, &error))?;
+            let chunk = group.get_column_reader(leaf.leaf).map_err(|error| broken(path, &error))?;
+            let any = Leaf { width: usize::MAX, ..leaf.clone() };
+            let mut width = 0;
+            let mut take = |row: usize, item: usize, cell: Option<&dyn Cell>| {
+                if row == 0 && (cell.is_some() || item > 0) {
+                    width = item + 1;
+                }
+            };
+            chunk::read(chunk, &any, 1.min(*rows), &mut take)
+                .map_err(|problem| refusal(problem, path, 0, leaf, (0, &[])))?;
+            if width > 0 {
+                return Ok(width);
+            }
         }
-        let chunk = group.get_column_reader(column.leaf).map_err(|error| broken(path, &error))?;
-        let mut width = 0;
-        let any = Column { width: usize::MAX, name: column.name.clone(), ..*column };
-        read(chunk, &any, 1, &mut |_, item, _| width = item + 1)
-            .map_err(|problem| problem.place(path, 0, column, &[]))?;
-        return Ok(width.max(1));
     }
     Ok(1)
-}
-
-/// A value of any type.
-trait Cell {
-    fn number(&self, unsigned: bool) -> f32;
-    fn text(&self, unsigned: bool) -> String;
-}
-
-macro_rules! cell {
-    ($type:ty, $self:ident, $unsigned:ident, $number:expr, $text:expr) => {
-        impl Cell for $type {
-            fn number(&$self, $unsigned: bool) -> f32 {
-                $number
-            }
-            fn text(&$self, $unsigned: bool) -> String {
-                $text
-            }
-        }
-    };
-}
-cell!(bool, self, _unsigned, u8::from(*self).into(), self.to_string());
-cell!(
-    i32,
-    self,
-    unsigned,
-    if unsigned { *self as u32 as f32 } else { *self as f32 },
-    if unsigned { (*self as u32).to_string() } else { self.to_string() }
-);
-cell!(
-    i64,
-    self,
-    unsigned,
-    if unsigned { *self as u64 as f32 } else { *self as f32 },
-    if unsigned { (*self as u64).to_string() } else { self.to_string() }
-);
-cell!(f32, self, _unsigned, *self, self.to_string());
-cell!(f64, self, _unsigned, *self as f32, self.to_string());
-// Labels only: columns of bytes are not numbers.
-cell!(ByteArray, self, _unsigned, f32::NAN, String::from_utf8_lossy(self.data()).into_owned());
-
-/// What is wrong with a column.
-enum Problem {
-    Broken(ParquetError),
-    /// The row has no value.
-    Missing(usize),
-    /// The row's list has another length, of this many items.
-    Ragged(usize, usize),
-    /// The column has this many rows, too few or too many.
-    Rows(usize),
-}
-
-impl From<ParquetError> for Problem {
-    fn from(error: ParquetError) -> Problem {
-        Problem::Broken(error)
-    }
-}
-
-impl Problem {
-    fn place(self, path: &Path, first: usize, column: &Column, names: &[String]) -> Error {
-        let name = match column.place {
-            Some(place) if column.width == 1 => column_name(place, names),
-            _ => format!("column `{}`", column.name),
-        };
-        let at = |row: usize| format!("row {}, {name}", first + row + 1);
-        let (problem, next) = match self {
-            Problem::Broken(error) => return broken(path, &error),
-            Problem::Missing(row) => (
-                format!("{}: the value is missing", at(row)),
-                "remove the rows or columns without a value, or fill them in",
-            ),
-            Problem::Ragged(row, items) => (
-                format!("{}: a list of {items} numbers, but the first has {}", at(row), column.width),
-                "give all lists the same length",
-            ),
-            Problem::Rows(rows) => {
-                (format!("{name} has {rows} rows, not as many as the file promises"), DAMAGED)
-            }
-        };
-        Error::file(path, problem, next)
-    }
-}
-
-/// Called with each value: its row, its place in the row's list, and the value.
-type Take<'a> = &'a mut dyn FnMut(usize, usize, &dyn Cell);
-
-fn read(chunk: ColumnReader, column: &Column, rows: usize, take: Take) -> Result<(), Problem> {
-    match chunk {
-        ColumnReader::BoolColumnReader(chunk) => cells(chunk, column, rows, take),
-        ColumnReader::Int32ColumnReader(chunk) => cells(chunk, column, rows, take),
-        ColumnReader::Int64ColumnReader(chunk) => cells(chunk, column, rows, take),
-        ColumnReader::FloatColumnReader(chunk) => cells(chunk, column, rows, take),
-        ColumnReader::DoubleColumnReader(chunk) => cells(chunk, column, rows, take),
-        ColumnReader::ByteArrayColumnReader(chunk) => cells(chunk, column, rows, take),
-        _ => Err(ParquetError::General("a column of a type that is not read".into()).into()),
-    }
-}
-
-/// Reads `rows` rows of a column.
-fn cells<T: DataType>(
-    mut chunk: ColumnReaderImpl<T>,
-    column: &Column,
-    rows: usize,
-    take: Take,
-) -> Result<(), Problem>
-where
-    T::T: Cell,
-{
-    let (mut values, mut defined, mut repeated) = (Vec::new(), Vec::new(), Vec::new());
-    let mut first = 0;
-    while first < rows {
-        values.clear();
-        defined.clear();
-        repeated.clear();
-        let now = BATCH.min(rows - first);
-        let (records, _, levels) =
-            chunk.read_records(now, Some(&mut defined), Some(&mut repeated), &mut values)?;
-        if records == 0 {
-            return Err(Problem::Rows(first));
-        }
-        // Levels are empty if every row has exactly one value, or none is missing.
-        let (mut row, mut items, mut next) = (first, 0, values.iter());
-        for level in 0..levels {
-            if level > 0 && repeated.get(level).is_none_or(|repeated| *repeated == 0) {
-                ended(row, items, column)?;
-                (row, items) = (row + 1, 0);
-            }
-            if row == rows {
-                return Err(Problem::Rows(row + 1));
-            }
-            let there = defined.get(level).is_none_or(|level| *level == column.defined);
-            match next.next().filter(|_| there) {
-                Some(_) if items == column.width => return Err(Problem::Ragged(row, items + 1)),
-                Some(value) => take(row, items, value),
-                None => return Err(Problem::Missing(row)),
-            }
-            items += 1;
-        }
-        ended(row, items, column)?;
-        if row + 1 != first + records {
-            return Err(Problem::Rows(row + 1));
-        }
-        first += records;
-    }
-    Ok(())
-}
-
-fn ended(row: usize, items: usize, column: &Column) -> Result<(), Problem> {
-    let whole = items == column.width || column.width == usize::MAX;
-    if whole { Ok(()) } else { Err(Problem::Ragged(row, items)) }
-}
-
-const DAMAGED: &str = "write it again, or copy it again";
-
-fn broken(path: &Path, error: &ParquetError) -> Error {
-    Error::file(path, format!("damaged, or not a Parquet file: {error}"), DAMAGED)
-}
-
-/// A top-level field that is a number, or a list with one column of numbers.
-trait Simple {
-    fn is_list_or_primitive(&self) -> bool;
-}
-
-impl Simple for parquet::schema::types::Type {
-    fn is_list_or_primitive(&self) -> bool {
-        let mut field = self;
-        while field.is_group() {
-            match field.get_fields() {
-                [only] => field = only,
-                _ => return false,
-            }
-        }
-        true
-    }
 }
 
 #[cfg(test)]

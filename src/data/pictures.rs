@@ -18,7 +18,7 @@ use super::split::Split;
 use crate::error::{Error, Result};
 
 use layout::{Layout, layout};
-use load::{Picture, load};
+use load::{Picture, load, load_bytes};
 use search::{EXTENSIONS, Found, Searched, extension, search};
 
 pub(super) const FORMAT: Format = Format {
@@ -56,39 +56,8 @@ fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     if found.len() > MAX_ROWS {
         return Err(Error::file(folder, format!("more than {MAX_ROWS} pictures"), "split the data"));
     }
-    let mut target = Target::of(folder, &found, options)?;
-    let dim = target.shape.dim();
-    let decoded = loop {
-        let bytes = if target.deep { size_of::<f32>() } else { 1 };
-        if (found.len() as u64).saturating_mul((dim * bytes) as u64) > MAX_BYTES {
-            return Err(Error::Usage(format!(
-                "{source}: {} pictures of {} are more than {} GiB; give a smaller `source.image_size`",
-                found.len(),
-                target.shape,
-                MAX_BYTES >> 30
-            )));
-        }
-        let decoded = decode(&found, &target, progress);
-        // One with more bits than the first one: all keep what they have.
-        if target.deep || !target.found_deep.load(Ordering::Relaxed) {
-            break decoded;
-        }
-        target = Target { deep: true, coloured: AtomicU64::new(0), ..target };
-    };
-    let (values, refusals) = decoded;
-    if let Some(Refusal::Size(problem)) = refusals.iter().flatten().find(|r| matches!(r, Refusal::Size(_))) {
-        return Err(Error::Usage(problem.clone()));
-    }
-    let readable: Vec<u32> = (0..found.len() as u32).filter(|i| refusals[*i as usize].is_none()).collect();
-    if readable.is_empty() {
-        let problem = format!("none of its {} pictures can be read", found.len());
-        return Err(Error::file(folder, problem, refused(&found, &refusals)));
-    }
+    let Decoded { target, all, refusals, readable } = decode_all(folder, &found, options, progress)?;
     let names: Vec<String> = found.iter().map(Found::name).collect();
-    let all = match values {
-        Values::Bytes(values) => Split::new(values, dim, None),
-        Values::Floats(values) => Split::from_floats(values, dim),
-    };
     let all = all.with_origins(Origins::Files(names));
     let folders: Vec<&[String]> = found.iter().map(|found| &found.folders[..]).collect();
     let layout = layout(&folders, &|row| found[row].name(), &readable);
@@ -111,20 +80,107 @@ fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     parts.notes = notes(&found, &target, stacks);
     parts.notes.extend(layout.notes);
     parts.classes = layout.classes;
-    if !parts.unread.is_empty() {
-        let (count, total) = (parts.unread.len(), found.len());
-        let names = refused(&found, &refusals);
-        parts.warnings.push(format!("{count} of {total} pictures cannot be read: {names}"));
-    }
+    parts.warnings.extend(unreadable(&found, &refusals));
     parts.warnings.extend(strangers(&others).map(|(what, advice)| format!("{what}; {advice}")));
-    let coloured = target.coloured.load(Ordering::Relaxed);
-    if coloured > 0 && options.colour.is_none() {
-        parts.warnings.push(format!(
-            "{coloured} pictures in colour are read as grey, as the first one is; `source.colour` = colour keeps it"
-        ));
-    }
+    parts.warnings.extend(lost_colour(&target, options));
     parts.warnings.extend(layout.warnings);
     Ok(parts)
+}
+
+/// Pictures that are no files: what their source calls each, and its content. The rows of those that can be read, with
+/// their places among all.
+#[cfg_attr(not(feature = "formats"), expect(dead_code, reason = "for Parquet"))]
+pub(super) fn read_packed(
+    source: &Path,
+    packed: Vec<(String, Vec<u8>)>,
+    options: &ReadOptions,
+    progress: Watch,
+) -> Result<(Parts, Vec<u32>)> {
+    let found: Vec<Found> = packed
+        .into_iter()
+        .map(|(name, bytes)| Found {
+            path: name.into(),
+            folders: Vec::new(),
+            page: None,
+            bytes: Some(bytes.into()),
+        })
+        .collect();
+    let Decoded { target, all, refusals, readable } = decode_all(source, &found, options, progress)?;
+    let mut parts = Parts::new(super::reader::stem(source), target.shape, all.select(&readable));
+    parts.notes = notes(&found, &target, 0);
+    parts.warnings.extend(unreadable(&found, &refusals));
+    parts.warnings.extend(lost_colour(&target, options));
+    let unread = found.iter().zip(&refusals).filter_map(|(found, refusal)| match refusal {
+        Some(Refusal::Unreadable(reason)) => {
+            Some(Unread { file: found.name(), reason: reason.clone(), part: None })
+        }
+        _ => None,
+    });
+    parts.unread = unread.collect();
+    Ok((parts, readable))
+}
+
+/// The pictures that were found.
+struct Decoded {
+    target: Target,
+    /// The values of all of them; zeros for those that cannot be read.
+    all: Split,
+    refusals: Vec<Option<Refusal>>,
+    /// Those that can be read.
+    readable: Vec<u32>,
+}
+
+/// Decodes all pictures of a source.
+fn decode_all(source: &Path, found: &[Found], options: &ReadOptions, progress: Watch) -> Result<Decoded> {
+    let mut target = Target::of(source, found, options)?;
+    let dim = target.shape.dim();
+    let decoded = loop {
+        let bytes = if target.deep { size_of::<f32>() } else { 1 };
+        if (found.len() as u64).saturating_mul((dim * bytes) as u64) > MAX_BYTES {
+            return Err(Error::Usage(format!(
+                "{}: {} pictures of {} are more than {} GiB; give a smaller `source.image_size`",
+                source.display(),
+                found.len(),
+                target.shape,
+                MAX_BYTES >> 30
+            )));
+        }
+        let decoded = decode(found, &target, progress);
+        // One with more bits than the first one: all keep what they have.
+        if target.deep || !target.found_deep.load(Ordering::Relaxed) {
+            break decoded;
+        }
+        target = Target { deep: true, coloured: AtomicU64::new(0), ..target };
+    };
+    let (values, refusals) = decoded;
+    if let Some(Refusal::Size(problem)) = refusals.iter().flatten().find(|r| matches!(r, Refusal::Size(_))) {
+        return Err(Error::Usage(problem.clone()));
+    }
+    let readable: Vec<u32> = (0..found.len() as u32).filter(|i| refusals[*i as usize].is_none()).collect();
+    if readable.is_empty() {
+        let problem = format!("none of its {} pictures can be read", found.len());
+        return Err(Error::file(source, problem, refused(found, &refusals)));
+    }
+    let all = match values {
+        Values::Bytes(values) => Split::new(values, dim, None),
+        Values::Floats(values) => Split::from_floats(values, dim),
+    };
+    Ok(Decoded { target, all, refusals, readable })
+}
+
+/// The warning that names the pictures that cannot be read.
+fn unreadable(found: &[Found], refusals: &[Option<Refusal>]) -> Option<String> {
+    let count = refusals.iter().flatten().filter(|refusal| matches!(refusal, Refusal::Unreadable(_))).count();
+    let total = found.len();
+    (count > 0).then(|| format!("{count} of {total} pictures cannot be read: {}", refused(found, refusals)))
+}
+
+/// The warning about pictures in colour that are read as grey.
+fn lost_colour(target: &Target, options: &ReadOptions) -> Option<String> {
+    let coloured = target.coloured.load(Ordering::Relaxed);
+    (coloured > 0 && options.colour.is_none()).then(|| {
+        format!("{coloured} pictures in colour are read as grey, as the first one is; `source.colour` = colour keeps it")
+    })
 }
 
 /// The rows of a part, with labels if all have one.
@@ -292,13 +348,16 @@ fn proposed(Shape { width, height, channels }: Shape) -> Size {
 }
 
 fn load_found(one: &Found) -> Result<Picture, String> {
-    load(&one.path, one.page.map(|(_, at)| at))
+    match &one.bytes {
+        Some(bytes) => load_bytes(bytes),
+        None => load(&one.path, one.page.map(|(_, at)| at)),
+    }
 }
 
 /// The values of one picture, 0 to 1, fitted to `shape`.
 pub(super) fn read_one(path: &Path, shape: Shape) -> Result<Vec<f32>> {
     let target = Target::new(shape, true, path, true);
-    let one = Found { path: path.to_owned(), folders: Vec::new(), page: None };
+    let one = Found { path: path.to_owned(), folders: Vec::new(), page: None, bytes: None };
     let mut values = vec![0.0; shape.dim()];
     match target.load(&one) {
         Ok(picture) => picture.floats(shape.channels, &mut values),

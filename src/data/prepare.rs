@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::dataset::Dataset;
-use super::options::ReadOptions;
-use super::origin::Origin;
+use super::missing;
+use super::options::{Missing, ReadOptions};
 use super::progress::Watch;
 use super::reader::{NAMED, Parts, column_name};
 use super::scaling::{Scale, Scaling};
@@ -14,16 +14,24 @@ use super::summarise::summarise;
 use super::summary::Summary;
 use crate::error::{Error, Result};
 
-/// Learns the scaling, or takes the run's, and checks that all values are finite.
+/// Learns the scaling, or takes the run's, fills in missing values, and checks that all values are finite.
 pub(super) fn prepare(
     source: &str,
     options: &ReadOptions,
-    parts: Parts,
-    test: Split,
+    mut parts: Parts,
+    mut test: Split,
     progress: Watch,
 ) -> Result<Dataset> {
-    let Parts { name, shape, columns, classes, train, valid, bits, unread, notes, mut warnings, .. } = parts;
-    let floats = train.element() == Element::Floats;
+    let floats = parts.train.element() == Element::Floats;
+    let fill = fill(source, options, &parts)?;
+    if let Some(fill) = &fill {
+        let filling = Some(Arc::new(Scaling::filling(fill.clone())));
+        let filled = |split: Split| split.scaled(filling.clone());
+        (parts.train, parts.valid, test) = (filled(parts.train), parts.valid.map(filled), filled(test));
+    }
+    let Parts {
+        name, shape, columns, classes, train, valid, bits, unread, notes, mut warnings, alike, ..
+    } = parts;
     let wanted = options.scale.is_some_and(|scale| scale != Scale::None) || options.scaling.is_some();
     // Of each part, the training part first.
     let mut seen: Vec<(Summary, &str)> = Vec::new();
@@ -36,7 +44,7 @@ pub(super) fn prepare(
             seen.push((summarise(split, what, progress)?, source));
             let (summary, _) = &seen[seen.len() - 1];
             if let Some((row, column)) = summary.bad {
-                return Err(not_finite(source, split.origin(row as usize), column, &columns));
+                return not_finite(source, options, (split, row as usize), column, &columns);
             }
         }
     }
@@ -50,7 +58,12 @@ pub(super) fn prepare(
                 (min, max) if min >= 0.0 && max <= 1.0 => Scale::None,
                 _ => Scale::Minmax,
             };
-            Scaling::learn(options.scale.unwrap_or(fits), summary, shape)
+            let learnt = Scaling::learn(options.scale.unwrap_or(fits), summary, shape);
+            match (learnt, fill) {
+                (learnt, None) => learnt,
+                (None, Some(fill)) => Some(Scaling::filling(fill)),
+                (Some(learnt), Some(fill)) => Some(Scaling { fill, ..learnt }),
+            }
         }
         (None, None) => None,
     };
@@ -76,8 +89,9 @@ pub(super) fn prepare(
     let mut unit = true;
     if let Some(summary) = summary {
         unit = ends(summary, scaling.as_ref()).iter().flatten().all(|x| (0.0..=1.0).contains(x));
-        if shape.is_table() && !options.whole {
-            warnings.extend(table_warnings(summary, &columns));
+        // A model that is trained already has learnt what it could.
+        if shape.is_table() && options.scaling.is_none() && !options.whole {
+            warnings.extend(table_warnings(summary, &alike, &columns));
         }
     }
     if scaling.is_none() && options.scale.is_none() {
@@ -119,12 +133,46 @@ fn check_scaled(source: &str, summary: &Summary, scaling: &Scaling, columns: &[S
     Ok(())
 }
 
-fn not_finite(source: &str, origin: Origin, column: usize, columns: &[String]) -> Error {
-    Error::file(
-        source,
-        format!("{origin}, {}: not a finite number", column_name(column, columns)),
-        "remove the rows or columns without a value, or fill them in",
-    )
+/// What stands in for missing values: the run's, or the means of the training part if they are asked for.
+fn fill(source: &str, options: &ReadOptions, parts: &Parts) -> Result<Option<Vec<f32>>> {
+    match &options.scaling {
+        Some(scaling) if scaling.fill.len() == parts.shape.dim() => return Ok(Some(scaling.fill.clone())),
+        None if options.missing == Some(Missing::Mean) && parts.train.element() == Element::Floats => {}
+        _ => return Ok(None),
+    }
+    let fill = missing::means(&parts.train)?;
+    match fill.iter().position(|mean| mean.is_nan()) {
+        None => Ok(Some(fill)),
+        Some(column) => {
+            let problem =
+                format!("{}: no row of the training part has a value", column_name(column, &parts.columns));
+            Err(Error::file(source, problem, "leave that column out"))
+        }
+    }
+}
+
+/// Refuses a value that is no finite number.
+fn not_finite<T>(
+    source: &str,
+    options: &ReadOptions,
+    (split, row): (&Split, usize),
+    column: usize,
+    columns: &[String],
+) -> Result<T> {
+    let missing = split.x([row])?.get(column).is_some_and(|value| value.is_nan());
+    let (what, next) = match (missing, options.whole) {
+        (true, false) => (
+            "the value is missing",
+            "leave rows without a value out with `source.missing` = drop, or fill them in with `source.missing` = mean",
+        ),
+        (true, true) => ("the value is missing", "leave out the rows without a value, or fill them in"),
+        (false, _) => (
+            "infinite, or beyond 3.4e38, the most that 32-bit floats hold",
+            "leave out such rows, or scale the data beforehand",
+        ),
+    };
+    let place = format!("{}, {}", split.origin(row), column_name(column, columns));
+    Err(Error::file(source, format!("{place}: {what}"), next))
 }
 
 /// Columns that lie wholly where training saw nothing.
@@ -152,10 +200,16 @@ fn list(columns: &[String], count: usize, is: &dyn Fn(usize) -> bool) -> Option<
 }
 
 /// Columns that teach a model nothing, or whose values 32-bit floats cannot distinguish.
-fn table_warnings(summary: &Summary, columns: &[String]) -> Vec<String> {
+fn table_warnings(summary: &Summary, alike: &[usize], columns: &[String]) -> Vec<String> {
     let list = |wrong: &dyn Fn(usize) -> bool| list(columns, summary.std.len(), wrong);
     let mut warnings = Vec::new();
-    if let Some(names) = list(&|column| summary.std[column] == 0.0) {
+    if let Some(names) = list(&|column| alike.contains(&column)) {
+        warnings.push(format!(
+            "values that differ by less than 32-bit floats can tell, so nothing to learn; subtract a constant first, or \
+             leave the column out: {names}"
+        ));
+    }
+    if let Some(names) = list(&|column| summary.std[column] == 0.0 && !alike.contains(&column)) {
         warnings.push(format!("the same value in every training row, so nothing to learn: {names}"));
     }
     if let Some(names) = list(&|column| is_mark(summary, column)) {

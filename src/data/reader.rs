@@ -52,14 +52,16 @@ pub(super) struct Parts {
     pub unread: Vec<Unread>,
     pub notes: Vec<String>,
     pub warnings: Vec<String>,
+    /// Columns whose values differ in the source, but are one 32-bit float.
+    pub alike: Vec<usize>,
 }
 
 impl Parts {
     /// Rows of one part, without names: what a reader starts from.
     pub(super) fn new(name: String, shape: Shape, train: Split) -> Parts {
         let (columns, classes, valid, test) = Default::default();
-        let (bits, unread, notes, warnings) = Default::default();
-        Parts { name, shape, columns, classes, train, valid, test, bits, unread, notes, warnings }
+        let (bits, unread, notes, warnings, alike) = Default::default();
+        Parts { name, shape, columns, classes, train, valid, test, bits, unread, notes, warnings, alike }
     }
 }
 

@@ -28,6 +28,9 @@ pub struct Scaling {
     pub shift: Vec<f32>,
     /// Divided by next, never zero: D numbers, or one.
     pub scale: Vec<f32>,
+    /// What stands in for a missing value before: D means of the training part, or none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fill: Vec<f32>,
 }
 
 impl Scaling {
@@ -53,7 +56,13 @@ impl Scaling {
         Some(Scaling {
             shift: shift.iter().map(|v| *v as f32).collect(),
             scale: scale.into_iter().map(usable).collect(),
+            fill: Vec::new(),
         })
+    }
+
+    /// Values as they are, but for missing ones.
+    pub(super) fn filling(fill: Vec<f32>) -> Scaling {
+        Scaling { shift: vec![0.0], scale: vec![1.0], fill }
     }
 
     /// Checks numbers from a file.
@@ -61,10 +70,11 @@ impl Scaling {
     /// # Errors
     /// [`Error::Usage`] if they are not for rows of `dim` values, or cannot be divided by.
     pub fn validate(&self, dim: usize) -> Result<()> {
-        let Scaling { shift, scale } = self;
+        let Scaling { shift, scale, fill } = self;
         let fits = |numbers: usize| numbers == 1 || numbers == dim;
         let sound = shift.iter().all(|v| v.is_finite()) && scale.iter().all(|v| v.is_normal() && *v > 0.0);
-        if shift.len() == scale.len() && fits(shift.len()) && sound {
+        let filled = fill.is_empty() || fill.len() == dim && fill.iter().all(|v| v.is_finite());
+        if shift.len() == scale.len() && fits(shift.len()) && sound && filled {
             return Ok(());
         }
         Err(Error::Usage(format!(
@@ -76,6 +86,12 @@ impl Scaling {
 
     /// Turns values [N, D] into x. What would exceed a float becomes the largest one.
     pub fn apply(&self, values: &mut [f32]) {
+        if !self.fill.is_empty() {
+            for row in values.chunks_mut(self.fill.len()) {
+                let missing = row.iter_mut().zip(&self.fill).filter(|(v, _)| v.is_nan());
+                missing.for_each(|(v, fill)| *v = *fill);
+            }
+        }
         self.each(values, |v, shift, scale| ((v - shift) / scale).clamp(f32::MIN, f32::MAX));
     }
 
@@ -143,8 +159,25 @@ mod tests {
     }
 
     #[test]
+    fn missing_values_are_filled_in_before_they_are_scaled() {
+        let scaling = Scaling { shift: vec![1.0, 2.0], scale: vec![2.0, 4.0], fill: vec![3.0, 10.0] };
+        let mut x = [f32::NAN, 6.0, 5.0, f32::NAN];
+        scaling.apply(&mut x);
+        assert_eq!(x, [1.0, 1.0, 2.0, 2.0]);
+        let mut x = [7.0, f32::NAN];
+        Scaling::filling(vec![3.0, 10.0]).apply(&mut x);
+        assert_eq!(x, [7.0, 10.0]);
+        assert!(scaling.validate(2).is_ok() && Scaling::filling(vec![1.0]).validate(2).is_err());
+        assert!(Scaling::filling(vec![f32::NAN; 2]).validate(2).is_err());
+    }
+
+    #[test]
     fn what_does_not_fit_the_data_is_refused() {
-        let scaling = |shift: &[f32], scale: &[f32]| Scaling { shift: shift.into(), scale: scale.into() };
+        let scaling = |shift: &[f32], scale: &[f32]| Scaling {
+            shift: shift.into(),
+            scale: scale.into(),
+            fill: Vec::new(),
+        };
         assert!(scaling(&[1.0], &[2.0]).validate(7).is_ok());
         assert!(scaling(&[1.0; 7], &[2.0; 7]).validate(7).is_ok());
         for bad in [

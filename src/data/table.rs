@@ -1,116 +1,238 @@
 //! What tables share: named columns of numbers, one of which may hold labels.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::reader::{NAMED, Parts, stem};
-use super::shape::Shape;
+use super::options::{Decimal, Missing, ReadOptions};
+use super::reader::{Parts, column_name, stem};
+use super::shape::{Shape, Size};
 use super::split::Split;
 use crate::error::{Error, Result};
+use crate::settings::Named;
 
-/// Labels in order of appearance, numbered by name.
-#[derive(Default)]
-pub(super) struct Labels {
-    numbers: HashMap<String, u32>,
-    labels: Vec<u32>,
+mod choice;
+mod labels;
+mod tally;
+mod text;
+
+pub(super) use choice::{Choice, Found, choose, list, setting};
+pub(super) use labels::{Labels, NONE as NO_LABEL};
+pub(super) use tally::{Kind, Place, Tally};
+pub(super) use text::text;
+
+/// Most bad columns that a message lists.
+const LISTED: usize = 20;
+/// Classes with these names look like labels that are missing.
+const NO_CLASS: [&str; 6] = ["NA", "N/A", "<NA>", "NULL", "None", "?"];
+/// Rows from which on a first column that counts is taken for an index.
+const COUNTED: usize = 10;
+
+/// What a reader has read of the chosen columns.
+pub(super) struct Read {
+    /// N x D values; NaN where there is no number.
+    pub values: Vec<f32>,
+    pub labels: Option<Labels>,
+    pub rows: usize,
+    /// The cells that are no plain numbers, by the columns of the file.
+    pub tally: Tally,
+    /// Whether the cells of a column are different numbers, however little: D flags.
+    pub differ: Vec<bool>,
 }
 
-impl Labels {
-    pub(super) fn push(&mut self, name: &str) {
-        let next = self.numbers.len() as u32;
-        let number = match self.numbers.get(name) {
-            Some(number) => *number,
-            None => *self.numbers.entry(name.to_owned()).or_insert(next),
-        };
-        self.labels.push(number);
-    }
-
-    /// The labels and the class names. Classes are numbered in the order of their names or, if all names are numbers,
-    /// of their values.
-    pub(super) fn finish(self) -> (Vec<u32>, Vec<String>) {
-        let mut names: Vec<(String, u32)> = self.numbers.into_iter().collect();
-        let value = |name: &str| name.parse::<f64>().ok().filter(|value| value.is_finite());
-        if names.iter().all(|(name, _)| value(name).is_some()) {
-            names.sort_by(|(a, _), (b, _)| value(a).partial_cmp(&value(b)).expect("finite").then(a.cmp(b)));
-        } else {
-            names.sort();
-        }
-        let mut place = vec![0; names.len()];
-        names.iter().enumerate().for_each(|(new, (_, old))| place[*old as usize] = new as u32);
-        let labels = self.labels.into_iter().map(|old| place[old as usize]).collect();
-        (labels, names.into_iter().map(|(name, _)| name).collect())
-    }
-}
-
-/// The column of the setting `source.label_column`: by name or, if no column has that name, by number from 1.
-pub(super) fn label_column(path: &Path, wanted: Option<&str>, columns: &[String]) -> Result<Option<usize>> {
-    let Some(wanted) = wanted else {
-        return Ok(None);
-    };
-    let named = columns.iter().position(|name| name == wanted);
-    let number = || wanted.parse::<usize>().ok()?.checked_sub(1).filter(|column| *column < columns.len());
-    match named.or_else(number) {
-        Some(column) => Ok(Some(column)),
-        None => {
-            let known: Vec<_> = columns.iter().take(2 * NAMED).map(String::as_str).collect();
-            let more = if columns.len() > known.len() { ", .." } else { "" };
-            let problem = format!("{} has the columns {}{more}", path.display(), known.join(", "));
-            Err(Error::value("source.label_column", wanted, problem))
-        }
-    }
-}
-
-/// The table with `values` [N, columns].
-pub(super) fn parts(
-    path: &Path,
-    columns: Vec<String>,
-    values: Vec<f32>,
-    labels: Option<Labels>,
-) -> Result<Parts> {
-    let empty = |problem: &str| Err(Error::file(path, problem, "name a table with rows of numbers"));
-    if columns.is_empty() {
-        return empty("it has no column of numbers");
-    }
-    if values.is_empty() {
-        return empty("it has no rows");
-    }
+/// The table of what was read, or what is wrong with it.
+pub(super) fn parts(path: &Path, options: &ReadOptions, choice: Choice, read: Read) -> Result<Parts> {
+    let Read { values, labels, rows, tally, differ } = read;
+    let columns = choice.names();
     let dim = columns.len();
+    if rows == 0 {
+        return Err(Error::file(path, "it has no rows", "name a table with rows of numbers"));
+    }
+    let label = choice.label;
+    let mut warnings = choice.warnings.clone();
+    let missing = options.missing.unwrap_or(Missing::Error);
+    let unlabelled = label.and_then(|label| tally.get(label, Kind::Missing));
+    let labels = match unlabelled {
+        // Of a trained model, labels only name what it says of the rows.
+        Some(cells) if options.label_optional => {
+            warnings.push(format!("no label in {cells}: labels are left out"));
+            None
+        }
+        _ => labels,
+    };
+    let fatal =
+        missing == Missing::Error || (missing == Missing::Mean && labels.is_some() && unlabelled.is_some());
+    let mut faults = tally.faults(rows as u64);
+    if fatal {
+        for (column, cells) in
+            tally.of(Kind::Missing).filter(|(column, _)| labels.is_some() || Some(*column) != label)
+        {
+            let what = if Some(column) == label { "no label" } else { "no value" };
+            faults.entry(column).or_default().push(format!("{what} in {cells}"));
+        }
+    }
+    if !faults.is_empty() {
+        return Err(refuse(path, options, &choice, (rows, &tally), faults));
+    }
+    let Choice { all, values: places, mut notes, .. } = choice;
+    if missing == Missing::Mean {
+        let gaps: Vec<usize> = tally.of(Kind::Missing).map(|(column, _)| column).collect();
+        let count: u64 = tally.of(Kind::Missing).map(|(_, cells)| cells.count).sum();
+        if count > 0 {
+            warnings.push(format!(
+                "missing values filled in with the mean of the training part: {count}, in {}",
+                list(&gaps, &all)
+            ));
+        }
+    }
+    for (kind, what) in [
+        (Kind::Percent, "percent signs left out, so that 5% counts as 5"),
+        (Kind::Thousands, "marks between thousands left out"),
+        (Kind::Truth, "true and false count as 1 and 0"),
+    ] {
+        let found: Vec<usize> = tally.of(kind).map(|(column, _)| column).collect();
+        if let Some((_, cells)) = tally.of(kind).next() {
+            notes.push(format!("{what}: {}, such as `{}`", list(&found, &all), cells.text));
+        }
+    }
+    let same = |place: usize| {
+        let mut column = values.iter().skip(place).step_by(dim);
+        let first = column.next();
+        column.all(|value| Some(value) == first)
+    };
+    let alike: Vec<usize> = (0..dim).filter(|place| differ[*place] && rows > 1 && same(*place)).collect();
+    let counts = |place: usize| {
+        let column = values.iter().skip(place).step_by(dim);
+        column.enumerate().all(|(row, value)| *value == values[place] + row as f32)
+    };
+    // A model that is trained already wants its columns, whatever they are.
+    let new = !options.whole && options.expected.is_empty();
+    if new && rows >= COUNTED && dim > 1 && options.columns.is_empty() && counts(0) {
+        let column = [places[0]];
+        warnings.push(format!(
+            "{} counts the rows: if it says nothing of them, leave it out with {}",
+            column_name(places[0], &all),
+            setting("source.drop", &column, &all)
+        ));
+    }
     let (labels, classes) = labels.map(Labels::finish).unzip();
+    let classes: Vec<String> = classes.unwrap_or_default();
+    let odd: Vec<&str> = classes
+        .iter()
+        .map(String::as_str)
+        .filter(|class| NO_CLASS.iter().any(|word| word.eq_ignore_ascii_case(class)))
+        .collect();
+    if !odd.is_empty() {
+        warnings.push(format!(
+            "labels {} count as a class; if they mean that there is none, empty those cells",
+            odd.join(", ").escape_debug()
+        ));
+    }
     let train = Split::from_floats(values, dim).with_labels(labels);
-    let classes = classes.unwrap_or_default();
-    Ok(Parts { columns, classes, ..Parts::new(stem(path), Shape::table(dim), train) })
+    let shape = shape(dim, options.image_size, &mut notes);
+    // Pixels have places, not names.
+    let columns = if shape.is_table() { columns } else { Vec::new() };
+    Ok(Parts { columns, classes, notes, warnings, alike, ..Parts::new(stem(path), shape, train) })
+}
+
+/// The shape of rows that are pictures, if they are to be.
+fn shape(dim: usize, size: Option<Size>, notes: &mut Vec<String>) -> Shape {
+    let Some(Size { width, height }) = size else { return Shape::table(dim) };
+    match dim.checked_div(width * height) {
+        Some(1) if dim == width * height => Shape { width, height, channels: 1 },
+        Some(3) if dim == 3 * width * height => {
+            notes.push("each pixel is three columns in a row: red, green, blue".into());
+            Shape { width, height, channels: 3 }
+        }
+        _ => Shape::table(dim),
+    }
+}
+
+/// The error that lists all bad columns, and what helps.
+fn refuse(
+    path: &Path,
+    options: &ReadOptions,
+    choice: &Choice,
+    (rows, tally): (usize, &Tally),
+    faults: BTreeMap<usize, Vec<String>>,
+) -> Error {
+    let (all, label) = (&choice.all[..], choice.label);
+    let lines: Vec<String> = faults
+        .iter()
+        .take(LISTED)
+        .map(|(column, problems)| format!("{}: {}", choice.column(*column), problems.join("; ")))
+        .collect();
+    let more = faults.len().saturating_sub(LISTED);
+    // Columns without any value cannot be filled in, and leave no row that is whole.
+    let void =
+        |column: &usize| tally.get(*column, Kind::Missing).is_some_and(|cells| cells.count == rows as u64);
+    let is_void = |column: &usize| void(column) && Some(*column) != label;
+    let sound = tally.faults(rows as u64);
+    let useless: Vec<usize> =
+        faults.keys().copied().filter(|column| sound.contains_key(column) || is_void(column)).collect();
+    let gaps = faults.keys().any(|column| !useless.contains(column));
+    let next = match options.whole {
+        true => {
+            "leave those rows out, or write their values as the data that the model was trained on has them"
+                .into()
+        }
+        false => {
+            let mut ways = Vec::new();
+            if tally.of(Kind::Text).any(|(_, cells)| cells.text.contains("\\n")) {
+                ways.push("look for a quote that is never closed: a cell spans several lines".to_owned());
+            }
+            if !useless.is_empty() {
+                ways.push(format!("leave columns out with {}", setting("source.drop", &useless, all)));
+            }
+            let text = tally.of(Kind::Text).any(|(column, _)| useless.contains(&column));
+            if text && label.is_none() {
+                ways.push("name a column of classes with `source.label_column`".into());
+            }
+            // A number with the other decimal sign.
+            let other = tally
+                .of(Kind::Text)
+                .filter(|_| choice.types.is_empty())
+                .find_map(|(_, cells)| other_sign(&cells.text));
+            if let Some(decimal) = other {
+                ways.push(format!("read the numbers with `source.decimal` = {}", decimal.name()));
+            }
+            if gaps {
+                let unlabelled = label.is_some_and(|label| faults.contains_key(&label));
+                let fill = if unlabelled { "" } else { ", fill them in with `source.missing` = mean" };
+                ways.push(format!("leave rows without a value out with `source.missing` = drop{fill}"));
+            }
+            ways.join("; ")
+        }
+    };
+    match &lines[..] {
+        [only] => Error::file(path, only, next),
+        _ => {
+            let head = format!("{} of {} columns are not numbers throughout", faults.len(), all.len());
+            let more = (more > 0).then(|| format!("and {more} more"));
+            Error::listing(path, &head, lines.into_iter().chain(more), next)
+        }
+    }
+}
+
+/// The decimal sign that makes a number of a text.
+fn other_sign(text: &str) -> Option<Decimal> {
+    let number = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.,".contains(&byte));
+    match (number && !text.is_empty(), text.matches(',').count(), text.matches('.').count()) {
+        (true, 1, 0) => Some(Decimal::Comma),
+        (true, 0, 1) => Some(Decimal::Point),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn labels(names: &[&str]) -> (Vec<u32>, Vec<String>) {
-        let mut labels = Labels::default();
-        names.iter().for_each(|name| labels.push(name));
-        labels.finish()
-    }
-
     #[test]
-    fn classes_are_numbered_by_name_or_by_value() {
-        assert_eq!(labels(&["dog", "cat", "dog"]), (vec![1, 0, 1], vec!["cat".into(), "dog".into()]));
-        assert_eq!(labels(&["10", "9", "-1"]), (vec![2, 1, 0], vec!["-1".into(), "9".into(), "10".into()]));
-        assert_eq!(labels(&["10", "9", "nan"]).1, ["10", "9", "nan"]);
-    }
-
-    #[test]
-    fn a_label_column_is_named_or_numbered() {
-        let columns = ["a".to_owned(), "2".to_owned(), "1".to_owned()];
-        let find = |wanted| label_column(Path::new("t.csv"), Some(wanted), &columns);
-        assert_eq!(find("a").unwrap(), Some(0));
-        assert_eq!(find("1").unwrap(), Some(2));
-        assert_eq!(find("3").unwrap(), Some(2));
-        for wrong in ["b", "0", "4", "", "-1"] {
-            let error = find(wrong).unwrap_err();
-            assert!(
-                error.exit_code() == 2 && error.to_string().ends_with("has the columns a, 2, 1"),
-                "{error}"
-            );
-        }
+    fn rows_are_pictures_where_their_size_fits() {
+        let mut notes = Vec::new();
+        let mut of = |dim, width, height| shape(dim, Some(Size { width, height }), &mut notes);
+        assert_eq!(of(6, 3, 2), Shape { width: 3, height: 2, channels: 1 });
+        assert_eq!(of(18, 3, 2), Shape { width: 3, height: 2, channels: 3 });
+        assert_eq!(of(7, 3, 2), Shape::table(7));
     }
 }

@@ -1,15 +1,27 @@
 use super::*;
+use crate::data::options::{Decimal, Header, Index, Missing};
+use crate::data::shape::Size;
 use crate::data::write::Matrix;
 use proptest::prelude::*;
 
 fn parse(text: &[u8], label: Option<&str>) -> Result<Parts> {
     // Blocks of a few lines, and the whole at once: both must give the same result.
-    let read = |block| read(Path::new("t.csv"), text, label, block, &|_| {});
-    let (few, whole) = (read(16), read(BLOCK));
+    parse_with(text, &ReadOptions { label_column: label.map(str::to_owned), ..ReadOptions::default() })
+}
+
+fn parse_with(text: &[u8], options: &ReadOptions) -> Result<Parts> {
+    let failed = |error| Error::io("read", "t.csv", error);
+    let read = |block| read(Path::new("t.csv"), text, options, block, &failed, &|_| {});
+    // Each block costs threads.
+    let (few, whole) = (read(16.max(text.len() / 1000)), read(BLOCK));
     match (&few, &whole) {
         (Ok(a), Ok(b)) => {
             assert_eq!((&a.columns, &a.classes, &a.train.labels), (&b.columns, &b.classes, &b.train.labels));
-            assert_eq!(a.train.x(0..a.train.count).unwrap(), b.train.x(0..b.train.count).unwrap());
+            assert_eq!(
+                bits(&a.train.x(0..a.train.count).unwrap()),
+                bits(&b.train.x(0..b.train.count).unwrap())
+            );
+            assert_eq!((&a.notes, &a.warnings, &a.alike), (&b.notes, &b.warnings, &b.alike));
         }
         // After blank lines, the number of a line may be that of the first blank line.
         (Err(a), Err(b)) => assert_eq!(without_line(&a.to_string()), without_line(&b.to_string())),
@@ -20,12 +32,13 @@ fn parse(text: &[u8], label: Option<&str>) -> Result<Parts> {
 
 /// A message without `(line 3)`.
 fn without_line(message: &str) -> String {
-    match message.split_once(" (line ") {
-        Some((before, after)) => {
-            format!("{before}{}", after.split_once(')').map_or("", |(_, rest)| rest))
-        }
-        None => message.to_owned(),
-    }
+    let mut parts = message.split(" (line ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once(')').map_or("", |(_, rest)| rest))
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|value| value.to_bits()).collect()
 }
 
 fn table(text: &str) -> (Vec<String>, Vec<f32>) {
@@ -44,12 +57,12 @@ fn a_header_is_distinguished_from_numbers() {
     assert_eq!(table("a,b\n1,2\n"), (vec!["a".into(), "b".into()], vec![1.0, 2.0]));
     assert_eq!(table("1,2\n3,4"), (vec!["1".into(), "2".into()], vec![1.0, 2.0, 3.0, 4.0]));
     assert_eq!(table("0,1,y\n3,4,5\n").0, ["0", "1", "y"]);
-    assert_eq!(table("\u{feff}\"a, b\"\r\n -1e-3 \r\n"), (vec!["a, b".into()], vec![-1e-3]));
+    assert_eq!(table("\"a, b\"\r\n -1e-3 \r\n"), (vec!["a, b".into()], vec![-1e-3]));
     assert_eq!(table("a;b\n1;2\n").0, ["a", "b"]);
     assert_eq!(table("a\tb\n1\t2\n").1, [1.0, 2.0]);
     // The separator of the whole first line, which goes on after a line break in quotes.
     assert_eq!(table("\"a\nb\";c\n1;2\n").0, ["a\nb", "c"]);
-    assert_eq!(table(",a\n0,5\n").0, ["1", "a"]);
+    assert_eq!(table(",a\n0.5,5\n").0, ["1", "a"]);
 }
 
 #[test]
@@ -69,24 +82,151 @@ fn the_label_column_is_taken_out() {
 
 #[test]
 fn cells_without_a_number_are_named_with_row_and_column() {
-    refuse(b"a,b\n1,2\n3,\n", "row 2 (line 3), column 2 (`b`): the value is missing");
-    refuse(b"1,2\nnan,4\n", "row 2, column 1: the value is missing");
-    refuse(b"1,2\nNA,4\n", "row 2, column 1: the value is missing");
-    refuse(b"1,2\n3,inf\n", "row 2, column 2: inf is not a finite number");
-    refuse(b"1,2\n3,1e39\n", "1e39 is not a finite number");
-    refuse(b"a,b\n1,2\n3,red\n", "row 2 (line 3), column 2 (`b`): `red` is not a number");
-    refuse(b"1,2\n3,\xff\n", "is not a number");
-    refuse(b"1,2\n3,0x10\n", "`0x10` is not a number");
-    refuse(b"a,b\n\n1,2\n3,\n", "row 2 (line 4), column 2 (`b`): the value is missing");
-    refuse(b"1,2\n\n\n3,\n", "row 2 (line 4), column 2: the value is missing");
-    refuse(b"1,2\r\n3,4\r\n\r\n5,", "row 3 (line 4), column 2: the value is missing");
+    refuse(b"a,b\n1,2\n3,\n", "column 2 (`b`): no value in row 2 (line 3)");
+    refuse(b"1,2\nnan,4\n", "column 1: no value in row 2");
+    refuse(b"1,2\nNA,4\n", "column 1: no value in row 2");
+    refuse(b"1,2\n3,inf\n", "column 2: an infinity in row 2: `inf`");
+    refuse(b"1,2\n3,1e39\n", "a number beyond 3.4e38, the most that 32-bit floats hold, in row 2: `1e39`");
+    refuse(b"a,b\n1,2\n3,red\n", "column 2 (`b`): text in row 2 (line 3): `red`");
+    refuse(b"1,2\n3,\xff\n", "text in row 2");
+    refuse(b"1,2\n3,0x10\n", "text in row 2: `0x10`");
+    refuse(b"a,b\n\n1,2\n3,\n", "column 2 (`b`): no value in row 2 (line 4)");
+    refuse(b"1,2\n\n\n3,\n", "column 2: no value in row 2 (line 4)");
+    refuse(b"1,2\r\n3,4\r\n\r\n5,", "column 2: no value in row 3 (line 4)");
+}
+
+#[test]
+fn all_bad_columns_are_listed_with_what_helps() {
+    let text = b"id,name,age,x\n1,ann,3,5\n2,bob,,6\n3,eve,,1e39\n4,dan,9,7\n";
+    let error = parse(text, None).unwrap_err().to_string();
+    for words in [
+        "3 of 4 columns are not numbers throughout\n",
+        "\n    column 2 (`name`): text in 4 rows, first in row 1 (line 2): `ann`\n",
+        "\n    column 3 (`age`): no value in 2 rows, first in row 2 (line 3)\n",
+        "`source.drop` = name,x",
+        "`source.label_column`",
+        "`source.missing` = drop",
+    ] {
+        assert!(error.contains(words), "{error}");
+    }
+    // What the message says helps.
+    let drop = ["name,x".to_owned()];
+    for (missing, values) in [
+        (Missing::Drop, vec![1.0, 3.0, 2.0, f32::NAN, 3.0, f32::NAN, 4.0, 9.0]),
+        (Missing::Mean, vec![1.0, 3.0, 2.0, f32::NAN, 3.0, f32::NAN, 4.0, 9.0]),
+    ] {
+        let options =
+            ReadOptions { drop: drop.clone().into(), missing: Some(missing), ..ReadOptions::default() };
+        let parts = parse_with(text, &options).unwrap();
+        assert_eq!(parts.columns, ["id", "age"]);
+        assert_eq!(bits(&parts.train.x(0..4).unwrap()), bits(&values));
+    }
+}
+
+#[test]
+fn the_other_decimal_sign_is_proposed_and_helps() {
+    // The first rows do not show it.
+    let rows: String = (0..200).map(|i| format!("{i};{}\n", if i < 150 { "1" } else { "1,5" })).collect();
+    let error = parse(rows.as_bytes(), None).unwrap_err().to_string();
+    assert!(error.contains("text in 50 rows") && error.contains("`source.decimal` = comma"), "{error}");
+    let options = ReadOptions { decimal: Some(Decimal::Comma), ..ReadOptions::default() };
+    assert_eq!(parse_with(rows.as_bytes(), &options).unwrap().train.x([199]).unwrap(), [199.0, 1.5]);
+}
+
+#[test]
+fn a_missing_label_is_missing_and_others_are_classes() {
+    let text = b"x,y\n1,a\n2,\n3,b\n";
+    let error = parse(text, Some("y")).unwrap_err().to_string();
+    assert!(error.contains("column 2 (`y`): no label in row 2 (line 3)"), "{error}");
+    assert!(error.contains("= drop") && !error.contains("= mean"), "{error}");
+    let options = ReadOptions {
+        label_column: Some("y".into()),
+        missing: Some(Missing::Drop),
+        ..ReadOptions::default()
+    };
+    let parts = parse_with(text, &options).unwrap();
+    assert_eq!(parts.train.labels.as_deref(), Some(&[0, table::NO_LABEL, 1][..]));
+    // Where labels only name rows, they go.
+    let options = ReadOptions { label_optional: true, missing: None, ..options };
+    let parts = parse_with(text, &options).unwrap();
+    assert!(parts.train.labels.is_none() && parts.warnings[0].contains("no label in row 2"), "{parts:?}");
+    let parts = parse(b"x,y\n1,True\n2,true\n3,NA\n", Some("y")).unwrap();
+    assert_eq!(parts.classes, ["NA", "True"]);
+    assert!(parts.warnings[0].contains("labels NA count as a class"), "{:?}", parts.warnings);
+}
+
+#[test]
+fn an_index_is_left_out_unless_it_is_kept() {
+    let text = b",a,b\n0,5,6\n1,7,8\n";
+    let parts = parse(text, None).unwrap();
+    assert_eq!((&parts.columns[..], parts.train.count), (&["a".into(), "b".into()][..], 2));
+    assert!(parts.warnings[0].contains("column 1 numbers the rows"), "{:?}", parts.warnings);
+    let keep = ReadOptions { index: Some(Index::Keep), ..ReadOptions::default() };
+    assert_eq!(parse_with(text, &keep).unwrap().columns, ["1", "a", "b"]);
+}
+
+#[test]
+fn numbers_that_floats_cannot_tell_apart_are_named() {
+    let ids = "id,x\n9007199254740993,1\n9007199254740992,2\n9007199254740994,4\n";
+    assert_eq!(parse(ids.as_bytes(), None).unwrap().alike, [0]);
+    assert!(parse(b"a,b\n1.0,1\n1,2\n", None).unwrap().alike.is_empty());
+    assert_eq!(parse(b"a,b\n1e-50,1\n2e-50,2\n", None).unwrap().alike, [0]);
+}
+
+#[test]
+fn spellings_of_numbers_are_read_and_told() {
+    let parts = parse(b"a;b;c\n1.234,5;10%;True\n2,5;5%;false\n", None).unwrap();
+    assert_eq!(parts.train.x(0..2).unwrap(), [1234.5, 10.0, 1.0, 2.5, 5.0, 0.0]);
+    let notes = parts.notes.join("\n");
+    for words in
+        ["semicolons, decimal commas", "percent signs left out", "thousands left out", "true and false"]
+    {
+        assert!(notes.contains(words), "{notes}");
+    }
+    refuse(b"a;b\n10%;1\n5;2\n", "percent signs in some cells and none in others");
+}
+
+#[test]
+fn rows_without_cells_and_separators_at_the_end_do_no_harm() {
+    assert_eq!(table("a;b;\n1;2;\n3;4;\n;;\n").1, [1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(table("a,b\n1,2\n3,4,\n").1, [1.0, 2.0, 3.0, 4.0]);
+    refuse(b"a;b;\n1;2;\n3;4;\n5;6;\n7;8;9\n", "row 4 (line 5), column 3: it is empty in the rows above");
+    let (columns, values) = table("# by hand\n# x y\n 1.5  2.5 \n 3.5  4.5\n");
+    assert_eq!((columns, values), (vec!["x".into(), "y".into()], vec![1.5, 2.5, 3.5, 4.5]));
+}
+
+#[test]
+fn what_is_said_goes_before_what_is_found() {
+    let options = |header, delimiter, decimal| ReadOptions {
+        header: Some(header),
+        delimiter: Some(delimiter),
+        decimal: Some(decimal),
+        ..ReadOptions::default()
+    };
+    let parts =
+        parse_with(b"0,1;5\n1,2;6\n", &options(Header::No, Delimiter::Semicolon, Decimal::Comma)).unwrap();
+    assert_eq!(parts.train.x(0..2).unwrap(), [0.1, 5.0, 1.2, 6.0]);
+    let parts =
+        parse_with(b"2001,2002\n1,6\n", &options(Header::Yes, Delimiter::Comma, Decimal::Point)).unwrap();
+    assert_eq!(parts.columns, ["2001", "2002"]);
+}
+
+#[test]
+fn rows_of_pixels_become_pictures() {
+    let size = Some(Size { width: 3, height: 2 });
+    let options =
+        ReadOptions { image_size: size, label_column: Some("label".into()), ..ReadOptions::default() };
+    let parts = parse_with(b"label,p0,p1,p2,p3,p4,p5\n7,0,1,2,3,4,255\n", &options).unwrap();
+    assert_eq!((parts.shape.to_string().as_str(), parts.columns.len()), ("3x2", 0));
 }
 
 #[test]
 fn lines_are_counted_across_blocks() {
     for block in [8, 16, BLOCK] {
         let text = &b"a,b\n1,2\n3,4\n5,6\n7,8\n9,x\n"[..];
-        let message = read(Path::new("t.csv"), text, None, block, &|_| {}).err().unwrap().to_string();
+        let failed = |error| Error::io("read", "t.csv", error);
+        let read = read(Path::new("t.csv"), text, &ReadOptions::default(), block, &failed, &|_| {});
+        let message = read.err().unwrap().to_string();
         assert!(message.contains("row 5 (line 6), column 2 (`b`): `x`"), "blocks of {block}: {message}");
     }
 }
@@ -96,7 +236,7 @@ fn tables_of_no_or_ragged_rows_are_refused() {
     refuse(b"", "it is empty");
     refuse(b"\n\n", "it is empty");
     refuse(b"a,b\n", "it has no rows");
-    refuse(b"a,b\n1,2\n3\n", "row 2 (line 3) has 1 cells, but the first has 2");
+    refuse(b"a,b\n1,2\n3\n", "row 2 (line 3) has 1 cell, but the first has 2");
     refuse(b"1,2\n3,4,5\n", "row 2 has 3 cells");
     refuse(b"1,2\n3,\"4\n5,6\n", "a quote that is never closed");
     let error = parse(b"a\ncat\n", Some("a")).err().unwrap();

@@ -30,7 +30,7 @@ fn a_folder_and_a_file_of_unknown_format_get_different_errors() {
     let message = open(folder.path().to_str().unwrap()).unwrap_err().to_string();
     assert!(message.contains("this folder holds no known format"), "{message}");
 
-    let file = folder.path().join("notes.txt");
+    let file = folder.path().join("notes.log");
     std::fs::write(&file, "x").unwrap();
     let message = open(file.to_str().unwrap()).unwrap_err().to_string();
     assert!(message.contains("not in a known format"), "{message}");
@@ -85,7 +85,7 @@ fn tables_are_standardised_by_their_training_part() {
     let parts = table(&[1.0, 5.0, 3.0, 5.0], &["a", "b"]);
     let dataset = scaled(parts, &ReadOptions::default()).unwrap();
     assert_eq!(dataset.train.x(0..2).unwrap(), [-1.0, 0.0, 1.0, 0.0]);
-    assert_eq!(dataset.scaling, Some(Scaling { shift: vec![2.0, 5.0], scale: vec![1.0, 1.0] }));
+    assert_eq!(dataset.scaling, Some(Scaling { shift: vec![2.0, 5.0], scale: vec![1.0, 1.0], fill: vec![] }));
     assert!(!dataset.unit);
     assert_eq!(
         dataset.warnings,
@@ -101,13 +101,15 @@ fn tables_are_standardised_by_their_training_part() {
 
 #[test]
 fn a_run_keeps_the_scaling_it_has_learnt() {
-    let known = Scaling { shift: vec![1.0], scale: vec![2.0] };
+    let known = Scaling { shift: vec![1.0], scale: vec![2.0], fill: vec![] };
     let options = ReadOptions { scaling: Some(known.clone()), ..ReadOptions::default() };
     let dataset = scaled(table(&[1.0, 5.0], &["a"]), &options).unwrap();
     assert_eq!(dataset.train.x(0..2).unwrap(), [0.0, 2.0]);
     assert_eq!(dataset.scaling, Some(known));
-    let other =
-        ReadOptions { scaling: Some(Scaling { shift: vec![0.0; 3], scale: vec![1.0; 3] }), ..options };
+    let other = ReadOptions {
+        scaling: Some(Scaling { shift: vec![0.0; 3], scale: vec![1.0; 3], fill: vec![] }),
+        ..options
+    };
     let message = scaled(table(&[1.0, 5.0], &["a"]), &other).unwrap_err().to_string();
     assert!(message.contains("use data with the columns"), "{message}");
 }
@@ -136,7 +138,7 @@ fn a_value_that_is_not_finite_is_named_with_row_and_column() {
     let message = scaled(table(&[1.0, 2.0, 3.0, f32::NAN], &["a", "b"]), &ReadOptions::default())
         .unwrap_err()
         .to_string();
-    assert!(message.starts_with("source: row 2, column 2 (`b`): not a finite"), "{message}");
+    assert!(message.starts_with("source: row 2, column 2 (`b`): the value is missing"), "{message}");
 }
 
 #[test]

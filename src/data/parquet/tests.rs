@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use parquet::data_type::{ByteArrayType, DoubleType, Int32Type, Int64Type};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::parser::parse_message_type;
@@ -11,8 +11,17 @@ use crate::data::write::Matrix;
 
 /// A file with this schema, whose columns these functions write, in one row group.
 fn file(schema: &str, columns: &mut [&mut dyn FnMut(&mut SerializedColumnWriter)]) -> Vec<u8> {
+    packed(schema, parquet::basic::Compression::SNAPPY, columns)
+}
+
+/// The same in this compression.
+fn packed(
+    schema: &str,
+    compression: parquet::basic::Compression,
+    columns: &mut [&mut dyn FnMut(&mut SerializedColumnWriter)],
+) -> Vec<u8> {
     let schema = Arc::new(parse_message_type(schema).unwrap());
-    let properties = WriterProperties::builder().set_compression(parquet::basic::Compression::SNAPPY);
+    let properties = WriterProperties::builder().set_compression(compression);
     let mut file = SerializedFileWriter::new(Vec::new(), schema, properties.build().into()).unwrap();
     let mut group = file.next_row_group().unwrap();
     for write in columns {
@@ -74,7 +83,7 @@ fn numbers_of_every_width_and_labels_of_text_are_read() {
     assert_eq!(x(&parts), [-5.0, 7.0, 6.0, u64::MAX as f32]);
     assert_eq!(parts.train.labels.as_deref(), Some(&[1, 0][..]));
     assert_eq!(parts.classes, ["cat", "dog"]);
-    refuse(&mixed(), "column `kind` holds String, not numbers");
+    refuse(&mixed(), "column 3 (`kind`), String: text in 2 rows, first in row 1: `dog`");
 }
 
 #[test]
@@ -97,13 +106,13 @@ fn lists_of_one_length_are_as_many_columns() {
     );
     refuse(
         &lists(&[1.0, 2.0, 3.0], &[0, 1, 0], &[3; 3]),
-        "row 2, column `v`: a list of 1 numbers, but the first has 2",
+        "row 2, column `v`: a list of 1 number, but the first has 2",
     );
     refuse(
         &lists(&[1.0, 2.0, 3.0], &[0, 0, 1], &[3; 3]),
         "row 2, column 1 (`v[0]`): a list of 2 numbers, but the first has 1",
     );
-    refuse(&lists(&[1.0], &[0, 0], &[3, 0]), "row 2, column 1 (`v[0]`): the value is missing");
+    refuse(&lists(&[1.0], &[0, 0], &[3, 0]), "column 1 (`v`), list of DOUBLE: no value in row 2");
     let error = parse(&lists(&[1.0], &[0], &[3]), Some("v")).err().unwrap();
     assert!(error.to_string().contains("a column of lists cannot be the label"), "{error}");
 }
@@ -119,27 +128,146 @@ fn missing_values_are_named_with_row_and_column() {
             },
         ],
     );
-    refuse(&bytes, "row 2, column 2 (`b`): the value is missing");
+    refuse(&bytes, "column 2 (`b`), INT32: no value in row 2");
 }
 
 #[test]
-fn columns_that_are_not_numbers_are_refused() {
+fn dates_decimals_and_fields_are_numbers() {
     let one = |ty: &str| {
         file(
             &format!("message m {{ required {ty}; }}"),
-            &mut [&mut |c| assert!(c.typed::<Int32Type>().write_batch(&[1], None, None).unwrap() > 0)],
+            &mut [&mut |c| assert!(c.typed::<Int32Type>().write_batch(&[150], None, None).unwrap() > 0)],
         )
     };
-    refuse(&one("int32 d (DATE)"), "column `d` holds Date");
-    refuse(&one("int32 d (DECIMAL(9, 2))"), "column `d` holds Decimal");
+    let parts = parse(&one("int32 d (DATE)"), None).unwrap();
+    assert_eq!(x(&parts), [150.0]);
+    assert!(parts.notes.iter().any(|note| note.contains("days since 1970")), "{:?}", parts.notes);
+    assert_eq!(x(&parse(&one("int32 d (DECIMAL(9, 2))"), None).unwrap()), [1.5]);
+    assert_eq!(x(&parse(&one("int32 d (TIME_MILLIS)"), None).unwrap()), [0.15]);
     let nested = file(
         "message m { required group s { required int32 a; required int32 b; } }",
         &mut [
             &mut |c| assert!(c.typed::<Int32Type>().write_batch(&[1], None, None).unwrap() > 0),
-            &mut |c| assert!(c.typed::<Int32Type>().write_batch(&[1], None, None).unwrap() > 0),
+            &mut |c| assert!(c.typed::<Int32Type>().write_batch(&[2], None, None).unwrap() > 0),
         ],
     );
-    refuse(&nested, "column `s` holds nested columns");
+    let parts = parse(&nested, None).unwrap();
+    assert_eq!((parts.columns.join(","), x(&parts)), ("s.a,s.b".into(), vec![1.0, 2.0]));
+}
+
+#[test]
+fn missing_values_stay_missing_until_they_are_left_out_or_filled_in() {
+    let bytes = lists(&[1.0, 2.0], &[0, 1, 0], &[3, 3, 0]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.parquet");
+    std::fs::write(&path, bytes).unwrap();
+    let options = ReadOptions { missing: Some(crate::data::Missing::Drop), ..ReadOptions::default() };
+    let parts = open(path.to_str().unwrap(), &options, &|_| {}).unwrap();
+    let x = x(&parts);
+    assert!(x[..2] == [1.0, 2.0] && x[2].is_nan() && x[3].is_nan(), "{x:?}");
+}
+
+#[test]
+fn a_folder_of_files_is_one_table_with_parts_and_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, values: &[i32]| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let bytes = file(
+            "message m { required int32 a; }",
+            &mut [&mut |c| assert!(c.typed::<Int32Type>().write_batch(values, None, None).unwrap() > 0)],
+        );
+        std::fs::write(path, bytes).unwrap();
+    };
+    let read = |name: &str, label: Option<&str>| {
+        let options = ReadOptions { label_column: label.map(str::to_owned), ..ReadOptions::default() };
+        open(folder.path().join(name).to_str().unwrap(), &options, &|_| {})
+    };
+    write("keys/year=2020/kind=a/0.parquet", &[1, 2]);
+    write("keys/year=2021/kind=b/0.parquet", &[3]);
+    let parts = read("keys", Some("kind")).unwrap();
+    assert_eq!(parts.columns, ["a", "year"]);
+    assert_eq!(x(&parts), [1.0, 2020.0, 2.0, 2020.0, 3.0, 2021.0]);
+    assert_eq!((parts.classes.len(), parts.train.labels.as_deref()), (2, Some(&[0, 0, 1][..])));
+    let error = read("keys", None).unwrap_err().to_string();
+    assert!(error.contains("column 3 (`kind`), folder: text in 3 rows, first in row 1: `a`"), "{error}");
+    for (name, values) in
+        [("train-0", &[1, 2][..]), ("train-1", &[3]), ("validation-0", &[4]), ("test-0", &[5])]
+    {
+        write(&format!("parts/data/{name}.parquet"), values);
+    }
+    let parts = read("parts", None).unwrap();
+    let of =
+        |split: &Option<crate::data::Split>| split.as_ref().map(|split| split.x(0..split.count).unwrap());
+    assert_eq!(
+        (x(&parts), of(&parts.valid), of(&parts.test)),
+        (vec![1.0, 2.0, 3.0], Some(vec![4.0]), Some(vec![5.0]))
+    );
+}
+
+#[test]
+fn a_column_of_pictures_makes_pictures_of_the_rows() {
+    let picture = |value: u8| {
+        let mut png = std::io::Cursor::new(Vec::new());
+        image::GrayImage::from_pixel(3, 2, [value].into())
+            .write_to(&mut png, image::ImageFormat::Png)
+            .unwrap();
+        ByteArray::from(png.into_inner())
+    };
+    let pictures = [picture(5), ByteArray::from("no picture"), picture(9)];
+    let labels = |c: &mut SerializedColumnWriter| {
+        c.typed::<Int64Type>().write_batch(&[1, 1, 0], None, None).unwrap();
+    };
+    let hub = file(
+        "message m { required group image { required binary bytes; optional binary path (STRING); }
+                     required int64 label; required double other; }",
+        &mut [
+            &mut |c| assert!(c.typed::<ByteArrayType>().write_batch(&pictures, None, None).unwrap() > 0),
+            &mut |c| {
+                let names = ["a.png", "b.png"].map(ByteArray::from);
+                c.typed::<ByteArrayType>().write_batch(&names, Some(&[1, 1, 0]), None).unwrap();
+            },
+            &mut { labels },
+            &mut |c| assert!(c.typed::<DoubleType>().write_batch(&[0.5; 3], None, None).unwrap() > 0),
+        ],
+    );
+    let parts = parse(&hub, None).unwrap();
+    assert_eq!((parts.shape.to_string().as_str(), parts.train.count), ("3x2", 2));
+    assert_eq!(parts.train.x([1]).unwrap(), [9.0 / 255.0; 6]);
+    assert_eq!((parts.train.labels.as_deref(), parts.classes.len()), (Some(&[1, 0][..]), 2));
+    assert!(parts.warnings[0].starts_with("1 of 3 pictures cannot be read: b.png ("), "{:?}", parts.warnings);
+    assert!(parts.notes.join("\n").contains("columns that are not read: other"), "{:?}", parts.notes);
+    assert!(parse(&hub, Some("kind")).unwrap_err().to_string().contains("has the columns label, other"));
+    // Bytes alone, told by how they begin.
+    let bare = file(
+        "message m { required binary img; required int64 label; }",
+        &mut [
+            &mut |c| assert!(c.typed::<ByteArrayType>().write_batch(&pictures, None, None).unwrap() > 0),
+            &mut { labels },
+        ],
+    );
+    assert_eq!(parse(&bare, None).unwrap().train.x([0]).unwrap(), [5.0 / 255.0; 6]);
+}
+
+#[test]
+fn every_compression_is_read() {
+    use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
+    for compression in [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::GZIP(GzipLevel::default()),
+        Compression::ZSTD(ZstdLevel::default()),
+        Compression::BROTLI(BrotliLevel::default()),
+        Compression::LZ4,
+        Compression::LZ4_RAW,
+    ] {
+        let bytes = packed(
+            "message m { required int32 a; }",
+            compression,
+            &mut [&mut |c| assert!(c.typed::<Int32Type>().write_batch(&[1; 1000], None, None).unwrap() > 0)],
+        );
+        assert_eq!(x(&parse(&bytes, None).unwrap()), [1.0; 1000], "{compression:?}");
+    }
 }
 
 #[test]
@@ -149,11 +277,16 @@ fn a_table_without_rows_or_columns_is_refused() {
         &mut [&mut |c| assert!(c.typed::<Int32Type>().write_batch(&[], None, None).unwrap() == 0)],
     );
     refuse(&empty, "it has no rows");
+    // An index alone is data.
     let index = file(
-        "message m { required int32 __index_level_0__; }",
-        &mut [&mut |c| assert!(c.typed::<Int32Type>().write_batch(&[1], None, None).unwrap() > 0)],
+        "message m { required int32 __index_level_0__; required int32 a; }",
+        &mut [
+            &mut |c| assert!(c.typed::<Int32Type>().write_batch(&[1], None, None).unwrap() > 0),
+            &mut |c| assert!(c.typed::<Int32Type>().write_batch(&[2], None, None).unwrap() > 0),
+        ],
     );
-    refuse(&index, "no column of numbers");
+    let parts = parse(&index, None).unwrap();
+    assert_eq!((&parts.columns[..], parts.warnings.len()), (&["a".into()][..], 1));
 }
 
 /// A damaged byte may be irrelevant, or part of a value, which then changes; it never causes a panic.
@@ -178,7 +311,8 @@ proptest! {
     fn a_matrix_survives_writing_and_reading(
         values in prop::collection::vec([any::<f32>(), any::<f32>(), any::<f32>()], 1..200),
     ) {
-        let values = values.concat();
+        let values: Vec<f32> =
+            values.concat().into_iter().map(|v| if v.is_finite() { v } else { 0.0 }).collect();
         let names = ["a".to_owned(), "b c".to_owned(), "ü".to_owned()];
         let mut bytes = Vec::new();
         Matrix::Parquet.write(&mut bytes, &names, 3, &values).unwrap();

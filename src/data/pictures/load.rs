@@ -36,16 +36,21 @@ pub(super) fn load(path: &Path, page: Option<u64>) -> Result<Picture, String> {
     if size.len() > MAX_FILE {
         return Err(format!("a file of more than {} MiB", MAX_FILE >> 20));
     }
-    let bytes = fs::read(path).map_err(|error| error.to_string())?;
-    if let Some(why) = no_picture(&bytes) {
+    load_bytes(&fs::read(path).map_err(|error| error.to_string())?)
+}
+
+/// Decodes a picture from its file's content, as [`load`] does.
+pub(super) fn load_bytes(bytes: &[u8]) -> Result<Picture, String> {
+    if let Some(why) = no_picture(bytes) {
         return Err(why.to_owned());
     }
     // Content decides the format, not the name.
     let reader =
-        ImageReader::new(Cursor::new(&bytes)).with_guessed_format().map_err(|error| error.to_string())?;
+        ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|error| error.to_string())?;
     let is_tiff = reader.format() == Some(ImageFormat::Tiff);
-    decode(reader, size.len()).or_else(|why| match is_tiff {
-        true => grey_numbers(Cursor::new(&bytes), size.len()).map_err(|_| why),
+    let length = bytes.len() as u64;
+    decode(reader, length).or_else(|why| match is_tiff {
+        true => grey_numbers(Cursor::new(bytes), length).map_err(|_| why),
         false => Err(why),
     })
 }

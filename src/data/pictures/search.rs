@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::super::natural;
 use super::tiff_pages;
@@ -27,6 +28,8 @@ pub(super) struct Found {
     pub folders: Vec<String>,
     /// The page of a file of several: its number from 1, and where it stands in the file.
     pub page: Option<(usize, u64)>,
+    /// The picture itself, where it is no file: its path is then what its source calls it.
+    pub bytes: Option<Arc<[u8]>>,
 }
 
 impl Found {
@@ -54,7 +57,12 @@ pub(super) struct Searched {
 pub(super) fn search(source: &Path, most: usize) -> Result<Searched> {
     let mut searched = Searched::default();
     if source.is_file() {
-        searched.pictures.push(Found { path: source.to_owned(), folders: Vec::new(), page: None });
+        searched.pictures.push(Found {
+            path: source.to_owned(),
+            folders: Vec::new(),
+            page: None,
+            bytes: None,
+        });
         return Ok(searched);
     }
     searched.descend(source, &mut Vec::new(), most)?;
@@ -88,7 +96,7 @@ impl Searched {
                 folders.pop();
                 continue;
             }
-            let found = Found { path, folders: folders.clone(), page: None };
+            let found = Found { path, folders: folders.clone(), page: None, bytes: None };
             if is_picture(&found.path) {
                 self.pictures.push(found);
             } else {

@@ -91,7 +91,7 @@ fn the_distribution_of_each_value_is_known() {
 
 #[test]
 fn scaled_bytes_are_floats() {
-    let scaling = Scaling { shift: vec![0.5], scale: vec![0.5] };
+    let scaling = Scaling { shift: vec![0.5], scale: vec![0.5], fill: vec![] };
     let split = Split::new(vec![0, 255], 2, None).scaled(Some(Arc::new(scaling)));
     assert_eq!(split.element(), Element::Floats);
     assert_eq!(split.x([0]).unwrap(), [-1.0, 1.0]);

@@ -1,7 +1,7 @@
 //! What a run knows of its data, and what it demands of other data.
 
 use super::{Condition, Config, Net, TrainSection};
-use crate::data::{self, Change, Dataset, Fingerprint, Schema, Shape, Size, Split};
+use crate::data::{self, Change, Dataset, Fingerprint, ReadOptions, Schema, Shape, Size, Split};
 use crate::error::{Error, Result};
 use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood;
@@ -62,6 +62,11 @@ impl Config {
             self.model.encoder = Some(Layers::of_picture(Extent { height, width, channels }));
         }
         Ok(())
+    }
+
+    /// How the run's own data is read again: its columns are found by name.
+    pub fn source_again(&self) -> ReadOptions {
+        ReadOptions { expected: self.columns.clone(), ..self.source.clone() }
     }
 
     /// The rows to train on and, where the source has such or some are held out, those to validate with.
@@ -164,10 +169,10 @@ impl Config {
     /// [`Error::Usage`] if the model knows no such class.
     pub fn class_number(&self, name: &str) -> Result<u32> {
         let found = match self.class_names.is_empty() {
-            true => name.parse().ok().filter(|label| *label < self.classes.unwrap_or(0)),
-            false => self.class_names.iter().position(|known| known == name),
+            true => name.parse().ok().filter(|label| (*label as usize) < self.classes.unwrap_or(0)),
+            false => data::class_number(name, &self.class_names),
         };
-        found.map(|label| label as u32).ok_or_else(|| self.unknown_class(name))
+        found.ok_or_else(|| self.unknown_class(name))
     }
 
     fn unknown_class(&self, name: &str) -> Error {

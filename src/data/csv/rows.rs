@@ -1,0 +1,402 @@
+//! Rows of a text table: parsed in blocks of whole lines, on several threads.
+
+use std::cell::Cell;
+use std::io::{self, Read};
+use std::path::Path;
+
+use csv::ByteRecord;
+
+use super::super::options::{Decimal, Delimiter};
+use super::super::reader::MAX_ROWS;
+use super::super::table::{self, Choice, Kind, Labels, Place, Tally};
+use super::cell;
+use super::dialect::{broken, records};
+use crate::error::{Error, Result};
+
+/// Most bytes of a row: a longer one is not a row of any table that a model takes.
+pub(super) const ROW: usize = 4 << 20;
+/// What to do about a cell that spans lines.
+const OPEN_QUOTE: &str = "a cell spans several lines: look for a quote that is never closed";
+
+/// What every row must look like.
+pub(super) struct Layout {
+    pub delimiter: Delimiter,
+    pub decimal: Decimal,
+    pub comments: bool,
+    /// What each cell is for.
+    pub roles: Vec<Role>,
+    /// Values in a row.
+    pub dim: usize,
+}
+
+/// What a cell is for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Role {
+    /// The value in this place of the row.
+    Value(usize),
+    Label,
+    /// Nothing: it may hold what it likes.
+    Ignored,
+    /// It must be empty.
+    Empty,
+}
+
+/// What each cell of a row of `columns` is for.
+pub(super) fn roles(columns: usize, choice: &Choice) -> Vec<Role> {
+    let mut roles = vec![Role::Ignored; columns];
+    choice.empty.iter().for_each(|column| roles[*column] = Role::Empty);
+    choice.values.iter().enumerate().for_each(|(place, column)| roles[*column] = Role::Value(place));
+    choice.label.iter().for_each(|column| roles[*column] = Role::Label);
+    roles
+}
+
+/// Parsed rows.
+#[derive(Default)]
+struct Rows {
+    values: Vec<f32>,
+    labels: Vec<Option<String>>,
+    count: usize,
+    tally: Tally,
+    seen: Seen,
+    /// Rows without any cell that is not empty, which are left out.
+    hollow: u64,
+    /// Whether a label is no UTF-8.
+    latin: bool,
+    /// The row after them, if it is bad.
+    bad: Option<Bad>,
+}
+
+/// Whether the cells of a column say different numbers, by the column's place: 32-bit floats may not tell them apart.
+#[derive(Default)]
+struct Seen {
+    /// The first cell of each column that is not empty.
+    first: Vec<Vec<u8>>,
+    /// Whether a column has another number than that.
+    differ: Vec<bool>,
+}
+
+/// A line that is not a valid row.
+struct Bad {
+    /// Its line within the block, from 1, and the byte where the row before ends.
+    line: u64,
+    byte: u64,
+    what: What,
+}
+
+enum What {
+    /// It has this many cells, and whether one of them contains a line break.
+    Ragged(usize, bool),
+    /// The cell in this column has something, where the column is empty above.
+    Filled(usize),
+    Broken(csv::Error),
+    /// It exceeds [`ROW`] bytes.
+    Endless,
+}
+
+/// Reads at most [`ROW`] bytes per row: a quote that is never closed would take the rest of the file into memory.
+struct Rationed<'a, R> {
+    input: R,
+    left: &'a Cell<usize>,
+}
+
+impl<R: Read> Read for Rationed<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left.get() == 0 {
+            let more = self.input.read(&mut [0])? > 0;
+            return if more { Err(io::Error::other("the row is too long")) } else { Ok(0) };
+        }
+        let most = buffer.len().min(self.left.get());
+        let count = self.input.read(&mut buffer[..most])?;
+        self.left.set(self.left.get() - count);
+        Ok(count)
+    }
+}
+
+impl Layout {
+    /// Parses rows up to the end or the first bad row.
+    fn parse(&self, input: impl Read) -> Rows {
+        let left = Cell::new(ROW);
+        let mut reader = records(self.delimiter, self.comments, Rationed { input, left: &left });
+        let mut record = ByteRecord::new();
+        let mut rows = Rows::default();
+        rows.seen = Seen { first: vec![Vec::new(); self.dim], differ: vec![false; self.dim] };
+        let what = loop {
+            left.set(ROW);
+            match reader.read_byte_record(&mut record) {
+                Ok(true) => {}
+                Ok(false) => return rows,
+                Err(_) if left.get() == 0 => break What::Endless,
+                Err(error) => break What::Broken(error),
+            }
+            if let Err(what) = self.add(&record, &mut rows) {
+                break what;
+            }
+        };
+        let (line, byte) = record.position().map_or((1, 0), |place| (place.line(), place.byte()));
+        rows.bad = Some(Bad { line, byte, what });
+        rows
+    }
+
+    fn add(&self, record: &ByteRecord, rows: &mut Rows) -> Result<(), What> {
+        let width = self.roles.len();
+        let ragged = || What::Ragged(record.len(), record.as_slice().contains(&b'\n'));
+        let empty = |cell: &[u8]| cell.trim_ascii().is_empty();
+        // A separator too many at the end of a line is forgiven.
+        let more = record.len() == width + 1 && record.get(width).is_some_and(empty);
+        if record.len() != width && !more {
+            return Err(ragged());
+        }
+        if width > 1 && record.as_slice().iter().all(u8::is_ascii_whitespace) {
+            rows.hollow += 1;
+            return Ok(());
+        }
+        let begin = rows.values.len();
+        let row = rows.count as u64;
+        let place = || {
+            record.position().map_or_else(Place::default, |at| Place {
+                row,
+                line: at.line(),
+                byte: at.byte(),
+            })
+        };
+        rows.values.resize(begin + self.dim, 0.0);
+        for (column, (cell, role)) in record.iter().zip(&self.roles).enumerate() {
+            match role {
+                Role::Ignored => {}
+                Role::Empty if empty(cell) => {}
+                Role::Empty => return Err(What::Filled(column)),
+                Role::Label => {
+                    let cell = cell.trim_ascii();
+                    rows.latin |= std::str::from_utf8(cell).is_err();
+                    let none = cell.is_empty() || cell.eq_ignore_ascii_case(b"nan");
+                    if none {
+                        rows.tally.add(column, Kind::Missing, place(), b"");
+                    }
+                    rows.labels.push((!none).then(|| table::text(cell).into_owned()));
+                }
+                Role::Value(at) => {
+                    let read = cell::read(cell, self.decimal);
+                    rows.values[begin + at] = read.value;
+                    if let Some(kind) = read.kind {
+                        let shown = if kind == Kind::Missing { b"" } else { cell };
+                        rows.tally.add(column, kind, place(), shown);
+                    }
+                    if !rows.seen.differ[*at] {
+                        rows.seen.look(*at, cell, self.decimal);
+                    }
+                }
+            }
+        }
+        rows.count += 1;
+        Ok(())
+    }
+}
+
+impl Rows {
+    /// With the blank lines before each row, as far as these bytes show them.
+    fn settled(mut self, bytes: &[u8]) -> Rows {
+        if let Some(bad) = &mut self.bad {
+            bad.line += blank_lines(bytes, bad.byte);
+        }
+        self.tally.settle(|byte| blank_lines(bytes, byte));
+        self
+    }
+}
+
+impl Seen {
+    fn look(&mut self, place: usize, cell: &[u8], decimal: Decimal) {
+        let (first, cell) = (&mut self.first[place], cell.trim_ascii());
+        if first.is_empty() {
+            first.extend_from_slice(cell);
+        } else {
+            self.differ[place] = differ(first, cell, decimal);
+        }
+    }
+
+    fn join(&mut self, next: Seen, decimal: Decimal) {
+        if self.first.is_empty() {
+            *self = next;
+            return;
+        }
+        for (place, theirs) in next.first.into_iter().enumerate() {
+            self.differ[place] |= next.differ[place];
+            if !self.differ[place] {
+                self.look(place, &theirs, decimal);
+            }
+        }
+    }
+}
+
+/// Whether two cells are different numbers, however little.
+fn differ(a: &[u8], b: &[u8], decimal: Decimal) -> bool {
+    if a == b {
+        return false;
+    }
+    match (cell::plain::<f64>(a, decimal), cell::plain::<f64>(b, decimal)) {
+        // Beyond 2^53, a float is no proof that two whole numbers are the same.
+        (Some(x), Some(y)) => x != y || x.abs() >= 9e15,
+        _ => false,
+    }
+}
+
+/// A table being read.
+pub(super) struct Table<'a> {
+    path: &'a Path,
+    layout: &'a Layout,
+    /// What to make of a failed read.
+    failed: &'a dyn Fn(io::Error) -> Error,
+    /// Lines so far, those before the rows included.
+    lines: u64,
+    rows: Rows,
+    labels: Labels,
+}
+
+impl<'a> Table<'a> {
+    /// A table without rows yet, after `lines` lines.
+    pub(super) fn new(
+        path: &'a Path,
+        layout: &'a Layout,
+        lines: u64,
+        failed: &'a dyn Fn(io::Error) -> Error,
+    ) -> Table<'a> {
+        Table { path, layout, failed, lines, rows: Rows::default(), labels: Labels::default() }
+    }
+
+    /// Reads blocks of whole lines, as many at a time as there are cores. A quote may contain a line break: from the
+    /// first quote on, the rest is one block.
+    pub(super) fn read(
+        mut self,
+        mut input: impl Read,
+        block: usize,
+        progress: &dyn Fn(u64),
+    ) -> Result<(table::Read, Vec<String>)> {
+        let layout = self.layout;
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        let (mut over, mut done) = (Vec::new(), 0);
+        loop {
+            let mut blocks = Vec::new();
+            let (mut plain, mut end) = (true, false);
+            while plain && !end && blocks.len() < threads {
+                let mut bytes = std::mem::take(&mut over);
+                let before = bytes.len();
+                input.by_ref().take(block as u64).read_to_end(&mut bytes).map_err(self.failed)?;
+                end = bytes.len() - before < block;
+                let cut = if end {
+                    Some(bytes.len())
+                } else {
+                    bytes.iter().rposition(|b| *b == b'\n').map(|at| at + 1)
+                };
+                plain = cut.is_some() && !bytes.contains(&b'"');
+                match cut {
+                    Some(cut) if plain => {
+                        over = bytes.split_off(cut);
+                        done += bytes.len() as u64;
+                        blocks.push(bytes);
+                    }
+                    _ => over = bytes,
+                }
+            }
+            let parsed: Vec<Rows> = std::thread::scope(|scope| {
+                let workers: Vec<_> =
+                    blocks.iter().map(|bytes| scope.spawn(|| layout.parse(&bytes[..]))).collect();
+                workers
+                    .into_iter()
+                    .map(|w| w.join().unwrap_or_else(|e| std::panic::resume_unwind(e)))
+                    .collect()
+            });
+            for (rows, bytes) in parsed.into_iter().zip(&blocks) {
+                self.append(rows.settled(bytes))?;
+                self.lines += bytes.iter().filter(|b| **b == b'\n').count() as u64;
+            }
+            progress(done);
+            if !plain {
+                self.append(layout.parse((&over[..]).chain(input)).settled(&over))?;
+                return Ok(self.finish());
+            }
+            if end {
+                return Ok(self.finish());
+            }
+        }
+    }
+
+    fn append(&mut self, rows: Rows) -> Result<()> {
+        let all = &mut self.rows;
+        all.tally.join(rows.tally, all.count as u64, self.lines);
+        all.seen.join(rows.seen, self.layout.decimal);
+        all.values.extend_from_slice(&rows.values);
+        for label in &rows.labels {
+            match label {
+                Some(name) => self.labels.push(name),
+                None => self.labels.push_none(),
+            }
+        }
+        all.count += rows.count;
+        all.hollow += rows.hollow;
+        all.latin |= rows.latin;
+        if let Some(bad) = rows.bad {
+            return Err(self.describe(bad));
+        }
+        if all.count > MAX_ROWS {
+            let problem = format!("it has more than {MAX_ROWS} rows");
+            return Err(Error::file(self.path, problem, "split the data"));
+        }
+        Ok(())
+    }
+
+    /// What was read, and warnings of it.
+    fn finish(self) -> (table::Read, Vec<String>) {
+        let Rows { values, tally, seen, hollow, latin, count, .. } = self.rows;
+        let mut warnings = Vec::new();
+        match hollow {
+            0 => {}
+            1 => warnings.push("a row without any value is left out".into()),
+            rows => warnings.push(format!("{rows} rows without any value are left out")),
+        }
+        if latin {
+            warnings.push("some labels are no UTF-8: they are read as Latin-1 (Windows-1252)".into());
+        }
+        let labels = self.layout.roles.contains(&Role::Label).then_some(self.labels);
+        (table::Read { values, labels, rows: count, tally, differ: seen.differ }, warnings)
+    }
+
+    /// The error for the bad row after those that were read.
+    fn describe(&self, Bad { line, what, .. }: Bad) -> Error {
+        let (row, line) = (self.rows.count + 1, self.lines + line);
+        let row = if line == row as u64 { format!("row {row}") } else { format!("row {row} (line {line})") };
+        let (problem, next) = match what {
+            What::Broken(error) if error.is_io_error() => match error.into_kind() {
+                csv::ErrorKind::Io(error) => return (self.failed)(error),
+                _ => unreachable!("asked before"),
+            },
+            What::Broken(error) => return broken(self.path, error),
+            What::Endless => (
+                format!("{row} has more than {} MiB", ROW >> 20),
+                "write one row per line, and look for a quote that is never closed",
+            ),
+            What::Filled(column) => (
+                format!("{row}, column {}: it is empty in the rows above, and has no name", column + 1),
+                "give the column a name in the first line",
+            ),
+            What::Ragged(cells, quoted) => {
+                let cells = if cells == 1 { "1 cell".to_owned() } else { format!("{cells} cells") };
+                let problem = format!("{row} has {cells}, but the first has {}", self.layout.roles.len());
+                let next = match quoted {
+                    true => OPEN_QUOTE,
+                    false => {
+                        "give each row a cell for each column; if the cells are not separated so, say by what \
+                              with `source.delimiter`"
+                    }
+                };
+                (problem, next)
+            }
+        };
+        Error::file(self.path, problem, next)
+    }
+}
+
+/// Line breaks from this byte to the next other byte: the CSV reader skips them.
+fn blank_lines(bytes: &[u8], from: u64) -> u64 {
+    let rest = bytes.get(from as usize..).unwrap_or(&[]);
+    let ends = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r'));
+    ends.filter(|byte| **byte == b'\n').count() as u64
+}

@@ -1,0 +1,126 @@
+//! The files of a Parquet data set: one, or those of a folder, whose names tell parts and whose folders tell values.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::super::natural;
+use super::super::origin::Part;
+use super::super::part;
+use crate::error::{Error, Result};
+
+/// Most levels of folders that are searched.
+const DEPTH: usize = 8;
+/// A file, and the values in the names of its folders, as in `year=2020`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Found {
+    pub path: PathBuf,
+    pub keys: Vec<(String, String)>,
+    pub part: Option<Part>,
+}
+
+/// Whether a folder has Parquet files, and none of another kind that would be read.
+pub(super) fn is_folder(source: &str) -> bool {
+    let folder = Path::new(source);
+    !source.is_empty() && folder.is_dir() && !search(folder).unwrap_or_default().is_empty()
+}
+
+/// Whether a file's name ends as those of Parquet files do.
+pub(super) fn is_file(source: &str) -> bool {
+    super::super::reader::has_extension(source, &["parquet", "pq", "parq"])
+}
+
+/// The files of a source, in the natural order of their names.
+pub(super) fn find(path: &Path) -> Result<Vec<Found>> {
+    if !path.is_dir() {
+        return Ok(vec![Found { path: path.to_owned(), keys: Vec::new(), part: None }]);
+    }
+    let mut found = search(path)?;
+    if found.is_empty() {
+        return Err(Error::file(
+            path,
+            "no Parquet file in it",
+            "name a folder of files that end with .parquet",
+        ));
+    }
+    // A single part is no part.
+    if found.iter().all(|file| file.part == found[0].part) {
+        found.iter_mut().for_each(|file| file.part = None);
+    }
+    let lost =
+        found.iter().find(|file| file.part.is_none() && found.iter().any(|other| other.part.is_some()));
+    if let Some(file) = lost {
+        let problem = "it is of no part, but others in its folder are of train, validation or test";
+        return Err(Error::file(&file.path, problem, "move it away, or name it as one of the parts"));
+    }
+    Ok(found)
+}
+
+fn search(folder: &Path) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    descend(folder, 0, &Found { path: folder.to_owned(), keys: Vec::new(), part: None }, &mut found)?;
+    Ok(found)
+}
+
+fn descend(folder: &Path, depth: usize, above: &Found, found: &mut Vec<Found>) -> Result<()> {
+    let unreadable = |error| Error::io("read", folder, error);
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        // As Spark and others mark what is no data.
+        if !name.starts_with(['.', '_']) {
+            entries.push((name, entry.path()));
+        }
+    }
+    entries.sort_by(|a, b| natural::compare(&a.0, &b.0));
+    for (name, path) in entries {
+        let part = above.part.or_else(|| self::part(&name));
+        let mut keys = above.keys.clone();
+        if path.is_dir() {
+            keys.extend(name.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())));
+            if depth < DEPTH {
+                descend(&path, depth + 1, &Found { path: path.clone(), keys, part }, found)?;
+            }
+        } else if is_file(&name) {
+            found.push(Found { path, keys, part });
+        }
+    }
+    Ok(())
+}
+
+/// The part that a name tells before its numbers, as in `train-00000-of-00002.parquet`.
+fn part(name: &str) -> Option<Part> {
+    part::of_folder(name.split(['-', '.']).next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_parts_and_folders_tell_values() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        };
+        let find = || find(folder.path());
+        for name in ["y=10/a.parquet", "y=9/b.parquet", "_SUCCESS", ".b.parquet.crc", "readme.txt"] {
+            write(name);
+        }
+        let keys: Vec<String> = find().unwrap().into_iter().map(|file| file.keys[0].1.clone()).collect();
+        assert_eq!(keys, ["9", "10"]);
+        assert!(is_folder(folder.path().to_str().unwrap()));
+        fs::remove_dir_all(folder.path().join("y=9")).unwrap();
+        fs::remove_dir_all(folder.path().join("y=10")).unwrap();
+        for name in ["data/test-0.parquet", "data/train-0.parquet", "data/validation-0.parquet"] {
+            write(name);
+        }
+        let parts: Vec<_> = find().unwrap().into_iter().map(|file| file.part).collect();
+        assert_eq!(parts, [Some(Part::Test), Some(Part::Train), Some(Part::Valid)]);
+        write("more.parquet");
+        assert!(find().unwrap_err().to_string().contains("of no part"));
+        assert!(!is_folder("") && !is_folder("nowhere"));
+    }
+}
