@@ -4,6 +4,7 @@
 // loads 4 + CHANNELS vectors for 16 CHANNELS multiply-adds. The weights are the same for all invocations of a workgroup, so
 // that a real card's cache broadcasts them.
 
+#import shared/conv_operands
 #import shared/conv
 
 const WAY: u32 = 0u;
@@ -48,10 +49,10 @@ fn main(
                 let x_block = load_x(meeting, k);
                 for (var i = 0u; i < QUADS; i++) {
                     acc[i] = multiply_add(acc[i], x_block, weight_block(
-                        w[weight_at(tap, first_channel, 4u * i, k)],
-                        w[weight_at(tap, first_channel, 4u * i + 1u, k)],
-                        w[weight_at(tap, first_channel, 4u * i + 2u, k)],
-                        w[weight_at(tap, first_channel, 4u * i + 3u, k)],
+                        w_at(weight_at(tap, first_channel, 4u * i, k)),
+                        w_at(weight_at(tap, first_channel, 4u * i + 1u, k)),
+                        w_at(weight_at(tap, first_channel, 4u * i + 2u, k)),
+                        w_at(weight_at(tap, first_channel, 4u * i + 3u, k)),
                     ));
                 }
             }

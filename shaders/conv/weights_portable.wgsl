@@ -5,6 +5,7 @@
 // vectors for 16 ROWS multiply-adds. The coarse picture's are the same for all invocations of a workgroup, so that a real
 // card's cache broadcasts them.
 
+#import shared/weights_operands
 #import shared/conv_weights
 
 const BIAS: u32 = 0u;
@@ -32,10 +33,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
         place = run.next;
         for (var i = 0u; i < QUADS; i++) {
             let coarse_block = transpose(mat4x4f(
-                coarse[coarse_at(position, first_row, i)],
-                coarse[coarse_at(position + 1u, first_row, i)],
-                coarse[coarse_at(position + 2u, first_row, i)],
-                coarse[coarse_at(position + 3u, first_row, i)],
+                coarse_vector(coarse_at(position, first_row, i)),
+                coarse_vector(coarse_at(position + 1u, first_row, i)),
+                coarse_vector(coarse_at(position + 2u, first_row, i)),
+                coarse_vector(coarse_at(position + 3u, first_row, i)),
             ));
             if (sums) {
                 row_sums[i] = add_rows(row_sums[i], coarse_block);

@@ -1,4 +1,5 @@
-// The part that all variants of a convolution share: the pictures, where a tap finds its vectors, and the epilogue.
+// The part that all variants of a convolution share: the pictures, where a tap finds its vectors, and the epilogue. A variant
+// imports its operands from `conv_operands` or `conv_operand_images`.
 //
 // A convolution ties a fine picture [B, H, W, C] to a coarse one [B, H', W', O] by taps W [O, KERNEL, KERNEL, C], with
 // stride S and P rows and columns of zeros around the fine picture. One of them is x, the other is c:
@@ -38,11 +39,11 @@ struct Params {
     w_row: u32,          // vec4 in a row of W
     w_tap: u32,          // vec4 in a tap of a row: C / 4, rounded up
     tiles: u32,          // tiles of channels
+    x_first: u32,        // where tensors begin in their images
+    w_first: u32,
+    extra_first: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read> w: array<vec4f>;
-@group(0) @binding(3) var<storage, read> extra: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> c: array<vec4f>;
 
 // A number that is no row of a picture, and remains none when a tap's distance is added.
@@ -149,10 +150,10 @@ fn meet(block: Block, down: u32, right: u32) -> Meeting {
 // Four positions, four channels of x.
 fn load_x(meeting: Meeting, k: u32) -> mat4x4f {
     return mat4x4f(
-        select(vec4f(), x[meeting.at.x + k], meeting.inside.x),
-        select(vec4f(), x[meeting.at.y + k], meeting.inside.y),
-        select(vec4f(), x[meeting.at.z + k], meeting.inside.z),
-        select(vec4f(), x[meeting.at.w + k], meeting.inside.w),
+        select(vec4f(), x_at(meeting.at.x + k), meeting.inside.x),
+        select(vec4f(), x_at(meeting.at.y + k), meeting.inside.y),
+        select(vec4f(), x_at(meeting.at.z + k), meeting.inside.z),
+        select(vec4f(), x_at(meeting.at.w + k), meeting.inside.w),
     );
 }
 
@@ -166,7 +167,7 @@ fn meet_grey(block: Block, tap: u32) -> Meeting {
 }
 
 fn grey_at(meeting: Meeting) -> vec4f {
-    let values = vec4f(x[meeting.at.x].x, x[meeting.at.y].x, x[meeting.at.z].x, x[meeting.at.w].x);
+    let values = vec4f(x_at(meeting.at.x).x, x_at(meeting.at.y).x, x_at(meeting.at.z).x, x_at(meeting.at.w).x);
     return select(vec4f(), values, meeting.inside);
 }
 
@@ -185,10 +186,10 @@ fn grey_weights(tap: u32, first: u32, n: u32) -> vec4f {
     let row = min(first + n, params.channels - 1u) * params.w_row;
     let last = params.kernel * params.kernel - 1u;
     return vec4f(
-        w[row + min(tap, last) * params.w_tap].x,
-        w[row + min(tap + 1u, last) * params.w_tap].x,
-        w[row + min(tap + 2u, last) * params.w_tap].x,
-        w[row + min(tap + 3u, last) * params.w_tap].x,
+        w_at(row + min(tap, last) * params.w_tap).x,
+        w_at(row + min(tap + 1u, last) * params.w_tap).x,
+        w_at(row + min(tap + 2u, last) * params.w_tap).x,
+        w_at(row + min(tap + 3u, last) * params.w_tap).x,
     );
 }
 
@@ -224,7 +225,7 @@ fn store_block(block: Block, column: u32, sums: mat4x4f) {
     }
     var bias = vec4f();
     if (EPILOGUE == FORWARD) {
-        bias = extra[column];
+        bias = extra_at(column);
     }
     if (block.inside.x) { store(block.row.x, column, sums[0], bias); }
     if (block.inside.y) { store(block.row.y, column, sums[1], bias); }
@@ -240,7 +241,7 @@ fn store(row: u32, column: u32, sum: vec4f, bias: vec4f) {
         value = activate(ACTIVATION, sum + bias);
     }
     if (EPILOGUE == BACKWARD) {
-        value = sum * activation_derivative(ACTIVATION, extra[row * params.extra_vectors + column]);
+        value = sum * activation_derivative(ACTIVATION, extra_at(row * params.extra_vectors + column));
     }
     if (EPILOGUE == ACCUMULATE) {
         value = sum + c[at];

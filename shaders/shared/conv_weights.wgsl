@@ -27,10 +27,10 @@ struct Params {
     length: u32,         // positions of a part, a multiple of 4
     part_vectors: u32,   // vec4 from one part to the next
     bias_at: u32,        // where d_bias begins in a part
+    coarse_first: u32,   // where pictures begin in their images
+    fine_first: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> coarse: array<vec4f>;
-@group(0) @binding(2) var<storage, read> fine: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> parts: array<vec4f>;
 
 // A position of the coarse picture.
@@ -79,7 +79,7 @@ fn fine_at(place: Place, column: Column) -> vec4f {
     let x = params.stride * place.x + column.right;
     let inside = y < params.fine_height && x < params.fine_width && place.image < params.count && column.inside;
     let at = ((place.image * params.fine_height + y) * params.fine_width + x) * params.fine_vectors + column.channel;
-    return select(vec4f(), fine[select(0u, at, inside)], inside);
+    return select(vec4f(), fine_vector(select(0u, at, inside)), inside);
 }
 
 // The same at four places, one after the other.

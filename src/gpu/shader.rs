@@ -17,7 +17,11 @@ const SHARED: &[(&str, &str)] = shared![
     "activation"
     "adam"
     "conv"
+    "conv_operand_images"
+    "conv_operands"
+    "conv_subgroup"
     "conv_weights"
+    "conv_weights_subgroup"
     "cooperative"
     "fetch"
     "gaussian"
@@ -40,6 +44,8 @@ const SHARED: &[(&str, &str)] = shared![
     "tile"
     "tree_sum"
     "values"
+    "weights_operand_images"
+    "weights_operands"
 ];
 
 /// Why a shader could not be composed: always a mistake in the crate.

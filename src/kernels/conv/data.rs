@@ -16,7 +16,10 @@ pub(crate) fn conv(
     tensors: (Tensor, Tensor, Tensor),
     epilogue: Epilogue,
 ) {
-    let variant = choose(DATA, target, tensors.2.cols);
+    let (x, w, c) = tensors;
+    let images =
+        target.images && [Some(x), Some(w), epilogue.extra()].iter().flatten().all(|t| plan.fits_image(t));
+    let variant = choose(DATA, &Target { images, ..*target }, c.cols);
     conv_with(plan, variant, label, (way, geometry), tensors, epilogue);
 }
 
@@ -73,6 +76,9 @@ pub(crate) fn conv_with(
         w_row: w.vectors(),
         w_tap: (w_tap / PAD) as u32,
         tiles,
+        x_first: x.first_vector(),
+        w_first: w.first_vector(),
+        extra_first: extra.first_vector(),
     };
     let (phases, per_phase) = match way {
         Way::Gather => (1, to.positions()),

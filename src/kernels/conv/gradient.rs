@@ -21,6 +21,8 @@ params! {
         length: u32,
         part_vectors: u32,
         bias_at: u32,
+        coarse_first: u32,
+        fine_first: u32,
     }
 }
 

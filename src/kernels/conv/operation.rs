@@ -53,6 +53,9 @@ params! {
         w_row: u32,
         w_tap: u32,
         tiles: u32,
+        x_first: u32,
+        w_first: u32,
+        extra_first: u32,
     }
 }
 

@@ -6,7 +6,9 @@ use super::operation::{self, Way};
 use crate::kernels::activation::Activation;
 use crate::kernels::matmul::{ACCUMULATES, Epilogue};
 use crate::kernels::shader;
-use crate::plan::{Const, Field, Kernel, Needs, Nodes, Reference, Slot, Target, Trusted, read, write};
+use crate::plan::{
+    Const, Field, Kernel, Needs, Nodes, Reference, Slot, Target, Trusted, read, read_image, write,
+};
 
 /// One way to compute: a shader and the sizes of its tile.
 #[derive(Debug)]
@@ -52,9 +54,28 @@ impl Variant {
         Variant::new(name, &WEIGHTS_PORTABLE, ("WORKGROUP", workgroup), ("ROWS", rows), false)
     }
 
+    /// The same variant with what it reads in images.
+    const fn with_images(self, kernel: &'static Kernel) -> Variant {
+        Variant { kernel, ..self }
+    }
+
+    const fn images(name: &'static str, lanes: u32, channels: u32) -> Variant {
+        Variant::subgroup(name, lanes, channels).with_images(&SUBGROUP_IMAGES)
+    }
+
+    const fn weights_images(name: &'static str, lanes: u32, rows: u32) -> Variant {
+        Variant::weights_subgroup(name, lanes, rows).with_images(&WEIGHTS_SUBGROUP_IMAGES)
+    }
+
+    /// Whether it reads from images.
+    fn reads_images(&self) -> bool {
+        std::ptr::eq(self.kernel, &SUBGROUP_IMAGES) || std::ptr::eq(self.kernel, &WEIGHTS_SUBGROUP_IMAGES)
+    }
+
     /// Whether this variant runs on `target`.
     pub fn fits(&self, target: &Target) -> bool {
         self.lanes.is_none_or(|lanes| target.subgroup == Some(lanes))
+            && (target.images || !self.reads_images())
     }
 
     /// The constants of the shader, with these beside its own.
@@ -65,6 +86,13 @@ impl Variant {
 
 /// Every variant of a convolution: for each adapter from few channels to many.
 pub static DATA: &[Variant] = &[
+    Variant::images("images16-4", 16, 4),
+    Variant::images("images16-16", 16, 16),
+    Variant::images("images16-32", 16, 32),
+    Variant::images("images16-64", 16, 64),
+    Variant::images("images8-4", 8, 4),
+    Variant::images("images8-16", 8, 16),
+    Variant::images("images8-32", 8, 32),
     Variant::subgroup("subgroup16-4", 16, 4),
     Variant::subgroup("subgroup16-16", 16, 16),
     Variant::subgroup("subgroup16-32", 16, 32),
@@ -80,6 +108,12 @@ pub static DATA: &[Variant] = &[
 
 /// Every variant of the gradient of a convolution's weights: for each adapter from few rows to many.
 pub static WEIGHTS: &[Variant] = &[
+    Variant::weights_images("images16-4", 16, 4),
+    Variant::weights_images("images16-16", 16, 16),
+    Variant::weights_images("images16-32", 16, 32),
+    Variant::weights_images("images8-4", 8, 4),
+    Variant::weights_images("images8-16", 8, 16),
+    Variant::weights_images("images8-32", 8, 32),
     Variant::weights_subgroup("subgroup16-4", 16, 4),
     Variant::weights_subgroup("subgroup16-16", 16, 16),
     Variant::weights_subgroup("subgroup16-32", 16, 32),
@@ -93,14 +127,13 @@ pub static WEIGHTS: &[Variant] = &[
 ];
 
 /// The variant of a table for so many channels, or rows, on `target`: the smallest tile that holds them, or the largest. With
-/// subgroups on software adapters, where loads are the limit and each lane saves some.
+/// subgroups on software adapters, where loads are the limit and each lane saves some; from images where that is faster.
 pub fn choose(table: &'static [Variant], target: &Target, channels: usize) -> &'static Variant {
-    let suits = |lanes: Option<u32>| match (target.software, lanes) {
-        (true, Some(lanes)) => target.subgroup == Some(lanes),
-        (_, None) => !target.software || !table.iter().any(|v| v.lanes.is_some() && v.fits(target)),
-        (false, Some(_)) => false,
-    };
-    let mut tiles = table.iter().filter(|variant| suits(variant.lanes));
+    let fitting = || table.iter().filter(|variant| variant.fits(target));
+    let images = fitting().any(Variant::reads_images);
+    let subgroups = target.software && fitting().any(|variant| variant.lanes.is_some());
+    let suits = |v: &&Variant| v.lanes.is_some() == subgroups && v.reads_images() == images;
+    let mut tiles = fitting().filter(suits);
     let largest = tiles.clone().next_back().expect("a portable variant");
     tiles.find(|variant| variant.channels as usize >= channels).unwrap_or(largest)
 }
@@ -108,6 +141,14 @@ pub fn choose(table: &'static [Variant], target: &Target, channels: usize) -> &'
 const DATA_SLOTS: &[Slot] =
     &[read(1, "x"), read(2, "w"), read(3, "extra"), write(4, "c").updated_where(ACCUMULATES)];
 const WEIGHT_SLOTS: &[Slot] = &[read(1, "coarse"), read(2, "fine"), write(3, "parts").updated()];
+
+const DATA_IMAGES: &[Slot] = &[
+    read_image(1, "x"),
+    read_image(2, "w"),
+    read_image(3, "extra"),
+    write(4, "c").updated_where(ACCUMULATES),
+];
+const WEIGHT_IMAGES: &[Slot] = &[read_image(1, "coarse"), read_image(2, "fine"), write(3, "parts").updated()];
 
 /// What the variants of a convolution, or those of the gradient, have in common.
 struct Common {
@@ -163,6 +204,24 @@ static SUBGROUP: Kernel =
         data_specialisations(&SUBGROUP)
     });
 
+static SUBGROUP_IMAGES: Kernel = Kernel {
+    slots: DATA_IMAGES,
+    ..kernel("conv/subgroup_images", shader!("conv/subgroup_images"), Needs::Lanes, DATA_COMMON, || {
+        data_specialisations(&SUBGROUP_IMAGES)
+    })
+};
+
+static WEIGHTS_SUBGROUP_IMAGES: Kernel = Kernel {
+    slots: WEIGHT_IMAGES,
+    ..kernel(
+        "conv/weights_subgroup_images",
+        shader!("conv/weights_subgroup_images"),
+        Needs::Lanes,
+        WEIGHT_COMMON,
+        || weight_specialisations(&WEIGHTS_SUBGROUP_IMAGES),
+    )
+};
+
 static WEIGHTS_PORTABLE: Kernel =
     kernel("conv/weights_portable", shader!("conv/weights_portable"), Needs::Nothing, WEIGHT_COMMON, || {
         weight_specialisations(&WEIGHTS_PORTABLE)
@@ -174,9 +233,10 @@ static WEIGHTS_SUBGROUP: Kernel =
     });
 
 /// The shaders of a convolution.
-pub(crate) const DATA_KERNELS: [&Kernel; 2] = [&PORTABLE, &SUBGROUP];
+pub(crate) const DATA_KERNELS: [&Kernel; 3] = [&PORTABLE, &SUBGROUP, &SUBGROUP_IMAGES];
 /// The shaders of the gradient of a convolution's weights.
-pub(crate) const WEIGHT_KERNELS: [&Kernel; 2] = [&WEIGHTS_PORTABLE, &WEIGHTS_SUBGROUP];
+pub(crate) const WEIGHT_KERNELS: [&Kernel; 3] =
+    [&WEIGHTS_PORTABLE, &WEIGHTS_SUBGROUP, &WEIGHTS_SUBGROUP_IMAGES];
 
 /// The constants of the shader for one convolution; `grey` is its input of one channel.
 pub(super) fn constants<T>(variant: &Variant, way: Way, grey: bool, epilogue: &Epilogue<T>) -> Vec<Const> {
@@ -223,6 +283,9 @@ mod tests {
             (software(None), 3, "portable-4"),
             (software(Some(64)), 1000, "portable-16"),
             (Target { subgroup: Some(8), ..Target::PORTABLE }, 32, "portable-16"),
+            (Target { images: true, ..software(Some(8)) }, 3, "images8-4"),
+            (Target { images: true, ..software(Some(16)) }, 32, "images16-32"),
+            (Target { images: true, ..software(None) }, 32, "portable-16"),
         ] {
             for table in [DATA, WEIGHTS] {
                 assert_eq!(choose(table, &target, channels).name, name, "{target:?} {channels}");

@@ -39,7 +39,8 @@ pub(crate) fn d_weights(
     (coarse, fine): (Tensor, Tensor),
     (d_w, d_bias): (Tensor, Option<Tensor>),
 ) {
-    let variant = choose(WEIGHTS, target, geometry.coarse.channels);
+    let images = target.images && plan.fits_image(&coarse) && plan.fits_image(&fine);
+    let variant = choose(WEIGHTS, &Target { images, ..*target }, geometry.coarse.channels);
     let parts = parts_of(coarse.rows, geometry.weight());
     d_weights_with(plan, variant, label, geometry, (coarse, fine), (d_w, d_bias), parts);
 }
@@ -95,6 +96,8 @@ pub(crate) fn d_weights_with(
         length: parts.length as u32,
         part_vectors: (part_words / PAD) as u32,
         bias_at: (bias_at / PAD) as u32,
+        coarse_first: coarse.first_vector(),
+        fine_first: fine.first_vector(),
     };
     let tiles = |length: usize, tile: u32| length.div_ceil(tile as usize) as u32;
     plan.push(Dispatch {
