@@ -200,7 +200,7 @@ impl Header {
         let numbers = values.iter().map(|v| (0.0..=f64::from(u32::MAX)).contains(v).then_some(*v as u32));
         match numbers.collect() {
             Some(numbers) => Ok((numbers, Vec::new())),
-            None => Ok(named(&mut values.iter().map(f64::to_string))),
+            None => Ok(named(&mut values.iter().map(|v| format!("{v:.0}")))),
         }
     }
 }
