@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::common_args::DeviceArgs;
+use super::common_args::{DeviceArgs, KindArgs};
 use super::compare::CompareArgs;
 use super::export::ExportArgs;
 use super::latent_args::{
@@ -126,20 +126,6 @@ pub struct SampleArgs {
     pub out: Option<PathBuf>,
     #[command(flatten)]
     pub device: DeviceArgs,
-}
-
-/// What is taken of p(x|z).
-#[derive(Clone, Copy, Debug, Args)]
-pub struct KindArgs {
-    /// Draw x from p(x|z)
-    #[arg(long, conflicts_with = "mean")]
-    pub draw: bool,
-    /// Take the mean E[x|z]
-    #[arg(long)]
-    pub mean: bool,
-    /// Round columns of a table that held whole numbers in training, and keep all within their range there
-    #[arg(long)]
-    pub round: bool,
 }
 
 #[derive(Debug, Args)]

@@ -51,3 +51,17 @@ pub enum SplitArg {
     #[value(skip)]
     All,
 }
+
+/// What is taken of p(x|z).
+#[derive(Clone, Copy, Debug, Args)]
+pub struct KindArgs {
+    /// Draw x from p(x|z)
+    #[arg(long, conflicts_with = "mean")]
+    pub draw: bool,
+    /// Take the mean E[x|z]
+    #[arg(long)]
+    pub mean: bool,
+    /// Round columns of a table that held whole numbers in training, and keep all within their range there
+    #[arg(long)]
+    pub round: bool,
+}

@@ -6,8 +6,7 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
-use super::args::KindArgs;
-use super::common_args::{DeviceArgs, SplitArg};
+use super::common_args::{DeviceArgs, KindArgs, SplitArg};
 use crate::evaluate::latent::Path;
 use crate::settings::{Named, choice};
 

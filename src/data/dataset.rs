@@ -1,7 +1,7 @@
 //! The data set that every reader produces.
 
-use super::fingerprint::Raw;
 use super::origin::Unread;
+use super::raw::Raw;
 use super::scaling::Scaling;
 use super::shape::Shape;
 use super::split::Split;

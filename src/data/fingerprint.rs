@@ -7,7 +7,7 @@ use twox_hash::XxHash3_64;
 
 use super::classes::class_name;
 use super::dataset::Dataset;
-use super::reader::Parts;
+use super::raw::ALL;
 use super::split::{Element, Row, Split};
 use crate::error::Result;
 
@@ -144,30 +144,6 @@ impl Fingerprint {
     }
 }
 
-/// The name of the one part of a source without parts.
-pub(super) const ALL: &str = "all";
-
-/// The rows as the source has them.
-#[derive(Clone, Debug)]
-pub struct Raw {
-    /// Each part with its name.
-    pub parts: Vec<(&'static str, Split)>,
-    /// What the labels of these rows are called.
-    pub classes: Vec<String>,
-}
-
-impl Raw {
-    /// What a reader gave.
-    pub(super) fn of(parts: &Parts) -> Raw {
-        let (train, classes) = (parts.train.clone(), parts.classes.clone());
-        let first = if parts.test.is_some() || parts.valid.is_some() { "train" } else { ALL };
-        let others = [("valid", &parts.valid), ("test", &parts.test)];
-        let others = others.into_iter().filter_map(|(name, rows)| Some((name, rows.clone()?)));
-        let parts = [(first, train)].into_iter().chain(others).collect();
-        Raw { parts, classes }
-    }
-}
-
 fn hash_of(rows: &Split, count: u64, every: u64) -> Result<String> {
     let mut hash = XxHash3_64::with_seed(0);
     let seen = (0..count as usize).step_by(every.max(1) as usize);
@@ -192,6 +168,7 @@ fn labels_of(rows: &Split, count: u64, classes: &[String]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::raw::Raw;
     use super::*;
     use crate::data::Shape;
 

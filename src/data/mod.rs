@@ -36,6 +36,7 @@ mod part;
 mod pictures;
 mod prepare;
 mod progress;
+mod raw;
 mod reader;
 mod scaling;
 mod schema;
@@ -52,7 +53,7 @@ pub mod write;
 pub use classes::{class_name, class_number};
 pub use dataset::Dataset;
 pub use division::Division;
-pub use fingerprint::{Change, Fingerprint, Raw};
+pub use fingerprint::{Change, Fingerprint};
 pub use open::{
     anywhere, has_columns, is_built_in, is_folder_of_pictures, open, open_with, picture, rows, sources,
 };
@@ -61,6 +62,7 @@ pub use order::epoch_order;
 pub use origin::{Origin, Part, Unread};
 pub use prepare::column_stats;
 pub use progress::{Progress, Watch};
+pub use raw::Raw;
 pub use reader::GUARDED_THREAD;
 pub use scaling::{Scale, Scaling};
 pub use schema::Schema;

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::dataset::Dataset;
-use super::fingerprint::Raw;
 use super::options::{Missing, ReadOptions, TEST_FRACTION};
 use super::prepare::prepare;
 use super::progress::Watch;
+use super::raw::Raw;
 use super::reader::{Format, Parts, has_extension};
 use super::shape::Shape;
 use super::split::Split;

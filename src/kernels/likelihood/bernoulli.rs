@@ -1,7 +1,8 @@
 //! The Bernoulli likelihood from logits (`shaders/likelihood/bernoulli.wgsl`).
 
-use super::definition::{Data, Kernels, Likelihood, LikelihoodSettings, Measure, Output, moments};
+use super::definition::{Data, Kernels, Likelihood, Measure, Output, moments};
 use super::pointwise::{self, Pointwise};
+use super::settings::LikelihoodSettings;
 use crate::kernels::activation::{sigmoid, softplus};
 use crate::kernels::shader;
 use crate::plan::{Graph, Kernel, Value};

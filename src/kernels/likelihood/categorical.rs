@@ -1,8 +1,9 @@
 //! The categorical likelihood of grey levels (`shaders/likelihood/categorical.wgsl`).
 
-use super::definition::{Data, Kernels, Likelihood, LikelihoodSettings, Measure, Output};
+use super::definition::{Data, Kernels, Likelihood, Measure, Output};
 use super::kernel::push;
 use super::pass::Pass;
+use super::settings::LikelihoodSettings;
 use crate::kernels::row_sum::RowSum;
 use crate::kernels::{elementwise, params, shader};
 use crate::plan::{

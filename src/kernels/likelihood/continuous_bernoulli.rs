@@ -1,7 +1,8 @@
 //! The continuous Bernoulli likelihood from logits (`shaders/likelihood/continuous_bernoulli.wgsl`).
 
-use super::definition::{Data, Kernels, Likelihood, LikelihoodSettings, Measure, Output, moments};
+use super::definition::{Data, Kernels, Likelihood, Measure, Output, moments};
 use super::pointwise::{self, Pointwise};
+use super::settings::LikelihoodSettings;
 use crate::kernels::shader;
 use crate::plan::{Graph, Kernel, Value};
 

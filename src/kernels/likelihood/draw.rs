@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::definition::LikelihoodSettings;
+use super::settings::LikelihoodSettings;
 
 /// Separates these random numbers from others drawn from the same seed.
 const STREAM: &[u8; 16] = b"vae-gpu p(x|z)\0\0";

@@ -2,8 +2,9 @@
 
 use std::f64::consts::PI;
 
-use super::definition::{Data, Kernels, Likelihood, LikelihoodSettings, Measure, Output, moments};
+use super::definition::{Data, Kernels, Likelihood, Measure, Output, moments};
 use super::pointwise::{self, Pointwise};
+use super::settings::LikelihoodSettings;
 use crate::kernels::shader;
 use crate::plan::{Graph, Kernel, Value};
 

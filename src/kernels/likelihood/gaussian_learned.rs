@@ -1,11 +1,12 @@
 //! The Gaussian likelihood with a learned variance.
 
 use super::Decoded;
-use super::definition::{Data, Kernels, Likelihood, LikelihoodSettings, Measure, Output, Variance, moments};
+use super::definition::{Data, Kernels, Likelihood, Measure, Output, moments};
 pub use super::gaussian_shared::SHARED_LOG_VAR_LIMIT;
 pub use super::gaussian_terms::LOG_VAR_LIMIT;
 use super::kernel::{Params, push};
 use super::pass::Pass;
+use super::settings::{LikelihoodSettings, Variance};
 use super::{gaussian_global, gaussian_optimal, gaussian_pixel, gaussian_shared, pair};
 use crate::kernels::elementwise;
 use crate::plan::{Kernel, PAD, Plan, Target, Tensor, round_up};

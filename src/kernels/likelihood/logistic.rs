@@ -1,8 +1,9 @@
 //! A logistic distribution in 256 steps for each value (`shaders/likelihood/logistic.wgsl`).
 
-use super::definition::{Data, Kernels, Likelihood, LikelihoodSettings, Measure, Output, moments};
+use super::definition::{Data, Kernels, Likelihood, Measure, Output, moments};
 use super::logistic_terms as terms;
 use super::pair::{self, Pair};
+use super::settings::LikelihoodSettings;
 use crate::kernels::shader;
 use crate::plan::{Kernel, Nodes, PAD, round_up};
 

@@ -1,9 +1,10 @@
 //! A mixture of logistic distributions for each pixel (`shaders/likelihood/logistic_mixture.wgsl`).
 
-use super::definition::{Data, Kernels, Likelihood, LikelihoodSettings, Measure, Output, moments};
+use super::definition::{Data, Kernels, Likelihood, Measure, Output, moments};
 use super::kernel::push;
 use super::logistic_terms as terms;
 use super::pass::Pass;
+use super::settings::LikelihoodSettings;
 use super::{Decoded, Noise};
 use crate::kernels::row_sum::RowSum;
 use crate::kernels::{elementwise, params, shader};

@@ -20,14 +20,14 @@ mod pair;
 mod pass;
 mod passes;
 mod pointwise;
+mod settings;
 
 pub(crate) use definition::moments;
-pub use definition::{
-    Data, Draw, Fit, Join, Kernels, Likelihood, LikelihoodSettings, Measure, Output, Variance,
-};
+pub use definition::{Data, Draw, Fit, Join, Kernels, Likelihood, Measure, Output};
 pub use draw::{Decoded, Noise};
 pub(crate) use pass::{Own, Pass};
 pub use passes::Passes;
+pub use settings::{LikelihoodSettings, Variance};
 
 /// Every likelihood.
 pub const TABLE: &[&Likelihood] = &[

@@ -1,7 +1,8 @@
 //! The passes of a likelihood without a model.
 
-use super::definition::{Likelihood, LikelihoodSettings};
+use super::definition::Likelihood;
 use super::pass::Pass;
+use super::settings::LikelihoodSettings;
 use crate::kernels::row_vector;
 use crate::plan::{Plan, Target, Tensor};
 
