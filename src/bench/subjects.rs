@@ -58,8 +58,9 @@ impl Subject {
 pub fn subjects(target: &Target) -> Vec<Subject> {
     let plans: Vec<Plan> =
         [false, true].into_iter().flat_map(|images| all_plans(Target { images, ..*target })).collect();
-    let mut subjects: Vec<Subject> =
-        convolutions(target).map(|plan| Subject::new(alone(&plan, &plan.dispatches[0]))).collect();
+    let mut subjects: Vec<Subject> = convolutions(&Target { images: true, ..*target })
+        .map(|plan| Subject::new(alone(&plan, &plan.dispatches[0])))
+        .collect();
     let apart = |kernel: &Kernel| ["matmul/", "conv/"].iter().any(|folder| kernel.name.starts_with(folder));
     for kernel in kernels::all().into_iter().filter(|kernel| !apart(kernel)) {
         // If several dispatches use the kernel, the one with the most work.

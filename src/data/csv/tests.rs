@@ -227,7 +227,10 @@ fn lines_are_counted_across_blocks() {
         let failed = |error| Error::io("read", "t.csv", error);
         let read = read(Path::new("t.csv"), text, &ReadOptions::default(), block, &failed, &|_| {});
         let message = read.err().unwrap().to_string();
-        assert!(message.contains("row 5 (line 6), column 2 (`b`): `x`"), "blocks of {block}: {message}");
+        assert!(
+            message.contains("column 2 (`b`): text in row 5 (line 6): `x`"),
+            "blocks of {block}: {message}"
+        );
     }
 }
 
