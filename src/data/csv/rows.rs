@@ -118,8 +118,8 @@ impl Layout {
         let left = Cell::new(ROW);
         let mut reader = records(self.delimiter, self.comments, Rationed { input, left: &left });
         let mut record = ByteRecord::new();
-        let mut rows = Rows::default();
-        rows.seen = Seen { first: vec![Vec::new(); self.dim], differ: vec![false; self.dim] };
+        let seen = Seen { first: vec![Vec::new(); self.dim], differ: vec![false; self.dim] };
+        let mut rows = Rows { seen, ..Rows::default() };
         let what = loop {
             left.set(ROW);
             match reader.read_byte_record(&mut record) {

@@ -1,6 +1,6 @@
 //! What a run knows of its data, and what it demands of other data.
 
-use super::{Condition, Config, Net, TrainSection};
+use super::{Condition, Config, ModelSection, Net, TrainSection};
 use crate::data::{self, Change, Dataset, Fingerprint, ReadOptions, Schema, Shape, Size, Split};
 use crate::error::{Error, Result};
 use crate::kernels::gather::Binarize;
@@ -38,7 +38,8 @@ impl Config {
         self.choose_net(dataset.shape)
     }
 
-    /// Names the layers of the network for data of that shape, where neither they nor its kind are named.
+    /// Names the layers of the network for data of that shape, where neither they nor its kind are named. Other widths than the
+    /// default name the kind.
     ///
     /// # Errors
     /// [`Error::Setting`] if `model.net` = conv, and the data are no pictures.
@@ -48,7 +49,8 @@ impl Config {
         }
         let small = shape.channels == 1 && shape.width.max(shape.height) <= SMALL;
         if self.model.net == Net::Auto {
-            self.model.net = if shape.is_table() || small { Net::Mlp } else { Net::Conv };
+            let widths = self.model.hidden != ModelSection::default().hidden;
+            self.model.net = if shape.is_table() || small || widths { Net::Mlp } else { Net::Conv };
         }
         if self.model.net == Net::Conv {
             let Shape { width, height, channels } = shape;
