@@ -312,7 +312,7 @@ fn the_strangest_data_come_first() {
     assert!((mean + report["elbo"]["mean"].as_f64().unwrap()).abs() < 1e-3, "{mean}");
     // The first image of the picture is the datum with the highest score.
     let worst = png(&scratch, "worst.png");
-    assert_eq!((worst.width(), worst.height()), (146, 38));
+    assert_eq!((worst.width(), worst.height()), (146, 116));
     let pixel = |i: usize| tiny::images(64)[64 * scores[0].0 + i];
     assert_eq!(cell(&worst, 0, 0)[2 * 3 + 16 * 2 * 4], pixel(3 + 8 * 4));
     assert_eq!(

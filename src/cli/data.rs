@@ -105,7 +105,8 @@ fn plan(source: &str, dataset: &Dataset) -> Result<Vec<String>> {
         return Ok(vec![scaling, flags::message(&error).replace("\n  ", ": ")]);
     }
     let fitting = config.fitting(dataset)?;
-    let likelihood = fitting.map(|fitting| format!("{} fits: {}", fitting.flags(), fitting.why));
+    let likelihood =
+        fitting.map(|fitting| format!("{} fits: {}", source::fitting_flags(&fitting), fitting.why));
     let batch = Config::default().fit_batch(dataset).ok().flatten();
     let batch = batch.map(|rows| format!("batches of {}", flags::spelled(&rows)));
     Ok([Some(scaling), likelihood, batch].into_iter().flatten().collect())

@@ -56,7 +56,11 @@ pub fn start(args: &TrainArgs) -> Result<Session> {
     }
     config.check_data(&dataset)?;
     if let (Some(fitting), false) = (fitting, run.quiet) {
-        talk(format_args!("fitting  {}: {}; `vae-gpu data` says more", fitting.flags(), fitting.why));
+        talk(format_args!(
+            "fitting  {}: {}; `vae-gpu data` says more",
+            source::fitting_flags(&fitting),
+            fitting.why
+        ));
     }
     config.remember(&dataset)?;
     config.train.check_valid(&dataset)?;

@@ -11,7 +11,8 @@ use super::flags::{self, Flags};
 use super::output::talk;
 use crate::data::{self, Colour, Dataset, Division, Progress, ReadOptions};
 use crate::error::{Error, Result};
-use crate::settings::names;
+use crate::settings::{Named, names};
+use crate::train::config::Fitting;
 
 /// How data is read. A flag that is not given leaves the value of --config, or what fits the data.
 // The formats are a table of the readers, which the section of options stands below.
@@ -101,4 +102,10 @@ pub fn open(source: &str, options: &ReadOptions, quiet: bool) -> Result<Dataset>
         talk(format_args!("warning: {}", flags::spelled(warning)));
     }
     Ok(dataset)
+}
+
+/// The flags that name a likelihood that the data chose.
+pub fn fitting_flags(fitting: &Fitting) -> String {
+    let variance = fitting.variance.map(|variance| format!(" --variance {}", variance.name()));
+    format!("--likelihood {}{}", fitting.likelihood, variance.unwrap_or_default())
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::options::{Delimiter, ReadOptions};
 use super::progress::{Progress, Watch};
-use super::reader::{Format, MAX_COLUMNS, Parts, has_extension};
+use super::reader::{Format, Parts, has_extension};
 use super::table;
 use super::unpack::{self, Unpacked};
 use crate::error::{Error, Result};
@@ -85,10 +85,6 @@ fn read_rows(
     progress: &dyn Fn(u64),
 ) -> Result<Parts> {
     let (dialect, found) = dialect::find(path, &look, delimiter, options)?;
-    if dialect.columns > MAX_COLUMNS {
-        let problem = format!("its first line has more than {MAX_COLUMNS} columns");
-        return Err(Error::file(path, problem, "write it as a table with one row per line"));
-    }
     let mut choice = table::choose(path, found, options)?;
     choice.notes.splice(0..0, dialect.notes);
     choice.warnings.splice(0..0, dialect.warnings);

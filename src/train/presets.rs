@@ -103,7 +103,7 @@ pub const TABLE: &[Preset] = &[
     },
     Preset {
         name: "dcgan-32",
-        about: "32x32 pictures of --data: convolutions of 64, 128 and 256 channels, normalised, 64 latent dimensions",
+        about: "32x32 pictures of your own: convolutions of 64, 128 and 256 channels, normalised, 64 latent dimensions",
         source: DCGAN_SOURCE,
         published: DCGAN_PUBLISHED,
         differs: DCGAN_DIFFERS,
@@ -111,7 +111,7 @@ pub const TABLE: &[Preset] = &[
     },
     Preset {
         name: "dcgan-64",
-        about: "64x64 pictures of --data: convolutions of 64 to 512 channels, normalised, 100 latent dimensions",
+        about: "64x64 pictures of your own: convolutions of 64 to 512 channels, normalised, 100 latent dimensions",
         source: DCGAN_SOURCE,
         published: DCGAN_PUBLISHED,
         differs: DCGAN_DIFFERS,

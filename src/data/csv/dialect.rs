@@ -5,6 +5,7 @@ use std::path::Path;
 use csv::{ByteRecord, ReaderBuilder};
 
 use super::super::options::{Decimal, Delimiter, Header, ReadOptions};
+use super::super::reader::MAX_COLUMNS;
 use super::super::table::{self, Found};
 use super::cell::{self, Sign};
 use crate::error::{Error, Result};
@@ -144,6 +145,10 @@ pub(super) fn find(
     let mut record = ByteRecord::new();
     while rows.len() < ROWS && (rows.len() < 3 || (reader.position().byte() as usize) < BYTES) {
         let more = reader.read_byte_record(&mut record).map_err(|error| broken(path, error))?;
+        if rows.is_empty() && record.len() > MAX_COLUMNS {
+            let problem = format!("its first line has more than {MAX_COLUMNS} columns");
+            return Err(Error::file(path, problem, "write it as a table with one row per line"));
+        }
         // What may be cut off is not looked at.
         if !more || (rows.len() > 2 && reader.position().byte() as usize >= text.len()) {
             break;

@@ -7,7 +7,6 @@ use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood::Variance;
 use crate::kernels::likelihood::bernoulli::BERNOULLI;
 use crate::kernels::likelihood::gaussian_learned::GAUSSIAN_LEARNED;
-use crate::settings::Named;
 
 /// A likelihood that was chosen by the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,14 +17,6 @@ pub struct Fitting {
     pub variance: Option<Variance>,
     /// What the data is that it fits.
     pub why: &'static str,
-}
-
-impl Fitting {
-    /// The flags that name it.
-    pub fn flags(&self) -> String {
-        let variance = self.variance.map(|variance| format!(" --variance {}", variance.name()));
-        format!("--likelihood {}{}", self.likelihood, variance.unwrap_or_default())
-    }
 }
 
 /// Most rows that are looked at, evenly spread over the training part, and most values of them.
@@ -160,7 +151,7 @@ mod tests {
         let split = Split::from_floats(vec![0.0, 2.0, -1.0, 0.5], 2);
         let dataset = Dataset { unit: false, ..Dataset::new("x", Shape::table(2), split.clone(), split) };
         let fitting = Config::default().fitting(&dataset).unwrap().unwrap();
-        assert_eq!(fitting.flags(), "--likelihood gaussian-learned --variance shared");
+        assert_eq!((fitting.likelihood, fitting.variance), ("gaussian-learned", Some(Variance::Shared)));
     }
 
     #[test]
