@@ -221,6 +221,14 @@ fn rows_of_pixels_become_pictures() {
 }
 
 #[test]
+fn an_empty_column_may_be_the_one_of_the_labels() {
+    for label in [None, Some("1"), Some("2")] {
+        let _ = parse(b"\x0e\n,\x0e", label);
+        let _ = parse(b"1,\n2,\n3,\n", label);
+    }
+}
+
+#[test]
 fn lines_are_counted_across_blocks() {
     for block in [8, 16, BLOCK] {
         let text = &b"a,b\n1,2\n3,4\n5,6\n7,8\n9,x\n"[..];

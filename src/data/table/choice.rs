@@ -117,8 +117,9 @@ pub(in super::super) fn choose(path: &Path, found: Found, options: &ReadOptions)
         let next = "name a table with rows of numbers";
         return Err(Error::file(path, "it has no column of numbers", next));
     }
-    let out = all.len() - choice.values.len() - usize::from(choice.label.is_some()) - choice.empty.len();
-    if out > 0 {
+    let mut is_read = vec![false; all.len()];
+    choice.values.iter().for_each(|column| is_read[*column] = true);
+    if (0..all.len()).filter(plain).any(|column| !is_read[column]) {
         choice.notes.push(format!("{} of {} columns are read", choice.values.len(), all.len()));
     }
     if !choice.empty.is_empty() {
