@@ -183,7 +183,7 @@ fn a_configuration_that_lies_about_its_size_is_refused() {
     saved.refuse_config("`model.latent` = 65537", "latent = 3", "latent = 65537");
     saved.refuse_config("tensor encoder.mu.weight is [3, 7]", "latent = 3", "latent = 65536");
     saved.refuse_config("`train.batch_size`", "batch_size = 128", "batch_size = 9223372036854775807");
-    saved.refuse_config("unknown likelihood", "\"bernoulli\"", "\"poisson\"");
+    saved.refuse_config("unknown likelihood", "likelihood = \"auto\"", "likelihood = \"poisson\"");
     saved.refuse_config("unknown field `depth`", "latent = 3", "latent = 3\ndepth = 1");
     saved.refuse("holds no configuration", |_, metadata| metadata.clear());
 }

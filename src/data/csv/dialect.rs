@@ -89,6 +89,10 @@ fn guess(look: &[u8]) -> Delimiter {
 fn sample(look: &[u8]) -> &[u8] {
     let mut ends = look.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
     let second = ends.nth(2).unwrap_or(look.len());
+    if first_line(look).len() == look.len() {
+        // The beginning of one line shows its separators as well.
+        return &look[..look.len().min(BYTES)];
+    }
     let last = ends.take_while(|end| *end <= BYTES).take(ROWS).last().unwrap_or(second);
     &look[..last.max(second)]
 }
