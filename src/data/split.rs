@@ -189,7 +189,7 @@ impl Split {
     /// Visits the rows with these indices, in that order.
     ///
     /// # Errors
-    /// [`Error::Io`] if the values are in a file that can no longer be read.
+    /// [`crate::error::Error::Io`] if the values are in a file that can no longer be read.
     ///
     /// # Panics
     /// If an index is not below `count`.

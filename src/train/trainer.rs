@@ -321,7 +321,7 @@ impl Trainer {
     /// out.
     ///
     /// # Errors
-    /// [`Error::Diverged`] if the loss is no number any more, [`Error::Device`].
+    /// [`crate::error::Error::Diverged`] if the loss is no number any more, [`crate::error::Error::Device`].
     pub fn run(&mut self, mut on_epoch: impl FnMut(&EpochReport) -> ControlFlow<()>) -> Result<()> {
         while !self.is_done() {
             // Nothing breaks the epoch off, so there is a result.
@@ -338,7 +338,7 @@ impl Trainer {
     /// that format.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Device`].
+    /// [`crate::error::Error::Io`], [`crate::error::Error::Device`].
     pub fn save_model(&self, path: &Path) -> Result<()> {
         files::save_model(
             path,
