@@ -111,6 +111,18 @@ fn flags_that_do_nothing_are_misuse() {
 }
 
 #[test]
+fn timed_steps_are_of_what_would_be_trained() {
+    let scratch = Scratch::new();
+    let rows: String = (0..40).map(|i| format!("{},{}\n", i % 7, i * i)).collect();
+    scratch.write("t.csv", format!("a,b\n{rows}"));
+    let step = STEP.replace("tiny", "t.csv").replace("64", "20");
+    scratch.fail(&format!("{step} --likelihood bernoulli"), 2, "is of values in 0..1");
+    scratch.fail(&format!("{step} --condition labels"), 2, "has no labels");
+    let told = scratch.succeed(&format!("{step} --steps 3 --warmup 0"));
+    assert!(told.contains("rows/s") && !told.contains("NaN"), "{told}");
+}
+
+#[test]
 fn a_profile_comes_before_the_training() {
     let scratch = Scratch::new();
     let train = "train --data tiny --hidden 16 --latent 2 --batch-size 64 --epochs 1 --profile --out run";

@@ -52,7 +52,8 @@ fn step(args: &BenchArgs) -> Result<()> {
     let mut config = args.model.resolve()?;
     config.validate()?;
     let dataset = source::open(&config.data, &config.source, args.json)?;
-    config.choose_net(dataset.shape)?;
+    config.adopt(&dataset)?;
+    config.check_data(&dataset)?;
     let model = config.model_config(dataset.shape);
     model.validate()?;
     let gpu = args.device.open()?;

@@ -26,7 +26,7 @@ use crate::kernels::likelihood::gaussian_learned::GAUSSIAN_LEARNED;
 use crate::kernels::likelihood::{self, Data, LikelihoodSettings};
 use crate::model::plans::Recipe;
 use crate::model::{Extent, ModelConfig};
-use crate::settings::Section;
+use crate::settings::{Named, Section};
 
 /// The newest format of a configuration file. Files of the first format do not name theirs.
 const FORMAT: u32 = 3;
@@ -188,7 +188,17 @@ impl Config {
             (Data::Grey, binarize) if binarize != Binarize::None => {
                 Some(format!("{name} is a density of grey data: use `train.binarize` = none"))
             }
-            _ => None,
+            _ => match self.model.variance {
+                Some(variance) if ![AUTO, GAUSSIAN_LEARNED.name].contains(&&*self.model.likelihood) => {
+                    Some(format!(
+                        "{name} has no variance to learn, so `model.variance` = {} does nothing: leave it out, or use \
+                         `model.likelihood` = {}",
+                        variance.name(),
+                        GAUSSIAN_LEARNED.name
+                    ))
+                }
+                _ => None,
+            },
         }
     }
 

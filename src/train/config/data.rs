@@ -26,7 +26,11 @@ impl Config {
             Condition::Labels => {
                 let count = dataset.class_count().ok_or_else(|| {
                     let part = if dataset.train.labels.is_some() { "a part of " } else { "" };
-                    let next = format_args!("{part}{} has no labels", dataset.name);
+                    let column = match dataset.column_names().is_empty() {
+                        true => "",
+                        false => "\n  name the column that holds them with `source.label_column`",
+                    };
+                    let next = format_args!("{part}{} has no labels{column}", dataset.name);
                     Error::value("model.condition", "labels", next)
                 })?;
                 (Some(count.max(dataset.classes.len())), dataset.classes.clone())
@@ -43,7 +47,7 @@ impl Config {
     ///
     /// # Errors
     /// [`Error::Setting`] if `model.net` = conv, and the data are no pictures.
-    pub fn choose_net(&mut self, shape: Shape) -> Result<()> {
+    pub(super) fn choose_net(&mut self, shape: Shape) -> Result<()> {
         if self.model.encoder.is_some() {
             return Ok(());
         }
@@ -58,7 +62,8 @@ impl Config {
                 return Err(Error::value(
                     "model.net",
                     "conv",
-                    "the data are rows of a table, not pictures: use mlp",
+                    "the data are rows of a table, not pictures: use mlp or, if each row is a picture, say of which \
+                     size with `source.image_size` = WxH",
                 ));
             }
             self.model.encoder = Some(Layers::of_picture(Extent { height, width, channels }));
@@ -116,19 +121,24 @@ impl Config {
     /// # Errors
     /// [`Error::Io`] if the data is in a file that can no longer be read.
     pub fn changed(&self, dataset: &Dataset) -> Result<Option<String>> {
-        Ok(match Fingerprint::compare(&self.fingerprint, dataset)? {
-            None => None,
-            Some(Change::Labels) if self.classes.is_none() => None,
-            Some(Change::Labels) => Some("its rows have other labels".to_owned()),
-            Some(Change::Longer(more)) => {
-                Some(format!("{more} {} were added behind those that were there", dataset.shape.plural()))
+        let change = Fingerprint::compare(&self.fingerprint, dataset)?;
+        Ok(change.and_then(|change| self.in_words(change, dataset.shape)))
+    }
+
+    /// A change of data of that shape in words; none if it is nothing to the run.
+    pub fn in_words(&self, change: Change, shape: Shape) -> Option<String> {
+        match change {
+            Change::Labels if self.classes.is_none() => None,
+            Change::Labels => Some("its rows have other labels".to_owned()),
+            Change::Longer(more) => {
+                Some(format!("{more} {} were added behind those that were there", shape.plural()))
             }
             // A random test part goes by the rows' numbers.
-            Some(Change::Other(what)) if self.fingerprint.len() == 1 => {
+            Change::Other(what) if self.fingerprint.len() == 1 => {
                 Some(format!("{what}, so that rows it learnt from may be in the test part"))
             }
-            Some(Change::Other(what)) => Some(what),
-        })
+            Change::Other(what) => Some(what),
+        }
     }
 
     /// Other data of the model, or its own read again: with its classes numbered as the model knows them.
@@ -199,11 +209,20 @@ impl Config {
     /// [`Error::Setting`] if a datum has too many values, or the likelihood wants values in 0..1, or draws from them, and the
     /// data has others.
     pub fn check_data(&self, dataset: &Dataset) -> Result<()> {
-        if self.train.flip && dataset.shape.is_table() {
+        // Rows of an array may be pictures without a word: the model knows.
+        if self.train.flip && self.image_shape().unwrap_or(dataset.shape).is_table() {
             let problem = format!(" is for pictures, and {} holds rows of a table", dataset.name);
             return Err(Error::setting("train.flip", problem));
         }
         self.check_size(dataset)?;
+        self.check_range(dataset)
+    }
+
+    /// Checks that values are in 0..1 where the model is of such.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if the likelihood wants values in 0..1, or draws from them, and the data has others.
+    pub fn check_range(&self, dataset: &Dataset) -> Result<()> {
         let model = self.model_config(dataset.shape);
         let likelihood = model.likelihood()?;
         let binarized = self.train.binarize(&model) != Binarize::None;

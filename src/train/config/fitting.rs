@@ -54,9 +54,19 @@ impl Values {
     }
 }
 
+impl Values {
+    /// Whether they are as ink on paper. Rows of a table may be pictures too, but then most values are 0 or 1: columns that
+    /// are small throughout are not.
+    fn is_ink(&self, is_table: bool) -> bool {
+        let share = |part: u64| part as f64 / self.count as f64;
+        share(self.grey) < GREY && !(is_table && share(self.between) > 0.5)
+    }
+}
+
 impl Config {
-    /// The likelihood that fits the data, where none is named: Bernoulli for zeros and ones, for pictures that are almost
-    /// that, as MNIST's, and where values are to be binarised; else a Gaussian with one variance for all values.
+    /// The likelihood that fits the data, where none is named: Bernoulli for zeros and ones, for data that are almost that,
+    /// as MNIST's pictures, and where values are to be binarised; else, and where a variance is named, a Gaussian with that
+    /// variance or one for all values. Columns that were scaled into 0..1 are no ink on paper, however skewed they are.
     ///
     /// # Errors
     /// [`crate::error::Error::Io`] if the data is in a file that can no longer be read.
@@ -67,10 +77,15 @@ impl Config {
         let bernoulli = |why| Ok(Some(Fitting { likelihood: BERNOULLI.name, variance: None, why }));
         let variance = Some(self.model.variance.unwrap_or(Variance::Shared));
         let gaussian = |why| Ok(Some(Fitting { likelihood: GAUSSIAN_LEARNED.name, variance, why }));
-        if self.train.binarize.is_some_and(|binarize| binarize != Binarize::None) {
+        let binarize = self.train.binarize;
+        if self.model.variance.is_some() {
+            return gaussian("a variance is named");
+        }
+        if binarize.is_some_and(|binarize| binarize != Binarize::None) {
             return bernoulli("the values are binarised");
         }
         let is_table = dataset.shape.is_table();
+        let may_be_ink = binarize.is_none() && !(is_table && dataset.scaling.is_some());
         match (dataset.unit, is_table) {
             (false, true) => return gaussian("columns whose values reach beyond 0..1"),
             (false, false) => return gaussian("pictures whose values reach beyond 0..1"),
@@ -81,7 +96,7 @@ impl Config {
             bernoulli("every value is 0 or 1")
         } else if dataset.shape.channels > 1 {
             gaussian("pictures in colour")
-        } else if (values.grey as f64) < GREY * values.count as f64 {
+        } else if may_be_ink && values.is_ink(is_table) {
             bernoulli("values that are almost all 0 or 1, as ink on paper")
         } else if is_table {
             gaussian("columns of values between 0 and 1")
@@ -104,7 +119,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Shape, Split};
+    use crate::data::{Scaling, Shape, Split};
 
     const PICTURE: Shape = Shape { width: 2, height: 2, channels: 1 };
 
@@ -143,7 +158,40 @@ mod tests {
         assert_eq!(chosen(&binarised, PICTURE, &grey), bernoulli);
         let mut pixel = Config::default();
         pixel.model.variance = Some(Variance::Pixel);
-        assert_eq!(chosen(&pixel, PICTURE, &grey), ("gaussian-learned", Some(Variance::Pixel)));
+        // A variance is of a Gaussian, whatever the data are.
+        for bytes in [&grey, &ink, &black_and_white] {
+            assert_eq!(chosen(&pixel, PICTURE, bytes), ("gaussian-learned", Some(Variance::Pixel)));
+        }
+        // What is not to be binarised is no ink either, unless it is black and white.
+        let mut plain = Config::default();
+        plain.train.binarize = Some(Binarize::None);
+        assert_eq!(chosen(&plain, PICTURE, &ink), gaussian);
+        assert_eq!(chosen(&plain, PICTURE, &black_and_white), bernoulli);
+    }
+
+    #[test]
+    fn skewed_columns_that_were_scaled_are_no_ink() {
+        // As incomes are: most near the smallest, one far above.
+        let dataset = |values: [f32; 6], shape: Shape, is_scaled: bool| {
+            let split = Split::from_floats(values.repeat(4), 2);
+            let scaling = Scaling { shift: vec![3.0, -7.0], scale: vec![900.0, 20.0], fill: Vec::new() };
+            let scaling = is_scaled.then_some(scaling);
+            Dataset { scaling, ..Dataset::new("x", shape, split.clone(), split) }
+        };
+        let (skewed, sparse) = ([0.0, 0.01, 0.02, 0.03, 0.05, 1.0], [0.0, 0.0, 0.02, 0.0, 0.5, 1.0]);
+        let (table, picture) = (Shape::table(2), Shape { width: 1, height: 2, channels: 1 });
+        for (values, shape, is_scaled, expected) in [
+            (skewed, table, true, "gaussian-learned"),
+            (sparse, table, true, "gaussian-learned"),
+            (skewed, table, false, "gaussian-learned"),
+            // As rows of a picture are, and pictures with an offset.
+            (sparse, table, false, "bernoulli"),
+            (skewed, picture, false, "bernoulli"),
+            (skewed, picture, true, "bernoulli"),
+        ] {
+            let fitting = Config::default().fitting(&dataset(values, shape, is_scaled)).unwrap().unwrap();
+            assert_eq!(fitting.likelihood, expected, "{values:?} {shape} {is_scaled}");
+        }
     }
 
     #[test]
@@ -181,6 +229,9 @@ mod tests {
         assert!(message.contains("`train.flip` is for pictures"), "{message}");
         let shape = Shape { width: 1, height: 2, channels: 1 };
         config.check_data(&of(shape)).unwrap();
+        // Rows of an array may be pictures to a model that is of such.
+        let pictures = Config { shape: Some([1, 2, 1]), ..config.clone() };
+        pictures.check_data(&of(Shape::table(2))).unwrap();
         let mirror = config.recipe(shape).flip.unwrap();
         assert_eq!((mirror.width, mirror.channels), (1, 1));
     }

@@ -171,6 +171,18 @@ fn the_elbo_is_trained_where_nothing_weights_its_terms() {
 }
 
 #[test]
+fn a_variance_that_does_nothing_is_named() {
+    let warning = |model: &str| Config::parse(&format!("[model]\n{model}\n")).unwrap().warning();
+    let said = warning("likelihood = \"bernoulli\"\nvariance = \"pixel\"").unwrap();
+    assert!(said.contains("`model.variance` = pixel does nothing"), "{said}");
+    assert!(warning("likelihood = \"gaussian\"\nvariance = \"shared\"").is_some());
+    assert_eq!(warning("likelihood = \"gaussian-learned\"\nvariance = \"pixel\""), None);
+    assert_eq!(warning("likelihood = \"bernoulli\""), None);
+    // Where the data choose, a variance says which.
+    assert_eq!(warning("variance = \"pixel\""), None);
+}
+
+#[test]
 fn a_file_without_a_format_is_read_and_a_newer_one_is_refused() {
     assert_eq!(Config::parse("[model]\nlatent = 2\n").unwrap().format, 3);
     assert!(Config::default().to_toml().starts_with("format = 3\n"));
@@ -216,7 +228,10 @@ fn the_network_follows_the_data_where_nothing_is_named() {
         assert_eq!(net(text, width, height, channels).map_err(|e| e.to_string()), expected, "{text}");
     }
     let error = net("[model]\nnet = \"conv\"", 20, 1, 1).unwrap_err().to_string();
-    assert!(error.contains("not pictures: use mlp"), "{error}");
+    assert!(
+        error.contains("not pictures: use mlp") && error.contains("`source.image_size` = WxH"),
+        "{error}"
+    );
 }
 
 #[test]
