@@ -130,9 +130,10 @@ fn kl(trainer: &mut Trainer, dataset: &Dataset) -> Result<Option<Figure>> {
     let rows = Rows { values: &x, labels: &labels[..labels.len().min(count)] };
     let (mu, log_var) = trainer.inference().encode(rows)?;
     let mut statistics = CodeStatistics::new(model.latent);
-    statistics.add(&Codes { mu, log_var, ..Codes::default() });
+    statistics.add_measured(&Codes { mu, log_var, ..Codes::default() });
     let caption = format!(
-        "Nats that each dimension carries, over {count} test data; {} of {} are active (the variance of mu is above 0.01).",
+        "Nats that each dimension carries, over {} test data; {} of {} are active (the variance of mu is above 0.01).",
+        statistics.count(),
         statistics.active_units(),
         model.latent
     );

@@ -10,9 +10,10 @@ use crate::data::{Dataset, Shape};
 use crate::error::Result;
 use crate::evaluate::{CodeStatistics, Codes, Rows};
 use crate::kernels::likelihood::Data;
+use crate::model::ModelConfig;
 use crate::run::{EpochMetrics, RunDir, picture};
 use crate::train::config::{Keep, LogFormat, RunSection};
-use crate::train::{EpochResult, Scores, Trainer, files};
+use crate::train::{Config, EpochResult, Scores, Trainer, files};
 
 /// Images in a picture of samples, and in one of reconstructions.
 pub const SAMPLES: usize = 64;
@@ -23,12 +24,16 @@ const CODES: usize = 1024;
 const CODE_VALUES: usize = 8 << 20;
 /// Fewer test data than this say little.
 const FEW: usize = 32;
+/// Epochs in a row without an active dimension of which a warning is worth it: the first often has none.
+const IDLE: u32 = 3;
 /// Images in a row of a picture.
 pub const COLUMNS: usize = 8;
 
 /// What the user has been warned of, so that it is said once.
 #[derive(Default)]
 pub struct Told {
+    /// Epochs in a row after which no dimension was active.
+    idle: u32,
     collapse: bool,
     outliers: bool,
 }
@@ -66,14 +71,9 @@ impl Saver<'_> {
         let epochs = trainer.config().train.epochs;
         let is_drawn = self.run.draws_pictures(epoch.epoch, epochs) || trainer.is_done();
         let pictures = if is_drawn { self.pictures(trainer, dataset, epoch.epoch) } else { Ok(()) };
-        let codes = self.codes(trainer, dataset);
-        // One code has no variance.
-        let codes_vary = |codes: &&Codes| trainer.model().has_kl() && codes.mu.len() > trainer.model().latent;
-        let active = codes.as_ref().ok().filter(codes_vary).map(|codes| {
-            let mut statistics = CodeStatistics::new(trainer.model().latent);
-            statistics.add(codes);
-            statistics.active_units()
-        });
+        let wants_codes = !self.run.quiet || self.tracking.wants_codes();
+        let codes = if wants_codes { self.codes(trainer, dataset) } else { Ok(Codes::default()) };
+        let active = codes.as_ref().ok().and_then(|codes| active(trainer.model(), codes));
         let tracked = codes.and_then(|codes| self.tracking.epoch(&metrics, &codes.mu, is_drawn));
         let weights = self.weights(trainer, is_best);
         self.report(&metrics, active, trainer, dataset.shape);
@@ -114,13 +114,18 @@ impl Saver<'_> {
     /// Says once what the numbers alone would not tell.
     fn warn(&mut self, scores: &Scores, active: Option<usize>, trainer: &Trainer, dataset: &Dataset) {
         let epoch = trainer.state().step / trainer.steps_per_epoch();
-        if active == Some(0) && !std::mem::replace(&mut self.told.collapse, true) {
-            let fixed = trainer.model().likelihood == "gaussian";
-            let learn = if fixed { "`model.likelihood` = gaussian-learned, " } else { "" };
+        self.told.idle = if active == Some(0) { self.told.idle + 1 } else { 0 };
+        let stays = self.told.idle >= IDLE || self.told.idle > 0 && trainer.is_done();
+        if stays && !std::mem::replace(&mut self.told.collapse, true) {
+            let advice = against_collapse(trainer.config()).join(" or ");
+            let table = match dataset.shape.is_table() {
+                true => "; where the columns have nothing in common, there is nothing to encode",
+                false => "",
+            };
             let text = format!(
-                "no latent dimension is active after epoch {epoch}: the decoder does not use z, and every row gets the \
-                 same code\n  if it stays so, try {learn}`train.beta` = 0.1, `train.kl_warmup` = 10 or \
-                 `train.free_bits` = 0.2; where the columns have nothing in common, there is nothing to encode"
+                "no latent dimension is active after epoch {epoch}: the decoder does not use z, and every {} gets the \
+                 same code\n  if it stays so, try {advice}{table}",
+                dataset.shape.singular()
             );
             talk(format_args!("warning: {}", spelled(&text)));
         }
@@ -178,6 +183,34 @@ impl Saver<'_> {
     }
 }
 
+/// How many dimensions are active; none where the model has no distribution of codes, or too few of them say anything: one
+/// has no variance.
+fn active(model: &ModelConfig, codes: &Codes) -> Option<usize> {
+    let mut statistics = CodeStatistics::new(model.latent);
+    if model.has_kl() {
+        statistics.add_measured(codes);
+    }
+    (statistics.count() > 1).then(|| statistics.active_units())
+}
+
+/// What may keep this model from ignoring its code: settings that it takes.
+fn against_collapse(config: &Config) -> Vec<&'static str> {
+    let takes = |change: &dyn Fn(&mut Config)| {
+        let mut changed = config.clone();
+        change(&mut changed);
+        changed.validate().is_ok()
+    };
+    let mut advice = Vec::new();
+    if config.model.likelihood == "gaussian" {
+        advice.push("`model.likelihood` = gaussian-learned");
+    }
+    advice.extend(["`train.beta` = 0.1", "`train.kl_warmup` = 10"]);
+    if takes(&|config| config.train.free_bits = 0.2) {
+        advice.push("`train.free_bits` = 0.2");
+    }
+    advice
+}
+
 /// The class of image `i` of a picture with a row of images a label.
 pub fn row_label(i: usize, classes: usize) -> usize {
     (i / COLUMNS) % classes.max(1)
@@ -192,4 +225,31 @@ pub fn with_labels<'a>(dataset: &'a Dataset, values: &'a [f32], classes: usize) 
 /// The first test images, as the model sees them.
 pub fn originals(dataset: &Dataset, count: usize) -> Result<Vec<f32>> {
     dataset.test.x(0..count.min(dataset.test.count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_advice_against_a_collapse_goes_with_the_model() {
+        let advice = |text: &str| against_collapse(&Config::parse(text).unwrap()).join(", ");
+        let common = "`train.beta` = 0.1, `train.kl_warmup` = 10";
+        assert_eq!(advice(""), format!("{common}, `train.free_bits` = 0.2"));
+        assert_eq!(advice("[model]\nkind = \"iwae\"\n"), common);
+        let fixed = advice("[model]\nlikelihood = \"gaussian\"\n");
+        assert!(fixed.starts_with("`model.likelihood` = gaussian-learned, `train.beta`"), "{fixed}");
+    }
+
+    #[test]
+    fn codes_that_overflow_are_no_collapse() {
+        let model = ModelConfig { latent: 2, ..ModelConfig::default() };
+        let codes = |mu: &[f32]| Codes { mu: mu.to_vec(), log_var: vec![0.0; mu.len()], ..Codes::default() };
+        assert_eq!(active(&model, &codes(&[1.0, 0.0, -1.0, 0.0])), Some(1));
+        assert_eq!(active(&model, &codes(&[1.0, 0.0, -1.0, 0.0, f32::INFINITY, f32::NAN])), Some(1));
+        assert_eq!(active(&model, &codes(&[1.0, 0.0, f32::NAN, 0.0])), None);
+        assert_eq!(active(&model, &codes(&[])), None);
+        let plain = ModelConfig { kind: "ae".into(), ..model };
+        assert_eq!(active(&plain, &codes(&[1.0, 0.0, -1.0, 0.0])), None);
+    }
 }

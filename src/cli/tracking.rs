@@ -36,6 +36,11 @@ impl Tracking {
         Ok(())
     }
 
+    /// Whether codes of test data are written down.
+    pub fn wants_codes(&self) -> bool {
+        self.events.is_some()
+    }
+
     /// Adds an epoch, and draws the curves if it has pictures, which are written already; `mu` are codes of test data.
     pub fn epoch(&mut self, row: &EpochMetrics, mu: &[f32], has_pictures: bool) -> Result<()> {
         self.rows.push(*row);

@@ -123,6 +123,22 @@ impl CodeStatistics {
         self.add(&Codes { first: *first, x, mu, log_var, z, mean });
     }
 
+    /// Adds a batch of codes without those whose KL is beyond measure: nothing can be said of these rows.
+    pub fn add_measured(&mut self, codes: &Codes) {
+        let latent = self.mu.len();
+        let nats = |row: usize| -> f64 {
+            let log_var = |i: usize| codes.log_var.get(i).map_or(0.0, |log_var| f64::from(*log_var));
+            let kl = |i: usize| latent::kl(f64::from(codes.mu[i]), log_var(i));
+            (row * latent..(row + 1) * latent).map(kl).sum()
+        };
+        self.add_but(codes, |row| score(nats(row - codes.first)) >= MOST);
+    }
+
+    /// Number of data.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
     /// Adds a batch.
     pub fn add(&mut self, codes: &Codes) {
         let latent = self.mu.len();
@@ -181,9 +197,7 @@ impl EvaluationReport {
         let estimate = |of: &dyn Fn(&Terms) -> f64| Estimate::of(sound.iter().map(of));
         let elbo = has_kl.then(|| estimate(&Terms::elbo));
         let nll_of = |(samples, values): (usize, &[f64])| {
-            let sound: Vec<f64> = values.iter().copied().filter(|nats| score(*nats) < MOST).collect();
-            let worst = if sound.is_empty() { &[MOST][..] } else { &sound };
-            let estimate = Estimate::of(worst.iter().copied());
+            let estimate = nll_estimate(values.iter().copied());
             Nll { samples, estimate, bits_per_dim: bits(estimate.mean) }
         };
         EvaluationReport {
@@ -208,6 +222,13 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
+/// The mean of -log p(x), without data beyond measure; where all are, the largest there can be.
+fn nll_estimate(values: impl Iterator<Item = f64>) -> Estimate {
+    let sound: Vec<f64> = values.filter(|nats| score(*nats) < MOST).collect();
+    let worst = if sound.is_empty() { &[MOST][..] } else { &sound };
+    Estimate::of(worst.iter().copied())
+}
+
 fn by_label(
     terms: &[Terms],
     nll: Option<&[f64]>,
@@ -221,17 +242,15 @@ fn by_label(
         .enumerate()
         .for_each(|(i, label)| classes.entry(*label).or_default().push(i));
     let report = |(label, data): (u32, Vec<usize>)| {
-        let sound: Vec<usize> = data.iter().copied().filter(|i| terms[*i].is_measured()).collect();
-        let of_all =
-            |of: &dyn Fn(usize) -> f64| sound.iter().map(|i| of(*i)).sum::<f64>() / sound.len() as f64;
-        let mean = |of: &dyn Fn(usize) -> f64| if sound.is_empty() { -MOST } else { of_all(of) };
+        let sound = measured(&data.iter().map(|i| terms[*i]).collect::<Vec<_>>());
+        let mean = |of: &dyn Fn(&Terms) -> f64| Estimate::of(sound.iter().map(of)).mean;
         LabelReport {
             label: class_name(names, label),
             count: data.len(),
-            elbo: has_kl.then(|| mean(&|i| terms[i].elbo())),
-            recon: mean(&|i| terms[i].recon),
-            kl: has_kl.then(|| mean(&|i| terms[i].kl)),
-            nll: nll.map(|nll| mean(&|i| score(nll[i]))),
+            elbo: has_kl.then(|| mean(&Terms::elbo)),
+            recon: mean(&|t| t.recon),
+            kl: has_kl.then(|| mean(&|t| t.kl)),
+            nll: nll.map(|nll| nll_estimate(data.iter().map(|i| nll[*i])).mean),
         }
     };
     classes.into_iter().map(report).collect()
@@ -260,6 +279,40 @@ mod tests {
         let kl = statistics.kl_per_dimension();
         for (kl, expected) in kl.iter().zip([0.5, (9.0 + 1f64.exp() - 2.0) / 2.0, 0.00125]) {
             assert!((kl - expected).abs() < 1e-8, "{kl} is not {expected}");
+        }
+    }
+
+    #[test]
+    fn what_is_beyond_measure_is_left_out_of_its_class_too_and_never_the_best() {
+        let lost = f64::NAN;
+        let terms = [(-3.0, 1.0), (lost, 0.0), (-5.0, 2.0), (lost, lost)];
+        let terms = terms.map(|(recon, kl)| Terms { recon, kl });
+        // An estimate may fail where the ELBO does not, and the other way round.
+        let nll = [2.0, 9.0, f64::INFINITY, lost];
+        let labels: Option<(&[u32], &[String])> = Some((&[0, 0, 0, 1], &[]));
+        let measured = Measured { split: "test", terms: &terms, nll: Some((5, &nll)), labels };
+        let report = EvaluationReport::new(&ModelConfig::default(), measured, &CodeStatistics::new(20));
+        let [some, none] = &report.labels[..] else { panic!("two classes") };
+        assert_eq!((some.elbo, some.recon, some.kl), (Some(-5.5), -4.0, Some(1.5)));
+        assert_eq!((some.nll, report.nll.unwrap().estimate.mean), (Some(5.5), 5.5));
+        // The same as the whole of data of which none can be measured.
+        let all = Measured { split: "test", terms: &terms[3..], nll: Some((5, &nll[3..])), labels: None };
+        let all = EvaluationReport::new(&ModelConfig::default(), all, &CodeStatistics::new(20));
+        assert_eq!((none.elbo, none.kl, none.nll), (Some(-MOST), Some(0.0), Some(MOST)));
+        assert_eq!((all.elbo.unwrap().mean, all.kl.unwrap().mean), (-MOST, 0.0));
+        assert_eq!(all.nll.unwrap().estimate.mean, MOST);
+    }
+
+    #[test]
+    fn rows_whose_code_overflows_count_for_no_dimension() {
+        let codes = |mu: &[f32]| Codes { mu: mu.to_vec(), log_var: vec![0.0; mu.len()], ..Codes::default() };
+        for lost in [f32::INFINITY, f32::NAN, 1e20] {
+            let mut statistics = CodeStatistics::new(1);
+            statistics.add_measured(&codes(&[1.0, lost, -1.0]));
+            assert_eq!((statistics.count(), statistics.active_units()), (2, 1));
+            assert_eq!(statistics.kl_per_dimension(), [0.5]);
+            statistics.add_measured(&codes(&[lost]));
+            assert_eq!((statistics.count(), statistics.active_units()), (2, 1));
         }
     }
 
