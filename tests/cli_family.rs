@@ -96,6 +96,13 @@ fn validation_data_choose_the_weights_and_can_be_evaluated() {
     // Training continues after its last epoch.
     scratch.succeed("train --resume run --epochs 2 --quiet");
     scratch.succeed(&format!("{TRAIN} --quiet --out plain"));
+    // A run without validation data cannot get any: the advice is for a new one, and it works.
+    let message = scratch.fail("train --resume plain --epochs 2 --patience 3", 2, "the run has none");
+    assert!(message.contains("begin a new run with --valid 0.1 --init-from plain"), "{message}");
+    let new = "--patience 3 --valid 0.1 --init-from plain --out new";
+    scratch.succeed(&format!("{TRAIN} --quiet {new}"));
+    let help = scratch.succeed("train --help").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("these go with it: --epochs, --lr,"), "{help}");
     let refusal = scratch.command("evaluate plain --split valid").assert().code(2);
     refusal.stderr(contains("held nothing out").and(contains("--valid 0.1")));
     scratch.command("evaluate plain --limit 0").assert().code(2).stderr(contains("--limit 0"));

@@ -11,7 +11,7 @@ use super::saved::{announce, model_of};
 use super::saver::Told;
 use super::source;
 use super::tracking::Tracking;
-use super::train_args::TrainArgs;
+use super::train_args::{RESUMABLE, TrainArgs, resumable_flags};
 use super::tune;
 use crate::data::{self, Dataset, ReadOptions};
 use crate::error::{Error, Result};
@@ -88,39 +88,24 @@ pub fn begin(run: &RunSection, dataset: &Dataset, config: Config) -> Result<Trai
     let inherited = trainer.begin_with(&path)?;
     if !run.quiet {
         talk(format_args!("weights  {inherited} of {from}"));
+        if !inherited.differs.is_empty() {
+            let differs = inherited.differs.join("; ");
+            talk(format_args!("warning: these weights were learnt for something else: {differs}"));
+        }
     }
     Ok(trainer)
 }
-
-/// Settings of training that keep their meaning where they change between two steps.
-const RESUMABLE: &[&str] = &[
-    "epochs",
-    "lr",
-    "lr_schedule",
-    "lr_warmup",
-    "beta",
-    "kl_warmup",
-    "free_bits",
-    "weight_decay",
-    "clip_norm",
-    "adam_epsilon",
-    "patience",
-    "keep",
-    "precision",
-    "stream",
-];
 
 /// A run that goes on from its checkpoint.
 pub fn resume(args: &TrainArgs, path: &Path) -> Result<Session> {
     let fixed: Vec<_> =
         args.model.given_but_data().into_iter().chain(args.train.given_but(RESUMABLE)).collect();
     if !fixed.is_empty() {
-        let flags: Vec<_> = RESUMABLE.iter().map(|key| format!("--{}", key.replace('_', "-"))).collect();
         return Err(Error::Usage(format!(
             "--resume continues the run as it was configured: {} cannot change\n  {} can; for the rest, begin a new run \
              with --init-from {}",
             fixed.join(", "),
-            flags.join(", "),
+            resumable_flags(),
             path.display()
         )));
     }
@@ -154,6 +139,15 @@ pub fn resume(args: &TrainArgs, path: &Path) -> Result<Session> {
     }
     if config.fingerprint.is_empty() {
         config.remember(&dataset)?;
+    }
+    // What a new run would be advised to add goes with no run that is resumed.
+    if config.train.chooses() && config.train.valid == 0.0 && dataset.valid.is_none() {
+        let problem = format!(
+            " and `train.keep` = best choose by validation data, and the run has none: begin a new run with \
+             `train.valid` = 0.1 `train.init_from` = {}",
+            path.display()
+        );
+        return Err(Error::setting("train.patience", problem));
     }
     let (classes, now) = (config.classes, dataset.class_count());
     if classes.is_some() && config.class_names.is_empty() && now != classes {

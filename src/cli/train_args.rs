@@ -30,9 +30,40 @@ pub struct TrainArgs {
     pub train: Flags<TrainSection>,
     #[command(flatten)]
     pub run: Flags<RunSection>,
-    /// Continue a run from its checkpoint; flags of the model and its training do not go with it
-    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    // The help follows from the list of keys.
+    #[arg(long, value_name = "DIR", conflicts_with = "out", help = resume_help())]
     pub resume: Option<PathBuf>,
+}
+
+/// Settings of training that keep their meaning where they change between two steps.
+pub const RESUMABLE: &[&str] = &[
+    "epochs",
+    "lr",
+    "lr_schedule",
+    "lr_warmup",
+    "beta",
+    "kl_warmup",
+    "free_bits",
+    "weight_decay",
+    "clip_norm",
+    "adam_epsilon",
+    "patience",
+    "keep",
+    "precision",
+    "stream",
+];
+
+/// The flags of [`RESUMABLE`].
+pub fn resumable_flags() -> String {
+    let flags: Vec<_> = RESUMABLE.iter().map(|key| format!("--{}", key.replace('_', "-"))).collect();
+    flags.join(", ")
+}
+
+fn resume_help() -> String {
+    format!(
+        "Continue a run from its checkpoint. Of the flags of the model and its training, these go with it: {}",
+        resumable_flags()
+    )
 }
 
 impl TrainArgs {

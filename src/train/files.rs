@@ -8,7 +8,7 @@ use super::config::Config;
 use super::history::Sums;
 use super::state::{Arenas, State};
 use crate::error::{Error, Result};
-use crate::model::{Network, Parameters};
+use crate::model::{LayerRow, Network, Parameters};
 use crate::run::store::{NamedTensor, read_tensors, write_tensors, write_tensors_keeping};
 
 const MOMENT1: &str = "adam.m.";
@@ -35,6 +35,8 @@ pub struct Inherited {
     pub taken: usize,
     /// Its other tensors, each with the reason.
     pub left: Vec<String>,
+    /// In what both differ though names and shapes agree, so that the weights may mean something else.
+    pub differs: Vec<String>,
 }
 
 /// Tensors that a line names.
@@ -52,9 +54,17 @@ impl fmt::Display for Inherited {
 }
 
 /// Puts the tensors of a model file into an arena where name and shape agree.
-pub(super) fn inherit(path: &Path, parameters: &Parameters, arena: &mut [f32]) -> Result<Inherited> {
-    let (tensors, _) = read_tensors(path)?;
-    let mut inherited = Inherited { taken: 0, left: Vec::new() };
+pub(super) fn inherit(
+    path: &Path,
+    config: &Config,
+    parameters: &Parameters,
+    arena: &mut [f32],
+) -> Result<Inherited> {
+    let (tensors, metadata) = read_tensors(path)?;
+    // Files of other programs have no configuration to compare.
+    let theirs = described(path, &metadata).ok();
+    let differs = theirs.map_or_else(Vec::new, |(theirs, _)| differences(&theirs, config));
+    let mut inherited = Inherited { taken: 0, left: Vec::new(), differs };
     for parameter in parameters {
         match tensors.iter().find(|tensor| tensor.name == parameter.name) {
             Some(tensor) if tensor.shape == parameter.shape => {
@@ -78,6 +88,42 @@ pub(super) fn inherit(path: &Path, parameters: &Parameters, arena: &mut [f32]) -
         )),
         _ => Ok(inherited),
     }
+}
+
+/// In what a model differs from another one of the same tensors: the order of its columns and classes, its activations, its
+/// likelihood.
+fn differences(theirs: &Config, ours: &Config) -> Vec<String> {
+    let differ = |what: String, theirs: &str, ours: &str| {
+        format!("{what} is `{}` there and `{}` here", theirs.escape_debug(), ours.escape_debug())
+    };
+    // Of other numbers of columns or classes the tensors have other shapes.
+    let names = |what: &str, first: usize, theirs: &[String], ours: &[String]| {
+        let mut pairs = theirs.iter().zip(ours).enumerate();
+        let (number, (theirs, ours)) = pairs.find(|(_, (a, b))| theirs.len() == ours.len() && a != b)?;
+        Some(differ(format!("{what} {}", number + first), theirs, ours))
+    };
+    let mut found: Vec<String> = [
+        names("column", 1, &theirs.columns, &ours.columns),
+        names("class", 0, &theirs.class_names, &ours.class_names),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let model = |config: &Config| Some(config.model_config(config.image_shape()?));
+    let (Some(theirs), Some(ours)) = (model(theirs), model(ours)) else { return found };
+    if let (Ok(theirs), Ok(ours)) = (Network::new(&theirs), Network::new(&ours)) {
+        let mut pairs = theirs.rows().zip(ours.rows());
+        let same = |a: &LayerRow, b: &LayerRow| {
+            (&a.name, a.output, a.parameters) == (&b.name, b.output, b.parameters)
+        };
+        if let Some((a, b)) = pairs.find(|(a, b)| same(a, b) && a.text != b.text) {
+            found.push(differ(format!("layer {}", a.name), &a.text, &b.text));
+        }
+    }
+    if theirs.decoder() != ours.decoder() {
+        found.push(differ("the likelihood".into(), &theirs.decoder(), &ours.decoder()));
+    }
+    found
 }
 
 /// Writes everything that training needs to continue with the same bits. The checkpoint that was at `path` is kept as

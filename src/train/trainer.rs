@@ -215,7 +215,7 @@ impl Trainer {
     /// # Errors
     /// [`crate::error::Error::File`] if there are none, or the file cannot be read.
     pub fn begin_with(&mut self, path: &Path) -> Result<Inherited> {
-        let inherited = files::inherit(path, &self.parameters, &mut self.initial)?;
+        let inherited = files::inherit(path, &self.config, &self.parameters, &mut self.initial)?;
         self.stepper.write_parameters(&self.initial);
         Ok(inherited)
     }

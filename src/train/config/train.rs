@@ -178,18 +178,22 @@ impl TrainSection {
         Ok(())
     }
 
+    /// Whether something is chosen by validation data.
+    pub fn chooses(&self) -> bool {
+        self.patience > 0 || self.keep == Keep::Best
+    }
+
     /// Checks that there are data to choose by where something is chosen, and that not two parts are for that.
     ///
     /// # Errors
     /// [`Error::Setting`], which says what to add or leave out.
     pub fn check_valid(&self, dataset: &Dataset) -> Result<()> {
-        let TrainSection { valid, patience, keep, .. } = *self;
+        let valid = self.valid;
         if valid > 0.0 && dataset.valid.is_some() {
             let next = format_args!("{} has a validation part of its own; leave it out", dataset.name);
             return Err(Error::value("train.valid", valid, next));
         }
-        let chooses = patience > 0 || keep == Keep::Best;
-        if chooses && valid == 0.0 && dataset.valid.is_none() {
+        if self.chooses() && valid == 0.0 && dataset.valid.is_none() {
             let problem = " and `train.keep` = best choose by validation data: add `train.valid` = 0.1";
             return Err(Error::setting("train.patience", problem));
         }
