@@ -286,9 +286,9 @@ fn a_conditional_model_uses_labels() {
     scratch.succeed("traverse run --label 3 --steps 3");
     scratch.succeed("traverse run --image 0 --steps 3");
     scratch.succeed("interpolate run --from 0 --to 1");
-    scratch.fail("manifold run", 2, "give one with --label, 0 to 9");
+    scratch.fail("manifold run", 2, "give one with --label: 0 to 9");
     scratch.fail("manifold run --label 10", 2, "label `10`: the model knows the labels 0 to 9");
-    scratch.fail("decode run --latents z.npy --out x.npy", 2, "give one with --label, 0 to 9");
+    scratch.fail("decode run --latents z.npy --out x.npy", 2, "give one with --label: 0 to 9");
     let images: Vec<f32> = tiny::images(2).iter().map(|v| f32::from(*v) / 255.0).collect();
     write_npy(&scratch.path("x.npy"), 2, &images);
     scratch.fail("encode run --data x.npy --out y.npy", 2, "but x has none");

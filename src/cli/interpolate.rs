@@ -44,11 +44,11 @@ fn kind_of(out: &std::path::Path) -> Result<Animation> {
 /// The images on the way, both ends included.
 fn images(saved: &Saved, args: &PathArgs) -> Result<Vec<f32>> {
     let steps = args.steps as usize;
-    let (codes, labels) = saved.codes_of(&[&args.from, &args.to], &args.source, args.label.as_deref())?;
-    let (from, to) = codes.split_at(saved.model.latent);
+    let picked = saved.codes_of(&[&args.from, &args.to], &args.source, args.label.as_deref())?;
+    let (from, to) = picked.codes.split_at(saved.model.latent);
     let path = if args.spherical { Path::Spherical } else { args.path };
     // A class cannot be half another: each half of the way has that of its end.
-    let labels: Vec<u32> = match labels[..] {
+    let labels: Vec<u32> = match picked.labels[..] {
         [from, to] => (0..steps).map(|step| if 2 * step < steps { from } else { to }).collect(),
         _ => Vec::new(),
     };

@@ -8,7 +8,7 @@ use super::latent_args::{Pick, SourceArgs};
 use super::output::talk;
 use super::source;
 use crate::data::{
-    self, Colour, Dataset, Fingerprint, Part, ReadOptions, Scale, Schema, Shape, Size, Split, Unread,
+    self, Change, Colour, Dataset, Fingerprint, Part, ReadOptions, Scale, Schema, Shape, Size, Split, Unread,
 };
 use crate::error::{Error, Result};
 use crate::evaluate::{Encoder, Inference, Runner};
@@ -101,11 +101,19 @@ impl Saved {
             return self.chosen(self.dataset()?, args.split.unwrap_or(SplitArg::Test));
         };
         let dataset = self.other(source, args)?;
+        let known = &self.config.fingerprint;
         if !dataset.is_whole() {
+            // Nothing tells a change of the run's own data from other data with such parts.
+            if known.len() > 1
+                && let Some(change) = self.config.changed(&dataset)?
+            {
+                talk(format_args!(
+                    "{source} is other data than the run was trained on, or has changed since: {change}"
+                ));
+            }
             return self.chosen(dataset, args.split.unwrap_or(SplitArg::Test));
         }
-        let known = &self.config.fingerprint;
-        let own = Fingerprint::recognise(known, &dataset)?.map(|part| part.part.as_str());
+        let (own, change) = self.recognised(&dataset)?;
         // Runs of earlier versions cannot tell: a part that is asked for says that the data is theirs.
         let is_divided = own == Some("all") || known.is_empty() && args.split.is_some();
         let part = match (args.split, own) {
@@ -117,9 +125,7 @@ impl Saved {
                 )));
             }
         };
-        if own == Some("all")
-            && let Some(change) = self.config.changed(&dataset)?
-        {
+        if let Some(change) = change {
             talk(format_args!("warning: {source} has changed since the run was trained on it: {change}"));
         }
         if part == SplitArg::All && matches!(own, Some("all" | "train")) {
@@ -134,6 +140,22 @@ impl Saved {
             SplitArg::All => self.chosen(dataset, part),
             _ => self.chosen(dataset.divided(&self.config.source), part),
         }
+    }
+
+    /// The part of the run's data that this whole is, and how it has changed if it is all of them.
+    fn recognised(&self, dataset: &Dataset) -> Result<(Option<&str>, Option<String>)> {
+        let known = &self.config.fingerprint;
+        // Where there is one part, both are one comparison: reading the rows is what it costs.
+        let [whole] = &known[..] else {
+            return Ok((Fingerprint::recognise(known, dataset)?.map(|part| part.part.as_str()), None));
+        };
+        Ok(match Fingerprint::compare(known, dataset)? {
+            Some(Change::Other(_)) => (None, None),
+            change => {
+                let change = change.and_then(|change| self.config.in_words(change, dataset.shape));
+                (Some(whole.part.as_str()), change)
+            }
+        })
     }
 
     fn chosen(&self, dataset: Dataset, part: SplitArg) -> Result<Chosen> {
@@ -180,6 +202,9 @@ impl Saved {
             options.image_size = Some(Size { width, height });
             options.colour = Some(if channels == 1 { Colour::Grey } else { Colour::Colour });
         }
+        if data::is_built_in(source) && source == self.config.data {
+            options.image_size = run.image_size;
+        }
         let mut read = source::open(source, &options, false);
         let fits =
             |read: &Result<Dataset>| read.as_ref().is_ok_and(|data| data.shape.dim() == self.shape.dim());
@@ -197,7 +222,7 @@ impl Saved {
                 dataset.shape, self.shape
             )));
         }
-        if self.config.check_data(&dataset).is_err() {
+        if self.config.check_range(&dataset).is_err() {
             return Err(Error::Usage(format!(
                 "--data {source} has values that are not in 0..1, but the model is of such\n  \
                  bring them there as those that it was trained on were"
@@ -240,19 +265,14 @@ impl Saved {
             }
             (_, Some(label)) => self.config.class_number(label).map(Some),
             (_, None) => Err(Error::Usage(format!(
-                "the model is told labels: give one with --label, {}",
+                "the model is told labels: give one with --label: {}",
                 self.config.known_classes()
             ))),
         }
     }
 
-    /// The mean codes [N, Z] of images and, in a conditional model, their labels: `label`, or those of the data's images.
-    pub fn codes_of(
-        &self,
-        picks: &[&Pick],
-        source: &SourceArgs,
-        label: Option<&str>,
-    ) -> Result<(Vec<f32>, Vec<u32>)> {
+    /// The mean codes of images and, in a conditional model, their labels: `label`, or those of the data's images.
+    pub fn codes_of(&self, picks: &[&Pick], source: &SourceArgs, label: Option<&str>) -> Result<Picked> {
         let label = label.map(|label| self.given_label(Some(label))).transpose()?.flatten();
         // Opened only where one of its images is meant: the data may be long gone.
         let chosen = match picks.iter().any(|pick| matches!(pick, Pick::Number(_))) {
@@ -299,7 +319,7 @@ impl Saved {
             mu.extend_from_slice(&codes.mu);
             Ok(())
         })?;
-        Ok((mu, labels))
+        Ok(Picked { codes: mu, labels, data: chosen })
     }
 
     /// The data that the model was trained on; it must still have the same shape. Says so if it has changed.
@@ -332,6 +352,16 @@ pub struct Chosen {
     pub classes: Vec<String>,
     /// What of it cannot be read.
     pub unread: Vec<Unread>,
+}
+
+/// What became of images that were picked.
+pub struct Picked {
+    /// Their codes [N, Z].
+    pub codes: Vec<f32>,
+    /// Their labels, if the model is told such.
+    pub labels: Vec<u32>,
+    /// The data, if it was opened for them.
+    pub data: Option<Chosen>,
 }
 
 /// The model file of a run.

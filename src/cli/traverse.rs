@@ -1,10 +1,10 @@
 //! `vae-gpu traverse` and `vae-gpu manifold`.
 
 use super::common_args::SplitArg;
-use super::latent_args::{ManifoldArgs, SourceArgs, TraverseArgs};
+use super::latent_args::{ManifoldArgs, TraverseArgs};
 use super::output::{self, result};
 use super::progress;
-use super::saved::{Chosen, Saved};
+use super::saved::{Chosen, Picked, Saved};
 use crate::error::{Error, Result};
 use crate::evaluate::{CodeStatistics, Encoder, latent};
 use crate::run::picture;
@@ -15,13 +15,19 @@ pub fn traverse(args: &TraverseArgs) -> Result<()> {
     if !saved.model.has_kl() {
         return Err(Error::Usage("an autoencoder has no KL to order its dimensions by, and no prior".into()));
     }
-    let (base, labels) = match &args.image {
+    let Picked { codes: base, labels, data } = match &args.image {
         Some(image) => saved.codes_of(&[image], &args.source, args.label.as_deref())?,
-        None => {
-            (vec![0.0; saved.model.latent], saved.given_label(args.label.as_deref())?.into_iter().collect())
-        }
+        None => Picked {
+            codes: vec![0.0; saved.model.latent],
+            labels: saved.given_label(args.label.as_deref())?.into_iter().collect(),
+            data: None,
+        },
     };
-    let kl = kl_per_dimension(&saved, &args.source)?;
+    let data = match data {
+        Some(data) => data,
+        None => saved.read(&args.source, SplitArg::Test)?,
+    };
+    let kl = kl_per_dimension(&saved, &data)?;
     let mut dims: Vec<usize> = (0..kl.len()).collect();
     dims.sort_by(|a, b| kl[*b].total_cmp(&kl[*a]));
     dims.truncate(args.dims.map_or(kl.len(), |dims| dims as usize));
@@ -40,14 +46,14 @@ pub fn traverse(args: &TraverseArgs) -> Result<()> {
     Ok(())
 }
 
-/// The KL of each dimension on the run's test data, or the data that flags ask for.
-fn kl_per_dimension(saved: &Saved, source: &SourceArgs) -> Result<Vec<f64>> {
-    let Chosen { split, name, .. } = saved.read(source, SplitArg::Test)?;
-    let mut encoder = Encoder::of_codes(&mut saved.runner()?, (&split, name), saved.still(), false)?;
+/// The KL of each dimension on these data.
+fn kl_per_dimension(saved: &Saved, data: &Chosen) -> Result<Vec<f64>> {
+    let Chosen { split, name, .. } = data;
+    let mut encoder = Encoder::of_codes(&mut saved.runner()?, (split, name), saved.still(), false)?;
     let mut statistics = CodeStatistics::new(saved.model.latent);
     let bar = progress::bar("encoding", split.count);
     encoder.run(0, &mut |codes| {
-        statistics.add(codes);
+        statistics.add_measured(codes);
         bar.set_position(codes.first as u64);
         Ok(())
     })?;
