@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 /// Everything that can go wrong for a user. Mistakes of this crate itself (a wrong shape while a
 /// plan is built) are assertions instead.
@@ -146,6 +146,9 @@ fn remedy(action: &str, path: &Path, source: &io::Error) -> &'static str {
         NotFound if action == "read" => "\n  check the name; a relative one counts from the current folder",
         NotFound => "\n  make the folder that it is to be in, or name another one",
         PermissionDenied => "\n  it belongs to someone else: name another one, or change its permissions",
+        NotADirectory if action == "write" && path.to_string_lossy().ends_with(['/', MAIN_SEPARATOR]) => {
+            "\n  its name ends as a folder's does: name a file"
+        }
         AlreadyExists | NotADirectory => "\n  a file stands where a folder is meant: name another place",
         IsADirectory => "\n  it is a folder: name a file",
         ReadOnlyFilesystem => "\n  nothing can be written there: name another place",

@@ -101,6 +101,7 @@ const ROWS: &[(&str, &[&str])] = &[
             "train --data ok.csv --likelihood bernoulli",
             "train --data ok.csv --likelihood gaussian --binarize fixed",
             "train --data ok.csv --flip",
+            "train --data ok.csv --net conv",
             "train --likelihood logistic-mixture --components 33",
             "train --data shapes --image-size 28x28",
             "data tiny --factors factors.csv",
@@ -134,6 +135,7 @@ const ROWS: &[(&str, &[&str])] = &[
         &[
             "sample run --out x.jpg",
             "sample run --out nowhere/x.png",
+            "sample run --out nowhere/",
             "reconstruct run --out x.csv",
             "reconstruct run --out tiny",
             "interpolate run --from 0 --to 1 --out x.gif",
@@ -160,6 +162,7 @@ const ROWS: &[(&str, &[&str])] = &[
             "data nosuch.csv",
             "data empty-folder",
             "data run/model.safetensors",
+            "data run",
             "data nosuch --format idx",
             "data ok.csv --format pictures",
             "explain --config nosuch.toml",

@@ -201,3 +201,117 @@ fn one_of_several_sets_of_idx_files_is_trained_on_as_the_message_says() {
     );
     scratch.succeed(&format!("{TRAIN} {advised}"));
 }
+
+/// What a command that succeeds says on stderr.
+#[track_caller]
+fn said(scratch: &Scratch, line: &str) -> String {
+    let assert = scratch.command(line).assert().success();
+    String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+}
+
+#[test]
+fn rows_of_an_array_are_pictures_to_a_model_that_was_trained_with_mirrored_ones() {
+    let scratch = Scratch::new();
+    write_pictures(&scratch, &["p"], 20, grey);
+    scratch.succeed(&format!("{TRAIN} --data p --flip"));
+    let rows: Vec<u8> = (0..5).flat_map(|i| (0..64).map(move |at| grey(i, at))).collect();
+    scratch.write("x.npy", foreign::npy("|u1", "5, 64", &rows));
+    let report = json(&scratch.succeed("evaluate run --data x.npy --json"));
+    assert_eq!(report["count"], 5);
+    // What is refused is refused for what it is.
+    let far: Vec<u8> = [9.0f32; 64].iter().flat_map(|v| v.to_le_bytes()).collect();
+    scratch.write("far.npy", foreign::npy("<f4", "1, 64", &far));
+    scratch.succeed(&format!("{TRAIN} --data p --flip --likelihood bernoulli"));
+    scratch.fail("evaluate run --data far.npy", 2, "has values that are not in 0..1");
+}
+
+#[test]
+fn other_data_with_parts_of_its_own_is_told_from_the_run_s() {
+    let scratch = Scratch::new();
+    for (name, shift) in [("p", 0), ("q", 5)] {
+        let folders = [format!("{name}/train"), format!("{name}/test")];
+        write_pictures(&scratch, &folders.each_ref().map(|f| &f[..]), 8, |i, at| grey(i + shift, at));
+    }
+    scratch.succeed(&format!("{TRAIN} --data p"));
+    let other = "q is other data than the run was trained on, or has changed since: ";
+    for line in ["evaluate run", "traverse run --image 0", "interpolate run --from 0 --to 1"] {
+        assert_eq!(said(&scratch, &format!("{line} --data q")).matches(other).count(), 1, "{line}");
+        assert!(!said(&scratch, &format!("{line} --data p")).contains("is other data"), "{line}");
+    }
+    let score = |data: &str| said(&scratch, &format!("score run --data {data} --out s.csv"));
+    assert!(score("q").contains(other) && !score("p").contains("is other data"));
+}
+
+#[test]
+fn the_folder_of_a_run_is_no_data() {
+    let scratch = Scratch::new();
+    write_pictures(&scratch, &["p"], 20, grey);
+    scratch.succeed(&format!("{TRAIN} --data p"));
+    for line in ["data run", "train --data run", "evaluate run --data run"] {
+        scratch.fail(line, 1, "run: the folder of a run, not of data");
+    }
+    let listed = scratch.succeed("runs run");
+    assert!(listed.lines().count() == 2 && listed.contains("\nrun "), "{listed}");
+    // Its pictures may be meant.
+    scratch.succeed("data run/samples");
+    // Two runs differ in what is set; what the data says is long, and hidden.
+    scratch.succeed(&format!("{TRAIN} --data p --seed 3").replace("--out run", "--out other"));
+    write_pictures(&scratch, &["q"], 20, |i, at| grey(i + 3, at));
+    scratch.succeed(&format!("{TRAIN} --data q").replace("--out run", "--out third"));
+    let table = scratch.succeed("compare run other third");
+    let keys: Vec<&str> = table.lines().filter_map(|line| line.split("  ").next()).collect();
+    assert!(keys.contains(&"train.seed") && keys.contains(&"data's fingerprint"), "{table}");
+    assert!(!table.contains("bytes =") && table.lines().all(|line| line.chars().count() < 200), "{table}");
+}
+
+#[test]
+fn weights_that_were_learnt_for_something_else_are_named() {
+    let scratch = Scratch::new();
+    let rows = |first: &str, second: &str| {
+        let rows = (0..40).map(|i| format!("{},{},{}\n", i % 7, i * i, ["x", "y"][i % 2]));
+        format!("{first},{second},kind\n{}", rows.collect::<String>())
+    };
+    scratch.write("t.csv", rows("age", "size"));
+    scratch.write("u.csv", rows("size", "age"));
+    scratch.write("v.csv", rows("age", "size").replace(",x\n", ",a\n").replace(",y\n", ",b\n"));
+    let line = "train --hidden 8 --latent 2 --epochs 1 --force --label-column kind --condition labels";
+    scratch.succeed(&format!("{line} --data t.csv --out run -q"));
+    let warned = |flags: &str| {
+        let told = said(&scratch, &format!("{line} --out next --init-from run {flags}"));
+        let found = told.lines().find_map(|line| line.split_once("learnt for something else: "));
+        found.map_or_else(String::new, |(_, what)| what.to_owned())
+    };
+    assert_eq!(warned("--data t.csv"), "");
+    assert_eq!(warned("--data u.csv"), "column 1 is `age` there and `size` here");
+    assert_eq!(warned("--data v.csv"), "class 0 is `x` there and `a` here");
+    let text = warned("--data t.csv --activation tanh");
+    assert_eq!(text, "layer encoder.0 is `linear 8 relu` there and `linear 8 tanh` here");
+    let text = warned("--data t.csv --likelihood gaussian");
+    assert_eq!(text, "the likelihood is `gaussian-learned (shared variance)` there and `gaussian` here");
+}
+
+#[test]
+fn columns_of_text_in_other_data_are_labels_or_left_out() {
+    let scratch = Scratch::new();
+    let rows: String = (0..40).map(|i| format!("{},{}\n", i % 7, i * i)).collect();
+    scratch.write("t.csv", rows.clone());
+    scratch.succeed(&format!("{TRAIN} --data t.csv"));
+    scratch.write("u.csv", rows.replace('\n', ",x\n"));
+    let message = scratch.fail("evaluate run --data u.csv", 1, "column 3");
+    assert!(
+        message.contains("leave columns out that the model does not know, name a column of labels"),
+        "{message}"
+    );
+    scratch.succeed("evaluate run --data u.csv --label-column 3");
+    scratch.fail("decode run --latents u.csv --out x.png", 2, "pictures go into a folder: --out DIR/");
+}
+
+#[test]
+fn built_in_data_is_read_as_the_run_read_it() {
+    let scratch = Scratch::new();
+    let line = "train --data shapes --image-size 64x64 --latent 2 --batch-size 100 --epochs 1 --valid 0.95 --out run -q";
+    let assert = scratch.command(line).args(["--encoder", "conv 4x4/4, conv 4x4/4"]).assert().success();
+    assert.stderr(contains("panicked").not());
+    let report = json(&scratch.succeed("evaluate run --data shapes --limit 10 --json"));
+    assert_eq!(report["count"], 10);
+}

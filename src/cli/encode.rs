@@ -76,7 +76,15 @@ pub fn encode(args: &EncodeArgs) -> Result<()> {
 pub fn decode(args: &DecodeArgs) -> Result<()> {
     let folder = args.out.is_dir() || args.out.to_string_lossy().ends_with(['/', std::path::MAIN_SEPARATOR]);
     // Before the work, what could refuse its result.
-    let format = if folder { None } else { Some(output::matrix(&args.out)?) };
+    let numbers = |out: &Path| {
+        output::matrix(out).map_err(|error| match error {
+            Error::Usage(problem) => {
+                Error::Usage(format!("{problem}; pictures go into a folder: --out DIR/"))
+            }
+            other => other,
+        })
+    };
+    let format = if folder { None } else { Some(numbers(&args.out)?) };
     let saved = match folder {
         true => Saved::open_pictures(&args.run, &args.device)?,
         false => Saved::open(&args.run, &args.device)?,

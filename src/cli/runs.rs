@@ -21,7 +21,7 @@ use crate::train::Config;
 The best ELBO is that of the validation data or, where none were held out, of the test data, in nats per datum; of an
 autoencoder it is the reconstruction term.")]
 pub struct RunsArgs {
-    /// A folder of run directories
+    /// A folder of run directories, or one of these
     #[arg(default_value = "runs")]
     pub dir: PathBuf,
     /// Print JSON: a list with run, model, data, likelihood, widths, best_elbo, best_epoch, epochs, of_epochs, when
@@ -89,9 +89,14 @@ pub fn open(path: &Path) -> Result<Opened> {
 pub fn run(args: &RunsArgs) -> Result<()> {
     let entries = fs::read_dir(&args.dir).map_err(|error| Error::io("read", &args.dir, error))?;
     let mut folders: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let is_run = |folder: &Path| RunDir::open(folder).is_ok();
+    folders.retain(|folder| is_run(folder));
     folders.sort();
+    if folders.is_empty() && is_run(&args.dir) {
+        folders.push(args.dir.clone());
+    }
     let mut summaries = Vec::new();
-    for folder in folders.iter().filter(|folder| RunDir::open(folder).is_ok()) {
+    for folder in &folders {
         match open(folder) {
             Ok(opened) => summaries.push(opened.summary),
             // One damaged run must not hide the others.

@@ -11,6 +11,7 @@ use super::flags::{self, Flags};
 use super::output::talk;
 use crate::data::{self, Colour, Dataset, Division, Progress, ReadOptions};
 use crate::error::{Error, Result};
+use crate::run::RunDir;
 use crate::settings::{Named, names};
 use crate::train::config::Fitting;
 
@@ -74,8 +75,23 @@ pub fn check_present(source: &str, next: &str) -> Result<()> {
     }
 }
 
+/// Refuses the folder of a run: its pictures are no data.
+fn check_no_run(source: &str) -> Result<()> {
+    let path = Path::new(source);
+    let is_run = |run: &RunDir| run.model().exists() || run.checkpoint().exists();
+    match RunDir::open(path).is_ok_and(|run| is_run(&run)) {
+        true => Err(Error::file(
+            path,
+            "the folder of a run, not of data",
+            "name what a model is to be trained on or shown",
+        )),
+        false => Ok(()),
+    }
+}
+
 /// Opens `source`, with a bar on a terminal and warnings on stderr.
 pub fn open(source: &str, options: &ReadOptions, quiet: bool) -> Result<Dataset> {
+    check_no_run(source)?;
     let bar = Mutex::new((ProgressBar::hidden(), ""));
     let show = |step: Progress| {
         let Ok(mut shown) = bar.lock() else {

@@ -77,11 +77,14 @@ impl Scaling {
         if shift.len() == scale.len() && fits(shift.len()) && sound && filled {
             return Ok(());
         }
-        Err(Error::Usage(format!(
-            "the model was trained on values that were scaled differently: {} numbers for {dim} columns\n  \
-             use data with the columns that the model was trained on",
-            shift.len()
-        )))
+        let numbers = shift.len().max(scale.len());
+        let problem = match fits(numbers) {
+            true => "the numbers by which the model's data was scaled make no sense".to_owned(),
+            false => format!(
+                "each row has {dim} values, but the model's data was scaled differently, by {numbers} columns"
+            ),
+        };
+        Err(Error::Usage(format!("{problem}\n  use data with the columns that the model was trained on")))
     }
 
     /// Turns values [N, D] into x. What would exceed a float becomes the largest one.

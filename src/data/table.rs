@@ -171,6 +171,11 @@ fn refuse(
         faults.keys().copied().filter(|column| sound.contains_key(column) || is_void(column)).collect();
     let gaps = faults.keys().any(|column| !useless.contains(column));
     let next = match options.whole {
+        true if !useless.is_empty() => {
+            let label =
+                if label.is_none() { ", name a column of labels with `source.label_column`" } else { "" };
+            format!("leave columns out that the model does not know{label}, and give the others numbers")
+        }
         true => {
             "leave those rows out, or write their values as the data that the model was trained on has them"
                 .into()

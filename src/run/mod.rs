@@ -55,12 +55,26 @@ const TEMPORARY: (&str, &str) = (".vae-gpu-", ".tmp");
 const EVENT_FILE: &str = "events.out.tfevents.";
 
 /// Writes the file at `path` through `write`, so that a reader, a crash or a full disk never sees half of it: the bytes
-/// go to a temporary file in the same folder, are synced to disk, and only then take the name.
+/// go to a temporary file in the same folder, are synced to disk, and only then take the name. Of a link, that is the file
+/// that it names. A device or a pipe is no file to be replaced: the bytes go into it.
 ///
 /// # Errors
 /// [`Error::Io`]; the file at `path` is then unchanged.
 pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-    write_and_rename(path, None, write).map_err(|error| Error::io("write", path, error))
+    let written = match std::fs::metadata(path) {
+        Ok(found) if !found.is_file() && !found.is_dir() => write_into(path, write),
+        Ok(_) if path.is_symlink() => {
+            path.canonicalize().and_then(|file| write_and_rename(&file, None, write))
+        }
+        _ => write_and_rename(path, None, write),
+    };
+    written.map_err(|error| Error::io("write", path, error))
+}
+
+fn write_into(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut buffered = BufWriter::with_capacity(1 << 16, File::options().write(true).open(path)?);
+    write(&mut buffered)?;
+    buffered.flush()
 }
 
 /// As [`write_atomic`], but the old file at `path` is renamed to `previous`, after the new one is whole on the disk, so
@@ -123,6 +137,37 @@ fn unnamed(error: io::Error) -> io::Error {
 mod tests {
     use super::*;
     use std::fs;
+
+    #[cfg(unix)]
+    #[test]
+    fn links_and_devices_stay_what_they_are() {
+        use std::os::unix::fs::{FileTypeExt, symlink};
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("file"), b"old").unwrap();
+        symlink("file", path("link")).unwrap();
+        symlink("/dev/null", path("null")).unwrap();
+        for name in ["link", "null"] {
+            write_atomic(&path(name), |out| out.write_all(b"new")).unwrap();
+            assert!(path(name).is_symlink(), "{name} was replaced");
+        }
+        assert_eq!(fs::read(path("file")).unwrap(), b"new");
+        assert!(fs::metadata(path("null")).unwrap().file_type().is_char_device());
+        // A link to nothing becomes the file.
+        symlink("nothing", path("dangling")).unwrap();
+        write_atomic(&path("dangling"), |out| out.write_all(b"new")).unwrap();
+        assert_eq!(fs::read(path("dangling")).unwrap(), b"new");
+
+        let pipe = path("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read(pipe).unwrap()
+        });
+        write_atomic(&pipe, |out| out.write_all(b"through")).unwrap();
+        assert_eq!(reader.join().unwrap(), b"through");
+    }
 
     #[test]
     fn a_write_that_fails_leaves_the_old_file_and_no_other() {
