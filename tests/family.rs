@@ -12,6 +12,7 @@ use vae_gpu::error::Error;
 use vae_gpu::evaluate::{CodeStatistics, Codes, Encoder, Evaluation, Importance, Inference, Rows, Runner};
 use vae_gpu::gpu::Gpu;
 use vae_gpu::kernels::gather::Binarize;
+use vae_gpu::kernels::likelihood::Variance;
 use vae_gpu::model::init::Init;
 use vae_gpu::model::{ModelConfig, Network};
 use vae_gpu::train::config::{Condition, Keep, ModelSection, TrainSection};
@@ -411,4 +412,27 @@ fn codes_agree_with_the_terms_of_the_elbo() {
         let apart = shown.iter().zip(&mean).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(apart < 1e-5, "{name}: the picture is {apart} off");
     }
+}
+
+/// Both sum squares over the batch: one for the variance, one for the length of the gradient.
+#[test]
+fn the_variance_of_a_batch_is_trained_with_clipped_gradients() {
+    let (gpu, dataset) = (common::gpu(), dataset(100, 20));
+    let mut config = config("vae");
+    config.model.likelihood = "gaussian-learned".into();
+    config.model.variance = Some(Variance::Optimal);
+    config.train.binarize = Some(Binarize::None);
+    let train = |clip_norm: f64| {
+        let mut config = config.clone();
+        config.train.clip_norm = clip_norm;
+        let mut trainer = Trainer::new(&gpu, &dataset, config).unwrap();
+        let early = epoch(&mut trainer).elbo.mean;
+        (0..3).for_each(|_| _ = epoch(&mut trainer));
+        let late = epoch(&mut trainer).elbo.mean;
+        assert!(late.is_finite() && late > early, "clipped at {clip_norm}: {early} to {late}");
+        bits(&trainer)
+    };
+    // A bound that no gradient reaches changes nothing; a small one does.
+    assert!(train(1e9) == train(0.0), "clipping far away");
+    assert!(train(0.5) != train(0.0), "clipping");
 }
