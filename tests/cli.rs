@@ -110,7 +110,11 @@ fn every_likelihood_trains() {
     }
     let grey =
         contains("warning: bernoulli is no likelihood of grey data: use continuous-bernoulli, gaussian");
-    scratch.command(&format!("{TRAIN} --binarize none --out grey")).assert().success().stderr(grey);
+    scratch
+        .command(&format!("{TRAIN} --likelihood bernoulli --binarize none --out grey"))
+        .assert()
+        .success()
+        .stderr(grey);
 }
 
 #[test]
@@ -306,7 +310,7 @@ fn misuse() {
         ("train --likelihood gaussian-learned --variance none", "global, pixel, shared, optimal"),
         ("train --binarize maybe", "dynamic"),
         ("train --data nowhere", "mnist"),
-        ("train --data run", "give all one size with --image-size"),
+        ("train --data run", "run is the folder of a run, not of data"),
         ("train --data tiny --batch-size 257", "has only 256 rows"),
         ("train --data tiny --device nosuch", "no adapter has this name; these are here:\n  0 "),
         ("train --data tiny --device 99", "there is no such adapter; these are here:\n  0 "),

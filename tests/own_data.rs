@@ -248,7 +248,7 @@ fn the_folder_of_a_run_is_no_data() {
     write_pictures(&scratch, &["p"], 20, grey);
     scratch.succeed(&format!("{TRAIN} --data p"));
     for line in ["data run", "train --data run", "evaluate run --data run"] {
-        scratch.fail(line, 1, "run: the folder of a run, not of data");
+        scratch.fail(line, 2, "run is the folder of a run, not of data");
     }
     let listed = scratch.succeed("runs run");
     assert!(listed.lines().count() == 2 && listed.contains("\nrun "), "{listed}");

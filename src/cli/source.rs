@@ -80,11 +80,9 @@ fn check_no_run(source: &str) -> Result<()> {
     let path = Path::new(source);
     let is_run = |run: &RunDir| run.model().exists() || run.checkpoint().exists();
     match RunDir::open(path).is_ok_and(|run| is_run(&run)) {
-        true => Err(Error::file(
-            path,
-            "the folder of a run, not of data",
-            "name what a model is to be trained on or shown",
-        )),
+        true => Err(Error::Usage(format!(
+            "{source} is the folder of a run, not of data\n  name what a model is to be trained on or shown"
+        ))),
         false => Ok(()),
     }
 }
