@@ -1,6 +1,7 @@
 //! The likelihoods p(x|z): one file and one line in [`TABLE`] each.
 
 pub mod bernoulli;
+mod by_row;
 pub mod categorical;
 pub mod continuous_bernoulli;
 mod definition;
