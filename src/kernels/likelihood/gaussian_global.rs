@@ -1,10 +1,10 @@
 //! One learned log-variance for each value (`shaders/likelihood/gaussian_global.wgsl`).
 
 use super::by_row::kernels;
-use super::by_row::with_own::{self, WithOwn};
 use super::definition::Kernels;
 use super::gaussian_terms::{log_p, slopes};
 use super::kernel::Params;
+use super::with_own::{self, WithOwn};
 use crate::kernels::shader;
 use crate::plan::{Call, Kernel, Matrix, Shader};
 

@@ -3,9 +3,9 @@
 use std::f64::consts::PI;
 
 use super::by_row::kernels;
-use super::by_row::with_own::{self, WithOwn};
 use super::definition::Kernels;
 use super::kernel::{Params, kernel};
+use super::with_own::{self, WithOwn};
 use crate::kernels::shader;
 use crate::plan::{Call, Kernel, Matrix, Shader, read, write};
 

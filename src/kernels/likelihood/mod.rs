@@ -22,6 +22,7 @@ mod pass;
 mod passes;
 mod pointwise;
 mod settings;
+mod with_own;
 
 pub(crate) use definition::moments;
 pub use definition::{Data, Draw, Fit, Join, Kernels, Likelihood, Measure, Output};
