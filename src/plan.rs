@@ -21,7 +21,7 @@ pub use field::Field;
 pub use graph::{Formula, Graph, Nodes, Part, Unfit, Value};
 pub use images::{IMAGE_HEIGHT, IMAGE_WIDTH, IMAGE_WORDS};
 pub(crate) use kernel::Trusted;
-pub use kernel::{Kernel, Needs};
+pub use kernel::{Kernel, Needs, Shader};
 pub use slot::{Access, Before, Const, Form, Slot, read, read_image, read_u32, write, write_u32};
 pub use step::{Step, StepBounds};
 pub use tensor::{BINDING_ALIGN, Buffer, BufferId, Element, PAD, Role, Tensor, round_up};

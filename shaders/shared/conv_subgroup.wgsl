@@ -5,10 +5,16 @@
 // its share of the weights, which it passes on: 4 + CHANNELS / LANES vectors for 16 CHANNELS multiply-adds.
 // LANES must be the adapter's subgroup size.
 //
-// The importer defines WAY, ONE_CHANNEL, EPILOGUE, ACTIVATION, LANES, CHANNELS.
+// The importer says where the operands are.
 
 #import shared/conv
 
+const WAY: u32 = 0u;
+const ONE_CHANNEL: u32 = 0u; // in GATHER, of one channel
+const EPILOGUE: u32 = 0u;
+const ACTIVATION: u32 = 0u;
+const LANES: u32 = 8u;
+const CHANNELS: u32 = 32u; // a multiple of 4
 const QUADS: u32 = CHANNELS / 4u;
 const OWN: u32 = (CHANNELS + LANES - 1u) / LANES;
 
@@ -27,7 +33,12 @@ fn multiply(acc: ptr<function, array<mat4x4f, QUADS>>, x_block: mat4x4f, own: ar
     }
 }
 
-fn convolve(group: vec3u, groups: vec3u, lane: u32) {
+@compute @workgroup_size(LANES)
+fn main(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
     let number = quotient(group.z, params.tiles);
     let first_channel = (group.z - number * params.tiles) * CHANNELS;
     let phase = phase_of(number);

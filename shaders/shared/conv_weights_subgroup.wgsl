@@ -5,14 +5,18 @@
 // positions a lane loads its vector's four of the fine picture, and its share of the coarse one's, which it passes on:
 // 4 + ROWS / LANES vectors for 16 ROWS multiply-adds. LANES must be the adapter's subgroup size.
 //
-// The importer defines BIAS, LANES, ROWS.
+// The importer says where the operands are.
 
 #import shared/conv_weights
 
+const BIAS: u32 = 0u;
+const LANES: u32 = 8u;
+const ROWS: u32 = 32u; // a multiple of 4
 const QUADS: u32 = ROWS / 4u;
 const OWN: u32 = (ROWS + LANES - 1u) / LANES;
 
-fn sum_positions(group: vec3u, lane: u32) {
+@compute @workgroup_size(LANES)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
     let first_row = group.y * ROWS;
     let number = group.x * LANES + lane;
     let column = column_of(number);

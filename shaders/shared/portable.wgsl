@@ -5,10 +5,17 @@
 // neighbouring columns, so that a real card's cache serves b in whole lines and broadcasts a.
 // Grid: x over tiles of columns, y over tiles of rows.
 //
-// The importer defines LAYOUT, EPILOGUE, ACTIVATION, WORKGROUP, ROWS and COLUMNS.
+// The importer says where the operands are.
 
+#import shared/activation
 #import shared/matmul
 
+const LAYOUT: u32 = 1u;
+const EPILOGUE: u32 = 0u;
+const ACTIVATION: u32 = 0u;
+const WORKGROUP: u32 = 8u;
+const ROWS: u32 = 8u; // a multiple of 4
+const COLUMNS: u32 = 2u;
 const QUADS: u32 = ROWS / 4u;
 
 // The block of A at four rows, four k.
@@ -31,7 +38,8 @@ fn load_a(row: u32, k: u32) -> mat4x4f {
     );
 }
 
-fn multiply(group: vec3u, local: u32) {
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
     let first_row = group.y * ROWS;
     // The columns of an invocation lie WORKGROUP apart.
     let first_column = group.x * WORKGROUP * COLUMNS + local;

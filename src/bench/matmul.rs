@@ -70,7 +70,7 @@ impl Product {
     }
 
     fn choice(&self, target: &Target) -> &'static Variant {
-        choose(target, self.layout, self.m, self.n)
+        choose(target, self.layout, [self.m, self.k, self.n])
     }
 }
 

@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{elementwise, params, shader};
 use crate::plan::{
-    Call, Dispatch, Graph, Kernel, Needs, Plan, Reference, Slot, Tensor, Trusted, Value, linear_grid, read,
-    write,
+    Call, Dispatch, Graph, Kernel, Plan, Reference, Slot, Tensor, Value, linear_grid, read, write,
 };
 use crate::settings::named;
 
@@ -106,19 +105,8 @@ params! {
 }
 
 const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
-    Kernel {
-        name: "activation",
-        entry,
-        source: shader!("activation"),
-        params: Params::FIELDS,
-        slots,
-        step: false,
-        needs: Needs::Nothing,
-        trusted: Trusted,
-        nodes: None,
-        variants: || Activation::HIDDEN.iter().map(|&a| vec![("ACTIVATION", a as u32)]).collect(),
-        reference,
-    }
+    Kernel::new(shader!("activation"), entry, Params::FIELDS, slots, reference)
+        .in_variants(|| Activation::HIDDEN.iter().map(|&a| vec![("ACTIVATION", a as u32)]).collect())
 }
 
 /// y = activation(x).

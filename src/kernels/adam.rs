@@ -2,8 +2,8 @@
 
 use super::{elementwise, params, shader};
 use crate::plan::{
-    self, Call, Dispatch, Kernel, Matrix, Needs, Plan, Reference, Slot, Target, Tensor, Trusted, linear_grid,
-    read, read_image, write,
+    self, Call, Dispatch, Kernel, Matrix, Plan, Reference, Slot, Target, Tensor, linear_grid, read,
+    read_image, write,
 };
 
 /// Decay of the first moment, as in the paper and in PyTorch.
@@ -46,19 +46,9 @@ const MOMENT1: Slot = write(4, "moment1").updated();
 const MOMENT2: Slot = write(5, "moment2").updated();
 
 const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
-    Kernel {
-        name: "adam",
-        entry,
-        source: shader!("adam"),
-        params: Params::FIELDS,
-        slots,
-        step: true,
-        needs: Needs::Nothing,
-        trusted: Trusted,
-        nodes: None,
-        variants: || [0, 1].map(|ragged| vec![("WORKGROUP", WORKGROUP), ("RAGGED", ragged)]).to_vec(),
-        reference,
-    }
+    Kernel::new(shader!("adam"), entry, Params::FIELDS, slots, reference)
+        .stepping()
+        .in_variants(|| [0, 1].map(|ragged| vec![("WORKGROUP", WORKGROUP), ("RAGGED", ragged)]).to_vec())
 }
 
 /// One step of Kingma & Ba's algorithm 1, with decoupled weight decay (Loshchilov & Hutter 2019).
@@ -85,12 +75,9 @@ const MOMENT1_AFTER: Slot = write(7, "moment1");
 const MOMENT2_AFTER: Slot = write(8, "moment2");
 
 const fn images_kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
-    Kernel {
-        name: "adam_images",
-        source: shader!("adam_images"),
-        variants: || vec![vec![("WORKGROUP", IMAGES_WORKGROUP)]],
-        ..kernel(entry, slots, reference)
-    }
+    Kernel::new(shader!("adam_images"), entry, Params::FIELDS, slots, reference)
+        .stepping()
+        .in_variants(|| vec![vec![("WORKGROUP", IMAGES_WORKGROUP)]])
 }
 
 /// [`ADAM`] with what it reads in images.

@@ -1,9 +1,7 @@
 //! Sums of matrices (`shaders/add.wgsl`).
 
-use super::{elementwise, params, plain, shader};
-use crate::plan::{
-    Call, Dispatch, Kernel, Matrix, Needs, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read, write,
-};
+use super::{elementwise, params, shader};
+use crate::plan::{Call, Dispatch, Kernel, Matrix, Plan, Reference, Slot, Tensor, linear_grid, read, write};
 
 params! {
     /// See `shaders/add.wgsl`.
@@ -17,19 +15,7 @@ params! {
 }
 
 const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
-    Kernel {
-        name: "add",
-        entry,
-        source: shader!("add"),
-        params: Params::FIELDS,
-        slots,
-        step: false,
-        needs: Needs::Nothing,
-        trusted: Trusted,
-        nodes: None,
-        variants: plain,
-        reference,
-    }
+    Kernel::new(shader!("add"), entry, Params::FIELDS, slots, reference)
 }
 
 /// y = a + b.

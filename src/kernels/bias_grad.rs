@@ -1,9 +1,7 @@
 //! The gradient of a bias, and other sums of a matrix's columns (`shaders/bias_grad.wgsl`).
 
-use super::{bytes, params, plain, shader};
-use crate::plan::{
-    Call, Cost, Dispatch, Kernel, Needs, PAD, Plan, Tensor, Trusted, linear_grid, read, write,
-};
+use super::{bytes, params, shader};
+use crate::plan::{Call, Cost, Dispatch, Kernel, PAD, Plan, Tensor, linear_grid, read, write};
 
 params! {
     /// See `shaders/bias_grad.wgsl`.
@@ -16,18 +14,12 @@ params! {
 }
 
 /// d_bias = sums of dy over its rows.
-pub static BIAS_GRAD: Kernel = Kernel {
-    name: "bias_grad",
-    entry: "main",
-    source: shader!("bias_grad"),
-    params: Params::FIELDS,
-    slots: &[read(1, "dy"), write(2, "d_bias")],
-    step: false,
-    needs: Needs::Nothing,
-    trusted: Trusted,
-    nodes: None,
-    variants: plain,
-    reference: |call: &dyn Call| {
+pub static BIAS_GRAD: Kernel = Kernel::new(
+    shader!("bias_grad"),
+    "main",
+    Params::FIELDS,
+    &[read(1, "dy"), write(2, "d_bias")],
+    |call: &dyn Call| {
         let [dy, d_bias] = call.slots();
         let p: Params = crate::plan::params(call);
         let (rows, length) = (p.rows as usize, p.length as usize);
@@ -38,7 +30,7 @@ pub static BIAS_GRAD: Kernel = Kernel {
             }
         }
     },
-};
+);
 
 /// Rows that an invocation adds up before their number makes a second step worth it.
 const LENGTH: usize = 256;

@@ -1,9 +1,7 @@
 //! Clipping of the gradient's norm (`shaders/clip.wgsl`).
 
-use super::{elementwise, params, plain, shader};
-use crate::plan::{
-    self, Call, Dispatch, Kernel, Needs, Plan, Reference, Slot, Tensor, Trusted, linear_grid, read, write,
-};
+use super::{elementwise, params, shader};
+use crate::plan::{self, Call, Dispatch, Kernel, Plan, Reference, Slot, Tensor, linear_grid, read, write};
 
 /// Partial sums of the squares, one per invocation: enough for every core.
 pub const PARTIALS: usize = 2048;
@@ -20,19 +18,7 @@ params! {
 }
 
 const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
-    Kernel {
-        name: "clip",
-        entry,
-        source: shader!("clip"),
-        params: Params::FIELDS,
-        slots,
-        step: false,
-        needs: Needs::Nothing,
-        trusted: Trusted,
-        nodes: None,
-        variants: plain,
-        reference,
-    }
+    Kernel::new(shader!("clip"), entry, Params::FIELDS, slots, reference)
 }
 
 /// Partial sums of the gradient's squares.

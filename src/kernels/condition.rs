@@ -1,9 +1,8 @@
 //! The input of a conditional model (`shaders/condition.wgsl`).
 
-use super::{elementwise, params, plain, shader};
+use super::{elementwise, params, shader};
 use crate::plan::{
-    self, Call, Dispatch, Kernel, Needs, Plan, StepBounds, Tensor, Trusted, linear_grid, pod, read, read_u32,
-    write,
+    self, Call, Dispatch, Kernel, Plan, StepBounds, Tensor, linear_grid, pod, read, read_u32, write,
 };
 
 params! {
@@ -19,36 +18,12 @@ params! {
 }
 
 /// out = (in, one-hot label).
-pub static CONDITION: Kernel = Kernel {
-    name: "condition",
-    entry: "main",
-    source: shader!("condition"),
-    params: Params::FIELDS,
-    slots: &[read(1, "input"), read_u32(2, "labels"), read_u32(3, "order"), write(4, "out")],
-    step: true,
-    needs: Needs::Nothing,
-    trusted: Trusted,
-    // The value of the labels is a one-hot matrix [N, C]; the order of the data is no matter of a graph.
-    nodes: Some(|graph| {
-        let [input, labels, out] = [0, 1, 3];
-        let (from, mut label) = (graph.get(input)?, graph.get(labels)?);
-        // Of a picture each position gets the label: a graph is of one datum.
-        let positions = i64::from(pod::<Params>(graph.params()).samples);
-        if positions > 1 {
-            let classes = (graph.tensor(out).cols - graph.tensor(input).cols) as i64;
-            let column = graph.shape(&[-1, classes, 1]);
-            label = graph.apply("Reshape", &[label, column]);
-            let everywhere = graph.shape(&[1, 1, positions]);
-            label = graph.apply("Expand", &[label, everywhere]);
-            let flat = graph.shape(&[-1, classes * positions]);
-            label = graph.apply("Reshape", &[label, flat]);
-        }
-        let joined = graph.apply_with("Concat", &[from, label], &[("axis", 1)]);
-        graph.set(out, joined);
-        Ok(())
-    }),
-    variants: plain,
-    reference: |call: &dyn Call| {
+pub static CONDITION: Kernel = Kernel::new(
+    shader!("condition"),
+    "main",
+    Params::FIELDS,
+    &[read(1, "input"), read_u32(2, "labels"), read_u32(3, "order"), write(4, "out")],
+    |call: &dyn Call| {
         let p: Params = plan::params(call);
         let (step, width) = (call.step(), p.width as usize);
         let [input, labels, order, out] = call.slots();
@@ -65,7 +40,29 @@ pub static CONDITION: Kernel = Kernel {
             }
         }
     },
-};
+)
+.stepping()
+.with_nodes(
+    // The value of the labels is a one-hot matrix [N, C]; the order of the data is no matter of a graph.
+    |graph| {
+        let [input, labels, out] = [0, 1, 3];
+        let (from, mut label) = (graph.get(input)?, graph.get(labels)?);
+        // Of a picture each position gets the label: a graph is of one datum.
+        let positions = i64::from(pod::<Params>(graph.params()).samples);
+        if positions > 1 {
+            let classes = (graph.tensor(out).cols - graph.tensor(input).cols) as i64;
+            let column = graph.shape(&[-1, classes, 1]);
+            label = graph.apply("Reshape", &[label, column]);
+            let everywhere = graph.shape(&[1, 1, positions]);
+            label = graph.apply("Expand", &[label, everywhere]);
+            let flat = graph.shape(&[-1, classes * positions]);
+            label = graph.apply("Reshape", &[label, flat]);
+        }
+        let joined = graph.apply_with("Concat", &[from, label], &[("axis", 1)]);
+        graph.set(out, joined);
+        Ok(())
+    },
+);
 
 /// The label of each datum [1, N], and the epoch's order of the data [1, N].
 #[derive(Clone, Copy, Debug)]

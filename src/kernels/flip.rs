@@ -1,7 +1,7 @@
 //! Mirrors pictures by chance (`shaders/flip.wgsl`).
 
-use super::{elementwise, params, philox, plain, shader};
-use crate::plan::{Call, Dispatch, Kernel, Needs, Plan, Tensor, Trusted, linear_grid, read, write};
+use super::{elementwise, params, philox, shader};
+use crate::plan::{Call, Dispatch, Kernel, Plan, Tensor, linear_grid, read, write};
 
 params! {
     /// See `shaders/flip.wgsl`.
@@ -15,18 +15,12 @@ params! {
 }
 
 /// y\[b\] = x\[b\] or its mirror image.
-pub static FLIP: Kernel = Kernel {
-    name: "flip",
-    entry: "main",
-    source: shader!("flip"),
-    params: Params::FIELDS,
-    slots: &[read(1, "x"), write(2, "y")],
-    step: true,
-    needs: Needs::Nothing,
-    trusted: Trusted,
-    nodes: None,
-    variants: plain,
-    reference: |call: &dyn Call| {
+pub static FLIP: Kernel = Kernel::new(
+    shader!("flip"),
+    "main",
+    Params::FIELDS,
+    &[read(1, "x"), write(2, "y")],
+    |call: &dyn Call| {
         let [x, y] = call.slots();
         let p: Params = crate::plan::params(call);
         let (width, channels) = (p.width as usize, p.channels as usize);
@@ -44,7 +38,8 @@ pub static FLIP: Kernel = Kernel {
             }
         }
     },
-};
+)
+.stepping();
 
 /// What is mirrored: pixels in a row of a picture, and values of a pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Free bits: a floor under the KL of each latent dimension (`shaders/free_bits.wgsl`).
 
 use super::latent::kl;
-use super::{elementwise, params, plain, shader};
-use crate::plan::{Call, Dispatch, Kernel, Needs, Plan, StepBounds, Tensor, Trusted, read, write};
+use super::{elementwise, params, shader};
+use crate::plan::{Call, Dispatch, Kernel, Plan, StepBounds, Tensor, read, write};
 
 params! {
     /// See `shaders/free_bits.wgsl`.
@@ -14,18 +14,12 @@ params! {
 }
 
 /// max(lambda, KL_j), and whether KL_j is above lambda.
-pub static FREE_BITS: Kernel = Kernel {
-    name: "free_bits",
-    entry: "main",
-    source: shader!("free_bits"),
-    params: Params::FIELDS,
-    slots: &[read(1, "head"), write(2, "floor_kl"), write(3, "kl_scale")],
-    step: true,
-    needs: Needs::Nothing,
-    trusted: Trusted,
-    nodes: None,
-    variants: plain,
-    reference: |call: &dyn Call| {
+pub static FREE_BITS: Kernel = Kernel::new(
+    shader!("free_bits"),
+    "main",
+    Params::FIELDS,
+    &[read(1, "head"), write(2, "floor_kl"), write(3, "kl_scale")],
+    |call: &dyn Call| {
         let [head, floor_kl, kl_scale] = call.slots();
         let p: Params = crate::plan::params(call);
         let (rows, columns) = (call.step().valid_rows as usize, 4 * p.vectors as usize);
@@ -41,7 +35,8 @@ pub static FREE_BITS: Kernel = Kernel {
             kl_scale.set(j, f64::from(u8::from(inside && mean > nats)));
         }
     },
-};
+)
+.stepping();
 
 /// Appends floor_kl [1, Z] and kl_scale [1, Z], from head [B, 2 P]; `nats` is lambda.
 pub(crate) fn free_bits(plan: &mut Plan, nats: f32, head: Tensor, floor_kl: Tensor, kl_scale: Tensor) {

@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{elementwise, params, philox, shader};
 use crate::plan::{
-    self, Call, Const, Dispatch, Kernel, Needs, Plan, StepBounds, Tensor, Trusted, linear_grid, read_u32,
-    write,
+    self, Call, Const, Dispatch, Kernel, Plan, StepBounds, Tensor, linear_grid, read_u32, write,
 };
 use crate::settings::named;
 
@@ -91,21 +90,17 @@ params! {
 }
 
 /// x\[b\] = binarize(data[order[first_row + b]]).
-pub static GATHER: Kernel = Kernel {
-    name: "gather",
-    entry: "main",
-    source: shader!("gather"),
-    params: Params::FIELDS,
-    slots: &[read_u32(1, "data"), read_u32(2, "order"), write(3, "x")],
-    step: true,
-    needs: Needs::Nothing,
-    trusted: Trusted,
-    nodes: None,
-    variants: || {
-        (0..16).map(|i| vec![("BINARIZE", i % 4), ("STREAMED", i / 4 % 2), ("PACKING", i / 8)]).collect()
-    },
+pub static GATHER: Kernel = Kernel::new(
+    shader!("gather"),
+    "main",
+    Params::FIELDS,
+    &[read_u32(1, "data"), read_u32(2, "order"), write(3, "x")],
     reference,
-};
+)
+.stepping()
+.in_variants(|| {
+    (0..16).map(|i| vec![("BINARIZE", i % 4), ("STREAMED", i / 4 % 2), ("PACKING", i / 8)]).collect()
+});
 
 fn reference(call: &dyn Call) {
     let p: Params = plan::params(call);

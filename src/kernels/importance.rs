@@ -1,9 +1,8 @@
 //! Importance weights of a datum's samples (`shaders/importance.wgsl`).
 
-use super::{elementwise, params, plain, shader};
+use super::{elementwise, params, shader};
 use crate::plan::{
-    Call, Dispatch, Kernel, Matrix, Needs, Plan, Reference, Slot, StepBounds, Tensor, Trusted, linear_grid,
-    read, write,
+    Call, Dispatch, Kernel, Matrix, Plan, Reference, Slot, StepBounds, Tensor, linear_grid, read, write,
 };
 
 params! {
@@ -16,19 +15,7 @@ params! {
 }
 
 const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
-    Kernel {
-        name: "importance",
-        entry,
-        source: shader!("importance"),
-        params: Params::FIELDS,
-        slots,
-        step: true,
-        needs: Needs::Nothing,
-        trusted: Trusted,
-        nodes: None,
-        variants: plain,
-        reference,
-    }
+    Kernel::new(shader!("importance"), entry, Params::FIELDS, slots, reference).stepping()
 }
 
 const LOG_P: Slot = read(1, "log_p");

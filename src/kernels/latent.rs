@@ -2,8 +2,8 @@
 
 use super::{bytes, elementwise, params, philox, plain, shader};
 use crate::plan::{
-    Call, Const, Cost, Dispatch, Kernel, Needs, PAD, Plan, Reference, Slot, Tensor, Trusted, linear_grid,
-    read, round_up, write,
+    Call, Const, Cost, Dispatch, Kernel, PAD, Plan, Reference, Slot, Tensor, linear_grid, read, round_up,
+    write,
 };
 
 params! {
@@ -72,19 +72,7 @@ const fn kernel(
     variants: fn() -> Vec<Vec<Const>>,
     reference: Reference,
 ) -> Kernel {
-    Kernel {
-        name: "latent",
-        entry,
-        source: shader!("latent"),
-        params: Params::FIELDS,
-        slots,
-        step: true,
-        needs: Needs::Nothing,
-        trusted: Trusted,
-        nodes: None,
-        variants,
-        reference,
-    }
+    Kernel::new(shader!("latent"), entry, Params::FIELDS, slots, reference).stepping().in_variants(variants)
 }
 
 /// z = mu + sigma eps, and the KL divergence from the prior.

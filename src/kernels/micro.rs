@@ -1,9 +1,8 @@
 //! Micro-benchmarks of an adapter (`shaders/micro.wgsl`): the ceilings of its arithmetic, its copying and its dispatching.
 
-use super::{bytes, elementwise, params, plain, shader};
+use super::{bytes, elementwise, params, shader};
 use crate::plan::{
-    self, Call, Cost, Dispatch, Kernel, Needs, PAD, Plan, Reference, Slot, Tensor, Trusted, linear_grid,
-    read, write,
+    self, Call, Cost, Dispatch, Kernel, PAD, Plan, Reference, Slot, Tensor, linear_grid, read, write,
 };
 
 /// Recurrences per invocation, and rounds per iteration of the loop, as in the shader.
@@ -21,19 +20,7 @@ params! {
 }
 
 const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
-    Kernel {
-        name: "micro",
-        entry,
-        source: shader!("micro"),
-        params: Params::FIELDS,
-        slots,
-        step: false,
-        needs: Needs::Nothing,
-        trusted: Trusted,
-        nodes: None,
-        variants: plain,
-        reference,
-    }
+    Kernel::new(shader!("micro"), entry, Params::FIELDS, slots, reference)
 }
 
 /// y = the sum of recurrences x = scale x + offset.

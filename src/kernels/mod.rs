@@ -89,10 +89,10 @@ macro_rules! params {
 }
 pub(crate) use params;
 
-/// The text of the shader with this stem.
+/// The shader with this stem.
 macro_rules! shader {
     ($name:literal) => {
-        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl"))
+        ($name, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $name, ".wgsl")))
     };
 }
 pub(crate) use shader;

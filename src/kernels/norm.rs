@@ -3,8 +3,7 @@
 use super::row_sum::RowSum;
 use super::{elementwise, params, shader};
 use crate::plan::{
-    self, Call, Dispatch, Kernel, Needs, PAD, Plan, Reference, Slot, Target, Tensor, Trusted, pod, read,
-    write,
+    self, Call, Dispatch, Kernel, PAD, Plan, Reference, Slot, Target, Tensor, pod, read, write,
 };
 
 /// What is added to a variance: PyTorch's default.
@@ -23,19 +22,7 @@ params! {
 }
 
 const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
-    Kernel {
-        name: "norm",
-        entry,
-        source: shader!("norm"),
-        params: Params::FIELDS,
-        slots,
-        step: false,
-        needs: Needs::Nothing,
-        trusted: Trusted,
-        nodes: None,
-        variants: RowSum::variants,
-        reference,
-    }
+    Kernel::new(shader!("norm"), entry, Params::FIELDS, slots, reference).in_variants(RowSum::variants)
 }
 
 impl Params {
@@ -177,7 +164,8 @@ fn push(
         quads: x.vectors() / groups as u32,
         channels: x.cols as u32,
     };
-    let rows = RowSum::of(target);
+    // The forward pass goes through a group three times.
+    let rows = RowSum::within(target, 3 * positions * params.quads as usize);
     plan.push(Dispatch {
         kernel,
         label: label.into(),

@@ -2,8 +2,8 @@
 
 use super::{elementwise, params, plain, shader};
 use crate::plan::{
-    Call, Const, Dispatch, Kernel, Matrix, Needs, Plan, Reference, Slot, StepBounds, Tensor, Trusted,
-    linear_grid, read, write,
+    Call, Const, Dispatch, Kernel, Matrix, Plan, Reference, Slot, StepBounds, Tensor, linear_grid, read,
+    write,
 };
 
 /// Floats per row of the history: reconstruction, KL, objective, and one in reserve.
@@ -39,19 +39,9 @@ const fn kernel(
     variants: fn() -> Vec<Vec<Const>>,
     reference: Reference,
 ) -> Kernel {
-    Kernel {
-        name: "objective",
-        entry,
-        source: shader!("objective"),
-        params: Params::FIELDS,
-        slots,
-        step: true,
-        needs: Needs::Nothing,
-        trusted: Trusted,
-        nodes: None,
-        variants,
-        reference,
-    }
+    Kernel::new(shader!("objective"), entry, Params::FIELDS, slots, reference)
+        .stepping()
+        .in_variants(variants)
 }
 
 /// history\[history_row\] = the sums over the batch.

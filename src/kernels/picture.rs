@@ -1,10 +1,10 @@
 //! Between rows and pictures whose positions are padded (`shaders/picture.wgsl`).
 
 use super::extent::Extent;
-use super::{elementwise, params, plain, shader};
+use super::{elementwise, params, shader};
 use crate::plan::{
-    self, Call, Dispatch, Graph, Kernel, Needs, PAD, Part, Plan, Reference, Slot, Tensor, Trusted, Value,
-    linear_grid, pod, read, round_up, write,
+    self, Call, Dispatch, Graph, Kernel, PAD, Part, Plan, Reference, Slot, Tensor, Value, linear_grid, pod,
+    read, round_up, write,
 };
 
 params! {
@@ -23,19 +23,7 @@ params! {
 }
 
 const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
-    Kernel {
-        name: "picture",
-        entry,
-        source: shader!("picture"),
-        params: Params::FIELDS,
-        slots,
-        step: false,
-        needs: Needs::Nothing,
-        trusted: Trusted,
-        nodes: None,
-        variants: plain,
-        reference,
-    }
+    Kernel::new(shader!("picture"), entry, Params::FIELDS, slots, reference)
 }
 
 impl Params {

@@ -1,7 +1,7 @@
 //! Draws from the prior (`shaders/prior.wgsl`).
 
-use super::{elementwise, params, philox, plain, shader};
-use crate::plan::{Call, Dispatch, Kernel, Needs, Plan, Tensor, Trusted, linear_grid, write};
+use super::{elementwise, params, philox, shader};
+use crate::plan::{Call, Dispatch, Kernel, Plan, Tensor, linear_grid, write};
 
 params! {
     /// See `shaders/prior.wgsl`.
@@ -14,18 +14,8 @@ params! {
 }
 
 /// z ~ N(0, temperature^2 I).
-pub static PRIOR: Kernel = Kernel {
-    name: "prior",
-    entry: "main",
-    source: shader!("prior"),
-    params: Params::FIELDS,
-    slots: &[write(1, "z")],
-    step: true,
-    needs: Needs::Nothing,
-    trusted: Trusted,
-    nodes: None,
-    variants: plain,
-    reference: |call: &dyn Call| {
+pub static PRIOR: Kernel =
+    Kernel::new(shader!("prior"), "main", Params::FIELDS, &[write(1, "z")], |call: &dyn Call| {
         let [z] = call.slots();
         let p: Params = crate::plan::params(call);
         for row in 0..p.batch as usize {
@@ -34,8 +24,8 @@ pub static PRIOR: Kernel = Kernel {
                 z.put(row, j, f64::from(p.temperature) * eps);
             }
         }
-    },
-};
+    })
+    .stepping();
 
 /// Appends z [B, Z], drawn from the prior.
 pub(crate) fn prior(plan: &mut Plan, temperature: f32, z: Tensor) {

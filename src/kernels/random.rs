@@ -1,9 +1,8 @@
 //! The generator's bare draws (`shaders/random.wgsl`), for tests to compare with [`philox`].
 
-use super::{elementwise, params, philox, plain, shader};
+use super::{elementwise, params, philox, shader};
 use crate::plan::{
-    self, Call, Dispatch, Kernel, Needs, Plan, Reference, Role, Slot, Tensor, Trusted, linear_grid, write,
-    write_u32,
+    self, Call, Dispatch, Kernel, Plan, Reference, Role, Slot, Tensor, linear_grid, write, write_u32,
 };
 
 params! {
@@ -15,19 +14,7 @@ params! {
 }
 
 const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
-    Kernel {
-        name: "random",
-        entry,
-        source: shader!("random"),
-        params: Params::FIELDS,
-        slots,
-        step: true,
-        needs: Needs::Nothing,
-        trusted: Trusted,
-        nodes: None,
-        variants: plain,
-        reference,
-    }
+    Kernel::new(shader!("random"), entry, Params::FIELDS, slots, reference).stepping()
 }
 
 /// Writes the bare words.

@@ -1,10 +1,9 @@
 //! Pictures of other sizes by whole factors (`shaders/resize.wgsl`).
 
 use super::extent::Extent;
-use super::{elementwise, params, plain, shader};
+use super::{elementwise, params, shader};
 use crate::plan::{
-    self, Call, Dispatch, Graph, Kernel, Needs, Plan, Reference, Slot, Tensor, Trusted, Unfit, linear_grid,
-    pod, read, write,
+    self, Call, Dispatch, Graph, Kernel, Plan, Reference, Slot, Tensor, Unfit, linear_grid, pod, read, write,
 };
 
 params! {
@@ -23,19 +22,7 @@ params! {
 }
 
 const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
-    Kernel {
-        name: "resize",
-        entry,
-        source: shader!("resize"),
-        params: Params::FIELDS,
-        slots,
-        step: false,
-        needs: Needs::Nothing,
-        trusted: Trusted,
-        nodes: None,
-        variants: plain,
-        reference,
-    }
+    Kernel::new(shader!("resize"), entry, Params::FIELDS, slots, reference)
 }
 
 /// Each position as a rectangle of equal ones.

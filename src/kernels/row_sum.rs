@@ -18,21 +18,23 @@ impl RowSum {
     /// busy.
     const SOFTWARE: RowSum = RowSum { workgroup: 8, lanes: 1 };
     const CARD: RowSum = RowSum { workgroup: WORKGROUP, lanes: 32 };
-
-    /// The one for a device.
-    pub fn of(target: &Target) -> RowSum {
-        if target.software { RowSum::SOFTWARE } else { RowSum::CARD }
-    }
+    /// A workgroup per row, where 32 invocations would go through too many rounds.
+    const WIDE: RowSum = RowSum { workgroup: 256, lanes: 256 };
 
     /// The one for a device where an invocation that has a row to itself goes through loops so many times in all. llvmpipe
-    /// of Mesa 22 leaves all loops of an invocation after 65,535 rounds together, without a word.
+    /// leaves all loops of an invocation after 65,535 rounds together, without a word.
     pub fn within(target: &Target, rounds: usize) -> RowSum {
-        if target.software && rounds <= ROUNDS { RowSum::SOFTWARE } else { RowSum::CARD }
+        match rounds {
+            _ if !target.software => RowSum::CARD,
+            0..=ROUNDS => RowSum::SOFTWARE,
+            _ if rounds <= ROUNDS * RowSum::CARD.lanes as usize => RowSum::CARD,
+            _ => RowSum::WIDE,
+        }
     }
 
     /// Every set of constants that a plan may ask for.
     pub fn variants() -> Vec<Vec<Const>> {
-        [RowSum::SOFTWARE, RowSum::CARD].map(|rows| rows.consts()).to_vec()
+        [RowSum::SOFTWARE, RowSum::CARD, RowSum::WIDE].map(|rows| rows.consts()).to_vec()
     }
 
     /// The constants of the shader.

@@ -1,7 +1,7 @@
 //! The weights of the ELBO: what one nat adds to the mean over a batch (`shaders/row_weight.wgsl`).
 
-use super::{elementwise, params, plain, shader};
-use crate::plan::{Call, Dispatch, Kernel, Needs, Plan, Tensor, Trusted, linear_grid, write};
+use super::{elementwise, params, shader};
+use crate::plan::{Call, Dispatch, Kernel, Plan, Tensor, linear_grid, write};
 
 params! {
     /// See `shaders/row_weight.wgsl`.
@@ -12,18 +12,12 @@ params! {
 }
 
 /// 1 / (K valid_rows) per row, and beta / valid_rows per datum.
-pub static ROW_WEIGHT: Kernel = Kernel {
-    name: "row_weight",
-    entry: "main",
-    source: shader!("row_weight"),
-    params: Params::FIELDS,
-    slots: &[write(1, "recon_weight"), write(2, "kl_weight")],
-    step: true,
-    needs: Needs::Nothing,
-    trusted: Trusted,
-    nodes: None,
-    variants: plain,
-    reference: |call: &dyn Call| {
+pub static ROW_WEIGHT: Kernel = Kernel::new(
+    shader!("row_weight"),
+    "main",
+    Params::FIELDS,
+    &[write(1, "recon_weight"), write(2, "kl_weight")],
+    |call: &dyn Call| {
         let [recon_weight, kl_weight] = call.slots();
         let p: Params = crate::plan::params(call);
         let (valid, beta) = (call.step().valid_rows, f64::from(call.step().kl_weight));
@@ -35,7 +29,8 @@ pub static ROW_WEIGHT: Kernel = Kernel {
             kl_weight.set(datum as usize, of_datum * beta);
         }
     },
-};
+)
+.stepping();
 
 /// Appends recon_weight [B K] and kl_weight \[B\].
 pub(crate) fn row_weight(

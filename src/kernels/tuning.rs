@@ -41,7 +41,8 @@ impl Tuning {
             let Some((layout, mkn)) = matmul::product_of(dispatch) else { continue };
             let target = Target { images: target.images && matmul::images_fit(plan, dispatch), ..*target };
             let choice = self.choices.get(&key(layout, mkn, target.f16)).and_then(|name| matmul::named(name));
-            let allowed = |variant: &&Variant| matmul::alike(&target, layout).any(|v| v.name == variant.name);
+            let allowed =
+                |variant: &&Variant| matmul::alike(&target, layout, mkn).any(|v| v.name == variant.name);
             if let Some(variant) = choice.filter(allowed) {
                 matmul::set_variant(&mut plan.dispatches[number], variant);
             }

@@ -96,7 +96,11 @@ pub fn fit_output_bias(
             values.extend(fitted.last().map(|constant| *constant as f32));
             continue;
         }
-        let fits = if parameter.len().is_multiple_of(whole.len()) { &whole } else { &by_channel };
+        // A last layer of pictures has fewer biases than its head has values.
+        let by_channel_alone = output.heads.iter().any(|(head, width)| {
+            parameter.name.strip_suffix(".bias") == Some(head) && parameter.len() < *width
+        });
+        let fits = if by_channel_alone { &by_channel } else { &whole };
         let share = parameter.len() / fits.len();
         values.extend(fits.iter().flat_map(|fitted| fitted.iter().skip(at).take(share)).map(|v| *v as f32));
         at += share;

@@ -47,7 +47,48 @@ pub struct Kernel {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Trusted;
 
+/// A file of WGSL: its stem below `shaders/`, and its text with imports unresolved.
+pub type Shader = (&'static str, &'static str);
+
 impl Kernel {
+    /// A kernel that reads no Step, needs nothing, has no constants to set, and cannot stand in an exported model.
+    pub(crate) const fn new(
+        (name, source): Shader,
+        entry: &'static str,
+        params: &'static [Field],
+        slots: &'static [Slot],
+        reference: Reference,
+    ) -> Kernel {
+        Kernel {
+            name,
+            entry,
+            source,
+            params,
+            slots,
+            step: false,
+            needs: Needs::Nothing,
+            variants: || vec![Vec::new()],
+            reference,
+            nodes: None,
+            trusted: Trusted,
+        }
+    }
+
+    /// The same kernel, which also reads the Step.
+    pub(crate) const fn stepping(self) -> Kernel {
+        Kernel { step: true, ..self }
+    }
+
+    /// The same kernel, which needs this.
+    pub(crate) const fn needing(self, needs: Needs) -> Kernel {
+        Kernel { needs, ..self }
+    }
+
+    /// The same kernel in these specialisations.
+    pub(crate) const fn in_variants(self, variants: fn() -> Vec<Vec<Const>>) -> Kernel {
+        Kernel { variants, ..self }
+    }
+
     /// The same kernel with its nodes.
     pub(crate) const fn with_nodes(self, nodes: Nodes) -> Kernel {
         Kernel { nodes: Some(nodes), ..self }

@@ -9,7 +9,8 @@
 //! Buffers keep their ids, names and sizes. Only [`Buffer::home`] says in whose memory one lies, so whoever executes
 //! a plan makes memory for the buffers without a home.
 
-use super::slot::Access;
+use super::images::IMAGE_WORDS;
+use super::slot::{Access, Form};
 use super::tensor::{Buffer, BufferId, Element, PAD, Role, Tensor, round_up};
 use super::{Dispatch, Plan};
 
@@ -97,7 +98,11 @@ impl Plan {
         let buffer = &self.buffers[id];
         let [rows, cols] = buffer.shape?;
         // A vector holds a number for each row of a batch, rounded up: its zeros cannot be told from its data. It is small.
-        let shares = buffer.role == Role::Private && buffer.element == Element::F32 && rows > 1;
+        // Whether an operand fits an image was asked of its own buffer: it may not move to one that none holds.
+        let has_images =
+            || self.dispatches.iter().flat_map(|d| d.kernel.slots).any(|s| s.form == Form::Image);
+        let fits = buffer.words <= IMAGE_WORDS || !has_images();
+        let shares = buffer.role == Role::Private && buffer.element == Element::F32 && rows > 1 && fits;
         let touches = |dispatch: &Dispatch| dispatch.tensors.iter().any(|tensor| tensor.buffer.0 == id);
         let first = self.dispatches.iter().position(touches)?;
         let last = self.dispatches.iter().rposition(touches)?;

@@ -56,9 +56,10 @@ pub fn measure(
     let mut tuning = Tuning::default();
     let mut sound = Soundness::default();
     for product in products {
-        let default = matmul::choose(target, product.layout, product.m, product.n);
+        let mkn = [product.m, product.k, product.n];
+        let default = matmul::choose(target, product.layout, mkn);
         // The default first: the others are compared with it.
-        let mut candidates: Vec<&'static Variant> = matmul::alike(target, product.layout).collect();
+        let mut candidates: Vec<&'static Variant> = matmul::alike(target, product.layout, mkn).collect();
         // Barriers are so slow on software adapters that one launch of these takes as long as a measurement.
         candidates.retain(|v| target.f16 || !(target.software && v.uses_workgroup_memory()));
         candidates.sort_by_key(|v| v.name != default.name);
@@ -77,7 +78,7 @@ pub fn measure(
             }
         }
         let Some((variant, seconds)) = best else { continue };
-        tuning.insert(product.layout, [product.m, product.k, product.n], variant);
+        tuning.insert(product.layout, mkn, variant);
         let gflops = |seconds: f64| product.flops() as f64 / seconds / 1e9;
         progress(&Finding {
             product: *product,

@@ -45,6 +45,10 @@ pub(crate) fn conv_with(
     assert_eq!(w_tap * taps.kernel * taps.kernel, w.cols, "{label}: taps of the weights");
     assert_eq!(taps.coarse(fine.height), Some(coarse.height), "{label}: heights");
     assert_eq!(taps.coarse(fine.width), Some(coarse.width), "{label}: widths");
+    // `quotient` in the shader divides numbers below 2^20.
+    let sizes = [fine.height, fine.width, coarse.height, coarse.width, taps.kernel, taps.pad];
+    assert!(sizes.iter().all(|size| *size < 1 << 19), "{label}: sides");
+    assert!((1..=255).contains(&taps.stride), "{label}: stride");
     let extra = match epilogue {
         // The slot must be bound to something.
         Epilogue::Store | Epilogue::Accumulate => x,

@@ -6,9 +6,7 @@ use super::operation::{self, Way};
 use crate::kernels::activation::Activation;
 use crate::kernels::matmul::{ACCUMULATES, Epilogue};
 use crate::kernels::shader;
-use crate::plan::{
-    Const, Field, Kernel, Needs, Nodes, Reference, Slot, Target, Trusted, read, read_image, write,
-};
+use crate::plan::{Const, Kernel, Needs, Shader, Slot, Target, read, read_image, write};
 
 /// One way to compute: a shader and the sizes of its tile.
 #[derive(Debug)]
@@ -150,86 +148,52 @@ const DATA_IMAGES: &[Slot] = &[
 ];
 const WEIGHT_IMAGES: &[Slot] = &[read_image(1, "coarse"), read_image(2, "fine"), write(3, "parts").updated()];
 
-/// What the variants of a convolution, or those of the gradient, have in common.
-struct Common {
-    params: &'static [Field],
-    slots: &'static [Slot],
-    nodes: Option<Nodes>,
-    reference: Reference,
-}
-
-const DATA_COMMON: Common = Common {
-    params: operation::Params::FIELDS,
-    slots: DATA_SLOTS,
-    nodes: Some(nodes),
-    reference: operation::reference,
-};
-const WEIGHT_COMMON: Common = Common {
-    params: gradient::Params::FIELDS,
-    slots: WEIGHT_SLOTS,
-    nodes: None,
-    reference: gradient::reference,
-};
-
-const fn kernel(
-    name: &'static str,
-    source: &'static str,
+const fn data(
+    shader: Shader,
     needs: Needs,
-    common: Common,
+    slots: &'static [Slot],
     variants: fn() -> Vec<Vec<Const>>,
 ) -> Kernel {
-    let Common { params, slots, nodes, reference } = common;
-    Kernel {
-        name,
-        entry: "main",
-        source,
-        params,
-        slots,
-        step: false,
-        needs,
-        trusted: Trusted,
-        nodes,
-        variants,
-        reference,
-    }
+    Kernel::new(shader, "main", operation::Params::FIELDS, slots, operation::reference)
+        .needing(needs)
+        .in_variants(variants)
+        .with_nodes(nodes)
+}
+
+const fn weights(
+    shader: Shader,
+    needs: Needs,
+    slots: &'static [Slot],
+    variants: fn() -> Vec<Vec<Const>>,
+) -> Kernel {
+    Kernel::new(shader, "main", gradient::Params::FIELDS, slots, gradient::reference)
+        .needing(needs)
+        .in_variants(variants)
 }
 
 static PORTABLE: Kernel =
-    kernel("conv/portable", shader!("conv/portable"), Needs::Nothing, DATA_COMMON, || {
-        data_specialisations(&PORTABLE)
-    });
+    data(shader!("conv/portable"), Needs::Nothing, DATA_SLOTS, || data_specialisations(&PORTABLE));
 
 static SUBGROUP: Kernel =
-    kernel("conv/subgroup", shader!("conv/subgroup"), Needs::Lanes, DATA_COMMON, || {
-        data_specialisations(&SUBGROUP)
-    });
+    data(shader!("conv/subgroup"), Needs::Lanes, DATA_SLOTS, || data_specialisations(&SUBGROUP));
 
-static SUBGROUP_IMAGES: Kernel = Kernel {
-    slots: DATA_IMAGES,
-    ..kernel("conv/subgroup_images", shader!("conv/subgroup_images"), Needs::Lanes, DATA_COMMON, || {
-        data_specialisations(&SUBGROUP_IMAGES)
-    })
-};
-
-static WEIGHTS_SUBGROUP_IMAGES: Kernel = Kernel {
-    slots: WEIGHT_IMAGES,
-    ..kernel(
-        "conv/weights_subgroup_images",
-        shader!("conv/weights_subgroup_images"),
-        Needs::Lanes,
-        WEIGHT_COMMON,
-        || weight_specialisations(&WEIGHTS_SUBGROUP_IMAGES),
-    )
-};
+static SUBGROUP_IMAGES: Kernel = data(shader!("conv/subgroup_images"), Needs::Lanes, DATA_IMAGES, || {
+    data_specialisations(&SUBGROUP_IMAGES)
+});
 
 static WEIGHTS_PORTABLE: Kernel =
-    kernel("conv/weights_portable", shader!("conv/weights_portable"), Needs::Nothing, WEIGHT_COMMON, || {
+    weights(shader!("conv/weights_portable"), Needs::Nothing, WEIGHT_SLOTS, || {
         weight_specialisations(&WEIGHTS_PORTABLE)
     });
 
 static WEIGHTS_SUBGROUP: Kernel =
-    kernel("conv/weights_subgroup", shader!("conv/weights_subgroup"), Needs::Lanes, WEIGHT_COMMON, || {
+    weights(shader!("conv/weights_subgroup"), Needs::Lanes, WEIGHT_SLOTS, || {
         weight_specialisations(&WEIGHTS_SUBGROUP)
+    });
+
+static WEIGHTS_SUBGROUP_IMAGES: Kernel =
+    weights(shader!("conv/weights_subgroup_images"), Needs::Lanes, WEIGHT_IMAGES, || {
+        weight_specialisations(&WEIGHTS_SUBGROUP_IMAGES)
     });
 
 /// The shaders of a convolution.

@@ -24,8 +24,10 @@ pub(crate) struct Parts {
 pub(crate) fn parts_of(positions: usize, [rows, columns]: [usize; 2]) -> Parts {
     const TILES: usize = 64;
     const SHORTEST: usize = 256;
+    // llvmpipe leaves the loops of an invocation after 65,535 rounds, of four positions each: these are 32,768.
+    const LONGEST: usize = 131_072;
     let tiles = rows.div_ceil(32) * columns.div_ceil(64);
-    let wanted = (TILES / tiles).clamp(1, positions.div_ceil(SHORTEST));
+    let wanted = (TILES / tiles).clamp(1, positions.div_ceil(SHORTEST)).max(positions.div_ceil(LONGEST));
     let length = round_up(positions.div_ceil(wanted), PAD);
     Parts { count: positions.div_ceil(length), length }
 }
@@ -150,6 +152,8 @@ mod tests {
             (6_272, [64, 512], 4),
             (6_272, [512, 2304], 1),
             (300, [4, 4], 2),
+            (524_288, [128, 1152], 4),
+            (1_048_576, [64, 576], 8),
             (3, [4, 4], 1),
         ] {
             let parts = parts_of(positions, weight);

@@ -1,15 +1,18 @@
 //! The Bernoulli likelihood from logits (`shaders/likelihood/bernoulli.wgsl`).
 
+use super::by_row::{self, kernels};
 use super::definition::{Data, Kernels, Likelihood, Measure, Output, moments};
-use super::pointwise::{self, Pointwise};
+use super::pointwise::{self, ByValue, Pointwise};
 use super::settings::LikelihoodSettings;
 use crate::kernels::activation::{sigmoid, softplus};
 use crate::kernels::shader;
-use crate::plan::{Graph, Kernel, Value};
+use crate::plan::{Graph, Kernel, Shader, Value};
 
 struct Bernoulli;
 
 impl Pointwise for Bernoulli {
+    const SHADER: Shader = shader!("likelihood/bernoulli");
+
     fn log_p(l: f64, x: f64) -> f64 {
         x * l - softplus(l)
     }
@@ -27,15 +30,8 @@ impl Pointwise for Bernoulli {
     }
 }
 
-const SHADER: (&str, &str) = ("likelihood/bernoulli", shader!("likelihood/bernoulli"));
-static FORWARD: Kernel = pointwise::forward::<Bernoulli>(SHADER);
-static FUSED: Kernel = pointwise::fused::<Bernoulli>(SHADER);
-static BACKWARD: Kernel = pointwise::backward::<Bernoulli>(SHADER);
-static MEAN: Kernel = pointwise::mean::<Bernoulli>(SHADER);
-static VALUES: Kernel = pointwise::values::<Bernoulli>(SHADER);
+kernels!(by_row, ByValue<Bernoulli>);
 
-static KERNELS: Kernels =
-    Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN, values: &VALUES };
 /// Rough operations per value.
 const FLOPS: u64 = 4;
 

@@ -1,14 +1,12 @@
 //! The categorical likelihood of grey levels (`shaders/likelihood/categorical.wgsl`).
 
+use super::by_row::{self, ByRow, kernels};
 use super::definition::{Data, Kernels, Likelihood, Measure, Output};
 use super::kernel::push;
 use super::pass::Pass;
 use super::settings::LikelihoodSettings;
-use crate::kernels::row_sum::RowSum;
 use crate::kernels::{elementwise, params, shader};
-use crate::plan::{
-    Call, Graph, Kernel, Matrix, Needs, Plan, Reference, Slot, Target, Tensor, Trusted, Unfit, read, write,
-};
+use crate::plan::{Call, Field, Graph, Kernel, Matrix, Nodes, Plan, Shader, Target, Unfit};
 
 /// The range of C: a byte has 256 levels.
 pub const LEVELS: std::ops::RangeInclusive<usize> = 2..=256;
@@ -31,71 +29,66 @@ params! {
     }
 }
 
-const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
-    Kernel {
-        name: "likelihood/categorical",
-        entry,
-        source: shader!("likelihood/categorical"),
-        params: Params::FIELDS,
-        slots,
-        step: false,
-        needs: Needs::Nothing,
-        trusted: Trusted,
-        nodes: None,
-        variants: RowSum::variants,
-        reference,
+struct Categorical;
+
+impl ByRow for Categorical {
+    const SHADER: Shader = shader!("likelihood/categorical");
+    const PARAMS: &'static [Field] = Params::FIELDS;
+    const NODES: Nodes = mean_nodes;
+
+    /// log_p[r] = sum_d log softmax(l_d)[level_d].
+    fn log_likelihood(call: &dyn Call, decoded: Matrix, x: Matrix, log_p: Matrix) {
+        let p: Params = crate::plan::params(call);
+        for row in 0..p.rows as usize {
+            let mut sum = 0.0;
+            for pixel in 0..p.dim as usize {
+                let level = level_of(x.get(row / p.samples as usize, pixel), p.levels as usize);
+                sum += log_softmax(decoded, &p, row, pixel)[level];
+            }
+            log_p.set(row, sum);
+        }
+    }
+
+    /// weight (softmax(l_d) - [k = level_d]), in place of l_d.
+    fn gradient(call: &dyn Call, decoded: Matrix, x: Matrix, weight: Matrix) {
+        let p: Params = crate::plan::params(call);
+        let levels = p.levels as usize;
+        for row in 0..p.rows as usize {
+            let weight = weight.at(row);
+            for pixel in 0..p.dim as usize {
+                let level = level_of(x.get(row / p.samples as usize, pixel), levels);
+                for (k, log_p) in log_softmax(decoded, &p, row, pixel).into_iter().enumerate() {
+                    let hit = if k == level { 1.0 } else { 0.0 };
+                    decoded.put(row, pixel * levels + k, weight * (log_p.exp() - hit));
+                }
+            }
+        }
+    }
+
+    fn mean(call: &dyn Call, decoded: Matrix, mean_x: Matrix) {
+        let p: Params = crate::plan::params(call);
+        for row in 0..p.rows as usize {
+            for pixel in 0..p.dim as usize {
+                let probabilities = log_softmax(decoded, &p, row, pixel).into_iter().map(f64::exp);
+                let mean: f64 =
+                    probabilities.enumerate().map(|(k, probability)| k as f64 * probability).sum();
+                mean_x.put(row, pixel, mean / f64::from(p.levels - 1));
+            }
+        }
+    }
+
+    fn values(call: &dyn Call, decoded: Matrix, x: Matrix, values: Matrix) {
+        let p: Params = crate::plan::params(call);
+        for row in 0..p.rows as usize {
+            for pixel in 0..p.dim as usize {
+                let level = level_of(x.get(row / p.samples as usize, pixel), p.levels as usize);
+                values.put(row, pixel, log_softmax(decoded, &p, row, pixel)[level]);
+            }
+        }
     }
 }
 
-const DECODED: Slot = read(1, "decoded");
-const X: Slot = read(2, "x");
-const WEIGHT: Slot = read(3, "weight");
-const LOG_P: Slot = write(4, "log_p");
-const D_DECODED: Slot = write(5, "d_decoded").updated();
-const BY_VALUE: Slot = write(6, "by_value");
-
-static FORWARD: Kernel = kernel("forward", &[DECODED, X, LOG_P], |call| {
-    let [decoded, x, log_p] = call.slots();
-    log_likelihood(call, decoded, x, log_p);
-});
-
-static FUSED: Kernel = kernel("fused", &[X, WEIGHT, LOG_P, D_DECODED], |call| {
-    let [x, weight, log_p, decoded] = call.slots();
-    log_likelihood(call, decoded, x, log_p);
-    gradient(call, decoded, x, weight);
-});
-
-static BACKWARD: Kernel = kernel("backward", &[X, WEIGHT, D_DECODED], |call| {
-    let [x, weight, decoded] = call.slots();
-    gradient(call, decoded, x, weight);
-});
-
-static MEAN: Kernel = kernel("mean", &[DECODED, BY_VALUE], |call| {
-    let [decoded, mean_x] = call.slots();
-    let p: Params = crate::plan::params(call);
-    for row in 0..p.rows as usize {
-        for pixel in 0..p.dim as usize {
-            let probabilities = log_softmax(decoded, &p, row, pixel).into_iter().map(f64::exp);
-            let mean: f64 = probabilities.enumerate().map(|(k, probability)| k as f64 * probability).sum();
-            mean_x.put(row, pixel, mean / f64::from(p.levels - 1));
-        }
-    }
-})
-.with_nodes(mean_nodes);
-
-static VALUES: Kernel = kernel("values", &[DECODED, X, BY_VALUE], |call| {
-    let [decoded, x, values] = call.slots();
-    let p: Params = crate::plan::params(call);
-    for row in 0..p.rows as usize {
-        for pixel in 0..p.dim as usize {
-            let level = level_of(x.get(row / p.samples as usize, pixel), p.levels as usize);
-            values.put(row, pixel, log_softmax(decoded, &p, row, pixel)[level]);
-        }
-    }
-});
-
-static KERNELS: Kernels =
-    Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN, values: &VALUES };
+kernels!(by_row, Categorical);
 
 /// l - logsumexp(l) of a pixel's logits.
 fn log_softmax(decoded: Matrix, p: &Params, row: usize, pixel: usize) -> Vec<f64> {
@@ -116,35 +109,6 @@ fn level_drawn(logits: &[f32], p: f64) -> usize {
         rest > 0.0
     };
     weights().take_while(below).count().min(logits.len() - 1)
-}
-
-/// log_p[r] = sum_d log softmax(l_d)[level_d].
-fn log_likelihood(call: &dyn Call, decoded: Matrix, x: Matrix, log_p: Matrix) {
-    let p: Params = crate::plan::params(call);
-    for row in 0..p.rows as usize {
-        let mut sum = 0.0;
-        for pixel in 0..p.dim as usize {
-            let level = level_of(x.get(row / p.samples as usize, pixel), p.levels as usize);
-            sum += log_softmax(decoded, &p, row, pixel)[level];
-        }
-        log_p.set(row, sum);
-    }
-}
-
-/// weight (softmax(l_d) - [k = level_d]), in place of l_d.
-fn gradient(call: &dyn Call, decoded: Matrix, x: Matrix, weight: Matrix) {
-    let p: Params = crate::plan::params(call);
-    let levels = p.levels as usize;
-    for row in 0..p.rows as usize {
-        let weight = weight.at(row);
-        for pixel in 0..p.dim as usize {
-            let level = level_of(x.get(row / p.samples as usize, pixel), levels);
-            for (k, log_p) in log_softmax(decoded, &p, row, pixel).into_iter().enumerate() {
-                let hit = if k == level { 1.0 } else { 0.0 };
-                decoded.put(row, pixel * levels + k, weight * (log_p.exp() - hit));
-            }
-        }
-    }
 }
 
 /// Grey values in C steps, with any distribution over them.
@@ -208,12 +172,11 @@ fn mean_nodes(graph: &mut dyn Graph) -> Result<(), Unfit> {
 }
 
 fn append(plan: &mut Plan, target: &Target, settings: &LikelihoodSettings, pass: Pass) {
-    let (kernel, flops, tensors): (&'static Kernel, u64, Vec<Tensor>) = match pass {
-        Pass::Forward { out, x, log_p, .. } => (&FORWARD, 4, vec![out, x, log_p]),
-        Pass::Fused { out, x, weight, log_p, .. } => (&FUSED, 8, vec![x, weight, log_p, out]),
-        Pass::Backward { out, x, weight, .. } => (&BACKWARD, 8, vec![x, weight, out]),
-        Pass::Mean { out, mean } => (&MEAN, 7, vec![out, mean]),
-        Pass::Values { out, x, values, .. } => (&VALUES, 4, vec![out, x, values]),
+    let (kernel, tensors) = KERNELS.of(&pass);
+    let flops = match pass {
+        Pass::Forward { .. } | Pass::Values { .. } => 4,
+        Pass::Fused { .. } | Pass::Backward { .. } => 8,
+        Pass::Mean { .. } => 7,
     };
     let out = pass.out();
     let (image, samples) = pass.image();

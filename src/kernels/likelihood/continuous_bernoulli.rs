@@ -1,10 +1,11 @@
 //! The continuous Bernoulli likelihood from logits (`shaders/likelihood/continuous_bernoulli.wgsl`).
 
+use super::by_row::{self, kernels};
 use super::definition::{Data, Kernels, Likelihood, Measure, Output, moments};
-use super::pointwise::{self, Pointwise};
+use super::pointwise::{self, ByValue, Pointwise};
 use super::settings::LikelihoodSettings;
 use crate::kernels::shader;
-use crate::plan::{Graph, Kernel, Value};
+use crate::plan::{Graph, Kernel, Shader, Value};
 
 /// Below this |l| the mean is a Taylor series: its closed form is a difference of two numbers near 1/l.
 const SERIES: f64 = 0.1;
@@ -96,6 +97,8 @@ fn quantile(l: f64, p: f64) -> f64 {
 struct ContinuousBernoulli;
 
 impl Pointwise for ContinuousBernoulli {
+    const SHADER: Shader = shader!("likelihood/continuous_bernoulli");
+
     fn log_p(l: f64, x: f64) -> f64 {
         x * l - log_partition(l)
     }
@@ -113,15 +116,8 @@ impl Pointwise for ContinuousBernoulli {
     }
 }
 
-const SHADER: (&str, &str) = ("likelihood/continuous_bernoulli", shader!("likelihood/continuous_bernoulli"));
-static FORWARD: Kernel = pointwise::forward::<ContinuousBernoulli>(SHADER);
-static FUSED: Kernel = pointwise::fused::<ContinuousBernoulli>(SHADER);
-static BACKWARD: Kernel = pointwise::backward::<ContinuousBernoulli>(SHADER);
-static MEAN: Kernel = pointwise::mean::<ContinuousBernoulli>(SHADER);
-static VALUES: Kernel = pointwise::values::<ContinuousBernoulli>(SHADER);
+kernels!(by_row, ByValue<ContinuousBernoulli>);
 
-static KERNELS: Kernels =
-    Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN, values: &VALUES };
 /// Rough operations per value.
 const FLOPS: u64 = 12;
 

@@ -26,6 +26,17 @@ impl Kernels {
     pub fn all(&self) -> [&'static Kernel; 5] {
         [self.forward, self.fused, self.backward, self.mean, self.values]
     }
+
+    /// The kernel of a pass, and the tensors that it is bound to where the likelihood has no parameter of its own.
+    pub(super) fn of(&self, pass: &Pass) -> (&'static Kernel, Vec<Tensor>) {
+        match *pass {
+            Pass::Forward { out, x, log_p, .. } => (self.forward, vec![out, x, log_p]),
+            Pass::Fused { out, x, weight, log_p, .. } => (self.fused, vec![x, weight, log_p, out]),
+            Pass::Backward { out, x, weight, .. } => (self.backward, vec![x, weight, out]),
+            Pass::Mean { out, mean } => (self.mean, vec![out, mean]),
+            Pass::Values { out, x, values, .. } => (self.values, vec![out, x, values]),
+        }
+    }
 }
 
 /// A likelihood: its kernels, the data it fits, and the parts of the decoder's last layer.

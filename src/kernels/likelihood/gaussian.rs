@@ -2,15 +2,18 @@
 
 use std::f64::consts::PI;
 
+use super::by_row::{self, kernels};
 use super::definition::{Data, Kernels, Likelihood, Measure, Output, moments};
-use super::pointwise::{self, Pointwise};
+use super::pointwise::{self, ByValue, Pointwise};
 use super::settings::LikelihoodSettings;
 use crate::kernels::shader;
-use crate::plan::{Graph, Kernel, Value};
+use crate::plan::{Graph, Kernel, Shader, Value};
 
 struct Gaussian;
 
 impl Pointwise for Gaussian {
+    const SHADER: Shader = shader!("likelihood/gaussian");
+
     fn log_p(l: f64, x: f64) -> f64 {
         -0.5 * (x - l) * (x - l) - 0.5 * (2.0 * PI).ln()
     }
@@ -28,15 +31,8 @@ impl Pointwise for Gaussian {
     }
 }
 
-const SHADER: (&str, &str) = ("likelihood/gaussian", shader!("likelihood/gaussian"));
-static FORWARD: Kernel = pointwise::forward::<Gaussian>(SHADER);
-static FUSED: Kernel = pointwise::fused::<Gaussian>(SHADER);
-static BACKWARD: Kernel = pointwise::backward::<Gaussian>(SHADER);
-static MEAN: Kernel = pointwise::mean::<Gaussian>(SHADER);
-static VALUES: Kernel = pointwise::values::<Gaussian>(SHADER);
+kernels!(by_row, ByValue<Gaussian>);
 
-static KERNELS: Kernels =
-    Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN, values: &VALUES };
 /// Rough operations per value.
 const FLOPS: u64 = 2;
 

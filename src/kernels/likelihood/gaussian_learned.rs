@@ -9,7 +9,7 @@ use super::pass::Pass;
 use super::settings::{LikelihoodSettings, Variance};
 use super::{gaussian_global, gaussian_optimal, gaussian_pixel, gaussian_shared, pair};
 use crate::kernels::elementwise;
-use crate::plan::{Kernel, PAD, Plan, Target, Tensor, round_up};
+use crate::plan::{PAD, Plan, Target, round_up};
 
 /// Settings with this variance.
 const fn with(variance: Variance) -> LikelihoodSettings {
@@ -119,13 +119,7 @@ fn optimal(plan: &mut Plan, target: &Target, pass: Pass) {
 
 /// Appends a pass whose log-variance is a parameter.
 fn with_own(plan: &mut Plan, target: &Target, kernels: &Kernels, pass: Pass) {
-    let (kernel, mut tensors): (&'static Kernel, Vec<Tensor>) = match pass {
-        Pass::Forward { out, x, log_p, .. } => (kernels.forward, vec![out, x, log_p]),
-        Pass::Fused { out, x, weight, log_p, .. } => (kernels.fused, vec![x, weight, log_p, out]),
-        Pass::Backward { out, x, weight, .. } => (kernels.backward, vec![x, weight, out]),
-        Pass::Mean { out, mean } => (kernels.mean, vec![out, mean]),
-        Pass::Values { out, x, values, .. } => (kernels.values, vec![out, x, values]),
-    };
+    let (kernel, mut tensors) = kernels.of(&pass);
     let (out, (image, _)) = (pass.out(), pass.image());
     assert_eq!(out.stride, image.stride, "the decoder gives one number for each value");
     if let Some((log_var, d_log_var)) = pass.own() {

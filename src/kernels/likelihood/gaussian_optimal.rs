@@ -3,8 +3,8 @@
 use super::gaussian_shared::{SHARED_LOG_VAR_LIMIT, SQUARES};
 use super::kernel::Params as LikelihoodParams;
 use crate::kernels::row_sum::RowSum;
-use crate::kernels::{bytes, elementwise, params, plain, row_vector, shader};
-use crate::plan::{Call, Cost, Dispatch, Kernel, Needs, PAD, Plan, Target, Tensor, Trusted, read, write};
+use crate::kernels::{bytes, elementwise, params, row_vector, shader};
+use crate::plan::{Call, Cost, Dispatch, Kernel, PAD, Plan, Target, Tensor, read, write};
 
 /// How far the running mean moves towards the variance of a batch.
 const RATE: f64 = 0.01;
@@ -18,18 +18,12 @@ params! {
 }
 
 /// The log of the weighted mean square error, and its running mean.
-pub(super) static ESTIMATE: Kernel = Kernel {
-    name: "likelihood/gaussian_optimal",
-    entry: "main",
-    source: shader!("likelihood/gaussian_optimal"),
-    params: Params::FIELDS,
-    slots: &[read(1, "squares"), read(2, "weight"), write(3, "best"), write(4, "running").updated()],
-    step: true,
-    needs: Needs::Nothing,
-    trusted: Trusted,
-    nodes: None,
-    variants: plain,
-    reference: |call: &dyn Call| {
+pub(super) static ESTIMATE: Kernel = Kernel::new(
+    shader!("likelihood/gaussian_optimal"),
+    "main",
+    Params::FIELDS,
+    &[read(1, "squares"), read(2, "weight"), write(3, "best"), write(4, "running").updated()],
+    |call: &dyn Call| {
         let [squares, weight, best, running] = call.slots();
         let p: Params = crate::plan::params(call);
         let (mut sum, mut weights) = (0.0, 0.0);
@@ -47,7 +41,8 @@ pub(super) static ESTIMATE: Kernel = Kernel {
             (1..PAD).for_each(|i| tensor.set(i, 0.0));
         }
     },
-};
+)
+.stepping();
 
 /// Appends S \[R\] of the decoder's output `out` [R, D], which is at hand until a gradient replaces it.
 pub(super) fn squares(
@@ -56,8 +51,8 @@ pub(super) fn squares(
     params: LikelihoodParams,
     (out, x): (Tensor, Tensor),
 ) -> Tensor {
-    let squares = row_vector(plan, "squares", out.rows);
-    let rows = RowSum::of(target);
+    let squares = row_vector(plan, "square errors", out.rows);
+    let rows = RowSum::within(target, out.vectors() as usize);
     let tensors = vec![out, x, squares];
     let mut cost = elementwise(0, &tensors);
     cost.flops = 3 * (out.rows * out.cols) as u64;

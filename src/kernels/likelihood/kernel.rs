@@ -3,9 +3,7 @@
 use super::pass::Pass;
 use crate::kernels::params;
 use crate::kernels::row_sum::RowSum;
-use crate::plan::{
-    Call, Cost, Dispatch, Kernel, Matrix, Needs, Plan, Reference, Slot, Target, Tensor, Trusted,
-};
+use crate::plan::{Call, Cost, Dispatch, Kernel, Matrix, Plan, Reference, Shader, Slot, Target, Tensor};
 
 params! {
     /// R = B K rows, K per datum; D values per row, in so many vectors.
@@ -52,26 +50,14 @@ pub(super) fn push(
     });
 }
 
-/// A kernel of a shader (name, text).
+/// A kernel of a shader.
 pub(super) const fn kernel(
-    (name, source): (&'static str, &'static str),
+    shader: Shader,
     entry: &'static str,
     slots: &'static [Slot],
     reference: Reference,
 ) -> Kernel {
-    Kernel {
-        name,
-        entry,
-        source,
-        params: Params::FIELDS,
-        slots,
-        step: false,
-        needs: Needs::Nothing,
-        trusted: Trusted,
-        nodes: None,
-        variants: RowSum::variants,
-        reference,
-    }
+    Kernel::new(shader, entry, Params::FIELDS, slots, reference).in_variants(RowSum::variants)
 }
 
 /// Stores a number for each value of each row; zero in the padding.

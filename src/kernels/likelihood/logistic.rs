@@ -1,17 +1,20 @@
 //! A logistic distribution in 256 steps for each value (`shaders/likelihood/logistic.wgsl`).
 
+use super::by_row::{self, kernels};
 use super::definition::{Data, Kernels, Likelihood, Measure, Output, moments};
 use super::logistic_terms as terms;
-use super::pair::{self, Pair};
+use super::pair::{self, ByPair, Pair};
 use super::settings::LikelihoodSettings;
 use crate::kernels::shader;
-use crate::plan::{Kernel, Nodes, PAD, round_up};
+use crate::plan::{Kernel, Nodes, PAD, Shader, round_up};
 
 pub use super::logistic_terms::LOG_SCALE_LIMIT;
 
 struct Logistic;
 
 impl Pair for Logistic {
+    const SHADER: Shader = shader!("likelihood/logistic");
+
     fn log_p(mu: f64, s: f64, x: f64) -> f64 {
         terms::log_p(mu, s, x)
     }
@@ -36,15 +39,7 @@ impl Pair for Logistic {
     };
 }
 
-const SHADER: (&str, &str) = ("likelihood/logistic", shader!("likelihood/logistic"));
-static FORWARD: Kernel = pair::forward::<Logistic>(SHADER);
-static FUSED: Kernel = pair::fused::<Logistic>(SHADER);
-static BACKWARD: Kernel = pair::backward::<Logistic>(SHADER);
-static MEAN: Kernel = pair::mean::<Logistic>(SHADER);
-static VALUES: Kernel = pair::values::<Logistic>(SHADER);
-
-static KERNELS: Kernels =
-    Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN, values: &VALUES };
+kernels!(by_row, ByPair<Logistic>);
 
 /// Bytes, by a probability of each: what is compared between models of pictures as bits per dimension.
 pub static LOGISTIC: Likelihood = Likelihood {

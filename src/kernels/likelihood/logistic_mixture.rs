@@ -1,17 +1,14 @@
 //! A mixture of logistic distributions for each pixel (`shaders/likelihood/logistic_mixture.wgsl`).
 
+use super::by_row::{self, ByRow, kernels};
 use super::definition::{Data, Kernels, Likelihood, Measure, Output, moments};
 use super::kernel::push;
 use super::logistic_terms as terms;
 use super::pass::Pass;
 use super::settings::LikelihoodSettings;
 use super::{Decoded, Noise};
-use crate::kernels::row_sum::RowSum;
 use crate::kernels::{elementwise, params, shader};
-use crate::plan::{
-    Call, Graph, Kernel, Matrix, Needs, Plan, Reference, Slot, Target, Tensor, Trusted, Unfit, Value, read,
-    write,
-};
+use crate::plan::{Call, Field, Graph, Kernel, Matrix, Nodes, Plan, Shader, Target, Unfit, Value};
 
 /// The range of K.
 pub const COMPONENTS: std::ops::RangeInclusive<usize> = 1..=32;
@@ -31,80 +28,89 @@ params! {
     }
 }
 
-const fn kernel(entry: &'static str, slots: &'static [Slot], reference: Reference) -> Kernel {
-    Kernel {
-        name: "likelihood/logistic_mixture",
-        entry,
-        source: shader!("likelihood/logistic_mixture"),
-        params: Params::FIELDS,
-        slots,
-        step: false,
-        needs: Needs::Nothing,
-        trusted: Trusted,
-        nodes: None,
-        variants: RowSum::variants,
-        reference,
+struct LogisticMixture;
+
+impl ByRow for LogisticMixture {
+    const SHADER: Shader = shader!("likelihood/logistic_mixture");
+    const PARAMS: &'static [Field] = Params::FIELDS;
+    const NODES: Nodes = mean_nodes;
+
+    /// log_p\[r\] = sum over pixels of log sum_k pi_k P_k(x).
+    fn log_likelihood(call: &dyn Call, decoded: Matrix, x: Matrix, log_p: Matrix) {
+        let p: Params = crate::plan::params(call);
+        for row in 0..p.rows as usize {
+            let of = |number| {
+                let pixel = Pixel { p, row, number };
+                log_sum_exp(&joint(&pixel.components(decoded), &pixel.x(x)))
+            };
+            log_p.set(row, (0..pixels(p.dim as usize, p.channels as usize)).map(of).sum());
+        }
+    }
+
+    /// The gradients in place of the numbers; of channels that the last pixel lacks they are zero.
+    fn gradient(call: &dyn Call, decoded: Matrix, x: Matrix, weight: Matrix) {
+        each_pixel(call, |pixel| {
+            let (components, here) = (pixel.components(decoded), pixel.x(x));
+            let joint = joint(&components, &here);
+            let total = log_sum_exp(&joint);
+            let weights = log_weights(&components);
+            for (k, component) in components.iter().enumerate() {
+                let share = (joint[k] - total).exp();
+                let mut slopes = vec![share - weights[k].exp()];
+                let by_channel: Vec<[f64; 2]> = (0..component.means.len())
+                    .map(|c| {
+                        let Some(x) = here.get(c) else { return [0.0, 0.0] };
+                        let (mu, s) = component.channel(c, &here[..c]);
+                        terms::slopes(mu, s, *x)
+                    })
+                    .collect();
+                slopes.extend(by_channel.iter().map(|[by_mu, _]| share * by_mu));
+                slopes.extend(by_channel.iter().map(|[_, by_s]| share * by_s));
+                for (of_channel, [by_mu, _]) in component.slopes.iter().zip(&by_channel) {
+                    slopes.extend(of_channel.iter().enumerate().map(|(j, w)| {
+                        let x = here.get(j).map_or(0.0, |x| x - 0.5);
+                        share * by_mu * x * (1.0 - w.tanh() * w.tanh())
+                    }));
+                }
+                for (column, slope) in slopes.into_iter().enumerate() {
+                    decoded.put(pixel.row, pixel.block(k) + column, -weight.at(pixel.row) * slope);
+                }
+            }
+        });
+    }
+
+    fn mean(call: &dyn Call, decoded: Matrix, mean_x: Matrix) {
+        each_pixel(call, |pixel| {
+            let components = pixel.components(decoded);
+            let weights = log_weights(&components);
+            let mut mean = vec![0.0; pixel.depth()];
+            for (component, log_weight) in components.iter().zip(weights) {
+                let mut of = Vec::new();
+                for c in 0..pixel.depth() {
+                    let (mu, s) = component.channel(c, &of);
+                    of.push(terms::mean(mu, s));
+                }
+                mean.iter_mut().zip(of).for_each(|(mean, of)| *mean += log_weight.exp() * of);
+            }
+            pixel.put(mean_x, &mean);
+        });
+    }
+
+    fn values(call: &dyn Call, decoded: Matrix, x: Matrix, values: Matrix) {
+        each_pixel(call, |pixel| {
+            let (components, here) = (pixel.components(decoded), pixel.x(x));
+            let weights = log_weights(&components);
+            let up_to = |channels: usize| {
+                let of = components.iter().zip(&weights);
+                log_sum_exp(&of.map(|(k, weight)| weight + k.log_p(&here[..channels])).collect::<Vec<_>>())
+            };
+            let terms: Vec<f64> = (0..here.len()).map(|c| up_to(c + 1) - up_to(c)).collect();
+            pixel.put(values, &terms);
+        });
     }
 }
 
-const DECODED: Slot = read(1, "decoded");
-const X: Slot = read(2, "x");
-const WEIGHT: Slot = read(3, "weight");
-const LOG_P: Slot = write(4, "log_p");
-const D_DECODED: Slot = write(5, "d_decoded").updated();
-const BY_VALUE: Slot = write(6, "by_value");
-
-static FORWARD: Kernel = kernel("forward", &[DECODED, X, LOG_P], |call| {
-    let [decoded, x, log_p] = call.slots();
-    log_likelihood(call, decoded, x, log_p);
-});
-
-static FUSED: Kernel = kernel("fused", &[X, WEIGHT, LOG_P, D_DECODED], |call| {
-    let [x, weight, log_p, decoded] = call.slots();
-    log_likelihood(call, decoded, x, log_p);
-    gradient(call, decoded, x, weight);
-});
-
-static BACKWARD: Kernel = kernel("backward", &[X, WEIGHT, D_DECODED], |call| {
-    let [x, weight, decoded] = call.slots();
-    gradient(call, decoded, x, weight);
-});
-
-static MEAN: Kernel = kernel("mean", &[DECODED, BY_VALUE], |call| {
-    let [decoded, mean_x] = call.slots();
-    each_pixel(call, |pixel| {
-        let components = pixel.components(decoded);
-        let weights = log_weights(&components);
-        let mut mean = vec![0.0; pixel.depth()];
-        for (component, log_weight) in components.iter().zip(weights) {
-            let mut of = Vec::new();
-            for c in 0..pixel.depth() {
-                let (mu, s) = component.channel(c, &of);
-                of.push(terms::mean(mu, s));
-            }
-            mean.iter_mut().zip(of).for_each(|(mean, of)| *mean += log_weight.exp() * of);
-        }
-        pixel.put(mean_x, &mean);
-    });
-})
-.with_nodes(mean_nodes);
-
-static VALUES: Kernel = kernel("values", &[DECODED, X, BY_VALUE], |call| {
-    let [decoded, x, values] = call.slots();
-    each_pixel(call, |pixel| {
-        let (components, here) = (pixel.components(decoded), pixel.x(x));
-        let weights = log_weights(&components);
-        let up_to = |channels: usize| {
-            let of = components.iter().zip(&weights);
-            log_sum_exp(&of.map(|(k, weight)| weight + k.log_p(&here[..channels])).collect::<Vec<_>>())
-        };
-        let terms: Vec<f64> = (0..here.len()).map(|c| up_to(c + 1) - up_to(c)).collect();
-        pixel.put(values, &terms);
-    });
-});
-
-static KERNELS: Kernels =
-    Kernels { forward: &FORWARD, fused: &FUSED, backward: &BACKWARD, mean: &MEAN, values: &VALUES };
+kernels!(by_row, LogisticMixture);
 
 /// A pixel of a row.
 struct Pixel {
@@ -223,50 +229,6 @@ fn log_weights(components: &[Component]) -> Vec<f64> {
 fn joint(components: &[Component], x: &[f64]) -> Vec<f64> {
     let of = components.iter().zip(log_weights(components));
     of.map(|(component, log_weight)| log_weight + component.log_p(x)).collect()
-}
-
-/// log_p\[r\] = sum over pixels of log sum_k pi_k P_k(x).
-fn log_likelihood(call: &dyn Call, decoded: Matrix, x: Matrix, log_p: Matrix) {
-    let p: Params = crate::plan::params(call);
-    for row in 0..p.rows as usize {
-        let of = |number| {
-            let pixel = Pixel { p, row, number };
-            log_sum_exp(&joint(&pixel.components(decoded), &pixel.x(x)))
-        };
-        log_p.set(row, (0..pixels(p.dim as usize, p.channels as usize)).map(of).sum());
-    }
-}
-
-/// The gradients in place of the numbers; of channels that the last pixel lacks they are zero.
-fn gradient(call: &dyn Call, decoded: Matrix, x: Matrix, weight: Matrix) {
-    each_pixel(call, |pixel| {
-        let (components, here) = (pixel.components(decoded), pixel.x(x));
-        let joint = joint(&components, &here);
-        let total = log_sum_exp(&joint);
-        let weights = log_weights(&components);
-        for (k, component) in components.iter().enumerate() {
-            let share = (joint[k] - total).exp();
-            let mut slopes = vec![share - weights[k].exp()];
-            let by_channel: Vec<[f64; 2]> = (0..component.means.len())
-                .map(|c| {
-                    let Some(x) = here.get(c) else { return [0.0, 0.0] };
-                    let (mu, s) = component.channel(c, &here[..c]);
-                    terms::slopes(mu, s, *x)
-                })
-                .collect();
-            slopes.extend(by_channel.iter().map(|[by_mu, _]| share * by_mu));
-            slopes.extend(by_channel.iter().map(|[_, by_s]| share * by_s));
-            for (of_channel, [by_mu, _]) in component.slopes.iter().zip(&by_channel) {
-                slopes.extend(of_channel.iter().enumerate().map(|(j, w)| {
-                    let x = here.get(j).map_or(0.0, |x| x - 0.5);
-                    share * by_mu * x * (1.0 - w.tanh() * w.tanh())
-                }));
-            }
-            for (column, slope) in slopes.into_iter().enumerate() {
-                decoded.put(pixel.row, pixel.block(k) + column, -weight.at(pixel.row) * slope);
-            }
-        }
-    });
 }
 
 /// Settings with K components of so many channels.
@@ -417,13 +379,7 @@ fn mean_nodes(graph: &mut dyn Graph) -> Result<(), Unfit> {
 }
 
 fn append(plan: &mut Plan, target: &Target, settings: &LikelihoodSettings, pass: Pass) {
-    let (kernel, tensors): (&'static Kernel, Vec<Tensor>) = match pass {
-        Pass::Forward { out, x, log_p, .. } => (&FORWARD, vec![out, x, log_p]),
-        Pass::Fused { out, x, weight, log_p, .. } => (&FUSED, vec![x, weight, log_p, out]),
-        Pass::Backward { out, x, weight, .. } => (&BACKWARD, vec![x, weight, out]),
-        Pass::Mean { out, mean } => (&MEAN, vec![out, mean]),
-        Pass::Values { out, x, values, .. } => (&VALUES, vec![out, x, values]),
-    };
+    let (kernel, tensors) = KERNELS.of(&pass);
     let out = pass.out();
     let (image, samples) = pass.image();
     let LikelihoodSettings { components, channels, .. } = *settings;

@@ -1,6 +1,7 @@
 //! The likelihoods p(x|z): one file and one line in [`TABLE`] each.
 
 pub mod bernoulli;
+mod by_row;
 pub mod categorical;
 pub mod continuous_bernoulli;
 mod definition;
@@ -21,6 +22,7 @@ mod pass;
 mod passes;
 mod pointwise;
 mod settings;
+mod with_own;
 
 pub(crate) use definition::moments;
 pub use definition::{Data, Draw, Fit, Join, Kernels, Likelihood, Measure, Output};

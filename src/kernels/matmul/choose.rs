@@ -4,10 +4,11 @@ use super::operation::Layout;
 use super::variants::*;
 use crate::plan::Target;
 
-/// The variant for a result [m, n] on `target`: a pure function, good enough to start at once. `vae-gpu tune` replaces its
+/// The variant for a result [m, n] of sums over k on `target`: a pure function, good enough to start at once. `vae-gpu tune` replaces its
 /// choice by a measured one.
-pub fn choose(target: &Target, layout: Layout, m: usize, n: usize) -> &'static Variant {
+pub fn choose(target: &Target, layout: Layout, [m, k, n]: [usize; 3]) -> &'static Variant {
     match (target.software, target.f16) {
+        (true, false) if k > MOST_TERMS => &TILED_32,
         (true, false) => choose_for_software(target, layout, m),
         // Cooperative matrices only on real cards: with 512 x 512 x 512 on llvmpipe (Mesa 26) they reach 3.4 to 3.7
         // GFLOP/s, the tiles 10 to 11.
@@ -20,6 +21,10 @@ pub fn choose(target: &Target, layout: Layout, m: usize, n: usize) -> &'static V
         },
     }
 }
+
+/// The most terms of a sum whose vectors of four each take a round of a loop: llvmpipe leaves all loops of an invocation
+/// after 65,535 rounds, without a word. Tiles in workgroup memory take four vectors a round.
+const MOST_TERMS: usize = 4 * 50_000;
 
 // From small to large tiles. Matrices of 8 x 8 end at 64 x 64: in a tile of 128 x 128 each subgroup would keep 64 of them
 // in registers.
@@ -76,9 +81,11 @@ fn choose_for_software(target: &Target, layout: Layout, m: usize) -> &'static Va
 }
 
 /// The variants of [`fitting`] that also give the same bits as the one that [`choose`] picks: a tuning changes no result.
-pub fn alike(target: &Target, layout: Layout) -> impl Iterator<Item = &'static Variant> {
-    let rounds_twice = choose(target, layout, 1, 1).rounds_twice();
-    fitting(target, layout).filter(move |v| v.rounds_twice() == rounds_twice)
+pub fn alike(target: &Target, layout: Layout, mkn: [usize; 3]) -> impl Iterator<Item = &'static Variant> {
+    let rounds_twice = choose(target, layout, mkn).rounds_twice();
+    let is_long = target.software && mkn[1] > MOST_TERMS;
+    fitting(target, layout)
+        .filter(move |v| v.rounds_twice() == rounds_twice && (v.uses_workgroup_memory() || !is_long))
 }
 
 #[cfg(test)]
@@ -109,13 +116,17 @@ mod tests {
             (32, 7, "portable-8x2"),
         ] {
             for layout in [Layout::NN, Layout::NT] {
-                assert_eq!(choose(&software(lanes), layout, m, 400).name, name, "{layout:?} {lanes} {m}");
+                assert_eq!(
+                    choose(&software(lanes), layout, [m, 9, 400]).name,
+                    name,
+                    "{layout:?} {lanes} {m}"
+                );
             }
         }
         for (lanes, name) in
             [(4, "subgroup4-16x2"), (8, "subgroup8-32x1"), (16, "subgroup16-64x1"), (64, "portable-8x2")]
         {
-            assert_eq!(choose(&software(lanes), Layout::TN, 5, 400).name, name);
+            assert_eq!(choose(&software(lanes), Layout::TN, [5, 9, 400]).name, name);
         }
         for (lanes, m, name) in [
             (8, 8, "images8-8x1"),
@@ -127,15 +138,16 @@ mod tests {
             (32, 128, "images-8x2"),
         ] {
             let target = Target { images: true, ..software(lanes) };
-            assert_eq!(choose(&target, Layout::NT, m, 400).name, name, "{lanes} {m}");
+            assert_eq!(choose(&target, Layout::NT, [m, 9, 400]).name, name, "{lanes} {m}");
         }
         let f16 = Target { f16: true, cooperative: Some(8), ..software(8) };
-        assert_eq!(choose(&f16, Layout::NT, 128, 400).name, "tiled-32-f16");
+        assert_eq!(choose(&f16, Layout::NT, [128, 9, 400]).name, "tiled-32-f16");
     }
 
     #[test]
     fn a_tuning_is_offered_what_rounds_as_the_choice_does() {
-        let names = |target: Target| alike(&target, Layout::NN).map(|v| v.name).collect::<Vec<_>>();
+        let names =
+            |target: Target| alike(&target, Layout::NN, [128, 400, 400]).map(|v| v.name).collect::<Vec<_>>();
         let images = names(Target { images: true, ..software(8) });
         assert!(images.contains(&"images8-32x1"), "{images:?}");
         assert!(!images.contains(&"images-8x2") && !images.contains(&"portable-8x2"), "{images:?}");
@@ -143,6 +155,14 @@ mod tests {
         assert!(buffers.contains(&"subgroup8-32x1") && buffers.contains(&"portable-8x2"), "{buffers:?}");
         let without_subgroups = names(Target { images: true, ..software(32) });
         assert!(without_subgroups.contains(&"images-8x2"), "{without_subgroups:?}");
+    }
+
+    #[test]
+    fn long_sums_take_more_terms_a_round() {
+        let target = Target { images: true, ..software(8) };
+        assert_eq!(choose(&target, Layout::NN, [4, MOST_TERMS, 4]).name, "images8-8x1");
+        assert_eq!(choose(&target, Layout::NN, [4, MOST_TERMS + 1, 4]).name, "tiled-32");
+        assert!(alike(&target, Layout::NN, [4, MOST_TERMS + 1, 4]).all(Variant::uses_workgroup_memory));
     }
 
     #[test]
@@ -155,7 +175,7 @@ mod tests {
             (of(true, Some(16)), ["cooperative16-32-f16", "cooperative16-64-f16", "cooperative16-128-f16"]),
         ] {
             for (m, name) in [(1, 0), (127, 0), (128, 1), (511, 1), (512, 2)].map(|(m, i)| (m, names[i])) {
-                assert_eq!(choose(&target, Layout::NN, m, 4096).name, name, "{target:?} {m}");
+                assert_eq!(choose(&target, Layout::NN, [m, 9, 4096]).name, name, "{target:?} {m}");
             }
         }
     }

@@ -93,7 +93,8 @@ pub(crate) fn matmul(
 ) {
     let operands = [Some(a), Some(b), epilogue.extra()];
     let images = target.images && operands.iter().flatten().all(|tensor| plan.fits_image(tensor));
-    let variant = choose(&Target { images, ..*target }, layout, c.rows, c.cols);
+    let k = if layout == Layout::TN { a.rows } else { a.cols };
+    let variant = choose(&Target { images, ..*target }, layout, [c.rows, k, c.cols]);
     matmul_with(plan, variant, label, layout, (a, b, c), epilogue);
 }
 

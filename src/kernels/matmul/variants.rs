@@ -4,7 +4,7 @@ use super::operation::{ACCUMULATES, Epilogue, Layout, Params};
 use super::reference::reference;
 use crate::kernels::activation::Activation;
 use crate::kernels::shader;
-use crate::plan::{Const, Graph, Kernel, Needs, Part, Slot, Target, Trusted, Unfit, read, read_image, write};
+use crate::plan::{Const, Graph, Kernel, Needs, Part, Shader, Slot, Target, Unfit, read, read_image, write};
 
 /// One way to multiply: a shader and the sizes of its tile.
 #[derive(Debug)]
@@ -203,59 +203,42 @@ const IMAGE_SLOTS: &[Slot] = &[
 ];
 
 const fn kernel(
-    name: &'static str,
-    source: &'static str,
+    shader: Shader,
     needs: Needs,
+    slots: &'static [Slot],
     variants: fn() -> Vec<Vec<Const>>,
 ) -> Kernel {
-    Kernel {
-        name,
-        entry: "main",
-        source,
-        params: Params::FIELDS,
-        slots: SLOTS,
-        step: false,
-        needs,
-        trusted: Trusted,
-        nodes: Some(nodes),
-        variants,
-        reference,
-    }
+    Kernel::new(shader, "main", Params::FIELDS, slots, reference)
+        .needing(needs)
+        .in_variants(variants)
+        .with_nodes(nodes)
 }
 
 static PORTABLE: Kernel =
-    kernel("matmul/portable", shader!("matmul/portable"), Needs::Nothing, || specialisations(&PORTABLE));
+    kernel(shader!("matmul/portable"), Needs::Nothing, SLOTS, || specialisations(&PORTABLE));
 
-static SUBGROUP: Kernel =
-    kernel("matmul/subgroup", shader!("matmul/subgroup"), Needs::Lanes, || specialisations(&SUBGROUP));
-
-static PORTABLE_IMAGES: Kernel = Kernel {
-    slots: IMAGE_SLOTS,
-    ..kernel("matmul/portable_images", shader!("matmul/portable_images"), Needs::Nothing, || {
+static PORTABLE_IMAGES: Kernel =
+    kernel(shader!("matmul/portable_images"), Needs::Nothing, IMAGE_SLOTS, || {
         specialisations(&PORTABLE_IMAGES)
-    })
-};
-
-static SUBGROUP_IMAGES: Kernel = Kernel {
-    slots: IMAGE_SLOTS,
-    ..kernel("matmul/subgroup_images", shader!("matmul/subgroup_images"), Needs::Lanes, || {
-        specialisations(&SUBGROUP_IMAGES)
-    })
-};
-
-static TILED: Kernel =
-    kernel("matmul/tiled", shader!("matmul/tiled"), Needs::Nothing, || specialisations(&TILED));
-
-static TILED_F16: Kernel =
-    kernel("matmul/tiled_f16", shader!("matmul/tiled_f16"), Needs::Nothing, || specialisations(&TILED_F16));
-
-static COOPERATIVE_8: Kernel =
-    kernel("matmul/cooperative8", shader!("matmul/cooperative8"), Needs::Cooperative(8), || {
-        specialisations(&COOPERATIVE_8)
     });
 
+static SUBGROUP: Kernel =
+    kernel(shader!("matmul/subgroup"), Needs::Lanes, SLOTS, || specialisations(&SUBGROUP));
+
+static SUBGROUP_IMAGES: Kernel = kernel(shader!("matmul/subgroup_images"), Needs::Lanes, IMAGE_SLOTS, || {
+    specialisations(&SUBGROUP_IMAGES)
+});
+
+static TILED: Kernel = kernel(shader!("matmul/tiled"), Needs::Nothing, SLOTS, || specialisations(&TILED));
+
+static TILED_F16: Kernel =
+    kernel(shader!("matmul/tiled_f16"), Needs::Nothing, SLOTS, || specialisations(&TILED_F16));
+
+static COOPERATIVE_8: Kernel =
+    kernel(shader!("matmul/cooperative8"), Needs::Cooperative(8), SLOTS, || specialisations(&COOPERATIVE_8));
+
 static COOPERATIVE_16: Kernel =
-    kernel("matmul/cooperative16", shader!("matmul/cooperative16"), Needs::Cooperative(16), || {
+    kernel(shader!("matmul/cooperative16"), Needs::Cooperative(16), SLOTS, || {
         specialisations(&COOPERATIVE_16)
     });
 

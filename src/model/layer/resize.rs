@@ -32,6 +32,12 @@ pub(super) const POOL: LayerKind = LayerKind {
             Some(factor) => [factor, factor],
             None => [input.height, input.width],
         };
+        // llvmpipe leaves the loops of an invocation after 65,535 rounds.
+        if factors[0] * factors[1] > MOST_POOLED {
+            return Err(format!(
+                "`{text}` pools all {input}, more positions than {MOST_POOLED}: pool by a factor first"
+            ));
+        }
         let output = Extent { height: input.height / factors[0], width: input.width / factors[1], ..input };
         if output.is_empty() {
             return Err(format!("`{text}` leaves nothing of {input}"));
@@ -69,6 +75,9 @@ fn grown(extent: Extent, factor: usize) -> Extent {
 }
 
 /// The factor that a text names; None where it may be missing and is.
+/// The most positions that become one.
+const MOST_POOLED: usize = 50_000;
+
 fn factor(text: &LayerText, optional: bool) -> Result<Option<usize>, String> {
     let number = |text: &String| text.parse().ok().filter(|factor| (2..=MAX_FACTOR).contains(factor));
     let named = match &text.arguments[..] {
