@@ -342,6 +342,10 @@ fn judge(first: &ByteRecord, rest: &[ByteRecord], decimal: Decimal, options: &Re
         [0, _, ..] => Judged::DoubtfulNames,
         // Such as years, above numbers that are not whole.
         [_, _, ..] if mostly_fractions => Judged::DoubtfulNames,
+        [first, .., last] if rest.len() > 2 && YEARS.contains(&first) && YEARS.contains(&last) => {
+            let year = |value: &f32| (*YEARS.start() as f32..=*YEARS.end() as f32).contains(value);
+            if below.iter().any(year) { Judged::Row } else { Judged::DoubtfulRow }
+        }
         _ => Judged::Row,
     }
 }

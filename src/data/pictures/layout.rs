@@ -68,8 +68,8 @@ impl Split {
             let inner = |folders: &&&[String]| folders.get(depth + 1 + count).cloned();
             let Some(name) = own.first().and_then(inner) else { return count };
             let repeats = part::of_folder(&name) == Some(part)
-                && own.iter().all(|folders| inner(&folders).as_ref() == Some(&name));
-            if !repeats || others.iter().any(|folders| inner(&folders).as_ref() == Some(&name)) {
+                && own.iter().all(|folders| inner(folders).as_ref() == Some(&name));
+            if !repeats || others.iter().any(|folders| inner(folders).as_ref() == Some(&name)) {
                 return count;
             }
             count += 1;

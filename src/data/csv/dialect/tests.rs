@@ -66,6 +66,8 @@ fn names_are_told_from_rows() {
         (",2001,2002\n0,5,6\n1,7,8\n", true, false),
         ("2001,2002\n1.5,6.5\n", true, true),
         ("2001,2002\n1,6\n", false, false),
+        ("2001,2002\n1,6\n2,7\n3,9\n", false, true),
+        ("2001,2002\n2003,2006\n2,7\n3,9\n", false, false),
         ("0\n1\n2\n", false, false),
         ("0\n1.5\n2.5\n", true, true),
         ("1,2,3\n", false, false),
