@@ -250,7 +250,7 @@ fn codes_go_out_and_come_back() {
     );
     refuse("encode run --split valid --out z.npy", 2, "the run held nothing out");
     write_npy(&scratch.path("far.npy"), 2, &[-1.0; 128]);
-    refuse("encode run --data far.npy --out z.npy", 2, "far.npy has values that are not in 0..1");
+    refuse("encode run --data far.npy --out z.npy", 2, "far.npy: 2 of 2 rows have values outside 0..1");
     refuse("encode run --data none.npy --out z.npy", 1, "none.npy");
     refuse("encode run --data mu.npy --out z.npy", 2, "holds data of 3x1, but the model is of 8x8");
     refuse("decode run --latents x.npy --out z.npy", 1, "rows of 64 numbers, but the model's codes have 3");

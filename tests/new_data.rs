@@ -1,6 +1,10 @@
 //! What becomes of data after it is read: strange rows, samples, data that moved or changed, and runs that begin with
 //! another's weights.
 
+#[path = "new_data/runs.rs"]
+mod runs;
+#[path = "new_data/samples.rs"]
+mod samples;
 #[path = "common/scratch.rs"]
 mod scratch;
 #[path = "common/tiny.rs"]
@@ -174,64 +178,6 @@ fn marks_of_missing_values_are_named_before_training() {
     }
     scratch.write("t.csv", csv(&table(300)));
     assert!(!both(&scratch, "data t.csv").1.contains("marks"));
-}
-
-#[test]
-fn samples_of_a_table_vary_as_its_rows_do() {
-    let scratch = Scratch::new();
-    scratch.write("t.csv", csv(&table(2000)));
-    let line = TRAIN.replace("--epochs 3", "--epochs 20");
-    scratch.succeed(&format!("{line} --data t.csv --quiet"));
-    let rows = table(2000);
-    both(&scratch, "sample run --count 4000");
-    let drawn = columns(&String::from_utf8(scratch.read("samples.csv")).unwrap());
-    scratch.succeed("sample run --count 4000 --mean --out means.csv");
-    let means = columns(&String::from_utf8(scratch.read("means.csv")).unwrap());
-    for (i, name) in ["a", "b", "c", "n"].into_iter().enumerate() {
-        let of_data = deviation(&rows.iter().map(|row| row[i]).collect::<Vec<_>>());
-        let ratio = deviation(&numbers(&drawn, name)) / of_data;
-        assert!((0.8..1.25).contains(&ratio), "{name}: {ratio} of the data's deviation");
-        assert!(deviation(&numbers(&means, name)) < deviation(&numbers(&drawn, name)), "{name}");
-    }
-    // Column c has nothing to do with the others: its mean says next to nothing.
-    assert!(deviation(&numbers(&means, "c")) < 0.5);
-    // The same seed, the same rows, however many.
-    scratch.succeed("sample run --count 10 --out ten.csv");
-    let ten = String::from_utf8(scratch.read("ten.csv")).unwrap();
-    assert!(String::from_utf8(scratch.read("samples.csv")).unwrap().starts_with(&ten));
-}
-
-#[test]
-fn columns_are_rounded_and_kept_in_range_on_request() {
-    let scratch = trained(500, "");
-    let whole = |name: &str| {
-        let columns = columns(&String::from_utf8(scratch.read(name)).unwrap());
-        let numbers = numbers(&columns, "n");
-        numbers.iter().all(|n| n.fract() == 0.0 && (0.0..=9.0).contains(n))
-    };
-    scratch.succeed("sample run --count 500");
-    assert!(!whole("samples.csv"));
-    scratch.succeed("sample run --count 500 --round --out round.csv");
-    assert!(whole("round.csv"));
-    // The other columns stay as they were drawn, within their range.
-    let of = |name: &str| columns(&String::from_utf8(scratch.read(name)).unwrap());
-    let (plain, round) = (numbers(&of("samples.csv"), "a"), numbers(&of("round.csv"), "a"));
-    assert!(plain.iter().zip(&round).filter(|(a, b)| a == b).count() > 450);
-
-    scratch.succeed("encode run --out z.csv");
-    scratch.succeed("decode run --latents z.csv --out mean.csv");
-    scratch.succeed("decode run --latents z.csv --draw --out drawn.csv");
-    scratch.succeed("decode run --latents z.csv --draw --seed 1 --round --out other.csv");
-    assert!(whole("other.csv") && !whole("drawn.csv"));
-    let spread = |name: &str| deviation(&numbers(&of(name), "c"));
-    assert!(spread("drawn.csv") > spread("mean.csv"));
-
-    scratch.succeed("train --data tiny --hidden 8 --epochs 1 --quiet --out pictures");
-    scratch.fail("sample pictures --round", 2, "--round is for tables");
-    // Bernoulli draws of pictures are black or white.
-    scratch.succeed("sample pictures --draw --count 4 --out x.csv");
-    let drawn = String::from_utf8(scratch.read("x.csv")).unwrap();
-    assert!(drawn.split([',', '\n']).filter(|cell| !cell.is_empty()).all(|cell| ["0", "1"].contains(&cell)));
 }
 
 #[test]
@@ -411,79 +357,6 @@ fn one_row_is_data_too() {
     scratch.succeed("traverse pictures --data y.npy --image 8 --dims 2");
     scratch.fail("traverse pictures --data y.npy --image 9", 2, "there is no image 9: use 0 to 8");
     scratch.succeed("interpolate pictures --data y.npy --from 0 --to 8");
-}
-
-#[test]
-fn a_run_begins_with_the_weights_of_another_where_they_fit() {
-    let scratch = Scratch::new();
-    scratch.write("t.csv", csv(&table(300)));
-    let line = TRAIN.replace("--epochs 3", "--epochs 30");
-    scratch.succeed(&format!("{line} --data t.csv --quiet"));
-    let first = |name: &str| -> f64 {
-        let text = String::from_utf8(scratch.read(&format!("{name}/metrics.csv"))).unwrap();
-        numbers(&columns(&text), "train_elbo")[0]
-    };
-    scratch.write("u.csv", csv(&table(500)[300..]));
-    let line = TRAIN.replace("--out run", "");
-    let (_, err) = both(&scratch, &format!("{line} --data u.csv --out fine --init-from run"));
-    assert!(err.contains("weights  11 of 11 tensors of"), "{err}");
-    scratch.succeed(&format!("{line} --data u.csv --out plain --quiet"));
-    assert!(first("fine") > first("plain") + 0.3, "{} {}", first("fine"), first("plain"));
-    // It says where it comes from, and does so again from its own configuration.
-    assert!(String::from_utf8(scratch.read("fine/config.toml")).unwrap().contains("init_from = "));
-    scratch.succeed("train --config fine/config.toml --out again --quiet");
-    assert_eq!(scratch.read("fine/model.safetensors"), scratch.read("again/model.safetensors"));
-    scratch.succeed("train --resume fine --epochs 4 --quiet");
-
-    let wider = line.replace("--hidden 16", "--hidden 16,24");
-    let (_, err) = both(&scratch, &format!("{wider} --data u.csv --out wider --init-from run"));
-    assert!(err.contains("encoder.mu.weight, which is [2, 16] there and [2, 24] here"), "{err}");
-    let strange = format!("train --data tiny --hidden 9 --latent 3 --epochs 1 --out s --init-from {}", "run");
-    scratch.fail(&strange, 1, "no tensor has the name and shape of one of this model");
-    scratch.fail(&format!("{line} --data u.csv --init-from nowhere"), 1, "no such run directory");
-}
-
-#[test]
-fn a_resumed_run_takes_settings_that_keep_their_meaning() {
-    let scratch = trained(300, "");
-    for flags in
-        ["--lr 0.0001", "--lr-schedule cosine --beta 0.5 --weight-decay 0.01 --clip-norm 1 --free-bits 0.1"]
-    {
-        let epochs = if flags.starts_with("--lr 0") { 4 } else { 5 };
-        scratch.succeed(&format!("train --resume run --epochs {epochs} --quiet {flags}"));
-    }
-    let config = String::from_utf8(scratch.read("run/config.toml")).unwrap();
-    assert!(config.contains("lr = 0.0001") && config.contains("beta = 0.5"), "{config}");
-    let message = scratch.fail("train --resume run --batch-size 7 --seed 3 --hidden 9", 2, "cannot change");
-    assert!(message.contains("--hidden, --batch-size, --seed cannot change"), "{message}");
-    assert!(message.contains("--init-from run"), "{message}");
-}
-
-#[test]
-fn a_model_that_ignores_its_code_is_told_of() {
-    let scratch = Scratch::new();
-    scratch.write("t.csv", csv(&table(400)));
-    let line = "train --data t.csv --hidden 16 --latent 2 --lr 0.01";
-    // Beta this large leaves nothing to the code.
-    let (out, err) = both(&scratch, &format!("{line} --epochs 15 --likelihood gaussian --beta 50 --out run"));
-    assert!(out.contains("active 0/2"), "{out}");
-    assert_eq!(err.matches("no latent dimension is active").count(), 1, "{err}");
-    assert!(err.contains("--likelihood gaussian-learned or --beta 0.1"), "{err}");
-    // The first epochs often have none.
-    assert!(!err.contains("is active after epoch 1:") && !err.contains("is active after epoch 2:"), "{err}");
-    // The advice helps.
-    for help in ["--likelihood gaussian-learned --epochs 40", "--likelihood gaussian --epochs 15 --beta 0.1"]
-    {
-        let (out, _) = both(&scratch, &format!("{line} {help} --out run --force"));
-        assert!(
-            out.lines().rev().any(|line| line.contains("active 1/2") || line.contains("active 2/2")),
-            "{out}"
-        );
-    }
-    let (out, _) =
-        both(&scratch, &format!("{line} --likelihood gaussian --epochs 2 --log-format json --out j"));
-    let epoch = out.lines().map(json).find(|line| line["event"] == "epoch").unwrap();
-    assert!(epoch["active_units"].is_u64(), "{epoch}");
 }
 
 #[test]

@@ -118,8 +118,14 @@ fn a_picture_too_large_is_trained_on_as_the_message_says() {
         let picture = RgbImage::from_fn(200, 200, |x, y| image::Rgb([i * 20, x as u8, y as u8]));
         picture.save(scratch.path(&format!("large/{i}.png"))).unwrap();
     }
-    let advice = "use --image-size 100x100, or --grey";
-    assert!(scratch.succeed("data large").contains(advice));
+    // Convolutions take them, and no larger ones.
+    assert!(scratch.succeed("data large").contains("--likelihood gaussian-learned"));
+    fs::create_dir(scratch.path("larger")).unwrap();
+    for i in 0..2 {
+        RgbImage::new(300, 300).save(scratch.path(&format!("larger/{i}.png"))).unwrap();
+    }
+    assert!(scratch.succeed("data larger").contains("use --image-size 150x150, or --grey"));
+    let advice = "use --image-size 100x100, or --grey, or --net conv, which takes 196608";
     scratch.fail(&format!("{TRAIN} --data large"), 2, advice);
     for flag in ["--image-size 100x100", "--grey"] {
         scratch.succeed(&format!("{TRAIN} --data large {flag}"));

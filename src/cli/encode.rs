@@ -1,5 +1,6 @@
 //! `vae-gpu encode` and `vae-gpu decode`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -9,9 +10,9 @@ use super::output;
 use super::progress;
 use super::rows;
 use super::saved::{Chosen, Saved};
-use crate::data::columns::{self, Column};
+use crate::data::columns::Column;
 use crate::data::write::Matrix;
-use crate::data::{self, Element, ReadOptions, Split, Unread};
+use crate::data::{self, Element, ReadOptions, Unread};
 use crate::error::{Error, Result};
 use crate::evaluate::{Codes, Encoder};
 use crate::run::{picture, write_atomic};
@@ -60,10 +61,7 @@ pub fn encode(args: &EncodeArgs) -> Result<()> {
             table.extend(
                 rows::reasons(split.count, &unread, "code").map(|(name, cells)| (name.to_owned(), cells)),
             );
-            output::write(&args.out, |out| match format {
-                Matrix::Parquet => columns::write_parquet(out, &table),
-                _ => columns::write_csv(out, &table),
-            })?;
+            output::table(&args.out, format == Matrix::Parquet, &table)?;
         }
     }
     output::told(
@@ -120,29 +118,12 @@ pub fn decode(args: &DecodeArgs) -> Result<()> {
     Ok(())
 }
 
-/// The rows of the file without the column by which `encode` says what they are called, and the names of their labels.
-fn rows_of(args: &DecodeArgs, latent: usize) -> Result<(Split, Vec<String>)> {
-    let options = ReadOptions { label_column: args.label_column.clone(), ..ReadOptions::default() };
-    let plain = data::rows(&args.latents, &options);
-    if args.label_column.is_some() || plain.as_ref().is_ok_and(|(split, _)| split.dim() == latent) {
-        return plain;
-    }
-    for key in ["row", "file"] {
-        let keyed = ReadOptions { label_column: Some(key.to_owned()), ..ReadOptions::default() };
-        match data::rows(&args.latents, &keyed) {
-            Ok((split, _)) if split.dim() == latent => return Ok((split.with_labels(None), Vec::new())),
-            // There is such a column, and something else is wrong.
-            Err(error @ (Error::File { .. } | Error::Io { .. })) => return Err(error),
-            _ => {}
-        }
-    }
-    plain
-}
-
 /// The codes of the file, and in a conditional model their labels.
 fn codes(saved: &Saved, args: &DecodeArgs) -> Result<(Vec<f32>, Vec<u32>)> {
-    let (split, names) = rows_of(args, saved.model.latent)?;
     let (latent, classes) = (saved.model.latent, saved.model.classes);
+    let label_column = args.label_column.clone();
+    let options = ReadOptions { label_column, codes: Some(latent), ..ReadOptions::default() };
+    let (split, names) = data::rows(&args.latents, &options)?;
     let wrong = |problem: String, next: &str| Err(Error::file(&args.latents, problem, next));
     if split.dim() != latent {
         let next = "write them with `vae-gpu encode`, or name a column of labels with --label-column";
@@ -161,8 +142,12 @@ fn codes(saved: &Saved, args: &DecodeArgs) -> Result<(Vec<f32>, Vec<u32>)> {
     }
     let labels = match &split.labels {
         Some(labels) if classes > 0 && args.label.is_none() => {
-            let number = |label: &u32| saved.config.class_number(&data::class_name(&names, *label));
-            labels.iter().map(number).collect::<Result<_>>()?
+            // Of few classes there may be very many rows.
+            let used: BTreeSet<u32> = labels.iter().copied().collect();
+            let number = |label: u32| saved.config.class_number(&data::class_name(&names, label));
+            let numbers: BTreeMap<u32, u32> =
+                used.into_iter().map(|label| Ok((label, number(label)?))).collect::<Result<_>>()?;
+            labels.iter().map(|label| numbers[label]).collect()
         }
         _ => saved
             .given_label(args.label.as_deref())?

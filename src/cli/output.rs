@@ -109,7 +109,7 @@ pub fn is_parquet(flag: &str, out: &Path, what: &str) -> Result<bool> {
 }
 
 /// Writes a table.
-pub fn table(out: &Path, parquet: bool, table: &[(&str, Column)]) -> Result<()> {
+pub fn table<N: AsRef<str>>(out: &Path, parquet: bool, table: &[(N, Column)]) -> Result<()> {
     write(out, |out| match parquet {
         true => columns::write_parquet(out, table),
         false => columns::write_csv(out, table),

@@ -2,12 +2,15 @@
 
 use super::args::{Label, ReconstructArgs, SampleArgs};
 use super::common_args::SplitArg;
-use super::output;
+use super::output::{self, talk};
 use super::saved::{Chosen, Saved};
 use super::saver::{COLUMNS, SAMPLES, row_label};
+use crate::data;
+use crate::data::columns::Column;
 use crate::data::write::Matrix;
 use crate::error::{Error, Result};
 use crate::run::picture;
+use crate::train::Config;
 
 pub fn sample(args: &SampleArgs) -> Result<()> {
     let wanted = args.out.as_ref().and_then(|out| Matrix::of(out).ok());
@@ -56,12 +59,48 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
     let what = format!("{count} samples are");
     if let Some(format) = format {
         saved.in_own_units(&mut images, args.kind.round)?;
-        output::write(&out, |out| format.write(out, &saved.config.columns, saved.shape.dim(), &images))?;
+        let labelled = classes > 0 && saved.shape.is_table();
+        if labelled && format != Matrix::Npy {
+            let labels: Vec<u32> = (0..count).map(|i| label_of(i) as u32).collect();
+            let parquet = !output::is_stdout(&out) && format != Matrix::Csv;
+            output::table(&out, parquet, &table(&saved, &images, &labels))?;
+        } else {
+            output::write(&out, |out| format.write(out, &saved.config.columns, saved.shape.dim(), &images))?;
+        }
+        if labelled && format == Matrix::Npy {
+            talk(format_args!("the rows' labels have no place in .npy: .csv and .parquet have them"));
+        }
         output::told(&out, &what);
         return Ok(());
     }
     let png = picture::grid_png(&images, saved.shape, COLUMNS)?;
     output::file(&out, &png, &what)
+}
+
+/// Rows of a table with a column of their labels, called as that of the training data.
+fn table(saved: &Saved, values: &[f32], labels: &[u32]) -> Vec<(String, Column)> {
+    let Config { columns, class_names, source, .. } = &saved.config;
+    let dim = saved.shape.dim();
+    let name = |column: usize| columns.get(column).cloned().unwrap_or_else(|| (column + 1).to_string());
+    let mut table: Vec<(String, Column)> = (0..dim)
+        .map(|column| {
+            let values = values.iter().skip(column).step_by(dim).map(|value| Some(*value));
+            (name(column), Column::Single(values.collect()))
+        })
+        .collect();
+    // A number would be taken for that of a column.
+    let label = source.label_column.as_deref().filter(|name| name.parse::<u32>().is_err()).unwrap_or("label");
+    let taken = |name: &str| columns.iter().any(|column| column == name);
+    let mut label = label.to_owned();
+    while taken(&label) {
+        label.push('_');
+    }
+    let cells = match class_names.is_empty() {
+        true => Column::Whole(labels.iter().map(|label| i64::from(*label)).collect()),
+        false => Column::Text(labels.iter().map(|label| data::class_name(class_names, *label)).collect()),
+    };
+    table.push((label, cells));
+    table
 }
 
 pub fn reconstruct(args: &ReconstructArgs) -> Result<()> {

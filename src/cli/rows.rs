@@ -2,7 +2,7 @@
 
 use super::output::{self, talk};
 use crate::data::columns::Column;
-use crate::data::{Origin, Split, Unread};
+use crate::data::{FILE, Origin, REASON, ROW, Split, Unread};
 use crate::evaluate::Outliers;
 
 /// Rows that a message names.
@@ -37,14 +37,14 @@ pub fn column(split: &Split, rows: &[u32], unread: &[&Unread]) -> (&'static str,
     match files {
         Some(files) if !(files.is_empty() && unread.is_empty()) => {
             let unread = unread.iter().map(|unread| unread.file.as_str());
-            ("file", Column::Text(files.into_iter().chain(unread).map(str::to_owned).collect()))
+            (FILE, Column::Text(files.into_iter().chain(unread).map(str::to_owned).collect()))
         }
         _ => {
             let number = |row: &u32| match split.origin(*row as usize) {
                 Origin::Row(row) => row as i64,
                 Origin::File(_) => i64::from(*row),
             };
-            ("row", Column::Whole(rows.iter().map(number).collect()))
+            (ROW, Column::Whole(rows.iter().map(number).collect()))
         }
     }
 }
@@ -56,7 +56,7 @@ pub fn reasons(rows: usize, unread: &[&Unread], what: &str) -> Option<(&'static 
     }
     talk(format_args!("warning: {} without a {what}, at the end, each with its reason", unread.len()));
     let reasons = unread.iter().map(|unread| unread.reason.clone());
-    Some(("reason", Column::Text(vec![String::new(); rows].into_iter().chain(reasons).collect())))
+    Some((REASON, Column::Text(vec![String::new(); rows].into_iter().chain(reasons).collect())))
 }
 
 /// Says which rows of a part are far outside the others.

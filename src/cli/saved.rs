@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::common_args::{DeviceArgs, SplitArg};
 use super::latent_args::{Pick, SourceArgs};
 use super::output::talk;
-use super::source;
+use super::{rows, source};
 use crate::data::{
-    self, Change, Colour, Dataset, Fingerprint, Part, ReadOptions, Scale, Schema, Shape, Size, Split, Unread,
+    self, Change, Colour, Dataset, Fingerprint, Part, ReadOptions, Row, Scale, Schema, Shape, Size, Split,
+    Unread,
 };
 use crate::error::{Error, Result};
 use crate::evaluate::{Encoder, Inference, Runner};
@@ -72,8 +73,7 @@ impl Saved {
     pub fn schema(&self) -> Result<&Schema> {
         self.config.schema.as_ref().ok_or_else(|| {
             Error::Usage(
-                "--round is for tables, and the run does not know what its columns hold: train again, on a table of \
-                 floats"
+                "--round is for tables, and the run does not know what its columns hold: train again, on a table"
                     .into(),
             )
         })
@@ -222,13 +222,56 @@ impl Saved {
                 dataset.shape, self.shape
             )));
         }
-        if self.config.check_range(&dataset).is_err() {
-            return Err(Error::Usage(format!(
-                "--data {source} has values that are not in 0..1, but the model is of such\n  \
-                 bring them there as those that it was trained on were"
-            )));
-        }
+        self.check_range(source, &dataset)?;
         self.config.align(dataset)
+    }
+
+    /// Where values lie outside the range that the model was trained on: says how many rows have such, or refuses them if
+    /// the model's likelihood has no measure of them.
+    fn check_range(&self, name: &str, dataset: &Dataset) -> Result<()> {
+        let source = &self.config.source;
+        let scaled = source.scaling.as_ref().is_some_and(|s| s.shift != [0.0] || s.scale != [1.0]);
+        // What pictures are brought to, where nothing is said.
+        let minmax = source.scale.map_or(!self.shape.is_table(), |scale| scale == Scale::Minmax);
+        let bounded = self.config.check_data(dataset).is_err();
+        if dataset.unit || !(bounded || scaled && minmax) {
+            return Ok(());
+        }
+        let outside = |split: &Split| {
+            let (mut row, mut found) = (0, Vec::new());
+            split.each(0..split.count, &mut |values| {
+                if let Row::Floats(values) = values
+                    && !values.iter().all(|x| (0.0..=1.0).contains(x))
+                {
+                    found.push(row);
+                }
+                row += 1;
+            })?;
+            Ok::<_, Error>(found)
+        };
+        let found = outside(&dataset.train)?;
+        let (count, what) = (found.len(), dataset.shape.plural());
+        let of = format!("{count} of {} {what}", dataset.train.count);
+        let named = rows::named(&dataset.train, &found);
+        if !bounded {
+            talk(format_args!(
+                "warning: {of} have values outside the range of the training data, and are taken as they are: {named}"
+            ));
+            return Ok(());
+        }
+        let likelihood = &self.config.model.likelihood;
+        let next = match scaled {
+            true => {
+                "leave them out, or bring them into the range of the training data; models with --likelihood \
+                 gaussian-learned take them"
+            }
+            false => "bring them there as those that it was trained on were",
+        };
+        let range = if scaled { "the range of the training data" } else { "0..1" };
+        Err(Error::Usage(format!(
+            "--data {name}: {of} have values outside {range}, of which the model's likelihood, {likelihood}, has no \
+             measure: {named}\n  {next}"
+        )))
     }
 
     /// Labels are of no use to a model that is not conditional: data without them can be read too.

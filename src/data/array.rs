@@ -7,7 +7,7 @@ use super::number::{FileKind, Number, spread};
 use super::reader::MAX_ROWS;
 use super::shape::{Shape, Size};
 use super::split::Split;
-use super::table::Labels;
+use super::table::{self, Labels};
 use crate::error::{Error, Result};
 
 /// Most values per datum; a model takes far fewer.
@@ -73,14 +73,9 @@ pub(super) fn rows(path: &Path, dims: &[usize], size: Option<Size>) -> Result<(u
 }
 
 /// The shape that the setting `source.image_size` gives to rows of `dim` values.
-fn reshaped(path: &Path, dim: usize, Size { width, height }: Size) -> Result<Shape> {
-    let channels = dim / (width * height);
-    let shape = Shape { width, height, channels };
-    if shape.dim() == dim && matches!(channels, 1 | 3) {
-        return Ok(shape);
-    }
-    let problem = format!("{} has rows of {dim} values, which do not make such a picture", path.display());
-    Err(Error::value("source.image_size", Size { width, height }, problem))
+fn reshaped(path: &Path, dim: usize, size: Size) -> Result<Shape> {
+    let unfit = || format!("{} has rows of {dim} values, which do not make such a picture", path.display());
+    size.of_rows(dim).ok_or_else(|| Error::value("source.image_size", size, unfit()))
 }
 
 impl Header {
@@ -188,6 +183,14 @@ impl Header {
         if each == 0 {
             return Err("it is empty".to_owned());
         }
+        // Numbers past 2^53 keep all their digits.
+        if let (1, Some(values)) = (each, kind.integers(bytes)) {
+            let numbers: Option<Vec<u32>> = values.iter().map(|v| number(*v)).collect();
+            return Ok(match numbers {
+                Some(numbers) => (numbers, Vec::new()),
+                None => named(&mut values.iter().map(i128::to_string)),
+            });
+        }
         let values = kind.doubles(bytes);
         if each > 1 {
             let values = if self.is_turned() { in_rows(&values, &self.shape) } else { values };
@@ -197,12 +200,18 @@ impl Header {
             let value = values[row];
             return Err(format!("row {} is {value}, and labels are whole numbers or text", row + 1));
         }
-        let numbers = values.iter().map(|v| (0.0..=f64::from(u32::MAX)).contains(v).then_some(*v as u32));
+        // A number beyond 2^127 is none of a class.
+        let numbers = values.iter().map(|v| number(*v as i128));
         match numbers.collect() {
             Some(numbers) => Ok((numbers, Vec::new())),
             None => Ok(named(&mut values.iter().map(|v| format!("{v:.0}")))),
         }
     }
+}
+
+/// The number as that of a class. Larger ones are names: nobody has as many classes.
+fn number(value: i128) -> Option<u32> {
+    u16::try_from(value).ok().map(u32::from)
 }
 
 /// The place of the one in each row of zeros.
@@ -221,14 +230,15 @@ fn one_hot(values: &[f64], each: usize) -> Result<Vec<u32>, String> {
 fn text(bytes: &[u8], descr: &str) -> String {
     if !descr.contains('U') {
         let end = bytes.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
-        return String::from_utf8_lossy(&bytes[..end]).trim().to_owned();
+        return table::text(&bytes[..end]).trim().to_owned();
     }
     let letters = bytes.as_chunks().0.iter().map(|chunk| match descr.starts_with('>') {
         true => u32::from_be_bytes(*chunk),
         false => u32::from_le_bytes(*chunk),
     });
-    let text: String =
-        letters.map(|letter| char::from_u32(letter).unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
+    // What is no character stays apart from others that are none.
+    let shown = |letter| char::from_u32(letter).map_or_else(|| format!("\\u{letter:x}"), String::from);
+    let text: String = letters.map(shown).collect();
     text.trim_end_matches('\0').trim().to_owned()
 }
 
@@ -288,6 +298,14 @@ mod tests {
         // What is no class number is a name.
         assert_eq!(labels("|i1", &[3], &[255, 1, 255]), Ok((vec![0, 1, 0], names(&["-1", "1"]))));
         assert_eq!(labels(">i8", &[1], &[0, 0, 1, 0, 0, 0, 0, 0]), Ok((vec![0], names(&["1099511627776"]))));
+        // Numbers that floats do not tell apart, and the number that means that there is no label.
+        let wide = [1u64 << 53, (1 << 53) + 1, u64::MAX].map(u64::to_le_bytes).concat();
+        let expected = names(&["9007199254740992", "9007199254740993", "18446744073709551615"]);
+        assert_eq!(labels("<u8", &[3], &wide), Ok((vec![0, 1, 2], expected)));
+        let none = names(&["4294967295"]);
+        assert_eq!(labels("<u4", &[1], &[255; 4]), Ok((vec![0], none.clone())));
+        assert_eq!(labels("<f8", &[1], &4294967295f64.to_le_bytes()), Ok((vec![0], none.clone())));
+        assert_eq!(labels("<i8", &[1], &4294967295i64.to_le_bytes()), Ok((vec![0], none)));
     }
 
     #[test]
@@ -296,6 +314,10 @@ mod tests {
         assert_eq!(labels("<U3", &[3], &text), Ok((vec![1, 0, 1], names(&["cat", "dog"]))));
         assert_eq!(labels("|S4", &[2, 1], b"b\0\0\0a\0\0\0"), Ok((vec![1, 0], names(&["a", "b"]))));
         assert_eq!(labels("|S0", &[2], b""), Ok((vec![0, 0], names(&[""]))));
+        // Bytes that are no UTF-8, and letters that are none, are told apart.
+        assert_eq!(labels("|S1", &[2], b"\xe9\xe8"), Ok((vec![1, 0], names(&["\u{e8}", "\u{e9}"]))));
+        let halves = [0xd800u32, 0xd801].map(u32::to_le_bytes).concat();
+        assert_eq!(labels("<U1", &[2], &halves).unwrap().0, [0, 1]);
     }
 
     #[test]

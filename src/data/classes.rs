@@ -1,7 +1,7 @@
 //! The names of a data set's labels, and their numbers in a model that numbers them differently.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::dataset::Dataset;
 use super::split::Split;
@@ -27,17 +27,45 @@ pub(super) fn meaning(name: &str) -> Cow<'_, str> {
 /// The number of the class in `known` that means the same as `name`.
 pub fn class_number(name: &str, known: &[String]) -> Option<u32> {
     let exact = known.iter().position(|known| known == name);
-    let alike = || known.iter().position(|known| meaning(known) == meaning(name));
+    let wanted = meaning(name);
+    let alike = || known.iter().position(|known| meaning(known) == wanted);
     exact.or_else(alike).map(|number| number as u32)
 }
 
-/// The number of `name` in `known`; a new name is appended.
-pub(super) fn number(name: &str, known: &mut Vec<String>) -> u32 {
-    let found = class_number(name, known).map(|number| number as usize);
-    found.unwrap_or_else(|| {
-        known.push(name.to_owned());
-        known.len() - 1
-    }) as u32
+/// The classes of a model or of a part, of which there may be very many, found by name.
+pub(super) struct Known {
+    names: Vec<String>,
+    exact: HashMap<String, u32>,
+    alike: HashMap<String, u32>,
+}
+
+impl Known {
+    pub(super) fn new(names: Vec<String>) -> Known {
+        let mut known = Known { names: Vec::new(), exact: HashMap::new(), alike: HashMap::new() };
+        names.into_iter().for_each(|name| known.add(name));
+        known
+    }
+
+    fn add(&mut self, name: String) {
+        let number = self.names.len() as u32;
+        // The first of several counts.
+        self.alike.entry(meaning(&name).into_owned()).or_insert(number);
+        self.exact.entry(name.clone()).or_insert(number);
+        self.names.push(name);
+    }
+
+    /// The number of `name`, as [`class_number`] finds it; a new name is appended.
+    pub(super) fn number(&mut self, name: &str) -> u32 {
+        let found = self.exact.get(name).or_else(|| self.alike.get(&*meaning(name)));
+        found.copied().unwrap_or_else(|| {
+            self.add(name.to_owned());
+            self.names.len() as u32 - 1
+        })
+    }
+
+    pub(super) fn names(self) -> Vec<String> {
+        self.names
+    }
 }
 
 impl Split {
@@ -67,7 +95,10 @@ impl Dataset {
                 return Dataset { classes, ..self };
             }
             (false, _) => {
-                Some(used.iter().map(|l| (*l, number(&self.class_name(*l), &mut classes))).collect())
+                let mut named = Known::new(std::mem::take(&mut classes));
+                let numbers = used.iter().map(|l| (*l, named.number(&self.class_name(*l)))).collect();
+                classes = named.names();
+                Some(numbers)
             }
         };
         let Some(numbers) = numbers else { return self };
@@ -128,6 +159,18 @@ mod tests {
         for (a, b) in [("007", "7"), ("9007199254740993", "9007199254740992"), ("nan", "NaN"), ("a", "A")] {
             assert_ne!(meaning(a), meaning(b));
         }
+    }
+
+    /// Minutes, if each were looked for among all.
+    #[test]
+    fn very_many_classes_are_matched_at_once() {
+        let names: Vec<String> = (0..50_000).map(|class| format!("class {class}")).collect();
+        let labels: Vec<u32> = (0..50_000).collect();
+        let split = Split::new(vec![0; labels.len()], 1, None).with_labels(Some(labels.clone()));
+        let mut dataset = Dataset::new("data", Shape::table(1), split.clone(), split);
+        dataset.classes = names.iter().rev().cloned().collect();
+        let got = dataset.with_classes(&names);
+        assert!(got.train.labels.unwrap().iter().copied().eq(labels.into_iter().rev()));
     }
 
     #[test]

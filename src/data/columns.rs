@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
+use csv::QuoteStyle;
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Kind};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, FloatType, Int64Type};
 use parquet::errors::ParquetError;
@@ -64,7 +65,10 @@ impl Column {
 /// # Panics
 /// If the columns differ in length.
 pub fn write_csv<N: AsRef<str>>(out: &mut dyn Write, columns: &[(N, Column)]) -> io::Result<()> {
-    let mut csv = csv::Writer::from_writer(out);
+    // Readers that guess the separator, as ours does, could split an unquoted name at another separator.
+    let other = |(name, _): &(N, Column)| name.as_ref().contains([';', '\t', '|']);
+    let quotes = if columns.iter().any(other) { QuoteStyle::NonNumeric } else { QuoteStyle::Necessary };
+    let mut csv = csv::WriterBuilder::new().quote_style(quotes).from_writer(out);
     csv.write_record(columns.iter().map(|(name, _)| name.as_ref()))?;
     for row in 0..rows(columns) {
         csv.write_record(columns.iter().map(|(_, column)| column.cell(row)))?;

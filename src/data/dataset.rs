@@ -22,6 +22,8 @@ pub struct Dataset {
     pub test: Split,
     /// Names of a table's columns; empty where there are none.
     pub columns: Vec<String>,
+    /// The name of a table's column of labels; its number, if it has none.
+    pub label: Option<String>,
     /// The names of the labels; empty if they only have numbers.
     pub classes: Vec<String>,
     /// How the source's values were scaled to those of the splits.
@@ -53,6 +55,7 @@ impl Dataset {
             valid: None,
             test,
             columns: Vec::new(),
+            label: None,
             classes: Vec::new(),
             scaling: None,
             summary: None,

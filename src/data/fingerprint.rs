@@ -35,15 +35,29 @@ pub struct Fingerprint {
     pub labels: Option<String>,
 }
 
-/// How data differs from what a fingerprint was taken of.
+/// How data differs from what a fingerprint was taken of, from the least change to the greatest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// So many rows were added at the end; those before are the same.
-    Longer(u64),
     /// The rows are the same, but not their labels.
     Labels,
+    /// So many rows were added at the end; the values before are the same.
+    Longer(u64),
     /// Anything else, in words.
     Other(String),
+}
+
+impl Change {
+    /// The greater of two.
+    fn and(self, other: Change) -> Change {
+        match (self, other) {
+            (Change::Other(what), _) | (_, Change::Other(what)) => Change::Other(what),
+            (Change::Longer(some), Change::Longer(more)) => Change::Longer(some + more),
+            (Change::Longer(some), Change::Labels) | (Change::Labels, Change::Longer(some)) => {
+                Change::Longer(some)
+            }
+            (Change::Labels, Change::Labels) => Change::Labels,
+        }
+    }
 }
 
 impl Fingerprint {
@@ -97,21 +111,25 @@ impl Fingerprint {
                 }
             });
         }
+        if now > before {
+            return Ok(Some(Change::Longer(now - before)));
+        }
         if let Some(labels) = &self.labels
             && labels_of(rows, before, classes).is_some_and(|now| now != *labels)
         {
             return Ok(Some(Change::Labels));
         }
-        Ok((now > before).then(|| Change::Longer(now - before)))
+        Ok(None)
     }
 
-    /// How `dataset` differs from what `before` was taken of, part by part; none if it does not, or if `before` is
-    /// empty, as of runs that kept none.
+    /// How `dataset` differs from what `before` was taken of: the greatest change of a part; none if it does not, or if
+    /// `before` is empty, as of runs that kept none.
     ///
     /// # Errors
     /// [`crate::error::Error::Io`] if the values are in a file that can no longer be read.
     pub fn compare(before: &[Fingerprint], dataset: &Dataset) -> Result<Option<Change>> {
         let raw = &dataset.raw;
+        let mut changes: Option<Change> = None;
         for part in before {
             let Some((_, rows)) = raw.parts.iter().find(|(name, _)| *name == part.part) else {
                 let parts: Vec<_> = raw.parts.iter().map(|(name, _)| *name).collect();
@@ -120,13 +138,17 @@ impl Fingerprint {
             };
             if let Some(change) = part.change(rows, &raw.classes)? {
                 let of = |what| format!("{what} (in its {} part)", part.part);
-                return Ok(Some(match change {
+                let change = match change {
                     Change::Other(what) if part.part != ALL => Change::Other(of(what)),
                     change => change,
-                }));
+                };
+                changes = Some(match changes {
+                    Some(known) => known.and(change),
+                    None => change,
+                });
             }
         }
-        Ok(None)
+        Ok(changes)
     }
 
     /// The part of `before`, by name, that the whole of `dataset` is, unless a row has changed.
@@ -235,6 +257,23 @@ mod tests {
         assert_eq!(name((40..60).collect()).as_deref(), Some("test"));
         assert_eq!(name((40..62).collect()).as_deref(), Some("test"));
         assert_eq!(name((41..61).collect()), None);
+        // The greatest change of the parts counts, whichever part comes first.
+        let changed = |train: Vec<u8>, test: Vec<u8>| {
+            let [train, test] = [train, test].map(|values| Split::new(values, 2, None));
+            let mut other = Dataset::new("test", Shape::table(2), train.clone(), test.clone());
+            other.raw.parts = vec![("train", train), ("test", test)];
+            Fingerprint::compare(&before, &other).unwrap()
+        };
+        let other = Some(Change::Other(
+            "it still has 10 rows, but other values or another order (in its test part)".into(),
+        ));
+        assert_eq!(changed((0..22).collect(), (41..61).collect()), other);
+        assert_eq!(changed((0..22).collect(), (40..64).collect()), Some(Change::Longer(3)));
+        let labelled = |labels: Vec<u8>, rows: u8| dataset((0..2 * rows).collect(), Some(labels));
+        let before = Fingerprint::of(&labelled((0..10).collect(), 10)).unwrap();
+        let longer = labelled((1..12).collect(), 11);
+        assert_eq!(Fingerprint::compare(&before, &longer).unwrap(), Some(Change::Longer(1)));
+        let before = Fingerprint::of(&both).unwrap();
         both.raw.parts.swap(0, 1);
         assert_eq!(Fingerprint::compare(&before, &both).unwrap(), None);
         both.raw.parts.truncate(1);

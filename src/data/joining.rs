@@ -1,19 +1,26 @@
 //! Parts that come from several files or sources.
 
-use super::classes;
+use super::classes::Known;
+use super::origin::Part;
 use super::reader::Parts;
 use super::split::Split;
 
 impl Parts {
-    /// The rows of other parts of the same source or of its test data, with the class numbers of these parts, which learn
-    /// the classes and warnings of the others.
-    pub(super) fn join_classes(&mut self, other: Parts) -> Split {
+    /// The rows of other parts of the same source or of its test data, which are those of `part`, with the class numbers of
+    /// these parts, which learn the classes and warnings of the others, and what of them cannot be read.
+    pub(super) fn join_classes(&mut self, other: Parts, part: Part) -> Split {
         // A class that occurs in one part only is a class of both.
-        let numbers: Vec<u32> =
-            other.classes.iter().map(|name| classes::number(name, &mut self.classes)).collect();
-        self.warnings.extend(
-            other.warnings.into_iter().filter(|warning| !self.warnings.contains(warning)).collect::<Vec<_>>(),
-        );
+        let mut known = Known::new(std::mem::take(&mut self.classes));
+        let numbers: Vec<u32> = other.classes.iter().map(|name| known.number(name)).collect();
+        self.classes = known.names();
+        let told = |warning: &String| !self.warnings.contains(warning);
+        let warnings: Vec<String> = other.warnings.into_iter().filter(told).collect();
+        self.warnings.extend(warnings);
+        self.unread.iter_mut().for_each(|unread| unread.part = unread.part.or(Some(Part::Train)));
+        self.unread.extend(other.unread.into_iter().map(|mut unread| {
+            unread.part = Some(part);
+            unread
+        }));
         let number = |label| numbers.get(label as usize).copied().unwrap_or(label);
         other.train.renumbered(number)
     }

@@ -22,18 +22,31 @@ pub(super) fn drop(split: Split) -> Result<Split> {
     Ok(if whole.len() == split.count { split } else { split.select(&whole) })
 }
 
-/// The mean of each column's values that are not missing; NaN where all are.
-pub(super) fn means(split: &Split) -> Result<Vec<f32>> {
+/// What stands in for missing values.
+#[derive(Debug)]
+pub(super) struct Means {
+    /// The mean of each column's values that are not missing; NaN where all are.
+    pub values: Vec<f32>,
+    /// Whether the values of each column that are not missing are whole numbers, as far as they were looked at.
+    pub whole: Option<Vec<bool>>,
+}
+
+/// The means of the columns. Infinities have no part in them: they are refused later.
+pub(super) fn means(split: &Split) -> Result<Means> {
     let mut sums = vec![(0.0f64, 0u64); split.dim()];
+    let mut whole = vec![true; split.dim()];
     split.each(0..split.count, &mut |row| {
         if let Row::Floats(values) = row {
-            for (value, (sum, count)) in values.iter().zip(&mut sums).filter(|(value, _)| !value.is_nan()) {
+            let columns = sums.iter_mut().zip(&mut whole);
+            for (value, ((sum, count), whole)) in values.iter().zip(columns).filter(|(v, _)| v.is_finite()) {
                 *sum += f64::from(*value);
                 *count += 1;
+                *whole &= value.fract() == 0.0;
             }
         }
     })?;
-    Ok(sums.into_iter().map(|(sum, count)| (sum / count as f64) as f32).collect())
+    let values = sums.into_iter().map(|(sum, count)| (sum / count as f64) as f32).collect();
+    Ok(Means { values, whole: Some(whole) })
 }
 
 #[cfg(test)]
@@ -49,7 +62,9 @@ mod tests {
             (kept.x(0..kept.count).unwrap(), kept.labels.as_deref()),
             (vec![1.0, 2.0], Some(&[1][..]))
         );
-        assert_eq!(means(&split).unwrap(), [3.0, 4.0]);
-        assert!(means(&Split::from_floats(vec![f32::NAN], 1)).unwrap()[0].is_nan());
+        assert_eq!(means(&split).unwrap().values, [3.0, 4.0]);
+        assert!(means(&Split::from_floats(vec![f32::NAN], 1)).unwrap().values[0].is_nan());
+        let whole = means(&Split::from_floats(vec![1.0, 0.5, 2.0, f32::NAN], 2)).unwrap().whole;
+        assert_eq!(whole, Some(vec![true, false]));
     }
 }

@@ -57,7 +57,9 @@ pub use fingerprint::{Change, Fingerprint};
 pub use open::{
     anywhere, has_columns, is_built_in, is_folder_of_pictures, open, open_with, picture, rows, sources,
 };
-pub use options::{Colour, Decimal, Delimiter, Header, Index, Missing, ReadOptions, TEST_FRACTION};
+pub use options::{
+    Colour, Decimal, Delimiter, FILE, Header, Index, KEYS, Missing, REASON, ROW, ReadOptions, TEST_FRACTION,
+};
 pub use order::epoch_order;
 pub use origin::{Origin, Part, Unread};
 pub use prepare::column_stats;

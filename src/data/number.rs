@@ -84,6 +84,16 @@ numbers! {
 }
 
 impl FileKind {
+    /// The whole numbers in `bytes` with all their digits, if their type has more than [`FileKind::doubles`] keep.
+    pub(super) fn integers(self, bytes: &[u8]) -> Option<Vec<i128>> {
+        let words = bytes.as_chunks().0.iter().map(|bytes| self.ordered(*bytes));
+        match self.number {
+            Number::U64 => Some(words.map(|bytes| u64::from_le_bytes(bytes).into()).collect()),
+            Number::I64 => Some(words.map(|bytes| i64::from_le_bytes(bytes).into()).collect()),
+            _ => None,
+        }
+    }
+
     pub(super) const U8: FileKind = FileKind { number: Number::U8, big_endian: false };
 
     /// That of NumPy's name, such as `<f4`, `>i8` or `|u1`; none for what is no number.

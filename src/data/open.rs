@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::dataset::Dataset;
 use super::options::{Missing, ReadOptions, TEST_FRACTION};
+use super::origin::Part;
 use super::prepare::prepare;
 use super::progress::Watch;
 use super::raw::Raw;
@@ -227,8 +228,10 @@ fn join_test(source: &str, test: &str, parts: &mut Parts, other: Parts) -> Resul
     if parts.test.is_some() {
         return wrong(format!("{source} has a test part of its own"));
     }
-    if other.test.is_some() {
-        return wrong("it has a training and a test part; name a source of one part".into());
+    if other.test.is_some() || other.valid.is_some() {
+        return wrong(
+            "it has several parts; name a source of one part, such as the folder or file of one".into(),
+        );
     }
     if other.shape != parts.shape {
         return wrong(format!("it holds data of {}, but {source} of {}", other.shape, parts.shape));
@@ -237,7 +240,7 @@ fn join_test(source: &str, test: &str, parts: &mut Parts, other: Parts) -> Resul
     if let Some((theirs, ours)) = differs {
         return wrong(format!("it has a column `{theirs}` where {source} has `{ours}`"));
     }
-    parts.test = Some(parts.join_classes(other));
+    parts.test = Some(parts.join_classes(other, Part::Test));
     Ok(())
 }
 

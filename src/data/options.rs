@@ -13,6 +13,15 @@ use crate::settings::{Range, Section, named, section};
 /// Share of the rows that become the test part where the source has none and the user does not say.
 pub const TEST_FRACTION: f64 = 0.1;
 
+/// Columns by which a table of codes says what its rows are called, and why one has no code.
+pub const KEYS: [&str; 3] = [FILE, ROW, REASON];
+/// The name of a row's file.
+pub const FILE: &str = "file";
+/// The number of a row, from 0.
+pub const ROW: &str = "row";
+/// Why a row cannot be read.
+pub const REASON: &str = "reason";
+
 section! {
     /// How a source is read. Its place in a run's `config.toml` is the table `[source]`; none means what fits the source.
     pub struct ReadOptions from "source" {
@@ -91,6 +100,11 @@ section! {
         #[serde(skip)]
         #[arg(skip)]
         expected: Vec<String> = Vec::new();
+
+        /// Values of a row of codes: of a table with more columns, those of [`KEYS`] are left out
+        #[serde(skip)]
+        #[arg(skip)]
+        codes: Option<usize> = None;
 
         /// Another source, which is the test part
         #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,11 +1,12 @@
 //! Parquet: compressed tables, stored by column, in one file or a folder of several. Columns of numbers, of moments, and of
 //! lists of numbers that all have one length; or of pictures.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use parquet::file::reader::FileReader;
 
-use super::options::{Colour, ReadOptions};
+use super::options::{Colour, Missing, ReadOptions};
 use super::origin::Part;
 use super::progress::{Progress, Watch};
 use super::reader::{Format, GUARDED_THREAD, MAX_COLUMNS, MAX_ROWS, Parts, most_unpacked};
@@ -20,7 +21,7 @@ mod pictures;
 
 use cell::{Cell, Reading};
 use chunk::Leaf;
-use file::{DAMAGED, Open, broken, own_leaf, refusal};
+use file::{DAMAGED, Open, Own, broken, refusal};
 
 pub(super) const FORMAT: Format = Format {
     name: "parquet",
@@ -32,12 +33,15 @@ pub(super) const FORMAT: Format = Format {
 
 /// Bytes per list item while it is read: a value and two levels.
 const ITEM: u64 = 12;
+/// What stands in a folder's name for a missing value.
+const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 /// Prefix of the index columns that pandas adds.
 const INDEX: &str = "__index_level_";
 /// What pandas calls a nameless column, which was an index once.
 const UNNAMED: &str = "Unnamed: 0";
 /// Where pandas keeps what it knows of the columns.
 const PANDAS: &str = "pandas";
+
 /// Reads in a separate thread: the parquet crate panics on some damaged pages, which then ends only that thread.
 fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     let path = Path::new(source);
@@ -84,9 +88,9 @@ fn read(path: &Path, options: &ReadOptions, progress: Watch) -> Result<Parts> {
                 "read them one by one, with `source.image_size` if they are pictures",
             ));
         }
-        let split = parts.join_classes(other);
-        let place = if is_test { &mut parts.test } else { &mut parts.valid };
-        *place = Some(split);
+        let part = if is_test { Part::Test } else { Part::Valid };
+        let split = Some(parts.join_classes(other, part));
+        *(if is_test { &mut parts.test } else { &mut parts.valid }) = split;
     }
     Ok(parts)
 }
@@ -110,9 +114,12 @@ fn table(path: &Path, files: &[&Open], options: &ReadOptions, progress: Watch) -
         return Err(Error::value("source.label_column", label, "a column of lists cannot be the label"));
     }
     let keys = &files[0].keys;
+    check_keys(files)?;
     let mut found = found(files[0], &leaves);
     found.names.extend(keys.iter().map(|(key, _)| key.clone()));
-    let mut choice = table::choose(path, found, options)?;
+    // A model's columns may be the items of a list.
+    let wanted = ReadOptions { expected: with_lists(&options.expected, &leaves), ..options.clone() };
+    let mut choice = table::choose(path, found, &wanted)?;
     choice.types = leaves.iter().map(|leaf| leaf.type_name.clone()).collect();
     choice.types.resize(choice.all.len(), "folder".into());
     if files.len() > 1 {
@@ -148,6 +155,7 @@ fn table(path: &Path, files: &[&Open], options: &ReadOptions, progress: Watch) -
         }
         sources.resize(names.len(), *column);
     }
+    check_items(path, &names, &options.expected)?;
     let dim = names.len();
     let bytes = (rows as u64).saturating_mul(4 * dim as u64);
     let packed = files.iter().fold(0u64, |sum, file| sum.saturating_add(file.packed));
@@ -165,13 +173,13 @@ fn table(path: &Path, files: &[&Open], options: &ReadOptions, progress: Watch) -
     };
     let mut first = 0;
     for file in files {
-        let own = file::leaves(file)?;
-        reading.folders(file, first, &choice, &sources)?;
+        let own = Own::of(file)?;
+        reading.folders(file, first, &choice, &sources);
         for (index, rows) in file.groups.iter().enumerate() {
             let group = file.reader.get_row_group(index).map_err(|error| broken(&file.path, &error))?;
             let label = choice.label.and_then(|label| Some((label, leaf(label)?.clone(), usize::MAX)));
             for (column, leaf, place) in columns.iter().chain(&label) {
-                let leaf = &own_leaf(file, &own, files[0], leaf)?;
+                let leaf = &own.leaf(file, files[0], leaf)?;
                 let chunk = group.get_column_reader(leaf.leaf).map_err(|error| broken(&file.path, &error))?;
                 let mut take = |row: usize, item: usize, cell: Option<&dyn Cell>| {
                     reading.take((*column, leaf, *place), first + row, item, cell);
@@ -195,7 +203,7 @@ fn table(path: &Path, files: &[&Open], options: &ReadOptions, progress: Watch) -
     }
     let Gathered { values, labels, tally, differ, .. } = reading;
     choice.expand(names, sources);
-    table::parts(path, options, choice, table::Read { values, labels, rows, tally, differ })
+    table::parts(path, options, choice, table::Read { values, labels, rows, kept: None, tally, differ })
 }
 
 /// The pictures of some files, with their labels.
@@ -219,11 +227,22 @@ fn pictures_of(
         for row in &readable {
             match &names[*row as usize] {
                 Some(name) => labels.push(name),
-                None => missing += 1,
+                None => {
+                    labels.push_none();
+                    missing += 1;
+                }
             }
         }
-        if missing > 0 {
-            parts.warnings.push(format!("{missing} pictures have no label: labels are left out"));
+        // Of a trained model, labels only name what it says of the rows.
+        let drop = options.missing == Some(Missing::Drop) && !options.label_optional;
+        if missing > 0 && !drop {
+            let pictures =
+                if missing == 1 { "1 picture has".into() } else { format!("{missing} pictures have") };
+            let way = match options.label_optional || missing == readable.len() as u64 {
+                true => "",
+                false => "; `source.missing` = drop leaves those pictures out instead",
+            };
+            parts.warnings.push(format!("{pictures} no label: labels are left out{way}"));
         } else {
             let (labels, classes) = labels.finish();
             (parts.train, parts.classes) = (parts.train.with_labels(Some(labels)), classes);
@@ -306,41 +325,93 @@ impl Gathered {
     }
 
     /// Takes the values in the names of a file's folders, for all its rows.
-    fn folders(
-        &mut self,
-        file: &Open,
-        first: usize,
-        choice: &table::Choice,
-        sources: &[usize],
-    ) -> Result<()> {
+    fn folders(&mut self, file: &Open, first: usize, choice: &table::Choice, sources: &[usize]) {
         let rows = file.rows();
-        let start = choice.all.len() - file.keys.len().min(choice.all.len());
-        for (key, (name, text)) in file.keys.iter().enumerate() {
+        // All files have the keys of the first, whose columns come last.
+        let start = choice.all.len() - file.keys.len();
+        for (key, (_, text)) in file.keys.iter().enumerate() {
             let column = start + key;
-            if choice.all.get(column) != Some(name) {
-                let problem = "its folders are not named as those of the first file";
-                return Err(Error::file(
-                    &file.path,
-                    problem,
-                    "name each folder as KEY=VALUE, with the same keys",
-                ));
-            }
+            let missing = text.is_empty() || text == NO_VALUE || text.eq_ignore_ascii_case("nan");
+            let at = |row: usize| Place { row: row as u64, ..Place::default() };
             if choice.label == Some(column) {
                 let labels = self.labels.get_or_insert_default();
-                (0..rows).for_each(|_| labels.push(text));
+                for row in first..first + rows {
+                    if missing {
+                        labels.push_none();
+                        self.tally.add(column, Kind::Missing, at(row), b"");
+                    } else {
+                        labels.push(text);
+                    }
+                }
             }
             let Some(place) = sources.iter().position(|source| *source == column) else { continue };
             let number = text.parse::<f32>().ok().filter(|value| value.is_finite());
+            let kind = if missing { Kind::Missing } else { Kind::Text };
             for row in first..first + rows {
                 self.values[row * self.dim + place] = number.unwrap_or(f32::NAN);
                 if number.is_none() {
-                    let place = Place { row: row as u64, ..Place::default() };
-                    self.tally.add(column, Kind::Text, place, text.as_bytes());
+                    self.tally.add(column, kind, at(row), if missing { b"" } else { text.as_bytes() });
                 }
             }
         }
-        Ok(())
     }
+}
+
+/// Refuses files whose folders do not tell the same values.
+fn check_keys(files: &[&Open]) -> Result<()> {
+    let names = |file: &Open| file.keys.iter().map(|(key, _)| key.clone()).collect::<Vec<_>>();
+    let first = names(files[0]);
+    let Some(other) = files.iter().find(|file| names(file) != first) else { return Ok(()) };
+    let told = |names: &[String]| match names {
+        [] => "no folder KEY=VALUE".to_owned(),
+        names => names.iter().map(|name| format!("{name}=")).collect::<Vec<_>>().join("/"),
+    };
+    let problem =
+        format!("it lies in {}, but {} in {}", told(&names(other)), files[0].path.display(), told(&first));
+    let next = "put every file into folders with the same keys in the same order, or read them one by one";
+    Err(Error::file(&other.path, problem, next))
+}
+
+/// The list that a column of a model is an item of, as `v` of `v[3]`.
+fn list_of(name: &str) -> Option<&str> {
+    let (list, item) = name.strip_suffix(']')?.rsplit_once('[')?;
+    (!item.is_empty() && item.bytes().all(|byte| byte.is_ascii_digit())).then_some(list)
+}
+
+/// A model's columns as the file has them: one of lists in place of its items.
+fn with_lists(expected: &[String], leaves: &[Leaf]) -> Vec<String> {
+    let lists: HashMap<&str, bool> = leaves.iter().map(|leaf| (leaf.name.as_str(), leaf.list)).collect();
+    let mut seen = HashSet::new();
+    let column = |name: &String| match list_of(name).filter(|list| lists.get(list) == Some(&true)) {
+        Some(list) if !lists.contains_key(name.as_str()) => {
+            seen.insert(list.to_owned()).then(|| list.to_owned())
+        }
+        _ => Some(name.clone()),
+    };
+    expected.iter().filter_map(column).collect()
+}
+
+/// Refuses lists whose items are not the columns of the model.
+fn check_items(path: &Path, names: &[String], expected: &[String]) -> Result<()> {
+    let differs = names.iter().zip(expected).find(|(name, expected)| name != expected);
+    if expected.is_empty() || (differs.is_none() && names.len() == expected.len()) {
+        return Ok(());
+    }
+    let counts = |names: &[String]| format!("{} columns", names.len());
+    let problem = match differs {
+        _ if names.len() != expected.len() => format!(
+            "with the items of its lists it has {}, but the model was trained on {}",
+            counts(names),
+            counts(expected)
+        ),
+        Some((name, expected)) => format!("it has `{name}` where the model was trained on `{expected}`"),
+        None => return Ok(()),
+    };
+    Err(Error::file(
+        path,
+        problem,
+        "give its lists as many items, in the order that the model was trained on",
+    ))
 }
 
 /// What the columns are, for the choice among them.
@@ -393,23 +464,26 @@ fn check_list(files: &[&Open], leaf: &Leaf) -> Result<()> {
     Ok(())
 }
 
-/// The length of a column's first list.
+/// The length of the first list of a column that is there.
 fn list_width(files: &[&Open], leaf: &Leaf) -> Result<usize> {
     for Open { path, reader, groups, .. } in files {
         for (index, rows) in groups.iter().enumerate().filter(|(_, rows)| **rows > 0) {
             let group = reader.get_row_group(index).map_err(|error| broken(path, &error))?;
-            let chunk = group.get_column_reader(leaf.leaf).map_err(|error| broken(path, &error))?;
             let any = Leaf { width: usize::MAX, ..leaf.clone() };
-            let mut width = 0;
-            let mut take = |row: usize, item: usize, cell: Option<&dyn Cell>| {
-                if row == 0 && (cell.is_some() || item > 0) {
-                    width = item + 1;
+            // Mostly the first row has one.
+            for looked in [1, *rows] {
+                let chunk = group.get_column_reader(leaf.leaf).map_err(|error| broken(path, &error))?;
+                let (mut found, mut width) = (None, 0);
+                let mut take = |row: usize, item: usize, cell: Option<&dyn Cell>| {
+                    if (cell.is_some() || item > 0) && *found.get_or_insert(row) == row {
+                        width = item + 1;
+                    }
+                };
+                chunk::read(chunk, &any, looked, &mut take)
+                    .map_err(|problem| refusal(problem, path, 0, leaf, (0, &[])))?;
+                if width > 0 {
+                    return Ok(width);
                 }
-            };
-            chunk::read(chunk, &any, 1.min(*rows), &mut take)
-                .map_err(|problem| refusal(problem, path, 0, leaf, (0, &[])))?;
-            if width > 0 {
-                return Ok(width);
             }
         }
     }

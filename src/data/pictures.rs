@@ -106,6 +106,7 @@ pub(super) fn read_packed(
         })
         .collect();
     let Decoded { target, all, refusals, readable } = decode_all(source, &found, options, progress)?;
+    let all = all.with_origins(Origins::Files(found.iter().map(Found::name).collect()));
     let mut parts = Parts::new(super::reader::stem(source), target.shape, all.select(&readable));
     parts.notes = notes(&found, &target, 0);
     parts.warnings.extend(unreadable(&found, &refusals));

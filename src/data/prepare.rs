@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::dataset::Dataset;
-use super::missing;
+use super::missing::{self, Means};
 use super::options::{Missing, ReadOptions};
 use super::progress::Watch;
 use super::reader::{NAMED, Parts, column_name};
@@ -12,6 +12,7 @@ use super::shades;
 use super::split::{Element, Split};
 use super::summarise::summarise;
 use super::summary::Summary;
+use super::table::setting;
 use crate::error::{Error, Result};
 
 /// Learns the scaling, or takes the run's, fills in missing values, and checks that all values are finite.
@@ -23,14 +24,26 @@ pub(super) fn prepare(
     progress: Watch,
 ) -> Result<Dataset> {
     let floats = parts.train.element() == Element::Floats;
-    let fill = fill(source, options, &parts)?;
-    if let Some(fill) = &fill {
+    let filled = fill(source, options, &parts)?;
+    if let Some(Means { values: fill, .. }) = &filled {
         let filling = Some(Arc::new(Scaling::filling(fill.clone())));
         let filled = |split: Split| split.scaled(filling.clone());
         (parts.train, parts.valid, test) = (filled(parts.train), parts.valid.map(filled), filled(test));
     }
     let Parts {
-        name, shape, columns, classes, train, valid, bits, unread, notes, mut warnings, alike, ..
+        name,
+        shape,
+        columns,
+        label,
+        classes,
+        train,
+        valid,
+        bits,
+        unread,
+        notes,
+        mut warnings,
+        alike,
+        ..
     } = parts;
     let wanted = options.scale.is_some_and(|scale| scale != Scale::None) || options.scaling.is_some();
     // Of each part, the training part first.
@@ -48,6 +61,11 @@ pub(super) fn prepare(
             }
         }
     }
+    // What stands in for a missing value is no value of the column.
+    if let (Some((summary, _)), Some(Means { whole: Some(whole), .. })) = (seen.first_mut(), &filled) {
+        summary.whole.clone_from(whole);
+    }
+    let fill = filled.map(|means| means.values);
     let summary = seen.first().map(|(summary, _)| summary);
     let scaling = match (&options.scaling, summary) {
         (Some(scaling), _) => Some(scaling.clone()),
@@ -102,7 +120,20 @@ pub(super) fn prepare(
     let (train, test) = (train.scaled(shared.clone()), test.scaled(shared.clone()));
     let valid = valid.map(|split| split.scaled(shared));
     let named = Dataset::new(&name, shape, train, test);
-    Ok(Dataset { valid, columns, classes, scaling, summary, bits, unit, unread, notes, warnings, ..named })
+    Ok(Dataset {
+        valid,
+        columns,
+        label,
+        classes,
+        scaling,
+        summary,
+        bits,
+        unit,
+        unread,
+        notes,
+        warnings,
+        ..named
+    })
 }
 
 /// The least and largest x of each summarised column.
@@ -134,19 +165,25 @@ fn check_scaled(source: &str, summary: &Summary, scaling: &Scaling, columns: &[S
 }
 
 /// What stands in for missing values: the run's, or the means of the training part if they are asked for.
-fn fill(source: &str, options: &ReadOptions, parts: &Parts) -> Result<Option<Vec<f32>>> {
+fn fill(source: &str, options: &ReadOptions, parts: &Parts) -> Result<Option<Means>> {
     match &options.scaling {
-        Some(scaling) if scaling.fill.len() == parts.shape.dim() => return Ok(Some(scaling.fill.clone())),
+        Some(scaling) if scaling.fill.len() == parts.shape.dim() => {
+            return Ok(Some(Means { values: scaling.fill.clone(), whole: None }));
+        }
         None if options.missing == Some(Missing::Mean) && parts.train.element() == Element::Floats => {}
         _ => return Ok(None),
     }
     let fill = missing::means(&parts.train)?;
-    match fill.iter().position(|mean| mean.is_nan()) {
+    match fill.values.iter().position(|mean| mean.is_nan()) {
         None => Ok(Some(fill)),
         Some(column) => {
             let problem =
                 format!("{}: no row of the training part has a value", column_name(column, &parts.columns));
-            Err(Error::file(source, problem, "leave that column out"))
+            let next = match parts.columns.is_empty() {
+                true => "leave that column out".to_owned(),
+                false => format!("leave it out with {}", setting("source.drop", &[column], &parts.columns)),
+            };
+            Err(Error::file(source, problem, next))
         }
     }
 }
@@ -203,13 +240,15 @@ fn list(columns: &[String], count: usize, is: &dyn Fn(usize) -> bool) -> Option<
 fn table_warnings(summary: &Summary, alike: &[usize], columns: &[String]) -> Vec<String> {
     let list = |wrong: &dyn Fn(usize) -> bool| list(columns, summary.std.len(), wrong);
     let mut warnings = Vec::new();
-    if let Some(names) = list(&|column| alike.contains(&column)) {
+    let mut is_alike = vec![false; summary.std.len()];
+    alike.iter().for_each(|column| is_alike[*column] = true);
+    if let Some(names) = list(&|column| is_alike[column]) {
         warnings.push(format!(
             "values that differ by less than 32-bit floats can tell, so nothing to learn; subtract a constant first, or \
              leave the column out: {names}"
         ));
     }
-    if let Some(names) = list(&|column| summary.std[column] == 0.0 && !alike.contains(&column)) {
+    if let Some(names) = list(&|column| summary.std[column] == 0.0 && !is_alike[column]) {
         warnings.push(format!("the same value in every training row, so nothing to learn: {names}"));
     }
     if let Some(names) = list(&|column| is_mark(summary, column)) {

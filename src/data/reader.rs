@@ -42,6 +42,8 @@ pub(super) struct Parts {
     pub shape: Shape,
     /// Names of a table's columns: all or none.
     pub columns: Vec<String>,
+    /// The name of a table's column of labels.
+    pub label: Option<String>,
     /// The names of the labels; empty if they only have numbers.
     pub classes: Vec<String>,
     pub train: Split,
@@ -59,9 +61,23 @@ pub(super) struct Parts {
 impl Parts {
     /// Rows of one part, without names: what a reader starts from.
     pub(super) fn new(name: String, shape: Shape, train: Split) -> Parts {
-        let (columns, classes, valid, test) = Default::default();
+        let (columns, label, classes, valid, test) = Default::default();
         let (bits, unread, notes, warnings, alike) = Default::default();
-        Parts { name, shape, columns, classes, train, valid, test, bits, unread, notes, warnings, alike }
+        Parts {
+            name,
+            shape,
+            columns,
+            label,
+            classes,
+            train,
+            valid,
+            test,
+            bits,
+            unread,
+            notes,
+            warnings,
+            alike,
+        }
     }
 }
 

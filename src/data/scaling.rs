@@ -87,7 +87,7 @@ impl Scaling {
         Err(Error::Usage(format!("{problem}\n  use data with the columns that the model was trained on")))
     }
 
-    /// Turns values [N, D] into x. What would exceed a float becomes the largest one.
+    /// Turns values [N, D] into x. A number that would exceed a float becomes the largest one; what is none stays so.
     pub fn apply(&self, values: &mut [f32]) {
         if !self.fill.is_empty() {
             for row in values.chunks_mut(self.fill.len()) {
@@ -95,7 +95,10 @@ impl Scaling {
                 missing.for_each(|(v, fill)| *v = *fill);
             }
         }
-        self.each(values, |v, shift, scale| ((v - shift) / scale).clamp(f32::MIN, f32::MAX));
+        self.each(values, |v, shift, scale| {
+            let x = (v - shift) / scale;
+            if v.is_finite() { x.clamp(f32::MIN, f32::MAX) } else { x }
+        });
     }
 
     /// Turns x [N, D] into values.
@@ -170,6 +173,10 @@ mod tests {
         let mut x = [7.0, f32::NAN];
         Scaling::filling(vec![3.0, 10.0]).apply(&mut x);
         assert_eq!(x, [7.0, 10.0]);
+        // An infinity is not one of the numbers that are made to fit.
+        let mut x = [f32::INFINITY, f32::MAX];
+        Scaling { shift: vec![f32::MIN], scale: vec![0.5], fill: vec![] }.apply(&mut x);
+        assert_eq!(x, [f32::INFINITY, f32::MAX]);
         assert!(scaling.validate(2).is_ok() && Scaling::filling(vec![1.0]).validate(2).is_err());
         assert!(Scaling::filling(vec![f32::NAN; 2]).validate(2).is_err());
     }

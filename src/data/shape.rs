@@ -72,6 +72,13 @@ pub struct Size {
 impl Size {
     /// Most pixels per side.
     pub const MOST: usize = 4096;
+
+    /// The shape of rows of `dim` values that are pictures of this size, grey or coloured; none if they cannot be.
+    pub(super) fn of_rows(self, dim: usize) -> Option<Shape> {
+        let Size { width, height } = self;
+        let shapes = [1, 3].map(|channels| Shape { width, height, channels });
+        shapes.into_iter().find(|shape| shape.dim() == dim)
+    }
 }
 
 impl FromStr for Size {
@@ -127,6 +134,14 @@ mod tests {
         assert_eq!(kind(1, 1, 3), (false, true));
         assert_eq!(kind(5, 1, 1), (true, false));
         assert_eq!(kind(28, 28, 2), (false, false));
+    }
+
+    #[test]
+    fn rows_are_pictures_where_their_size_fits() {
+        let of = |dim| Size { width: 3, height: 2 }.of_rows(dim);
+        assert_eq!(of(6), Some(Shape { width: 3, height: 2, channels: 1 }));
+        assert_eq!(of(18), Some(Shape { width: 3, height: 2, channels: 3 }));
+        assert_eq!((of(7), of(12)), (None, None));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! What tables share: named columns of numbers, one of which may hold labels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::options::{Decimal, Missing, ReadOptions};
+use super::origin::Origins;
 use super::reader::{Parts, column_name, stem};
 use super::shape::{Shape, Size};
 use super::split::Split;
@@ -33,6 +34,8 @@ pub(super) struct Read {
     pub values: Vec<f32>,
     pub labels: Option<Labels>,
     pub rows: usize,
+    /// The numbers of these rows in the file, where others are left out.
+    pub kept: Option<Vec<u64>>,
     /// The cells that are no plain numbers, by the columns of the file.
     pub tally: Tally,
     /// Whether the cells of a column are different numbers, however little: D flags.
@@ -41,13 +44,14 @@ pub(super) struct Read {
 
 /// The table of what was read, or what is wrong with it.
 pub(super) fn parts(path: &Path, options: &ReadOptions, choice: Choice, read: Read) -> Result<Parts> {
-    let Read { values, labels, rows, tally, differ } = read;
+    let Read { values, labels, rows, kept, tally, differ } = read;
     let columns = choice.names();
     let dim = columns.len();
     if rows == 0 {
         return Err(Error::file(path, "it has no rows", "name a table with rows of numbers"));
     }
     let label = choice.label;
+    let named = label.map(|label| choice.all[label].clone());
     let mut warnings = choice.warnings.clone();
     let missing = options.missing.unwrap_or(Missing::Error);
     let unlabelled = label.and_then(|label| tally.get(label, Kind::Missing));
@@ -127,24 +131,31 @@ pub(super) fn parts(path: &Path, options: &ReadOptions, choice: Choice, read: Re
             odd.join(", ").escape_debug()
         ));
     }
-    let train = Split::from_floats(values, dim).with_labels(labels);
+    let mut train = Split::from_floats(values, dim).with_labels(labels);
+    if let Some(kept) = kept {
+        train = train.with_origins(Origins::Rows(kept));
+    }
     let shape = shape(dim, options.image_size, &mut notes);
     // Pixels have places, not names.
     let columns = if shape.is_table() { columns } else { Vec::new() };
-    Ok(Parts { columns, classes, notes, warnings, alike, ..Parts::new(stem(path), shape, train) })
+    Ok(Parts {
+        columns,
+        label: named,
+        classes,
+        notes,
+        warnings,
+        alike,
+        ..Parts::new(stem(path), shape, train)
+    })
 }
 
 /// The shape of rows that are pictures, if they are to be.
 fn shape(dim: usize, size: Option<Size>, notes: &mut Vec<String>) -> Shape {
-    let Some(Size { width, height }) = size else { return Shape::table(dim) };
-    match dim.checked_div(width * height) {
-        Some(1) if dim == width * height => Shape { width, height, channels: 1 },
-        Some(3) if dim == 3 * width * height => {
-            notes.push("each pixel is three columns in a row: red, green, blue".into());
-            Shape { width, height, channels: 3 }
-        }
-        _ => Shape::table(dim),
+    let shape = size.and_then(|size| size.of_rows(dim)).unwrap_or(Shape::table(dim));
+    if shape.channels > 1 {
+        notes.push("each pixel is three columns in a row: red, green, blue".into());
     }
+    shape
 }
 
 /// The error that lists all bad columns, and what helps.
@@ -167,10 +178,12 @@ fn refuse(
         |column: &usize| tally.get(*column, Kind::Missing).is_some_and(|cells| cells.count == rows as u64);
     let is_void = |column: &usize| void(column) && Some(*column) != label;
     let sound = tally.faults(rows as u64);
-    let useless: Vec<usize> =
+    let useless: BTreeSet<usize> =
         faults.keys().copied().filter(|column| sound.contains_key(column) || is_void(column)).collect();
     let gaps = faults.keys().any(|column| !useless.contains(column));
+    let some = choice.values.iter().any(|column| !useless.contains(column));
     let next = match options.whole {
+        _ if options.codes.is_some() => "leave those rows or columns out".into(),
         true if !useless.is_empty() => {
             let label =
                 if label.is_none() { ", name a column of labels with `source.label_column`" } else { "" };
@@ -185,11 +198,17 @@ fn refuse(
             if tally.of(Kind::Text).any(|(_, cells)| cells.text.contains("\\n")) {
                 ways.push("look for a quote that is never closed: a cell spans several lines".to_owned());
             }
-            if !useless.is_empty() {
-                ways.push(format!("leave columns out with {}", setting("source.drop", &useless, all)));
-            }
             let text = tally.of(Kind::Text).any(|(column, _)| useless.contains(&column));
-            if text && label.is_none() {
+            if !some {
+                ways.push("give it a column that has numbers, such as one of numbers for words".into());
+            } else if !useless.is_empty() {
+                let columns: Vec<usize> = useless.iter().copied().collect();
+                ways.push(format!("leave columns out with {}", setting("source.drop", &columns, all)));
+            }
+            if text && !choice.named {
+                ways.push("if its first line has the names of the columns, say `source.header` = yes".into());
+            }
+            if text && some && label.is_none() {
                 ways.push("name a column of classes with `source.label_column`".into());
             }
             // A number with the other decimal sign.
@@ -225,19 +244,5 @@ fn other_sign(text: &str) -> Option<Decimal> {
         (true, 1, 0) => Some(Decimal::Comma),
         (true, 0, 1) => Some(Decimal::Point),
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_are_pictures_where_their_size_fits() {
-        let mut notes = Vec::new();
-        let mut of = |dim, width, height| shape(dim, Some(Size { width, height }), &mut notes);
-        assert_eq!(of(6, 3, 2), Shape { width: 3, height: 2, channels: 1 });
-        assert_eq!(of(18, 3, 2), Shape { width: 3, height: 2, channels: 3 });
-        assert_eq!(of(7, 3, 2), Shape::table(7));
     }
 }

@@ -19,6 +19,9 @@ pub(super) struct Unpacked {
     pub size: u64,
 }
 
+/// What to do about a file that unpacks to more than is read of one of its size.
+const UNPACK: &str = "if it is sound, unpack it, and name the file that comes of it";
+
 /// What to do about a damaged file.
 const AGAIN: &str = "fetch or copy the file again";
 
@@ -30,7 +33,8 @@ pub(super) fn open(path: &Path) -> Result<Unpacked> {
     let mut magic = Vec::new();
     file.by_ref().take(6).read_to_end(&mut magic).map_err(unreadable)?;
     let most = most_unpacked(size);
-    let capped = |input: Box<dyn Read + Send>| Box::new(Capped { input, left: most }) as Box<dyn Read + Send>;
+    let capped =
+        |input: Box<dyn Read + Send>| Box::new(Capped { input, most, left: most }) as Box<dyn Read + Send>;
     // A pipe cannot be wound back.
     let plain = |file: File, magic: Vec<u8>| BufReader::new(Cursor::new(magic).chain(file));
     let refuse = |problem: String, next: &str| Err(Error::file(path, problem, next));
@@ -97,7 +101,7 @@ fn zipped(path: &Path, file: File, size: u64) -> Result<Unpacked> {
     let mut text = Vec::new();
     let unpacked = entry.take(most + 1).read_to_end(&mut text);
     match unpacked {
-        Ok(count) if count as u64 > most => Err(Error::file(path, too_much(most), AGAIN)),
+        Ok(count) if count as u64 > most => Err(Error::file(path, too_much(most), UNPACK)),
         Ok(_) => Ok(Unpacked { input: Box::new(Cursor::new(text)), packed: Some("zip"), size }),
         Err(error) => Err(broken(&error)),
     }
@@ -110,6 +114,9 @@ fn too_much(most: u64) -> String {
 /// The error of a failed read: damaged compression, or the disk.
 pub(super) fn broken(path: &Path, packed: Option<&str>, error: io::Error) -> Error {
     match packed {
+        Some(_) if error.kind() == io::ErrorKind::FileTooLarge => {
+            Error::file(path, error.to_string(), UNPACK)
+        }
         // What the operating system says has a number.
         Some(packed) if error.raw_os_error().is_none() => {
             let problem = format!("damaged {packed}: {error}").replace('\n', " ");
@@ -122,6 +129,7 @@ pub(super) fn broken(path: &Path, packed: Option<&str>, error: io::Error) -> Err
 /// Refuses to go on where a file unpacks to far more than real data does.
 struct Capped {
     input: Box<dyn Read + Send>,
+    most: u64,
     left: u64,
 }
 
@@ -130,8 +138,26 @@ impl Read for Capped {
         let count = self.input.read(out)?;
         match self.left.checked_sub(count as u64) {
             Some(left) => self.left = left,
-            None => return Err(io::Error::other("it unpacks to more than any table of its size")),
+            None => return Err(io::Error::new(io::ErrorKind::FileTooLarge, too_much(self.most))),
         }
         Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_unpacks_to_too_much_is_not_called_damaged() {
+        let text: Box<dyn Read + Send> = Box::new(Cursor::new(vec![b'1'; 100]));
+        let mut capped = Capped { input: text, most: 64 << 20, left: 64 };
+        let error = io::copy(&mut capped, &mut io::sink()).unwrap_err();
+        let message = broken(Path::new("t.csv.gz"), Some("gzip"), error).to_string();
+        assert!(message.contains("unpacks to more than 64 MiB") && !message.contains("damaged"), "{message}");
+        assert!(message.contains("unpack it, and name the file"), "{message}");
+        let error = io::Error::other("invalid gzip header");
+        let message = broken(Path::new("t.csv.gz"), Some("gzip"), error).to_string();
+        assert!(message.contains("damaged gzip: invalid gzip header"), "{message}");
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::family::{self, FAMILIES, Family};
-use super::layer::{Extent, Layers, MAX_WIDTH, Site, Stack};
+use super::layer::{Extent, Layers, MAX_PICTURE, MAX_WIDTH, Site, Stack};
 use super::parameters::Parameters;
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
@@ -85,7 +85,11 @@ impl ModelConfig {
             let problem = format_args!("the data has {} classes, more than {MAX_CLASSES}", self.classes);
             return Err(Error::value("model.condition", "labels", problem));
         }
-        width("the number of values per datum,", self.input)?;
+        let most = self.most_values();
+        if !(1..=most).contains(&self.input) {
+            let problem = format!("the number of values per datum, {}: use 1 to {most}", self.input);
+            return Err(Error::Usage(problem));
+        }
         if self.activation == Activation::Identity {
             return Err(Error::setting("model.activation", ": use relu, tanh, softplus or silu"));
         }
@@ -101,6 +105,12 @@ impl ModelConfig {
     /// The encoder's layers.
     pub fn encoder_layers(&self) -> Layers {
         self.encoder.clone().unwrap_or_else(|| Layers::of_widths(&self.hidden))
+    }
+
+    /// The most values that a datum may have: more for layers that read pictures.
+    pub fn most_values(&self) -> usize {
+        let pictures = self.picture.is_some() && self.encoder_layers().read_pictures();
+        if pictures { MAX_PICTURE } else { MAX_WIDTH }
     }
 
     /// The decoder's layers.

@@ -1,5 +1,8 @@
 //! How a text table is written: what separates its cells, its decimal sign, and where its names are.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
@@ -14,6 +17,8 @@ use crate::settings::Named;
 /// Rows that the dialect is found from, and most bytes of them if there are two.
 const ROWS: usize = 100;
 const BYTES: usize = 1 << 20;
+/// Numbers that are years rather than values.
+const YEARS: RangeInclusive<i64> = 1900..=2100;
 /// Names of columns that pandas gives to an index without one.
 const UNNAMED: &[&str] = &["Unnamed: ", "__index_level_"];
 
@@ -284,11 +289,12 @@ fn judge(first: &ByteRecord, rest: &[ByteRecord], decimal: Decimal, options: &Re
     let missing =
         |cell: &[u8]| cell::is_missing(cell.trim_ascii()) || cell.trim_ascii().eq_ignore_ascii_case(b"nan");
     let text = |cell: &[u8]| !number(cell) && !missing(cell);
-    let has = |name: &str| first.iter().any(|cell| table::text(cell.trim_ascii()) == name);
+    let names: HashSet<Cow<str>> = first.iter().map(|cell| table::text(cell.trim_ascii())).collect();
     let labelled = options.label_column.as_deref();
-    let expected = !options.expected.is_empty() && options.expected.iter().all(|name| has(name));
+    let expected =
+        !options.expected.is_empty() && options.expected.iter().all(|name| names.contains(name.as_str()));
     // A label may be named by its number.
-    if expected || labelled.is_some_and(|label| has(label) && text(label.as_bytes())) {
+    if expected || labelled.is_some_and(|label| names.contains(label) && text(label.as_bytes())) {
         return Judged::Names;
     }
     if first.iter().all(|cell| !number(cell)) && first.iter().any(text) {
@@ -305,6 +311,16 @@ fn judge(first: &ByteRecord, rest: &[ByteRecord], decimal: Decimal, options: &Re
         return Judged::Names;
     }
     let numbers = &cells[usize::from(blank)..];
+    if first.iter().any(text) && !rest.is_empty() {
+        // Words over words: names if the numbers beside them are years or count, and those below are nothing of that kind.
+        let numbers = |row: &ByteRecord| {
+            let cells = row.iter().zip(first).filter(|(_, first)| !text(first)).map(|(cell, _)| cell);
+            progression(cells)
+        };
+        let Some(above) = numbers(first).filter(Progression::names_columns) else { return Judged::Row };
+        let goes_on = rest.iter().filter_map(numbers).any(|row| row.is_like(&above));
+        return if goes_on { Judged::Row } else { Judged::DoubtfulNames };
+    }
     let whole: Option<Vec<i64>> =
         numbers.iter().map(|cell| std::str::from_utf8(cell).ok()?.parse().ok()).collect();
     let Some(whole) =
@@ -326,8 +342,43 @@ fn judge(first: &ByteRecord, rest: &[ByteRecord], decimal: Decimal, options: &Re
         [0, _, ..] => Judged::DoubtfulNames,
         // Such as years, above numbers that are not whole.
         [_, _, ..] if mostly_fractions => Judged::DoubtfulNames,
+        [first, .., last] if rest.len() > 2 && YEARS.contains(&first) && YEARS.contains(&last) => {
+            let year = |value: &f32| (*YEARS.start() as f32..=*YEARS.end() as f32).contains(value);
+            if below.iter().any(year) { Judged::Row } else { Judged::DoubtfulRow }
+        }
         _ => Judged::Row,
     }
+}
+
+/// Whole numbers that go up in even steps; the step of a single one is 0.
+struct Progression {
+    first: i64,
+    last: i64,
+    step: i64,
+    count: usize,
+}
+
+impl Progression {
+    /// Whether they are years, or three or more that count from 0 or 1.
+    fn names_columns(&self) -> bool {
+        let years = YEARS.contains(&self.first) && YEARS.contains(&self.last);
+        years || (self.count > 2 && self.step == 1 && (0..=1).contains(&self.first))
+    }
+
+    /// Whether a row is of the same kind as another one.
+    fn is_like(&self, other: &Progression) -> bool {
+        self.step == other.step && (self.count > 1 || YEARS.contains(&self.first))
+    }
+}
+
+fn progression<'a>(cells: impl Iterator<Item = &'a [u8]>) -> Option<Progression> {
+    let numbers: Option<Vec<i64>> =
+        cells.map(|cell| std::str::from_utf8(cell.trim_ascii()).ok()?.parse().ok()).collect();
+    let numbers = numbers?;
+    let (first, last) = (*numbers.first()?, *numbers.last()?);
+    let step = numbers.get(1).map_or(Some(0), |second| second.checked_sub(first).filter(|step| *step > 0))?;
+    let even = numbers.windows(2).all(|pair| pair[1].checked_sub(pair[0]) == Some(step));
+    even.then_some(Progression { first, last, step, count: numbers.len() })
 }
 
 /// Whether these cells count up by one.
@@ -376,10 +427,12 @@ fn columns_of(names: Vec<String>, columns: usize, rows: &[ByteRecord], named: bo
     names.resize(columns, String::new());
     let void =
         |column: usize| !rows.is_empty() && cells(column).all(|cell| cell.is_some_and(<[u8]>::is_empty));
+    // Where no column has a name, those at the end of each line.
+    let last =
+        if named { 0 } else { columns - (0..columns).rev().take_while(|column| void(*column)).count() };
     for (column, name) in names.iter().enumerate() {
         let nameless = name.is_empty();
-        // Where no column has a name, those that are void at the end of each line.
-        if nameless && columns > 1 && if named { void(column) } else { (column..columns).all(void) } {
+        if nameless && columns > 1 && column >= last && void(column) {
             found.empty.push(column);
         } else if named && (nameless || UNNAMED.iter().any(|start| name.starts_with(start))) {
             let whole: Option<Vec<i64>> =

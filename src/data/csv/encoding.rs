@@ -10,8 +10,9 @@ use crate::error::{Error, Result};
 
 /// Bytes that the encoding is found from.
 const LOOK: usize = 1 << 12;
-/// Kinds of files that are not text, by how they begin, and what to do with them.
-const STRANGERS: &[(&[u8], &str, &str)] = &[
+/// Kinds of files that are not text, by how they begin, and what to do with them. Of those that begin with letters, a table
+/// may have a name that begins so: they have bytes that no text has.
+const BINARY: &[(&[u8], &str, &str)] = &[
     (b"PAR1", "a Parquet file", "give it a name that ends with .parquet, or say `source.format` = parquet"),
     (b"\x93NUMPY", "a NumPy array", "give it a name that ends with .npy, or say `source.format` = npy"),
     (b"\x89HDF", "an HDF5 file, which is not read", "save the array as .npy, or the table as CSV or Parquet"),
@@ -22,11 +23,17 @@ const STRANGERS: &[(&[u8], &str, &str)] = &[
         "an Excel workbook, which is not read",
         "save the sheet as CSV in your spreadsheet program",
     ),
-    (b"%PDF", "a PDF document", "export the table as CSV"),
     (b"SQLite format 3", "an SQLite database, which is not read", "export the table as CSV"),
-    (b"<", "a web page or XML", "fetch the file itself, or export the table as CSV"),
-    (b"{", "JSON, which is not read", "write the table as CSV or Parquet"),
-    (b"[{", "JSON, which is not read", "write the table as CSV or Parquet"),
+];
+/// Kinds of text that are no table, by how they begin in small letters.
+const STRANGERS: &[(&[&str], &str, &str)] = &[
+    (&["%pdf-"], "a PDF document", "export the table as CSV"),
+    (
+        &["<!doctype", "<?xml", "<!--", "<html", "<head", "<body", "<table", "<svg", "<kml", "<rss"],
+        "a web page or XML",
+        "fetch the file itself, or export the table as CSV",
+    ),
+    (&["{\"", "{}", "[{"], "JSON, which is not read", "write the table as CSV or Parquet"),
 ];
 
 /// A text in UTF-8 without a mark, and the encoding that it has in the file unless that is UTF-8.
@@ -44,9 +51,8 @@ pub(super) fn decode(
         Encoding::for_bom(&look).map_or((None, 0), |(encoding, length)| (Some(encoding), length));
     let encoding = marked.unwrap_or_else(|| by_zeros(&look));
     let start = look[mark..].trim_ascii_start();
-    let stranger = STRANGERS.iter().find(|(begin, ..)| start.starts_with(begin));
-    if let Some((_, what, next)) = stranger {
-        return Err(Error::file(path, format!("it is {what}"), *next));
+    if let Some((what, next)) = stranger(start) {
+        return Err(Error::file(path, format!("it is {what}"), next));
     }
     if encoding == UTF_8 {
         if look.contains(&0) {
@@ -66,6 +72,21 @@ pub(super) fn decode(
         (false, false) => "UTF-16, big-endian, without a mark",
     };
     Ok((Box::new(text), Some(name)))
+}
+
+/// What the file is if it is no table, and what to do with it.
+fn stranger(start: &[u8]) -> Option<(&'static str, &'static str)> {
+    let is_text = |byte: &u8| *byte >= b' ' || byte.is_ascii_whitespace();
+    let binary = || BINARY.iter().find(|(begin, ..)| start.starts_with(begin));
+    if let Some((_, what, next)) = binary().filter(|_| !start.iter().all(is_text)) {
+        return Some((what, next));
+    }
+    // A brace, then a name in quotes.
+    let begin: String =
+        start.iter().filter(|byte| !byte.is_ascii_whitespace()).take(16).map(|b| *b as char).collect();
+    let begin = begin.to_lowercase();
+    let strange = STRANGERS.iter().find(|(begins, ..)| begins.iter().any(|one| begin.starts_with(one)));
+    strange.map(|(_, what, next)| (*what, *next))
 }
 
 /// UTF-16 of mostly Latin letters has a zero in every other byte.
@@ -95,6 +116,33 @@ mod tests {
     fn utf_16(text: &str, little: bool) -> Vec<u8> {
         let bytes = |unit: u16| if little { unit.to_le_bytes() } else { unit.to_be_bytes() };
         text.encode_utf16().flat_map(bytes).collect()
+    }
+
+    #[test]
+    fn other_files_are_named_and_tables_that_begin_like_them_are_read() {
+        let page = b"\n <!DOCTYPE html>\n<p>".to_vec();
+        for (bytes, what) in [
+            (b"PAR1\x15\x04\x15\x10".to_vec(), "a Parquet file"),
+            (b"FEA1\0\0\0\0".to_vec(), "a Feather file"),
+            (b"%PDF-1.4\n%".to_vec(), "a PDF document"),
+            (page, "a web page or XML"),
+            (b"{\n  \"a\": [1, 2]}".to_vec(), "JSON"),
+            (b"[ {\"a\": 1}]".to_vec(), "JSON"),
+        ] {
+            let failed = |error| Error::io("read", "t.csv", error);
+            let refused = decode(Path::new("t.csv"), Box::new(Cursor::new(bytes)), failed).err().unwrap();
+            assert!(refused.to_string().contains(&format!("it is {what}")), "{refused}");
+        }
+        for text in [
+            "PAR1,x\n1,2\n",
+            "FEA1;FEA2\n1;2\n",
+            "<5,>5\n1,2\n",
+            "<b>,a\n1,2\n",
+            "%PDF,x\n1,2\n",
+            "{a},b\n1,2\n",
+        ] {
+            assert_eq!(read(text.into()), (text.to_owned(), None));
+        }
     }
 
     #[test]

@@ -58,8 +58,8 @@ struct Rows {
     count: usize,
     tally: Tally,
     seen: Seen,
-    /// Rows without any cell that is not empty, which are left out.
-    hollow: u64,
+    /// The numbers of rows without any cell that is not empty, which are left out.
+    hollow: Vec<u64>,
     /// Whether a label is no UTF-8.
     latin: bool,
     /// The row after them, if it is bad.
@@ -147,11 +147,11 @@ impl Layout {
             return Err(ragged());
         }
         if width > 1 && record.as_slice().iter().all(u8::is_ascii_whitespace) {
-            rows.hollow += 1;
+            rows.hollow.push(rows.all());
             return Ok(());
         }
         let begin = rows.values.len();
-        let row = rows.count as u64;
+        let row = rows.all();
         let place = || {
             record.position().map_or_else(Place::default, |at| Place {
                 row,
@@ -193,6 +193,18 @@ impl Layout {
 }
 
 impl Rows {
+    /// The number of rows, with those that are left out.
+    fn all(&self) -> u64 {
+        (self.count + self.hollow.len()) as u64
+    }
+
+    /// The numbers of the rows that are kept, unless that is all of them.
+    fn kept(&self) -> Option<Vec<u64>> {
+        let mut hollow = self.hollow.iter().peekable();
+        let is_kept = |row: &u64| hollow.next_if_eq(&row).is_none();
+        (!self.hollow.is_empty()).then(|| (0..self.all()).filter(is_kept).collect())
+    }
+
     /// With the blank lines before each row, as far as these bytes show them.
     fn settled(mut self, bytes: &[u8]) -> Rows {
         if let Some(bad) = &mut self.bad {
@@ -321,7 +333,8 @@ impl<'a> Table<'a> {
 
     fn append(&mut self, rows: Rows) -> Result<()> {
         let all = &mut self.rows;
-        all.tally.join(rows.tally, all.count as u64, self.lines);
+        let before = all.all();
+        all.tally.join(rows.tally, before, self.lines);
         all.seen.join(rows.seen, self.layout.decimal);
         all.values.extend_from_slice(&rows.values);
         for label in &rows.labels {
@@ -331,7 +344,7 @@ impl<'a> Table<'a> {
             }
         }
         all.count += rows.count;
-        all.hollow += rows.hollow;
+        all.hollow.extend(rows.hollow.iter().map(|row| before + row));
         all.latin |= rows.latin;
         if let Some(bad) = rows.bad {
             return Err(self.describe(bad));
@@ -345,24 +358,29 @@ impl<'a> Table<'a> {
 
     /// What was read, and warnings of it.
     fn finish(self) -> (table::Read, Vec<String>) {
+        let kept = self.rows.kept();
         let Rows { values, tally, seen, hollow, latin, count, .. } = self.rows;
         let mut warnings = Vec::new();
-        match hollow {
-            0 => {}
-            1 => warnings.push("a row without any value is left out".into()),
-            rows => warnings.push(format!("{rows} rows without any value are left out")),
+        match &hollow[..] {
+            [] => {}
+            [row] => warnings.push(format!("row {}, without any value, is left out", row + 1)),
+            [row, ..] => warnings.push(format!(
+                "{} rows without any value are left out, the first is row {}",
+                hollow.len(),
+                row + 1
+            )),
         }
         if latin {
             warnings.push("some labels are no UTF-8: they are read as Latin-1 (Windows-1252)".into());
         }
         let labels = self.layout.roles.contains(&Role::Label).then_some(self.labels);
-        (table::Read { values, labels, rows: count, tally, differ: seen.differ }, warnings)
+        (table::Read { values, labels, rows: count, kept, tally, differ: seen.differ }, warnings)
     }
 
     /// The error for the bad row after those that were read.
     fn describe(&self, Bad { line, what, .. }: Bad) -> Error {
-        let (row, line) = (self.rows.count + 1, self.lines + line);
-        let row = if line == row as u64 { format!("row {row}") } else { format!("row {row} (line {line})") };
+        let (row, line) = (self.rows.all() + 1, self.lines + line);
+        let row = if line == row { format!("row {row}") } else { format!("row {row} (line {line})") };
         let (problem, next) = match what {
             What::Broken(error) if error.is_io_error() => match error.into_kind() {
                 csv::ErrorKind::Io(error) => return (self.failed)(error),

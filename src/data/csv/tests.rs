@@ -196,6 +196,35 @@ fn rows_without_cells_and_separators_at_the_end_do_no_harm() {
 }
 
 #[test]
+fn rows_keep_their_numbers_where_others_have_no_values() {
+    let parts = parse(b"a,b\n1,2\n,\n3,4\n,\n,\n5,6\n7,8\n", None).unwrap();
+    let numbers: Vec<String> = (0..4).map(|row| parts.train.origin(row).to_string()).collect();
+    assert_eq!(numbers, ["row 1", "row 3", "row 6", "row 7"]);
+    assert_eq!(parts.warnings, ["3 rows without any value are left out, the first is row 2"]);
+    refuse(b"a,b\n1,2\n,\n3,x\n", "column 2 (`b`): text in row 3 (line 4): `x`");
+    refuse(b"a,b\n1,2\n,\n3,4,5\n", "row 3 (line 4) has 3 cells");
+    let parts = parse(b"1,2\n3,4\n,\n5,6\n", None).unwrap();
+    assert_eq!(parts.train.origin(2).to_string(), "row 4");
+}
+
+#[test]
+fn advice_leaves_a_column_and_a_line_of_names_can_be_said_to_be_one() {
+    let error = parse(b"p,q\nx,y\nz,w\n", None).unwrap_err().to_string();
+    assert!(!error.contains("source.drop") && error.contains("has numbers"), "{error}");
+    let error = parse(b"a,a\n1,2\n", None).unwrap_err().to_string();
+    assert!(!error.contains("source.drop") && error.contains("a name of its own"), "{error}");
+    let text = b"country,2,7\nPeru,5,7\nMali,8,6\n";
+    let error = parse(text, None).unwrap_err().to_string();
+    assert!(error.contains("`source.header` = yes"), "{error}");
+    let named =
+        ReadOptions { header: Some(Header::Yes), drop: vec!["country".into()], ..ReadOptions::default() };
+    assert_eq!(parse_with(text, &named).unwrap().columns, ["2", "7"]);
+    let years = ReadOptions { drop: vec!["country".into()], ..ReadOptions::default() };
+    let parts = parse_with(b"country,2001,2002\nPeru,5,7\nMali,8,6\n", &years).unwrap();
+    assert_eq!((parts.columns.join(","), parts.train.count), ("2001,2002".into(), 2));
+}
+
+#[test]
 fn what_is_said_goes_before_what_is_found() {
     let options = |header, delimiter, decimal| ReadOptions {
         header: Some(header),

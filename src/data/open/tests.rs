@@ -142,6 +142,27 @@ fn a_value_that_is_not_finite_is_named_with_row_and_column() {
 }
 
 #[test]
+fn an_infinity_is_refused_and_not_made_to_fit_where_means_are_filled_in() {
+    let mean = ReadOptions { missing: Some(Missing::Mean), ..ReadOptions::default() };
+    let values = [1.0, f32::NAN, f32::INFINITY, 4.0, 3.0, 6.0];
+    let message = scaled(table(&values, &["a", "b"]), &mean).unwrap_err().to_string();
+    assert!(message.starts_with("source: row 2, column 1 (`a`): infinite"), "{message}");
+    // A column without any value.
+    let message = scaled(table(&[1.0, f32::NAN], &["a", "b"]), &mean).unwrap_err().to_string();
+    assert!(message.contains("no row of the training part has a value"), "{message}");
+    assert!(message.contains("`source.drop` = b"), "{message}");
+}
+
+#[test]
+fn columns_of_whole_numbers_stay_such_where_means_are_filled_in() {
+    let mean = ReadOptions { missing: Some(Missing::Mean), ..ReadOptions::default() };
+    let values = [1.0, 0.5, f32::NAN, 4.0, 2.0, f32::NAN];
+    let dataset = scaled(table(&values, &["a", "b"]), &mean).unwrap();
+    assert_eq!(dataset.scaling.as_ref().unwrap().fill, [1.5, 2.25]);
+    assert_eq!(dataset.summary.unwrap().whole, [true, false]);
+}
+
+#[test]
 fn a_test_value_that_scaling_makes_infinite_is_refused() {
     let parts = || table(&[1.0, 0.1, 2.0, 0.2], &["a", "b"]);
     let far = table(&[1.0, -1e38], &["a", "b"]).train;

@@ -5,7 +5,12 @@ use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type};
 use parquet::data_type::{ByteArray, FixedLenByteArray, Int96};
 use parquet::schema::types::ColumnDescriptor;
 
+use super::super::table;
+
 const SECONDS: f64 = 86_400.0;
+/// Most digits of a decimal number, and most bytes.
+const DIGITS: usize = 39;
+const WIDE: usize = 16;
 
 /// How the cells of a column become numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -101,6 +106,26 @@ fn whole(value: i128, reading: Reading) -> f64 {
     }
 }
 
+/// A decimal number with all its digits: those past 2^53 are lost on a float.
+fn decimal(value: i128, scale: i32) -> String {
+    let digits = value.unsigned_abs().to_string();
+    let sign = if value < 0 { "-" } else { "" };
+    let places = scale.unsigned_abs() as usize;
+    // No number of 16 bytes has more.
+    if places > DIGITS {
+        return whole(value, Reading::Decimal(scale)).to_string();
+    }
+    if scale <= 0 {
+        return if value == 0 { digits } else { format!("{sign}{digits}{}", "0".repeat(places)) };
+    }
+    let padded = format!("{digits:0>width$}", width = places + 1);
+    let (whole, fraction) = padded.split_at(padded.len() - places);
+    match fraction.trim_end_matches('0') {
+        "" => format!("{sign}{whole}"),
+        fraction => format!("{sign}{whole}.{fraction}"),
+    }
+}
+
 /// A whole number of several bytes, big-endian.
 fn big(bytes: &[u8]) -> i128 {
     let sign = if bytes.first().is_some_and(|byte| byte & 0x80 != 0) { -1 } else { 0 };
@@ -132,6 +157,7 @@ macro_rules! integer {
                 match reading {
                     Reading::Plain => self.to_string(),
                     Reading::Unsigned => (*self as $unsigned).to_string(),
+                    Reading::Decimal(scale) => decimal(i128::from(*self), scale),
                     reading => whole(i128::from(*self), reading).to_string(),
                 }
             }
@@ -178,7 +204,7 @@ impl Cell for Int96 {
 fn packed(bytes: &[u8], reading: Reading) -> Option<f64> {
     match (reading, bytes) {
         (Reading::Half, [low, high]) => Some(f16::from_le_bytes([*low, *high]).to_f64()),
-        (Reading::Decimal(_), bytes) if bytes.len() <= 16 => Some(whole(big(bytes), reading)),
+        (Reading::Decimal(_), bytes) if bytes.len() <= WIDE => Some(whole(big(bytes), reading)),
         _ => None,
     }
 }
@@ -190,8 +216,12 @@ macro_rules! bytes {
                 packed(self.data(), reading)
             }
             fn text(&self, reading: Reading) -> String {
-                let text = || String::from_utf8_lossy(self.data()).into_owned();
-                self.number(reading).map_or_else(text, |number| number.to_string())
+                match reading {
+                    Reading::Decimal(scale) if self.data().len() <= WIDE => decimal(big(self.data()), scale),
+                    _ => self
+                        .number(reading)
+                        .map_or_else(|| table::text(self.data()).into_owned(), |number| number.to_string()),
+                }
             }
             fn bits(&self) -> u64 {
                 self.data().iter().fold(0, |bits, byte| bits.wrapping_mul(31).wrapping_add(u64::from(*byte)))
@@ -221,6 +251,22 @@ mod tests {
             Some(1.0)
         );
         assert_eq!(ByteArray::from("cat").number(Reading::Text), None);
+        for (value, scale, text) in [
+            (9007199254740993, 0, "9007199254740993"),
+            (-5, 2, "-0.05"),
+            (1200, 2, "12"),
+            (0, 3, "0"),
+            (7, -2, "700"),
+            (0, -2, "0"),
+        ] {
+            assert_eq!(decimal(value, scale), text);
+            assert_eq!(i64::try_from(value).unwrap().text(Reading::Decimal(scale)), text);
+        }
+        let wide = ByteArray::from(vec![0x7f; 16]).text(Reading::Decimal(0));
+        assert_eq!(wide, 0x7f7f7f7f7f7f7f7f7f7f7f7f7f7f7f7fi128.to_string());
+        // Bytes that are no text are told apart.
+        let text = |bytes: &[u8]| ByteArray::from(bytes.to_vec()).text(Reading::Text);
+        assert_ne!(text(b"\xe9"), text(b"\xe8"));
         assert_eq!(
             (1234i32.text(Reading::Decimal(2)), 7i64.text(Reading::Plain)),
             ("12.34".into(), "7".into())

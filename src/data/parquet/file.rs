@@ -1,5 +1,6 @@
 //! An open Parquet file, and its columns of values.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -89,18 +90,36 @@ pub(super) fn leaves(file: &Open) -> Result<Vec<Leaf>> {
     Ok((0..schema.num_columns()).map(leaf).collect())
 }
 
-/// A column of the first file as another one has it, among `own` columns.
-pub(super) fn own_leaf(file: &Open, own: &[Leaf], first: &Open, leaf: &Leaf) -> Result<Leaf> {
-    let same = |own: &&Leaf| own.name == leaf.name && own.reading == leaf.reading && own.list == leaf.list;
-    // How a column may lack values differs from file to file.
-    let found = own.iter().find(same).map(|own| Leaf { width: leaf.width, ..own.clone() });
-    found.ok_or_else(|| {
-        let Leaf { name, type_name, .. } = leaf;
-        let problem =
-            format!("it has no column `{name}` of type {type_name}, as {} has", first.path.display());
-        let next = "give all files of the folder the same columns, or read them one by one";
-        Error::file(&file.path, problem, next)
-    })
+/// The columns of a file, to be found by name: there may be very many.
+pub(super) struct Own {
+    leaves: Vec<Leaf>,
+    places: HashMap<String, Vec<usize>>,
+}
+
+impl Own {
+    pub(super) fn of(file: &Open) -> Result<Own> {
+        let leaves = leaves(file)?;
+        let mut places: HashMap<String, Vec<usize>> = HashMap::with_capacity(leaves.len());
+        for (place, leaf) in leaves.iter().enumerate() {
+            places.entry(leaf.name.clone()).or_default().push(place);
+        }
+        Ok(Own { leaves, places })
+    }
+
+    /// A column of the first file as this one has it.
+    pub(super) fn leaf(&self, file: &Open, first: &Open, leaf: &Leaf) -> Result<Leaf> {
+        let same = |own: &&Leaf| own.reading == leaf.reading && own.list == leaf.list;
+        let mut named = self.places.get(&leaf.name).into_iter().flatten().map(|place| &self.leaves[*place]);
+        // How a column may lack values differs from file to file.
+        let found = named.find(same).map(|own| Leaf { width: leaf.width, ..own.clone() });
+        found.ok_or_else(|| {
+            let Leaf { name, type_name, .. } = leaf;
+            let problem =
+                format!("it has no column `{name}` of type {type_name}, as {} has", first.path.display());
+            let next = "give all files of the folder the same columns, or read them one by one";
+            Error::file(&file.path, problem, next)
+        })
+    }
 }
 
 pub(super) fn broken(path: &Path, error: &ParquetError) -> Error {

@@ -77,7 +77,7 @@ fn descend(folder: &Path, depth: usize, above: &Found, found: &mut Vec<Found>) -
         let part = above.part.or_else(|| self::part(&name));
         let mut keys = above.keys.clone();
         if path.is_dir() {
-            keys.extend(name.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())));
+            keys.extend(name.split_once('=').map(|(key, value)| (key.to_owned(), unspelt(value))));
             if depth < DEPTH {
                 descend(&path, depth + 1, &Found { path: path.clone(), keys, part }, found)?;
             }
@@ -86,6 +86,21 @@ fn descend(folder: &Path, depth: usize, above: &Found, found: &mut Vec<Found>) -
         }
     }
     Ok(())
+}
+
+/// A folder's value, in which `%20` and the like stand for characters that its name cannot have.
+fn unspelt(value: &str) -> String {
+    let (mut bytes, mut rest) = (Vec::with_capacity(value.len()), value.as_bytes());
+    while let [first, after @ ..] = rest {
+        let code = after.get(..2).filter(|_| *first == b'%').and_then(|code| {
+            let code =
+                std::str::from_utf8(code).ok().filter(|code| code.bytes().all(|b| b.is_ascii_hexdigit()))?;
+            u8::from_str_radix(code, 16).ok()
+        });
+        bytes.push(code.unwrap_or(*first));
+        rest = if code.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| value.to_owned())
 }
 
 /// The part that a name tells before its numbers, as in `train-00000-of-00002.parquet`.
@@ -119,6 +134,7 @@ mod tests {
         }
         let parts: Vec<_> = find().unwrap().into_iter().map(|file| file.part).collect();
         assert_eq!(parts, [Some(Part::Test), Some(Part::Train), Some(Part::Valid)]);
+        assert_eq!(["a%20b%25", "50%", "%zz", "%ff", "é"].map(unspelt), ["a b%", "50%", "%zz", "%ff", "é"]);
         write("more.parquet");
         assert!(find().unwrap_err().to_string().contains("of no part"));
         assert!(!is_folder("") && !is_folder("nowhere"));

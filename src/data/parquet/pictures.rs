@@ -8,7 +8,7 @@ use super::super::options::ReadOptions;
 use super::super::reader::most_unpacked;
 use super::cell::{Cell, Reading};
 use super::chunk::{self, Leaf};
-use super::file::{DAMAGED, Open, broken, own_leaf};
+use super::file::{DAMAGED, Open, Own, broken};
 use crate::error::{Error, Result};
 
 /// The fields of a picture.
@@ -16,6 +16,8 @@ const BYTES: &str = "bytes";
 const PATH: &str = "path";
 /// Names of columns that have a picture's label where none is said to.
 const LABELS: [&str; 6] = ["label", "labels", "class", "target", "fine_label", "y"];
+/// The number of no class, where classes have names.
+const NO_LABEL: &str = "-1";
 /// Where the hub's library keeps what it knows of the columns.
 const HUB: &str = "huggingface";
 
@@ -138,14 +140,14 @@ pub(super) fn read(files: &[&Open], pictured: &Pictured) -> Result<Vec<Packed>> 
     }
     let mut total = 0u64;
     for file in files {
-        let own = super::file::leaves(file)?;
+        let own = Own::of(file)?;
         for (index, rows) in file.groups.iter().enumerate() {
             let group = file.reader.get_row_group(index).map_err(|error| broken(&file.path, &error))?;
             let first = found.len();
             let number = |row: usize| format!("row {}", first + row + 1);
             found.extend((0..*rows).map(|row| Packed { name: number(row), bytes: Vec::new(), label: None }));
             let mut each = |leaf: &Leaf, take: &mut dyn FnMut(&mut Packed, &dyn Cell, &Leaf)| {
-                let leaf = own_leaf(file, &own, files[0], leaf)?;
+                let leaf = own.leaf(file, files[0], leaf)?;
                 let column =
                     group.get_column_reader(leaf.leaf).map_err(|error| broken(&file.path, &error))?;
                 let mut take = |row: usize, _: usize, cell: Option<&dyn Cell>| {
@@ -173,6 +175,10 @@ pub(super) fn read(files: &[&Open], pictured: &Pictured) -> Result<Vec<Packed>> 
             if let Some(label) = &pictured.label {
                 each(label, &mut |packed, cell, leaf| {
                     let text = cell.text(leaf.reading);
+                    // The hub marks what has no label so.
+                    if text == NO_LABEL && !pictured.names.is_empty() {
+                        return;
+                    }
                     let named =
                         text.parse().ok().and_then(|number: usize| pictured.names.get(number).cloned());
                     packed.label = Some(named.unwrap_or(text));

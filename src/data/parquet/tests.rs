@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
-use parquet::file::properties::WriterProperties;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::parser::parse_message_type;
 use proptest::prelude::*;
@@ -20,8 +21,16 @@ fn packed(
     compression: parquet::basic::Compression,
     columns: &mut [&mut dyn FnMut(&mut SerializedColumnWriter)],
 ) -> Vec<u8> {
+    with(schema, WriterProperties::builder().set_compression(compression), columns)
+}
+
+/// The same with these properties.
+fn with(
+    schema: &str,
+    properties: WriterPropertiesBuilder,
+    columns: &mut [&mut dyn FnMut(&mut SerializedColumnWriter)],
+) -> Vec<u8> {
     let schema = Arc::new(parse_message_type(schema).unwrap());
-    let properties = WriterProperties::builder().set_compression(compression);
     let mut file = SerializedFileWriter::new(Vec::new(), schema, properties.build().into()).unwrap();
     let mut group = file.next_row_group().unwrap();
     for write in columns {
@@ -118,6 +127,50 @@ fn lists_of_one_length_are_as_many_columns() {
 }
 
 #[test]
+fn a_model_of_lists_finds_its_columns_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: Vec<u8>| std::fs::write(folder.path().join(name), bytes).unwrap();
+    let expecting = |name: &str, columns: &[&str]| {
+        let expected = columns.iter().map(|name| (*name).to_owned()).collect();
+        let options = ReadOptions { expected, whole: true, ..ReadOptions::default() };
+        open(folder.path().join(name).to_str().unwrap(), &options, &|_| {})
+    };
+    write("two.parquet", lists(&[1.0, 2.0, 3.0, 4.0], &[0, 1, 0, 1], &[3; 4]));
+    assert_eq!(x(&expecting("two.parquet", &["v[0]", "v[1]"]).unwrap()), [1.0, 2.0, 3.0, 4.0]);
+    for (columns, words) in [
+        (&["v[0]", "v[1]", "v[2]"][..], "it has 2 columns, but the model was trained on 3"),
+        (&["v[1]", "v[0]"], "it has `v[0]` where the model was trained on `v[1]`"),
+        (&["v[0]", "w"], "it lacks 1 of the 2 columns"),
+    ] {
+        let error = expecting("two.parquet", columns).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    // Parts of one data set, too.
+    write("train-0.parquet", lists(&[1.0, 2.0, 3.0, 4.0], &[0, 1, 0, 1], &[3; 4]));
+    write("test-0.parquet", lists(&[5.0, 6.0], &[0, 1], &[3; 2]));
+    std::fs::remove_file(folder.path().join("two.parquet")).unwrap();
+    let parts = open(folder.path().to_str().unwrap(), &ReadOptions::default(), &|_| {}).unwrap();
+    assert_eq!(parts.test.unwrap().x([0]).unwrap(), [5.0, 6.0]);
+}
+
+#[test]
+fn the_first_list_that_is_there_tells_the_length() {
+    let options = ReadOptions { missing: Some(Missing::Drop), ..ReadOptions::default() };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.parquet");
+    let read = |bytes: Vec<u8>| {
+        std::fs::write(&path, bytes).unwrap();
+        open(path.to_str().unwrap(), &options, &|_| {}).map(|parts| x(&parts))
+    };
+    let values = read(lists(&[1.0, 2.0, 3.0, 4.0], &[0, 0, 1, 0, 1], &[0, 3, 3, 3, 3])).unwrap();
+    assert!(values[..2].iter().all(|v| v.is_nan()) && values[2..] == [1.0, 2.0, 3.0, 4.0], "{values:?}");
+    // An item may be missing, the first as well.
+    let values = read(lists(&[2.0, 3.0, 4.0], &[0, 0, 1, 0, 1], &[1, 2, 3, 3, 3])).unwrap();
+    assert!(values[2].is_nan() && values[3..] == [2.0, 3.0, 4.0], "{values:?}");
+    assert_eq!(read(lists(&[], &[0, 0], &[0, 0])).unwrap().len(), 2);
+}
+
+#[test]
 fn missing_values_are_named_with_row_and_column() {
     let bytes = file(
         "message m { required int32 a; optional int32 b; }",
@@ -191,6 +244,31 @@ fn a_folder_of_files_is_one_table_with_parts_and_keys() {
     assert_eq!((parts.classes.len(), parts.train.labels.as_deref()), (2, Some(&[0, 0, 1][..])));
     let error = read("keys", None).unwrap_err().to_string();
     assert!(error.contains("column 3 (`kind`), folder: text in 3 rows, first in row 1: `a`"), "{error}");
+    // Blanks and the like are spelt out in folders' names.
+    write("spelt/kind=New%20York/0.parquet", &[1]);
+    write("spelt/kind=100%25/0.parquet", &[2]);
+    assert_eq!(read("spelt", Some("kind")).unwrap().classes, ["100%", "New York"]);
+    write("gaps/year=2020/0.parquet", &[1, 2]);
+    write("gaps/year=__HIVE_DEFAULT_PARTITION__/0.parquet", &[3]);
+    let error = read("gaps", None).unwrap_err().to_string();
+    assert!(error.contains("column 2 (`year`), folder: no value in row 3"), "{error}");
+    write("labels/kind=a/0.parquet", &[1, 2]);
+    write("labels/kind=__HIVE_DEFAULT_PARTITION__/0.parquet", &[3]);
+    let error = read("labels", Some("kind")).unwrap_err().to_string();
+    assert!(error.contains("no label in row 1"), "{error}");
+    for (at, (other, words)) in [
+        ("0.parquet", "no folder KEY=VALUE"),
+        ("year=1/day=2/0.parquet", "in year=/day="),
+        ("month=1/0.parquet", "month="),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        write(&format!("other{at}/year=2020/0.parquet"), &[1]);
+        write(&format!("other{at}/{other}"), &[2]);
+        let error = read(&format!("other{at}"), None).unwrap_err().to_string();
+        assert!(error.contains(words) && error.contains("the same keys in the same order"), "{error}");
+    }
     for (name, values) in
         [("train-0", &[1, 2][..]), ("train-1", &[3]), ("validation-0", &[4]), ("test-0", &[5])]
     {
@@ -205,15 +283,79 @@ fn a_folder_of_files_is_one_table_with_parts_and_keys() {
     );
 }
 
+/// A picture of one grey.
+fn picture(value: u8) -> ByteArray {
+    let mut png = std::io::Cursor::new(Vec::new());
+    image::GrayImage::from_pixel(3, 2, [value].into()).write_to(&mut png, image::ImageFormat::Png).unwrap();
+    ByteArray::from(png.into_inner())
+}
+
+/// Pictures as the hub has them, with labels of two classes.
+fn of_hub(pictures: &[ByteArray], labels: &[i64]) -> Vec<u8> {
+    let features = r#"{"info": {"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}}"#;
+    let known = vec![KeyValue::new("huggingface".into(), features.to_owned())];
+    with(
+        "message m { required group image { required binary bytes; optional binary path (STRING); } required int64 label; }",
+        WriterProperties::builder().set_key_value_metadata(Some(known)),
+        &mut [
+            &mut |c| assert!(c.typed::<ByteArrayType>().write_batch(pictures, None, None).unwrap() > 0),
+            &mut |c| {
+                let names: Vec<ByteArray> =
+                    (0..pictures.len()).map(|row| ByteArray::from(format!("{row}.png").as_str())).collect();
+                c.typed::<ByteArrayType>().write_batch(&names, Some(&vec![1; names.len()]), None).unwrap();
+            },
+            &mut |c| assert!(c.typed::<Int64Type>().write_batch(labels, None, None).unwrap() > 0),
+        ],
+    )
+}
+
+#[test]
+fn the_hubs_sign_for_no_label_is_no_class() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |options: &ReadOptions| open(folder.path().to_str().unwrap(), options, &|_| {}).unwrap();
+    let write = |name: &str, bytes: Vec<u8>| std::fs::write(folder.path().join(name), bytes).unwrap();
+    let three = [picture(1), picture(2), picture(3)];
+    write("train-0.parquet", of_hub(&three, &[1, 0, -1]));
+    write("test-0.parquet", of_hub(&three[..2], &[-1, -1]));
+    let parts = read(&ReadOptions::default());
+    assert_eq!((parts.train.labels, parts.classes.len()), (None, 0));
+    assert!(
+        parts.warnings[0].contains("1 picture has no label: labels are left out; `source.missing` = drop"),
+        "{:?}",
+        parts.warnings
+    );
+    // As it says.
+    let drop = ReadOptions { missing: Some(Missing::Drop), ..ReadOptions::default() };
+    let data = crate::data::open_with(folder.path().to_str().unwrap(), &drop, &|_| {}).unwrap();
+    assert_eq!(
+        (data.train.labels.as_deref(), data.classes),
+        (Some(&[1, 0][..]), vec!["cat".into(), "dog".into()])
+    );
+    assert_eq!((data.test.count, data.test.labels), (2, None));
+}
+
+#[test]
+fn pictures_that_cannot_be_read_keep_their_names_and_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: Vec<u8>| std::fs::write(folder.path().join(name), bytes).unwrap();
+    write("train-0.parquet", of_hub(&[ByteArray::from("bad"), picture(2), picture(3)], &[1, 0, 1]));
+    write("test-0.parquet", of_hub(&[picture(1), ByteArray::from("worse"), picture(4)], &[0, 1, 1]));
+    let data = crate::data::open(folder.path().to_str().unwrap()).unwrap();
+    let names = |split: &crate::data::Split| {
+        (0..split.count).map(|row| split.origin(row).to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (names(&data.train), names(&data.test)),
+        (vec!["1.png".into(), "2.png".into()], vec!["0.png".into(), "2.png".into()])
+    );
+    let unread: Vec<_> = data.unread.iter().map(|unread| (unread.file.as_str(), unread.part)).collect();
+    assert_eq!(unread, [("0.png", Some(Part::Train)), ("1.png", Some(Part::Test))]);
+    let told = data.warnings.iter().filter(|warning| warning.starts_with("1 of 3 pictures cannot be read"));
+    assert_eq!(told.count(), 2, "{:?}", data.warnings);
+}
+
 #[test]
 fn a_column_of_pictures_makes_pictures_of_the_rows() {
-    let picture = |value: u8| {
-        let mut png = std::io::Cursor::new(Vec::new());
-        image::GrayImage::from_pixel(3, 2, [value].into())
-            .write_to(&mut png, image::ImageFormat::Png)
-            .unwrap();
-        ByteArray::from(png.into_inner())
-    };
     let pictures = [picture(5), ByteArray::from("no picture"), picture(9)];
     let labels = |c: &mut SerializedColumnWriter| {
         c.typed::<Int64Type>().write_batch(&[1, 1, 0], None, None).unwrap();

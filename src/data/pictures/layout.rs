@@ -47,14 +47,32 @@ impl Split {
         part::of_folder(folders.get(self.depth())?)
     }
 
-    fn label(self, folders: &[String]) -> Option<&String> {
+    /// The label, where so many folders below that of a picture's part only repeat it.
+    fn label(self, folders: &[String], doubled: usize) -> Option<&String> {
         match self {
             Split::Below(depth) => folders.get(depth - 1),
-            // `train/train/cats` comes of archives that were unpacked into a folder of their name.
-            Split::Above(depth) => {
-                let part = self.part(folders)?;
-                folders[depth..].iter().find(|name| part::of_folder(name) != Some(part))
+            Split::Above(depth) => folders.get(depth + 1 + doubled),
+        }
+    }
+
+    /// How many folders below that of a part only repeat it: `train/train/cats` comes of archives that were unpacked into a
+    /// folder of their name, and holds all of the part. A class may be called so too: then another part has it.
+    fn doubled(self, all: &[&[String]], part: Part) -> usize {
+        let Split::Above(depth) = self else { return 0 };
+        let (own, others): (Vec<&&[String]>, Vec<&&[String]>) = all
+            .iter()
+            .filter(|folders| self.part(folders).is_some())
+            .partition(|folders| self.part(folders) == Some(part));
+        let mut count = 0;
+        loop {
+            let inner = |folders: &&&[String]| folders.get(depth + 1 + count).cloned();
+            let Some(name) = own.first().and_then(inner) else { return count };
+            let repeats = part::of_folder(&name) == Some(part)
+                && own.iter().all(|folders| inner(folders).as_ref() == Some(&name));
+            if !repeats || others.iter().any(|folders| inner(folders).as_ref() == Some(&name)) {
+                return count;
             }
+            count += 1;
         }
     }
 }
@@ -81,9 +99,17 @@ pub(super) fn layout(folders: &[&[String]], name: &dyn Fn(usize) -> String, read
     let mut can = vec![false; folders.len()];
     readable.iter().for_each(|row| can[*row as usize] = true);
     let kept = |row: &usize| can[*row] && (split.is_none() || layout.parts[*row].is_some());
-    let label = |row: usize| match split {
-        Some(split) => split.label(folders[row]),
-        None => folders[row].get(depth),
+    let doubled: BTreeMap<Part, usize> = split
+        .into_iter()
+        .flat_map(|split| {
+            let parts = [Part::Train, Part::Valid, Part::Test];
+            parts.into_iter().map(move |part| (part, split.doubled(folders, part)))
+        })
+        .collect();
+    let label = |row: usize| match (split, layout.parts[row]) {
+        (Some(split), Some(part)) => split.label(folders[row], doubled[&part]),
+        (Some(_), None) => None,
+        (None, _) => folders[row].get(depth),
     };
     let mut names: Vec<&str> = all.clone().filter(kept).filter_map(label).map(String::as_str).collect();
     names.sort_by(|a, b| natural::compare(a, b));
@@ -112,12 +138,11 @@ pub(super) fn layout(folders: &[&[String]], name: &dyn Fn(usize) -> String, read
                 .push(format!("the {} part has no folders of classes, and so no labels", shown(*part)));
         }
     }
-    let number = |name: &str| names.iter().position(|known| *known == name).map(|number| number as u32);
-    let numbers: BTreeMap<&str, Option<u32>> = names.iter().map(|name| (*name, number(name))).collect();
+    let numbers: BTreeMap<&str, u32> = names.iter().copied().zip(0..).collect();
     let of = |row: usize| {
         let name =
             label(row).map(String::as_str).or(labelled.contains(&layout.parts[row]).then_some(UNLABELLED))?;
-        numbers.get(name).copied().flatten()
+        numbers.get(name).copied()
     };
     layout.labels = all.clone().map(|row| if kept(&row) { of(row) } else { None }).collect();
     let rows = |part: Part| -> Vec<u32> {
@@ -281,6 +306,23 @@ mod tests {
         let wrapped = ["set/cat/train/1", "set/cat/eval/2", "set/dog/train/3"];
         split(&wrapped, [&[0, 2], &[], &[1]], &["cat", "cat", "dog"]);
         split(&["train/1", "dev/2", "test/3"], [&[0], &[1], &[2]], &[""; 3]);
+    }
+
+    #[test]
+    fn a_class_may_have_the_name_of_a_part() {
+        let paths = ["train/train/1", "train/cat/2", "test/train/3", "test/cat/4"];
+        split(&paths, [&[0, 1], &[], &[2, 3]], &["train", "cat", "train", "cat"]);
+        // The only class.
+        split(&["train/train/1", "test/train/2"], [&[0], &[], &[1]], &["train", "train"]);
+        split(
+            &["train/test/1", "train/train/2", "test/test/3"],
+            [&[0, 1], &[], &[2]],
+            &["test", "train", "test"],
+        );
+        // An archive in a folder of its name.
+        let paths = ["train/train/cat/1", "train/train/dog/2", "test/cat/3"];
+        split(&paths, [&[0, 1], &[], &[2]], &["cat", "dog", "cat"]);
+        split(&["train/train/1", "test/test/2"], [&[0], &[], &[1]], &[""; 2]);
     }
 
     #[test]

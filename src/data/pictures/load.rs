@@ -4,8 +4,11 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
+use image::error::{ImageFormatHint, UnsupportedErrorKind};
 use image::imageops::FilterType;
-use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, Rgba};
+use image::{
+    DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgb, Rgba,
+};
 use tiff::decoder::DecodingResult;
 
 use super::super::reader::most_unpacked;
@@ -73,7 +76,7 @@ fn no_picture(bytes: &[u8]) -> Option<&'static str> {
 }
 
 fn decode<R: BufRead + Seek>(mut reader: ImageReader<R>, length: u64) -> Result<Picture, String> {
-    let told = |error: image::ImageError| one_line(&error.to_string());
+    let told = |error: ImageError| unreadable(&error);
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);
@@ -98,6 +101,25 @@ fn decode<R: BufRead + Seek>(mut reader: ImageReader<R>, length: u64) -> Result<
     }
     picture.apply_orientation(orientation);
     Ok(Picture::new(picture))
+}
+
+/// Why a picture cannot be read: of a kind that is not read, with what helps.
+fn unreadable(error: &ImageError) -> String {
+    let said = one_line(&error.to_string());
+    let ImageError::Unsupported(unsupported) = error else { return said };
+    if matches!(unsupported.kind(), UnsupportedErrorKind::Format(_)) {
+        return said;
+    }
+    if unsupported.format_hint() != ImageFormatHint::Exact(ImageFormat::Tiff) {
+        return format!("{said}: convert it to png");
+    }
+    let kinds = [("Palette", "a palette"), ("YCbCr", "colours in YCbCr"), ("CIELab", "colours in CIELab")];
+    let kind = match kinds.iter().find(|(name, _)| said.contains(name)) {
+        Some((_, kind)) => kind,
+        None if matches!(unsupported.kind(), UnsupportedErrorKind::Color(_)) => "other colours than RGB",
+        None => return format!("{said}: convert it to png"),
+    };
+    format!("a TIFF with {kind}, which is not read: convert it to png")
 }
 
 /// A page of numbers in one channel that pictures for a screen do not have, such as 32-bit floats.

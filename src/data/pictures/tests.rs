@@ -406,3 +406,24 @@ fn links_are_followed_once_and_odd_names_are_names() {
             && parts.warnings[0].contains("gone.png")
     );
 }
+
+#[test]
+fn a_tiff_of_a_kind_that_is_not_read_says_what_helps() {
+    let folder = Folder::new();
+    folder.grey("sound.png", 2, 2, 9);
+    RgbImage::from_pixel(2, 2, Rgb([1, 2, 3])).save(folder.path("a.tif")).unwrap();
+    let sound = fs::read(folder.path("a.tif")).unwrap();
+    // The tag that says what the numbers are: red, green and blue.
+    let tag = [0x06, 0x01, 0x03, 0x00, 0x01, 0x00, 0x00, 0x00, 0x02, 0x00];
+    let at = sound.windows(tag.len()).position(|bytes| bytes == tag).unwrap() + 8;
+    for (number, words) in
+        [(3, "a TIFF with a palette"), (6, "a TIFF with"), (8, "a TIFF with colours in CIELab")]
+    {
+        let mut other = sound.clone();
+        other[at] = number;
+        fs::write(folder.path("a.tif"), other).unwrap();
+        let warnings = folder.read(&ReadOptions::default()).unwrap().warnings;
+        let told = |words: &str| warnings[0].contains(words);
+        assert!(told(words) && told("which is not read: convert it to png"), "{number}: {warnings:?}");
+    }
+}

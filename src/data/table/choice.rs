@@ -1,9 +1,9 @@
 //! Which of a file's columns become those of the data.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
-use super::super::options::{Index, ReadOptions};
+use super::super::options::{Index, KEYS, ReadOptions};
 use super::super::reader::{NAMED, column_name};
 use crate::error::{Error, Result};
 
@@ -20,11 +20,61 @@ pub(in super::super) struct Found {
     pub empty: Vec<usize>,
 }
 
+/// Most columns that a message names to be typed.
+const TYPED: usize = 20;
+
+/// The columns of each name, found without a look at all others: a table may have very many.
+struct ByName<'a> {
+    all: &'a [String],
+    columns: HashMap<&'a str, Vec<usize>>,
+}
+
+impl<'a> ByName<'a> {
+    fn new(all: &'a [String]) -> ByName<'a> {
+        let mut columns: HashMap<&str, Vec<usize>> = HashMap::with_capacity(all.len());
+        for (column, name) in all.iter().enumerate() {
+            columns.entry(name).or_default().push(column);
+        }
+        ByName { all, columns }
+    }
+
+    /// The first column of that name.
+    fn first(&self, name: &str) -> Option<usize> {
+        self.columns.get(name)?.first().copied()
+    }
+
+    /// The column of that name or, if none has it, of that number from 1.
+    fn find(&self, wanted: &str) -> Option<usize> {
+        let numbered = || wanted.parse::<usize>().ok()?.checked_sub(1).filter(|at| *at < self.all.len());
+        self.first(wanted).or_else(numbered)
+    }
+
+    /// Every column with that name, or with a name that starts so, or the one with that number.
+    fn matching(&self, wanted: &str) -> Vec<usize> {
+        match (self.columns.get(wanted), wanted.strip_suffix('*')) {
+            (Some(named), _) => named.clone(),
+            (None, Some(start)) => {
+                (0..self.all.len()).filter(|column| self.all[*column].starts_with(start)).collect()
+            }
+            (None, None) => self.find(wanted).into_iter().collect(),
+        }
+    }
+}
+
+/// A flag for each of `count` columns: whether it is one of these.
+fn flags(count: usize, columns: impl IntoIterator<Item = usize>) -> Vec<bool> {
+    let mut flags = vec![false; count];
+    columns.into_iter().for_each(|column| flags[column] = true);
+    flags
+}
+
 /// The columns to read.
 #[derive(Debug, Default)]
 pub(in super::super) struct Choice {
     /// The names of all columns of the file.
     pub all: Vec<String>,
+    /// Whether the file names them.
+    pub named: bool,
     /// The columns of the file that become those of the data, in that order.
     pub values: Vec<usize>,
     /// The column of labels.
@@ -67,11 +117,12 @@ impl Choice {
 /// Chooses by the options.
 pub(in super::super) fn choose(path: &Path, found: Found, options: &ReadOptions) -> Result<Choice> {
     let Found { names: all, named, index, empty } = found;
-    let mut choice = Choice { all, empty, ..Choice::default() };
+    let mut choice = Choice { all, named, empty, ..Choice::default() };
     let all = &choice.all;
+    let named_so = ByName::new(all);
     choice.label = match &options.label_column {
         None => None,
-        Some(wanted) => match (find(wanted, all), options.label_optional) {
+        Some(wanted) => match (named_so.find(wanted), options.label_optional) {
             (None, true) => {
                 choice.notes.push(format!("no column `{wanted}`: the rows have no labels"));
                 None
@@ -86,27 +137,30 @@ pub(in super::super) fn choose(path: &Path, found: Found, options: &ReadOptions)
         choice.label = None;
     }
     let keep = options.index == Some(Index::Keep);
-    let is_index = |column: usize| !keep && index.iter().any(|(found, _)| *found == column);
-    let is_empty = |column: usize| choice.empty.contains(&column);
-    let plain = |column: &usize| Some(*column) != choice.label && !is_empty(*column);
+    let numbers_rows = flags(all.len(), index.iter().map(|(column, _)| *column));
+    let is_index = |column: usize| !keep && numbers_rows[column];
+    let is_empty = flags(all.len(), choice.empty.iter().copied());
+    let plain = |column: &usize| Some(*column) != choice.label && !is_empty[*column];
     if named && !options.expected.is_empty() {
-        choice.values = expected(path, all, &options.expected)?;
-        let extra: Vec<usize> = (0..all.len())
-            .filter(plain)
-            .filter(|column| !choice.values.contains(column) && !is_index(*column))
-            .collect();
+        choice.values = expected(path, &named_so, &options.expected)?;
+        let is_read = flags(all.len(), choice.values.iter().copied());
+        let extra: Vec<usize> =
+            (0..all.len()).filter(plain).filter(|column| !is_read[*column] && !is_index(*column)).collect();
         if !extra.is_empty() {
             choice.warnings.push(format!("ignored, as the model has no such columns: {}", list(&extra, all)));
         }
         return Ok(choice);
     }
-    let picked = resolve("source.columns", path, &options.columns, all)?;
-    let dropped = resolve("source.drop", path, &options.drop, all)?;
+    let picked = resolve("source.columns", path, &options.columns, &named_so)?;
+    let dropped = flags(all.len(), resolve("source.drop", path, &options.drop, &named_so)?);
     let usual = (0..all.len()).filter(|column| !is_index(*column));
     let from: Vec<usize> = if options.columns.is_empty() { usual.collect() } else { picked };
-    choice.values = from.into_iter().filter(plain).filter(|column| !dropped.contains(column)).collect();
+    choice.values = from.into_iter().filter(plain).filter(|column| !dropped[*column]).collect();
+    if options.codes.is_some_and(|codes| choice.values.len() > codes) {
+        choice.values.retain(|column| !KEYS.contains(&all[*column].as_str()));
+    }
     for (column, what) in &index {
-        if !keep && options.columns.is_empty() && !dropped.contains(column) && Some(*column) != choice.label {
+        if !keep && options.columns.is_empty() && !dropped[*column] && Some(*column) != choice.label {
             choice.warnings.push(format!(
                 "{} {what} the rows and is left out; `source.index` = keep reads it",
                 column_name(*column, all)
@@ -117,8 +171,7 @@ pub(in super::super) fn choose(path: &Path, found: Found, options: &ReadOptions)
         let next = "name a table with rows of numbers";
         return Err(Error::file(path, "it has no column of numbers", next));
     }
-    let mut is_read = vec![false; all.len()];
-    choice.values.iter().for_each(|column| is_read[*column] = true);
+    let is_read = flags(all.len(), choice.values.iter().copied());
     if (0..all.len()).filter(plain).any(|column| !is_read[column]) {
         choice.notes.push(format!("{} of {} columns are read", choice.values.len(), all.len()));
     }
@@ -126,7 +179,7 @@ pub(in super::super) fn choose(path: &Path, found: Found, options: &ReadOptions)
         choice.notes.push(format!("nameless and empty, left out: {}", list(&choice.empty, all)));
     }
     if named {
-        refuse_twins(path, &choice.values, choice.label, all)?;
+        refuse_twins(path, &choice.values, choice.label, &named_so)?;
     } else if !options.expected.is_empty() {
         if choice.values.len() != options.expected.len() {
             let problem = format!(
@@ -146,9 +199,9 @@ pub(in super::super) fn choose(path: &Path, found: Found, options: &ReadOptions)
 }
 
 /// The model's columns, found by name.
-fn expected(path: &Path, all: &[String], wanted: &[String]) -> Result<Vec<usize>> {
-    let find = |wanted: &String| all.iter().position(|name| name == wanted);
-    let missing: Vec<&str> = wanted.iter().filter(|name| find(name).is_none()).map(String::as_str).collect();
+fn expected(path: &Path, all: &ByName, wanted: &[String]) -> Result<Vec<usize>> {
+    let missing: Vec<&str> =
+        wanted.iter().map(String::as_str).filter(|name| all.first(name).is_none()).collect();
     if !missing.is_empty() {
         let problem = format!(
             "it lacks {} of the {} columns that the model was trained on: {}",
@@ -156,58 +209,54 @@ fn expected(path: &Path, all: &[String], wanted: &[String]) -> Result<Vec<usize>
             wanted.len(),
             shorten(missing.iter().copied(), 4 * NAMED)
         );
-        let next = format!("name them so; it has {}", shorten(all.iter().map(String::as_str), 4 * NAMED));
+        let known = shorten(all.all.iter().map(String::as_str), 4 * NAMED);
+        return Err(Error::file(path, problem, format!("name them so; it has {known}")));
+    }
+    let twice = wanted.iter().filter_map(|name| all.columns.get(name.as_str())).find(|same| same.len() > 1);
+    if let Some([first, second, ..]) = twice.map(Vec::as_slice) {
+        let name = &all.all[*first];
+        let problem = format!("columns {} and {} are both called `{name}`", first + 1, second + 1);
+        let next = "leave only the one that the model was trained on with that name";
         return Err(Error::file(path, problem, next));
     }
-    let values: Vec<usize> = wanted.iter().filter_map(find).collect();
-    refuse_twins(path, &values, None, all)?;
-    Ok(values)
+    Ok(wanted.iter().filter_map(|name| all.first(name)).collect())
 }
 
 /// Refuses columns that another has the name of.
-fn refuse_twins(path: &Path, values: &[usize], label: Option<usize>, all: &[String]) -> Result<()> {
-    let twice: BTreeSet<usize> = values
-        .iter()
-        .chain(&label)
-        .copied()
-        .filter(|column| all.iter().enumerate().any(|(other, name)| other < *column && *name == all[*column]))
-        .collect();
+fn refuse_twins(path: &Path, values: &[usize], label: Option<usize>, all: &ByName) -> Result<()> {
+    let before = |column: &usize| all.first(&all.all[*column]).filter(|first| first < column);
+    let twice: BTreeSet<usize> =
+        values.iter().chain(&label).copied().filter(|column| before(column).is_some()).collect();
     let Some(first) = twice.first() else { return Ok(()) };
-    let (name, count) = (&all[*first], twice.len());
+    let (name, count) = (&all.all[*first], twice.len());
     let more = if count > 1 { format!(", and {} more names", count - 1) } else { String::new() };
-    let twin = all.iter().position(|other| other == name).map_or(0, |column| column + 1);
+    let twin = before(first).map_or(0, |column| column + 1);
     let problem = format!("columns {twin} and {} are both called `{name}`{more}", first + 1);
     let names: Vec<usize> = twice.into_iter().collect();
-    let next = format!(
-        "give each column a name of its own, or leave them out with {}",
-        setting("source.drop", &names, all)
-    );
+    let dropped: HashSet<&str> = names.iter().map(|column| all.all[*column].as_str()).collect();
+    let left = values.iter().any(|column| !dropped.contains(all.all[*column].as_str()));
+    let or_drop = match left {
+        true => format!(", or leave them out with {}", setting("source.drop", &names, all.all)),
+        false => String::new(),
+    };
+    let next = format!("give each column a name of its own{or_drop}");
     Err(Error::file(path, problem, next))
 }
 
-/// The column of that name or, if none has it, of that number from 1.
-fn find(wanted: &str, all: &[String]) -> Option<usize> {
-    let named = all.iter().position(|name| name == wanted);
-    named.or_else(|| wanted.parse::<usize>().ok()?.checked_sub(1).filter(|column| *column < all.len()))
-}
-
 /// The columns that a list names: each item a name, a number, the start of names before a `*`, or several with commas.
-fn resolve(key: &'static str, path: &Path, items: &[String], all: &[String]) -> Result<Vec<usize>> {
+fn resolve(key: &'static str, path: &Path, items: &[String], all: &ByName) -> Result<Vec<usize>> {
     let mut columns = Vec::new();
+    let mut seen = vec![false; all.all.len()];
     let mut add = |found: Vec<usize>| {
-        found.into_iter().for_each(|column| {
-            if !columns.contains(&column) {
-                columns.push(column)
-            }
-        });
+        columns.extend(found.into_iter().filter(|column| !std::mem::replace(&mut seen[*column], true)));
     };
     for item in items {
-        match matching(item, all) {
+        match all.matching(item) {
             found if !found.is_empty() => add(found),
             _ => {
                 for one in item.split(',').map(str::trim) {
-                    match matching(one, all) {
-                        found if found.is_empty() => return Err(unknown(key, path, one, all)),
+                    match all.matching(one) {
+                        found if found.is_empty() => return Err(unknown(key, path, one, all.all)),
                         found => add(found),
                     }
                 }
@@ -215,17 +264,6 @@ fn resolve(key: &'static str, path: &Path, items: &[String], all: &[String]) -> 
         }
     }
     Ok(columns)
-}
-
-/// Every column with that name, or with a name that starts so, or the one with that number.
-fn matching(wanted: &str, all: &[String]) -> Vec<usize> {
-    let which = |is: &dyn Fn(&String) -> bool| (0..all.len()).filter(|column| is(&all[*column])).collect();
-    let named: Vec<usize> = which(&|name| name == wanted);
-    match (named.is_empty(), wanted.strip_suffix('*')) {
-        (true, Some(start)) => which(&|name| name.starts_with(start)),
-        (true, None) => find(wanted, all).into_iter().collect(),
-        (false, _) => named,
-    }
 }
 
 fn unknown(key: &'static str, path: &Path, wanted: &str, all: &[String]) -> Error {
@@ -246,17 +284,21 @@ fn shorten<'a>(names: impl ExactSizeIterator<Item = &'a str>, most: usize) -> St
 
 /// The first of these columns by number and name, and how many more there are.
 pub(in super::super) fn list(columns: &[usize], all: &[String]) -> String {
-    let names: Vec<String> = columns.iter().map(|column| column_name(*column, all)).collect();
-    shorten(names.iter().map(String::as_str), NAMED)
+    let more = columns.len().saturating_sub(NAMED);
+    let names: Vec<String> = columns.iter().take(NAMED).map(|column| column_name(*column, all)).collect();
+    format!("{}{}", names.join(", "), if more > 0 { format!(" and {more} more") } else { String::new() })
 }
 
-/// A setting with these columns, as it can be typed: by name where no name is strange, else by number.
+/// A setting with these columns, as it can be typed: by name where no name is strange, else by number. Of very many, the
+/// first.
 pub(in super::super) fn setting(key: &str, columns: &[usize], all: &[String]) -> String {
     let simple = |name: &str| {
         let sound = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-');
         !name.is_empty() && !name.starts_with('-') && name.chars().all(sound)
     };
     let number = |column: &usize| (column + 1).to_string();
+    let more = columns.len().saturating_sub(TYPED);
+    let columns = &columns[..columns.len() - more];
     let by_name = columns.iter().all(|column| simple(&all[*column]));
     let by_number = columns.iter().all(|column| {
         let found = all.iter().position(|name| *name == number(column));
@@ -267,7 +309,9 @@ pub(in super::super) fn setting(key: &str, columns: &[usize], all: &[String]) ->
         _ => columns.iter().map(|column| all[*column].clone()).collect(),
     };
     let names = names.join(",");
-    if by_name || by_number { format!("`{key}` = {names}") } else { format!("`{key}` = '{names}'") }
+    let names = if by_name || by_number { names } else { format!("'{names}'") };
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("`{key}` = {names}{more}")
 }
 
 #[cfg(test)]
@@ -330,6 +374,48 @@ mod tests {
         let choice = choose(&["1", "2"], false).unwrap();
         assert_eq!((choice.names(), choice.warnings.len()), (vec!["b".to_owned(), "a".into()], 1));
         assert!(choose(&["1", "2", "3"], false).is_err());
+    }
+
+    #[test]
+    fn what_rows_of_codes_are_called_is_left_out_where_it_is_no_code() {
+        let options = ReadOptions { codes: Some(2), ..ReadOptions::default() };
+        let choose = |names: &[&str]| choose(Path::new("t.csv"), found(names), &options).unwrap().values;
+        assert_eq!(choose(&["row", "mu_0", "mu_1"]), [1, 2]);
+        assert_eq!(choose(&["file", "mu_0", "mu_1", "reason"]), [1, 2]);
+        assert_eq!(choose(&["row", "file"]), [0, 1]);
+        assert_eq!(choose(&["a", "b", "c"]), [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_column_of_the_model_that_occurs_twice_is_refused() {
+        let options = ReadOptions { expected: vec!["a".into()], ..ReadOptions::default() };
+        let choose = |names: &[&str]| choose(Path::new("t.csv"), found(names), &options);
+        let error = choose(&["x", "a", "a"]).unwrap_err().to_string();
+        assert!(error.contains("columns 2 and 3 are both called `a`") && !error.contains("drop"), "{error}");
+        // Others may.
+        assert_eq!(choose(&["x", "a", "x"]).unwrap().values, [1]);
+    }
+
+    /// Minutes, if each column were looked for among all.
+    #[test]
+    fn a_hundred_thousand_columns_are_chosen_from_at_once() {
+        let names: Vec<String> = (0..100_000).map(|column| format!("column {column}")).collect();
+        let empty = ReadOptions::default;
+        let of = |options: &ReadOptions, index: Vec<(usize, &'static str)>, empty: Vec<usize>| {
+            choose(Path::new("t.csv"), Found { names: names.clone(), named: true, index, empty }, options)
+        };
+        let all = ReadOptions { expected: names.clone(), ..empty() };
+        assert_eq!(of(&all, vec![], vec![]).unwrap().values.len(), names.len());
+        let half = ReadOptions { expected: names[..50_000].to_vec(), ..empty() };
+        assert!(of(&half, vec![], vec![]).unwrap().warnings[0].ends_with("and 49995 more"));
+        let listed = ReadOptions { columns: names.clone(), drop: vec![names[1..].join(",")], ..empty() };
+        assert_eq!(of(&listed, vec![], vec![]).unwrap().values, [0]);
+        let index = (0..50_000).map(|column| (column, "numbers")).collect();
+        let choice = of(&empty(), index, (50_000..99_999).collect()).unwrap();
+        assert_eq!(choice.values, [99_999]);
+        let twice = Found { names: [&names[..], &names].concat(), named: true, ..Found::default() };
+        let error = choose(Path::new("t.csv"), twice, &empty()).unwrap_err().to_string();
+        assert!(error.contains("and 99999 more names") && error.len() < 1000, "{error}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Convolution and transposed convolution.
 
 use super::kind::{Back, Extent, Layer, LayerKind, LayerText, Site};
-use super::linear::MAX_WIDTH;
+use super::linear::{MAX_MAPS, MAX_WIDTH};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::bias_grad::bias_grad;
 use crate::kernels::conv::{Geometry, Taps, Way, conv, d_weights};
@@ -160,7 +160,7 @@ fn build(way: Way, text: &LayerText, site: Site) -> Result<(Box<dyn Layer>, Exte
         .ok_or_else(|| format!("`{text}` does not fit a picture of {}", site.input))?;
     let activation = text.activation.unwrap_or(site.activation);
     let output = Conv::output(way, &geometry);
-    if output.columns() > MAX_WIDTH * PAD {
+    if output.columns() > MAX_MAPS {
         return Err(format!("`{text}` gives {output}: use fewer channels or a smaller picture"));
     }
     let parts = [(site.name.to_owned(), channels)];

@@ -10,6 +10,10 @@ use crate::plan::{PAD, Tensor, round_up};
 
 /// Larger widths are surely a typing slip; the limit keeps sizes far from overflow.
 pub const MAX_WIDTH: usize = 1 << 16;
+/// Most values of a picture that convolutions read: 256x256 in colour.
+pub const MAX_PICTURE: usize = 3 * MAX_WIDTH;
+/// Most values of what they make of it: the first layer of the usual network has 32 channels of half the height and width.
+pub(super) const MAX_MAPS: usize = 8 * MAX_PICTURE;
 
 pub(super) const LINEAR: LayerKind = LayerKind {
     name: "linear",

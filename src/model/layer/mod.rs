@@ -16,7 +16,7 @@ pub(super) use condition::Condition;
 pub(super) use conv::{is_output, output_layer};
 pub use kind::{Back, Extent, Layer, LayerKind, LayerText, Layers, Shapes, Site};
 pub(super) use linear::Linear;
-pub use linear::MAX_WIDTH;
+pub use linear::{MAX_PICTURE, MAX_WIDTH};
 pub(super) use picture::{Collect, Spread};
 pub use stack::LayerRow;
 pub(super) use stack::Stack;

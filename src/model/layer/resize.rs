@@ -62,7 +62,7 @@ pub(super) const UPSAMPLE: LayerKind = LayerKind {
         let Site { name, input, .. } = site;
         let factor = factor(text, false)?.expect("a factor");
         let output = grown(input, factor);
-        if output.columns() > 4 * linear::MAX_WIDTH {
+        if output.columns() > linear::MAX_MAPS {
             return Err(format!("`{text}` makes {output} of {input}: use a smaller factor"));
         }
         let factors = [factor, factor];

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use super::LAYERS;
 use super::kind::{Back, Extent, LayerText, Layers, Mirror, Shapes};
+use super::linear::MAX_WIDTH;
 use crate::kernels::activation::Activation;
 use crate::settings::Named;
 
@@ -22,11 +23,14 @@ impl Layers {
 
 impl Layers {
     /// The encoder that `net = conv` stands for: convolutions that halve a picture until its shorter side is below 8, with
-    /// twice the channels each time, and a linear layer.
+    /// twice the channels each time up to 256, and a linear layer. Only pictures that linear layers do not take are halved more
+    /// than four times.
     pub fn of_picture(picture: Extent) -> Layers {
         let side = picture.height.min(picture.width);
-        let halvings = (0..4).take_while(|halvings| side >> halvings >= 8).count();
-        let mut texts: Vec<String> = (0..halvings).map(|i| format!("conv {}x4/2", 32 << i)).collect();
+        let values = picture.height * picture.width * picture.channels;
+        let most = if values > MAX_WIDTH { 8 } else { 4 };
+        let halvings = (0..most).take_while(|halvings| side >> halvings >= 8).count();
+        let mut texts: Vec<String> = (0..halvings).map(|i| format!("conv {}x4/2", 32 << i.min(3))).collect();
         if texts.is_empty() {
             texts.push("conv 32x3".into());
         }
@@ -244,7 +248,10 @@ mod tests {
         assert_eq!(of(28, 28), "conv 32x4/2, conv 64x4/2, linear 256");
         assert_eq!(of(32, 50), "conv 32x4/2, conv 64x4/2, conv 128x4/2, linear 256");
         assert_eq!(of(64, 64), "conv 32x4/2, conv 64x4/2, conv 128x4/2, conv 256x4/2, linear 256");
-        assert_eq!(of(500, 500), of(64, 64));
+        assert_eq!(of(147, 147), of(64, 64));
+        let large =
+            "conv 32x4/2, conv 64x4/2, conv 128x4/2, conv 256x4/2, conv 256x4/2, conv 256x4/2, linear 256";
+        assert_eq!(of(256, 256), large);
         assert_eq!(of(5, 90), "conv 32x3, linear 256");
     }
 

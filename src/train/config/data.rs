@@ -5,7 +5,7 @@ use crate::data::{self, Change, Dataset, Fingerprint, ReadOptions, Schema, Shape
 use crate::error::{Error, Result};
 use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood;
-use crate::model::{Extent, Layers, MAX_WIDTH};
+use crate::model::{Extent, Layers, MAX_PICTURE};
 
 /// The longest side of grey pictures for which linear layers do.
 const SMALL: usize = 28;
@@ -21,6 +21,10 @@ impl Config {
         let Shape { width, height, channels } = dataset.shape;
         self.shape = Some([width, height, channels]);
         dataset.column_names().clone_into(&mut self.columns);
+        // Its number counts another column where others are left out or added.
+        if let (Some(column), Some(name)) = (&mut self.source.label_column, &dataset.label) {
+            column.clone_from(name);
+        }
         (self.classes, self.class_names) = match self.model.condition {
             Condition::None => (None, Vec::new()),
             Condition::Labels => {
@@ -38,7 +42,7 @@ impl Config {
         };
         self.source.scaling.clone_from(&dataset.scaling);
         self.source.bits = dataset.bits;
-        self.schema = Schema::of(dataset);
+        self.schema = Schema::of(dataset)?;
         self.choose_net(dataset.shape)
     }
 
@@ -256,24 +260,48 @@ impl Config {
     /// Checks that a model takes as many values as each datum has.
     ///
     /// # Errors
-    /// [`Error::Setting`], which names what makes pictures smaller.
+    /// [`Error::Setting`], which names what makes pictures smaller, or takes larger ones.
     pub fn check_size(&self, dataset: &Dataset) -> Result<()> {
         let Dataset { name, shape, .. } = dataset;
-        if shape.dim() <= MAX_WIDTH {
+        let most = |config: &Config| {
+            let mut config = config.clone();
+            config.choose_net(*shape).map(|()| config.model_config(*shape).most_values())
+        };
+        let own = most(self)?;
+        if shape.dim() <= own {
             return Ok(());
         }
         let mut size = Size { width: shape.width, height: shape.height };
-        while size.width * size.height * shape.channels > MAX_WIDTH && size.width > 1 && size.height > 1 {
+        while size.width * size.height * shape.channels > own && size.width > 1 && size.height > 1 {
             size = Size { width: size.width / 2, height: size.height / 2 };
         }
-        let grey = shape.channels > 1 && shape.width * shape.height <= MAX_WIDTH;
-        let next = match data::is_folder_of_pictures(&self.data, self.source.format.as_deref()) {
-            true if grey => format!("use `source.image_size` = {size}, or `source.colour` = grey"),
-            true => format!("use `source.image_size` = {size}"),
-            false => "leave out columns, or shrink the pictures before they are saved".to_owned(),
-        };
+        let mut ways = Vec::new();
+        if data::is_folder_of_pictures(&self.data, self.source.format.as_deref()) {
+            ways.push(format!("use `source.image_size` = {size}"));
+            if shape.channels > 1 && shape.width * shape.height <= own {
+                ways.push("use `source.colour` = grey".to_owned());
+            }
+        } else if shape.is_table() {
+            let columns = data::has_columns(&self.data, self.source.format.as_deref());
+            let with = if columns { " with `source.columns` or `source.drop`" } else { "" };
+            let problem = format!(
+                ": each row of {name} has {} values, but a model takes {own} or fewer\n  leave out columns{with}",
+                shape.dim()
+            );
+            return Err(Error::setting("data", problem));
+        } else {
+            ways.push(format!("shrink the pictures to {size} before they are saved"));
+        }
+        let mut conv = self.clone();
+        (conv.model.net, conv.model.encoder, conv.model.decoder) = (Net::Conv, None, None);
+        let taken = most(&conv).is_ok_and(|most| shape.dim() <= most);
+        let kind = if own == MAX_PICTURE { "a model takes" } else { "linear layers take" };
+        if taken {
+            ways.push(format!("use `model.net` = conv, which takes {MAX_PICTURE}"));
+        }
+        let next = ways.join(", or ").replace(", or use ", ", or ");
         let problem = format!(
-            ": each of {name} has {shape} values, {} in all, but a model takes {MAX_WIDTH} or fewer\n  {next}",
+            ": each of {name} has {shape} values, {} in all, but {kind} {own} or fewer\n  {next}",
             shape.dim()
         );
         Err(Error::setting("source.image_size", problem))
@@ -298,6 +326,40 @@ mod tests {
         assert_eq!(labels(&["2", "0"]).unwrap().as_deref(), Some(&[2, 0][..]));
         assert!(labels(&["7", "0"]).unwrap_err().to_string().contains("label `7`"));
         assert!(labels(&["cat", "dog"]).unwrap_err().to_string().contains("label `cat`"));
+    }
+
+    #[test]
+    fn convolutions_take_larger_pictures_than_linear_layers() {
+        let of = |net, side: usize, channels| {
+            let shape = Shape { width: side, height: side, channels };
+            let split = Split::new(vec![0; shape.dim()], shape.dim(), None);
+            let mut config = Config::default();
+            config.model.net = net;
+            let dataset = Dataset::new("data", shape, split.clone(), split);
+            config.check_size(&dataset).map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            (of(Net::Auto, 256, 3), of(Net::Conv, 256, 3), of(Net::Mlp, 256, 1)),
+            (Ok(()), Ok(()), Ok(()))
+        );
+        let small = of(Net::Mlp, 256, 3).unwrap_err();
+        assert!(
+            small.contains("linear layers take 65536 or fewer") && small.contains("`model.net` = conv"),
+            "{small}"
+        );
+        let large = of(Net::Auto, 300, 3).unwrap_err();
+        assert!(large.contains("a model takes 196608 or fewer") && !large.contains("model.net"), "{large}");
+        assert!(large.contains("shrink the pictures to 150x150"), "{large}");
+    }
+
+    #[test]
+    fn the_label_goes_by_its_name() {
+        let split = Split::new(vec![0, 1], 1, None);
+        let mut config = Config::default();
+        config.source.label_column = Some("3".into());
+        let dataset = Dataset::new("data", Shape::table(1), split.clone(), split);
+        config.adopt(&Dataset { label: Some("kind".into()), ..dataset }).unwrap();
+        assert_eq!(config.source.label_column.as_deref(), Some("kind"));
     }
 
     #[test]

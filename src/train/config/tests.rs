@@ -136,15 +136,16 @@ fn a_picture_of_too_many_values_names_what_makes_it_smaller() {
         std::fs::write(folder.path().join("a.png"), "").unwrap();
         let data = folder.path().to_str().unwrap().to_owned();
         let dataset = Dataset::new("photos", shape, split.clone(), split);
-        let config = Config { data, ..Config::default() };
+        let mut config = Config { data, ..Config::default() };
+        config.model.net = Net::Mlp;
         config.check_data(&dataset).map_err(|error| error.to_string()).err().unwrap_or_default()
     };
     let shape = |width, height, channels| Shape { width, height, channels };
     let message = refusal(shape(256, 256, 3));
     assert_eq!(
         message,
-        "`source.image_size`: each of photos has 256x256x3 values, 196608 in all, but a model takes 65536 or fewer\n  \
-         use `source.image_size` = 128x128, or `source.colour` = grey"
+        "`source.image_size`: each of photos has 256x256x3 values, 196608 in all, but linear layers take 65536 or fewer\n  \
+         use `source.image_size` = 128x128, or `source.colour` = grey, or `model.net` = conv, which takes 196608"
     );
     let message = refusal(shape(1000, 500, 3));
     assert!(message.ends_with("use `source.image_size` = 125x62"), "{message}");

@@ -66,9 +66,21 @@ fn names_are_told_from_rows() {
         (",2001,2002\n0,5,6\n1,7,8\n", true, false),
         ("2001,2002\n1.5,6.5\n", true, true),
         ("2001,2002\n1,6\n", false, false),
+        ("2001,2002\n1,6\n2,7\n3,9\n4,8\n", false, true),
+        ("2001,2002\n2003,2006\n2,7\n3,9\n4,8\n", false, false),
         ("0\n1\n2\n", false, false),
         ("0\n1.5\n2.5\n", true, true),
         ("1,2,3\n", false, false),
+        // Years, or other numbers that go on in even steps, beside a word.
+        ("country,2001,2002\nPeru,5,7\nMali,8,6\n", true, true),
+        ("country,2000,2005,2010\nPeru,5.5,7,1\nMali,8,6,4\n", true, true),
+        ("city,land,2020\nLima,Peru,8\nRome,Italy,9\n", true, true),
+        ("id,0,1,2\nx7,5,9,6\nx9,1,1,4\n", true, true),
+        ("Peru,2001,2002\nMali,2003,2004\n", false, false),
+        ("Peru,5,9\nMali,3,1\n", false, false),
+        ("Peru,1,2,3\nMali,2,3,4\n", false, false),
+        ("Peru,7\nMali,8\n", false, false),
+        ("Peru,2001\nMali,2002\n", false, false),
     ] {
         let (dialect, found) = found(text);
         assert_eq!((found.named, !dialect.warnings.is_empty()), (named, doubt), "{text}");
