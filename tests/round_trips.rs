@@ -18,8 +18,8 @@ use vae_gpu::kernels::activation::Activation;
 use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::kernels::likelihood::Variance;
 use vae_gpu::kernels::tuning::Tuning;
-use vae_gpu::model::Network;
 use vae_gpu::model::init::Init;
+use vae_gpu::model::{LatentSize, Network};
 
 use vae_gpu::run::store::{NamedTensor, read_tensors, write_tensors};
 use vae_gpu::run::{EpochMetrics, metrics, picture, tensorboard};
@@ -89,6 +89,7 @@ fn config() -> impl Strategy<Value = Config> {
             Activation::Tanh,
             Activation::Softplus,
             Activation::Silu,
+            Activation::Elu,
         ]),
         prop::sample::select(vec![
             "bernoulli",
@@ -137,6 +138,7 @@ fn config() -> impl Strategy<Value = Config> {
             decoder: None,
             hidden,
             latent,
+            latent_size: latent.is_multiple_of(2).then_some(LatentSize { height: 2, width: 1 + latent % 3 }),
             activation,
             likelihood: likelihood.to_owned(),
             levels,
