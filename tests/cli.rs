@@ -302,7 +302,7 @@ fn misuse() {
         ("train --lr 0", "--lr 0: use a positive number"),
         ("train --lr nan", "--lr NaN: use a positive number"),
         ("train --lr=-1e-3", "--lr -0.001: use a positive number"),
-        ("train --activation identity", "relu, tanh, softplus, silu"),
+        ("train --activation identity", "relu, tanh, softplus, silu, elu"),
         ("train --likelihood poisson", "bernoulli"),
         ("train --likelihood categorical --levels 1", "--levels 1: use 2 to 256"),
         ("train --likelihood categorical --levels 257", "--levels 257: use 2 to 256"),

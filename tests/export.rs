@@ -28,7 +28,7 @@ use vae_gpu::train::Config;
 const TRAIN: &str = "train --data tiny --hidden 16 --latent 3 --batch-size 64 --epochs 1 -q";
 
 /// The models whose files are compared: every likelihood and activation, an autoencoder, labels, layers of their own.
-const MODELS: [(&str, &str); 22] = [
+const MODELS: [(&str, &str); 26] = [
     ("bernoulli", ""),
     ("continuous", "--likelihood continuous-bernoulli --activation tanh --lr 0.02"),
     ("gaussian", "--likelihood gaussian --activation softplus"),
@@ -55,6 +55,17 @@ const MODELS: [(&str, &str); 22] = [
     (
         "norm",
         "--encoder conv 8x3 identity, norm group 2, relu, pool 2, conv 3x3 identity, norm layer, upsample 3, pool, norm layer",
+    ),
+    ("batch-norm", "--encoder conv 4x4/2 identity, norm batch, elu, linear 9 tanh"),
+    (
+        "conv-residual",
+        "--encoder residual(conv 4x3/2, conv 6x3 identity), elu, linear 9 --decoder linear 9, linear 4x4x6, \
+         residual(deconv 4x4/2, conv 5x3 identity), norm batch, conv 3",
+    ),
+    ("latent-picture", "--encoder conv 5x4/2 --latent-size 4x4"),
+    (
+        "conditional-latent-picture",
+        "--condition labels --encoder conv 5x4/2 silu, conv 6x3 --latent-size 4x4",
     ),
     ("iwae", "--model iwae --samples 2"),
     ("ae", "--model ae"),

@@ -213,6 +213,7 @@ const NUMBERS: &[(&str, u32)] = &[
     ("TANH", Activation::Tanh as u32),
     ("SOFTPLUS", Activation::Softplus as u32),
     ("SILU", Activation::Silu as u32),
+    ("ELU", Activation::Elu as u32),
     ("IMAGE_WIDTH", IMAGE_WIDTH as u32),
     ("NN", Layout::NN as u32),
     ("NT", Layout::NT as u32),

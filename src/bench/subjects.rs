@@ -150,6 +150,10 @@ fn all_plans(target: Target) -> Vec<Plan> {
     let normal = "conv 32x3 identity, norm group 4, relu, pool 2, conv 32x3, upsample 2, linear 20";
     let normal = ModelConfig { encoder: Some(normal.parse().expect("layers")), ..pictures };
     plans.push(plan_of(&normal, target, BATCH));
+    let by_batch = "conv 32x3 identity, norm batch, relu, linear 20".parse().expect("layers");
+    let by_batch = ModelConfig { encoder: Some(by_batch), ..normal };
+    plans.push(plan_of(&by_batch, target, BATCH));
+    plans.push(plans::evaluate(&network(&by_batch), target, &batch(&by_batch, BATCH), BATCH).plan);
     plans.push(plan_of(&ModelConfig { kind: "ae".into(), ..default.clone() }, target, BATCH));
     let iwae = ModelConfig { kind: "iwae".into(), ..default };
     let samples = Batch { samples: SAMPLES, ..batch(&iwae, BATCH) };

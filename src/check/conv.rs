@@ -2,6 +2,7 @@
 
 use super::{Case, Fill, TRANSCENDENTAL};
 use crate::kernels::activation::Activation;
+use crate::kernels::batch_norm::{self, Tensors};
 use crate::kernels::conv::{
     DATA, Geometry, Parts, Taps, Variant, WEIGHTS, Way, conv_with, d_weights_with, parts_of,
 };
@@ -46,6 +47,7 @@ pub(super) fn all(cases: &mut Vec<Case>, target: &Target) {
     pictures(cases);
     resizes(cases);
     norms(cases);
+    batch_norms(cases);
 }
 
 /// Kernels from 1 to 7 with strides from 1 to 4, with no padding, the usual one, and as much as there can be, between
@@ -177,6 +179,56 @@ fn norms(cases: &mut Vec<Case>) {
             case.tolerance = TRANSCENDENTAL;
             cases.push(case);
         }
+    }
+}
+
+fn batch_norms(cases: &mut Vec<Case>) {
+    // One part and several, with rows to spare and without; and a single valid row.
+    for (count, per_datum, channels, valid) in
+        [(3, 1, 5, 1), (7, 12, 3, 6), (40, 6, 16, 40), (9, 49, 24, 5), (70, 3, 1, 64)]
+    {
+        let shape = format!("{valid} of {count} x {per_datum} x {channels}");
+        let begin = |entry: &str| {
+            let mut case = Case::new(format!("batch_norm:{entry}"), &shape);
+            case.step.valid_rows = valid;
+            case.tolerance = TRANSCENDENTAL;
+            case
+        };
+        let matrix = |case: &mut Case, name: &str, fill| case.tensor(name, count * per_datum, channels, fill);
+        let vector = |case: &mut Case, name: &str| case.tensor(name, 1, channels, Fill::Normal(1.0));
+        let columns = batch_norm::running_columns(channels);
+
+        let mut case = begin("forward");
+        let (x, w) = (matrix(&mut case, "x", Fill::Normal(3.0)), vector(&mut case, "w"));
+        let (b, y) = (vector(&mut case, "b"), matrix(&mut case, "y", Fill::Unwritten));
+        let stats = case.output("stats", 3, channels);
+        let of = Tensors { x, w, stats, per_datum };
+        batch_norm::forward(&mut case.plan, "check", of, b, y);
+        cases.push(case);
+
+        let mut case = begin("backward");
+        let (x, w) = (matrix(&mut case, "x", Fill::Normal(3.0)), vector(&mut case, "w"));
+        let stats = case.tensor("stats", 3, channels, Fill::Normal(0.5));
+        let d_y = matrix(&mut case, "d_y", Fill::Normal(1.0));
+        let sums = ["d_w", "d_b"].map(|name| case.output(name, 1, channels)).into();
+        let d_x = matrix(&mut case, "d_x", Fill::Unwritten);
+        let of = Tensors { x, w, stats, per_datum };
+        batch_norm::backward(&mut case.plan, "check", of, d_y, sums, Some(d_x));
+        cases.push(case);
+
+        let mut case = begin("follow");
+        let (x, w) = (matrix(&mut case, "x", Fill::Normal(1.0)), vector(&mut case, "w"));
+        let stats = case.tensor("stats", 3, channels, Fill::Normal(1.0));
+        let running = case.tensor("running", 1, columns, Fill::Square);
+        batch_norm::follow(&mut case.plan, "check", Tensors { x, w, stats, per_datum }, running);
+        cases.push(case);
+
+        let mut case = begin("evaluate");
+        let (x, w) = (matrix(&mut case, "x", Fill::Normal(3.0)), vector(&mut case, "w"));
+        let (b, y) = (vector(&mut case, "b"), matrix(&mut case, "y", Fill::Unwritten));
+        let running = case.tensor("running", 1, columns, Fill::Square);
+        batch_norm::evaluate(&mut case.plan, "check", per_datum, (x, w, b), running, y);
+        cases.push(case);
     }
 }
 

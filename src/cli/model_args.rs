@@ -73,7 +73,7 @@ impl ModelArgs {
             (config.model.encoder, config.model.decoder) = (None, None);
         }
         self.model.apply(&mut config.model);
-        if self.model.has("hidden") && config.model.net == Net::Conv {
+        if self.model.has("hidden") && [Net::Conv, Net::Resnet].contains(&config.model.net) {
             return Err(Error::Usage(
                 "--hidden names the widths of linear layers: leave it out, or name the layers with --encoder"
                     .into(),

@@ -23,13 +23,15 @@ named! {
         Softplus = 3 => "softplus",
         /// y = x / (1 + e^-x)
         Silu = 4 => "silu",
+        /// y = x where x > 0, and e^x - 1 elsewhere
+        Elu = 5 => "elu",
     }
 }
 
 impl Activation {
     /// The activations of hidden layers.
-    pub const HIDDEN: [Activation; 4] =
-        [Activation::Relu, Activation::Tanh, Activation::Softplus, Activation::Silu];
+    pub const HIDDEN: [Activation; 5] =
+        [Activation::Relu, Activation::Tanh, Activation::Softplus, Activation::Silu, Activation::Elu];
 
     /// The activation with this number in the shaders.
     pub fn from_u32(value: u32) -> Activation {
@@ -39,6 +41,7 @@ impl Activation {
             2 => Activation::Tanh,
             3 => Activation::Softplus,
             4 => Activation::Silu,
+            5 => Activation::Elu,
             _ => panic!("{value} is not the number of an activation"),
         }
     }
@@ -51,6 +54,7 @@ impl Activation {
             Activation::Tanh => x.tanh(),
             Activation::Softplus => softplus(x),
             Activation::Silu => x * sigmoid(x),
+            Activation::Elu => x.max(0.0) + x.min(0.0).exp_m1(),
         }
     }
 
@@ -62,6 +66,7 @@ impl Activation {
             Activation::Tanh => 1.0 - kept * kept,
             Activation::Softplus => 1.0 - (-kept).exp(),
             Activation::Silu => sigmoid(kept) * (1.0 + kept * (1.0 - sigmoid(kept))),
+            Activation::Elu => 1.0 + kept.min(0.0),
         }
     }
 
@@ -72,6 +77,7 @@ impl Activation {
             Activation::Relu => graph.apply("Relu", &[x]),
             Activation::Tanh => graph.apply("Tanh", &[x]),
             Activation::Softplus => graph.apply("Softplus", &[x]),
+            Activation::Elu => graph.apply("Elu", &[x]),
             Activation::Silu => {
                 let sigmoid = graph.apply("Sigmoid", &[x]);
                 graph.apply("Mul", &[x, sigmoid])

@@ -1,8 +1,8 @@
 //! The list of kernels.
 
 use super::{
-    activation, adam, add, bias_grad, clip, condition, conv, flip, free_bits, gather, importance, latent,
-    likelihood, matmul, micro, norm, objective, picture, prior, random, resize, row_weight,
+    activation, adam, add, batch_norm, bias_grad, clip, condition, conv, flip, free_bits, gather, importance,
+    latent, likelihood, matmul, micro, norm, objective, picture, prior, random, resize, row_weight,
 };
 use crate::plan::Kernel;
 
@@ -47,6 +47,7 @@ pub fn all() -> Vec<&'static Kernel> {
         &micro::COPY,
         &micro::LATENCY,
     ];
+    kernels.extend(batch_norm::KERNELS);
     kernels.extend(matmul::KERNELS);
     kernels.extend(conv::DATA_KERNELS);
     kernels.extend(conv::WEIGHT_KERNELS);

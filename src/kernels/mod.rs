@@ -5,6 +5,7 @@ pub mod activation;
 pub mod adam;
 pub mod add;
 mod all;
+pub mod batch_norm;
 pub mod bias_grad;
 pub mod clip;
 pub mod condition;

@@ -82,6 +82,7 @@ impl Formula for Calculator<'_> {
             (_, [_, ..]) => panic!("the test does not know {operator} with {attributes:?}"),
             ("Relu", _) => self.each(inputs, |v| v[0].max(0.0)),
             ("Tanh", _) => self.each(inputs, |v| v[0].tanh()),
+            ("Elu", _) => self.each(inputs, |v| v[0].max(0.0) + v[0].min(0.0).exp_m1()),
             ("Softplus", _) => self.each(inputs, |v| v[0].max(0.0) + (-v[0].abs()).exp().ln_1p()),
             ("Sigmoid", _) => self.each(inputs, |v| 1.0 / (1.0 + (-v[0]).exp())),
             ("Exp", _) => self.each(inputs, |v| v[0].exp()),

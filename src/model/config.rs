@@ -29,6 +29,9 @@ pub struct ModelConfig {
     pub decoder: Option<Layers>,
     /// Z: dimensions of the latent space.
     pub latent: usize,
+    /// The shape of z, if it is a picture of Z numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latent_picture: Option<Extent>,
     /// Activation of the layers that do not name one.
     pub activation: Activation,
     /// Name of p(x|z) in the table of likelihoods.
@@ -51,6 +54,7 @@ impl Default for ModelConfig {
             encoder: None,
             decoder: None,
             latent: 20,
+            latent_picture: None,
             activation: Activation::Relu,
             likelihood: "bernoulli".into(),
             settings: LikelihoodSettings::DEFAULT,
@@ -81,6 +85,7 @@ impl ModelConfig {
             return Err(Error::value("model.kind", &self.kind, format_args!("use {}", known.join(", "))));
         }
         width("`model.latent` =", self.latent)?;
+        assert!(self.latent_picture.is_none_or(|latent| latent.len() == self.latent), "numbers of z");
         if self.classes > MAX_CLASSES {
             let problem = format_args!("the data has {} classes, more than {MAX_CLASSES}", self.classes);
             return Err(Error::value("model.condition", "labels", problem));
@@ -91,7 +96,7 @@ impl ModelConfig {
             return Err(Error::Usage(problem));
         }
         if self.activation == Activation::Identity {
-            return Err(Error::setting("model.activation", ": use relu, tanh, softplus or silu"));
+            return Err(Error::setting("model.activation", ": use relu, tanh, softplus, silu or elu"));
         }
         (self.likelihood()?.validate)(&self.settings).map_err(Error::Usage)?;
         if self.decoder.is_none() {
@@ -127,7 +132,12 @@ impl ModelConfig {
         let site = Site { name: "encoder", input, activation: self.activation, parameters };
         let (stack, _) = Stack::build(&encoder, site)?;
         let outputs: Vec<Extent> = stack.rows.iter().map(|row| row.output).collect();
-        encoder.mirrored(input, &outputs)
+        encoder.mirrored(input, &outputs, self.latent_picture)
+    }
+
+    /// The shape of z.
+    pub(super) fn latent_extent(&self) -> Extent {
+        self.latent_picture.unwrap_or(Extent::row(self.latent))
     }
 
     /// The shape in which these layers of the encoder read a datum.
@@ -187,6 +197,7 @@ impl ModelConfig {
             return widths.map(usize::to_string).collect::<Vec<_>>().join("-");
         }
         let decoder = self.decoder_layers().map_or_else(|problem| problem, |layers| layers.to_string());
-        format!("{} - {} - {} - {decoder} - {}", self.input, self.encoder_layers(), self.latent, self.input)
+        let latent = self.latent_extent();
+        format!("{} - {} - {latent} - {decoder} - {}", self.input, self.encoder_layers(), self.input)
     }
 }

@@ -17,6 +17,7 @@ mod tape;
 
 pub use config::ModelConfig;
 pub use family::{FAMILIES, Family};
+pub use latent::LatentSize;
 pub use layer::{Extent, LAYERS, LayerRow, Layers, MAX_PICTURE, MAX_WIDTH};
 pub use network::Network;
 pub use parameters::{Parameter, Parameters};

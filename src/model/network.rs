@@ -6,7 +6,7 @@ use super::layer::{
     Collect, Condition, Extent, LayerRow, Layers, Linear, Site, Spread, Stack, is_output, output_layer,
 };
 use super::objective::Parts;
-use super::parameters::{Parameters, Place};
+use super::parameters::{Parameters, Part, Place};
 use super::tape::{Tape, Value};
 use crate::error::{Error, Result};
 use crate::kernels::bias_grad::bias_grad;
@@ -45,13 +45,15 @@ impl Network {
         let input = config.extent(&encoder);
         let encoder = build("encoder", encoder, input, "encoder.head", &heads, &mut parameters)?;
         let decoder = config.decoder_layers().map_err(Error::Usage)?;
-        let (output, latent) = (config.output(), Extent::row(config.latent));
+        let (output, latent) = (config.output(), config.latent_extent());
         let decoder = build("decoder", decoder, latent, "decoder.out", &output, &mut parameters)?;
         let own = output.own.as_ref().map(|(name, width)| {
-            let place = parameters.allocate(1, *width);
+            let part = if output.is_estimated { Part::Measured } else { Part::Trained };
+            let place = parameters.allocate_in(part, 1, *width);
             parameters.add(name.clone(), &[*width], None, place, (0, 0));
             place
         });
+        parameters.finish();
         Ok(Network { config: config.clone(), parameters, encoder, decoder, own })
     }
 
@@ -160,14 +162,27 @@ fn half(
 ) -> Result<Stack, String> {
     let classes = config.classes;
     let labelled = Extent { channels: input.channels + classes, ..input };
-    let last = if part == "decoder" { layers.take_last(is_output) } else { None };
+    // A layer that gives the parts as pictures, and the size of these.
+    let (last, whole) = match (part, config.latent_picture) {
+        ("decoder", _) => (layers.take_last(is_output), config.picture),
+        (_, None) => (None, None),
+        (_, Some(_)) => {
+            ("conv 1".parse::<Layers>().expect("a text of ours").take_last(is_output), config.latent_picture)
+        }
+    };
     let site =
         Site { name: part, input: labelled, activation: config.activation, parameters: &mut *parameters };
     let (mut stack, extent) = Stack::build(&layers, site)?;
     let before = parameters.count();
     if let Some(text) = last {
-        let picture =
-            config.picture.ok_or_else(|| format!("`{text}` gives pictures, and the data are rows"))?;
+        let picture = whole.ok_or_else(|| format!("`{text}` gives pictures, and the data are rows"))?;
+        if let ("encoder", Extent { height, width, .. }) = (part, picture)
+            && (extent.height, extent.width) != (height, width)
+        {
+            return Err(format!(
+                "the layers end in {extent}, and `model.latent_size` = {height}x{width} wants a picture of that height and width"
+            ));
+        }
         let site =
             Site { name: head, input: extent, activation: config.activation, parameters: &mut *parameters };
         let (layer, shape) = output_layer(&text, (head, site), (output, picture))?;

@@ -7,18 +7,23 @@ use crate::plan::{BINDING_ALIGN, BufferId, PAD, Tensor, round_up};
 /// A matrix in the arena, as kernels see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
+    /// Word of the first value, in the part of the arena that it lies in.
     offset: usize,
     rows: usize,
     cols: usize,
+    part: Part,
+}
+
+/// A part of the arena.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// What gradients move.
+    Trained,
+    /// What a step measures, such as running means: it lies behind the others, where Adam does not come.
+    Measured,
 }
 
 impl Place {
-    /// The matrix in an arena.
-    pub fn of(&self, arena: BufferId) -> Tensor {
-        let stride = round_up(self.cols, PAD);
-        Tensor { buffer: arena, offset: self.offset, rows: self.rows, cols: self.cols, stride }
-    }
-
     /// Words from one row to the next.
     pub fn stride(&self) -> usize {
         round_up(self.cols, PAD)
@@ -36,8 +41,9 @@ pub struct Parameter {
     pub fan_in: Option<usize>,
     /// See `fan_in`.
     pub start: f32,
-    /// Word of the first value in the arena.
+    /// Word of the first value, in its part of the arena until [`Parameters::finish`], then in the whole.
     offset: usize,
+    part: Part,
     /// The axes along which its values lie in the arena, in the order of files: an axis of the shape may run along several.
     axes: Vec<Axis>,
     /// Outputs of the layer.
@@ -62,6 +68,11 @@ impl Parameter {
     /// Whether it has no values; never true.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether gradients move it; a step measures what they do not.
+    pub fn is_trained(&self) -> bool {
+        self.part == Part::Trained
     }
 
     /// Whether it multiplies its layer's input, as opposed to a bias.
@@ -116,7 +127,10 @@ impl Parameter {
 #[derive(Clone, Debug, Default)]
 pub struct Parameters {
     list: Vec<Parameter>,
-    words: usize,
+    /// Words of what is trained, and of what is measured.
+    trained: usize,
+    measured: usize,
+    finished: bool,
 }
 
 impl Parameters {
@@ -132,19 +146,56 @@ impl Parameters {
 
     /// Number of trained values, padding not counted.
     pub fn count(&self) -> usize {
-        self.list.iter().map(Parameter::len).sum()
+        self.list.iter().filter(|parameter| parameter.is_trained()).map(Parameter::len).sum()
     }
 
-    /// Size of the arena, in whole workgroups of Adam.
+    /// Size of the arena.
     pub fn words(&self) -> usize {
-        round_up(self.words, adam::WORDS)
+        self.trained_words() + round_up(self.measured, adam::WORDS)
+    }
+
+    /// Size of its first part, which is trained: whole workgroups of Adam.
+    pub fn trained_words(&self) -> usize {
+        round_up(self.trained, adam::WORDS)
+    }
+
+    /// The matrix of a place in an arena.
+    pub(super) fn tensor(&self, place: Place, arena: BufferId) -> Tensor {
+        assert!(self.finished, "places are known when all have been allocated");
+        let Place { rows, cols, part, .. } = place;
+        let offset = place.offset + self.begin(part);
+        Tensor { buffer: arena, offset, rows, cols, stride: place.stride() }
+    }
+
+    fn begin(&self, part: Part) -> usize {
+        if part == Part::Trained { 0 } else { self.trained_words() }
+    }
+
+    /// Ends the list: what is measured now has its place behind what is trained.
+    pub(super) fn finish(&mut self) {
+        assert!(!self.finished, "the parameters are finished");
+        let begin = self.begin(Part::Measured);
+        for parameter in self.list.iter_mut().filter(|parameter| !parameter.is_trained()) {
+            parameter.offset += begin;
+        }
+        self.finished = true;
     }
 
     /// Allocates a matrix of parameters.
     pub(super) fn allocate(&mut self, rows: usize, cols: usize) -> Place {
-        let offset = self.words;
-        self.words += round_up(round_up(rows, PAD) * round_up(cols, PAD), BINDING_ALIGN);
-        Place { offset, rows, cols }
+        self.allocate_in(Part::Trained, rows, cols)
+    }
+
+    /// Allocates a matrix in a part of the arena.
+    pub(super) fn allocate_in(&mut self, part: Part, rows: usize, cols: usize) -> Place {
+        assert!(!self.finished, "the parameters are finished");
+        let words = match part {
+            Part::Trained => &mut self.trained,
+            Part::Measured => &mut self.measured,
+        };
+        let offset = *words;
+        *words += round_up(round_up(rows, PAD) * round_up(cols, PAD), BINDING_ALIGN);
+        Place { offset, rows, cols, part }
     }
 
     /// Adds a parameter of one or two axes whose first value is element (`row`, `col`) of a place; its last axis runs
@@ -179,7 +230,7 @@ impl Parameters {
         let count: usize = axes.iter().map(|axis| axis.size).product();
         assert_eq!(count, shape.iter().product::<usize>(), "{name}: values");
         let offset = place.offset + row * place.stride() + col;
-        self.list.push(Parameter { name, shape, fan_in, start, offset, axes, outputs });
+        self.list.push(Parameter { name, shape, fan_in, start, offset, part: place.part, axes, outputs });
     }
 }
 

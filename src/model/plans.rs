@@ -75,15 +75,17 @@ pub fn train(
     network.config.family().objective.append(&mut tape, &job);
     tape.backward();
 
-    let [parameters, gradients, moment1, moment2] =
-        [PARAMETERS, GRADIENTS, MOMENT1, MOMENT2].map(|name| tape.arena(name));
+    let arenas = [PARAMETERS, GRADIENTS, MOMENT1, MOMENT2];
+    let [parameters, gradients, moment1, moment2] = arenas.map(|name| tape.trained(name));
     let scale = (recipe.clip_norm > 0.0).then(|| {
         let scale = tape.plan.tensor("gradient scale", 1, 4);
         clip::clip(&mut tape.plan, recipe.clip_norm, gradients, scale);
         scale
     });
-    let arenas = adam::Arenas { gradients, parameters, moment1, moment2 };
-    adam::adam(&mut tape.plan, &target, recipe.adam, arenas, scale);
+    let moved = adam::Arenas { gradients, parameters, moment1, moment2 };
+    adam::adam(&mut tape.plan, &target, recipe.adam, moved, scale);
+    tape.finish();
+    let [parameters, gradients, moment1, moment2] = arenas.map(|name| tape.arena(name));
     let ports = TrainPorts { source, history: terms, parameters, gradients, moment1, moment2 };
     Planned::new(tape.plan, ports)
 }

@@ -68,6 +68,8 @@ pub struct Tape<'a> {
     nodes: Vec<Node>,
     /// The records, if there will be a backward pass.
     records: Option<Vec<Record>>,
+    /// What is left to do when the parameters have moved.
+    last: Vec<Record>,
 }
 
 impl<'a> Tape<'a> {
@@ -75,7 +77,8 @@ impl<'a> Tape<'a> {
     pub fn new(name: &str, parameters: &'a Parameters, target: Target, batch: usize) -> Tape<'a> {
         let mut plan = Plan::new(name);
         let arena = plan.buffer(PARAMETERS, parameters.words(), Element::F32, Role::Shared);
-        Tape { plan, target, batch, labels: None, parameters, arena, nodes: Vec::new(), records: None }
+        let (nodes, records, last) = (Vec::new(), None, Vec::new());
+        Tape { plan, target, batch, labels: None, parameters, arena, nodes, records, last }
     }
 
     /// An empty plan with a backward pass.
@@ -91,14 +94,21 @@ impl<'a> Tape<'a> {
         Tensor { buffer, offset: 0, rows: 1, cols: words, stride: words }
     }
 
+    /// The part of such a buffer that gradients move.
+    pub fn trained(&mut self, name: &str) -> Tensor {
+        let words = self.parameters.trained_words();
+        Tensor { cols: words, stride: words, ..self.arena(name) }
+    }
+
     /// A matrix of parameters.
     pub fn weight(&self, place: Place) -> Tensor {
-        place.of(self.arena)
+        self.parameters.tensor(place, self.arena)
     }
 
     /// Its gradient.
     pub fn d_weight(&mut self, place: Place) -> Tensor {
-        place.of(self.arena(GRADIENTS).buffer)
+        let gradients = self.arena(GRADIENTS).buffer;
+        self.parameters.tensor(place, gradients)
     }
 
     /// A tensor that the host or another kernel writes; it needs no gradient.
@@ -167,9 +177,26 @@ impl<'a> Tape<'a> {
         }
     }
 
+    /// Whether the plan trains, so that a layer normalises by what it measures.
+    pub fn trains(&self) -> bool {
+        self.records.is_some()
+    }
+
+    /// Records what a layer does last, when the parameters have moved: images of them need no further copy then.
+    pub fn record_last(&mut self, record: impl FnOnce(&mut Tape) + 'static) {
+        self.last.push(Box::new(record));
+    }
+
     /// Runs the records, last to first.
     pub fn backward(&mut self) {
         while let Some(record) = self.records.as_mut().and_then(Vec::pop) {
+            record(self);
+        }
+    }
+
+    /// Runs what is left to do when the parameters have moved.
+    pub fn finish(&mut self) {
+        for record in std::mem::take(&mut self.last) {
             record(self);
         }
     }

@@ -215,6 +215,7 @@ impl Config {
             encoder,
             decoder,
             latent,
+            latent_size,
             activation,
             mut likelihood,
             levels,
@@ -230,13 +231,15 @@ impl Config {
         let settings = LikelihoodSettings { levels, components, channels: shape.channels.max(1), variance };
         let Shape { width, height, channels } = shape;
         let classes = self.classes.unwrap_or(0);
+        let latent_picture = latent_size.map(|size| size.extent(latent));
         ModelConfig {
             input: shape.dim(),
             picture: (!shape.is_table()).then_some(Extent { height, width, channels }),
             hidden,
             encoder,
             decoder,
-            latent,
+            latent: latent_picture.map_or(latent, Extent::len),
+            latent_picture,
             activation,
             likelihood,
             settings,

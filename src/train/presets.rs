@@ -5,6 +5,7 @@ use super::schedule::Schedule;
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
 use crate::kernels::gather::Binarize;
+use crate::kernels::likelihood::Variance;
 use crate::kernels::likelihood::bernoulli::BERNOULLI;
 use crate::model::init::Init;
 
@@ -102,6 +103,62 @@ pub const TABLE: &[Preset] = &[
         },
     },
     Preset {
+        name: "resnet-mnist",
+        about: "28x28 digits: residual blocks of 16, 32 and 32 channels that halve them, linear 450, elu, 32 latent \
+                dimensions, 2000 epochs",
+        source: "Kingma et al. 2016 (arXiv 1606.04934), section 6.1 and appendix D.1: the model without flow",
+        published: "ELBO -84.08, NLL 81.08 (table 1, diagonal covariance)",
+        differs: "no weight normalisation, Adam at 1e-3 that falls along a cosine, and the whole training set",
+        config: resnet_mnist,
+    },
+    Preset {
+        name: "sigma-vae",
+        about: "28x28 pictures of your own: three convolutions of 32, 64 and 128 channels, 20 latent dimensions, the \
+                variance in closed form, 10 epochs",
+        source: "Rybkin, Daniilidis & Levine 2021 (arXiv 2006.13202) as github.com/orybkin/sigma-vae-pytorch, model.py, has it",
+        published: "-log p -896 on SVHN with a shared variance, -2895 and worse samples with one for each pixel (table 1)",
+        differs: "no sigmoid behind the last layer, and KL and variance as the paper has them (the program's main branch adds a \
+                  mean to a sum)",
+        config: || {
+            let encoder = "conv 32x3, conv 64x4/2, conv 128x5/2 pad 2";
+            let decoder = "linear 7x7x128 identity, deconv 64x6/2 pad 2, deconv 32x6/2 pad 2, deconv 5 pad 2";
+            let model = ModelSection {
+                likelihood: "gaussian-learned".into(),
+                variance: Some(Variance::Optimal),
+                ..convolutions(encoder, Some(decoder), 20)
+            };
+            recipe(model, TrainSection { epochs: 10, ..TrainSection::default() })
+        },
+    },
+    Preset {
+        name: "pythae-mnist-conv",
+        about: "28x28 digits: four convolutions of 128 to 1024 channels with batch normalisation, 16 latent dimensions",
+        source: "github.com/clementchadebec/benchmark_VAE, src/pythae/models/nn/benchmarks/mnist/convnets.py",
+        published: PYTHAE_PUBLISHED,
+        differs: PYTHAE_DIFFERS,
+        config: || {
+            let decoder = "linear 4x4x1024 identity, \
+                deconv 512x3/2 pad 1 to 7x7 identity, norm batch, relu, \
+                deconv 256x3/2 pad 1 to 14x14 identity, norm batch, relu, deconv 3/2 pad 1";
+            pythae(decoder, 16)
+        },
+    },
+    Preset {
+        name: "pythae-celeba",
+        about: "64x64 pictures of your own: four convolutions of 128 to 1024 channels with batch normalisation, 64 latent \
+                dimensions",
+        source: "github.com/clementchadebec/benchmark_VAE, src/pythae/models/nn/benchmarks/celeba/convnets.py",
+        published: PYTHAE_PUBLISHED,
+        differs: PYTHAE_DIFFERS,
+        config: || {
+            let decoder = "linear 8x8x1024 identity, \
+                deconv 512x5/2 pad 2 to 15x15 identity, norm batch, relu, \
+                deconv 256x5/2 pad 1 to 31x31 identity, norm batch, relu, \
+                deconv 128x5/2 pad 2 to 62x62 identity, norm batch, relu, deconv 5 pad 1";
+            pythae(decoder, 64)
+        },
+    },
+    Preset {
         name: "dcgan-32",
         about: "32x32 pictures of your own: convolutions of 64, 128 and 256 channels, normalised, 64 latent dimensions",
         source: DCGAN_SOURCE,
@@ -125,6 +182,41 @@ const DCGAN_PUBLISHED: &str = "none: the publication trains an adversarial objec
 const DCGAN_DIFFERS: &str = "an autoencoder of both halves; normalisation by groups of channels of a picture instead of channels \
     of a batch, relu instead of its leaky rectifier in the encoder, PyTorch's initial weights instead of N(0, 0.02), Adam's own \
     betas at 1e-3";
+
+const PYTHAE_PUBLISHED: &str = "none for this network";
+const PYTHAE_DIFFERS: &str = "no sigmoid behind the last layer, the likelihood that fits the data, and a training of 100 epochs \
+    of batches of 100 with Adam at 1e-3, since the file names none";
+
+fn pythae(decoder: &str, latent: usize) -> Config {
+    let encoder: Vec<_> = [128, 256, 512, 1024]
+        .map(|channels| format!("conv {channels}x4/2 identity, norm batch, relu"))
+        .into();
+    let model = convolutions(&encoder.join(", "), Some(decoder), latent);
+    recipe(model, TrainSection { batch_size: 100, epochs: 100, ..TrainSection::default() })
+}
+
+fn resnet_mnist() -> Config {
+    let block = |layer: &str, channels: usize| format!("residual({layer}, conv {channels}x3 identity), elu");
+    let encoder = [("conv 16x3/2", 16), ("conv 32x3/2", 32), ("conv 32x3/2", 32)];
+    let decoder =
+        [("deconv 32x3/2 to 7x7", 32), ("deconv 32x3/2 to 14x14", 32), ("deconv 16x3/2 to 28x28", 16)];
+    let [encoder, decoder] =
+        [encoder, decoder].map(|blocks| blocks.map(|(layer, channels)| block(layer, channels)).join(", "));
+    let (encoder, decoder) =
+        (format!("{encoder}, linear 450"), format!("linear 450, linear 4x4x32, {decoder}, conv 3"));
+    let model = ModelSection {
+        activation: Activation::Elu,
+        likelihood: BERNOULLI.name.into(),
+        ..convolutions(&encoder, Some(&decoder), 32)
+    };
+    let train = TrainSection {
+        batch_size: 100,
+        epochs: 2000,
+        lr_schedule: Schedule::Cosine,
+        ..TrainSection::default()
+    };
+    recipe(model, train)
+}
 
 fn convolutions(encoder: &str, decoder: Option<&str>, latent: usize) -> ModelSection {
     let layers = |text: &str| text.parse().expect("layers of a preset");

@@ -279,6 +279,7 @@ fn apply(operator: &str, inputs: &[&Array], attributes: &[(String, Vec<u64>)]) -
         ("Identity", _, []) => (*first).clone(),
         ("Relu", _, []) => each(inputs, |v| v[0].max(0.0)),
         ("Tanh", _, []) => each(inputs, |v| v[0].tanh()),
+        ("Elu", _, []) => each(inputs, |v| v[0].max(0.0) + v[0].min(0.0).exp_m1()),
         ("Softplus", _, []) => each(inputs, |v| v[0].max(0.0) + (-v[0].abs()).exp().ln_1p()),
         ("Sigmoid", _, []) => each(inputs, |v| 1.0 / (1.0 + (-v[0]).exp())),
         ("Sqrt", _, []) => each(inputs, |v| v[0].sqrt()),

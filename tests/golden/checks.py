@@ -19,6 +19,7 @@ from model import (
     Params,
     bound_of,
     draw_step,
+    follow,
     forward,
     loss_of,
     make_inputs,
@@ -142,7 +143,7 @@ def check_adam(case: Case) -> None:
     for t in range(1, STEPS + 1):
         batch = draw_step(case, inputs, t)
         terms = forward(case, params, batch)
-        trained_names = [name for name in params if name != case.estimated]
+        trained_names = [name for name in params if not case.is_measured(name)]
         grads = torch.autograd.grad(loss_of(case, terms), [params[name] for name in trained_names])
         norm = math.sqrt(sum(float((g**2).sum()) for g in grads))
         scale = min(case.clip_norm / (norm + 1e-6), 1.0) if case.clip_norm else 1.0
@@ -153,6 +154,7 @@ def check_adam(case: Case) -> None:
                 v[name] = 0.999 * v[name] + 0.001 * g * g
                 m_hat, v_hat = m[name] / (1 - 0.9**t), v[name] / (1 - 0.999**t)
                 p -= LEARNING_RATE * (m_hat / (torch.sqrt(v_hat) + case.epsilon) + case.weight_decay * p)
+        follow(params, terms)
         if case.estimated:
             run_on(case, params, batch, terms, t)
     trained = train(case)
@@ -193,7 +195,7 @@ def check_gradients(case: Case) -> None:
         return loss_of(case, forward(case, params, batch)).item()
 
     for name, p in params.items():
-        if name == case.estimated:
+        if case.is_measured(name):
             continue
         flat = p.view(-1)
         slope = np.empty(len(flat))

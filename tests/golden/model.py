@@ -22,6 +22,8 @@ LOG_SCALE_LIMIT = 8.0
 """The logistic's log-scale is clamped to plus or minus this."""
 RUNNING = 0.01
 """How far the running mean of the best variances moves in a late step."""
+MOMENTUM = 0.1
+"""How far the running statistics of a normalisation move: PyTorch's default."""
 FAR = 10.0
 """Range of the initial values that `Case.far` names: beyond the clamp, and where sigmoids are flat."""
 
@@ -31,7 +33,10 @@ def softplus(a: torch.Tensor) -> torch.Tensor:
     return torch.logaddexp(a, torch.zeros_like(a))
 
 
-ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh, "softplus": softplus, "silu": torch.nn.functional.silu}
+ACTIVATIONS = {
+    "relu": torch.relu, "tanh": torch.tanh, "softplus": softplus, "silu": torch.nn.functional.silu,
+    "elu": torch.nn.functional.elu,
+}
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,10 @@ class Case:
     def estimated(self) -> str:
         """The parameter that no gradient moves."""
         return "decoder.log_var" if self.variance == "optimal" else ""
+
+    def is_measured(self, name: str) -> bool:
+        """Whether no gradient moves a parameter."""
+        return name == self.estimated or ".running_" in name
 
     @property
     def binarize(self) -> str:
@@ -169,6 +178,11 @@ CASES = [
         likelihood="gaussian", encoder="conv 3x7/4 pad 3, linear 3x2x5, conv 4x3/1 pad 1",
         decoder="linear 2x1x7, deconv 6x6/3 pad 1 to 7x4, conv 3x1 pad 0, linear 7",
     ),
+    Case(
+        "batch-norm", 60, (), 3, "elu", 5, 7, seed=18, host_seed=30, picture=(5, 4, 3), samples=2, weight_decay=2.0,
+        clip_norm=30.0, likelihood="gaussian", encoder="conv 6x3/1 pad 1, norm batch, linear 9, norm batch",
+        decoder="linear 7, norm batch, linear 5x4x5, norm batch, conv 3 pad 1",
+    ),
 ]  # fmt: skip
 
 Params = dict[str, torch.Tensor]
@@ -190,6 +204,7 @@ class Terms:
     log_var: torch.Tensor  # [B, Z]
     z: torch.Tensor  # [B K, Z]
     decoded: Params  # the decoder's outputs [B K, ..] by name
+    measured: Params  # mean and variance of a channel before its normalisation, by the running ones' names
 
 
 def component_width(channels: int) -> int:
@@ -242,7 +257,7 @@ def layer_shapes(case: Case) -> dict[str, tuple[layers.Shape, int]]:
 
     def add(name: str, layer: layers.Layer, given: layers.Shape, outputs: int) -> layers.Shape:
         gives = layers.output_shape(layer, given, outputs)
-        bias = math.prod(gives) if layer.kind == "linear" else outputs
+        bias = math.prod(gives) if layer.kind == "linear" else gives[0]
         shapes[name] = (layers.weight_shape(layer, given, outputs), bias)
         return gives
 
@@ -279,12 +294,21 @@ def make_inputs(case: Case) -> Inputs:
     data[:, 0], data[:, -1] = 0, 255  # columns that never vary, as at the edge of a digit
     order = host.permutation(case.images)[: case.batch]
 
+    norms = [
+        f"{part}.{i}"
+        for part in ("encoder", "decoder")
+        for i, layer in enumerate(case.stack(part))
+        if layer.kind == "norm"
+    ]
     # torch.nn.Linear's default for weight and bias alike: uniform in +-1 / sqrt(fan_in).
     params = {}
     for layer, (shape, outputs) in layer_shapes(case).items():
         bound = 1 / np.sqrt(math.prod(shape[1:]))
         params[f"{layer}.weight"] = host.uniform(-bound, bound, shape).astype(np.float32)
         params[f"{layer}.bias"] = host.uniform(-bound, bound, outputs).astype(np.float32)
+        if layer in norms:
+            params[f"{layer}.running_mean"] = host.uniform(-1, 1, outputs).astype(np.float32)
+            params[f"{layer}.running_var"] = host.uniform(0.5, 2, outputs).astype(np.float32)
     if case.likelihood == "gaussian-learned" and case.variance != "pixel":
         params["decoder.log_var"] = np.zeros(case.input if case.variance == "global" else 1, np.float32)
     if case.far:
@@ -336,6 +360,15 @@ def log_p(case: Case, params: Params, decoded: Params, x: torch.Tensor) -> torch
 
 def forward(case: Case, params: Params, batch: Batch) -> Terms:
     activation = ACTIVATIONS[case.activation]
+    measured = {}
+
+    def hidden(name: str, layer: layers.Layer, a: torch.Tensor) -> torch.Tensor:
+        if layer.kind != "norm":
+            return activation(apply(name, layer, a))
+        channels = a.detach().transpose(0, 1).flatten(1)
+        measured[f"{name}.running_mean"] = channels.mean(dim=1)
+        measured[f"{name}.running_var"] = channels.var(dim=1)
+        return apply(name, layer, a)
 
     def apply(name: str, layer: layers.Layer, a: torch.Tensor) -> torch.Tensor:
         return layers.apply(layer, a, params[f"{name}.weight"], params[f"{name}.bias"])
@@ -354,7 +387,7 @@ def forward(case: Case, params: Params, batch: Batch) -> Terms:
         label = label[:, :, None, None].expand(-1, -1, height, width)
     h = torch.cat([h, label], dim=1)
     for i, layer in enumerate(case.stack("encoder")):
-        h = activation(apply(f"encoder.{i}", layer, h))
+        h = hidden(f"encoder.{i}", layer, h)
     mu = linear("encoder.mu", h)
     if case.kind == "ae":
         log_var, z = torch.zeros_like(mu), mu
@@ -364,7 +397,7 @@ def forward(case: Case, params: Params, batch: Batch) -> Terms:
 
     h = torch.cat([z, each_sample(batch.one_hot)], dim=1)
     for i, layer in enumerate(case.stack("decoder")):
-        h = activation(apply(f"decoder.{i}", layer, h))
+        h = hidden(f"decoder.{i}", layer, h)
     decoded = {head: apply(head, case.last, h) for head in output_heads(case)}
     if case.last.kind != "linear":
         decoded = {head: picture.permute(0, 2, 3, 1).flatten(1) for head, picture in decoded.items()}
@@ -375,7 +408,7 @@ def forward(case: Case, params: Params, batch: Batch) -> Terms:
         kl = torch.zeros_like(mu)
     log_ratio = 0.5 * (batch.eps**2 + each_sample(log_var) - z**2).sum(dim=1)
     by_row = (case.batch, case.samples)
-    return Terms(recon.view(by_row), kl, log_ratio.view(by_row), mu, log_var, z, decoded)
+    return Terms(recon.view(by_row), kl, log_ratio.view(by_row), mu, log_var, z, decoded, measured)
 
 
 def bound_of(case: Case, terms: Terms) -> torch.Tensor:
@@ -395,6 +428,13 @@ def loss_of(case: Case, terms: Terms) -> torch.Tensor:
     if case.free_bits:
         kl = torch.clamp(kl, min=case.free_bits)
     return -(terms.recon.mean() - case.beta * kl.sum())
+
+
+def follow(params: Params, terms: Terms) -> None:
+    """Moves the running means and variances of normalisations towards those of the batch."""
+    with torch.no_grad():
+        for name, value in terms.measured.items():
+            params[name] += MOMENTUM * (value - params[name])
 
 
 def run_on(case: Case, params: Params, batch: Batch, terms: Terms, step: int) -> None:
@@ -454,6 +494,7 @@ def train(case: Case, dtype=torch.float64) -> dict[str, np.ndarray]:
         if case.clip_norm:
             norms.append(torch.nn.utils.clip_grad_norm_(params.values(), case.clip_norm).item())
         adam.step()
+        follow(params, terms)
         if case.estimated:
             run_on(case, params, batch, terms, step)
     out["losses"] = np.array(losses, dtype=np.float32)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
-from torch.nn import Conv2d, ConvTranspose2d, Linear, ModuleDict
+from torch.nn import BatchNorm2d, Conv2d, ConvTranspose2d, Linear, ModuleDict
+from torch.nn.functional import elu
 
 
 def check(case, want, found):
@@ -32,8 +33,28 @@ def convolutions(folder):
     check(case, want, {"mu": encoder["mu"](h), "log_var": encoder["log_var"](h), "mean": mean.flatten(1)})
 
 
+def batch_norm(folder):
+    """The case `batch-norm` of 8 x 8 pictures: `conv 4x4/2 identity, norm batch, elu, linear 9 tanh`, and its mirror."""
+    case = folder / "batch-norm"
+    want = load_file(case / "case.safetensors")
+    layers = {"0": Conv2d(1, 4, 4, 2, 1), "1": BatchNorm2d(4), "3": Linear(64, 9)}
+    encoder = ModuleDict(layers | {"mu": Linear(9, 3), "log_var": Linear(9, 3)})
+    back = {"2": BatchNorm2d(4), "out": ConvTranspose2d(4, 1, 4, 2, 1)}
+    decoder = ModuleDict({"0": Linear(3, 9), "1": Linear(9, 64)} | back)
+    model = ModuleDict({"encoder": encoder, "decoder": decoder}).eval()
+    # The steps that a norm has counted are the one thing that our files lack.
+    found = model.load_state_dict(load_file(case / "model.safetensors"), strict=False)
+    assert not found.unexpected_keys and all("num_batches" in key for key in found.missing_keys), found
+    h = elu(encoder["1"](encoder["0"](want["x"].view(-1, 1, 8, 8))))
+    h = torch.tanh(encoder["3"](h.flatten(1)))
+    z = decoder["1"](torch.tanh(decoder["0"](want["z"]))).view(-1, 4, 4, 4)
+    mean = torch.sigmoid(decoder["out"](elu(decoder["2"](z))))
+    check(case, want, {"mu": encoder["mu"](h), "log_var": encoder["log_var"](h), "mean": mean.flatten(1)})
+
+
 def main():
     convolutions(Path(sys.argv[1]))
+    batch_norm(Path(sys.argv[1]))
     case = Path(sys.argv[1]) / "bernoulli"
     want = load_file(case / "case.safetensors")
     guide = (Path(__file__).parents[2] / "src/guide/using.md").read_text()

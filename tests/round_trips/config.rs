@@ -5,6 +5,7 @@ use vae_gpu::data::{Colour, ReadOptions, Scale, Scaling, Size};
 use vae_gpu::kernels::activation::Activation;
 use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::kernels::likelihood::Variance;
+use vae_gpu::model::LatentSize;
 use vae_gpu::model::init::Init;
 use vae_gpu::settings::Named;
 use vae_gpu::train::Config;
@@ -24,6 +25,7 @@ pub fn config() -> impl Strategy<Value = Config> {
             Activation::Tanh,
             Activation::Softplus,
             Activation::Silu,
+            Activation::Elu,
         ]),
         prop::sample::select(vec![
             "bernoulli",
@@ -72,6 +74,7 @@ pub fn config() -> impl Strategy<Value = Config> {
             decoder: None,
             hidden,
             latent,
+            latent_size: latent.is_multiple_of(2).then_some(LatentSize { height: 2, width: 1 + latent % 3 }),
             activation,
             likelihood: likelihood.to_owned(),
             levels,

@@ -7,6 +7,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::matmul::{ACCUMULATES, Epilogue};
 use crate::kernels::shader;
 use crate::plan::{Const, Kernel, Needs, Shader, Slot, Target, read, read_image, write};
+use crate::settings::Named;
 
 /// One way to compute: a shader and the sizes of its tile.
 #[derive(Debug)]
@@ -210,10 +211,10 @@ pub(super) fn constants<T>(variant: &Variant, way: Way, grey: bool, epilogue: &E
 
 /// Every variant of a convolution's shader, both ways, with every epilogue that a plan may ask for.
 fn data_specialisations(kernel: &'static Kernel) -> Vec<Vec<Const>> {
-    use Activation::{Identity, Relu, Silu, Softplus, Tanh};
     let mut epilogues = vec![Epilogue::Store, Epilogue::Accumulate];
-    epilogues.extend([Identity, Relu, Tanh, Softplus].map(|f| Epilogue::Forward(f, ())));
-    epilogues.extend([Relu, Tanh, Softplus, Silu].map(|f| Epilogue::Backward(f, ())));
+    let fused = Activation::ALL.iter().filter(|f| !f.keeps_input());
+    epilogues.extend(fused.map(|f| Epilogue::Forward(*f, ())));
+    epilogues.extend(Activation::HIDDEN.map(|f| Epilogue::Backward(f, ())));
     let mut all = Vec::new();
     for variant in DATA.iter().filter(|variant| std::ptr::eq(variant.kernel, kernel)) {
         for (way, grey) in [(Way::Gather, false), (Way::Gather, true), (Way::Scatter, false)] {

@@ -5,6 +5,7 @@ use super::reference::reference;
 use crate::kernels::activation::Activation;
 use crate::kernels::shader;
 use crate::plan::{Const, Graph, Kernel, Needs, Part, Shader, Slot, Target, Unfit, read, read_image, write};
+use crate::settings::Named;
 
 /// One way to multiply: a shader and the sizes of its tile.
 #[derive(Debug)]
@@ -267,10 +268,10 @@ fn nodes(graph: &mut dyn Graph) -> Result<(), Unfit> {
 
 /// Every variant of a shader, in every layout that it supports, with every epilogue that a plan may ask for.
 fn specialisations(kernel: &'static Kernel) -> Vec<Vec<Const>> {
-    use Activation::{Identity, Relu, Silu, Softplus, Tanh};
     let mut epilogues = vec![Epilogue::Store, Epilogue::Accumulate];
-    epilogues.extend([Identity, Relu, Tanh, Softplus].map(|f| Epilogue::Forward(f, ())));
-    epilogues.extend([Relu, Tanh, Softplus, Silu].map(|f| Epilogue::Backward(f, ())));
+    let fused = Activation::ALL.iter().filter(|f| !f.keeps_input());
+    epilogues.extend(fused.map(|f| Epilogue::Forward(*f, ())));
+    epilogues.extend(Activation::HIDDEN.map(|f| Epilogue::Backward(f, ())));
     let mut all = Vec::new();
     for variant in VARIANTS.iter().filter(|v| v.runs(kernel)) {
         for layout in Layout::ALL.into_iter().filter(|layout| variant.supports(*layout)) {

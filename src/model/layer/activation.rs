@@ -7,8 +7,8 @@ use crate::model::tape::{Tape, Value};
 pub(super) const ACTIVATION: LayerKind = LayerKind {
     name: "activation",
     grammar: "ACTIVATION",
-    about: "y = f(x): relu, tanh, softplus or silu, behind a layer that sums",
-    samples: &["relu", "tanh", "softplus", "silu"],
+    about: "y = f(x): relu, tanh, softplus, silu or elu, behind a layer that sums",
+    samples: &["relu", "tanh", "softplus", "silu", "elu"],
     validate: |text| match (&text.arguments[..], text.activation) {
         ([], Some(function)) if function != Activation::Identity => Ok(()),
         _ => Err(format!("`{text}`: write the activation's name alone, such as `tanh`")),

@@ -73,7 +73,7 @@ pub struct LayerKind {
     /// Whether it reads pictures, so that the data must be such.
     pub spatial: bool,
     /// The layer that leads back to what this one reads. The decoder mirrors a layer that has one together with those after it
-    /// that keep their shape and have none.
+    /// that have none, or are blocks of layers that keep their shape.
     pub mirror: Option<Mirror>,
     /// Makes the layer of a valid text, and returns its output shape.
     pub build: Build,
@@ -166,9 +166,7 @@ impl Layers {
     /// If the first layer keeps the shape of what it reads, so that nothing starts the decoder.
     pub fn check_mirror(&self) -> Result<(), String> {
         match self.0.first() {
-            Some(text) if text.kind.mirror.is_none() => Err(format!(
-                "the encoder begins with `{text}`, which no decoder mirrors: name the decoder's layers too"
-            )),
+            Some(text) if text.kind.mirror.is_none() => Err(unled(text)),
             _ => Ok(()),
         }
     }
@@ -190,6 +188,11 @@ impl Layers {
     pub(super) fn count(&self) -> usize {
         self.iter().map(|text| 1 + text.inner.count()).sum()
     }
+}
+
+/// What is wrong with an encoder that begins with a layer that goes with the one before it.
+pub(super) fn unled(text: &LayerText) -> String {
+    format!("the encoder begins with `{text}`, which no decoder mirrors: name the decoder's layers too")
 }
 
 impl fmt::Display for Layers {

@@ -5,6 +5,7 @@ mod condition;
 mod conv;
 mod kind;
 mod linear;
+mod nets;
 mod norm;
 mod picture;
 mod residual;

@@ -1,4 +1,4 @@
-//! From rows of data to pictures, and from pictures to rows of the likelihood's parts. Configuration names neither.
+//! From rows of data or of z to pictures, and from pictures to rows of the likelihood's parts. Configuration names neither.
 
 use super::kind::{Extent, Layer};
 use crate::kernels::likelihood::Output;
@@ -6,7 +6,7 @@ use crate::kernels::picture::{Places, collect, spread};
 use crate::model::tape::{Tape, Value};
 use crate::plan::{PAD, round_up};
 
-/// Rows of data as pictures, in front of an encoder that reads pictures.
+/// Rows as pictures, in front of an encoder or a decoder that reads pictures.
 #[derive(Debug)]
 pub(in crate::model) struct Spread {
     /// The picture's shape.
@@ -15,11 +15,24 @@ pub(in crate::model) struct Spread {
 
 impl Layer for Spread {
     fn forward(&self, tape: &mut Tape, x: Value) -> Value {
+        if tape.wants(x) {
+            // Its gradient counts.
+            tape.read(x);
+        }
         let rows = tape.peek(x);
         let name = format!("{} picture", tape.name(x));
         let picture = tape.plan.picture(&name, rows.rows, self.extent.positions(), self.extent.channels);
-        spread(&mut tape.plan, "picture", (rows, picture), self.extent, Places::default());
-        tape.data(&name, picture)
+        let extent = self.extent;
+        spread(&mut tape.plan, "picture", (rows, picture), extent, Places::default());
+        if !tape.wants(x) {
+            return tape.data(&name, picture);
+        }
+        let y = tape.value(&name, picture);
+        tape.record(move |tape| {
+            let (Some(d), Some(to)) = (tape.gradient(y), tape.store_sink(x)) else { return };
+            collect(&mut tape.plan, &format!("{name} d_x"), (d, to), extent, Places::default());
+        });
+        y
     }
 
     fn multiply_adds(&self) -> usize {

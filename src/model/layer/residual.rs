@@ -1,15 +1,23 @@
-//! y = x + layers(x) (He et al. 2015).
+//! y = x + layers(x) (He et al. 2015), or y = shortcut(x) + layers(x) where the layers change the shape of a picture.
 
-use super::kind::{Layer, LayerKind, Site};
+use super::kind::{Back, Extent, Layer, LayerKind, LayerText, Layers, Shapes, Site};
 use super::stack::Stack;
+use crate::kernels::activation::Activation;
 use crate::kernels::add;
+use crate::model::parameters::Parameters;
 use crate::model::tape::{Tape, Value};
+use crate::settings::Named;
 
 pub(super) const RESIDUAL: LayerKind = LayerKind {
     name: "residual",
     grammar: "residual(LAYERS)",
-    about: "y = x + layers(x); input and output have the same shape",
-    samples: &["residual(linear 8, linear 9 identity), relu", "residual(linear 9 tanh)"],
+    about: "y = x + layers(x); where these give a picture of another shape, x goes through a convolution of 1 x 1",
+    samples: &[
+        "residual(linear 8, linear 9 identity), relu",
+        "residual(linear 9 tanh)",
+        "linear 3x5x2, residual(conv 3x3/2, conv 5x3 identity), elu",
+        "linear 2x2x5, residual(conv 3x3, deconv 3x4/2), residual(deconv 6x3/2 to 7x7)",
+    ],
     validate: |text| match (text.inner.is_empty(), &text.arguments[..], text.activation) {
         (false, [], None) => text.inner.validate(),
         _ => Err(format!(
@@ -18,37 +26,104 @@ pub(super) const RESIDUAL: LayerKind = LayerKind {
     },
     activates: false,
     spatial: false,
-    mirror: None,
+    mirror: Some(mirror),
     build: |text, site| {
         let Site { name, input, activation, parameters } = site;
-        let (inner, output) = Stack::build(&text.inner, Site { name, input, activation, parameters })?;
-        if output != input {
-            return Err(format!(
-                "`{text}` reads {input} numbers and gives {output}: its last layer must give {input}"
-            ));
-        }
-        Ok((Box::new(Residual { name: name.to_owned(), inner }), output))
+        let site = Site { name, input, activation, parameters: &mut *parameters };
+        let (inner, output) = Stack::build(&text.inner, site)?;
+        let layers = if output == input { Some(Layers::default()) } else { shortcut(input, output) };
+        let layers = layers.ok_or_else(|| {
+            format!("`{text}` reads {input} numbers and gives {output}: its last layer must give {input}")
+        })?;
+        let site = Site { name: &format!("{name}.shortcut"), input, activation, parameters };
+        let (shortcut, _) = Stack::build(&layers, site)?;
+        Ok((Box::new(Residual { name: name.to_owned(), inner, shortcut }), output))
     },
 };
+
+/// The block that leads back: the mirrors of its layers in reverse order, each with what follows the layer that stands in its
+/// place, so that an end without an activation stays one. The likelihood's parts are given by the mirror of the first layer.
+fn mirror(text: &LayerText, shapes: Shapes, back: Back) -> Option<String> {
+    let (mut parameters, activation) = (Parameters::default(), Activation::Relu);
+    let site = Site { name: "", input: shapes.from, activation, parameters: &mut parameters };
+    let (stack, _) = Stack::build(&text.inner, site).ok()?;
+    let outputs: Vec<Extent> = stack.rows.iter().map(|row| row.output).collect();
+    let inputs = std::iter::once(&shapes.from).chain(&outputs);
+    let mut groups: Vec<(&LayerText, Shapes, Vec<String>)> = Vec::new();
+    for (layer, (&from, &to)) in text.inner.iter().zip(inputs.zip(&outputs)) {
+        match groups.last_mut() {
+            Some((.., followers)) if layer.kind.mirror.is_none() => followers.push(layer.to_string()),
+            _ => groups.push((layer, Shapes { from, to }, Vec::new())),
+        }
+    }
+    let led_by = |(lead, shapes, _): &(&LayerText, Shapes, Vec<String>), back| {
+        lead.kind.mirror.and_then(|mirror| mirror(lead, *shapes, back))
+    };
+    if back == Back::Output {
+        return led_by(groups.first()?, Back::Output);
+    }
+    let mut layers = Vec::new();
+    for (group, (lead, _, followers)) in groups.iter().rev().zip(&groups) {
+        let activation = lead.activation.map(|activation| format!(" {}", activation.name()));
+        layers.push(led_by(group, Back::Layer)? + &activation.unwrap_or_default());
+        layers.extend(followers.iter().cloned());
+    }
+    Some(format!("residual({})", layers.join(", ")))
+}
+
+/// The layers that lead from a picture to one of another shape, with as few weights as can be.
+fn shortcut(from: Extent, to: Extent) -> Option<Layers> {
+    let sides = |extent: Extent| [extent.height, extent.width];
+    let Extent { height, width, channels } = to;
+    if from.is_row() || to.is_row() {
+        return None;
+    }
+    // The factor by which the larger picture's sides are divided to give the smaller one's, rounded up or down.
+    let up = |side: usize, factor: usize| side.div_ceil(factor);
+    let down = |side: usize, factor: usize| side / factor;
+    let factor = |large: Extent, small: Extent, divided: fn(usize, usize) -> usize| {
+        (1..=MAX_FACTOR).find(|factor| sides(large).map(|side| divided(side, *factor)) == sides(small))
+    };
+    let text = if let Some(stride) = factor(from, to, up) {
+        let stride = if stride > 1 { format!("/{stride} pad 0") } else { String::new() };
+        format!("conv {channels}x1{stride} identity")
+    } else if let Some(stride) = factor(from, to, down) {
+        format!("pool {stride}, conv {channels}x1 identity")
+    } else if let Some(stride) = factor(to, from, up) {
+        if sides(from).map(|side| side * stride) == sides(to) {
+            format!("upsample {stride}, conv {channels}x1 identity")
+        } else {
+            format!("deconv {channels}x1/{stride} pad 0 to {height}x{width} identity")
+        }
+    } else {
+        let stride = factor(to, from, down)?;
+        format!("deconv {channels}x{stride}/{stride} pad 0 to {height}x{width} identity")
+    };
+    Some(text.parse().expect("a text of ours"))
+}
+
+/// The largest factor between the sides of two pictures: a convolution's largest stride.
+const MAX_FACTOR: usize = 4;
 
 #[derive(Debug)]
 struct Residual {
     name: String,
     inner: Stack,
+    shortcut: Stack,
 }
 
 impl Layer for Residual {
     fn forward(&self, tape: &mut Tape, x: Value) -> Value {
-        let from = tape.read(x);
+        let shortcut = self.shortcut.forward(tape, x);
         let inner = self.inner.forward(tape, x);
-        let branch = tape.read(inner);
+        let [from, branch] = [shortcut, inner].map(|value| tape.read(value));
         let to = tape.plan.like(&self.name, from);
         add::sum(&mut tape.plan, &self.name, from, branch, to);
         let y = tape.value(&self.name, to);
         tape.record(move |tape| {
             if let Some(d) = tape.gradient(y) {
                 // A copy first: the branch may overwrite its gradient.
-                tape.give(x, d, false);
+                tape.give(shortcut, d, false);
                 tape.give(inner, d, true);
             }
         });
@@ -56,6 +131,6 @@ impl Layer for Residual {
     }
 
     fn multiply_adds(&self) -> usize {
-        self.inner.multiply_adds()
+        self.inner.multiply_adds() + self.shortcut.multiply_adds()
     }
 }

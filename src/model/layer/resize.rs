@@ -74,10 +74,10 @@ fn grown(extent: Extent, factor: usize) -> Extent {
     Extent { height: factor * extent.height, width: factor * extent.width, ..extent }
 }
 
-/// The factor that a text names; None where it may be missing and is.
 /// The most positions that become one.
 const MOST_POOLED: usize = 50_000;
 
+/// The factor that a text names; None where it may be missing and is.
 fn factor(text: &LayerText, optional: bool) -> Result<Option<usize>, String> {
     let number = |text: &String| text.parse().ok().filter(|factor| (2..=MAX_FACTOR).contains(factor));
     let named = match &text.arguments[..] {

@@ -3,8 +3,7 @@
 use std::str::FromStr;
 
 use super::LAYERS;
-use super::kind::{Back, Extent, LayerText, Layers, Mirror, Shapes};
-use super::linear::MAX_WIDTH;
+use super::kind::{Back, Extent, LayerText, Layers, Mirror, Shapes, unled};
 use crate::kernels::activation::Activation;
 use crate::settings::Named;
 
@@ -19,47 +18,41 @@ impl Layers {
         let text = |width: &usize| layer(&format!("linear {width}"), 0).expect("a text of ours");
         Layers(widths.iter().map(text).collect())
     }
-}
-
-impl Layers {
-    /// The encoder that `net = conv` stands for: convolutions that halve a picture until its shorter side is below 8, with
-    /// twice the channels each time up to 256, and a linear layer. Only pictures that linear layers do not take are halved more
-    /// than four times.
-    pub fn of_picture(picture: Extent) -> Layers {
-        let side = picture.height.min(picture.width);
-        let values = picture.height * picture.width * picture.channels;
-        let most = if values > MAX_WIDTH { 8 } else { 4 };
-        let halvings = (0..most).take_while(|halvings| side >> halvings >= 8).count();
-        let mut texts: Vec<String> = (0..halvings).map(|i| format!("conv {}x4/2", 32 << i.min(3))).collect();
-        if texts.is_empty() {
-            texts.push("conv 32x3".into());
-        }
-        texts.push("linear 256".into());
-        texts.join(", ").parse().expect("a text of ours")
-    }
 
     /// The decoder that mirrors this encoder of data of the shape `input`, whose layers give `outputs`: each layer that has
     /// a mirror is grouped with those after it that have none, and the groups are reversed. A group begins with the layer
-    /// that leads back from the group behind it, or from the latent.
+    /// that leads back from the group behind it, or from the latent: a convolution if that is a picture.
     ///
     /// # Errors
     /// As [`Self::check_mirror`].
-    pub fn mirrored(&self, input: Extent, outputs: &[Extent]) -> Result<Layers, String> {
+    pub fn mirrored(
+        &self,
+        input: Extent,
+        outputs: &[Extent],
+        latent: Option<Extent>,
+    ) -> Result<Layers, String> {
         self.check_mirror()?;
         let inputs = std::iter::once(&input).chain(outputs);
         let shapes = inputs.zip(outputs).map(|(&from, &to)| Shapes { from, to });
         let mut groups: Vec<(Mirror, Shapes, Vec<LayerText>)> = Vec::new();
         for (text, shapes) in self.iter().zip(shapes) {
-            match (text.kind.mirror, groups.last_mut()) {
+            // A residual block that keeps the shape goes with the layer before it.
+            let keeps = shapes.from == shapes.to && !text.inner.is_empty();
+            match (text.kind.mirror.filter(|_| !keeps), groups.last_mut()) {
+                (Some(mirror), _) => groups.push((mirror, shapes, vec![text.clone()])),
                 (None, Some((.., group))) => group.push(text.clone()),
-                (mirror, _) => groups.push((mirror.expect("checked"), shapes, vec![text.clone()])),
+                (None, None) => return Err(unled(text)),
             }
         }
         let mut layers = Vec::new();
         let mut back: Option<String> = None;
         for (number, (mirror, shapes, group)) in groups.iter().enumerate().rev() {
             let [lead, followers @ ..] = &group[..] else { unreachable!("a group has a layer") };
-            let begin = layer(&back.unwrap_or_else(|| format!("linear {}", shapes.to)), 0)?;
+            let first = || match latent {
+                Some(_) => format!("conv {}x3", shapes.to.channels),
+                None => format!("linear {}", shapes.to),
+            };
+            let begin = layer(&back.unwrap_or_else(first), 0)?;
             let activation = lead.activation.filter(|_| begin.kind.activates);
             layers.push(LayerText { activation, ..begin });
             layers.extend(followers.iter().cloned());
@@ -240,19 +233,8 @@ mod tests {
             assert_eq!(mirrored(Extent::row(9), encoder).as_deref(), Ok(decoder));
         }
         assert!(parsed("relu, linear 4").check_mirror().unwrap_err().contains("begins with `relu`"));
-    }
-
-    #[test]
-    fn a_net_has_the_size_of_the_picture() {
-        let of = |height, width| Layers::of_picture(Extent { height, width, channels: 3 }).to_string();
-        assert_eq!(of(28, 28), "conv 32x4/2, conv 64x4/2, linear 256");
-        assert_eq!(of(32, 50), "conv 32x4/2, conv 64x4/2, conv 128x4/2, linear 256");
-        assert_eq!(of(64, 64), "conv 32x4/2, conv 64x4/2, conv 128x4/2, conv 256x4/2, linear 256");
-        assert_eq!(of(147, 147), of(64, 64));
-        let large =
-            "conv 32x4/2, conv 64x4/2, conv 128x4/2, conv 256x4/2, conv 256x4/2, conv 256x4/2, linear 256";
-        assert_eq!(of(256, 256), large);
-        assert_eq!(of(5, 90), "conv 32x3, linear 256");
+        let keeps = mirrored(Extent::row(9), "residual(linear 9), linear 4").unwrap_err();
+        assert!(keeps.contains("begins with `residual(linear 9)`"), "{keeps}");
     }
 
     #[test]
@@ -273,6 +255,16 @@ mod tests {
             (square(14, 1), "conv 4x4/2, conv 6x4/2", "linear 3x3x6, deconv 4x4/2 to 7x7, deconv 4/2"),
             (square(4, 5), "conv 7x4/1 pad 0 silu", "linear 7 silu, deconv 4 pad 0"),
             (square(4, 1), "deconv 3x4/2, conv 2x4/2", "linear 4x4x2, deconv 3x4/2, conv 4/2"),
+            (
+                square(8, 1),
+                "conv 4x3, residual(conv 6x3/2, conv 6x3 identity), elu, linear 9",
+                "linear 9, linear 4x4x6, elu, residual(deconv 6x3, deconv 4x3/2 identity), deconv 3",
+            ),
+            (
+                square(8, 1),
+                "residual(conv 6x4/2 identity, norm batch, tanh, conv 7x3 identity, norm batch), relu",
+                "linear 4x4x7, relu, deconv 4/2",
+            ),
         ] {
             assert_eq!(mirrored(picture, encoder).as_deref(), Ok(decoder), "{encoder}");
         }

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood;
 use crate::model::{Extent, Layers, MAX_PICTURE};
+use crate::settings::Named;
 
 /// The longest side of grey pictures for which linear layers do.
 const SMALL: usize = 28;
@@ -50,7 +51,7 @@ impl Config {
     /// default name the kind.
     ///
     /// # Errors
-    /// [`Error::Setting`] if `model.net` = conv, and the data are no pictures.
+    /// [`Error::Setting`] if `model.net` = conv or resnet, and the data are no pictures.
     pub(super) fn choose_net(&mut self, shape: Shape) -> Result<()> {
         if self.model.encoder.is_some() {
             return Ok(());
@@ -58,20 +59,26 @@ impl Config {
         let small = shape.channels == 1 && shape.width.max(shape.height) <= SMALL;
         if self.model.net == Net::Auto {
             let widths = self.model.hidden != ModelSection::default().hidden;
-            self.model.net = if shape.is_table() || small || widths { Net::Mlp } else { Net::Conv };
+            let rows = self.model.latent_size.is_none() && (small || widths);
+            self.model.net = if shape.is_table() || rows { Net::Mlp } else { Net::Conv };
         }
-        if self.model.net == Net::Conv {
-            let Shape { width, height, channels } = shape;
-            if shape.is_table() {
-                return Err(Error::value(
-                    "model.net",
-                    "conv",
-                    "the data are rows of a table, not pictures: use mlp or, if each row is a picture, say of which \
-                     size with `source.image_size` = WxH",
-                ));
-            }
-            self.model.encoder = Some(Layers::of_picture(Extent { height, width, channels }));
+        if self.model.net == Net::Mlp {
+            return Ok(());
         }
+        if shape.is_table() {
+            let problem = "the data are rows of a table, not pictures: use mlp or, if each row is a picture, say of which size \
+                           with `source.image_size` = WxH";
+            return Err(Error::value("model.net", self.model.net.name(), problem));
+        }
+        let Shape { width, height, channels } = shape;
+        let picture = Extent { height, width, channels };
+        let (latent, activation) = (self.model.latent_size, self.model.activation);
+        let layers = match self.model.net {
+            Net::Resnet => Layers::of_picture_with_residuals(picture, latent, activation),
+            _ => Layers::of_picture(picture, latent),
+        };
+        let unfit = |problem| Error::setting("model.latent_size", format!(": {problem}"));
+        self.model.encoder = Some(layers.map_err(unfit)?);
         Ok(())
     }
 
@@ -226,7 +233,7 @@ impl Config {
     ///
     /// # Errors
     /// [`Error::Setting`] if the likelihood wants values in 0..1, or draws from them, and the data has others.
-    pub fn check_range(&self, dataset: &Dataset) -> Result<()> {
+    fn check_range(&self, dataset: &Dataset) -> Result<()> {
         let model = self.model_config(dataset.shape);
         let likelihood = model.likelihood()?;
         let binarized = self.train.binarize(&model) != Binarize::None;

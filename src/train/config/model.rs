@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernels::activation::Activation;
 use crate::kernels::likelihood::Variance;
-use crate::model::{FAMILIES, Layers, MAX_WIDTH};
+use crate::model::{FAMILIES, LatentSize, Layers, MAX_WIDTH};
 use crate::settings::{Range, named, section};
 #[cfg(feature = "cli")]
 use crate::{
@@ -48,9 +48,13 @@ section! {
         #[arg(long, value_name = "LAYERS")]
         decoder: Option<Layers> = None;
 
-        /// Dimensions of the latent space
+        /// Dimensions of the latent space, or channels of a position where `model.latent_size` is given
         #[arg(long, value_name = "Z")]
         latent: usize = 20, in WIDTH;
+
+        /// Makes the latent a picture of HxW positions, such as 8x8, with `model.latent` channels each
+        #[arg(long, value_name = "HxW")]
+        latent_size: Option<LatentSize> = None;
 
         /// Activation of the layers that name none
         #[arg(long, value_parser = choice_of(&Activation::HIDDEN))]
@@ -90,6 +94,8 @@ named! {
         Mlp => "mlp",
         /// Convolutions that halve a picture, with twice the channels each time, and a linear layer
         Conv => "conv",
+        /// The same sizes with residual blocks of two convolutions: slower, and for larger data
+        Resnet => "resnet",
     }
 }
 

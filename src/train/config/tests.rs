@@ -214,6 +214,7 @@ fn the_network_follows_the_data_where_nothing_is_named() {
     };
     let conv = |layers: &str| Ok((Net::Conv, layers.to_owned()));
     let mlp = Ok((Net::Mlp, String::new()));
+    let residual = "residual(conv 32x4/2, conv 32x3 identity), silu, linear 256";
     for (text, width, height, channels, expected) in [
         ("", 28, 28, 1, mlp.clone()),
         ("", 20, 1, 1, mlp.clone()),
@@ -224,6 +225,7 @@ fn the_network_follows_the_data_where_nothing_is_named() {
         ("[model]\nhidden = [400]\nnet = \"auto\"", 8, 8, 3, conv("conv 32x4/2, linear 256")),
         ("[model]\nnet = \"mlp\"", 64, 64, 3, mlp),
         ("[model]\nnet = \"conv\"", 28, 28, 1, conv("conv 32x4/2, conv 64x4/2, linear 256")),
+        ("[model]\nnet = \"resnet\"\nactivation = \"silu\"", 8, 9, 3, Ok((Net::Resnet, residual.into()))),
         ("[model]\nencoder = \"linear 9\"", 64, 64, 3, Ok((Net::Auto, "linear 9".into()))),
     ] {
         assert_eq!(net(text, width, height, channels).map_err(|e| e.to_string()), expected, "{text}");
