@@ -118,7 +118,7 @@ fn presets_are_listed_and_trained() {
     }
     assert!(told.lines().all(|line| line.chars().count() <= 110), "{told}");
     let list = json(&scratch.succeed("presets --json"));
-    assert_eq!(list.as_array().unwrap().len(), 8);
+    assert_eq!(list.as_array().unwrap().len(), 12);
     assert!(list[2]["config"].as_str().unwrap().contains("lr_schedule = \"burda\""), "{list}");
 
     let train =

@@ -39,7 +39,7 @@ const MODELS: [(&str, &str); 26] = [
     ("categorical", "--likelihood categorical --levels 5"),
     ("logistic", "--likelihood logistic"),
     ("mixture", "--likelihood logistic-mixture --components 3"),
-    ("deep", "--hidden 12,10,9"),
+    ("deep", "--hidden 12,10,9 --activation elu"),
     ("layers", "--encoder linear 9 tanh, residual(linear 7, linear 9 identity), silu, linear 8 softplus"),
     ("conditional-layers", "--condition labels --encoder linear 9 silu, residual(residual(linear 9), relu)"),
     ("conv", "--encoder conv 4x4/2, conv 5x3/2 tanh, linear 9"),
@@ -59,8 +59,7 @@ const MODELS: [(&str, &str); 26] = [
     ("batch-norm", "--encoder conv 4x4/2 identity, norm batch, elu, linear 9 tanh"),
     (
         "conv-residual",
-        "--encoder residual(conv 4x3/2, conv 6x3 identity), elu, linear 9 --decoder linear 9, linear 4x4x6, \
-         residual(deconv 4x4/2, conv 5x3 identity), norm batch, conv 3",
+        "--encoder conv 3x3, residual(conv 4x4/2 identity, norm batch, conv 6x3 identity), elu, linear 9",
     ),
     ("latent-picture", "--encoder conv 5x4/2 --latent-size 4x4"),
     (
