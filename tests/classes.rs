@@ -38,7 +38,8 @@ fn a_class_is_asked_for_by_its_name() {
     let mean = |label: &str| {
         scratch.succeed(&format!("sample run --label {label} --count 200 --out {label}.csv"));
         let lines = lines(&scratch, &format!("{label}.csv"));
-        assert_eq!(lines[0], "sweet,sour");
+        assert_eq!(lines[0], "sweet,sour,kind");
+        assert!(lines[1..].iter().all(|line| line.ends_with(&format!(",{label}"))), "{lines:?}");
         let sweet = |line: &String| line.split(',').next().unwrap().parse::<f64>().unwrap();
         lines[1..].iter().map(sweet).sum::<f64>() / 200.0
     };
