@@ -99,7 +99,7 @@ fn estimate(mut importance: Importance, split: &Split, seed: u64) -> Result<Vec<
         bar.set_position(done as u64);
         ControlFlow::Continue(())
     })?;
-    bar.finish_and_clear();
+    drop(bar);
     Ok(values.unwrap_or_default())
 }
 

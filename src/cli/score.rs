@@ -102,6 +102,6 @@ fn scores(saved: &Saved, split: &Split, name: &str, samples: Option<usize>) -> R
             terms.iter().map(Terms::score).collect()
         }
     };
-    bar.finish_and_clear();
+    drop(bar);
     Ok(scores)
 }

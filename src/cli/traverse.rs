@@ -51,7 +51,7 @@ fn kl_per_dimension(saved: &Saved, source: &SourceArgs) -> Result<Vec<f64>> {
         bar.set_position(codes.first as u64);
         Ok(())
     })?;
-    bar.finish_and_clear();
+    drop(bar);
     Ok(statistics.kl_per_dimension())
 }
 

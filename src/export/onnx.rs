@@ -4,15 +4,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use prost::Message;
-
 use super::proto::{
-    self, Attribute, AttributeType, DataType, Dimension, Entry, Extent, Node, OperatorSet, Shape, TensorType,
-    Type, ValueInfo,
+    self, Attribute, AttributeType, DataType, Dimension, Entry, Node, OperatorSet, Shape, TensorType, Type,
+    ValueInfo,
 };
 use crate::error::{Error, Result};
 use crate::model::{PARAMETERS, Parameters};
 use crate::plan::{BufferId, Dispatch, Formula, Graph, Part, Plan, Tensor, Unfit, Value};
+use crate::protobuf::Message;
 
 /// The version of ONNX's operators that the graphs ask for.
 pub const OPSET: i64 = 17;
@@ -279,13 +278,13 @@ impl<'a> Builder<'a> {
             opset_import: vec![OperatorSet { domain: String::new(), version: OPSET }],
             metadata_props: metadata.iter().map(entry).collect(),
         };
-        let length = file.encoded_len();
+        let length = file.length();
         if length > MAX_BYTES {
             return Err(Error::Usage(format!(
                 "{name}.onnx would have {length} bytes, more than the format's {MAX_BYTES}: use model.safetensors"
             )));
         }
-        Ok(file.encode_to_vec())
+        Ok(file.to_bytes())
     }
 }
 
@@ -411,11 +410,11 @@ impl Graph for Scope<'_, '_> {
 
 /// A dimension whose size is known when the graph runs.
 fn any() -> Dimension {
-    Dimension { extent: Some(Extent::Name("N".to_owned())) }
+    Dimension::Name("N".to_owned())
 }
 
 fn extent(size: usize) -> Dimension {
-    Dimension { extent: Some(Extent::Value(size as i64)) }
+    Dimension::Value(size as i64)
 }
 
 /// A tensor of floats [rows, width].
