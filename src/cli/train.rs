@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::faults::Faults;
+use super::next;
 use super::output::{result, talk};
 use super::profile;
+use super::progress::Bar;
 use super::report;
 use super::saver::Saver;
 use super::session::{self, Session};
@@ -83,6 +84,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         state.best_epoch
     );
     result(format_args!("{best}; everything is in {place}"));
+    if !run.quiet {
+        next::tell(dir.root(), trainer.model(), dataset.shape);
+    }
     Ok(())
 }
 
@@ -101,16 +105,14 @@ fn advance(session: &mut Session, stop: &Arc<AtomicBool>, faults: &mut Faults) -
     let saved = match &done {
         Some(epoch) => {
             if let Some(bar) = &bar {
-                bar.set_message("evaluating");
+                bar.say("evaluating");
             }
             saver.epoch(trainer, dataset, epoch)
         }
         // Before the first epoch ends, these weights are the best there are.
         None => saver.weights(trainer, trainer.state().best_epoch == 0),
     };
-    if let Some(bar) = bar {
-        bar.finish_and_clear();
-    }
+    drop(bar);
     faults.saved(saved, dir)?;
     if done.is_none() && stop.load(Ordering::Relaxed) {
         faults.give_up_unsaved()?;
@@ -165,19 +167,15 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn bar(quiet: bool, trainer: &Trainer) -> Option<ProgressBar> {
-    if quiet || !std::io::stderr().is_terminal() {
-        return None;
-    }
-    let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {msg} ETA {eta}")
-        .expect("the template is well-formed");
-    let bar = ProgressBar::new(trainer.steps_per_epoch()).with_style(style);
-    Some(bar)
+fn bar(quiet: bool, trainer: &Trainer) -> Option<Bar> {
+    let epoch = trainer.state().step / trainer.steps_per_epoch() + 1;
+    let visible = !quiet && std::io::stderr().is_terminal();
+    visible.then(|| Bar::new(&format!("epoch {epoch}"), trainer.steps_per_epoch()))
 }
 
 /// Shows progress, and stops where the user or a step asks for it.
 fn observer<'a>(
-    bar: &'a Option<ProgressBar>,
+    bar: &'a Option<Bar>,
     quiet: bool,
     data: &'static str,
     stop: Arc<AtomicBool>,
@@ -188,7 +186,6 @@ fn observer<'a>(
         let elbo = p.elbo.map_or("ELBO".into(), |elbo| format!("ELBO {elbo:.2}"));
         let speed = p.images_per_second;
         if let Some(bar) = bar {
-            bar.set_prefix(format!("epoch {}", p.epoch));
             bar.set_message(format!("{elbo} {speed:.0} {data}/s"));
             bar.set_position(p.step);
         } else if !quiet && last_line.elapsed() > PLAIN_LINES {
