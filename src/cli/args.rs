@@ -23,7 +23,7 @@ use super::train_args::TrainArgs;
 #[command(version, propagate_version = true, max_term_width = 110)]
 #[command(after_help = "Begin with:
   vae-gpu devices                    # the adapters, and which one does the work
-  vae-gpu train --epochs 1           # a model of MNIST in runs/mnist-vae-1; it says what to do with it
+  vae-gpu train --epochs 1           # a model of MNIST, and what to do with it
   vae-gpu data FILE                  # what training would do with data of your own")]
 pub struct Cli {
     #[command(subcommand)]
