@@ -81,8 +81,6 @@ pub mod kernels;
 pub mod model;
 #[doc(hidden)]
 pub mod plan;
-#[cfg(feature = "export")]
-mod protobuf;
 #[doc(hidden)]
 pub mod run;
 #[doc(hidden)]

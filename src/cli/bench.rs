@@ -1,9 +1,12 @@
 //! `vae-gpu bench`.
 
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
 use super::args::BenchArgs;
 use super::output::{result, talk};
 use super::profile;
-use super::progress::Bar;
 use super::saved::announce;
 use super::source;
 use super::tune;
@@ -26,13 +29,13 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         announce(&gpu);
     }
     let effort = if args.quick { Effort::Quick } else { Effort::Full };
-    let bar = Bar::new("measuring", 0);
+    let bar = bar("measuring");
     let precision = args.model.resolve()?.train.precision;
     let report = bench::measure(&gpu, precision, &tune::known(&gpu), effort, &|done, total| {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
     })?;
-    drop(bar);
+    bar.finish_and_clear();
     if args.json {
         result(format_args!("{}", serde_json::to_string_pretty(&report).expect("plain numbers and names")));
     } else {
@@ -57,13 +60,14 @@ fn step(args: &BenchArgs) -> Result<()> {
         announce(&gpu);
     }
     let (warmup, steps) = (u64::from(args.warmup), u64::from(args.steps));
-    let bar = Bar::new("training", warmup + steps);
+    let bar = bar("training");
+    bar.set_length(warmup + steps);
     let (data, lengths) = (&dataset.train, (warmup, steps));
     let tuning = tune::known(&gpu);
     let done = bench::train_steps(&gpu, &model, &config.train, &tuning, data, lengths, &|done| {
         bar.set_position(done)
     })?;
-    drop(bar);
+    bar.finish_and_clear();
     if args.json {
         result(format_args!("{}", serde_json::to_string(&done).expect("plain numbers and names")));
     } else {
@@ -81,6 +85,15 @@ fn step(args: &BenchArgs) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+fn bar(what: &str) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {elapsed}")
+        .expect("the template is well-formed");
+    ProgressBar::new(0).with_style(style).with_prefix(what.to_owned())
 }
 
 fn print(report: &BenchReport) {

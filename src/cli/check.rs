@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use indicatif::ProgressBar;
+
 use super::args::CheckArgs;
 use super::output::result;
-use super::progress::Bar;
 use super::saved::announce;
 use crate::check::{self, Outcome};
 use crate::error::{Error, Result};
@@ -14,12 +15,12 @@ pub fn run(args: &CheckArgs) -> Result<()> {
     if !args.json {
         announce(&gpu);
     }
-    let bar = Bar::new("checking", 0);
+    let bar = ProgressBar::new(0);
     let outcomes = check::run(&gpu, &|total| {
         bar.set_length(total as u64);
         bar.inc(1);
     })?;
-    drop(bar);
+    bar.finish_and_clear();
     let failed = outcomes.iter().filter(|o| !o.passed).count();
     if args.json {
         let json = serde_json::json!({ "adapter": gpu.report(), "cases": outcomes, "failed": failed });

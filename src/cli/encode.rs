@@ -43,7 +43,7 @@ pub fn encode(args: &EncodeArgs) -> Result<()> {
         bar.set_position(codes.first as u64);
         Ok(())
     })?;
-    drop(bar);
+    bar.finish_and_clear();
     let names: Vec<String> = (0..latent).map(|j| format!("{prefix}_{j}")).collect();
     match format {
         Matrix::Npy => output::write(&args.out, |out| format.write(out, &names, latent, &values))?,
@@ -99,7 +99,7 @@ pub fn decode(args: &DecodeArgs) -> Result<()> {
         });
         bar.set_position(first as u64);
     }
-    drop(bar);
+    bar.finish_and_clear();
     match format {
         None => pictures(&args.out, &x, &saved)?,
         Some(format) => {
@@ -176,6 +176,6 @@ fn pictures(folder: &Path, x: &[f32], saved: &Saved) -> Result<()> {
         write_atomic(&folder.join(format!("{number:0digits$}.png")), |out| out.write_all(&png))?;
         bar.set_position(number as u64);
     }
-    drop(bar);
+    bar.finish_and_clear();
     Ok(())
 }

@@ -99,7 +99,7 @@ fn estimate(mut importance: Importance, split: &Split, seed: u64) -> Result<Vec<
         bar.set_position(done as u64);
         ControlFlow::Continue(())
     })?;
-    drop(bar);
+    bar.finish_and_clear();
     Ok(values.unwrap_or_default())
 }
 

@@ -31,7 +31,7 @@ pub fn run(args: &LatentMapArgs) -> Result<()> {
         bar.set_position(codes.first as u64);
         Ok(())
     })?;
-    drop(bar);
+    bar.finish_and_clear();
     let (points, axes) = plane(&mu, latent);
     let labels = split.labels.as_deref().unwrap_or(&[]).to_vec();
     let known: std::collections::BTreeSet<_> = labels.iter().collect();

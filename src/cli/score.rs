@@ -102,6 +102,6 @@ fn scores(saved: &Saved, split: &Split, name: &str, samples: Option<usize>) -> R
             terms.iter().map(Terms::score).collect()
         }
     };
-    drop(bar);
+    bar.finish_and_clear();
     Ok(scores)
 }

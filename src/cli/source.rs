@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::flags::{self, Flags};
 use super::output::talk;
-use super::progress::Bar;
 use crate::data::{self, Colour, Dataset, Division, Progress, ReadOptions};
 use crate::error::{Error, Result};
 use crate::settings::{Named, names};
@@ -76,13 +76,15 @@ pub fn check_present(source: &str, next: &str) -> Result<()> {
 
 /// Opens `source`, with a bar on a terminal and warnings on stderr.
 pub fn open(source: &str, options: &ReadOptions, quiet: bool) -> Result<Dataset> {
-    let bar = Mutex::new((Bar::hidden(), ""));
+    let bar = Mutex::new((ProgressBar::hidden(), ""));
     let show = |step: Progress| {
         let Ok(mut shown) = bar.lock() else {
             return;
         };
         if shown.1 != step.what {
-            *shown = (Bar::new(step.what, step.total), step.what);
+            let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} ETA {eta}");
+            let style = style.expect("the template is well-formed");
+            *shown = (ProgressBar::new(step.total).with_style(style).with_message(step.what), step.what);
         }
         shown.0.set_position(step.done);
     };
@@ -92,7 +94,9 @@ pub fn open(source: &str, options: &ReadOptions, quiet: bool) -> Result<Dataset>
     } else {
         data::open_with(source, options, &|_| {})
     };
-    drop(bar);
+    if let Ok(shown) = bar.lock() {
+        shown.0.finish_and_clear();
+    }
     let dataset = dataset?;
     for warning in dataset.warnings.iter().filter(|_| !quiet) {
         talk(format_args!("warning: {}", flags::spelled(warning)));

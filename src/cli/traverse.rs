@@ -51,7 +51,7 @@ fn kl_per_dimension(saved: &Saved, source: &SourceArgs) -> Result<Vec<f64>> {
         bar.set_position(codes.first as u64);
         Ok(())
     })?;
-    drop(bar);
+    bar.finish_and_clear();
     Ok(statistics.kl_per_dimension())
 }
 

@@ -4,14 +4,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use prost::Message;
+
 use super::proto::{
-    self, Attribute, AttributeType, DataType, Dimension, Entry, Node, OperatorSet, Shape, TensorType, Type,
-    ValueInfo,
+    self, Attribute, AttributeType, DataType, Dimension, Entry, Extent, Node, OperatorSet, Shape, TensorType,
+    Type, ValueInfo,
 };
 use crate::error::{Error, Result};
 use crate::model::{PARAMETERS, Parameters};
 use crate::plan::{BufferId, Dispatch, Formula, Graph, Part, Plan, Tensor, Unfit, Value};
-use crate::protobuf::Message;
 
 /// The version of ONNX's operators that the graphs ask for.
 pub const OPSET: i64 = 17;
@@ -278,13 +279,13 @@ impl<'a> Builder<'a> {
             opset_import: vec![OperatorSet { domain: String::new(), version: OPSET }],
             metadata_props: metadata.iter().map(entry).collect(),
         };
-        let length = file.length();
+        let length = file.encoded_len();
         if length > MAX_BYTES {
             return Err(Error::Usage(format!(
                 "{name}.onnx would have {length} bytes, more than the format's {MAX_BYTES}: use model.safetensors"
             )));
         }
-        Ok(file.to_bytes())
+        Ok(file.encode_to_vec())
     }
 }
 
@@ -410,11 +411,11 @@ impl Graph for Scope<'_, '_> {
 
 /// A dimension whose size is known when the graph runs.
 fn any() -> Dimension {
-    Dimension::Name("N".to_owned())
+    Dimension { extent: Some(Extent::Name("N".to_owned())) }
 }
 
 fn extent(size: usize) -> Dimension {
-    Dimension::Value(size as i64)
+    Dimension { extent: Some(Extent::Value(size as i64)) }
 }
 
 /// A tensor of floats [rows, width].

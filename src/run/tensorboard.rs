@@ -9,62 +9,92 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use prost::{Enumeration, Message};
+
 use super::{EVENT_FILE, time};
 use crate::data::Shape;
 use crate::error::{Error, Result};
-use crate::protobuf::{Message, messages};
 
 /// The version of the format, stored in the first record.
 const VERSION: &str = "brain.Event:2";
 /// Buckets of a histogram.
 const BUCKETS: usize = 40;
 
-// The fields' numbers are those of TensorFlow's `event.proto` and `summary.proto`.
-messages! {
-    /// A record.
-    struct Event {
-        1 => wall_time: f64,
-        2 => step: i64,
-        3 => file_version: String,
-        5 => summary: Option<Summary>,
-        7 => session_log: Option<SessionLog>,
-    }
-
-    struct SessionLog {
-        1 => status: i64,
-    }
-
-    struct Summary {
-        1 => value: Vec<Value>,
-    }
-
-    struct Value {
-        1 => tag: String,
-        2 => simple_value: Option<f32>,
-        4 => image: Option<Image>,
-        5 => histo: Option<Histogram>,
-    }
-
-    struct Image {
-        1 => height: i64,
-        2 => width: i64,
-        3 => colorspace: i64,
-        4 => encoded_image_string: Vec<u8>,
-    }
-
-    struct Histogram {
-        1 => min: f64,
-        2 => max: f64,
-        3 => num: f64,
-        4 => sum: f64,
-        5 => sum_squares: f64,
-        6 => bucket_limit: Vec<f64>,
-        7 => bucket: Vec<f64>,
-    }
+/// A record. The fields' numbers are those of TensorFlow's `event.proto` and `summary.proto`.
+#[derive(Clone, PartialEq, Message)]
+struct Event {
+    #[prost(double, tag = "1")]
+    wall_time: f64,
+    #[prost(int64, tag = "2")]
+    step: i64,
+    #[prost(string, optional, tag = "3")]
+    file_version: Option<String>,
+    #[prost(message, optional, tag = "5")]
+    summary: Option<Summary>,
+    #[prost(message, optional, tag = "7")]
+    session_log: Option<SessionLog>,
 }
 
-/// The status of a session that starts: what was written for later steps is void.
-const START: i64 = 1;
+#[derive(Clone, PartialEq, Message)]
+struct SessionLog {
+    #[prost(enumeration = "Status", tag = "1")]
+    status: i32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration)]
+#[repr(i32)]
+enum Status {
+    Unspecified = 0,
+    Start = 1,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Summary {
+    #[prost(message, repeated, tag = "1")]
+    value: Vec<Value>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Value {
+    #[prost(string, tag = "1")]
+    tag: String,
+    #[prost(float, optional, tag = "2")]
+    simple_value: Option<f32>,
+    #[prost(message, optional, tag = "4")]
+    image: Option<Image>,
+    #[prost(message, optional, tag = "5")]
+    histo: Option<Histogram>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Image {
+    #[prost(int32, tag = "1")]
+    height: i32,
+    #[prost(int32, tag = "2")]
+    width: i32,
+    #[prost(int32, tag = "3")]
+    colorspace: i32,
+    #[prost(bytes = "vec", tag = "4")]
+    encoded_image_string: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Histogram {
+    #[prost(double, tag = "1")]
+    min: f64,
+    #[prost(double, tag = "2")]
+    max: f64,
+    #[prost(double, tag = "3")]
+    num: f64,
+    #[prost(double, tag = "4")]
+    sum: f64,
+    #[prost(double, tag = "5")]
+    sum_squares: f64,
+    #[prost(double, repeated, tag = "6")]
+    bucket_limit: Vec<f64>,
+    #[prost(double, repeated, tag = "7")]
+    bucket: Vec<f64>,
+}
 
 /// An event file open for writing.
 pub struct EventFile {
@@ -88,9 +118,9 @@ impl Scalars {
     pub fn image(&mut self, tag: &str, png: Vec<u8>, shape: Shape) {
         let (width, height) = super::picture::png_size(&png);
         let image = Image {
-            height: height.into(),
-            width: width.into(),
-            colorspace: shape.channels as i64,
+            height: height as i32,
+            width: width as i32,
+            colorspace: shape.channels as i32,
             encoded_image_string: png,
         };
         self.values.push(Value { tag: tag.into(), image: Some(image), ..Value::default() });
@@ -118,8 +148,8 @@ impl EventFile {
         let file = OpenOptions::new().create_new(true).append(true).open(&path);
         let file = file.map_err(|error| Error::io("create", &path, error))?;
         let mut events = EventFile { path, file };
-        events.write(Event { file_version: VERSION.into(), ..Event::default() })?;
-        let session_log = Some(SessionLog { status: START });
+        events.write(Event { file_version: Some(VERSION.into()), ..Event::default() })?;
+        let session_log = Some(SessionLog { status: Status::Start.into() });
         events.write(Event { step: step as i64 + 1, session_log, ..Event::default() })?;
         Ok(events)
     }
@@ -135,7 +165,7 @@ impl EventFile {
 
     fn write(&mut self, event: Event) -> Result<()> {
         let event = Event { wall_time: time::seconds(SystemTime::now()), ..event };
-        let written = self.file.write_all(&record(&event.to_bytes()));
+        let written = self.file.write_all(&record(&event.encode_to_vec()));
         written.map_err(|error| Error::io("write", &self.path, error))
     }
 }
@@ -148,31 +178,8 @@ fn record(event: &[u8]) -> Vec<u8> {
 /// CRC-32C, rotated and offset, so that data containing checksums is not mistaken for a record.
 fn masked(bytes: &[u8]) -> [u8; 4] {
     const SHIFT: u32 = 0xa282_ead8;
-    crc32c(bytes).rotate_right(15).wrapping_add(SHIFT).to_le_bytes()
+    crc32c::crc32c(bytes).rotate_right(15).wrapping_add(SHIFT).to_le_bytes()
 }
-
-/// CRC-32C (Castagnoli; RFC 3720, appendix B.4).
-fn crc32c(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0, |sum: u32, byte| CRC[usize::from(sum as u8 ^ byte)] ^ (sum >> 8))
-}
-
-/// What each value of a byte does to the sum.
-const CRC: [u32; 256] = {
-    const POLYNOMIAL: u32 = 0x82f6_3b78;
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let mut sum = byte as u32;
-        let mut bit = 0;
-        while bit < 8 {
-            sum = (sum >> 1) ^ if sum & 1 == 1 { POLYNOMIAL } else { 0 };
-            bit += 1;
-        }
-        table[byte] = sum;
-        byte += 1;
-    }
-    table
-};
 
 /// Buckets of equal width from the smallest to the largest value.
 fn histogram(values: impl Iterator<Item = f64> + Clone) -> Histogram {
@@ -203,9 +210,7 @@ mod tests {
 
     #[test]
     fn records_are_framed_with_their_checksums() {
-        // The check value of the polynomial, and RFC 3720's examples; rotated by 15, the first is 2507c60d.
-        assert_eq!(crc32c(b"123456789"), 0xe306_9283);
-        assert_eq!((crc32c(&[0; 32]), crc32c(&[0xff; 32])), (0x8a91_36aa, 0x62a8_ab43));
+        // CRC-32C of "123456789" is e3069283; rotated by 15 it is 2507c60d.
         assert_eq!(u32::from_le_bytes(masked(b"123456789")), 0x2507_c60du32.wrapping_add(0xa282_ead8));
         let bytes = record(b"123456789");
         assert_eq!((bytes.len(), &bytes[..8]), (8 + 4 + 9 + 4, &[9, 0, 0, 0, 0, 0, 0, 0][..]));

@@ -2,7 +2,6 @@
 //! since it costs only time.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -32,19 +31,7 @@ fn key(report: &AdapterReport) -> String {
 
 /// The folder of tunings: `vae-gpu` in the user's cache folder, if there is one.
 pub fn default_folder() -> Option<PathBuf> {
-    user_caches().map(|folder| folder.join("vae-gpu"))
-}
-
-/// Where a user's caches are kept: `XDG_CACHE_HOME` on every system, or what is usual on this one. A path that is not absolute is
-/// none: it would mean another folder each time.
-fn user_caches() -> Option<PathBuf> {
-    let told = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let at_home = |below: &str| Some(env::home_dir().filter(|path| path.is_absolute())?.join(below));
-    told("XDG_CACHE_HOME").or_else(|| match () {
-        () if cfg!(windows) => told("LOCALAPPDATA").or_else(|| at_home("AppData/Local")),
-        () if cfg!(target_os = "macos") => at_home("Library/Caches"),
-        () => at_home(".cache"),
-    })
+    dirs::cache_dir().map(|folder| folder.join("vae-gpu"))
 }
 
 /// The file of an adapter. Its name has only letters and digits: an adapter's name must not form a path.
