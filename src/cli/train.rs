@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::faults::Faults;
 use super::next;
 use super::output::{result, talk};
 use super::profile;
-use super::progress::Bar;
 use super::report;
 use super::saver::Saver;
 use super::session::{self, Session};
@@ -105,14 +105,16 @@ fn advance(session: &mut Session, stop: &Arc<AtomicBool>, faults: &mut Faults) -
     let saved = match &done {
         Some(epoch) => {
             if let Some(bar) = &bar {
-                bar.say("evaluating");
+                bar.set_message("evaluating");
             }
             saver.epoch(trainer, dataset, epoch)
         }
         // Before the first epoch ends, these weights are the best there are.
         None => saver.weights(trainer, trainer.state().best_epoch == 0),
     };
-    drop(bar);
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
     faults.saved(saved, dir)?;
     if done.is_none() && stop.load(Ordering::Relaxed) {
         faults.give_up_unsaved()?;
@@ -167,15 +169,19 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn bar(quiet: bool, trainer: &Trainer) -> Option<Bar> {
-    let epoch = trainer.state().step / trainer.steps_per_epoch() + 1;
-    let visible = !quiet && std::io::stderr().is_terminal();
-    visible.then(|| Bar::new(&format!("epoch {epoch}"), trainer.steps_per_epoch()))
+fn bar(quiet: bool, trainer: &Trainer) -> Option<ProgressBar> {
+    if quiet || !std::io::stderr().is_terminal() {
+        return None;
+    }
+    let style = ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {msg} ETA {eta}")
+        .expect("the template is well-formed");
+    let bar = ProgressBar::new(trainer.steps_per_epoch()).with_style(style);
+    Some(bar)
 }
 
 /// Shows progress, and stops where the user or a step asks for it.
 fn observer<'a>(
-    bar: &'a Option<Bar>,
+    bar: &'a Option<ProgressBar>,
     quiet: bool,
     data: &'static str,
     stop: Arc<AtomicBool>,
@@ -186,6 +192,7 @@ fn observer<'a>(
         let elbo = p.elbo.map_or("ELBO".into(), |elbo| format!("ELBO {elbo:.2}"));
         let speed = p.images_per_second;
         if let Some(bar) = bar {
+            bar.set_prefix(format!("epoch {}", p.epoch));
             bar.set_message(format!("{elbo} {speed:.0} {data}/s"));
             bar.set_position(p.step);
         } else if !quiet && last_line.elapsed() > PLAIN_LINES {
