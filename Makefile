@@ -3,7 +3,8 @@
 # Mesa's device-selection layer looks for a display and complains where there is none.
 export NODEVICE_SELECT := 1
 
-.PHONY: train test emoji test-adapters test-python fuzz fuzz-smoke miri mutants soak deny adapter toolchain bench peers card check clean
+.PHONY: train test emoji test-adapters test-python fuzz fuzz-smoke miri mutants soak deny package install-package assets deb \
+    semver public-api adapter toolchain bench peers card check clean
 
 train: adapter
 	cargo run --release -- train
@@ -18,6 +19,7 @@ test: adapter toolchain
 	cargo run --quiet --features faults --example encode
 	cargo run --quiet --features faults --example anomaly
 	./tests/adapters.sh
+	./tests/package.sh size
 
 # Emoji of 64x64 to train on, for those who want to; nothing else needs them. Google's, Apache-2.0, from the npm package
 # emoji-datasource-google.
@@ -64,6 +66,36 @@ deny: toolchain
 	cargo deny --offline check licenses sources bans
 	@if cargo deny fetch db >/dev/null 2>&1; then cargo deny check advisories; \
 	    else echo "the list of advisories cannot be fetched: not checked"; fi
+
+# The crate as the registry gets it: its size, and whether it compiles by itself. The second also installs it, which takes a
+# release build.
+package: toolchain
+	./tests/package.sh
+install-package: adapter
+	./tests/package.sh install
+
+# Manual pages and completions, in target/assets; and a Debian package with them, in target/debian.
+assets: toolchain
+	cargo build --release
+	./.github/assets.sh target/release/vae-gpu
+deb: assets
+	@cargo deb --version >/dev/null 2>&1 || { echo "cargo-deb is missing: cargo install cargo-deb"; exit 1; }
+	cargo deb --no-build
+
+# What changed in the library's interface since BASE, a git revision, and whether the version says so; and the interface.
+BASE := v0.1.0
+semver: toolchain
+	@cargo semver-checks --version >/dev/null 2>&1 || \
+	    { echo "cargo-semver-checks is missing: cargo install cargo-semver-checks"; exit 1; }
+	@git rev-parse --quiet --verify "$(BASE)^{commit}" >/dev/null || \
+	    { echo "there is no revision $(BASE): name one, as in: make semver BASE=main"; exit 1; }
+	cargo semver-checks --default-features --baseline-rev $(BASE)
+public-api: toolchain
+	@cargo public-api --version >/dev/null 2>&1 || \
+	    { echo "cargo-public-api is missing: cargo install cargo-public-api"; exit 1; }
+	@rustup toolchain list | grep -q '^nightly' || \
+	    { echo "a nightly compiler is missing: rustup toolchain install nightly --profile minimal"; exit 1; }
+	cargo public-api --simplified
 
 # The tests that need no device and no foreign code, under Miri, which detects undefined behaviour. Without the aliasing
 # rules: zlib-rs, a compressor that only tests use, breaks them. The crate has no unsafe code there.

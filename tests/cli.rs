@@ -32,6 +32,8 @@ fn training_leaves_a_whole_run_behind() {
     let assert = scratch.command(&format!("{TRAIN} --out run")).assert().success();
     let told = "256 training and 64 test images of 8x8";
     let assert = assert.stderr(contains("adapter").and(contains(told)).and(contains("64-16-2-16-64 relu")));
+    let assert =
+        assert.stderr(contains("\nnext     vae-gpu sample run ").and(contains("vae-gpu manifold run ")));
 
     let stdout = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
     let lines: Vec<&str> = stdout.lines().collect();
@@ -280,7 +282,8 @@ fn every_help_shows_examples_and_defaults() {
         assert!(help.contains("[default: ") || without.contains(&command), "{help}");
     }
     assert!(scratch.succeed("--version").starts_with("vae-gpu "));
-    scratch.command("").assert().code(2).stderr(contains("Usage: vae-gpu"));
+    let begin = "Begin with:\n  vae-gpu devices ";
+    scratch.command("").assert().code(2).stderr(contains("Usage: vae-gpu").and(contains(begin)));
 }
 
 /// Exit code 2: the command line is invalid, and the message names a valid one.

@@ -1,15 +1,15 @@
 """The data: MNIST's images, and the order in which they are seen."""
 
-import gzip
 from collections.abc import Callable
 
+import brotli
 import numpy as np
 import numpy.typing as npt
 
 import common
 
 FOLDER = common.ROOT / "data" / "mnist"
-FILES = {"train": "train-images-idx3-ubyte.gz", "test": "t10k-images-idx3-ubyte.gz"}
+FILES = {"train": "train-images-idx3-ubyte.br", "test": "t10k-images-idx3-ubyte.br"}
 
 Rows = npt.NDArray[np.int32]
 """Numbers of images."""
@@ -18,8 +18,7 @@ Rows = npt.NDArray[np.int32]
 def images(split: str = "train") -> npt.NDArray[np.uint8]:
     """MNIST's images [N, D] of a split, train or test."""
     path = FOLDER / FILES[split]
-    with gzip.open(path) as file:
-        data = file.read()
+    data = brotli.decompress(path.read_bytes())
     magic, count, height, width = np.frombuffer(data, ">u4", 4)
     if magic != 0x0803:
         raise SystemExit(f"{path} is no IDX file of images")

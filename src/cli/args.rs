@@ -21,6 +21,10 @@ use super::train_args::TrainArgs;
 /// Trains and uses variational autoencoders on any GPU
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, max_term_width = 110)]
+#[command(after_help = "Begin with:
+  vae-gpu devices                    # the adapters, and which one does the work
+  vae-gpu train --epochs 1           # a model of MNIST, and what to do with it
+  vae-gpu data FILE                  # what training would do with data of your own")]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,

@@ -32,6 +32,10 @@ fn every_command_in_a_text_parses() {
         assert!(!examples.is_empty(), "{name} shows no example");
         all.extend(examples.into_iter().map(|command| (name.clone(), command)));
     }
+    let first = Cli::command().get_after_help().unwrap().to_string().replace("Begin with:", "Examples:");
+    let first = commands::of_help(&first);
+    assert_eq!(first.len(), 3);
+    all.extend(first.into_iter().map(|command| ("--help".to_owned(), command)));
     for (place, command) in all {
         // What a shell makes of it where there are two runs.
         let command = command.replace("runs/*", "runs/mnist-vae-1 runs/mnist-vae-2");

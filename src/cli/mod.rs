@@ -19,6 +19,7 @@ mod interpolate;
 mod latent_args;
 mod latent_map;
 mod model_args;
+mod next;
 mod output;
 mod pictures;
 mod presets;

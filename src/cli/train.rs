@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::faults::Faults;
+use super::next;
 use super::output::{result, talk};
 use super::profile;
 use super::report;
@@ -83,6 +84,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
         state.best_epoch
     );
     result(format_args!("{best}; everything is in {place}"));
+    if !run.quiet {
+        next::tell(dir.root(), trainer.model(), dataset.shape);
+    }
     Ok(())
 }
 

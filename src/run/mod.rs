@@ -45,6 +45,7 @@ pub use store::NamedTensor;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
@@ -114,15 +115,37 @@ fn write_and_rename(
     // Before the rename: otherwise a power cut could leave an empty file with the name.
     temporary.as_file().sync_all()?;
     if let Some(previous) = previous.filter(|_| path.exists()) {
-        std::fs::rename(path, previous)?;
+        patiently((), |()| std::fs::rename(path, previous).map_err(|error| (error, ())))?;
     }
-    temporary.persist(path)?;
+    patiently(temporary, |file| file.persist(path).map(|_| ()).map_err(|error| (error.error, error.file)))?;
     // The rename itself is stored in the folder. Windows cannot open a folder, and some file systems cannot sync one;
     // the content is safe by then, so that is not an error.
     if cfg!(unix) {
         let _ = File::open(folder).and_then(|folder| folder.sync_all());
     }
     Ok(())
+}
+
+/// How often, and after how long at first, a renaming that Windows refuses is tried again: in all, 0.6 seconds.
+const AGAIN: (u32, Duration) = (6, Duration::from_millis(10));
+
+/// Renames, and tries again on Windows, which refuses it for as long as a virus scanner or an index has one of the files
+/// open: they look at whatever was just written.
+fn patiently<T>(mut what: T, mut rename: impl FnMut(T) -> Result<(), (io::Error, T)>) -> io::Result<()> {
+    let (mut left, mut pause) = AGAIN;
+    loop {
+        match rename(what) {
+            Ok(()) => return Ok(()),
+            Err((error, again))
+                if cfg!(windows) && left > 0 && error.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                what = again;
+            }
+            Err((error, _)) => return Err(error),
+        }
+        std::thread::sleep(pause);
+        (left, pause) = (left - 1, pause * 2);
+    }
 }
 
 /// The error without the name of the temporary file, which would mean nothing to the user.

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use brotli_decompressor::Decompressor;
 use burn::prelude::*;
 use burn::tensor::{DType, Distribution, FloatDType};
-use flate2::read::GzDecoder;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -57,10 +57,10 @@ impl Batches {
     }
 }
 
-/// The bytes of a gzipped IDX file of images, their number, and the pixels of one.
+/// The bytes of an IDX file of images, packed with Brotli, their number, and the pixels of one.
 fn read_idx(path: &Path) -> io::Result<(Vec<u8>, usize, usize)> {
     let mut bytes = Vec::new();
-    GzDecoder::new(File::open(path)?).read_to_end(&mut bytes)?;
+    Decompressor::new(File::open(path)?, 1 << 16).read_to_end(&mut bytes)?;
     let wrong = || io::Error::other(format!("{} is not an IDX file of images", path.display()));
     let word = |i: usize| bytes.get(4 * i..4 * i + 4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]));
     let (Some(0x0803), Some(count), Some(height), Some(width)) = (word(0), word(1), word(2), word(3)) else {

@@ -54,8 +54,8 @@ struct Args {
     threads: usize,
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Training images: a gzipped IDX file
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../data/mnist/train-images-idx3-ubyte.gz"))]
+    /// Training images: an IDX file packed with Brotli
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../data/mnist/train-images-idx3-ubyte.br"))]
     data: PathBuf,
 }
 
