@@ -55,6 +55,24 @@ fn stdout(scratch: &Scratch, line: &str) -> Vec<u8> {
     stdout
 }
 
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_written_into() {
+    use std::os::unix::fs::FileTypeExt;
+
+    let scratch = Scratch::new();
+    scratch.succeed("train --data tiny --hidden 8 --latent 2 --batch-size 64 --epochs 1 -q --out run");
+    let pipe = scratch.path("pipe.png");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read(pipe).unwrap()
+    });
+    scratch.succeed("sample run --count 4 --out pipe.png");
+    assert!(reader.join().unwrap().starts_with(b"\x89PNG"));
+    assert!(std::fs::metadata(pipe).unwrap().file_type().is_fifo());
+}
+
 #[test]
 fn samples_have_a_temperature_and_go_to_stdout() {
     let scratch = trained("--latent 3");

@@ -94,7 +94,7 @@ fn in_little(mut words: Vec<String>) -> Vec<String> {
         words.extend(["--data", "./mnist"].map(String::from));
     }
     for (flag, small) in [("--epochs", "1"), ("--hidden", "8"), ("--batch-size", "16")] {
-        let layers = ["--encoder", "--net"].iter().any(|flag| has(flag, &words));
+        let layers = ["--encoder", "--net", "--latent-size"].iter().any(|flag| has(flag, &words));
         let named = has(flag, &words) || flag == "--hidden" && layers;
         if !told && !named {
             words.extend([flag, small].map(String::from));

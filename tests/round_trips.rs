@@ -293,7 +293,7 @@ proptest! {
         let mut config = config;
         // Small enough to be written many times.
         config.model.hidden = vec![1 + seed as usize % 5];
-        config.model.latent = 1 + seed as usize % 3;
+        (config.model.latent, config.model.latent_size) = (1 + seed as usize % 3, None);
         config.classes = (config.model.condition == Condition::Labels).then_some(2);
         config.source.scaling = None;
         let layout = Network::new(&config.model_config(config.image_shape().unwrap())).unwrap().parameters;

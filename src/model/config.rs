@@ -84,7 +84,13 @@ impl ModelConfig {
             let known: Vec<_> = FAMILIES.iter().map(|family| family.name).collect();
             return Err(Error::value("model.kind", &self.kind, format_args!("use {}", known.join(", "))));
         }
-        width("`model.latent` =", self.latent)?;
+        match self.latent_picture {
+            Some(z) if self.latent > MAX_WIDTH => {
+                let problem = format!("z of {z} has {} numbers, more than {MAX_WIDTH}", self.latent);
+                return Err(Error::value("model.latent", z.channels, problem));
+            }
+            _ => width("`model.latent` =", self.latent)?,
+        }
         assert!(self.latent_picture.is_none_or(|latent| latent.len() == self.latent), "numbers of z");
         if self.classes > MAX_CLASSES {
             let problem = format_args!("the data has {} classes, more than {MAX_CLASSES}", self.classes);

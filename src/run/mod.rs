@@ -181,15 +181,6 @@ mod tests {
         symlink("nothing", path("dangling")).unwrap();
         write_atomic(&path("dangling"), |out| out.write_all(b"new")).unwrap();
         assert_eq!(fs::read(path("dangling")).unwrap(), b"new");
-
-        let pipe = path("pipe");
-        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        let reader = std::thread::spawn({
-            let pipe = pipe.clone();
-            move || fs::read(pipe).unwrap()
-        });
-        write_atomic(&pipe, |out| out.write_all(b"through")).unwrap();
-        assert_eq!(reader.join().unwrap(), b"through");
     }
 
     #[test]

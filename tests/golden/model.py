@@ -91,7 +91,7 @@ class Case:
             widths = self.hidden if part == "encoder" else reversed(self.hidden)
             return [layers.Layer("linear", width) for width in widths]
         named = layers.parse(text)
-        return named if named[-1].channels else named[:-1]
+        return named if named[-1].channels or named[-1].kind == "norm" else named[:-1]
 
     @property
     def last(self) -> layers.Layer:
@@ -180,7 +180,7 @@ CASES = [
     ),
     Case(
         "batch-norm", 60, (), 3, "elu", 5, 7, seed=18, host_seed=30, picture=(5, 4, 3), samples=2, weight_decay=2.0,
-        clip_norm=30.0, likelihood="gaussian", encoder="conv 6x3/1 pad 1, norm batch, linear 9, norm batch",
+        clip_norm=70.0, likelihood="gaussian", encoder="conv 6x3/1 pad 1, norm batch, linear 9, norm batch",
         decoder="linear 7, norm batch, linear 5x4x5, norm batch, conv 3 pad 1",
     ),
 ]  # fmt: skip

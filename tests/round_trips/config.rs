@@ -74,7 +74,7 @@ pub fn config() -> impl Strategy<Value = Config> {
             decoder: None,
             hidden,
             latent,
-            latent_size: latent.is_multiple_of(2).then_some(LatentSize { height: 2, width: 1 + latent % 3 }),
+            latent_size: (latent < 10_000).then_some(LatentSize { height: 2, width: 1 + latent % 3 }),
             activation,
             likelihood: likelihood.to_owned(),
             levels,

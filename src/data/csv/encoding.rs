@@ -3,9 +3,6 @@
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
-use encoding_rs_io::DecodeReaderBytesBuilder;
-
 use crate::error::{Error, Result};
 
 /// Bytes that the encoding is found from.
@@ -36,6 +33,26 @@ const STRANGERS: &[(&[&str], &str, &str)] = &[
     (&["{\"", "{}", "[{"], "JSON, which is not read", "write the table as CSV or Parquet"),
 ];
 
+/// How characters become bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Encoding {
+    Utf8,
+    Utf16Little,
+    Utf16Big,
+}
+
+impl Encoding {
+    /// The encoding that a text names by the mark at its beginning, and the length of that.
+    fn marked(look: &[u8]) -> Option<(Encoding, usize)> {
+        match look {
+            [0xef, 0xbb, 0xbf, ..] => Some((Encoding::Utf8, 3)),
+            [0xff, 0xfe, ..] => Some((Encoding::Utf16Little, 2)),
+            [0xfe, 0xff, ..] => Some((Encoding::Utf16Big, 2)),
+            _ => None,
+        }
+    }
+}
+
 /// A text in UTF-8 without a mark, and the encoding that it has in the file unless that is UTF-8.
 pub(super) type Decoded = (Box<dyn Read + Send>, Option<&'static str>);
 
@@ -48,30 +65,40 @@ pub(super) fn decode(
     let mut look = Vec::new();
     input.by_ref().take(LOOK as u64).read_to_end(&mut look).map_err(failed)?;
     let (marked, mark) =
-        Encoding::for_bom(&look).map_or((None, 0), |(encoding, length)| (Some(encoding), length));
+        Encoding::marked(&look).map_or((None, 0), |(encoding, length)| (Some(encoding), length));
     let encoding = marked.unwrap_or_else(|| by_zeros(&look));
     let start = look[mark..].trim_ascii_start();
     if let Some((what, next)) = stranger(start) {
         return Err(Error::file(path, format!("it is {what}"), next));
     }
-    if encoding == UTF_8 {
+    if encoding == Encoding::Utf8 {
         if look.contains(&0) {
             let next = "name a table of text, or say with `source.format` what it is";
             return Err(Error::file(path, "it is no text: it has zero bytes", next));
         }
         return Ok((Box::new(Cursor::new(look.split_off(mark)).chain(input)), None));
     }
-    let text = DecodeReaderBytesBuilder::new()
-        .encoding(Some(encoding))
-        .bom_override(true)
-        .build(Cursor::new(look).chain(input));
-    let name = match (encoding == UTF_16LE, marked.is_some()) {
-        (true, true) => "UTF-16",
-        (true, false) => "UTF-16 without a mark",
-        (false, true) => "UTF-16, big-endian",
-        (false, false) => "UTF-16, big-endian, without a mark",
+    let name = match (encoding, marked.is_some()) {
+        (Encoding::Utf16Big, true) => "UTF-16, big-endian",
+        (Encoding::Utf16Big, false) => "UTF-16, big-endian, without a mark",
+        (_, true) => "UTF-16",
+        (_, false) => "UTF-16 without a mark",
     };
-    Ok((Box::new(text), Some(name)))
+    utf_16(path, encoding == Encoding::Utf16Big, Cursor::new(look).chain(input))
+        .map(|text| (text, Some(name)))
+}
+
+#[cfg(feature = "formats")]
+fn utf_16(_: &Path, big: bool, input: impl Read + Send + 'static) -> Result<Box<dyn Read + Send>> {
+    let encoding = if big { encoding_rs::UTF_16BE } else { encoding_rs::UTF_16LE };
+    let mut decoder = encoding_rs_io::DecodeReaderBytesBuilder::new();
+    Ok(Box::new(decoder.encoding(Some(encoding)).bom_override(true).build(input)))
+}
+
+#[cfg(not(feature = "formats"))]
+fn utf_16(path: &Path, _: bool, _: impl Read) -> Result<Box<dyn Read + Send>> {
+    let next = "build vae-gpu with the feature `formats`, or save the text as UTF-8";
+    Err(Error::file(path, "it is in UTF-16, which this build cannot read", next))
 }
 
 /// What the file is if it is no table, and what to do with it.
@@ -90,14 +117,14 @@ fn stranger(start: &[u8]) -> Option<(&'static str, &'static str)> {
 }
 
 /// UTF-16 of mostly Latin letters has a zero in every other byte.
-fn by_zeros(look: &[u8]) -> &'static Encoding {
+fn by_zeros(look: &[u8]) -> Encoding {
     let zeros = |first: usize| look.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
     let (even, odd) = (zeros(0), zeros(1));
     let most = look.len() / 2;
     match () {
-        _ if most > 0 && odd * 10 >= most * 9 && even * 10 < most => UTF_16LE,
-        _ if most > 0 && even * 10 >= most * 9 && odd * 10 < most => UTF_16BE,
-        _ => UTF_8,
+        _ if most > 0 && odd * 10 >= most * 9 && even * 10 < most => Encoding::Utf16Little,
+        _ if most > 0 && even * 10 >= most * 9 && odd * 10 < most => Encoding::Utf16Big,
+        _ => Encoding::Utf8,
     }
 }
 
@@ -150,7 +177,8 @@ mod tests {
         let text = format!("größe,b\n{}", "1,2\n".repeat(5000));
         assert_eq!(read(text.clone().into_bytes()), (text.clone(), None));
         assert_eq!(read(format!("\u{feff}{text}").into_bytes()), (text.clone(), None));
-        for (little, name) in [(true, "UTF-16"), (false, "UTF-16, big-endian")] {
+        let both = [(true, "UTF-16"), (false, "UTF-16, big-endian")];
+        for (little, name) in both.into_iter().filter(|_| cfg!(feature = "formats")) {
             let (got, found) = read(utf_16(&format!("\u{feff}{text}"), little));
             assert!(got == text && found == Some(name), "{found:?}");
             let (got, found) = read(utf_16(&text, little));

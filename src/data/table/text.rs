@@ -6,7 +6,11 @@ use std::borrow::Cow;
 pub(in super::super) fn text(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.into(),
+        #[cfg(feature = "formats")]
         Err(_) => encoding_rs::WINDOWS_1252.decode_without_bom_handling(bytes).0,
+        // All but a few signs: dashes, quotes and the euro.
+        #[cfg(not(feature = "formats"))]
+        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
     }
 }
 
