@@ -151,7 +151,8 @@ fn backward(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroup
 @compute @workgroup_size(WORKGROUP)
 fn follow(@builtin(global_invocation_id) global: vec3u) {
     let column = global.x;
-    if (column >= params.vectors) {
+    // One row has no variance.
+    if (column >= params.vectors || valid_rows() < 2u) {
         return;
     }
     let mask = MOMENTUM * column_mask(column, params.channels);

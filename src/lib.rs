@@ -57,7 +57,8 @@
 //! # Features
 //! - `cli`, the default: the command, with its pictures, reports, checks and benchmarks. A program that only uses the library
 //!   does without: `default-features = false`.
-//! - `formats`: data in Parquet files. `export`: ONNX models. `cli` has both.
+//! - `formats`: Parquet files, and text in UTF-16 or packed with zstd. `export`: ONNX models, and event files for TensorBoard.
+//!   `cli` has both.
 //! - `faults`: devices that are lost or small, for this crate's own tests.
 
 #[cfg(feature = "cli")]

@@ -110,6 +110,26 @@ fn validation_data_choose_the_weights_and_can_be_evaluated() {
 }
 
 #[test]
+fn the_commands_that_are_named_after_training_work() {
+    let scratch = Scratch::new();
+    for flags in ["", "--condition labels", "--latent 2", "--model ae", "--model iwae --samples 2"] {
+        let line = if flags.contains("--latent") { TRAIN.replace("--latent 3 ", "") } else { TRAIN.into() };
+        let line = format!("{line} {flags} --out run --force");
+        let output = scratch.command(&line).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        let named: Vec<&str> = told
+            .lines()
+            .filter_map(|line| line.split_once("vae-gpu ")?.1.split_once('#'))
+            .map(|(command, _)| command.trim())
+            .collect();
+        assert_eq!(named.len(), 3, "{flags}: {told}");
+        for command in named {
+            scratch.succeed(command);
+        }
+    }
+}
+
+#[test]
 fn presets_are_listed_and_trained() {
     let scratch = Scratch::new();
     let told = scratch.succeed("presets");

@@ -60,8 +60,7 @@ fn stdout(scratch: &Scratch, line: &str) -> Vec<u8> {
 fn a_pipe_is_written_into() {
     use std::os::unix::fs::FileTypeExt;
 
-    let scratch = Scratch::new();
-    scratch.succeed("train --data tiny --hidden 8 --latent 2 --batch-size 64 --epochs 1 -q --out run");
+    let scratch = trained("--latent 2");
     let pipe = scratch.path("pipe.png");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let reader = std::thread::spawn({

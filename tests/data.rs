@@ -117,7 +117,7 @@ fn what_fits_the_data_is_what_data_says_and_train_takes() {
     scratch.write("t.csv", csv());
     scratch.write("binary.npy", matrix(Matrix::Npy, &[], 4, &[0.0, 1.0, 1.0, 0.0].repeat(50)));
     for (name, flags, likelihood) in [
-        ("t.csv", "--label-column kind", "gaussian-learned --variance shared fits: columns whose values"),
+        ("t.csv", "--label-column kind", "gaussian-learned --variance optimal fits: columns whose values"),
         ("binary.npy", "--scaling none", "bernoulli fits: every value is 0 or 1"),
     ] {
         let told = scratch.succeed(&format!("data {name} {flags}"));
@@ -149,7 +149,7 @@ fn shapes_are_drawn_and_their_factors_written() {
     );
     assert!(
         told.contains("square ")
-            && told.contains("gaussian-learned --variance shared fits: pictures in colour")
+            && told.contains("gaussian-learned --variance optimal fits: pictures in colour")
     );
     let factors = String::from_utf8(scratch.read("factors.csv")).unwrap();
     let lines: Vec<&str> = factors.lines().collect();

@@ -61,10 +61,10 @@ const MODELS: [(&str, &str); 26] = [
         "conv-residual",
         "--encoder conv 3x3, residual(conv 4x4/2 identity, norm batch, conv 6x3 identity), elu, linear 9",
     ),
-    ("latent-picture", "--encoder conv 5x4/2 --latent-size 4x4"),
+    ("latent-picture", "--latent-size 4x4 --encoder conv 5x4/2"),
     (
         "conditional-latent-picture",
-        "--condition labels --encoder conv 5x4/2 silu, conv 6x3 --latent-size 4x4",
+        "--condition labels --latent-size 4x4 --encoder conv 5x4/2 silu, conv 6x3",
     ),
     ("iwae", "--model iwae --samples 2"),
     ("ae", "--model ae"),

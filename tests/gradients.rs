@@ -9,7 +9,7 @@ use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::kernels::likelihood::{self, Likelihood, LikelihoodSettings};
 use vae_gpu::kernels::philox::philox;
 use vae_gpu::model::init::{Init, initial_weights};
-use vae_gpu::model::{Extent, LAYERS, ModelConfig, Network};
+use vae_gpu::model::{Extent, LAYERS, ModelConfig, Network, Parameter};
 use vae_gpu::plan::{Dispatch, Step, Target};
 
 /// Half the step of a central difference: its truncation error, h^2 f''' / 6, is then below 1e-10, and the loss's
@@ -85,6 +85,15 @@ impl Case {
             config.widths(),
             shape.recipe.free_bits
         )
+    }
+
+    /// The gradient of the weights beside a bias, if a normalisation over the batch may follow: the bias' own gradient, a sum
+    /// over rows, is next to nothing then, since a shift of all rows changes little, and its error is that of the terms.
+    fn beside(&self, parameter: &Parameter, problem: &Problem, gradients: &[f64]) -> Vec<f64> {
+        let normal = self.config.widths().contains("norm batch");
+        let weight = parameter.name.strip_suffix(".bias").filter(|_| normal);
+        let weight = weight.and_then(|layer| problem.parameters.find(&format!("{layer}.weight")));
+        weight.map_or(Vec::new(), |weight| values(weight, gradients))
     }
 
     fn problem(&self, target: Target) -> Problem {
@@ -252,6 +261,33 @@ fn some_dimensions_lie_below_the_floor_and_some_above() {
     assert!(both > 0, "choose another floor");
 }
 
+/// The statistics of a batch are those of its valid rows, with all samples of each.
+#[test]
+fn rows_past_the_last_valid_one_are_no_part_of_a_normalised_batch() {
+    let bernoulli = (likelihood::find("bernoulli").unwrap(), LikelihoodSettings::DEFAULT);
+    let after_a_step = |batch: usize, first_row: u32| {
+        let mut case = Case::new(bernoulli, Activation::Tanh, &[9, 7], 2, false);
+        case.config.encoder = Some("linear 9 tanh, norm batch, silu".parse().unwrap());
+        case.config.decoder = Some("linear 7 tanh, norm batch".parse().unwrap());
+        case.shape.batch = batch;
+        // The order of the rows goes down from the last: the same rows.
+        (case.step.valid_rows, case.step.first_row) = (3, first_row);
+        let problem = case.problem(Target::PORTABLE);
+        let mut host = problem.host();
+        host.run(&case.step);
+        let ports = &problem.train.ports;
+        [
+            host.read(ports.gradients),
+            host.read(ports.parameters),
+            problem.weights.iter().map(|w| f64::from(*w)).collect(),
+        ]
+    };
+    let [gradients, parameters, before] = after_a_step(5, 3);
+    let [of_three, after, _] = after_a_step(3, 1);
+    assert!(gradients.iter().any(|d| *d != 0.0) && parameters != before);
+    assert_eq!((gradients, parameters), (of_three, after));
+}
+
 /// The importance-weighted bound of one sample is the sampled ELBO: the same objective, except that the KL is sampled
 /// instead of integrated. The expectation is the same.
 #[test]
@@ -355,8 +391,10 @@ fn the_reference_agrees_with_finite_differences() {
                 })
                 .collect();
             let gradient: Vec<f64> = values(parameter, &gradients).into_iter().step_by(every).collect();
-            let both = (&gradient[..], &differences[..]);
-            report.compare(&case.label(), "gradient", &parameter.name, both, 1e-7);
+            // Values of any size beside both, where the sum itself is next to nothing.
+            let beside = case.beside(parameter, &problem, &gradients);
+            let both = [gradient, differences].map(|values| [&values[..], &beside].concat());
+            report.compare(&case.label(), "gradient", &parameter.name, (&both[0], &both[1]), 1e-7);
         }
     }
     report.finish();
@@ -381,7 +419,9 @@ fn the_gpu_agrees_with_the_reference() {
             let want = host.read(problem.train.ports.gradients);
             let got = device.read(problem.train.ports.gradients);
             for parameter in &problem.parameters {
-                let both = (&values(parameter, &got)[..], &values(parameter, &want)[..]);
+                let beside = case.beside(parameter, &problem, &want);
+                let both = [&got, &want].map(|all| [&values(parameter, all)[..], &beside].concat());
+                let both = (&both[0][..], &both[1][..]);
                 report.compare(&case.label(), "gradient", &parameter.name, both, GPU_BOUND);
             }
         }

@@ -4,6 +4,7 @@
 #   package.sh           the same, and `cargo check` of the unpacked crate in an empty folder, offline, with its own lockfile
 #   package.sh install   the same, and `cargo install` of it into an empty folder; the program must draw MNIST's mean
 set -eu
+cd "$(dirname "$0")/.."
 
 # The registry takes no more, in bytes.
 most=10485760

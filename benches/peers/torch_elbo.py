@@ -145,7 +145,6 @@ def folder_of_pictures(folder: Path) -> Tensor:
 
     pictures = []
     for path in sorted(folder.rglob("*.png")):
-    XX
         whole = Image.open(path).convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", whole.size, "black"), whole).convert("RGB")
         # Channels first, as the convolutions read them.

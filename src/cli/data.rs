@@ -253,7 +253,9 @@ mod tests {
         let train = Split::from_floats(vec![0.0, 2.0], 1);
         let mut dataset = Dataset::new("x", Shape::table(1), train.clone(), train);
         dataset.unit = false;
-        assert!(plan("x", &dataset).unwrap()[1].contains("gaussian-learned --variance shared fits: columns"));
+        assert!(
+            plan("x", &dataset).unwrap()[1].contains("gaussian-learned --variance optimal fits: columns")
+        );
         let train = Split::from_floats(vec![0.0, 1.0], 1);
         dataset = Dataset::new("x", Shape::table(1), train.clone(), train);
         assert!(plan("x", &dataset).unwrap()[1].contains("bernoulli fits: every value is 0 or 1"));

@@ -2,6 +2,7 @@
 
 use super::checkpoints::checkpoint_of;
 use super::flags::message;
+use super::next::quoted;
 use super::output::talk;
 use super::rows;
 use super::session::{Session, begin, prepare};
@@ -85,7 +86,7 @@ impl Faults {
                 Err(Error::Diverged { step, what, next })
             }
             Error::Lost { .. } | Error::Device { .. } => {
-                let place = session.dir.root().display();
+                let place = quoted(session.dir.root());
                 match checkpoint_of(&session.dir) {
                     Some((_, _, state)) => talk(format_args!(
                         "the last checkpoint is of step {}; continue with: vae-gpu train --resume {place}",

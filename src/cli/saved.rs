@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::common_args::{DeviceArgs, SplitArg};
 use super::latent_args::{Pick, SourceArgs};
+use super::next::quoted;
 use super::output::talk;
 use super::{rows, source};
 use crate::data::{
@@ -414,7 +415,7 @@ pub fn model_of(dir: &RunDir) -> Result<PathBuf> {
         return Ok(path);
     }
     let next = match dir.checkpoint().exists() {
-        true => format!("finish the run first: vae-gpu train --resume {}", dir.root().display()),
+        true => format!("finish the run first: vae-gpu train --resume {}", quoted(dir.root())),
         false => "it has no checkpoint either: train again".to_owned(),
     };
     Err(Error::file(path, "there is no model: no epoch of the run has ended", next))

@@ -124,7 +124,7 @@ fn advance(session: &mut Session, stop: &Arc<AtomicBool>, faults: &mut Faults) -
         talk(format_args!(
             "interrupted after step {}; continue with: vae-gpu train --resume {}",
             trainer.state().step,
-            dir.root().display()
+            next::quoted(dir.root())
         ));
         process::exit(INTERRUPTED);
     }

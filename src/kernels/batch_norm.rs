@@ -128,16 +128,20 @@ pub static BACKWARD: Kernel = kernel(
 )
 .stepping();
 
-/// Moves the running mean and variance.
+/// Moves the running mean and variance, unless the batch has a single row.
 pub static FOLLOW: Kernel = kernel("follow", &[STATS, write(15, "followed").updated()], |call: &dyn Call| {
     let p: Params = plan::params(call);
     let [stats, running] = call.slots();
+    if p.valid(call) < 2 {
+        return;
+    }
     for c in p.channels() {
         for (at, row) in [(c, 0), (PAD * p.vectors as usize + c, 2)] {
             running.set(at, running.at(at) + MOMENTUM * (stats.get(row, c) - running.at(at)));
         }
     }
-});
+})
+.stepping();
 
 /// y by the running mean and variance.
 pub static EVALUATE: Kernel = kernel("evaluate", &[X, W, B, read(9, "running"), Y], |call: &dyn Call| {

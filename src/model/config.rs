@@ -138,7 +138,7 @@ impl ModelConfig {
         let site = Site { name: "encoder", input, activation: self.activation, parameters };
         let (stack, _) = Stack::build(&encoder, site)?;
         let outputs: Vec<Extent> = stack.rows.iter().map(|row| row.output).collect();
-        encoder.mirrored(input, &outputs, self.latent_picture)
+        encoder.mirrored(input, &outputs, self.latent_picture, self.activation)
     }
 
     /// The shape of z.

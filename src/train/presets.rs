@@ -230,8 +230,11 @@ fn dcgan(channels: &[usize], latent: usize) -> Config {
     let (first, rest) = channels.split_first().expect("channels");
     let rest: Vec<String> = rest.iter().map(|&channels| normal(channels)).collect();
     let encoder = format!("conv {first}x4/2, {}", rest.join(", "));
-    let model =
-        ModelSection { likelihood: "gaussian-learned".into(), ..convolutions(&encoder, None, latent) };
+    let model = ModelSection {
+        likelihood: "gaussian-learned".into(),
+        variance: Some(Variance::Optimal),
+        ..convolutions(&encoder, None, latent)
+    };
     recipe(model, TrainSection { batch_size: 64, epochs: 20, ..TrainSection::default() })
 }
 
@@ -303,6 +306,8 @@ impl Preset {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Shape;
+    use crate::model::Network;
 
     #[test]
     fn every_preset_is_valid_and_can_be_scaled() {
@@ -322,6 +327,17 @@ mod tests {
                 assert_eq!(rate(&whole, share), rate(&tenth, share), "{} at {share}", preset.name);
             }
             assert!(preset.scaled(0.0).is_err() && preset.scaled(f64::NAN).is_err());
+        }
+    }
+
+    #[test]
+    fn the_layers_of_every_preset_fit_its_pictures() {
+        for preset in TABLE {
+            let side = if preset.about.starts_with("64x64") { 64 } else { 28 };
+            let side = if preset.about.starts_with("32x32") { 32 } else { side };
+            let channels = if side == 28 { 1 } else { 3 };
+            let config = (preset.config)().model_config(Shape { width: side, height: side, channels });
+            Network::new(&config).unwrap_or_else(|problem| panic!("{}: {problem}", preset.name));
         }
     }
 

@@ -45,6 +45,10 @@ impl Stepper {
             let next = format_args!("the training data has only {count} rows");
             return Err(Error::value("train.batch_size", size, next));
         }
+        if size == 1 && network.parameters.iter().any(|parameter| parameter.name.ends_with(".running_var")) {
+            let problem = "one row has no variance that `norm batch` could divide by: use 2 or more";
+            return Err(Error::value("train.batch_size", size, problem));
+        }
         let target = train.precision.target(gpu)?;
         let rows = Upload::plan(gpu, data, "train", train.binarize(&network.config), size, train.stream);
         let batch = Batch { data: rows, size, samples: train.samples };

@@ -180,8 +180,8 @@ CASES = [
     ),
     Case(
         "batch-norm", 60, (), 3, "elu", 5, 7, seed=18, host_seed=30, picture=(5, 4, 3), samples=2, weight_decay=2.0,
-        clip_norm=70.0, likelihood="gaussian", encoder="conv 6x3/1 pad 1, norm batch, linear 9, norm batch",
-        decoder="linear 7, norm batch, linear 5x4x5, norm batch, conv 3 pad 1",
+        clip_norm=44.0, likelihood="gaussian", encoder="norm batch, conv 6x3/2 pad 1, linear 9",
+        decoder="linear 9, linear 5x4x5, norm batch, conv 3 pad 1",
     ),
 ]  # fmt: skip
 

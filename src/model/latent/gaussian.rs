@@ -1,6 +1,7 @@
 //! q(z|x) = N(mu(x), diag sigma^2(x)) with a standard normal prior (Kingma & Welling 2013).
 
 use super::posterior::{Draw, KlTerm, Latent};
+use crate::kernels::add;
 use crate::kernels::free_bits::free_bits;
 use crate::kernels::latent::{self, KlForm};
 use crate::kernels::likelihood::Output;
@@ -62,9 +63,11 @@ impl Latent for Gaussian {
     }
 
     fn point(&self, tape: &mut Tape, head: Value, latent: usize) -> Value {
-        // mu is the first part of the head.
+        // mu is the first part of the head. Layers rely on rows of their own length, so z is a matrix of its own.
         let mu = Tensor { cols: latent, ..tape.peek(head) };
-        tape.data("z", mu)
+        let z = tape.plan.tensor("z", mu.rows, latent);
+        add::copy(&mut tape.plan, "z", mu, z);
+        tape.data("z", z)
     }
 
     fn is_distribution(&self) -> bool {

@@ -73,7 +73,7 @@ pub struct LayerKind {
     /// Whether it reads pictures, so that the data must be such.
     pub spatial: bool,
     /// The layer that leads back to what this one reads. The decoder mirrors a layer that has one together with those after it
-    /// that have none, or are blocks of layers that keep their shape.
+    /// that have none, or that are residual blocks that keep their shape.
     pub mirror: Option<Mirror>,
     /// Makes the layer of a valid text, and returns its output shape.
     pub build: Build,

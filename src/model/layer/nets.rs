@@ -20,8 +20,8 @@ const MOST_OF_LARGE: usize = 8;
 const WIDTH: usize = 256;
 
 impl Layers {
-    /// The encoder that `net = conv` stands for: convolutions that halve a picture, with twice the channels each time, and a
-    /// linear layer, or so many that the picture has the size of the latent's.
+    /// The encoder that `net = conv` stands for: convolutions that halve a picture, with twice the channels each time up
+    /// to 256, and a linear layer, or so many that the picture has the size of the latent's.
     ///
     /// # Errors
     /// If no number of halvings leads to the latent's size.
@@ -134,7 +134,7 @@ mod tests {
             of(28, 28, None),
             [
                 "residual(conv 32x4/2, conv 32x3 identity), relu, residual(conv 64x4/2, conv 64x3 identity), relu, linear 256",
-                "linear 256, linear 7x7x64, relu, residual(deconv 64x3, deconv 32x4/2 identity), relu, deconv 4/2"
+                "linear 256, linear 7x7x64 identity, relu, residual(deconv 64x3, deconv 32x4/2 identity), relu, deconv 4/2"
             ]
         );
         for (height, width) in [(1, 1), (5, 90), (8, 8), (9, 17), (31, 33), (64, 64), (100, 37)] {

@@ -17,7 +17,7 @@ pub(super) const NORM: LayerKind = LayerKind {
         "norm layer",
         "linear 2x3x5 identity, norm layer, silu",
         "linear 3x2x8, norm group 2, conv 3x2",
-        "linear 6 softplus, norm batch, tanh",
+        "linear 6 tanh, norm batch, silu",
         "linear 2x3x5 tanh, norm batch, silu, conv 3x2",
     ],
     validate: |text| Over::of(text).map(|_| ()),

@@ -11,7 +11,7 @@ use crate::settings::Named;
 pub(super) const RESIDUAL: LayerKind = LayerKind {
     name: "residual",
     grammar: "residual(LAYERS)",
-    about: "y = x + layers(x); where these give a picture of another shape, x goes through a convolution of 1 x 1",
+    about: "y = x + layers(x); where these give a picture of another shape, x takes a shortcut to it, of few weights",
     samples: &[
         "residual(linear 8, linear 9 identity), relu",
         "residual(linear 9 tanh)",
@@ -42,7 +42,8 @@ pub(super) const RESIDUAL: LayerKind = LayerKind {
 };
 
 /// The block that leads back: the mirrors of its layers in reverse order, each with what follows the layer that stands in its
-/// place, so that an end without an activation stays one. The likelihood's parts are given by the mirror of the first layer.
+/// place, so that an end without an activation stays one; layers that begin a block and have no mirror begin this one too. The
+/// likelihood's parts are given by the mirror of the first layer, if that alone changes the size.
 fn mirror(text: &LayerText, shapes: Shapes, back: Back) -> Option<String> {
     let (mut parameters, activation) = (Parameters::default(), Activation::Relu);
     let site = Site { name: "", input: shapes.from, activation, parameters: &mut parameters };
@@ -50,7 +51,8 @@ fn mirror(text: &LayerText, shapes: Shapes, back: Back) -> Option<String> {
     let outputs: Vec<Extent> = stack.rows.iter().map(|row| row.output).collect();
     let inputs = std::iter::once(&shapes.from).chain(&outputs);
     let mut groups: Vec<(&LayerText, Shapes, Vec<String>)> = Vec::new();
-    for (layer, (&from, &to)) in text.inner.iter().zip(inputs.zip(&outputs)) {
+    let leading = text.inner.iter().take_while(|layer| layer.kind.mirror.is_none()).count();
+    for (layer, (&from, &to)) in text.inner.iter().zip(inputs.zip(&outputs)).skip(leading) {
         match groups.last_mut() {
             Some((.., followers)) if layer.kind.mirror.is_none() => followers.push(layer.to_string()),
             _ => groups.push((layer, Shapes { from, to }, Vec::new())),
@@ -60,12 +62,16 @@ fn mirror(text: &LayerText, shapes: Shapes, back: Back) -> Option<String> {
         lead.kind.mirror.and_then(|mirror| mirror(lead, *shapes, back))
     };
     if back == Back::Output {
-        return led_by(groups.first()?, Back::Output);
+        let first = groups.first()?;
+        let size = |extent: Extent| (extent.height, extent.width);
+        return led_by(first, Back::Output).filter(|_| size(first.1.to) == size(shapes.to));
     }
-    let mut layers = Vec::new();
+    let mut layers: Vec<String> = text.inner.iter().take(leading).map(LayerText::to_string).collect();
     for (group, (lead, _, followers)) in groups.iter().rev().zip(&groups) {
-        let activation = lead.activation.map(|activation| format!(" {}", activation.name()));
-        layers.push(led_by(group, Back::Layer)? + &activation.unwrap_or_default());
+        let mirrored = led_by(group, Back::Layer)?;
+        let takes_one = mirrored.parse::<Layers>().ok()?.iter().all(|layer| layer.kind.activates);
+        let activation = lead.activation.filter(|_| takes_one).map(|f| format!(" {}", f.name()));
+        layers.push(mirrored + &activation.unwrap_or_default());
         layers.extend(followers.iter().cloned());
     }
     Some(format!("residual({})", layers.join(", ")))
@@ -84,22 +90,30 @@ fn shortcut(from: Extent, to: Extent) -> Option<Layers> {
     let factor = |large: Extent, small: Extent, divided: fn(usize, usize) -> usize| {
         (1..=MAX_FACTOR).find(|factor| sides(large).map(|side| divided(side, *factor)) == sides(small))
     };
-    let text = if let Some(stride) = factor(from, to, up) {
+    // The smaller of two factors that fit is that of the layers.
+    let least = |large: Extent, small: Extent| {
+        let [up, down] = [factor(large, small, up), factor(large, small, down)];
+        let is_least =
+            |by: Option<usize>, other: Option<usize>| by.filter(|by| other.is_none_or(|o| *by <= o));
+        (is_least(up, down), is_least(down, up))
+    };
+    let text = if let (Some(stride), _) = least(from, to) {
         let stride = if stride > 1 { format!("/{stride} pad 0") } else { String::new() };
         format!("conv {channels}x1{stride} identity")
-    } else if let Some(stride) = factor(from, to, down) {
+    } else if let (_, Some(stride)) = least(from, to) {
         format!("pool {stride}, conv {channels}x1 identity")
-    } else if let Some(stride) = factor(to, from, up) {
+    } else if let (Some(stride), _) = least(to, from) {
         if sides(from).map(|side| side * stride) == sides(to) {
             format!("upsample {stride}, conv {channels}x1 identity")
         } else {
             format!("deconv {channels}x1/{stride} pad 0 to {height}x{width} identity")
         }
     } else {
-        let stride = factor(to, from, down)?;
+        let stride = least(to, from).1?;
         format!("deconv {channels}x{stride}/{stride} pad 0 to {height}x{width} identity")
     };
-    Some(text.parse().expect("a text of ours"))
+    // A picture may be too large for the text of a layer.
+    text.parse().ok()
 }
 
 /// The largest factor between the sides of two pictures: a convolution's largest stride.

@@ -19,7 +19,8 @@ impl Layers {
         Layers(widths.iter().map(text).collect())
     }
 
-    /// The decoder that mirrors this encoder of data of the shape `input`, whose layers give `outputs`: each layer that has
+    /// The decoder that mirrors this encoder of data of the shape `input`, whose layers give `outputs` and have the activation
+    /// `default` where they name none: each layer that has
     /// a mirror is grouped with those after it that have none, and the groups are reversed. A group begins with the layer
     /// that leads back from the group behind it, or from the latent: a convolution if that is a picture.
     ///
@@ -30,6 +31,7 @@ impl Layers {
         input: Extent,
         outputs: &[Extent],
         latent: Option<Extent>,
+        default: Activation,
     ) -> Result<Layers, String> {
         self.check_mirror()?;
         let inputs = std::iter::once(&input).chain(outputs);
@@ -53,10 +55,19 @@ impl Layers {
                 None => format!("linear {}", shapes.to),
             };
             let begin = layer(&back.unwrap_or_else(first), 0)?;
-            let activation = lead.activation.filter(|_| begin.kind.activates);
-            layers.push(LayerText { activation, ..begin });
+            // A sum has no activation, so neither has what stands in its place; and what a sum stands for may have one.
+            let own = if lead.inner.is_empty() { lead.activation } else { Some(Activation::Identity) };
+            let after = lead.activation.or(lead.kind.activates.then_some(default));
+            let after = after.filter(|f| !begin.inner.is_empty() && *f != Activation::Identity);
+            layers.push(LayerText { activation: own.filter(|_| begin.kind.activates), ..begin });
+            if let Some(function) = after {
+                layers.push(layer(function.name(), 0)?);
+            }
             layers.extend(followers.iter().cloned());
             back = mirror(lead, *shapes, if number == 0 { Back::Output } else { Back::Layer });
+            if back.is_none() && number > 0 {
+                return Err(unled(lead));
+            }
         }
         if let Some(back) = back {
             layers.push(layer(&back, 0)?);
@@ -258,12 +269,23 @@ mod tests {
             (
                 square(8, 1),
                 "conv 4x3, residual(conv 6x3/2, conv 6x3 identity), elu, linear 9",
-                "linear 9, linear 4x4x6, elu, residual(deconv 6x3, deconv 4x3/2 identity), deconv 3",
+                "linear 9, linear 4x4x6 identity, elu, residual(deconv 6x3, deconv 4x3/2 identity), relu, deconv 3",
+            ),
+            // What begins a block without a mirror begins its mirror too; a pool has no activation to give.
+            (
+                square(8, 1),
+                "conv 12x3, residual(norm layer, relu, conv 16x3/2), relu, linear 9",
+                "linear 9, linear 4x4x16 identity, relu, residual(norm layer, relu, deconv 12x3/2), relu, deconv 3",
+            ),
+            (
+                square(8, 1),
+                "conv 12x3 tanh, residual(pool 2, conv 16x3, conv 16x3 identity), linear 9",
+                "linear 9, linear 4x4x16 identity, residual(deconv 16x3, deconv 12x3 identity, upsample 2), tanh, deconv 3",
             ),
             (
                 square(8, 1),
                 "residual(conv 6x4/2 identity, norm batch, tanh, conv 7x3 identity, norm batch), relu",
-                "linear 4x4x7, relu, deconv 4/2",
+                "linear 4x4x7 identity, relu, deconv 4/2",
             ),
         ] {
             assert_eq!(mirrored(picture, encoder).as_deref(), Ok(decoder), "{encoder}");

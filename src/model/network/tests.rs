@@ -6,7 +6,7 @@ use crate::kernels::gather::{Binarize, Packing};
 use crate::kernels::likelihood::{LikelihoodSettings, TABLE, Variance};
 use crate::model::config::MAX_CLASSES;
 use crate::model::family::{self, Family};
-use crate::model::layer::MAX_WIDTH;
+use crate::model::layer::{LAYERS, MAX_WIDTH};
 use crate::model::parameters::Parameter;
 use crate::model::plans::{self, Batch, DeviceData, Recipe};
 use crate::plan::{BufferId, Target};
@@ -71,6 +71,22 @@ fn names_and_shapes_are_those_of_the_files() {
     ];
     assert_eq!(table, expected);
     assert_eq!(parameters.count(), expected.iter().map(|(_, s)| s.iter().product::<usize>()).sum::<usize>());
+}
+
+/// A decoder reads z as it comes: the prior's, the host's, a draw, or the mean, which is a part of the encoder's head.
+#[test]
+fn any_layer_may_begin_a_decoder() {
+    for sample in LAYERS.iter().flat_map(|kind| kind.samples) {
+        for decoder in [format!("{sample}, linear 9"), format!("linear 2x2x5, {sample}")] {
+            let decoder = Some(decoder.parse().unwrap());
+            // A multiple of the groups, and pictures of any layer's size.
+            let config = ModelConfig { latent: 16, decoder, ..config() };
+            let network = Network::new(&config).unwrap_or_else(|problem| panic!("{sample}: {problem}"));
+            plans::reconstruct(&network, Target::PORTABLE, 3);
+            plans::decode(&network, Target::PORTABLE, 3);
+            plans::sample(&network, Target::PORTABLE, 3, 1.0);
+        }
+    }
 }
 
 #[test]

@@ -27,6 +27,11 @@ const NEAR_THE_END: f32 = 0.1;
 /// The share of grey values from which on they are no edges of black and white: MNIST has 0.09, Fashion-MNIST 0.40.
 const GREY: f64 = 1.0 / 3.0;
 
+/// The variance of a Gaussian where none is named: one for all values, in closed form. Learned, its log moves by the learning
+/// rate in a step, and needs thousands of steps from 1 to what pictures have: on the 10,000 shapes of `--data shapes`, the third
+/// epoch reaches +2410 nats with this one and the thirteenth -1594 with a learned one.
+const USUAL: Variance = Variance::Optimal;
+
 /// How many values there are, are neither 0 nor 1, and are not near them.
 #[derive(Default)]
 struct Values {
@@ -75,7 +80,7 @@ impl Config {
             return Ok(None);
         }
         let bernoulli = |why| Ok(Some(Fitting { likelihood: BERNOULLI.name, variance: None, why }));
-        let variance = Some(self.model.variance.unwrap_or(Variance::Shared));
+        let variance = Some(self.model.variance.unwrap_or(USUAL));
         let gaussian = |why| Ok(Some(Fitting { likelihood: GAUSSIAN_LEARNED.name, variance, why }));
         let binarize = self.train.binarize;
         if self.model.variance.is_some() {
@@ -132,7 +137,7 @@ mod tests {
     #[test]
     fn the_data_choose() {
         let config = Config::default();
-        let (bernoulli, gaussian) = (("bernoulli", None), ("gaussian-learned", Some(Variance::Shared)));
+        let (bernoulli, gaussian) = (("bernoulli", None), ("gaussian-learned", Some(Variance::Optimal)));
         let black_and_white = [0, 255, 255, 0].repeat(3);
         let grey = [0, 100, 255, 120].repeat(3);
         // A quarter is grey, then a half.
@@ -199,7 +204,7 @@ mod tests {
         let split = Split::from_floats(vec![0.0, 2.0, -1.0, 0.5], 2);
         let dataset = Dataset { unit: false, ..Dataset::new("x", Shape::table(2), split.clone(), split) };
         let fitting = Config::default().fitting(&dataset).unwrap().unwrap();
-        assert_eq!((fitting.likelihood, fitting.variance), ("gaussian-learned", Some(Variance::Shared)));
+        assert_eq!((fitting.likelihood, fitting.variance), ("gaussian-learned", Some(Variance::Optimal)));
     }
 
     #[test]
@@ -209,7 +214,7 @@ mod tests {
         let mut config = Config::default();
         config.adopt(&dataset).unwrap();
         assert_eq!(config.model.likelihood, "gaussian-learned");
-        assert_eq!(config.model.variance, Some(Variance::Shared));
+        assert_eq!(config.model.variance, Some(Variance::Optimal));
         assert_eq!(config.train.binarize, Some(Binarize::None));
         assert_eq!(config.fitting(&dataset).unwrap(), None);
 

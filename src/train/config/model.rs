@@ -92,7 +92,7 @@ named! {
         Auto => "auto",
         /// Linear layers of the widths of `model.hidden`
         Mlp => "mlp",
-        /// Convolutions that halve a picture, with twice the channels each time, and a linear layer
+        /// Convolutions that halve a picture, with twice the channels each time up to 256, and a linear layer
         Conv => "conv",
         /// The same sizes with residual blocks of two convolutions: slower, and for larger data
         Resnet => "resnet",
