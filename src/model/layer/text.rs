@@ -280,7 +280,7 @@ mod tests {
             (
                 square(8, 1),
                 "conv 12x3 tanh, residual(pool 2, conv 16x3, conv 16x3 identity), linear 9",
-                "linear 9, linear 4x4x16 identity, residual(deconv 16x3, deconv 12x3 identity, upsample 2), tanh, deconv 3",
+                "linear 9, linear 4x4x16 identity, residual(deconv 16x3, deconv 12x3, upsample 2), tanh, deconv 3",
             ),
             (
                 square(8, 1),
