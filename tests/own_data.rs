@@ -293,7 +293,7 @@ fn weights_that_were_learnt_for_something_else_are_named() {
     let text = warned("--data t.csv --activation tanh");
     assert_eq!(text, "layer encoder.0 is `linear 8 relu` there and `linear 8 tanh` here");
     let text = warned("--data t.csv --likelihood gaussian");
-    assert_eq!(text, "the likelihood is `gaussian-learned (shared variance)` there and `gaussian` here");
+    assert_eq!(text, "the likelihood is `gaussian-learned (optimal variance)` there and `gaussian` here");
 }
 
 #[test]
