@@ -53,6 +53,17 @@ fn part_count() -> u32 {
     return (params.rows + params.length - 1u) / params.length;
 }
 
+// A row, or a part of the rows, and a vector of it.
+struct Place {
+    row: u32,
+    column: u32,
+}
+
+fn place_of(index: u32) -> Place {
+    let row = index / params.vectors;
+    return Place(row, index - row * params.vectors);
+}
+
 // (x - mean) / sqrt(variance + EPSILON) of a vector of x, in column `column`.
 fn normal(at: u32, column: u32) -> vec4f {
     return (x[at] - stats[column]) * stats[params.vectors + column];
@@ -61,12 +72,12 @@ fn normal(at: u32, column: u32) -> vec4f {
 @compute @workgroup_size(WORKGROUP)
 fn moments(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
     let index = linear_index(global, groups, WORKGROUP);
-    let part = index / params.vectors;
-    if (part >= part_count()) {
+    let place = place_of(index);
+    if (place.row >= part_count()) {
         return;
     }
-    let column = index - part * params.vectors;
-    let first = part * params.length;
+    let column = place.column;
+    let first = place.row * params.length;
     let end = min(first + params.length, valid_rows());
     var sum = vec4f();
     for (var row = first; row < end; row++) {
@@ -79,8 +90,8 @@ fn moments(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups
         let distance = x[row * params.vectors + column] - mean;
         squares += distance * distance;
     }
-    moments_of[2u * part * params.vectors + column] = mean;
-    moments_of[(2u * part + 1u) * params.vectors + column] = squares;
+    moments_of[2u * place.row * params.vectors + column] = mean;
+    moments_of[(2u * place.row + 1u) * params.vectors + column] = squares;
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -109,23 +120,21 @@ fn merge(@builtin(global_invocation_id) global: vec3u) {
 @compute @workgroup_size(WORKGROUP)
 fn forward(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
     let index = linear_index(global, groups, WORKGROUP);
-    let row = index / params.vectors;
-    if (row >= params.rows) {
-        return;
+    let place = place_of(index);
+    if (place.row < params.rows) {
+        y[index] = normal(index, place.column) * w[place.column] + b[place.column];
     }
-    let column = index - row * params.vectors;
-    y[index] = normal(index, column) * w[column] + b[column];
 }
 
 @compute @workgroup_size(WORKGROUP)
 fn slopes(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
     let index = linear_index(global, groups, WORKGROUP);
-    let part = index / params.vectors;
-    if (part >= part_count()) {
+    let place = place_of(index);
+    if (place.row >= part_count()) {
         return;
     }
-    let column = index - part * params.vectors;
-    let first = part * params.length;
+    let column = place.column;
+    let first = place.row * params.length;
     var sum = vec4f();
     for (var row = first; row < min(first + params.length, valid_rows()); row++) {
         let at = row * params.vectors + column;
@@ -137,15 +146,15 @@ fn slopes(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups)
 @compute @workgroup_size(WORKGROUP)
 fn backward(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
     let index = linear_index(global, groups, WORKGROUP);
-    let row = index / params.vectors;
-    if (row >= params.rows) {
+    let place = place_of(index);
+    if (place.row >= params.rows) {
         return;
     }
-    let column = index - row * params.vectors;
+    let column = place.column;
     let rows = valid_rows();
     let mean = (d_b[column] + normal(index, column) * d_w[column]) / f32(max(rows, 1u));
     let d = (d_y[index] - mean) * w[column] * stats[params.vectors + column];
-    d_x[index] = select(vec4f(), d, row < rows);
+    d_x[index] = select(vec4f(), d, place.row < rows);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -166,11 +175,10 @@ fn follow(@builtin(global_invocation_id) global: vec3u) {
 @compute @workgroup_size(WORKGROUP)
 fn evaluate(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
     let index = linear_index(global, groups, WORKGROUP);
-    let row = index / params.vectors;
-    if (row >= params.rows) {
-        return;
+    let place = place_of(index);
+    if (place.row < params.rows) {
+        let column = place.column;
+        let scale = 1.0 / sqrt(running[params.vectors + column] + EPSILON);
+        y[index] = (x[index] - running[column]) * scale * w[column] + b[column];
     }
-    let column = index - row * params.vectors;
-    let scale = 1.0 / sqrt(running[params.vectors + column] + EPSILON);
-    y[index] = (x[index] - running[column]) * scale * w[column] + b[column];
 }
