@@ -53,6 +53,12 @@ fn part_count() -> u32 {
     return (params.rows + params.length - 1u) / params.length;
 }
 
+// The first of a part's rows, and the one after its last valid row; that may be below the first.
+fn rows_of(part: u32) -> vec2u {
+    let first = part * params.length;
+    return vec2u(first, min(first + params.length, valid_rows()));
+}
+
 // A row, or a part of the rows, and a vector of it.
 struct Place {
     row: u32,
@@ -77,16 +83,15 @@ fn moments(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups
         return;
     }
     let column = place.column;
-    let first = place.row * params.length;
-    let end = min(first + params.length, valid_rows());
+    let rows = rows_of(place.row);
     var sum = vec4f();
-    for (var row = first; row < end; row++) {
+    for (var row = rows.x; row < rows.y; row++) {
         sum += x[row * params.vectors + column];
     }
     // A part without valid rows has zeros.
-    let mean = sum / f32(max(end, first + 1u) - first);
+    let mean = sum / f32(max(rows.y, rows.x + 1u) - rows.x);
     var squares = vec4f();
-    for (var row = first; row < end; row++) {
+    for (var row = rows.x; row < rows.y; row++) {
         let distance = x[row * params.vectors + column] - mean;
         squares += distance * distance;
     }
@@ -134,9 +139,9 @@ fn slopes(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups)
         return;
     }
     let column = place.column;
-    let first = place.row * params.length;
+    let rows = rows_of(place.row);
     var sum = vec4f();
-    for (var row = first; row < min(first + params.length, valid_rows()); row++) {
+    for (var row = rows.x; row < rows.y; row++) {
         let at = row * params.vectors + column;
         sum += d_y[at] * normal(at, column);
     }

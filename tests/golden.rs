@@ -236,8 +236,8 @@ fn compare(
     for parameter in &problem.parameters {
         let (before, after) = (values(parameter, &initial), values(parameter, &weights));
         let want = golden.parameter(&format!("step{steps}.param"), parameter);
-        // The log of a sum over the batch is as far off as the terms of its rows are.
-        let bound = if !parameter.is_trained() { bounds.terms } else { bounds.weights };
+        // What a step measures over the batch is as far off as the terms of its rows are.
+        let bound = if parameter.is_trained() { bounds.weights } else { bounds.terms };
         report.compare(case, "weight", &parameter.name, (&after, want), bound);
         let moved = |after: &[f64]| after.iter().zip(&before).map(|(a, b)| a - b).collect::<Vec<_>>();
         let (got, want_moved) = (moved(&after), moved(want));

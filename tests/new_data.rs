@@ -1,6 +1,8 @@
 //! What becomes of data after it is read: strange rows, samples, data that moved or changed, and runs that begin with
 //! another's weights.
 
+#[path = "common/foreign.rs"]
+mod foreign;
 #[path = "new_data/runs.rs"]
 mod runs;
 #[path = "new_data/samples.rs"]
@@ -340,14 +342,8 @@ fn one_row_is_data_too() {
         assert!(!out.contains("NaN") && !err.contains("the same value in every"), "{out} {err}");
     }
     scratch.succeed("train --data tiny --hidden 8 --epochs 1 --quiet --out pictures");
-    let names = ["x.npy", "y.npy"];
-    for (name, count) in names.into_iter().zip([1, 9]) {
-        let dict = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': ({count}, 8, 8), }}");
-        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-        bytes.extend((dict.len() as u16).to_le_bytes());
-        bytes.extend(dict.as_bytes());
-        bytes.extend(tiny::images(count));
-        scratch.write(name, bytes);
+    for (name, count) in [("x.npy", 1), ("y.npy", 9)] {
+        scratch.write(name, foreign::npy("|u1", &format!("{count}, 8, 8"), &tiny::images(count)));
     }
     let told = scratch.succeed("reconstruct pictures --data x.npy");
     assert!(told.starts_with("1 images above their reconstructions are in"), "{told}");

@@ -47,7 +47,7 @@ fn a_validation_part_chooses_and_can_be_evaluated() {
     fs::copy(scratch.path("p/VAL/cat/0.png"), scratch.path("p/preview.png")).unwrap();
     let assert = scratch.command("data p").assert().success();
     let assert =
-        assert.stderr(contains("1 picture lies outside the folders of the parts, and left out: preview.png"));
+        assert.stderr(contains("1 picture lies outside the folders of the parts, left out: preview.png"));
     let told = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
     assert!(told.contains("rows      16 for training, 8 for validation, 8 for test"), "{told}");
     assert!(

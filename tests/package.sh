@@ -41,9 +41,9 @@ cargo check --quiet --locked --offline --no-default-features --lib
 echo "the unpacked crate compiles, with its command and without"
 [ "$what" = install ] || exit 0
 
-cargo install --quiet --locked --offline --path . --root "$folder/root" --no-track
+cargo install --quiet --locked --offline --path . --root "$folder/installed" --no-track
 cd "$folder"
-"$folder/root/bin/vae-gpu" --version
-"$folder/root/bin/vae-gpu" data mnist --picture mean.png
+"$folder/installed/bin/vae-gpu" --version
+"$folder/installed/bin/vae-gpu" data mnist --picture mean.png
 test -s mean.png
 echo "the installed program works"

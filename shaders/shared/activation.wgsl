@@ -1,7 +1,8 @@
 // Activations and their derivatives, four elements at a time.
 //
 // The derivative is computed from the value that the forward pass kept: the output y for relu (y > 0), tanh (1 - y^2),
-// softplus (1 - e^-y) and elu (1 + min(y, 0)), the input x for silu. Arguments for which a backend's tanh or exp gives NaN are clamped.
+// softplus (1 - e^-y) and elu (1 + min(y, 0)), the input x for silu. Arguments for which a backend's tanh or exp gives NaN
+// are clamped.
 
 const IDENTITY: u32 = 0u;
 const RELU: u32 = 1u;

@@ -52,7 +52,7 @@ fn name_of(path: &Path, all: &[PathBuf]) -> String {
     }
 }
 
-/// Parts of a configuration that the data says, and nobody sets.
+/// Parts of a configuration that follow from the data, and nobody sets.
 const FOLLOWS: [&str; 3] = ["fingerprint", "schema.", "source.scaling."];
 
 /// A row for each setting in which the runs differ.

@@ -65,10 +65,12 @@ pub fn run(args: &ExplainArgs) -> Result<()> {
 
 /// The layers, in the columns that users of other frameworks' summaries know.
 fn layers(network: &Network, batch: usize) {
-    result(format_args!("{:<16} {:<32} {:>14} {:>12} {:>9}", "layer", "", "output", "parameters", "MFLOP"));
+    let width = network.rows().map(|row| row.text.chars().count()).max().unwrap_or_default();
+    let [layer, output, parameters] = ["layer", "output", "parameters"];
+    result(format_args!("{layer:<16} {:<width$} {output:>14} {parameters:>12} {:>9}", "", "MFLOP"));
     for row in network.rows() {
         result(format_args!(
-            "{:<16} {:<32} {:>14} {:>12} {:>9.2}",
+            "{:<16} {:<width$} {:>14} {:>12} {:>9.2}",
             row.name,
             row.text,
             format!("[{batch}, {}]", row.output),

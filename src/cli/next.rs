@@ -8,9 +8,10 @@ use crate::model::ModelConfig;
 
 /// Names three commands for the run.
 pub fn tell(run: &Path, model: &ModelConfig, shape: Shape) {
-    let width = commands(run, model, shape).iter().map(|(command, _)| command.chars().count()).max();
+    let commands = commands(run, model, shape);
+    let width = commands.iter().map(|(command, _)| command.chars().count()).max();
     let width = width.unwrap_or_default();
-    for (number, (command, what)) in commands(run, model, shape).iter().enumerate() {
+    for (number, (command, what)) in commands.iter().enumerate() {
         let head = if number == 0 { "next" } else { "" };
         talk(format_args!("{head:<8} {command:<width$}   # {what}"));
     }

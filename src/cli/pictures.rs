@@ -62,13 +62,12 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
         let labelled = classes > 0 && saved.shape.is_table();
         if labelled && format != Matrix::Npy {
             let labels: Vec<u32> = (0..count).map(|i| label_of(i) as u32).collect();
-            let parquet = !output::is_stdout(&out) && format != Matrix::Csv;
-            output::table(&out, parquet, &table(&saved, &images, &labels))?;
+            output::table(&out, format == Matrix::Parquet, &table(&saved, &images, &labels))?;
         } else {
             output::write(&out, |out| format.write(out, &saved.config.columns, saved.shape.dim(), &images))?;
-        }
-        if labelled && format == Matrix::Npy {
-            talk(format_args!("the rows' labels have no place in .npy: .csv and .parquet have them"));
+            if labelled {
+                talk(format_args!("the rows' labels have no place in .npy: .csv and .parquet have them"));
+            }
         }
         output::told(&out, &what);
         return Ok(());

@@ -8,7 +8,7 @@ use crate::evaluate::Outliers;
 /// Rows that a message names.
 const NAMED: usize = 5;
 
-/// The names of some rows: `rows 18, 40 and 3 more`.
+/// The names of some rows: `row 18 (from 0), row 40 (from 0) and 3 more`.
 pub fn named(split: &Split, rows: &[usize]) -> String {
     let names: Vec<String> = rows.iter().take(NAMED).map(|row| name(split, *row)).collect();
     let more = rows.len().saturating_sub(NAMED);

@@ -234,7 +234,7 @@ impl Saved {
         let scaled = source.scaling.as_ref().is_some_and(|s| s.shift != [0.0] || s.scale != [1.0]);
         // What pictures are brought to, where nothing is said.
         let minmax = source.scale.map_or(!self.shape.is_table(), |scale| scale == Scale::Minmax);
-        let bounded = self.config.check_data(dataset).is_err();
+        let bounded = self.config.wants_unit(self.shape)?;
         if dataset.unit || !(bounded || scaled && minmax) {
             return Ok(());
         }

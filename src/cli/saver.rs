@@ -24,7 +24,7 @@ const CODES: usize = 1024;
 const CODE_VALUES: usize = 8 << 20;
 /// Fewer test data than this say little.
 const FEW: usize = 32;
-/// Epochs in a row without an active dimension of which a warning is worth it: the first often has none.
+/// So many epochs in a row without an active dimension are worth a warning: after the first there often is none yet.
 const IDLE: u32 = 3;
 /// Images in a row of a picture.
 pub const COLUMNS: usize = 8;
@@ -195,20 +195,12 @@ fn active(model: &ModelConfig, codes: &Codes) -> Option<usize> {
 
 /// What may keep this model from ignoring its code: settings that it takes.
 fn against_collapse(config: &Config) -> Vec<&'static str> {
-    let takes = |change: &dyn Fn(&mut Config)| {
-        let mut changed = config.clone();
-        change(&mut changed);
-        changed.validate().is_ok()
-    };
-    let mut advice = Vec::new();
-    if config.model.likelihood == "gaussian" {
-        advice.push("`model.likelihood` = gaussian-learned");
-    }
-    advice.extend(["`train.beta` = 0.1", "`train.kl_warmup` = 10"]);
-    if takes(&|config| config.train.free_bits = 0.2) {
-        advice.push("`train.free_bits` = 0.2");
-    }
-    advice
+    let mut floored = config.clone();
+    floored.train.free_bits = 0.2;
+    let fixed = config.model.likelihood == "gaussian";
+    let fixed = fixed.then_some("`model.likelihood` = gaussian-learned");
+    let floor = floored.validate().is_ok().then_some("`train.free_bits` = 0.2");
+    fixed.into_iter().chain(["`train.beta` = 0.1", "`train.kl_warmup` = 10"]).chain(floor).collect()
 }
 
 /// The class of image `i` of a picture with a row of images a label.

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::checkpoints::last_checkpoint;
 use super::common_args::open_device;
 use super::flags::spelled;
+use super::next::quoted;
 use super::output::talk;
 use super::profile;
 use super::saved::{announce, model_of};
@@ -106,7 +107,7 @@ pub fn resume(args: &TrainArgs, path: &Path) -> Result<Session> {
              with --init-from {}",
             fixed.join(", "),
             resumable_flags(),
-            path.display()
+            quoted(path)
         )));
     }
     let run = args.run_section(RunSection::default())?;
@@ -133,7 +134,7 @@ pub fn resume(args: &TrainArgs, path: &Path) -> Result<Session> {
         let next = format!(
             "bring the data back, or name where it is with `data`; to train on these, begin a new run with \
              `train.init_from` = {}",
-            path.display()
+            quoted(path)
         );
         return Err(Error::file(&config.data, problem, next));
     }
@@ -141,11 +142,11 @@ pub fn resume(args: &TrainArgs, path: &Path) -> Result<Session> {
         config.remember(&dataset)?;
     }
     // What a new run would be advised to add goes with no run that is resumed.
-    if config.train.chooses() && config.train.valid == 0.0 && dataset.valid.is_none() {
+    if config.train.lacks_valid(&dataset) {
         let problem = format!(
             " and `train.keep` = best choose by validation data, and the run has none: begin a new run with \
              `train.valid` = 0.1 `train.init_from` = {}",
-            path.display()
+            quoted(path)
         );
         return Err(Error::setting("train.patience", problem));
     }
@@ -254,6 +255,13 @@ pub fn prepare(run: &RunSection, dataset: &Dataset, config: Config) -> Result<Tr
     }
     if let Some(warning) = trainer.config().warning() {
         talk(format_args!("warning: {}", spelled(&warning)));
+    }
+    if dataset.strays && trainer.config().wants_unit(dataset.shape)? {
+        talk(format_args!(
+            "warning: validation or test data have values outside 0..1, where those of the training part lie: {} has no \
+             measure of them, so their ELBO says little\n  --likelihood gaussian-learned takes them",
+            trainer.model().likelihood
+        ));
     }
     if run.profile {
         profile::run(&gpu, trainer.model(), &trainer.config().train, &tuning)?;

@@ -37,7 +37,11 @@ pub fn traverse(args: &TraverseArgs) -> Result<()> {
     let labels: Vec<u32> = labels.iter().flat_map(|label| std::iter::repeat_n(*label, count)).collect();
     let images = saved.inference()?.decode((&codes[..], &labels[..]).into())?;
     let png = picture::grid_png(&images, saved.shape, steps)?;
-    output::file(&args.out, &png, &format!("{} latent dimensions from -3 to 3 are", dims.len()))?;
+    let what = match dims.len() {
+        1 => "one latent dimension from -3 to 3 is".to_owned(),
+        several => format!("{several} latent dimensions from -3 to 3 are"),
+    };
+    output::file(&args.out, &png, &what)?;
     if !output::is_stdout(&args.out) {
         for (row, dim) in dims.iter().enumerate() {
             result(format_args!("row {row:>3}: dimension {dim:>3}, KL {:.3} nats", kl[*dim]));

@@ -237,8 +237,13 @@ fn text(bytes: &[u8], descr: &str) -> String {
         false => u32::from_le_bytes(*chunk),
     });
     // What is no character stays apart from others that are none.
-    let shown = |letter| char::from_u32(letter).map_or_else(|| format!("\\u{letter:x}"), String::from);
-    let text: String = letters.map(shown).collect();
+    let mut text = String::new();
+    for letter in letters {
+        match char::from_u32(letter) {
+            Some(letter) => text.push(letter),
+            None => text += &format!("\\u{letter:x}"),
+        }
+    }
     text.trim_end_matches('\0').trim().to_owned()
 }
 

@@ -46,20 +46,6 @@ pub enum Change {
     Other(String),
 }
 
-impl Change {
-    /// The greater of two.
-    fn and(self, other: Change) -> Change {
-        match (self, other) {
-            (Change::Other(what), _) | (_, Change::Other(what)) => Change::Other(what),
-            (Change::Longer(some), Change::Longer(more)) => Change::Longer(some + more),
-            (Change::Longer(some), Change::Labels) | (Change::Labels, Change::Longer(some)) => {
-                Change::Longer(some)
-            }
-            (Change::Labels, Change::Labels) => Change::Labels,
-        }
-    }
-}
-
 impl Fingerprint {
     /// The fingerprint of each of the source's parts.
     ///
@@ -136,17 +122,17 @@ impl Fingerprint {
                 let what = format!("it has the parts {} and none called {}", parts.join(", "), part.part);
                 return Ok(Some(Change::Other(what)));
             };
-            if let Some(change) = part.change(rows, &raw.classes)? {
-                let of = |what| format!("{what} (in its {} part)", part.part);
-                let change = match change {
-                    Change::Other(what) if part.part != ALL => Change::Other(of(what)),
-                    change => change,
-                };
-                changes = Some(match changes {
-                    Some(known) => known.and(change),
-                    None => change,
-                });
-            }
+            let Some(change) = part.change(rows, &raw.classes)? else { continue };
+            changes = Some(match (change, changes) {
+                // None is greater.
+                (Change::Other(what), _) if part.part == ALL => return Ok(Some(Change::Other(what))),
+                (Change::Other(what), _) => {
+                    return Ok(Some(Change::Other(format!("{what} (in its {} part)", part.part))));
+                }
+                (Change::Longer(more), Some(Change::Longer(some))) => Change::Longer(some + more),
+                (Change::Labels, Some(known)) => known,
+                (change, _) => change,
+            });
         }
         Ok(changes)
     }

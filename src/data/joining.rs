@@ -3,12 +3,11 @@
 use super::classes::Known;
 use super::origin::Part;
 use super::reader::Parts;
-use super::split::Split;
 
 impl Parts {
-    /// The rows of other parts of the same source or of its test data, which are those of `part`, with the class numbers of
-    /// these parts, which learn the classes and warnings of the others, and what of them cannot be read.
-    pub(super) fn join_classes(&mut self, other: Parts, part: Part) -> Split {
+    /// Makes other rows of the same source, or its test data, the `part` of these, with their class numbers; they learn the
+    /// classes and warnings of the others, and what of them cannot be read.
+    pub(super) fn join(&mut self, other: Parts, part: Part) {
         // A class that occurs in one part only is a class of both.
         let mut known = Known::new(std::mem::take(&mut self.classes));
         let numbers: Vec<u32> = other.classes.iter().map(|name| known.number(name)).collect();
@@ -22,6 +21,7 @@ impl Parts {
             unread
         }));
         let number = |label| numbers.get(label as usize).copied().unwrap_or(label);
-        other.train.renumbered(number)
+        let split = Some(other.train.renumbered(number));
+        *(if part == Part::Valid { &mut self.valid } else { &mut self.test }) = split;
     }
 }

@@ -77,7 +77,7 @@ mod tests {
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The sums of the published files; `zcat FILE | sha256sum` prints them.
+    /// The sums of the published files, unpacked; `brotli --decompress --stdout FILE | sha256sum` prints them.
     #[test]
     fn the_built_in_images_are_the_original_files() {
         let mnist = crate::data::open("mnist").unwrap();

@@ -10,7 +10,6 @@ use zip::ZipArchive;
 
 use super::number::Number;
 use super::options::ReadOptions;
-use super::origin::Part;
 use super::progress::Watch;
 use super::reader::{Format, NAMED, Parts, has_extension, stem};
 use crate::error::{Error, Result};
@@ -69,8 +68,7 @@ fn open(source: &str, options: &ReadOptions, _: Watch) -> Result<Parts> {
     let mut parts = all.next().expect("an array was chosen");
     for (Chosen { part, .. }, mut other) in chosen[1..].iter().zip(all) {
         parts.notes.append(&mut other.notes);
-        let split = Some(parts.join_classes(other, *part));
-        *(if *part == Part::Valid { &mut parts.valid } else { &mut parts.test }) = split;
+        parts.join(other, *part);
     }
     let is_used = |entry: &&Entry| {
         chosen.iter().any(|one| {

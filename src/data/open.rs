@@ -240,7 +240,7 @@ fn join_test(source: &str, test: &str, parts: &mut Parts, other: Parts) -> Resul
     if let Some((theirs, ours)) = differs {
         return wrong(format!("it has a column `{theirs}` where {source} has `{ours}`"));
     }
-    parts.test = Some(parts.join_classes(other, Part::Test));
+    parts.join(other, Part::Test);
     Ok(())
 }
 

@@ -75,7 +75,7 @@ fn read(path: &Path, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     if !parts.shape.is_table() {
         options.colour = Some(if parts.shape.channels == 1 { Colour::Grey } else { Colour::Colour });
     }
-    for (files, is_test) in [(valid, false), (test, true)] {
+    for (files, part) in [(valid, Part::Valid), (test, Part::Test)] {
         if files.is_empty() {
             continue;
         }
@@ -88,9 +88,7 @@ fn read(path: &Path, options: &ReadOptions, progress: Watch) -> Result<Parts> {
                 "read them one by one, with `source.image_size` if they are pictures",
             ));
         }
-        let part = if is_test { Part::Test } else { Part::Valid };
-        let split = Some(parts.join_classes(other, part));
-        *(if is_test { &mut parts.test } else { &mut parts.valid }) = split;
+        parts.join(other, part);
     }
     Ok(parts)
 }
@@ -234,13 +232,14 @@ fn pictures_of(
             }
         }
         // Of a trained model, labels only name what it says of the rows.
-        let drop = options.missing == Some(Missing::Drop) && !options.label_optional;
+        let some = !options.label_optional && missing < readable.len() as u64;
+        let drop = options.missing == Some(Missing::Drop) && some;
         if missing > 0 && !drop {
             let pictures =
                 if missing == 1 { "1 picture has".into() } else { format!("{missing} pictures have") };
-            let way = match options.label_optional || missing == readable.len() as u64 {
-                true => "",
-                false => "; `source.missing` = drop leaves those pictures out instead",
+            let way = match some {
+                true => "; `source.missing` = drop leaves those pictures out instead",
+                false => "",
             };
             parts.warnings.push(format!("{pictures} no label: labels are left out{way}"));
         } else {
@@ -394,15 +393,12 @@ fn with_lists(expected: &[String], leaves: &[Leaf]) -> Vec<String> {
 /// Refuses lists whose items are not the columns of the model.
 fn check_items(path: &Path, names: &[String], expected: &[String]) -> Result<()> {
     let differs = names.iter().zip(expected).find(|(name, expected)| name != expected);
-    if expected.is_empty() || (differs.is_none() && names.len() == expected.len()) {
-        return Ok(());
-    }
-    let counts = |names: &[String]| format!("{} columns", names.len());
     let problem = match differs {
+        _ if expected.is_empty() => return Ok(()),
         _ if names.len() != expected.len() => format!(
-            "with the items of its lists it has {}, but the model was trained on {}",
-            counts(names),
-            counts(expected)
+            "with the items of its lists it has {} columns, but the model was trained on {} columns",
+            names.len(),
+            expected.len()
         ),
         Some((name, expected)) => format!("it has `{name}` where the model was trained on `{expected}`"),
         None => return Ok(()),

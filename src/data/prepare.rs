@@ -6,13 +6,13 @@ use super::dataset::Dataset;
 use super::missing::{self, Means};
 use super::options::{Missing, ReadOptions};
 use super::progress::Watch;
-use super::reader::{NAMED, Parts, column_name};
+use super::reader::{Parts, column_name};
 use super::scaling::{Scale, Scaling};
 use super::shades;
 use super::split::{Element, Split};
 use super::summarise::summarise;
 use super::summary::Summary;
-use super::table::setting;
+use super::table::{self, setting};
 use crate::error::{Error, Result};
 
 /// Learns the scaling, or takes the run's, fills in missing values, and checks that all values are finite.
@@ -104,13 +104,19 @@ pub(super) fn prepare(
         let others = others.iter();
         warnings.extend(others.filter_map(|(summary, source)| elsewhere(source, summary, scaling, &columns)));
     }
-    let mut unit = true;
-    if let Some(summary) = summary {
-        unit = ends(summary, scaling.as_ref()).iter().flatten().all(|x| (0.0..=1.0).contains(x));
-        // A model that is trained already has learnt what it could.
-        if shape.is_table() && options.scaling.is_none() && !options.whole {
-            warnings.extend(table_warnings(summary, &alike, &columns));
-        }
+    let inside = |summary: &Summary| {
+        let ends = ends(summary, scaling.as_ref());
+        summary.count == 0 || ends.iter().flatten().all(|x| (0.0..=1.0).contains(x))
+    };
+    let unit = summary.is_none_or(&inside);
+    let strays = unit && !seen.iter().all(|(summary, _)| inside(summary));
+    // A model that is trained already has learnt what it could.
+    if let Some(summary) = summary
+        && shape.is_table()
+        && options.scaling.is_none()
+        && !options.whole
+    {
+        warnings.extend(table_warnings(summary, &alike, &columns));
     }
     if scaling.is_none() && options.scale.is_none() {
         warnings.extend(shades::dark(&train, summary)?);
@@ -129,6 +135,7 @@ pub(super) fn prepare(
         summary,
         bits,
         unit,
+        strays,
         unread,
         notes,
         warnings,
@@ -230,10 +237,7 @@ fn elsewhere(source: &str, summary: &Summary, scaling: &Scaling, columns: &[Stri
 /// The names of the columns for which `is` holds, if there are any.
 fn list(columns: &[String], count: usize, is: &dyn Fn(usize) -> bool) -> Option<String> {
     let found: Vec<usize> = (0..count).filter(|column| is(*column)).collect();
-    let names: Vec<_> = found.iter().take(NAMED).map(|column| column_name(*column, columns)).collect();
-    let more = found.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    (!found.is_empty()).then(|| format!("{}{more}", names.join(", ")))
+    (!found.is_empty()).then(|| table::list(&found, columns))
 }
 
 /// Columns that teach a model nothing, or whose values 32-bit floats cannot distinguish.

@@ -61,22 +61,20 @@ pub(super) struct Parts {
 impl Parts {
     /// Rows of one part, without names: what a reader starts from.
     pub(super) fn new(name: String, shape: Shape, train: Split) -> Parts {
-        let (columns, label, classes, valid, test) = Default::default();
-        let (bits, unread, notes, warnings, alike) = Default::default();
         Parts {
             name,
             shape,
-            columns,
-            label,
-            classes,
+            columns: Vec::new(),
+            label: None,
+            classes: Vec::new(),
             train,
-            valid,
-            test,
-            bits,
-            unread,
-            notes,
-            warnings,
-            alike,
+            valid: None,
+            test: None,
+            bits: None,
+            unread: Vec::new(),
+            notes: Vec::new(),
+            warnings: Vec::new(),
+            alike: Vec::new(),
         }
     }
 }

@@ -77,7 +77,7 @@ impl Scaling {
         if shift.len() == scale.len() && fits(shift.len()) && sound && filled {
             return Ok(());
         }
-        let numbers = shift.len().max(scale.len());
+        let numbers = shift.len().max(scale.len()).max(fill.len());
         let problem = match fits(numbers) {
             true => "the numbers by which the model's data was scaled make no sense".to_owned(),
             false => format!(
@@ -179,6 +179,8 @@ mod tests {
         assert_eq!(x, [f32::INFINITY, f32::MAX]);
         assert!(scaling.validate(2).is_ok() && Scaling::filling(vec![1.0]).validate(2).is_err());
         assert!(Scaling::filling(vec![f32::NAN; 2]).validate(2).is_err());
+        let wider = Scaling::filling(vec![1.0; 3]).validate(2).unwrap_err();
+        assert!(wider.to_string().contains("by 3 columns"), "{wider}");
     }
 
     #[test]

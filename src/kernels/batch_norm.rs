@@ -1,8 +1,8 @@
 //! Normalisation of channels over the batch (`shaders/batch_norm.wgsl`).
 
 use super::bias_grad::bias_grad;
-use super::norm::EPSILON;
-use super::{bytes, params, shader};
+use super::norm::{EPSILON, divided, scaled_and_shifted};
+use super::{bytes, elementwise, params, shader};
 use crate::plan::{
     self, Call, Cost, Dispatch, Kernel, PAD, Part, Plan, Reference, Slot, Tensor, linear_grid, pod, read,
     round_up, write,
@@ -164,19 +164,12 @@ pub static EVALUATE: Kernel = kernel("evaluate", &[X, W, B, read(9, "running"), 
         return Err("it has no running mean and variance".into());
     };
     let column = graph.shape(&[1, channels, 1]);
-    let [scale, shift, mean, variance] =
-        [scale, shift, mean, variance].map(|vector| graph.apply("Reshape", &[vector, column]));
+    let [mean, variance] = [mean, variance].map(|vector| graph.apply("Reshape", &[vector, column]));
     let by_channel = graph.shape(&[-1, channels, positions]);
     let pictures = graph.apply("Reshape", &[value, by_channel]);
     let distance = graph.apply("Sub", &[pictures, mean]);
-    let epsilon = graph.number(EPSILON);
-    let above = graph.apply("Add", &[variance, epsilon]);
-    let deviation = graph.apply("Sqrt", &[above]);
-    let normal = graph.apply("Div", &[distance, deviation]);
-    let scaled = graph.apply("Mul", &[normal, scale]);
-    let shifted = graph.apply("Add", &[scaled, shift]);
-    let flat = graph.shape(&[-1, channels * positions]);
-    let rows = graph.apply("Reshape", &[shifted, flat]);
+    let normal = divided(graph, distance, variance);
+    let rows = scaled_and_shifted(graph, normal, [scale, shift], [channels, positions]);
     graph.set(y, rows);
     Ok(())
 });
@@ -286,18 +279,16 @@ fn push(
     tensors: Vec<Tensor>,
     invocations: usize,
 ) {
-    let (rows, channels) = (params.rows as u64, params.channels as u64);
     let alike = |t: &Tensor| t.cols != params.channels as usize || t.vectors() == params.vectors;
     assert!(tensors.iter().all(alike), "{label}: shapes");
-    // Parts and their merging are small beside the elements.
-    let flops = if invocations > params.vectors as usize { 4 * rows * channels } else { 0 };
     plan.push(Dispatch {
         kernel,
         label: label.into(),
         consts: vec![],
         params: params.to_bytes(),
         workgroups: linear_grid(invocations, super::WORKGROUP),
-        cost: Cost { flops, bytes: bytes(&tensors) },
+        // The first tensor is what it goes through: x, the moments of the parts, or the statistics.
+        cost: Cost { bytes: bytes(&tensors), ..elementwise(4, &tensors[..1]) },
         tensors,
     });
 }

@@ -3,7 +3,7 @@
 use super::row_sum::RowSum;
 use super::{elementwise, params, shader};
 use crate::plan::{
-    self, Call, Dispatch, Kernel, PAD, Plan, Reference, Slot, Target, Tensor, pod, read, write,
+    self, Call, Dispatch, Graph, Kernel, PAD, Plan, Reference, Slot, Target, Tensor, Value, pod, read, write,
 };
 
 /// What is added to a variance: PyTorch's default.
@@ -71,21 +71,36 @@ pub static FORWARD: Kernel = kernel(
     let distance = graph.apply("Sub", &[grouped, mean]);
     let squares = graph.apply("Mul", &[distance, distance]);
     let variance = graph.apply_lists("ReduceMean", &[squares], &[("axes", &[2])]);
-    let epsilon = graph.number(EPSILON);
-    let above = graph.apply("Add", &[variance, epsilon]);
-    let deviation = graph.apply("Sqrt", &[above]);
-    let normal = graph.apply("Div", &[distance, deviation]);
+    let normal = divided(graph, distance, variance);
     let by_channel = graph.shape(&[-1, channels, positions]);
     let normal = graph.apply("Reshape", &[normal, by_channel]);
-    let column = graph.shape(&[1, channels, 1]);
-    let [scale, shift] = [scale, shift].map(|vector| graph.apply("Reshape", &[vector, column]));
-    let scaled = graph.apply("Mul", &[normal, scale]);
-    let shifted = graph.apply("Add", &[scaled, shift]);
-    let flat = graph.shape(&[-1, channels * positions]);
-    let rows = graph.apply("Reshape", &[shifted, flat]);
+    let rows = scaled_and_shifted(graph, normal, [scale, shift], [channels, positions]);
     graph.set(y, rows);
     Ok(())
 });
+
+/// The nodes of distance / sqrt(variance + [`EPSILON`]).
+pub(super) fn divided(graph: &mut dyn Graph, distance: Value, variance: Value) -> Value {
+    let epsilon = graph.number(EPSILON);
+    let above = graph.apply("Add", &[variance, epsilon]);
+    let deviation = graph.apply("Sqrt", &[above]);
+    graph.apply("Div", &[distance, deviation])
+}
+
+/// The nodes that scale and shift normal values [B, C, P] by channel, as rows.
+pub(super) fn scaled_and_shifted(
+    graph: &mut dyn Graph,
+    normal: Value,
+    by: [Value; 2],
+    [channels, positions]: [i64; 2],
+) -> Value {
+    let column = graph.shape(&[1, channels, 1]);
+    let [scale, shift] = by.map(|vector| graph.apply("Reshape", &[vector, column]));
+    let scaled = graph.apply("Mul", &[normal, scale]);
+    let shifted = graph.apply("Add", &[scaled, shift]);
+    let flat = graph.shape(&[-1, channels * positions]);
+    graph.apply("Reshape", &[shifted, flat])
+}
 
 /// d_x, and d_w of each position.
 pub static BACKWARD: Kernel = kernel(

@@ -91,7 +91,10 @@ impl ModelConfig {
             }
             _ => width("`model.latent` =", self.latent)?,
         }
-        assert!(self.latent_picture.is_none_or(|latent| latent.len() == self.latent), "numbers of z");
+        if let Some(z) = self.latent_picture.filter(|z| z.len() != self.latent) {
+            let problem = format!("z of {z} has {} numbers", z.len());
+            return Err(Error::value("model.latent", self.latent, problem));
+        }
         if self.classes > MAX_CLASSES {
             let problem = format_args!("the data has {} classes, more than {MAX_CLASSES}", self.classes);
             return Err(Error::value("model.condition", "labels", problem));

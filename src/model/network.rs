@@ -152,7 +152,7 @@ impl Parts for Network {
 }
 
 /// The layers of encoder or decoder: the label if conditional, then `layers`, then one for the parts of `output`: a linear
-/// layer, or the last of `layers` where that leaves its channels to the likelihood.
+/// layer, the last of `layers` where that leaves its channels to the likelihood, or a convolution to a latent that is a picture.
 fn half(
     config: &ModelConfig,
     (part, mut layers): (&str, Layers),
@@ -163,12 +163,11 @@ fn half(
     let classes = config.classes;
     let labelled = Extent { channels: input.channels + classes, ..input };
     // A layer that gives the parts as pictures, and the size of these.
-    let (last, whole) = match (part, config.latent_picture) {
-        ("decoder", _) => (layers.take_last(is_output), config.picture),
-        (_, None) => (None, None),
-        (_, Some(_)) => {
-            ("conv 1".parse::<Layers>().expect("a text of ours").take_last(is_output), config.latent_picture)
-        }
+    let (last, whole) = if part == "decoder" {
+        (layers.take_last(is_output), config.picture)
+    } else {
+        let conv = || "conv 1".parse::<Layers>().expect("a text of ours").take_last(is_output);
+        (config.latent_picture.and_then(|_| conv()), config.latent_picture)
     };
     let site =
         Site { name: part, input: labelled, activation: config.activation, parameters: &mut *parameters };
@@ -176,9 +175,8 @@ fn half(
     let before = parameters.count();
     if let Some(text) = last {
         let picture = whole.ok_or_else(|| format!("`{text}` gives pictures, and the data are rows"))?;
-        if let ("encoder", Extent { height, width, .. }) = (part, picture)
-            && (extent.height, extent.width) != (height, width)
-        {
+        let Extent { height, width, .. } = picture;
+        if part == "encoder" && (extent.height, extent.width) != (height, width) {
             return Err(format!(
                 "the layers end in {extent}, and `model.latent_size` = {height}x{width} wants a picture of that height and width"
             ));

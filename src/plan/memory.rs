@@ -98,7 +98,7 @@ impl Plan {
         let buffer = &self.buffers[id];
         let [rows, cols] = buffer.shape?;
         // A vector holds a number for each row of a batch, rounded up: its zeros cannot be told from its data. It is small.
-        // Whether an operand fits an image was asked of its own buffer: it may not move to one that none holds.
+        // Kernels that read images were chosen because their operands' own buffers fit one: none may move to a larger buffer.
         let has_images =
             || self.dispatches.iter().flat_map(|d| d.kernel.slots).any(|s| s.form == Form::Image);
         let fits = buffer.words <= IMAGE_WORDS || !has_images();

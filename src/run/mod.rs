@@ -60,7 +60,7 @@ const EVENT_FILE: &str = "events.out.tfevents.";
 /// that it names. A device or a pipe is no file to be replaced: the bytes go into it.
 ///
 /// # Errors
-/// [`Error::Io`]; the file at `path` is then unchanged.
+/// [`Error::Io`]; a file at `path` is then unchanged. A device or a pipe may have got a part.
 pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let written = match std::fs::metadata(path) {
         Ok(found) if !found.is_file() && !found.is_dir() => write_into(path, write),

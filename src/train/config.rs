@@ -188,17 +188,17 @@ impl Config {
             (Data::Grey, binarize) if binarize != Binarize::None => {
                 Some(format!("{name} is a density of grey data: use `train.binarize` = none"))
             }
-            _ => match self.model.variance {
-                Some(variance) if ![AUTO, GAUSSIAN_LEARNED.name].contains(&&*self.model.likelihood) => {
-                    Some(format!(
+            _ => {
+                let learns = [AUTO, GAUSSIAN_LEARNED.name].contains(&&*self.model.likelihood);
+                self.model.variance.filter(|_| !learns).map(|variance| {
+                    format!(
                         "{name} has no variance to learn, so `model.variance` = {} does nothing: leave it out, or use \
                          `model.likelihood` = {}",
                         variance.name(),
                         GAUSSIAN_LEARNED.name
-                    ))
-                }
-                _ => None,
-            },
+                    )
+                })
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood::Variance;
 use crate::kernels::likelihood::bernoulli::BERNOULLI;
+use crate::kernels::likelihood::gaussian_learned::GAUSSIAN_LEARNED;
 use crate::model::init::Init;
 
 /// A published recipe.
@@ -122,11 +123,7 @@ pub const TABLE: &[Preset] = &[
         config: || {
             let encoder = "conv 32x3, conv 64x4/2, conv 128x5/2 pad 2";
             let decoder = "linear 7x7x128 identity, deconv 64x6/2 pad 2, deconv 32x6/2 pad 2, deconv 5 pad 2";
-            let model = ModelSection {
-                likelihood: "gaussian-learned".into(),
-                variance: Some(Variance::Optimal),
-                ..convolutions(encoder, Some(decoder), 20)
-            };
+            let model = gaussian(convolutions(encoder, Some(decoder), 20));
             recipe(model, TrainSection { epochs: 10, ..TrainSection::default() })
         },
     },
@@ -137,10 +134,8 @@ pub const TABLE: &[Preset] = &[
         published: PYTHAE_PUBLISHED,
         differs: PYTHAE_DIFFERS,
         config: || {
-            let decoder = "linear 4x4x1024 identity, \
-                deconv 512x3/2 pad 1 to 7x7 identity, norm batch, relu, \
-                deconv 256x3/2 pad 1 to 14x14 identity, norm batch, relu, deconv 3/2 pad 1";
-            pythae(decoder, 16)
+            let middle = ["deconv 512x3/2 pad 1 to 7x7", "deconv 256x3/2 pad 1 to 14x14"];
+            pythae(["4x4x1024", "deconv 3/2 pad 1"], &middle, 16)
         },
     },
     Preset {
@@ -151,11 +146,12 @@ pub const TABLE: &[Preset] = &[
         published: PYTHAE_PUBLISHED,
         differs: PYTHAE_DIFFERS,
         config: || {
-            let decoder = "linear 8x8x1024 identity, \
-                deconv 512x5/2 pad 2 to 15x15 identity, norm batch, relu, \
-                deconv 256x5/2 pad 1 to 31x31 identity, norm batch, relu, \
-                deconv 128x5/2 pad 2 to 62x62 identity, norm batch, relu, deconv 5 pad 1";
-            pythae(decoder, 64)
+            let middle = [
+                "deconv 512x5/2 pad 2 to 15x15",
+                "deconv 256x5/2 pad 1 to 31x31",
+                "deconv 128x5/2 pad 2 to 62x62",
+            ];
+            pythae(["8x8x1024", "deconv 5 pad 1"], &middle, 64)
         },
     },
     Preset {
@@ -187,12 +183,20 @@ const PYTHAE_PUBLISHED: &str = "none for this network";
 const PYTHAE_DIFFERS: &str = "no sigmoid behind the last layer, the likelihood that fits the data, and a training of 100 epochs \
     of batches of 100 with Adam at 1e-3, since the file names none";
 
-fn pythae(decoder: &str, latent: usize) -> Config {
-    let encoder: Vec<_> = [128, 256, 512, 1024]
-        .map(|channels| format!("conv {channels}x4/2 identity, norm batch, relu"))
-        .into();
-    let model = convolutions(&encoder.join(", "), Some(decoder), latent);
+/// Four convolutions; then a picture, layers that are normalised over the batch, and the last one.
+fn pythae([first, last]: [&str; 2], middle: &[&str], latent: usize) -> Config {
+    let normal = |layer: &str| format!("{layer} identity, norm batch, relu");
+    let encoder = [128, 256, 512, 1024].map(|channels| normal(&format!("conv {channels}x4/2"))).join(", ");
+    let middle: Vec<String> = middle.iter().map(|layer| normal(layer)).collect();
+    let decoder = format!("linear {first} identity, {}, {last}", middle.join(", "));
+    let model = convolutions(&encoder, Some(&decoder), latent);
     recipe(model, TrainSection { batch_size: 100, epochs: 100, ..TrainSection::default() })
+}
+
+/// The model with a Gaussian whose variance is in closed form.
+fn gaussian(model: ModelSection) -> ModelSection {
+    let (likelihood, variance) = (GAUSSIAN_LEARNED.name.into(), Some(Variance::Optimal));
+    ModelSection { likelihood, variance, ..model }
 }
 
 fn resnet_mnist() -> Config {
@@ -230,11 +234,7 @@ fn dcgan(channels: &[usize], latent: usize) -> Config {
     let (first, rest) = channels.split_first().expect("channels");
     let rest: Vec<String> = rest.iter().map(|&channels| normal(channels)).collect();
     let encoder = format!("conv {first}x4/2, {}", rest.join(", "));
-    let model = ModelSection {
-        likelihood: "gaussian-learned".into(),
-        variance: Some(Variance::Optimal),
-        ..convolutions(&encoder, None, latent)
-    };
+    let model = gaussian(convolutions(&encoder, None, latent));
     recipe(model, TrainSection { batch_size: 64, epochs: 20, ..TrainSection::default() })
 }
 

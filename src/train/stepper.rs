@@ -46,7 +46,7 @@ impl Stepper {
             return Err(Error::value("train.batch_size", size, next));
         }
         if size == 1 && network.parameters.iter().any(|parameter| parameter.name.ends_with(".running_var")) {
-            let problem = "one row has no variance that `norm batch` could divide by: use 2 or more";
+            let problem = "`norm batch` compares the rows of a batch: use 2 or more";
             return Err(Error::value("train.batch_size", size, problem));
         }
         let target = train.precision.target(gpu)?;

@@ -1,7 +1,7 @@
 """Layers named by a text, as on the command line, with PyTorch's own convolutions.
 
-`linear N`, `linear HxWxC`, `conv CxK/S pad P`, `deconv CxK/S pad P to HxW`, `norm batch`: sizes are height x width. In a decoder's last
-layer the likelihood's parts take the place of C. The padding and the size of a `deconv` are always named here.
+`linear N`, `linear HxWxC`, `conv CxK/S pad P`, `deconv CxK/S pad P to HxW`, `norm batch`: sizes are height x width. In a
+decoder's last layer the likelihood's parts take the place of C. The padding and the size of a `deconv` are always named here.
 """
 
 from dataclasses import dataclass

@@ -1,5 +1,6 @@
 //! Runs that begin with another's weights or go on with other settings, and what a run says of its model.
 
+use super::foreign;
 use super::scratch::Scratch;
 use super::{TRAIN, both, columns, csv, json, numbers, table, trained};
 
@@ -79,13 +80,10 @@ fn a_model_that_ignores_its_code_is_told_of() {
 #[test]
 fn pictures_of_256x256_in_colour_are_trained_on_by_convolutions() {
     let scratch = Scratch::new();
-    let dict = "{'descr': '|u1', 'fortran_order': False, 'shape': (4, 256, 256, 3), }";
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend((dict.len() as u16).to_le_bytes());
-    bytes.extend(dict.as_bytes());
     // A slope for each picture and colour.
-    bytes.extend((0..4 * 256 * 256 * 3).map(|i| ((i / 3 % 256) * (1 + i % 3) / (1 + i / 196_608)) as u8));
-    scratch.write("x.npy", bytes);
+    let slope = |i: usize| ((i / 3 % 256) * (1 + i % 3) / (1 + i / 196_608)) as u8;
+    let values: Vec<u8> = (0..4 * 256 * 256 * 3).map(slope).collect();
+    scratch.write("x.npy", foreign::npy("|u1", "4, 256, 256, 3", &values));
     let line = "train --data x.npy --latent 2 --epochs 1 --batch-size 2 --lr 0.0001";
     let (out, err) = both(&scratch, &format!("{line} --out run"));
     assert!(err.contains("a convolutional network for images of 256x256x3"), "{err}");

@@ -1,5 +1,6 @@
 //! What a model of a table draws, and rows beside those that it was trained on.
 
+use super::foreign;
 use super::scratch::Scratch;
 use super::{TRAIN, both, columns, csv, deviation, json, numbers, scores, table, trained};
 
@@ -97,13 +98,7 @@ fn samples_of_a_conditional_table_have_their_labels() {
 fn bytes_have_whole_numbers_and_ranges_too() {
     let scratch = Scratch::new();
     let npy = |name: &str, descr: &str, values: Vec<u8>| {
-        let dict =
-            format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({}, 4), }}", values.len() / 4);
-        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-        bytes.extend((dict.len() as u16).to_le_bytes());
-        bytes.extend(dict.as_bytes());
-        bytes.extend(values);
-        scratch.write(name, bytes);
+        scratch.write(name, foreign::npy(descr, &format!("{}, 4", values.len() / 4), &values));
     };
     npy("bits.npy", "|b1", (0..400).map(|i| (i * 7 % 3 == 0) as u8).collect());
     npy("bytes.npy", "|u1", (0..400).map(|i| (i * 37 % 200) as u8).collect());
@@ -161,4 +156,21 @@ fn rows_outside_the_range_of_training_are_taken_where_they_can_be_measured() {
         );
         assert!(message.contains("--likelihood gaussian-learned take them"), "{message}");
     }
+}
+
+#[test]
+fn a_test_part_outside_the_range_is_told_of() {
+    let scratch = Scratch::new();
+    let row = |i: usize, most: f64| format!("{},{}\n", i as f64 / 50.0 * most, (i * 7 % 50) as f64 / 50.0);
+    let rows = |most: f64| (0..50).map(|i| row(i, most)).collect::<String>();
+    scratch.write("t.csv", format!("a,b\n{}", rows(1.0)));
+    scratch.write("far.csv", format!("a,b\n{}", rows(3.0)));
+    let line = "train --data t.csv --test-data far.csv --scaling none --hidden 8 --latent 2 --epochs 1 --out run --force";
+    let (_, err) = both(&scratch, &format!("{line} --likelihood continuous-bernoulli"));
+    assert!(
+        err.contains("test data have values outside 0..1") && err.contains("gaussian-learned takes them"),
+        "{err}"
+    );
+    let (_, err) = both(&scratch, &format!("{line} --likelihood gaussian-learned"));
+    assert!(!err.contains("outside 0..1"), "{err}");
 }

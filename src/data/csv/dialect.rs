@@ -313,12 +313,12 @@ fn judge(first: &ByteRecord, rest: &[ByteRecord], decimal: Decimal, options: &Re
     let numbers = &cells[usize::from(blank)..];
     if first.iter().any(text) && !rest.is_empty() {
         // Words over words: names if the numbers beside them are years or count, and those below are nothing of that kind.
-        let numbers = |row: &ByteRecord| {
+        let beside = |row: &ByteRecord| {
             let cells = row.iter().zip(first).filter(|(_, first)| !text(first)).map(|(cell, _)| cell);
             progression(cells)
         };
-        let Some(above) = numbers(first).filter(Progression::names_columns) else { return Judged::Row };
-        let goes_on = rest.iter().filter_map(numbers).any(|row| row.is_like(&above));
+        let Some(above) = beside(first).filter(Progression::names_columns) else { return Judged::Row };
+        let goes_on = rest.iter().filter_map(beside).any(|row| row.is_like(&above));
         return if goes_on { Judged::Row } else { Judged::DoubtfulNames };
     }
     let whole: Option<Vec<i64>> =
@@ -361,13 +361,16 @@ struct Progression {
 impl Progression {
     /// Whether they are years, or three or more that count from 0 or 1.
     fn names_columns(&self) -> bool {
-        let years = YEARS.contains(&self.first) && YEARS.contains(&self.last);
-        years || (self.count > 2 && self.step == 1 && (0..=1).contains(&self.first))
+        self.are_years() || (self.count > 2 && self.step == 1 && (0..=1).contains(&self.first))
     }
 
-    /// Whether a row is of the same kind as another one.
+    fn are_years(&self) -> bool {
+        YEARS.contains(&self.first) && YEARS.contains(&self.last)
+    }
+
+    /// Whether a row is of the same kind as another one: beside years only years are.
     fn is_like(&self, other: &Progression) -> bool {
-        self.step == other.step && (self.count > 1 || YEARS.contains(&self.first))
+        self.step == other.step && (self.are_years() || !other.are_years())
     }
 }
 
@@ -452,8 +455,15 @@ fn columns_of(names: Vec<String>, columns: usize, rows: &[ByteRecord], named: bo
             }
         }
     }
-    let number =
-        |(column, name): (usize, String)| if name.is_empty() { (column + 1).to_string() } else { name };
+    // pandas calls columns 0, 1 and 2 that have no names, and its index nothing.
+    let taken: HashSet<String> = names.iter().cloned().collect();
+    let number = |(column, name): (usize, String)| {
+        let mut number = (column + 1).to_string();
+        while taken.contains(&number) {
+            number = format!("column {number}");
+        }
+        if name.is_empty() { number } else { name }
+    };
     found.names = names.into_iter().enumerate().map(number).collect();
     // An index alone is data.
     if found.index.len() + found.empty.len() >= columns {

@@ -109,8 +109,12 @@ fn stranger(start: &[u8]) -> Option<(&'static str, &'static str)> {
         return Some((what, next));
     }
     // A brace, then a name in quotes.
-    let begin: String =
-        start.iter().filter(|byte| !byte.is_ascii_whitespace()).take(16).map(|b| *b as char).collect();
+    let begin: String = start
+        .iter()
+        .filter(|byte| !byte.is_ascii_whitespace() && **byte != 0)
+        .take(16)
+        .map(|b| *b as char)
+        .collect();
     let begin = begin.to_lowercase();
     let strange = STRANGERS.iter().find(|(begins, ..)| begins.iter().any(|one| begin.starts_with(one)));
     strange.map(|(_, what, next)| (*what, *next))
@@ -153,6 +157,7 @@ mod tests {
             (b"FEA1\0\0\0\0".to_vec(), "a Feather file"),
             (b"%PDF-1.4\n%".to_vec(), "a PDF document"),
             (page, "a web page or XML"),
+            (utf_16("\u{feff}<!DOCTYPE html><p>", true), "a web page or XML"),
             (b"{\n  \"a\": [1, 2]}".to_vec(), "JSON"),
             (b"[ {\"a\": 1}]".to_vec(), "JSON"),
         ] {

@@ -249,12 +249,25 @@ fn rows_of_pixels_become_pictures() {
     assert_eq!((parts.shape.to_string().as_str(), parts.columns.len()), ("3x2", 0));
 }
 
+/// pandas writes a frame without names so: a blank for its index, then 0, 1, 2.
+#[test]
+fn an_index_without_a_name_has_no_other_columns_name() {
+    let text = ",0,1,2\n0,5.5,6.5,7.5\n1,8.5,9.5,1.5\n";
+    let (names, values) = table(text);
+    assert_eq!((&names[..], &values[..3]), (&["0", "1", "2"].map(String::from)[..], &[5.5, 6.5, 7.5][..]));
+    let options = ReadOptions { index: Some(Index::Keep), ..ReadOptions::default() };
+    let failed = |error| Error::io("read", "t.csv", error);
+    let kept = read(Path::new("t.csv"), text.as_bytes(), &options, BLOCK, &failed, &|_| {}).unwrap();
+    assert_eq!(kept.columns, ["column 1", "0", "1", "2"]);
+}
+
 #[test]
 fn an_empty_column_may_be_the_one_of_the_labels() {
     for label in [None, Some("1"), Some("2")] {
         let _ = parse(b"\x0e\n,\x0e", label);
         let _ = parse(b"1,\n2,\n3,\n", label);
     }
+    assert_eq!(table("1,\n2,\n3,\n").1, [1.0, 2.0, 3.0]);
 }
 
 #[test]

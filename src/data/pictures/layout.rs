@@ -207,7 +207,7 @@ fn outside(
     let mut rows = parts.iter().enumerate().filter(|(_, part)| part.is_none()).map(|(row, _)| row);
     let count = rows.clone().count();
     let all = counted(count, "picture lies", "pictures lie");
-    (count > 0).then(|| format!("{all} outside the folders of the parts, and left out: {}", list(&mut rows)))
+    (count > 0).then(|| format!("{all} outside the folders of the parts, left out: {}", list(&mut rows)))
 }
 
 /// The folders that are parts.
@@ -331,7 +331,7 @@ mod tests {
         let layout = split(&paths, [&[1, 2], &[], &[3]], &["", "cat", "dog", "cat", ""]);
         assert_eq!(
             layout.warnings,
-            ["2 pictures lie outside the folders of the parts, and left out: stray, extra/4"]
+            ["2 pictures lie outside the folders of the parts, left out: stray, extra/4"]
         );
     }
 

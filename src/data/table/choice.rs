@@ -179,7 +179,7 @@ pub(in super::super) fn choose(path: &Path, found: Found, options: &ReadOptions)
         choice.notes.push(format!("nameless and empty, left out: {}", list(&choice.empty, all)));
     }
     if named {
-        refuse_twins(path, &choice.values, choice.label, &named_so)?;
+        refuse_twins(path, options, &choice.values, choice.label, &named_so)?;
     } else if !options.expected.is_empty() {
         if choice.values.len() != options.expected.len() {
             let problem = format!(
@@ -223,7 +223,13 @@ fn expected(path: &Path, all: &ByName, wanted: &[String]) -> Result<Vec<usize>> 
 }
 
 /// Refuses columns that another has the name of.
-fn refuse_twins(path: &Path, values: &[usize], label: Option<usize>, all: &ByName) -> Result<()> {
+fn refuse_twins(
+    path: &Path,
+    options: &ReadOptions,
+    values: &[usize],
+    label: Option<usize>,
+    all: &ByName,
+) -> Result<()> {
     let before = |column: &usize| all.first(&all.all[*column]).filter(|first| first < column);
     let twice: BTreeSet<usize> =
         values.iter().chain(&label).copied().filter(|column| before(column).is_some()).collect();
@@ -235,7 +241,8 @@ fn refuse_twins(path: &Path, values: &[usize], label: Option<usize>, all: &ByNam
     let names: Vec<usize> = twice.into_iter().collect();
     let dropped: HashSet<&str> = names.iter().map(|column| all.all[*column].as_str()).collect();
     let left = values.iter().any(|column| !dropped.contains(all.all[*column].as_str()));
-    let or_drop = match left {
+    // Commands that use a trained model have no such flag.
+    let or_drop = match left && !options.whole && options.codes.is_none() {
         true => format!(", or leave them out with {}", setting("source.drop", &names, all.all)),
         false => String::new(),
     };
@@ -276,17 +283,15 @@ fn unknown(key: &'static str, path: &Path, wanted: &str, all: &[String]) -> Erro
 }
 
 /// The first `most` of these, and how many more there are.
-fn shorten<'a>(names: impl ExactSizeIterator<Item = &'a str>, most: usize) -> String {
+fn shorten<S: std::borrow::Borrow<str>>(names: impl ExactSizeIterator<Item = S>, most: usize) -> String {
     let more = names.len().saturating_sub(most);
-    let shown: Vec<&str> = names.take(most).collect();
+    let shown: Vec<S> = names.take(most).collect();
     format!("{}{}", shown.join(", "), if more > 0 { format!(" and {more} more") } else { String::new() })
 }
 
 /// The first of these columns by number and name, and how many more there are.
 pub(in super::super) fn list(columns: &[usize], all: &[String]) -> String {
-    let more = columns.len().saturating_sub(NAMED);
-    let names: Vec<String> = columns.iter().take(NAMED).map(|column| column_name(*column, all)).collect();
-    format!("{}{}", names.join(", "), if more > 0 { format!(" and {more} more") } else { String::new() })
+    shorten(columns.iter().map(|column| column_name(*column, all)), NAMED)
 }
 
 /// A setting with these columns, as it can be typed: by name where no name is strange, else by number. Of very many, the

@@ -4,8 +4,8 @@ use super::operation::Layout;
 use super::variants::*;
 use crate::plan::Target;
 
-/// The variant for a result [m, n] of sums over k on `target`: a pure function, good enough to start at once. `vae-gpu tune` replaces its
-/// choice by a measured one.
+/// The variant for a result [m, n] of sums over k on `target`: a pure function, good enough to start at once. `vae-gpu tune`
+/// replaces its choice by a measured one.
 pub fn choose(target: &Target, layout: Layout, [m, k, n]: [usize; 3]) -> &'static Variant {
     match (target.software, target.f16) {
         (true, false) if k > MOST_TERMS => &TILED_32,

@@ -46,8 +46,10 @@ impl Layers {
         latent: Option<LatentSize>,
         activation: Activation,
     ) -> Result<Layers, String> {
+        // The configuration's check refuses the identity, later.
+        let after = (activation != Activation::Identity).then(|| activation.name().to_owned());
         let block = |layer: String, channels: usize| {
-            [format!("residual({layer}, conv {channels}x3 identity)"), activation.name().to_owned()]
+            std::iter::once(format!("residual({layer}, conv {channels}x3 identity)")).chain(after.clone())
         };
         let halvings = halvings(picture, latent)?;
         let mut texts: Vec<String> = (0..halvings)

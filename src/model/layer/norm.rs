@@ -1,6 +1,7 @@
 //! Normalisation, over channels and positions of a datum, or over the batch.
 
 use super::kind::{Layer, LayerKind, LayerText, Site};
+use super::linear::MAX_WIDTH;
 use crate::kernels::batch_norm::{self, Tensors};
 use crate::kernels::bias_grad::bias_grad;
 use crate::kernels::norm::{self, Division};
@@ -36,7 +37,7 @@ pub(super) const NORM: LayerKind = LayerKind {
             Over::Groups(groups) => {
                 Box::new(Norm::new(name, channels, Division { positions, groups }, parameters))
             }
-            Over::Batch => Box::new(BatchNorm::new(name, channels, positions, parameters)),
+            Over::Batch => Box::new(BatchNorm::new(name, channels, parameters)),
         };
         Ok((layer, input))
     },
@@ -56,7 +57,9 @@ impl Over {
         let arguments: Vec<&str> = text.arguments.iter().map(String::as_str).collect();
         let named = match arguments[..] {
             ["layer"] => Some(Over::Groups(1)),
-            ["group", groups] => groups.parse().ok().filter(|groups| *groups > 0).map(Over::Groups),
+            ["group", groups] => {
+                groups.parse().ok().filter(|groups| (1..=MAX_WIDTH).contains(groups)).map(Over::Groups)
+            }
             ["batch"] => Some(Over::Batch),
             _ => None,
         };
@@ -146,36 +149,35 @@ impl Layer for Norm {
 #[derive(Debug)]
 struct BatchNorm {
     name: String,
-    positions: usize,
     weight: Place,
     bias: Place,
     running: Place,
 }
 
 impl BatchNorm {
-    fn new(name: &str, channels: usize, positions: usize, parameters: &mut Parameters) -> BatchNorm {
+    fn new(name: &str, channels: usize, parameters: &mut Parameters) -> BatchNorm {
         let [weight, bias] = scale_and_shift(name, channels, parameters);
         let running = parameters.allocate_in(Part::Measured, 1, batch_norm::running_columns(channels));
         for (what, start, column) in [("running_mean", 0.0, 0), ("running_var", 1.0, round_up(channels, PAD))]
         {
             by_channel(&format!("{name}.{what}"), channels, start, (running, column), parameters);
         }
-        BatchNorm { name: name.to_owned(), positions, weight, bias, running }
+        BatchNorm { name: name.to_owned(), weight, bias, running }
     }
 }
 
 impl Layer for BatchNorm {
     fn forward(&self, tape: &mut Tape, x: Value) -> Value {
-        let BatchNorm { ref name, positions, weight, bias, running } = *self;
+        let BatchNorm { ref name, weight, bias, running } = *self;
         let from = tape.read(x);
+        // Each datum has as many rows in the batch, with several samples of z too.
+        let per_datum = from.rows / tape.batch;
         let to = tape.plan.like(name, from);
         let [w, b, running] = [weight, bias, running].map(|place| tape.weight(place));
         if !tape.trains() {
-            batch_norm::evaluate(&mut tape.plan, name, positions, (from, w, b), running, to);
+            batch_norm::evaluate(&mut tape.plan, name, per_datum, (from, w, b), running, to);
             return tape.value(name, to);
         }
-        // Each datum has as many rows in the batch, with several samples of z too.
-        let per_datum = from.rows / tape.batch;
         let stats = tape.plan.tensor(format!("{name} stats"), 3, from.cols);
         let of = Tensors { x: from, w, stats, per_datum };
         batch_norm::forward(&mut tape.plan, name, of, b, to);

@@ -20,12 +20,12 @@ impl Layers {
     }
 
     /// The decoder that mirrors this encoder of data of the shape `input`, whose layers give `outputs` and have the activation
-    /// `default` where they name none: each layer that has
-    /// a mirror is grouped with those after it that have none, and the groups are reversed. A group begins with the layer
-    /// that leads back from the group behind it, or from the latent: a convolution if that is a picture.
+    /// `default` where they name none: each layer that has a mirror is grouped with those after it that have none, or that
+    /// are residual blocks that keep their shape, and the groups are reversed. A group begins with the layer that leads back
+    /// from the group behind it, or from the latent: a convolution if that is a picture.
     ///
     /// # Errors
-    /// As [`Self::check_mirror`].
+    /// If the first layer keeps the shape of what it reads, or no layer leads back from another.
     pub fn mirrored(
         &self,
         input: Extent,
@@ -33,7 +33,6 @@ impl Layers {
         latent: Option<Extent>,
         default: Activation,
     ) -> Result<Layers, String> {
-        self.check_mirror()?;
         let inputs = std::iter::once(&input).chain(outputs);
         let shapes = inputs.zip(outputs).map(|(&from, &to)| Shapes { from, to });
         let mut groups: Vec<(Mirror, Shapes, Vec<LayerText>)> = Vec::new();
@@ -66,7 +65,7 @@ impl Layers {
             layers.extend(followers.iter().cloned());
             back = mirror(lead, *shapes, if number == 0 { Back::Output } else { Back::Layer });
             if back.is_none() && number > 0 {
-                return Err(unled(lead));
+                return Err(format!("no decoder mirrors `{lead}`: name the decoder's layers too"));
             }
         }
         if let Some(back) = back {
@@ -205,6 +204,7 @@ mod tests {
             ("deconv 4x3 to 7x7 pad 1", "`to HxW`"),
             ("linear 7x7", "a picture such as 7x7x64"),
             ("linear 300x300x3", "a picture such as 7x7x64"),
+            ("norm group 4611686018427387905", "write `norm layer`"),
             ("residual", "write `residual(LAYERS)`"),
             ("residual()", "a layer is missing"),
             ("residual(linear 4", "a `(` without its `)`"),
@@ -290,6 +290,8 @@ mod tests {
         ] {
             assert_eq!(mirrored(picture, encoder).as_deref(), Ok(decoder), "{encoder}");
         }
+        let cut = mirrored(square(128, 3), "conv 8x3, residual(pool 3, conv 16x3), linear 9").unwrap_err();
+        assert!(cut.contains("mirrors `residual(pool 3, conv 16x3)`") && !cut.contains("begins"), "{cut}");
         let unfit = mirrored(square(3, 1), "conv 4x7/1 pad 0").unwrap_err();
         assert!(unfit.contains("does not fit a picture of 3x3x1"), "{unfit}");
     }

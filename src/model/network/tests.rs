@@ -77,7 +77,7 @@ fn names_and_shapes_are_those_of_the_files() {
 #[test]
 fn any_layer_may_begin_a_decoder() {
     let samples = LAYERS.iter().flat_map(|kind| kind.samples).copied();
-    for sample in samples.chain(["upsample 2, conv 3x3", "pool, linear 4", "conv 3x1"]) {
+    for sample in samples.chain(["norm batch", "upsample 2, conv 3x3", "pool, linear 4", "conv 3x1"]) {
         // The width that samples of blocks read.
         let config = ModelConfig { latent: 9, decoder: Some(sample.parse().unwrap()), ..config() };
         let network = Network::new(&config).unwrap_or_else(|problem| panic!("{sample}: {problem}"));

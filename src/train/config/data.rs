@@ -229,17 +229,25 @@ impl Config {
         self.check_range(dataset)
     }
 
+    /// Whether the model is of values in 0..1: its likelihood has no measure of others, or they are drawn from.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if there is no such likelihood.
+    pub fn wants_unit(&self, shape: Shape) -> Result<bool> {
+        let model = self.model_config(shape);
+        Ok(model.likelihood()?.bounded || self.train.binarize(&model) != Binarize::None)
+    }
+
     /// Checks that values are in 0..1 where the model is of such.
     ///
     /// # Errors
     /// [`Error::Setting`] if the likelihood wants values in 0..1, or draws from them, and the data has others.
     fn check_range(&self, dataset: &Dataset) -> Result<()> {
-        let model = self.model_config(dataset.shape);
-        let likelihood = model.likelihood()?;
-        let binarized = self.train.binarize(&model) != Binarize::None;
-        if dataset.unit || !(likelihood.bounded || binarized) {
+        if dataset.unit || !self.wants_unit(dataset.shape)? {
             return Ok(());
         }
+        let model = self.model_config(dataset.shape);
+        let likelihood = model.likelihood()?;
         let unbounded: Vec<_> = likelihood::TABLE.iter().filter(|l| !l.bounded).map(|l| l.name).collect();
         let (key, why) = match likelihood.bounded {
             true => ("model.likelihood", format!(" = {} is of values in 0..1", likelihood.name)),
@@ -282,11 +290,11 @@ impl Config {
         while size.width * size.height * shape.channels > own && size.width > 1 && size.height > 1 {
             size = Size { width: size.width / 2, height: size.height / 2 };
         }
-        let mut ways = Vec::new();
+        let (mut shrink, mut uses) = (None, Vec::new());
         if data::is_folder_of_pictures(&self.data, self.source.format.as_deref()) {
-            ways.push(format!("use `source.image_size` = {size}"));
+            uses.push(format!("`source.image_size` = {size}"));
             if shape.channels > 1 && shape.width * shape.height <= own {
-                ways.push("use `source.colour` = grey".to_owned());
+                uses.push("`source.colour` = grey".to_owned());
             }
         } else if shape.is_table() {
             let columns = data::has_columns(&self.data, self.source.format.as_deref());
@@ -297,16 +305,17 @@ impl Config {
             );
             return Err(Error::setting("data", problem));
         } else {
-            ways.push(format!("shrink the pictures to {size} before they are saved"));
+            shrink = Some(format!("shrink the pictures to {size} before they are saved"));
         }
         let mut conv = self.clone();
         (conv.model.net, conv.model.encoder, conv.model.decoder) = (Net::Conv, None, None);
         let taken = most(&conv).is_ok_and(|most| shape.dim() <= most);
         let kind = if own == MAX_PICTURE { "a model takes" } else { "linear layers take" };
         if taken {
-            ways.push(format!("use `model.net` = conv, which takes {MAX_PICTURE}"));
+            uses.push(format!("`model.net` = conv, which takes {MAX_PICTURE}"));
         }
-        let next = ways.join(", or ").replace(", or use ", ", or ");
+        let uses = (!uses.is_empty()).then(|| format!("use {}", uses.join(", or ")));
+        let next = shrink.into_iter().chain(uses).collect::<Vec<_>>().join(", or ");
         let problem = format!(
             ": each of {name} has {shape} values, {} in all, but {kind} {own} or fewer\n  {next}",
             shape.dim()

@@ -178,9 +178,9 @@ impl TrainSection {
         Ok(())
     }
 
-    /// Whether something is chosen by validation data.
-    pub fn chooses(&self) -> bool {
-        self.patience > 0 || self.keep == Keep::Best
+    /// Whether something is chosen by validation data, and there are none.
+    pub fn lacks_valid(&self, dataset: &Dataset) -> bool {
+        (self.patience > 0 || self.keep == Keep::Best) && self.valid == 0.0 && dataset.valid.is_none()
     }
 
     /// Checks that there are data to choose by where something is chosen, and that not two parts are for that.
@@ -193,7 +193,7 @@ impl TrainSection {
             let next = format_args!("{} has a validation part of its own; leave it out", dataset.name);
             return Err(Error::value("train.valid", valid, next));
         }
-        if self.chooses() && valid == 0.0 && dataset.valid.is_none() {
+        if self.lacks_valid(dataset) {
             let problem = " and `train.keep` = best choose by validation data: add `train.valid` = 0.1";
             return Err(Error::setting("train.patience", problem));
         }

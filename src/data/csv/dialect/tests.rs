@@ -73,6 +73,7 @@ fn names_are_told_from_rows() {
         ("1,2,3\n", false, false),
         // Years, or other numbers that go on in even steps, beside a word.
         ("country,2001,2002\nPeru,5,7\nMali,8,6\n", true, true),
+        ("country,2001,2002\nPeru,5,6\nMali,8,6\n", true, true),
         ("country,2000,2005,2010\nPeru,5.5,7,1\nMali,8,6,4\n", true, true),
         ("city,land,2020\nLima,Peru,8\nRome,Italy,9\n", true, true),
         ("id,0,1,2\nx7,5,9,6\nx9,1,1,4\n", true, true),
