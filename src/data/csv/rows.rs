@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io::{self, Read};
 use std::path::Path;
+use std::thread::ScopedJoinHandle;
 
 use csv::ByteRecord;
 
@@ -137,6 +138,12 @@ impl Layout {
         rows
     }
 
+    /// Parses a block of whole lines, and counts its line breaks.
+    fn parse_block(&self, bytes: &[u8]) -> (Rows, u64) {
+        let lines = bytes.iter().filter(|b| **b == b'\n').count() as u64;
+        (self.parse(bytes).settled(bytes), lines)
+    }
+
     fn add(&self, record: &ByteRecord, rows: &mut Rows) -> Result<(), What> {
         let width = self.roles.len();
         let ragged = || What::Ragged(record.len(), record.as_slice().contains(&b'\n'));
@@ -251,6 +258,47 @@ fn differ(a: &[u8], b: &[u8], decimal: Decimal) -> bool {
     }
 }
 
+/// What is read of a table at a time.
+struct Blocks {
+    /// Blocks of whole lines.
+    whole: Vec<Vec<u8>>,
+    /// The begin of a line after them or, unless `plain`, of all that is left.
+    over: Vec<u8>,
+    /// Whether lines may be told apart: no quote and no endless line was met.
+    plain: bool,
+    /// Whether the input ends with them.
+    end: bool,
+}
+
+impl Blocks {
+    /// Reads `most` blocks of about `block` bytes, which begin with those that were left over.
+    fn read(input: &mut impl Read, mut over: Vec<u8>, most: usize, block: usize) -> io::Result<Blocks> {
+        let mut whole = Vec::with_capacity(most);
+        let (mut plain, mut end) = (true, false);
+        while plain && !end && whole.len() < most {
+            let mut bytes = std::mem::take(&mut over);
+            let before = bytes.len();
+            bytes.reserve(block);
+            input.by_ref().take(block as u64).read_to_end(&mut bytes)?;
+            end = bytes.len() - before < block;
+            let cut = if end {
+                Some(bytes.len())
+            } else {
+                bytes.iter().rposition(|b| *b == b'\n').map(|at| at + 1)
+            };
+            plain = cut.is_some() && !bytes.contains(&b'"');
+            match cut {
+                Some(cut) if plain => {
+                    over = bytes.split_off(cut);
+                    whole.push(bytes);
+                }
+                _ => over = bytes,
+            }
+        }
+        Ok(Blocks { whole, over, plain, end })
+    }
+}
+
 /// A table being read.
 pub(super) struct Table<'a> {
     path: &'a Path,
@@ -274,8 +322,8 @@ impl<'a> Table<'a> {
         Table { path, layout, failed, lines, rows: Rows::default(), labels: Labels::default() }
     }
 
-    /// Reads blocks of whole lines, as many at a time as there are cores. A quote may contain a line break: from the
-    /// first quote on, the rest is one block.
+    /// Reads blocks of whole lines, as many at a time as there are cores, while the ones before are parsed. A quote may
+    /// contain a line break: from the first quote on, the rest is one block.
     pub(super) fn read(
         mut self,
         mut input: impl Read,
@@ -284,49 +332,33 @@ impl<'a> Table<'a> {
     ) -> Result<(table::Read, Vec<String>)> {
         let layout = self.layout;
         let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
-        let (mut over, mut done) = (Vec::new(), 0);
+        let mut done = 0;
+        let mut next = Blocks::read(&mut input, Vec::new(), threads, block);
         loop {
-            let mut blocks = Vec::new();
-            let (mut plain, mut end) = (true, false);
-            while plain && !end && blocks.len() < threads {
-                let mut bytes = std::mem::take(&mut over);
-                let before = bytes.len();
-                input.by_ref().take(block as u64).read_to_end(&mut bytes).map_err(self.failed)?;
-                end = bytes.len() - before < block;
-                let cut = if end {
-                    Some(bytes.len())
-                } else {
-                    bytes.iter().rposition(|b| *b == b'\n').map(|at| at + 1)
-                };
-                plain = cut.is_some() && !bytes.contains(&b'"');
-                match cut {
-                    Some(cut) if plain => {
-                        over = bytes.split_off(cut);
-                        done += bytes.len() as u64;
-                        blocks.push(bytes);
-                    }
-                    _ => over = bytes,
-                }
-            }
-            let parsed: Vec<Rows> = std::thread::scope(|scope| {
-                let workers: Vec<_> =
-                    blocks.iter().map(|bytes| scope.spawn(|| layout.parse(&bytes[..]))).collect();
-                workers
-                    .into_iter()
-                    .map(|w| w.join().unwrap_or_else(|e| std::panic::resume_unwind(e)))
-                    .collect()
+            let Blocks { whole, over, plain, end } = next.map_err(self.failed)?;
+            let more = plain && !end;
+            let (parsed, rest) = std::thread::scope(|scope| {
+                let parse = |bytes| scope.spawn(move || layout.parse_block(bytes));
+                let workers: Vec<_> = whole.iter().map(|bytes| parse(&bytes[..])).collect();
+                let rest = if more { Ok(Blocks::read(&mut input, over, threads, block)) } else { Err(over) };
+                let join =
+                    |w: ScopedJoinHandle<_>| w.join().unwrap_or_else(|e| std::panic::resume_unwind(e));
+                (workers.into_iter().map(join).collect::<Vec<_>>(), rest)
             });
-            for (rows, bytes) in parsed.into_iter().zip(&blocks) {
-                self.append(rows.settled(bytes))?;
-                self.lines += bytes.iter().filter(|b| **b == b'\n').count() as u64;
+            for (rows, lines) in parsed {
+                self.append(rows)?;
+                self.lines += lines;
             }
+            done += whole.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
             progress(done);
-            if !plain {
-                self.append(layout.parse((&over[..]).chain(input)).settled(&over))?;
-                return Ok(self.finish());
-            }
-            if end {
-                return Ok(self.finish());
+            match rest {
+                Ok(blocks) => next = blocks,
+                Err(over) => {
+                    if !plain {
+                        self.append(layout.parse((&over[..]).chain(input)).settled(&over))?;
+                    }
+                    return Ok(self.finish());
+                }
             }
         }
     }
