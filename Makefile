@@ -63,7 +63,7 @@ fuzz fuzz-smoke: toolchain
 # Licences, sources and versions of every crate and, if the list can be fetched, known vulnerabilities.
 deny: toolchain
 	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install cargo-deny"; exit 1; }
-	cargo deny --offline check licenses sources bans
+	cargo deny check licenses sources bans
 	@if cargo deny fetch db >/dev/null 2>&1; then cargo deny check advisories; \
 	    else echo "the list of advisories cannot be fetched: not checked"; fi
 
