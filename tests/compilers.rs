@@ -26,12 +26,14 @@ use std::thread;
 
 use figures::{Answer, Card, Entry};
 use serde_json::json;
-use shader::{Resource, SHADERS, Shader, is_f16};
+use shader::{Resource, SHADERS, Shader, is_f16, title};
 use translate::{BACKENDS, is_excused};
 use vae_gpu::gpu::adapter::{self, AdapterReport};
 use vae_gpu::gpu::shader::compose;
+use vae_gpu::kernels;
+use vae_gpu::kernels::conv;
 use vae_gpu::kernels::matmul::{Layout, VARIANTS, Variant, choose, single_product};
-use vae_gpu::plan::{Const, Form, Needs};
+use vae_gpu::plan::{Const, Form, Kernel, Needs};
 use vulkan::Compiler;
 
 /// Where `compile_for_the_device_at_hand` leaves its answer.
@@ -109,12 +111,16 @@ fn ask_all(cards: &[&str], command: impl Fn(&str) -> Command + Sync) -> Result<V
                 format!("{card} gave no answer: {}", String::from_utf8_lossy(&said))
             });
             let _ = fs::remove_file(&file);
-            let answer = answer.and_then(|text| serde_json::from_str(&text).map_err(|e| format!("{card}: {e}")));
+            let answer =
+                answer.and_then(|text| serde_json::from_str(&text).map_err(|e| format!("{card}: {e}")));
             let answer = answer.and_then(|answer| match answer {
                 Answer::Card(card) => Ok(card),
                 Answer::Unable(why) => Err(format!("{card}: {why}")),
             });
-            answers.lock().unwrap().insert(number, answer.map(|found| Card { name: (*card).into(), ..found }));
+            answers
+                .lock()
+                .unwrap()
+                .insert(number, answer.map(|found| Card { name: (*card).into(), ..found }));
         }
     };
     thread::scope(|scope| {
@@ -127,7 +133,14 @@ fn ask_all(cards: &[&str], command: impl Fn(&str) -> Command + Sync) -> Result<V
 fn judge(name: &str, cards: &[Card]) {
     let complaints: Vec<String> = cards.iter().flat_map(Card::complaints).collect();
     for card in cards {
-        println!("{}: {} ({} {}), {} pipelines", card.name, card.device, card.driver, card.version, card.entries.len());
+        println!(
+            "{}: {} ({} {}), {} pipelines",
+            card.name,
+            card.device,
+            card.driver,
+            card.version,
+            card.entries.len()
+        );
         assert!(card.entries.len() > 100, "{} was asked little", card.name);
         assert!(card.entries.iter().any(|entry| entry.chosen && entry.group.starts_with("tiled-")));
     }
@@ -150,7 +163,8 @@ fn judge(name: &str, cards: &[Card]) {
 #[test]
 #[ignore = "the tests above start it, each time for another device"]
 fn compile_for_the_device_at_hand() {
-    let file = env::var(ANSWER).unwrap_or_else(|_| panic!("{ANSWER} names no file: other tests start this one"));
+    let file =
+        env::var(ANSWER).unwrap_or_else(|_| panic!("{ANSWER} names no file: other tests start this one"));
     let answer = match compile() {
         Ok(card) => Answer::Card(card),
         Err(why) => Answer::Unable(why),
@@ -163,26 +177,32 @@ fn compile() -> Result<Card, String> {
     let (reports, _) = adapter::list().map_err(|error| error.to_string())?;
     let report = reports.first().ok_or("wgpu sees no device")?;
     assert_eq!(report.name, compiler.name, "Vulkan and wgpu see the same device");
-    let (names, chosen) = (variant_names(), chosen_on(report));
+    let (names, chosen, tiles) = (variant_names(), chosen_on(report), tiles_chosen_on(report));
     let mut groups = BTreeSet::new();
     let mut entries = Vec::new();
-    for (title, shader) in SHADERS.iter() {
-        let shader = shader.as_ref().map_err(|error| format!("{title}: {error}"))?;
-        if !can_be_asked_for(shader, report) {
+    for (kernel, consts) in
+        kernels::all().into_iter().flat_map(|k| (k.variants)().into_iter().map(move |c| (k, c)))
+    {
+        if !can_be_asked_for(kernel, &consts, report) {
             continue;
         }
-        let shader = shader.one_entry()?;
-        let sizes = sizes(&shader.consts);
-        let variant = names.get(&(shader.kernel.name, sizes.clone()));
+        let (title, sizes) = (title(kernel, &consts), sizes(&consts));
+        let variant = names.get(&(kernel.name, sizes.clone()));
         let (group, chosen) = match variant {
             Some(name) => {
-                let layout = Layout::from_u32(constant(&shader.consts, "LAYOUT").expect("a product"));
+                let layout = Layout::from_u32(constant(&consts, "LAYOUT").expect("a product"));
                 (format!("{name} {layout:?}"), chosen.contains(&(*name, layout as u32)))
             }
-            None => (format!("{} {sizes}", shader.kernel.label()).trim().to_owned(), true),
+            None => {
+                let tile = (kernel.name, constant(&consts, "CHANNELS").or(constant(&consts, "ROWS")));
+                let chosen = !kernel.name.starts_with("conv/") || tiles.contains(&tile);
+                (format!("{} {sizes}", kernel.label()).trim().to_owned(), chosen)
+            }
         };
+        let shader = Shader::parse(kernel, consts).and_then(|shader| shader.one_entry());
+        let shader = shader.map_err(|error| format!("{title}: {error}"))?;
         let compiled = compiler.compile(&shader, groups.insert(group.clone()));
-        entries.push(Entry::new(title.clone(), group, chosen, compiled));
+        entries.push(Entry::new(title, group, chosen, compiled));
     }
     let Compiler { name: device, driver, version, .. } = &compiler;
     let [device, driver, version] = [device, driver, version].map(Clone::clone);
@@ -225,22 +245,32 @@ fn chosen_on(report: &AdapterReport) -> BTreeSet<(&'static str, u32)> {
     chosen
 }
 
+/// The shaders of convolutions, and the channels of a tile, that are chosen on this adapter.
+fn tiles_chosen_on(report: &AdapterReport) -> BTreeSet<(&'static str, Option<u32>)> {
+    let chosen = |table| {
+        let tiles = [3, 8, 16, 32, 1000].map(|channels| conv::choose(table, &report.target(), channels));
+        tiles.map(|variant| (variant.kernel.name, Some(variant.channels)))
+    };
+    [conv::DATA, conv::WEIGHTS].into_iter().flat_map(chosen).collect()
+}
+
 /// Whether a plan for this adapter can have it, tuned or not.
-fn can_be_asked_for(shader: &Shader, report: &AdapterReport) -> bool {
+fn can_be_asked_for(kernel: &Kernel, consts: &[Const], report: &AdapterReport) -> bool {
     let target = report.target();
-    let has = match shader.kernel.needs {
+    let has = match kernel.needs {
         Needs::Nothing => true,
-        Needs::Lanes => target.subgroup.is_some() && constant(&shader.consts, "LANES") == target.subgroup,
+        Needs::Lanes => target.subgroup.is_some() && constant(consts, "LANES") == target.subgroup,
         Needs::Cooperative(size) => report.cooperative == Some(size),
     };
-    let images = shader.kernel.slots.iter().any(|slot| slot.form == Form::Image);
-    has && (!images || target.images) && (!is_f16(shader.kernel) || report.f16)
+    let images = kernel.slots.iter().any(|slot| slot.form == Form::Image);
+    has && (!images || target.images) && (!is_f16(kernel) || report.f16)
 }
 
 #[test]
 #[ignore = "writes files for the compilers that tests/compilers.sh starts"]
 fn write_shaders() {
-    let folder = env::var(FOLDER).unwrap_or_else(|_| panic!("{FOLDER} names no folder: tests/compilers.sh does"));
+    let folder =
+        env::var(FOLDER).unwrap_or_else(|_| panic!("{FOLDER} names no folder: tests/compilers.sh does"));
     let folder = Path::new(&folder);
     let (_, to_hlsl) = BACKENDS.iter().find(|(name, _)| name.starts_with("HLSL")).expect("it is a backend");
     let mut index = Vec::new();

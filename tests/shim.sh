@@ -16,7 +16,8 @@ usage="usage: shim.sh --install | CARD COMMAND .."
 card="${1:?$usage}"
 if [ "$card" = --install ]; then
     [ -d "$root/usr/share/vulkan" ] || "$here/newer-mesa.sh" --install
-    exec chroot "$root" sh -c "apt-get update -qq && apt-get install -y -qq --no-install-recommends mesa-drm-shim"
+    # By the lists that the system was made from, so that the versions agree.
+    exec chroot "$root" apt-get install -y -qq --no-install-recommends mesa-drm-shim
 fi
 shift
 : "${1:?$usage}"

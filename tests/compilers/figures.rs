@@ -40,22 +40,23 @@ pub struct Entry {
 
 /// What the drivers call registers of an invocation, waves that a core holds at once, and registers or memory that hold what
 /// has no register. The first name that a driver knows is taken; of the last ones the sum.
-const REGISTERS: [&str; 4] = ["VGPRs", "GPRs", "Registers", "Full registers"];
+const REGISTERS: [&str; 4] = ["VGPRs", "Number of GPRs", "GPRs", "Registers used"];
 const WAVES: [&str; 4] = ["Subgroups per SIMD", "Max warps/SM", "Threads", "Max Waves Per Core"];
 const SPILLS: [&str; 8] = [
     "Spilled SGPRs",
     "Spilled VGPRs",
     "Scratch size",
     "Spills to memory",
-    "Spills to mem",
+    "SLM size",
     "Spills",
     "Scratch",
-    "STPs",
+    "STP Count",
 ];
 
 impl Entry {
     pub fn new(title: String, group: String, chosen: bool, compiled: Result<Compiled, String>) -> Entry {
-        let wide_loads = compiled.as_ref().ok().and_then(|compiled| compiled.assembly.as_deref()).map(wide_loads);
+        let wide_loads =
+            compiled.as_ref().ok().and_then(|compiled| compiled.assembly.as_deref()).map(wide_loads);
         Entry { title, group, chosen, result: compiled.map(|compiled| compiled.statistics), wide_loads }
     }
 
@@ -71,12 +72,21 @@ impl Entry {
 }
 
 fn wide_loads(assembly: &str) -> usize {
-    assembly.lines().filter(|line| WIDE.iter().any(|(load, width)| line.contains(load) && line.contains(width))).count()
+    assembly
+        .lines()
+        .filter(|line| WIDE.iter().any(|(load, width)| line.contains(load) && line.contains(width)))
+        .count()
 }
 
 /// Parts of the instructions that load 16 bytes from a buffer.
-const WIDE: [(&str, &str); 4] =
-    [("buffer_load_", "dwordx4"), ("global_load_", "dwordx4"), ("buffer_load_", "b128"), ("global_load_", "b128")];
+const WIDE: [(&str, &str); 6] = [
+    ("buffer_load_", "dwordx4"),
+    ("global_load_", "dwordx4"),
+    ("buffer_load_", "b128"),
+    ("global_load_", "b128"),
+    ("ld.global.", ".b128"),
+    ("ldib.", ".u32.4."),
+];
 
 impl Card {
     /// Errors, and spills of what is chosen.
@@ -119,10 +129,12 @@ impl Card {
 /// The table of these cards.
 pub fn table(cards: &[Card]) -> String {
     let mut text = String::from(
-        "Registers of an invocation, waves that a core holds, loads of 16 bytes; + what is spilled; * not chosen. The worst of the\n\
-         pipelines that differ by an epilogue, activation or layout of bits alone. Static: nothing ran.\n\n",
+        "Registers of an invocation / waves that a core holds / loads of 16 bytes in the code, + what is spilled, * if it is never\n\
+         chosen; of pipelines that differ by an epilogue or an activation, the worst. Apple counts half registers and threads,\n\
+         Adreno vectors of four registers, and Apple's code cannot be read. Estimates of compilers: nothing ran.\n\n",
     );
-    let groups: BTreeSet<&str> = cards.iter().flat_map(|card| &card.entries).map(|e| e.group.as_str()).collect();
+    let groups: BTreeSet<&str> =
+        cards.iter().flat_map(|card| &card.entries).map(|e| e.group.as_str()).collect();
     let width = groups.iter().map(|group| group.len()).max().unwrap_or_default();
     let line = |first: &str, cells: Vec<String>| {
         let cells: String = cells.iter().map(|cell| format!(" {cell:>16}")).collect();

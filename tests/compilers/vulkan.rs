@@ -46,8 +46,8 @@ impl Compiler {
         let application = vk::ApplicationInfo::default().api_version(vk::API_VERSION_1_3);
         let instance_info = vk::InstanceCreateInfo::default().application_info(&application);
         // SAFETY: both structures live until the call returns. So it is with all that follow.
-        let instance =
-            unsafe { entry.create_instance(&instance_info, None) }.map_err(|e| format!("no instance: {e}"))?;
+        let instance = unsafe { entry.create_instance(&instance_info, None) }
+            .map_err(|e| format!("no instance: {e}"))?;
         // SAFETY: the instance is alive.
         let devices =
             unsafe { instance.enumerate_physical_devices() }.map_err(|e| format!("no devices: {e}"))?;
@@ -61,7 +61,8 @@ impl Compiler {
         // SAFETY: as above.
         let extensions = unsafe { instance.enumerate_device_extension_properties(physical) }
             .map_err(|e| format!("no extensions: {e}"))?;
-        let has = |name: &CStr| extensions.iter().any(|e| text(&e.extension_name).as_bytes() == name.to_bytes());
+        let has =
+            |name: &CStr| extensions.iter().any(|e| text(&e.extension_name).as_bytes() == name.to_bytes());
         if !has(khr::pipeline_executable_properties::NAME) {
             return Err("its driver tells nothing about pipelines".into());
         }
@@ -93,14 +94,15 @@ impl Compiler {
         unsafe { instance.get_physical_device_features2(physical, &mut features) };
 
         let priorities = [1.0];
-        let queues = [vk::DeviceQueueCreateInfo::default().queue_family_index(0).queue_priorities(&priorities)];
+        let queues =
+            [vk::DeviceQueueCreateInfo::default().queue_family_index(0).queue_priorities(&priorities)];
         let info = vk::DeviceCreateInfo::default()
             .queue_create_infos(&queues)
             .enabled_extension_names(&names)
             .push_next(&mut features);
         // SAFETY: each feature and each extension was offered.
-        let device =
-            unsafe { instance.create_device(physical, &info, None) }.map_err(|e| format!("no device: {e}"))?;
+        let device = unsafe { instance.create_device(physical, &info, None) }
+            .map_err(|e| format!("no device: {e}"))?;
         // As wgpu chooses it.
         let spirv_version = match properties.api_version {
             vk::API_VERSION_1_3.. => (1, 6),
@@ -126,10 +128,9 @@ impl Compiler {
         let device = &self.device;
         let failed = |what: &'static str| move |error: vk::Result| format!("{what}: {error}");
         // SAFETY: naga made valid SPIR-V of a validated module, as spirv-val confirms in `validators`.
-        let module = unsafe {
-            device.create_shader_module(&vk::ShaderModuleCreateInfo::default().code(&words), None)
-        }
-        .map_err(failed("module"))?;
+        let module =
+            unsafe { device.create_shader_module(&vk::ShaderModuleCreateInfo::default().code(&words), None) }
+                .map_err(failed("module"))?;
         let mut groups: BTreeMap<u32, Vec<vk::DescriptorSetLayoutBinding>> = BTreeMap::new();
         for (at, resource) in shader.layout() {
             let ty = match resource {
