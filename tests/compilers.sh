@@ -32,6 +32,7 @@ install() {
         tar xzf "$dxc/compushady-$compushady.tar.gz" -C "$dxc" --strip-components 1
         library="$(find "$dxc" -name 'libdxcompiler_x86_64.so*' | head -n 1)"
         headers="$(dirname "$(find "$dxc" -name dxcapi.h | head -n 1)")"
+        ln -sf "$library" "$(dirname "$library")/libdxcompiler.so.3.7"
         c++ -std=c++17 -O1 -I "$headers" -o "$dxc/compile" tests/compilers/dxc.cpp "$library" \
             -Wl,-rpath,"$(dirname "$library")"
     else

@@ -88,20 +88,27 @@ fn multiply_tile(group: vec3u, local: u32) {
         }
         if (round > 0u) {
             let buffer = (round - 1u) % 2u;
+            // By itself: within the products below it took 12 registers more, and AMD's RDNA 3 held 8 waves, not 10.
+            if (sums_rows && column_quad == 0u) {
+                for (var k = 0u; k < K_QUADS; k++) {
+                    for (var i = 0u; i < BLOCKS; i++) {
+                        for (var at = 0u; at < 4u; at++) {
+                            row_sums[i] += a_vector(row_quad + i * SIDE, k, at, buffer);
+                        }
+                    }
+                }
+            }
             for (var k = 0u; k < K_QUADS; k++) {
                 var b_blocks: array<mat4x4f, BLOCKS>;
                 for (var j = 0u; j < BLOCKS; j++) {
                     b_blocks[j] = b_block(column_quad + j * SIDE, k, buffer);
                 }
                 for (var i = 0u; i < BLOCKS; i++) {
-                    // A's vectors one at a time: the whole block took 8 to 16 registers more, past the point where NVIDIA's and
-                    // AMD's cards hold half the workgroups, and Apple's spill. For each element the order of k is the same.
+                    // A's vectors one at a time: with whole blocks, tiles of 128 took 136 to 144 registers where this takes 120, so
+                    // that NVIDIA's cards held 12 waves, not 16, and Apple's compiler spilled. The order of k is the same.
                     let quad = row_quad + i * SIDE;
                     for (var at = 0u; at < 4u; at++) {
                         let a_now = a_vector(quad, k, at, buffer);
-                        if (sums_rows) {
-                            row_sums[i] += a_now;
-                        }
                         for (var j = 0u; j < BLOCKS; j++) {
                             if (A_ALONG_K) {
                                 acc[i][j][at] = row_multiply_add(acc[i][j][at], a_now, b_blocks[j]);

@@ -135,9 +135,18 @@ impl AdapterReport {
         Target { software, subgroup, images, vendor: self.vendor, ..Target::PORTABLE }
     }
 
-    /// The same for products that may round their operands to 16 bits, if the adapter can.
+    /// The same for products that may round their operands to 16 bits, if the adapter can and gains by it.
     pub fn target_f16(&self) -> Target {
-        Target { f16: self.f16, cooperative: self.cooperative, ..self.target() }
+        Target { f16: self.f16 && self.gains_by_f16(), cooperative: self.cooperative, ..self.target() }
+    }
+
+    /// Whether operands of 16 bits may be faster. Without matrices the sums keep 32 bits, so no card computes faster with them:
+    /// they only halve the tiles in workgroup memory. By the compilers' estimates (tests/compilers) AMD's RDNA then holds up to
+    /// twice as many waves and Apple's cards a quarter to a third more, but NVIDIA's, and AMD's before RDNA, which have waves of 64
+    /// alone, not one.
+    pub fn gains_by_f16(&self) -> bool {
+        let before_rdna = self.vendor == Vendor::Amd && self.target().subgroup == Some(64);
+        self.cooperative.is_some() || !(before_rdna || self.vendor == Vendor::Nvidia)
     }
 
     /// Higher is better: real cards before software, native interfaces before OpenGL.
@@ -374,6 +383,27 @@ mod tests {
         let error = select(&[], &Selection::Auto).unwrap_err();
         assert_eq!(error.exit_code(), 1);
         assert!(error.to_string().contains("mesa-vulkan-drivers"));
+    }
+
+    #[test]
+    fn sixteen_bits_without_matrices_are_for_those_who_gain_by_them() {
+        let card = |vendor, sizes, cooperative| AdapterReport {
+            vendor,
+            f16: true,
+            subgroup_sizes: Some(sizes),
+            cooperative,
+            ..report(0, "card", "vulkan", "discrete")
+        };
+        for (card, f16) in [
+            (card(Vendor::Amd, (32, 64), None), true),
+            (card(Vendor::Amd, (64, 64), None), false),
+            (card(Vendor::Nvidia, (32, 32), None), false),
+            (card(Vendor::Nvidia, (32, 32), Some(16)), true),
+            (card(Vendor::Apple, (32, 32), None), true),
+            (AdapterReport { f16: false, ..card(Vendor::Apple, (32, 32), None) }, false),
+        ] {
+            assert_eq!(card.target_f16().f16, f16, "{card:?}");
+        }
     }
 
     #[test]

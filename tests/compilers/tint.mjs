@@ -7,7 +7,9 @@ Object.assign(globalThis, globals);
 const folder = process.argv[2];
 const shaders = JSON.parse(fs.readFileSync(`${folder}/index.json`));
 
-const adapter = await create(["backend=null"]).requestAdapter();
+// Dawn must outlive its adapter.
+const gpu = create(["backend=null"]);
+const adapter = await gpu.requestAdapter({ featureLevel: "core" });
 const device = await adapter.requestDevice({
   requiredFeatures: ["subgroups", "shader-f16"].filter((feature) => adapter.features.has(feature)),
   requiredLimits: { maxStorageBuffersPerShaderStage: adapter.limits.maxStorageBuffersPerShaderStage },
