@@ -15,8 +15,7 @@ pub fn choose(target: &Target, layout: Layout, [m, k, n]: [usize; 3]) -> &'stati
         (false, _) => match target.cooperative {
             Some(16) => by_size(MATRICES_16, m, n),
             Some(8) => by_size(MATRICES_8, m, n),
-            _ if target.f16 => by_size(TILES_F16, m, n),
-            _ => by_size(tiles_of(target.vendor), m, n),
+            _ => by_size(tiles_of(target.vendor, target.f16), m, n),
         },
     };
     if target.software && k > variant.most_terms() { for_long_sums(variant.is_f16(), k) } else { variant }
@@ -37,11 +36,14 @@ const MATRICES_16: [&Variant; 3] = [&COOPERATIVE16_32_F16, &COOPERATIVE16_64_F16
 
 /// The tiles that a maker's compiler keeps in registers. With tiles of 128 Mesa's compilers of an M1 spill 12 half registers in TN,
 /// and of Intel's cards (Mesa 25, before A came a vector at a time) 143 to 278 registers, at three to five times the static cycles;
-/// AMD's and NVIDIA's keep them. An Adreno holds 4 waves, half of those with tiles of 64. Estimates of compilers: nothing ran.
-fn tiles_of(vendor: Vendor) -> [&'static Variant; 3] {
+/// AMD's and NVIDIA's keep them, and Apple's those of 16 bits. An Adreno holds 4 waves, half of those with tiles of 64. Estimates of
+/// compilers: nothing ran.
+fn tiles_of(vendor: Vendor, f16: bool) -> [&'static Variant; 3] {
+    let [small, medium, large] = if f16 { TILES_F16 } else { TILES };
     match vendor {
-        Vendor::Amd | Vendor::Nvidia => TILES,
-        _ => [&TILED_32, &TILED_64, &TILED_64],
+        Vendor::Amd | Vendor::Nvidia => [small, medium, large],
+        Vendor::Apple if f16 => [small, medium, large],
+        _ => [small, medium, medium],
     }
 }
 
@@ -188,9 +190,18 @@ mod tests {
     #[test]
     fn cards_get_larger_tiles_for_larger_results() {
         let of = |f16, cooperative| Target { f16, cooperative, ..Target::PORTABLE };
+        let by = |vendor| Target { vendor, ..Target::PORTABLE };
         for (target, names) in [
-            (of(false, None), ["tiled-32", "tiled-64", "tiled-128"]),
-            (of(true, None), ["tiled-32-f16", "tiled-64-f16", "tiled-128-f16"]),
+            (by(Vendor::Amd), ["tiled-32", "tiled-64", "tiled-128"]),
+            (by(Vendor::Nvidia), ["tiled-32", "tiled-64", "tiled-128"]),
+            (by(Vendor::Apple), ["tiled-32", "tiled-64", "tiled-64"]),
+            (by(Vendor::Intel), ["tiled-32", "tiled-64", "tiled-64"]),
+            (of(false, None), ["tiled-32", "tiled-64", "tiled-64"]),
+            (of(true, None), ["tiled-32-f16", "tiled-64-f16", "tiled-64-f16"]),
+            (
+                Target { vendor: Vendor::Apple, ..of(true, None) },
+                ["tiled-32-f16", "tiled-64-f16", "tiled-128-f16"],
+            ),
             (of(true, Some(8)), ["cooperative8-32-f16", "cooperative8-64-f16", "cooperative8-64-f16"]),
             (of(true, Some(16)), ["cooperative16-32-f16", "cooperative16-64-f16", "cooperative16-128-f16"]),
         ] {

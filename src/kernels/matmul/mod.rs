@@ -17,12 +17,15 @@ pub use variants::{VARIANTS, Variant, fitting, named};
 use super::bytes;
 use crate::plan::{BINDING_ALIGN, Cost, Dispatch, Element, PAD, Plan, Role, Target, Tensor, round_up};
 
-/// Layout and (m, k, n) of a dispatch, if it is a product, and not one in parts.
+/// Layout and (m, k, n) of a dispatch, if it is a product whose sums are not divided: one that may get another variant.
 pub fn product_of(dispatch: &Dispatch) -> Option<(Layout, [usize; 3])> {
+    let product = shape_of(dispatch)?;
+    (Epilogue::from_constants(|name| dispatch.constant(name)) != Epilogue::Part).then_some(product)
+}
+
+/// Layout and (m, k, n) of a dispatch, if it is a product, in parts or not.
+pub fn shape_of(dispatch: &Dispatch) -> Option<(Layout, [usize; 3])> {
     KERNELS.iter().find(|kernel| std::ptr::eq(**kernel, dispatch.kernel))?;
-    if Epilogue::from_constants(|name| dispatch.constant(name)) == Epilogue::Part {
-        return None;
-    }
     let p: Params = bytemuck::pod_read_unaligned(&dispatch.params[..size_of::<Params>()]);
     let layout = Layout::from_u32(dispatch.constant("LAYOUT"));
     Some((layout, [p.m, p.k, p.n].map(|dim| dim as usize)))
