@@ -34,7 +34,7 @@ const TILES_F16: [&Variant; 3] = [&TILED_32_F16, &TILED_64_F16, &TILED_128_F16];
 const MATRICES_8: [&Variant; 3] = [&COOPERATIVE8_32_F16, &COOPERATIVE8_64_F16, &COOPERATIVE8_64_F16];
 const MATRICES_16: [&Variant; 3] = [&COOPERATIVE16_32_F16, &COOPERATIVE16_64_F16, &COOPERATIVE16_128_F16];
 
-/// The tiles that a maker's compiler keeps in registers. With tiles of 128 Mesa's compilers of an M1 spill 12 half registers in TN,
+/// The tiles that a maker's compiler keeps in registers. With tiles of 128 Mesa's compilers of an M1 spill 5 half registers in TN,
 /// and of Intel's cards (Mesa 25, before A came a vector at a time) 143 to 278 registers, at three to five times the static cycles;
 /// AMD's and NVIDIA's keep them, and Apple's those of 16 bits. An Adreno holds 4 waves, half of those with tiles of 64. Estimates of
 /// compilers: nothing ran.
