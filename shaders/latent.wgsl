@@ -17,16 +17,18 @@
 // z, d_z [B K, Z]        K samples per datum, row b K + k
 // kl [B]    log_ratio [B K]    weight [B], or [B K] where SAMPLED    kl_scale [Z], read where FREE_BITS
 //
-// eps is drawn again wherever it is needed, never stored. draw, ratio: one invocation per row of z.
-// backward: one invocation per four columns of head.
+// eps is drawn again wherever it is needed, never stored. draw, ratio: ROW_LANES neighbouring invocations per row of z, which
+// take its vectors in turn (`shaders/shared/row_sum.wgsl`). backward: one invocation per four columns of head.
 
 #import shared/step
 #import shared/philox
 #import shared/index
 #import shared/mask
 #import shared/kl
+#import shared/row_sum
 
 const WORKGROUP: u32 = 64u;
+const ROW_LANES: u32 = 1u;
 const CLOSED: u32 = 0u;
 const FREE_BITS: u32 = 1u;
 const SAMPLED: u32 = 2u;
@@ -64,40 +66,52 @@ fn log_var_at(datum: u32, j: u32) -> vec4f {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn draw(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
-    let row = linear_index(global, groups, WORKGROUP);
-    if (row >= params.batch * params.samples) {
-        return;
-    }
+fn draw(
+    @builtin(global_invocation_id) global: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = linear_index(global, groups, WORKGROUP) / ROW_LANES;
+    let inside = row < params.batch * params.samples;
     let datum = row / params.samples;
     var sum = vec4f(0.0);
-    for (var j = 0u; j < params.vectors; j++) {
-        let mu = mu_at(datum, j);
-        let log_var = log_var_at(datum, j);
-        z[row * params.vectors + j] = column_mask(j, params.latent) * (mu + sigma(log_var) * eps(row, j));
-        // mu and log_var are zero in the padding, so it adds nothing.
-        sum += twice_kl(mu, log_var);
+    if (inside) {
+        for (var j = local % ROW_LANES; j < params.vectors; j += ROW_LANES) {
+            let mu = mu_at(datum, j);
+            let log_var = log_var_at(datum, j);
+            z[row * params.vectors + j] = column_mask(j, params.latent) * (mu + sigma(log_var) * eps(row, j));
+            // mu and log_var are zero in the padding, so it adds nothing.
+            sum += twice_kl(mu, log_var);
+        }
     }
-    if (row % params.samples == 0u) {
-        kl[datum] = 0.5 * (sum.x + sum.y + sum.z + sum.w);
+    let twice = row_sum(local, sum.x + sum.y + sum.z + sum.w);
+    if (inside && local % ROW_LANES == 0u && row % params.samples == 0u) {
+        kl[datum] = 0.5 * twice;
     }
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn ratio(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) groups: vec3u) {
-    let row = linear_index(global, groups, WORKGROUP);
-    if (row >= params.batch * params.samples) {
-        return;
-    }
+fn ratio(
+    @builtin(global_invocation_id) global: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = linear_index(global, groups, WORKGROUP) / ROW_LANES;
+    let inside = row < params.batch * params.samples;
     let datum = row / params.samples;
     var sum = vec4f(0.0);
-    for (var j = 0u; j < params.vectors; j++) {
-        let noise = column_mask(j, params.latent) * eps(row, j);
-        let here = sample[row * params.vectors + j];
-        let log_var = log_var_at(datum, j);
-        sum += noise * noise + log_var - here * here - tangent(log_var);
+    if (inside) {
+        for (var j = local % ROW_LANES; j < params.vectors; j += ROW_LANES) {
+            let noise = column_mask(j, params.latent) * eps(row, j);
+            let here = sample[row * params.vectors + j];
+            let log_var = log_var_at(datum, j);
+            sum += noise * noise + log_var - here * here - tangent(log_var);
+        }
     }
-    log_ratio[row] = 0.5 * (sum.x + sum.y + sum.z + sum.w);
+    let twice = row_sum(local, sum.x + sum.y + sum.z + sum.w);
+    if (inside && local % ROW_LANES == 0u) {
+        log_ratio[row] = 0.5 * twice;
+    }
 }
 
 @compute @workgroup_size(WORKGROUP)

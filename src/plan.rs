@@ -65,6 +65,24 @@ impl Dispatch {
     }
 }
 
+/// The maker of an adapter, where kernels choose their variants by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Vendor {
+    /// AMD.
+    Amd,
+    /// NVIDIA.
+    Nvidia,
+    /// Apple.
+    Apple,
+    /// Intel.
+    Intel,
+    /// Qualcomm.
+    Qualcomm,
+    /// Another one, or not known.
+    Other,
+}
+
 /// The properties of a device by which kernels choose their variants when a plan is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -78,12 +96,24 @@ pub struct Target {
     pub cooperative: Option<u32>,
     /// Kernels read faster from an image than from a buffer, and images may have [`IMAGE_HEIGHT`] rows.
     pub images: bool,
+    /// Long sums of small products are divided, so that a card's cores all have work. A plan of training sets it for every card,
+    /// so that all of them add in the same order; others do not, since a row's result would depend on how many rows there are.
+    pub divides: bool,
+    /// The maker of a card, whose compiler decides how large a tile may be.
+    pub vendor: Vendor,
 }
 
 impl Target {
     /// The target whose kernels run on every adapter.
-    pub const PORTABLE: Target =
-        Target { software: false, subgroup: None, f16: false, cooperative: None, images: false };
+    pub const PORTABLE: Target = Target {
+        software: false,
+        subgroup: None,
+        f16: false,
+        cooperative: None,
+        images: false,
+        divides: false,
+        vendor: Vendor::Other,
+    };
 }
 
 /// A list of buffers and a list of dispatches. Only this crate can make one, which is why unchecked shaders are sound.

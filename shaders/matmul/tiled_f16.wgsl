@@ -1,6 +1,6 @@
 // Matrix multiplication for real cards, through tiles of 16-bit floats in workgroup memory (`shared/tile`): operands are
 // rounded to 11 bits, sums keep 32. Half the traffic of `tiled`, if the user asks for it.
-// Grid: x over tiles of columns, y over tiles of rows.
+// Grid: x over tiles of columns, y over tiles of rows, z over parts of k.
 
 enable f16;
 
@@ -16,7 +16,7 @@ const EPILOGUE: u32 = 0u;
 const ACTIVATION: u32 = 0u;
 const SIDE: u32 = 16u; // at least 8
 const BLOCKS: u32 = 1u; // 1, 2 or 4
-const K_QUADS: u32 = 4u; // 4 / BLOCKS
+const K_QUADS: u32 = 4u; // SIDE / (4 BLOCKS)
 
 @compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {

@@ -10,7 +10,7 @@
 // cooperative operation.
 // Rows of a tile keep the direction that they have in storage (a load says which it is). Their stride is a power of two plus
 // ROW_PAD, so that the rows of a matrix do not conflict in a bank. Loads need rows that are multiples of 16 bytes.
-// Grid: x over tiles of columns, y over tiles of rows.
+// Grid: x over tiles of columns, y over tiles of rows, z over parts of k.
 //
 // The importer defines SIZE, and the matrices that hold SIZE x SIZE elements of A, B and c: Left, Right and Sum.
 
@@ -61,13 +61,13 @@ struct Fetched {
     b: array<vec4f, LOADS>,
 }
 
-fn fetch_tiles(local: u32, first_row: u32, first_quad: u32, round: u32) -> Fetched {
+fn fetch_tiles(local: u32, first_row: u32, first_quad: u32, first_k_quad: u32) -> Fetched {
     var fetched: Fetched;
     for (var n = 0u; n < LOADS; n++) {
         let a_place = place_of(local + n * WORKGROUP, A_ALONG_K);
         let b_place = place_of(local + n * WORKGROUP, B_ALONG_K);
-        fetched.a[n] = fetch_a(a_place, first_row, round * K_QUADS + a_place.k_quad);
-        fetched.b[n] = fetch_b(b_place, first_quad, round * K_QUADS + b_place.k_quad);
+        fetched.a[n] = fetch_a(a_place, first_row, first_k_quad + a_place.k_quad);
+        fetched.b[n] = fetch_b(b_place, first_quad, first_k_quad + b_place.k_quad);
     }
     return fetched;
 }
@@ -120,7 +120,8 @@ fn main(
 ) {
     let first_row = TILE * group.y;
     let first_quad = QUADS * group.x;
-    let rounds = (params.k + K_TILE - 1u) / K_TILE;
+    let range = k_range(group.z);
+    let rounds = (range.y - range.x + K_QUADS - 1u) / K_QUADS;
     let sums_rows = EPILOGUE == GRADIENT && group.x == 0u;
 
     // Loops around barriers must run equally often for all invocations, for the compiler to see: hence the count goes
@@ -149,18 +150,22 @@ fn main(
             }
         }
         var row_sums = vec4f(0.0);
-        keep_tiles(local, fetch_tiles(local, first_row, first_quad, 0u), 0u);
+        keep_tiles(local, fetch_tiles(local, first_row, first_quad, range.x), 0u);
         workgroupBarrier();
         for (var round = 0u; round < rounds; round++) {
             // Fetch the tiles of the next round (zeros past the last), multiply those of this one, then keep the fetched ones.
-            let next = fetch_tiles(local, first_row, first_quad, round + 1u);
+            let next = fetch_tiles(local, first_row, first_quad, range.x + (round + 1u) * K_QUADS);
             let buffer = round % BUFFERS;
             for (var k = 0u; k < K_TILE; k += SIZE) {
+                // Each matrix of the tiles is loaded once a part.
+                var b_now: array<Right, BLOCKS>;
+                for (var j = 0u; j < BLOCKS; j++) {
+                    b_now[j] = right(part_column + j * SIZE, k, buffer);
+                }
                 for (var i = 0u; i < BLOCKS; i++) {
                     let a_now = left(part_row + i * SIZE, k, buffer);
                     for (var j = 0u; j < BLOCKS; j++) {
-                        let b_now = right(part_column + j * SIZE, k, buffer);
-                        acc[i][j] = coopMultiplyAdd(a_now, b_now, acc[i][j]);
+                        acc[i][j] = coopMultiplyAdd(a_now, b_now[j], acc[i][j]);
                     }
                 }
             }

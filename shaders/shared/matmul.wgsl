@@ -28,9 +28,24 @@ struct Params {
     a_first: u32, // where operands begin in their images
     b_first: u32,
     extra_first: u32,
+    part_quads: u32, // vec4 of k in a part, and rows of c from one part to the next, where sums are divided
+    part_rows: u32,
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(4) var<storage, read_write> c: array<vec4f>;
+
+// The row of c that the workgroup's part begins at.
+var<private> part_row: u32;
+
+// The blocks of four k that a workgroup sums, first and end: its part, or all. Tiles for cards call it before they store.
+fn k_range(part: u32) -> vec2u {
+    let end = (params.k + 3u) / 4u;
+    if (EPILOGUE == DIVIDED) {
+        part_row = part * params.part_rows;
+        return vec2u(part * params.part_quads, min((part + 1u) * params.part_quads, end));
+    }
+    return vec2u(0u, end);
+}
 
 // The block of B at four k, four columns.
 fn load_b(k: u32, column: u32) -> mat4x4f {
@@ -88,7 +103,10 @@ fn store_row(row: u32, column: u32, sum: vec4f) {
 
 // Stores four columns of a row of c, those past N as zero.
 fn store(row: u32, column: u32, sum: vec4f, bias: vec4f) {
-    let at = row * params.c_stride + column;
+    var at = row * params.c_stride + column;
+    if (EPILOGUE == DIVIDED) {
+        at += part_row * params.c_stride;
+    }
     var value = sum;
     if (EPILOGUE == FORWARD) {
         value = activate(ACTIVATION, sum + bias);

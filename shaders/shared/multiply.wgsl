@@ -5,6 +5,7 @@ const FORWARD: u32 = 1u;    // c = activation(sum + bias)                 extra 
 const BACKWARD: u32 = 2u;   // c = sum * activation'(kept)                extra = kept [M, N]
 const ACCUMULATE: u32 = 3u; // c = c + sum
 const GRADIENT: u32 = 4u;   // c = sum, followed by d_bias[m] = sum_k A(m, k): a layer's weights and its bias
+const DIVIDED: u32 = 5u;  // c = the sums over parts of k, each below the one before: for `matmul/join`
 
 // Tiles are made of 4 x 4 blocks. A column of such a matrix is four columns of a row of c, four k of a row of A, or four
 // columns of a row of B, so that all three layouts multiply in the same way.

@@ -146,21 +146,24 @@ fn latents(cases: &mut Vec<Case>) {
         let heads = [(1, 1, 0.7), (5, 1, 0.7), (20, 1, 0.7), (64, 1, 0.7), (6, 3, 0.7), (6, 3, 40.0)];
         for (latent, samples, scale) in heads {
             let shape = format!("{batch}x{latent} K={samples} head {scale}");
-            let mut case = Case::new("latent:draw", &shape);
-            let h = head(&mut case, batch, latent, scale);
-            let z = case.output("z", batch * samples, latent);
-            let kl = row_vector(&mut case.plan, "kl", batch);
-            case.tolerance = TRANSCENDENTAL;
-            latent::draw(&mut case.plan, samples, h, z, kl);
-            cases.push(case);
+            let software = Target { software: true, ..Target::PORTABLE };
+            for (device, target) in [("software", software), ("card", Target::PORTABLE)] {
+                let mut case = Case::new("latent:draw", format!("{device} {shape}"));
+                let h = head(&mut case, batch, latent, scale);
+                let z = case.output("z", batch * samples, latent);
+                let kl = row_vector(&mut case.plan, "kl", batch);
+                case.tolerance = TRANSCENDENTAL;
+                latent::draw(&mut case.plan, &target, samples, h, z, kl);
+                cases.push(case);
 
-            let mut case = Case::new("latent:ratio", &shape);
-            let h = head(&mut case, batch, latent, scale);
-            let z = case.tensor("z", batch * samples, latent, Fill::Normal(1.0));
-            let log_ratio = row_vector(&mut case.plan, "log_ratio", batch * samples);
-            case.tolerance = TRANSCENDENTAL;
-            latent::ratio(&mut case.plan, samples, h, z, log_ratio);
-            cases.push(case);
+                let mut case = Case::new("latent:ratio", format!("{device} {shape}"));
+                let h = head(&mut case, batch, latent, scale);
+                let z = case.tensor("z", batch * samples, latent, Fill::Normal(1.0));
+                let log_ratio = row_vector(&mut case.plan, "log_ratio", batch * samples);
+                case.tolerance = TRANSCENDENTAL;
+                latent::ratio(&mut case.plan, &target, samples, h, z, log_ratio);
+                cases.push(case);
+            }
 
             for form in ["closed", "free bits", "sampled"] {
                 let mut case = Case::new("latent:backward", format!("{form} {shape}"));
@@ -397,6 +400,15 @@ fn matmuls(cases: &mut Vec<Case>, target: &Target) {
                     cases.push(product(variant, layout, (m, n, 13), 4, Activation::Identity));
                 }
             }
+            if variant.divides(layout) {
+                let sizes = rows.into_iter().zip(cols.into_iter().rev());
+                for (i, (m, n)) in sizes.enumerate() {
+                    let (epilogue, activation) = epilogues(false)[i % 4];
+                    // Two parts of 16 and a short one; two whole ones.
+                    let (k, parts) = [(33, 3), (32, 2)][i % 2];
+                    cases.push(in_parts(variant, layout, (m, n, k), epilogue, activation, parts));
+                }
+            }
             first = false;
         }
     }
@@ -411,14 +423,26 @@ pub(super) fn ragged(variant: &'static matmul::Variant, layout: Layout) -> Case 
 fn product(
     variant: &'static matmul::Variant,
     layout: Layout,
+    mnk: (usize, usize, usize),
+    epilogue: u32,
+    activation: Activation,
+) -> Case {
+    in_parts(variant, layout, mnk, epilogue, activation, 1)
+}
+
+/// A product whose sums are divided.
+fn in_parts(
+    variant: &'static matmul::Variant,
+    layout: Layout,
     (m, n, k): (usize, usize, usize),
     epilogue: u32,
     activation: Activation,
+    parts: usize,
 ) -> Case {
     let name = ["store", "forward", "backward", "accumulate", "gradient"][epilogue as usize];
     let mut case = Case::new(
         format!("matmul {} {layout:?}", variant.name),
-        format!("{name} {activation:?} {m}x{k}x{n}"),
+        format!("{name} {activation:?} {m}x{k}x{n}{}", if parts > 1 { " in parts" } else { "" }),
     );
     let [a, b] = layout.operands([m, k, n]);
     let a = case.tensor("a", a.0, a.1, Fill::Normal(1.0));
@@ -443,6 +467,10 @@ fn product(
     if variant.is_f16() {
         case.tolerance = ROUNDED_TO_F16;
     }
-    matmul::matmul_with(&mut case.plan, variant, "check", layout, (a, b, c), epilogue);
+    if parts > 1 {
+        matmul::matmul_in_parts(&mut case.plan, variant, "check", layout, (a, b, c), epilogue, parts);
+    } else {
+        matmul::matmul_with(&mut case.plan, variant, "check", layout, (a, b, c), epilogue);
+    }
     case
 }

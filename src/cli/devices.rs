@@ -36,6 +36,9 @@ pub fn run(args: &JsonArgs) -> Result<()> {
             r.max_workgroup_invocations,
             r.max_workgroup_memory >> 10
         ));
+        if let Some(hint) = r.hint() {
+            result(format_args!("    faster            {hint}"));
+        }
     }
     match auto {
         Some(index) => result(format_args!("auto takes {index}: {}", reports[index].reason())),

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::plan::{IMAGE_HEIGHT, Target};
+use crate::plan::{IMAGE_HEIGHT, Target, Vendor};
 
 /// Environment variable that restricts the backends: a comma-separated list of `vulkan`, `metal`, `dx12`, `gl`,
 /// or `none`.
@@ -50,6 +50,8 @@ pub struct AdapterReport {
     pub index: usize,
     /// The adapter's name.
     pub name: String,
+    /// Its maker.
+    pub vendor: Vendor,
     /// `vulkan`, `metal`, `dx12` or `gl`.
     pub backend: String,
     /// `discrete`, `integrated`, `virtual`, `software` or `other`.
@@ -95,6 +97,7 @@ impl AdapterReport {
         let subgroups = features.contains(wgpu::Features::SUBGROUP) && info.subgroup_min_size > 0;
         AdapterReport {
             index,
+            vendor: vendor(info.vendor, &name),
             name: info.name,
             backend: info.backend.to_str().to_owned(),
             kind: kind.to_owned(),
@@ -128,12 +131,22 @@ impl AdapterReport {
     pub fn target(&self) -> Target {
         let subgroup = self.subgroup_sizes.and_then(|(min, max)| (min == max).then_some(min));
         let images = self.is_llvmpipe() && self.max_image_rows >= IMAGE_HEIGHT as u32;
-        Target { software: self.is_software(), subgroup, f16: false, cooperative: None, images }
+        let software = self.is_software();
+        Target { software, subgroup, images, vendor: self.vendor, ..Target::PORTABLE }
     }
 
-    /// The same for products that may round their operands to 16 bits, if the adapter can.
+    /// The same for products that may round their operands to 16 bits, if the adapter can and gains by it.
     pub fn target_f16(&self) -> Target {
-        Target { f16: self.f16, cooperative: self.cooperative, ..self.target() }
+        Target { f16: self.f16 && self.gains_by_f16(), cooperative: self.cooperative, ..self.target() }
+    }
+
+    /// Whether operands of 16 bits may be faster. Without matrices the sums keep 32 bits, so no card computes faster with them:
+    /// they only halve the tiles in workgroup memory. By the compilers' estimates (tests/compilers) AMD's RDNA then holds up to
+    /// twice as many waves and Apple's cards a quarter to a third more, but NVIDIA's, and AMD's before RDNA, which have waves of 64
+    /// alone, not one.
+    pub fn gains_by_f16(&self) -> bool {
+        let before_rdna = self.vendor == Vendor::Amd && self.target().subgroup == Some(64);
+        self.cooperative.is_some() || !(before_rdna || self.vendor == Vendor::Nvidia)
     }
 
     /// Higher is better: real cards before software, native interfaces before OpenGL.
@@ -159,9 +172,48 @@ impl AdapterReport {
         format!("{kind}{backend}")
     }
 
+    /// The major version of Mesa, if that is its driver.
+    fn mesa(&self) -> Option<u32> {
+        let mut words = self.driver_info.split_whitespace().skip_while(|word| *word != "Mesa");
+        words.nth(1)?.split('.').next()?.parse().ok()
+    }
+
+    /// What is known to be faster on this adapter, by measurement (`benches/RESULTS.md`).
+    pub fn hint(&self) -> Option<&'static str> {
+        let measured = self.is_llvmpipe() && self.mesa() == Some(22);
+        measured.then_some(
+            "a newer Mesa: with 26.2, networks of convolutions trained 1.4 times as fast as with 22.3",
+        )
+    }
+
     /// Name, backend and type in one line.
     pub fn title(&self) -> String {
         format!("{} ({}, {})", self.name, self.backend, self.kind)
+    }
+}
+
+/// The maker, by the number that PCI gives it or, where a system or a driver reports none or its own (Metal, and Mesa's driver
+/// of Apple's cards), by the adapter's name in small letters.
+fn vendor(id: u32, name: &str) -> Vendor {
+    match id {
+        0x1002 => Vendor::Amd,
+        0x10de => Vendor::Nvidia,
+        0x106b => Vendor::Apple,
+        0x8086 => Vendor::Intel,
+        0x5143 => Vendor::Qualcomm,
+        _ => {
+            let makers = [
+                ("apple", Vendor::Apple),
+                ("amd", Vendor::Amd),
+                ("radeon", Vendor::Amd),
+                ("intel", Vendor::Intel),
+                ("nvidia", Vendor::Nvidia),
+                ("geforce", Vendor::Nvidia),
+                ("adreno", Vendor::Qualcomm),
+            ];
+            let maker = makers.into_iter().find(|(word, _)| name.contains(word));
+            maker.map_or(Vendor::Other, |(_, vendor)| vendor)
+        }
     }
 }
 
@@ -286,6 +338,7 @@ mod tests {
         AdapterReport {
             index,
             name: name.into(),
+            vendor: Vendor::Other,
             backend: backend.into(),
             kind: kind.into(),
             driver: String::new(),
@@ -330,6 +383,63 @@ mod tests {
         let error = select(&[], &Selection::Auto).unwrap_err();
         assert_eq!(error.exit_code(), 1);
         assert!(error.to_string().contains("mesa-vulkan-drivers"));
+    }
+
+    #[test]
+    fn sixteen_bits_without_matrices_are_for_those_who_gain_by_them() {
+        let card = |vendor, sizes, cooperative| AdapterReport {
+            vendor,
+            f16: true,
+            subgroup_sizes: Some(sizes),
+            cooperative,
+            ..report(0, "card", "vulkan", "discrete")
+        };
+        for (card, f16) in [
+            (card(Vendor::Amd, (32, 64), None), true),
+            (card(Vendor::Amd, (64, 64), None), false),
+            (card(Vendor::Nvidia, (32, 32), None), false),
+            (card(Vendor::Nvidia, (32, 32), Some(16)), true),
+            (card(Vendor::Apple, (32, 32), None), true),
+            (AdapterReport { f16: false, ..card(Vendor::Apple, (32, 32), None) }, false),
+        ] {
+            assert_eq!(card.target_f16().f16, f16, "{card:?}");
+        }
+    }
+
+    #[test]
+    fn an_older_software_driver_gets_a_hint() {
+        let with = |name: &str, info: &str| AdapterReport {
+            driver_info: info.into(),
+            ..report(0, name, "vulkan", "software")
+        };
+        assert!(with("llvmpipe (LLVM 15.0.6, 256 bits)", "Mesa 22.3.6 (LLVM 15.0.6)").hint().is_some());
+        for (name, info) in [
+            ("llvmpipe (LLVM 22.1.8, 256 bits)", "Mesa 26.2.6-1 (LLVM 22.1.8)"),
+            // Not measured.
+            ("llvmpipe (LLVM 19.1.7, 256 bits)", "Mesa 25.0.7-2 (LLVM 19.1.7)"),
+            ("llvmpipe (LLVM 15.0.6, 256 bits)", ""),
+            ("llvmpipe (LLVM 15.0.6, 256 bits)", "Mesa"),
+            ("SwiftShader Device", "SwiftShader driver-5.0.0"),
+            ("AMD Radeon RX 6800", "Mesa 22.3.6"),
+        ] {
+            assert_eq!(with(name, info).hint(), None, "{name} {info}");
+        }
+    }
+
+    #[test]
+    fn a_maker_is_known_by_number_or_by_name() {
+        for (id, name, maker) in [
+            (0x1002, "null hardware", Vendor::Amd),
+            (0x10de, "nvidia geforce rtx 4090", Vendor::Nvidia),
+            (0x8086, "intel(r) arc(tm) a770 graphics", Vendor::Intel),
+            // Mesa's own number, and none.
+            (0x10005, "apple m1 (g13g b0)", Vendor::Apple),
+            (0, "apple m3 max", Vendor::Apple),
+            (0x10005, "llvmpipe (llvm 15.0.6, 256 bits)", Vendor::Other),
+            (0x1414, "microsoft basic render driver", Vendor::Other),
+        ] {
+            assert_eq!(vendor(id, name), maker, "{name}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::limits::Limits;
 use super::pacer::{Pacer, Portion};
 use super::shader;
 use crate::error::{Error, Result};
-use crate::plan::{Access, Const, Dispatch, Form, Kernel, Step, Target, Trusted};
+use crate::plan::{Access, Const, Dispatch, Form, Kernel, Step, Target, Trusted, Vendor};
 
 /// Submissions of work in flight before the host waits for the oldest.
 const MAX_WORKING: usize = 2;
@@ -153,6 +153,7 @@ impl Gpu {
         let report = AdapterReport {
             index: 0,
             name: "noop".into(),
+            vendor: Vendor::Other,
             backend: "noop".into(),
             kind: "other".into(),
             driver: String::new(),

@@ -43,6 +43,7 @@ pub fn all() -> Vec<&'static Kernel> {
         &adam::CLIPPED,
         &adam::ADAM_IMAGES,
         &adam::CLIPPED_IMAGES,
+        &matmul::JOIN,
         &micro::MULTIPLY_ADD,
         &micro::COPY,
         &micro::LATENCY,

@@ -1,9 +1,9 @@
 //! The reparameterised sample of a Gaussian posterior and its KL term (`shaders/latent.wgsl`).
 
-use super::{bytes, elementwise, params, philox, plain, shader};
+use super::{bytes, elementwise, params, philox, shader};
 use crate::plan::{
-    Call, Const, Cost, Dispatch, Kernel, PAD, Plan, Reference, Slot, Tensor, linear_grid, read, round_up,
-    write,
+    Call, Const, Cost, Dispatch, Kernel, PAD, Plan, Reference, Slot, Target, Tensor, linear_grid, read,
+    round_up, write,
 };
 
 params! {
@@ -77,7 +77,7 @@ const fn kernel(
 
 /// z = mu + sigma eps, and the KL divergence from the prior.
 pub static DRAW: Kernel =
-    kernel("draw", &[read(1, "head"), write(6, "z"), write(7, "kl")], plain, |call: &dyn Call| {
+    kernel("draw", &[read(1, "head"), write(6, "z"), write(7, "kl")], by_row, |call: &dyn Call| {
         let [head, z, kl_row] = call.slots();
         let p: Params = crate::plan::params(call);
         for datum in 0..p.batch as usize {
@@ -117,7 +117,7 @@ pub static DRAW: Kernel =
 pub static RATIO: Kernel = kernel(
     "ratio",
     &[read(1, "head"), read(2, "sample"), write(8, "log_ratio")],
-    plain,
+    by_row,
     |call: &dyn Call| {
         let [head, sample, log_ratio] = call.slots();
         let p: Params = crate::plan::params(call);
@@ -187,30 +187,61 @@ fn shape(head: Tensor, z: Tensor, samples: usize) -> Params {
     Params { batch: head.rows as u32, samples: samples as u32, latent: z.cols as u32, vectors: z.vectors() }
 }
 
+/// Neighbouring invocations that may share a row of z. A batch of 128 is two workgroups with one invocation a row: little for
+/// software, and too little for a card, where each draws all of a row's noise, one vector after the other.
+const ROW_LANES: [u32; 3] = [1, 8, 32];
+
+/// How many share a row of so many vectors on `target`.
+fn row_lanes(target: &Target, vectors: u32) -> u32 {
+    let [one, few, many] = ROW_LANES;
+    match vectors {
+        _ if target.software => one,
+        vectors if vectors <= few => few,
+        _ => many,
+    }
+}
+
+fn row_consts(lanes: u32) -> Vec<Const> {
+    vec![("WORKGROUP", super::WORKGROUP), ("ROW_LANES", lanes)]
+}
+
+fn by_row() -> Vec<Vec<Const>> {
+    ROW_LANES.map(row_consts).to_vec()
+}
+
 /// Appends z [B K, Z] and kl \[B\], from head [B, 2 P].
-pub(crate) fn draw(plan: &mut Plan, samples: usize, head: Tensor, z: Tensor, kl: Tensor) {
+pub(crate) fn draw(plan: &mut Plan, target: &Target, samples: usize, head: Tensor, z: Tensor, kl: Tensor) {
+    let lanes = row_lanes(target, z.vectors());
     assert!(kl.cols >= head.rows, "a KL for each datum");
     plan.push(Dispatch {
         kernel: &DRAW,
         label: "z, kl".into(),
-        consts: vec![],
+        consts: row_consts(lanes),
         params: shape(head, z, samples).to_bytes(),
         tensors: vec![head, z, kl],
-        workgroups: linear_grid(z.rows, super::WORKGROUP),
+        workgroups: linear_grid(z.rows * lanes as usize, super::WORKGROUP),
         cost: elementwise(60, &[head, kl, z]),
     });
 }
 
 /// Appends log_ratio [B K], from head [B, 2 P] and z [B K, Z].
-pub(crate) fn ratio(plan: &mut Plan, samples: usize, head: Tensor, z: Tensor, log_ratio: Tensor) {
+pub(crate) fn ratio(
+    plan: &mut Plan,
+    target: &Target,
+    samples: usize,
+    head: Tensor,
+    z: Tensor,
+    log_ratio: Tensor,
+) {
+    let lanes = row_lanes(target, z.vectors());
     assert!(log_ratio.cols >= z.rows, "a ratio for each row");
     plan.push(Dispatch {
         kernel: &RATIO,
         label: "log p(z)/q(z|x)".into(),
-        consts: vec![],
+        consts: row_consts(lanes),
         params: shape(head, z, samples).to_bytes(),
         tensors: vec![head, z, log_ratio],
-        workgroups: linear_grid(z.rows, super::WORKGROUP),
+        workgroups: linear_grid(z.rows * lanes as usize, super::WORKGROUP),
         cost: Cost { flops: 60 * (z.rows * z.cols) as u64, bytes: bytes(&[head, z, log_ratio]) },
     });
 }

@@ -83,6 +83,7 @@ impl<'a> Tape<'a> {
 
     /// An empty plan with a backward pass.
     pub fn training(name: &str, parameters: &'a Parameters, target: Target, batch: usize) -> Tape<'a> {
+        let target = Target { divides: !target.software, ..target };
         Tape { records: Some(Vec::new()), ..Tape::new(name, parameters, target, batch) }
     }
 

@@ -66,6 +66,13 @@ fn bounds(checks: bool) -> BoundsCheckPolicies {
 }
 
 fn to_spirv(shader: &Shader, checks: bool) -> Result<Translated, String> {
+    let words = to_spirv_words(shader, (1, 3), checks)?;
+    let code = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    Ok(Translated { code, entry: shader.kernel.entry.into() })
+}
+
+/// The words of SPIR-V of this version.
+pub fn to_spirv_words(shader: &Shader, version: (u8, u8), checks: bool) -> Result<Vec<u32>, String> {
     use spv::Capability;
     let mut capabilities = vec![Capability::Shader];
     if shader.kernel.needs != Needs::Nothing {
@@ -86,7 +93,7 @@ fn to_spirv(shader: &Shader, checks: bool) -> Result<Translated, String> {
         binding_array_size: None,
     };
     let options = spv::Options {
-        lang_version: (1, 3),
+        lang_version: version,
         fake_missing_bindings: false,
         binding_map: shader.layout().into_iter().map(|(at, ..)| (at, target(at))).collect(),
         capabilities: Some(capabilities.into_iter().collect()),
@@ -98,10 +105,7 @@ fn to_spirv(shader: &Shader, checks: bool) -> Result<Translated, String> {
     };
     let entry =
         spv::PipelineOptions { shader_stage: ShaderStage::Compute, entry_point: shader.kernel.entry.into() };
-    let words =
-        spv::write_vec(&shader.module, &shader.info, &options, Some(&entry)).map_err(|e| e.to_string())?;
-    let code = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    Ok(Translated { code, entry: entry.entry_point })
+    spv::write_vec(&shader.module, &shader.info, &options, Some(&entry)).map_err(|e| e.to_string())
 }
 
 fn to_msl(shader: &Shader, checks: bool) -> Result<Translated, String> {

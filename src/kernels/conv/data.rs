@@ -61,7 +61,7 @@ pub(crate) fn conv_with(
             assert_eq!((kept.rows, kept.cols), (c.rows, c.cols), "{label}: shape of kept");
             kept
         }
-        Epilogue::Gradient(_) => panic!("{label}: the gradient of weights has a kernel of its own"),
+        Epilogue::Gradient(_) | Epilogue::Part => panic!("{label}: {epilogue:?} is for products alone"),
     };
     let tiles = to.channels.div_ceil(variant.channels as usize) as u32;
     let params = Params {

@@ -118,7 +118,7 @@ pub(super) fn reference(call: &dyn Call) {
                         c.put(at, channel, sum * f.derivative(kept.get(at, channel)));
                     }
                     Epilogue::Accumulate => c.put(at, channel, c.get(at, channel) + sum),
-                    Epilogue::Gradient(_) => panic!("the gradient of weights has a kernel of its own"),
+                    Epilogue::Gradient(_) | Epilogue::Part => panic!("for products alone"),
                 }
             }
         }

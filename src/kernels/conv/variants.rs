@@ -6,7 +6,7 @@ use super::operation::{self, Way};
 use crate::kernels::activation::Activation;
 use crate::kernels::matmul::{ACCUMULATES, Epilogue};
 use crate::kernels::shader;
-use crate::plan::{Const, Kernel, Needs, Shader, Slot, Target, read, read_image, write};
+use crate::plan::{Const, Kernel, Needs, Shader, Slot, Target, Vendor, read, read_image, write};
 use crate::settings::Named;
 
 /// One way to compute: a shader and the sizes of its tile.
@@ -102,6 +102,7 @@ pub static DATA: &[Variant] = &[
     Variant::subgroup("subgroup4-4", 4, 4),
     Variant::subgroup("subgroup4-16", 4, 16),
     Variant::portable("portable-4", 64, 4),
+    Variant::portable("portable-8", 32, 8),
     Variant::portable("portable-16", 32, 16),
 ];
 
@@ -122,8 +123,15 @@ pub static WEIGHTS: &[Variant] = &[
     Variant::weights_subgroup("subgroup4-4", 4, 4),
     Variant::weights_subgroup("subgroup4-16", 4, 16),
     Variant::weights_portable("portable-4", 64, 4),
+    Variant::weights_portable("portable-8", 32, 8),
     Variant::weights_portable("portable-16", 32, 16),
 ];
+
+/// The channels of the portable tiles that are chosen. Apple's compiler spills the sums of 16 (Mesa 26's of an M1: 6 to 22
+/// spills, with 8 none); all others keep them (tests/compilers).
+fn portable_channels(vendor: Vendor) -> [u32; 2] {
+    if vendor == Vendor::Apple { [4, 8] } else { [4, 16] }
+}
 
 /// The variant of a table for so many channels, or rows, on `target`: the smallest tile that holds them, or the largest. With
 /// subgroups on software adapters, where loads are the limit and each lane saves some; from images where that is faster.
@@ -131,7 +139,12 @@ pub fn choose(table: &'static [Variant], target: &Target, channels: usize) -> &'
     let fitting = || table.iter().filter(|variant| variant.fits(target));
     let images = fitting().any(Variant::reads_images);
     let subgroups = target.software && fitting().any(|variant| variant.lanes.is_some());
-    let suits = |v: &&Variant| v.lanes.is_some() == subgroups && v.reads_images() == images;
+    let portable = portable_channels(target.vendor);
+    let suits = |v: &&Variant| {
+        v.lanes.is_some() == subgroups
+            && v.reads_images() == images
+            && (v.lanes.is_some() || portable.contains(&v.channels))
+    };
     let mut tiles = fitting().filter(suits);
     let largest = tiles.clone().next_back().expect("a portable variant");
     tiles.find(|variant| variant.channels as usize >= channels).unwrap_or(largest)
@@ -248,6 +261,9 @@ mod tests {
             (software(None), 3, "portable-4"),
             (software(Some(64)), 1000, "portable-16"),
             (Target { subgroup: Some(8), ..Target::PORTABLE }, 32, "portable-16"),
+            (Target::PORTABLE, 8, "portable-16"),
+            (Target { vendor: Vendor::Apple, ..Target::PORTABLE }, 3, "portable-4"),
+            (Target { vendor: Vendor::Apple, ..Target::PORTABLE }, 32, "portable-8"),
             (Target { images: true, ..software(Some(8)) }, 3, "images8-4"),
             (Target { images: true, ..software(Some(16)) }, 32, "images16-32"),
             (Target { images: true, ..software(None) }, 32, "portable-16"),

@@ -2,13 +2,12 @@
 
 use super::operation::Layout;
 use super::variants::*;
-use crate::plan::Target;
+use crate::plan::{Target, Vendor};
 
 /// The variant for a result [m, n] of sums over k on `target`: a pure function, good enough to start at once. `vae-gpu tune`
 /// replaces its choice by a measured one.
 pub fn choose(target: &Target, layout: Layout, [m, k, n]: [usize; 3]) -> &'static Variant {
-    match (target.software, target.f16) {
-        (true, false) if k > MOST_TERMS => &TILED_32,
+    let variant = match (target.software, target.f16) {
         (true, false) => choose_for_software(target, layout, m),
         // Cooperative matrices only on real cards: with 512 x 512 x 512 on llvmpipe (Mesa 26) they reach 3.4 to 3.7
         // GFLOP/s, the tiles 10 to 11.
@@ -16,15 +15,17 @@ pub fn choose(target: &Target, layout: Layout, [m, k, n]: [usize; 3]) -> &'stati
         (false, _) => match target.cooperative {
             Some(16) => by_size(MATRICES_16, m, n),
             Some(8) => by_size(MATRICES_8, m, n),
-            _ if target.f16 => by_size(TILES_F16, m, n),
-            _ => by_size(TILES, m, n),
+            _ => by_size(tiles_of(target.vendor, target.f16), m, n),
         },
-    }
+    };
+    if target.software && k > variant.most_terms() { for_long_sums(variant.is_f16(), k) } else { variant }
 }
 
-/// The most terms of a sum whose vectors of four each take a round of a loop: llvmpipe leaves all loops of an invocation
-/// after 65,535 rounds, without a word. Tiles in workgroup memory take four vectors a round.
-const MOST_TERMS: usize = 4 * 50_000;
+/// Tiles in workgroup memory take more terms of a sum a round: the more, the larger.
+fn for_long_sums(f16: bool, k: usize) -> &'static Variant {
+    let [small, medium, _] = if f16 { TILES_F16 } else { TILES };
+    if k <= small.most_terms() { small } else { medium }
+}
 
 // From small to large tiles. Matrices of 8 x 8 end at 64 x 64: in a tile of 128 x 128 each subgroup would keep 64 of them
 // in registers.
@@ -32,6 +33,19 @@ const TILES: [&Variant; 3] = [&TILED_32, &TILED_64, &TILED_128];
 const TILES_F16: [&Variant; 3] = [&TILED_32_F16, &TILED_64_F16, &TILED_128_F16];
 const MATRICES_8: [&Variant; 3] = [&COOPERATIVE8_32_F16, &COOPERATIVE8_64_F16, &COOPERATIVE8_64_F16];
 const MATRICES_16: [&Variant; 3] = [&COOPERATIVE16_32_F16, &COOPERATIVE16_64_F16, &COOPERATIVE16_128_F16];
+
+/// The tiles that a maker's compiler keeps in registers. With tiles of 128 Mesa's compilers of an M1 spill 5 half registers in TN,
+/// and of Intel's cards (Mesa 25, before A came a vector at a time) 143 to 278 registers, at three to five times the static cycles;
+/// AMD's and NVIDIA's keep them, and Apple's those of 16 bits. An Adreno holds 4 waves, half of those with tiles of 64. Estimates of
+/// compilers: nothing ran.
+fn tiles_of(vendor: Vendor, f16: bool) -> [&'static Variant; 3] {
+    let [small, medium, large] = if f16 { TILES_F16 } else { TILES };
+    match vendor {
+        Vendor::Amd | Vendor::Nvidia => [small, medium, large],
+        Vendor::Apple if f16 => [small, medium, large],
+        _ => [small, medium, medium],
+    }
+}
 
 /// A real card needs workgroups for all its cores before it gains from large tiles. Either threshold is where the larger
 /// tile makes 128 workgroups, as many as the largest cards have multiprocessors. This is reasoning: no threshold has been
@@ -83,9 +97,8 @@ fn choose_for_software(target: &Target, layout: Layout, m: usize) -> &'static Va
 /// The variants of [`fitting`] that also give the same bits as the one that [`choose`] picks: a tuning changes no result.
 pub fn alike(target: &Target, layout: Layout, mkn: [usize; 3]) -> impl Iterator<Item = &'static Variant> {
     let rounds_twice = choose(target, layout, mkn).rounds_twice();
-    let is_long = target.software && mkn[1] > MOST_TERMS;
-    fitting(target, layout)
-        .filter(move |v| v.rounds_twice() == rounds_twice && (v.uses_workgroup_memory() || !is_long))
+    let reaches = move |v: &Variant| !target.software || mkn[1] <= v.most_terms();
+    fitting(target, layout).filter(move |v| v.rounds_twice() == rounds_twice && reaches(v))
 }
 
 #[cfg(test)]
@@ -160,17 +173,35 @@ mod tests {
     #[test]
     fn long_sums_take_more_terms_a_round() {
         let target = Target { images: true, ..software(8) };
-        assert_eq!(choose(&target, Layout::NN, [4, MOST_TERMS, 4]).name, "images8-8x1");
-        assert_eq!(choose(&target, Layout::NN, [4, MOST_TERMS + 1, 4]).name, "tiled-32");
-        assert!(alike(&target, Layout::NN, [4, MOST_TERMS + 1, 4]).all(Variant::uses_workgroup_memory));
+        for (k, name) in [
+            (200_000, "images8-8x1"),
+            (200_001, "tiled-32"),
+            (400_000, "tiled-32"),
+            (400_001, "tiled-64"),
+            (5_000_000, "tiled-64"),
+        ] {
+            assert_eq!(choose(&target, Layout::NN, [4, k, 4]).name, name, "{k}");
+        }
+        let names = |k| alike(&target, Layout::NN, [4, k, 4]).map(|v| v.name).collect::<Vec<_>>();
+        assert!(names(200_001).iter().all(|name| name.starts_with("tiled-")));
+        assert_eq!(names(400_001), ["tiled-64"]);
     }
 
     #[test]
     fn cards_get_larger_tiles_for_larger_results() {
         let of = |f16, cooperative| Target { f16, cooperative, ..Target::PORTABLE };
+        let by = |vendor| Target { vendor, ..Target::PORTABLE };
         for (target, names) in [
-            (of(false, None), ["tiled-32", "tiled-64", "tiled-128"]),
-            (of(true, None), ["tiled-32-f16", "tiled-64-f16", "tiled-128-f16"]),
+            (by(Vendor::Amd), ["tiled-32", "tiled-64", "tiled-128"]),
+            (by(Vendor::Nvidia), ["tiled-32", "tiled-64", "tiled-128"]),
+            (by(Vendor::Apple), ["tiled-32", "tiled-64", "tiled-64"]),
+            (by(Vendor::Intel), ["tiled-32", "tiled-64", "tiled-64"]),
+            (of(false, None), ["tiled-32", "tiled-64", "tiled-64"]),
+            (of(true, None), ["tiled-32-f16", "tiled-64-f16", "tiled-64-f16"]),
+            (
+                Target { vendor: Vendor::Apple, ..of(true, None) },
+                ["tiled-32-f16", "tiled-64-f16", "tiled-128-f16"],
+            ),
             (of(true, Some(8)), ["cooperative8-32-f16", "cooperative8-64-f16", "cooperative8-64-f16"]),
             (of(true, Some(16)), ["cooperative16-32-f16", "cooperative16-64-f16", "cooperative16-128-f16"]),
         ] {

@@ -2,6 +2,7 @@
 
 mod choose;
 mod operation;
+mod parts;
 mod reference;
 mod variants;
 
@@ -9,14 +10,21 @@ pub use choose::{alike, choose};
 pub(super) use operation::ACCUMULATES;
 use operation::Params;
 pub use operation::{Epilogue, Layout};
+pub(super) use parts::JOIN;
 pub(super) use variants::KERNELS;
 pub use variants::{VARIANTS, Variant, fitting, named};
 
 use super::bytes;
 use crate::plan::{BINDING_ALIGN, Cost, Dispatch, Element, PAD, Plan, Role, Target, Tensor, round_up};
 
-/// Layout and (m, k, n) of a dispatch, if it is a product.
+/// Layout and (m, k, n) of a dispatch, if it is a product whose sums are not divided: one that may get another variant.
 pub fn product_of(dispatch: &Dispatch) -> Option<(Layout, [usize; 3])> {
+    let product = shape_of(dispatch)?;
+    (Epilogue::from_constants(|name| dispatch.constant(name)) != Epilogue::Part).then_some(product)
+}
+
+/// Layout and (m, k, n) of a dispatch, if it is a product, in parts or not.
+pub fn shape_of(dispatch: &Dispatch) -> Option<(Layout, [usize; 3])> {
     KERNELS.iter().find(|kernel| std::ptr::eq(**kernel, dispatch.kernel))?;
     let p: Params = bytemuck::pod_read_unaligned(&dispatch.params[..size_of::<Params>()]);
     let layout = Layout::from_u32(dispatch.constant("LAYOUT"));
@@ -94,8 +102,29 @@ pub(crate) fn matmul(
     let operands = [Some(a), Some(b), epilogue.extra()];
     let images = target.images && operands.iter().flatten().all(|tensor| plan.fits_image(tensor));
     let k = if layout == Layout::TN { a.rows } else { a.cols };
-    let variant = choose(&Target { images, ..*target }, layout, [c.rows, k, c.cols]);
-    matmul_with(plan, variant, label, layout, (a, b, c), epilogue);
+    let shape = [c.rows, k, c.cols];
+    let variant = choose(&Target { images, ..*target }, layout, shape);
+    match parts::parts_of(layout, shape) {
+        count if target.divides && count > 1 => {
+            matmul_in_parts(plan, variant, label, layout, (a, b, c), epilogue, count);
+        }
+        _ => matmul_with(plan, variant, label, layout, (a, b, c), epilogue),
+    }
+}
+
+/// Appends c = epilogue(A B) with a given variant, its sums in so many parts.
+pub(crate) fn matmul_in_parts(
+    plan: &mut Plan,
+    variant: &Variant,
+    label: &str,
+    layout: Layout,
+    (a, b, c): (Tensor, Tensor, Tensor),
+    epilogue: Epilogue,
+    count: usize,
+) {
+    let parts = parts::tensor(plan, label, c, count);
+    matmul_with(plan, variant, &format!("{label} parts"), layout, (a, b, parts), Epilogue::Part);
+    parts::join(plan, label, parts, c, epilogue);
 }
 
 /// Appends c = epilogue(A B) with a given variant.
@@ -110,10 +139,19 @@ pub(crate) fn matmul_with(
     let (m, k) = if layout == Layout::TN { (a.cols, a.rows) } else { (a.rows, a.cols) };
     let (n, b_k) = if layout == Layout::NT { (b.rows, b.cols) } else { (b.cols, b.rows) };
     assert_eq!(k, b_k, "{label}: inner dimensions of a {a:?} and b {b:?}");
-    assert_eq!((m, n), (c.rows, c.cols), "{label}: shape of c");
+    let (mut parts, mut part_rows) = (1, 0);
+    if let Epilogue::Part = epilogue {
+        assert!(variant.divides(layout), "{label}: {} computes no parts in {layout:?}", variant.name);
+        part_rows = round_up(m, PAD);
+        parts = c.rows / part_rows;
+        assert_eq!(c.rows, parts * part_rows, "{label}: rows of parts");
+    } else {
+        assert_eq!(m, c.rows, "{label}: rows of c");
+    }
+    assert_eq!(n, c.cols, "{label}: columns of c");
     let extra = match epilogue {
         // The slot must be bound to something.
-        Epilogue::Store | Epilogue::Accumulate | Epilogue::Gradient(_) => a,
+        Epilogue::Store | Epilogue::Accumulate | Epilogue::Gradient(_) | Epilogue::Part => a,
         Epilogue::Forward(activation, bias) => {
             assert_eq!((bias.rows, bias.cols), (1, n), "{label}: shape of the bias");
             assert!(!activation.keeps_input(), "{label}: this activation needs a kernel of its own");
@@ -147,14 +185,17 @@ pub(crate) fn matmul_with(
         a_first: a.first_vector(),
         b_first: b.first_vector(),
         extra_first: extra.first_vector(),
+        part_quads: (parts::length_of(k, parts) / PAD) as u32,
+        part_rows: part_rows as u32,
     };
+    let [x, y, _] = variant.workgroups(m, n);
     plan.push(Dispatch {
         kernel: variant.kernel,
         label: label.into(),
         consts: variant.specialise(layout, &epilogue),
         params: params.to_bytes(),
         tensors: vec![a, b, extra, bound],
-        workgroups: variant.workgroups(m, n),
+        workgroups: [x, y, parts as u32],
         cost,
     });
 }

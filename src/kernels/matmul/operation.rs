@@ -2,7 +2,7 @@
 
 use crate::kernels::activation::Activation;
 use crate::kernels::params;
-use crate::plan::Const;
+use crate::plan::{Const, Matrix};
 
 /// How the operands of c[m, n] = sum_k A(m, k) B(k, n) are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub enum Epilogue<T = crate::plan::Tensor> {
     /// c = sum, and d_bias [1, M] = the sums of A's rows: the gradients of a layer's weights and of its bias, which
     /// follows them in the same buffer. In TN only.
     Gradient(T),
+    /// c = the sums over parts of k, each part's rows below those of the one before. In NN and NT, for the kernel that joins them.
+    Part,
 }
 
 impl Epilogue<()> {
@@ -69,6 +71,7 @@ impl Epilogue<()> {
             2 => Epilogue::Backward(activation(), ()),
             3 => Epilogue::Accumulate,
             4 => Epilogue::Gradient(()),
+            5 => Epilogue::Part,
             other => panic!("{other} is not the number of an epilogue"),
         }
     }
@@ -79,7 +82,7 @@ impl<T> Epilogue<T> {
     pub fn extra(self) -> Option<T> {
         match self {
             Epilogue::Forward(_, extra) | Epilogue::Backward(_, extra) => Some(extra),
-            Epilogue::Store | Epilogue::Accumulate | Epilogue::Gradient(_) => None,
+            Epilogue::Store | Epilogue::Accumulate | Epilogue::Gradient(_) | Epilogue::Part => None,
         }
     }
 
@@ -91,6 +94,7 @@ impl<T> Epilogue<T> {
             Epilogue::Backward(activation, kept) => Epilogue::Backward(activation, of(kept)),
             Epilogue::Accumulate => Epilogue::Accumulate,
             Epilogue::Gradient(d_bias) => Epilogue::Gradient(of(d_bias)),
+            Epilogue::Part => Epilogue::Part,
         }
     }
 
@@ -102,8 +106,21 @@ impl<T> Epilogue<T> {
             Epilogue::Backward(activation, _) => (2, *activation),
             Epilogue::Accumulate => (3, Activation::Identity),
             Epilogue::Gradient(_) => (4, Activation::Identity),
+            Epilogue::Part => (5, Activation::Identity),
         };
         [("EPILOGUE", number), ("ACTIVATION", activation as u32)]
+    }
+}
+
+impl Epilogue<Matrix<'_>> {
+    /// What becomes of the sum of c[m, n].
+    pub(super) fn finish(self, sum: f64, c: Matrix, m: usize, n: usize) -> f64 {
+        match self {
+            Epilogue::Store | Epilogue::Part | Epilogue::Gradient(_) => sum,
+            Epilogue::Forward(f, bias) => f.apply(sum + bias.at(n)),
+            Epilogue::Backward(f, kept) => sum * f.derivative(kept.get(m, n)),
+            Epilogue::Accumulate => c.get(m, n) + sum,
+        }
     }
 }
 
@@ -124,6 +141,8 @@ params! {
         a_first: u32,
         b_first: u32,
         extra_first: u32,
+        part_quads: u32,
+        part_rows: u32,
     }
 }
 
@@ -140,6 +159,7 @@ mod tests {
             Epilogue::Backward(f, ()),
             Epilogue::Accumulate,
             Epilogue::Gradient(()),
+            Epilogue::Part,
         ] {
             let constants = epilogue.constants();
             let constant = |wanted: &str| constants.iter().find(|(name, _)| *name == wanted).unwrap().1;
@@ -150,8 +170,8 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "5 is not the number of an epilogue")]
+    #[should_panic(expected = "6 is not the number of an epilogue")]
     fn an_unknown_epilogue_is_refused() {
-        Epilogue::from_constants(|_| 5);
+        Epilogue::from_constants(|_| 6);
     }
 }

@@ -10,27 +10,31 @@ pub(super) fn reference(call: &dyn Call) {
     let [a, b, extra, c] = call.slots();
     let epilogue = Epilogue::from_constants(|name| call.constant(name)).map(|()| extra);
     let (c_stride, bias_at) = (4 * p.c_stride as usize, 4 * p.bias_at as usize);
-    for m in 0..p.m as usize {
-        for n in 0..p.n as usize {
-            let mut sum = 0.0;
-            for k in 0..p.k as usize {
-                sum += match layout {
-                    Layout::NN => a.get(m, k) * b.get(k, n),
-                    Layout::NT => a.get(m, k) * b.get(n, k),
-                    Layout::TN => a.get(k, m) * b.get(k, n),
-                };
-            }
-            match epilogue {
-                Epilogue::Store => c.put(m, n, sum),
-                Epilogue::Forward(f, bias) => c.put(m, n, f.apply(sum + bias.at(n))),
-                Epilogue::Backward(f, kept) => c.put(m, n, sum * f.derivative(kept.get(m, n))),
-                Epilogue::Accumulate => c.put(m, n, c.get(m, n) + sum),
-                // c and d_bias are bound together, as one row.
-                Epilogue::Gradient(_) => c.set(m * c_stride + n, sum),
+    let k = p.k as usize;
+    let length = if matches!(epilogue, Epilogue::Part) { 4 * p.part_quads as usize } else { k };
+    for (part, first) in (0..k).step_by(length).enumerate() {
+        for m in 0..p.m as usize {
+            for n in 0..p.n as usize {
+                let mut sum = 0.0;
+                for k in first..k.min(first + length) {
+                    sum += match layout {
+                        Layout::NN => a.get(m, k) * b.get(k, n),
+                        Layout::NT => a.get(m, k) * b.get(n, k),
+                        Layout::TN => a.get(k, m) * b.get(k, n),
+                    };
+                }
+                let value = epilogue.finish(sum, c, m, n);
+                match epilogue {
+                    // c and d_bias are bound together, as one row.
+                    Epilogue::Gradient(_) => c.set(m * c_stride + n, value),
+                    _ => c.put(part * p.part_rows as usize + m, n, value),
+                }
             }
         }
-        if let Epilogue::Gradient(_) = epilogue {
-            c.set(bias_at + m, (0..p.k as usize).map(|k| a.get(k, m)).sum());
+    }
+    if let Epilogue::Gradient(_) = epilogue {
+        for m in 0..p.m as usize {
+            c.set(bias_at + m, (0..k).map(|k| a.get(k, m)).sum());
         }
     }
 }

@@ -45,9 +45,10 @@ impl Variant {
         Variant { kernel, ..self }
     }
 
-    /// `side` x `side` invocations compute `blocks` x `blocks` blocks of 4 x 4 each.
+    /// `side` x `side` invocations compute `blocks` x `blocks` blocks of 4 x 4 each. Each fetches one vector of either operand a
+    /// round: `side / 4 blocks` vectors of k.
     const fn tiled(name: &'static str, kernel: &'static Kernel, side: u32, blocks: u32) -> Variant {
-        let consts = [("SIDE", side), ("BLOCKS", blocks), ("K_QUADS", 4 / blocks)];
+        let consts = [("SIDE", side), ("BLOCKS", blocks), ("K_QUADS", side / (4 * blocks))];
         let tile = 4 * side * blocks;
         Variant { name, kernel, lanes: None, tile_rows: tile, tile_columns: tile, consts }
     }
@@ -92,6 +93,20 @@ impl Variant {
     /// Whether operands pass through workgroup memory, with a barrier per round.
     pub fn uses_workgroup_memory(&self) -> bool {
         self.is_f16() || self.runs(&TILED)
+    }
+
+    /// Whether it can compute the parts of divided sums: those for cards.
+    pub(crate) fn divides(&self, layout: Layout) -> bool {
+        self.uses_workgroup_memory() && layout != Layout::TN
+    }
+
+    /// The most terms of a sum that llvmpipe adds up: it leaves all loops of an invocation after 65,535 rounds, without a word.
+    /// With room to spare.
+    pub(super) fn most_terms(&self) -> usize {
+        const ROUNDS: usize = 50_000;
+        let constant = |wanted| self.consts.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
+        let tile = constant("K_TILE").or(constant("K_QUADS").map(|quads| 4 * quads));
+        ROUNDS * tile.unwrap_or(4) as usize
     }
 
     /// Whether its tile suits the layout: in TN a lane loads four rows at once, so a subgroup shares the rows of a tile
@@ -278,6 +293,9 @@ fn specialisations(kernel: &'static Kernel) -> Vec<Vec<Const>> {
             all.extend(epilogues.iter().map(|epilogue| variant.specialise(layout, epilogue)));
             if layout == Layout::TN {
                 all.push(variant.specialise(layout, &Epilogue::Gradient(())));
+            }
+            if variant.divides(layout) {
+                all.push(variant.specialise(layout, &Epilogue::<()>::Part));
             }
         }
     }

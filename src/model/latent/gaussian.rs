@@ -29,7 +29,7 @@ impl Latent for Gaussian {
         let to = tape.plan.tensor("z", rows, latent);
         let (z, kl) = (tape.value("z", to), tape.row_terms("kl", from.rows));
         let kl_row = tape.peek(kl);
-        latent::draw(&mut tape.plan, samples, from, to, kl_row);
+        latent::draw(&mut tape.plan, &tape.target, samples, from, to, kl_row);
         let mut draw = Draw { z, kl: Some(kl), log_ratio: None, floor_kl: None };
         let mut kl_scale = None;
         match term {
@@ -43,7 +43,7 @@ impl Latent for Gaussian {
             KlTerm::Sampled => {
                 let log_ratio = tape.row_terms("log_ratio", rows);
                 let row = tape.peek(log_ratio);
-                latent::ratio(&mut tape.plan, samples, from, to, row);
+                latent::ratio(&mut tape.plan, &tape.target, samples, from, to, row);
                 draw.log_ratio = Some(log_ratio);
             }
         }

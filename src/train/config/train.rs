@@ -152,7 +152,15 @@ impl Precision {
     pub fn target(self, gpu: &Gpu) -> Result<Target> {
         match self {
             Precision::F32 => Ok(gpu.target()),
-            Precision::F16 if gpu.report().f16 => Ok(gpu.report().target_f16()),
+            Precision::F16 if gpu.report().f16 => {
+                if !gpu.report().gains_by_f16() {
+                    log::warn!(
+                        "products keep 32 bits: {} has no matrices of 16-bit floats, and gains nothing by such tiles",
+                        gpu.report().title()
+                    );
+                }
+                Ok(gpu.report().target_f16())
+            }
             Precision::F16 => {
                 let next = "no 16-bit floats in shaders; use `train.precision` = f32 or another `run.device`";
                 Err(Error::value(
