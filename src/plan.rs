@@ -84,6 +84,9 @@ impl Target {
     /// The target whose kernels run on every adapter.
     pub const PORTABLE: Target =
         Target { software: false, subgroup: None, f16: false, cooperative: None, images: false };
+
+    /// A software adapter of which nothing more is known, as in a browser without a card.
+    pub const SOFTWARE: Target = Target { software: true, ..Target::PORTABLE };
 }
 
 /// A list of buffers and a list of dispatches. Only this crate can make one, which is why unchecked shaders are sound.

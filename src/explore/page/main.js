@@ -1,0 +1,188 @@
+// The page: opens the device, and ties the model, the map and the cards together.
+
+import { openDevice, unpack } from "./engine.js";
+import { Model, newest } from "./model.js";
+import { announce, colour, el, fill } from "./elements.js";
+import { pair, principal } from "./space.js";
+import { LatentMap } from "./map.js";
+import { Arithmetic, Path, Samples, Sliders, Yours, showDecoded } from "./panels.js";
+import { Training } from "./training.js";
+
+class Explorer {
+  static async open() {
+    const content = JSON.parse(el("content").textContent);
+    const gpu = await openDevice();
+    gpu.device.addEventListener("uncapturederror", ({ error }) => trouble(`WebGPU: ${error.message}`));
+    gpu.device.lost.then(({ message }) => trouble(`the device was lost: ${message || "reload the page"}`));
+    const page = new Explorer(content, await Model.on(gpu, content));
+    await page.load();
+    el("adapter").textContent = gpu.name;
+    return page;
+  }
+
+  constructor(content, model) {
+    Object.assign(this, { content, model, classes: content.classes, z: new Float32Array(content.latent), label: 0, codes: [], labels: [], rows: [], cells: [] });
+    // Called when the code was taken elsewhere.
+    this.moved = [];
+    this.times = [];
+    this.view = newest(async (z) => {
+      const begin = performance.now();
+      showDecoded(this, await model.decode(z, this.label), z);
+      this.times.push(performance.now() - begin);
+    });
+  }
+
+  async load() {
+    const { content } = this;
+    const { latent, points, dim } = content;
+    const cut = (values, width) => Array.from({ length: values.length / width }, (_, i) => values.subarray(i * width, (i + 1) * width));
+    if (points.labelled) this.labels = new Uint32Array(await unpack("labels"));
+    if (el("codes")) this.codes = cut(new Float32Array(await unpack("codes")), latent);
+    if (el("rows")) this.rows = cut(new Float32Array(await unpack("rows")), dim);
+    if (points.tsne) this.tsne = cut(new Float32Array(await unpack("tsne")), 2);
+    if (points.thumbs) {
+      this.sprite = new Image();
+      this.sprite.src = `data:image/png;base64,${el("thumbs").textContent}`;
+      await this.sprite.decode();
+    }
+    el("app").hidden = false;
+    el("fallback").hidden = true;
+    for (const node of document.querySelectorAll(content.picture ? ".table-only" : ".picture-only")) node.hidden = true;
+    el("points").textContent = `${points.what}`;
+    el("label-row").hidden = content.conditional === 0;
+    fill(el("label"), Array.from({ length: content.conditional }, (_, i) => this.classes[i] ?? String(i)));
+    el("label").addEventListener("input", () => {
+      this.label = Number(el("label").value);
+      this.look(null);
+      this.samples.draw();
+      this.map.drawBackdrop();
+      this.remember();
+    });
+    const dims = Array.from({ length: latent }, (_, i) => i).sort((a, b) => (content.kl[b] ?? 0) - (content.kl[a] ?? 0));
+    const names = Array.from({ length: latent }, (_, i) => `z${i}`);
+    fill(el("axis-x"), names, dims[0]);
+    fill(el("axis-y"), names, dims[1] ?? 0);
+    el("plane-tsne").hidden = !this.tsne;
+    el("plane").value = latent > 2 ? "pca" : "pair";
+    this.read();
+    this.map = new LatentMap(this);
+    if (content.training) this.training = await Training.of(this);
+    el("training-card").hidden = !this.training;
+    this.sliders = new Sliders(this);
+    this.yours = new Yours(this);
+    this.path = new Path(this);
+    this.arithmetic = new Arithmetic(this);
+    this.samples = new Samples(this);
+    for (const id of ["plane", "axis-x", "axis-y"]) el(id).addEventListener("input", () => this.choosePlane());
+    el("origin").addEventListener("click", () => this.take(new Float32Array(latent)));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.map.refresh());
+    if (this.training) await this.recode();
+    else this.choosePlane();
+    this.take(this.z);
+    await this.samples.draw();
+  }
+
+  choosePlane() {
+    const kind = el("plane").value;
+    el("pair").hidden = kind !== "pair";
+    const plane = kind === "pair" ? pair(this.content.latent, Number(el("axis-x").value), Number(el("axis-y").value)) : null;
+    if (kind === "tsne") this.map.show(null, this.tsne);
+    else this.map.show(plane ?? principal(this.codes, this.content.latent));
+    this.remember();
+  }
+
+  // Looks at a code without taking it; at none, again at the one that was taken.
+  look(code) {
+    this.sliders.show(code ?? this.z);
+    return this.view(code ?? this.z);
+  }
+
+  // Takes a code: the map, the sliders and the picture go there.
+  take(code, datum = null, relative = false) {
+    Object.assign(this, { z: Float32Array.from(code), datum });
+    if (!relative) this.moved.forEach((tell) => tell());
+    this.map.draw();
+    this.remember();
+    return this.look(null);
+  }
+
+  // What a datum is called.
+  nameOf(datum) {
+    const label = this.labels[datum];
+    return label === undefined ? `datum ${datum}` : `label ${this.classes[label] ?? label}`;
+  }
+
+  // Draws the small picture of a datum, if it has one.
+  thumb(datum, canvas) {
+    if (!this.sprite) return false;
+    const { width, height, columns } = this.content.points.thumbs;
+    [canvas.width, canvas.height] = [width, height];
+    canvas.getContext("2d").drawImage(this.sprite, (datum % columns) * width, Math.floor(datum / columns) * height, width, height, 0, 0, width, height);
+    return true;
+  }
+
+  // Encodes the data of the map anew, with the weights as they are.
+  async recode() {
+    const { model, content, training } = this;
+    const { rows, cols } = model.programs.map.ports.x;
+    const { latent, log_var: at } = content;
+    const kl = new Float64Array(at === null ? 0 : latent);
+    const codes = [];
+    for (let first = 0; first < content.points.count; first += rows) {
+      const count = Math.min(rows, content.points.count - first);
+      const x = new Float32Array(rows * cols);
+      for (let i = 0; i < count; i++) x.set(training.row(first + i).map((v) => (content.threshold ? Number(v > 0.5) : v)), i * cols);
+      const labels = Array.from({ length: rows }, (_, i) => this.labels[first + i] ?? 0);
+      const [head] = await model.run("map", { valid_rows: count }, { x }, labels, ["head"]);
+      const width = head.length / rows;
+      for (let i = 0; i < count; i++) {
+        const row = head.subarray(i * width, (i + 1) * width);
+        codes.push(row.slice(0, latent));
+        kl.forEach((_, j) => (kl[j] += (row[j] ** 2 + Math.exp(row[at + j]) - 1 - row[at + j]) / 2 / content.points.count));
+      }
+    }
+    this.codes = codes;
+    content.kl = Array.from(kl);
+    this.sliders.order(content.kl);
+    if (el("plane").value === "pca") this.map.show(principal(codes, latent, this.map.plane));
+    else this.choosePlane();
+    this.look(null);
+    return this.samples.draw();
+  }
+
+  // The state as the address's fragment, and back.
+  remember() {
+    clearTimeout(this.remembering);
+    this.remembering = setTimeout(() => {
+      const state = { z: Array.from(this.z, (v) => Number(v.toFixed(3))).join(","), plane: el("plane").value, x: el("axis-x").value, y: el("axis-y").value };
+      Object.assign(state, { seed: el("seed").value, t: el("temperature").value, label: this.label });
+      history.replaceState(null, "", `#${new URLSearchParams(state)}`);
+    }, 300);
+  }
+
+  read() {
+    const state = new URLSearchParams(location.hash.slice(1));
+    const z = (state.get("z") ?? "").split(",").map(Number);
+    if (z.length === this.content.latent && z.every(Number.isFinite)) this.z = Float32Array.from(z);
+    const menus = { plane: "plane", x: "axis-x", y: "axis-y", label: "label" };
+    for (const [key, id] of Object.entries(menus)) {
+      const option = Array.from(el(id).options).find(({ value, hidden }) => value === state.get(key) && !hidden);
+      if (option) el(id).value = option.value;
+    }
+    this.label = Number(el("label").value);
+    for (const [key, id] of [["seed", "seed"], ["t", "temperature"]]) if (state.get(key)) el(id).value = state.get(key);
+  }
+}
+
+function trouble(text) {
+  el("adapter").textContent = text;
+  el("adapter").classList.add("trouble");
+  announce(text);
+}
+
+// For the browser's console, and for tests: the page, and how its start ended.
+globalThis.vae = { ready: Explorer.open().then((page) => Object.assign(globalThis.vae, { page }), (error) => {
+  el("why").textContent = `${error.message}.`;
+  trouble("pictures only");
+  return { error: String(error.stack ?? error) };
+}) };

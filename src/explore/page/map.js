@@ -1,0 +1,217 @@
+// The map: data in a plane of the latent space, in the colours of their labels. Pointing decodes, dragging walks.
+
+import { COLOURS, announce, colour, crisp, el, make } from "./elements.js";
+import { paint, pixels } from "./pictures.js";
+
+const MARGIN = 14; // around the data, in pixels
+const NEAR = 10; // the pointer is at a datum, in pixels
+const TILES = 14; // pictures in a row of the backdrop
+const STEP = 0.02; // of the width, for a press of an arrow key
+
+export class LatentMap {
+  constructor(page) {
+    Object.assign(this, { page, canvas: el("map"), places: [], shown: null, hover: null, trail: [], tiles: null, background: make("canvas") });
+    const { canvas } = this;
+    const at = (event) => [event.offsetX, event.offsetY];
+    canvas.addEventListener("pointermove", (event) => this.point(at(event), event.buttons === 1));
+    canvas.addEventListener("pointerleave", () => this.leave());
+    canvas.addEventListener("pointerdown", (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      this.trail = [];
+      this.point(at(event), true);
+    });
+    canvas.addEventListener("keydown", (event) => this.press(event));
+    el("backdrop").addEventListener("change", () => this.drawBackdrop());
+    new ResizeObserver(() => this.refresh()).observe(canvas);
+    this.legend();
+  }
+
+  // Takes over a plane, or places of the data where there is none (t-SNE).
+  show(plane, places) {
+    const { codes } = this.page;
+    this.plane = plane;
+    this.places = places ?? codes.map((code) => plane.place(code));
+    const known = this.places.length ? this.places : [[-3, -3], [3, 3]];
+    this.range = [0, 1].map((axis) => {
+      const sorted = Float64Array.from(known, (place) => place[axis]).sort();
+      const [low, high] = [sorted[0], sorted.at(-1)];
+      return low < high ? [low, high] : [low - 1, high + 1];
+    });
+    const [x, y] = plane ? plane.names : ["t-SNE", "t-SNE"];
+    el("axes").textContent = plane ? `\u2192 ${x}   \u2191 ${y}` : "t-SNE: near codes stand near each other; far ones say nothing";
+    this.trail = [];
+    this.tiles = null;
+    this.refresh();
+    this.drawBackdrop();
+  }
+
+  // From a place to pixels and back.
+  toPixels([a, b]) {
+    const [[left, right], [bottom, top]] = this.range;
+    const [w, h] = [this.width - 2 * MARGIN, this.height - 2 * MARGIN];
+    return [MARGIN + ((a - left) / (right - left)) * w, MARGIN + ((top - b) / (top - bottom)) * h];
+  }
+
+  toPlace([x, y]) {
+    const [[left, right], [bottom, top]] = this.range;
+    const [w, h] = [this.width - 2 * MARGIN, this.height - 2 * MARGIN];
+    return [left + ((x - MARGIN) / w) * (right - left), top - ((y - MARGIN) / h) * (top - bottom)];
+  }
+
+  // The datum at these pixels, if there is one.
+  nearest(at, within = NEAR) {
+    let [best, least] = [null, within];
+    this.places.forEach((place, i) => {
+      if (!this.isShown(i)) return;
+      const [x, y] = this.toPixels(place);
+      const distance = Math.hypot(x - at[0], y - at[1]);
+      if (distance < least) [best, least] = [i, distance];
+    });
+    return best;
+  }
+
+  isShown(i) {
+    return this.shown === null || this.page.labels[i] === this.shown;
+  }
+
+  // The pointer is at these pixels; pressed, it takes the code there.
+  point(at, pressed) {
+    const datum = this.nearest(at, this.plane ? NEAR : Infinity);
+    const code = this.plane ? this.plane.at(this.toPlace(at), this.page.z) : this.page.codes[datum];
+    this.hover = at;
+    this.tip(datum, at);
+    if (!code) return;
+    if (pressed) {
+      this.trail.push(this.toPlace(at));
+      this.page.take(code, datum);
+    } else {
+      this.page.look(code);
+    }
+    this.draw();
+  }
+
+  leave() {
+    this.hover = null;
+    el("tip").hidden = true;
+    this.page.look(null);
+    this.draw();
+  }
+
+  press(event) {
+    const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+    if (!move || !this.plane) return;
+    event.preventDefault();
+    const place = this.plane.place(this.page.z);
+    const by = event.shiftKey ? 5 * STEP : STEP;
+    const next = place.map((v, axis) => v + move[axis] * by * (this.range[axis][1] - this.range[axis][0]));
+    this.page.take(this.plane.at(next, this.page.z));
+    const datum = this.nearest(this.toPixels(next), Infinity);
+    if (datum !== null) announce(`at ${next.map((v) => v.toFixed(2)).join(", ")}; nearest: ${this.page.nameOf(datum)}`);
+  }
+
+  // The datum beside the pointer.
+  tip(datum, [x, y]) {
+    const tip = el("tip");
+    tip.hidden = datum === null || !this.page.codes.length;
+    if (tip.hidden) return;
+    el("tip-text").textContent = this.page.nameOf(datum);
+    const thumb = el("tip-thumb");
+    thumb.hidden = !this.page.thumb(datum, thumb);
+    tip.style.left = `${Math.min(x + 14, this.width - 110)}px`;
+    tip.style.top = `${Math.max(y - 64, 0)}px`;
+  }
+
+  // A button for each label: pressed, the others step back.
+  legend() {
+    const { labels, classes } = this.page;
+    const known = [...new Set(labels)].sort((a, b) => a - b);
+    if (known.length < 2 || known.length > 30) return;
+    const buttons = known.map((label) => {
+      const swatch = make("span", { className: "swatch" });
+      swatch.style.background = COLOURS[label % COLOURS.length];
+      const button = make("button", { className: "chip", type: "button" }, swatch, classes[label] ?? String(label));
+      button.setAttribute("aria-pressed", "false");
+      button.addEventListener("click", () => {
+        this.shown = this.shown === label ? null : label;
+        buttons.forEach((other, i) => other.setAttribute("aria-pressed", String(known[i] === this.shown)));
+        this.refresh();
+      });
+      return button;
+    });
+    el("legend").replaceChildren(...buttons);
+    this.coloured = true;
+  }
+
+  // Pictures of the whole plane behind the data.
+  async drawBackdrop() {
+    const { page, plane } = this;
+    const wanted = page.content.picture && el("backdrop").checked && plane && !page.training?.running;
+    el("backdrop-label").hidden = !page.content.picture || !plane;
+    if (!wanted || this.places.length === 0) {
+      this.tiles = null;
+      return this.refresh();
+    }
+    const centres = Array.from({ length: TILES * TILES }, (_, i) => {
+      const [x, y] = [((i % TILES) + 0.5) / TILES, (Math.floor(i / TILES) + 0.5) / TILES];
+      return plane.at(this.toPlace([MARGIN + x * (this.width - 2 * MARGIN), MARGIN + y * (this.height - 2 * MARGIN)]), page.z);
+    });
+    const means = await page.model.decodeAll(centres, page.label);
+    if (plane === this.plane) this.tiles = means.map((x) => pixels(x, page.content));
+    this.refresh();
+  }
+
+  // Draws what the pointer does not change.
+  refresh() {
+    const { canvas, background } = this;
+    Object.assign(this, { width: canvas.clientWidth, height: canvas.clientHeight });
+    if (!this.range || !this.width) return;
+    const scale = window.devicePixelRatio || 1;
+    [background.width, background.height] = [this.width, this.height].map((side) => Math.round(side * scale));
+    const context = background.getContext("2d");
+    context.scale(scale, scale);
+    const [w, h] = [this.width - 2 * MARGIN, this.height - 2 * MARGIN].map((side) => side / TILES);
+    context.globalAlpha = 0.6;
+    this.tiles?.forEach((tile, i) => {
+      const side = Math.min(w, h);
+      paint(context, tile, [MARGIN + (i % TILES) * w + (w - side) / 2, MARGIN + Math.floor(i / TILES) * h + (h - side) / 2, side, side]);
+    });
+    const small = this.places.length > 1000;
+    this.places.forEach((place, i) => {
+      const [x, y] = this.toPixels(place);
+      const label = this.page.labels[i];
+      context.globalAlpha = this.isShown(i) ? 0.9 : 0.12;
+      context.fillStyle = this.coloured ? COLOURS[label % COLOURS.length] : colour("accent");
+      context.beginPath();
+      if (this.coloured && label % (2 * COLOURS.length) >= COLOURS.length) context.rect(x - 2.5, y - 2.5, 5, 5);
+      else context.arc(x, y, small ? 2.4 : 3.2, 0, 7);
+      context.fill();
+    });
+    this.draw();
+  }
+
+  // Draws the map, and where we are.
+  draw() {
+    const { page, plane } = this;
+    const { context, width, height } = crisp(this.canvas);
+    if (!this.range) return;
+    context.drawImage(this.background, 0, 0, width, height);
+    context.strokeStyle = colour("ink");
+    context.lineWidth = 1.5;
+    context.globalAlpha = 0.7;
+    context.beginPath();
+    this.trail.forEach((place) => context.lineTo(...this.toPixels(place)));
+    context.stroke();
+    context.globalAlpha = 1;
+    const ring = ([x, y], radius) => {
+      for (const [style, line] of [[colour("card"), 5], [colour("ink"), 2]]) {
+        Object.assign(context, { strokeStyle: style, lineWidth: line });
+        context.beginPath();
+        context.arc(x, y, radius, 0, 7);
+        context.stroke();
+      }
+    };
+    const at = plane ? plane.place(page.z) : this.places[page.datum];
+    if (at) ring(this.toPixels(at), 7);
+    if (this.hover) ring(this.hover, 4);
+  }
+}
