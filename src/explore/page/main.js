@@ -4,6 +4,7 @@ import { openDevice, unpack } from "./engine.js";
 import { Model, newest } from "./model.js";
 import { announce, colour, el, fill } from "./elements.js";
 import { pair, principal } from "./space.js";
+import { png } from "./pictures.js";
 import { LatentMap } from "./map.js";
 import { Arithmetic, Path, Samples, Sliders, Yours, showDecoded } from "./panels.js";
 import { Training } from "./training.js";
@@ -64,6 +65,7 @@ class Explorer {
     fill(el("axis-y"), names, dims[1] ?? 0);
     el("plane-tsne").hidden = !this.tsne;
     el("plane").value = latent > 2 ? "pca" : "pair";
+    if (this.codes.length) this.z = this.codes[0].slice();
     this.read();
     this.map = new LatentMap(this);
     if (content.training) this.training = await Training.of(this);
@@ -181,7 +183,7 @@ function trouble(text) {
 }
 
 // For the browser's console, and for tests: the page, and how its start ended.
-globalThis.vae = { ready: Explorer.open().then((page) => Object.assign(globalThis.vae, { page }), (error) => {
+globalThis.vae = { png, ready: Explorer.open().then((page) => Object.assign(globalThis.vae, { page }), (error) => {
   el("why").textContent = `${error.message}.`;
   trouble("pictures only");
   return { error: String(error.stack ?? error) };

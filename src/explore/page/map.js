@@ -5,7 +5,7 @@ import { paint, pixels } from "./pictures.js";
 
 const MARGIN = 14; // around the data, in pixels
 const NEAR = 10; // the pointer is at a datum, in pixels
-const TILES = 14; // pictures in a row of the backdrop
+const TILES = 14; // pictures in a column of the backdrop
 const STEP = 0.02; // of the width, for a press of an arrow key
 
 export class LatentMap {
@@ -151,12 +151,12 @@ export class LatentMap {
       this.tiles = null;
       return this.refresh();
     }
-    const centres = Array.from({ length: TILES * TILES }, (_, i) => {
-      const [x, y] = [((i % TILES) + 0.5) / TILES, (Math.floor(i / TILES) + 0.5) / TILES];
-      return plane.at(this.toPlace([MARGIN + x * (this.width - 2 * MARGIN), MARGIN + y * (this.height - 2 * MARGIN)]), page.z);
-    });
-    const means = await page.model.decodeAll(centres, page.label);
-    if (plane === this.plane) this.tiles = means.map((x) => pixels(x, page.content));
+    const side = this.height / TILES;
+    const columns = Math.ceil(this.width / side);
+    const corners = Array.from({ length: columns * TILES }, (_, i) => [(i % columns) * side, Math.floor(i / columns) * side]);
+    const codes = corners.map((corner) => plane.at(this.toPlace(corner.map((v) => v + side / 2)), page.z));
+    const means = await page.model.decodeAll(codes, page.label);
+    if (plane === this.plane) this.tiles = means.map((x, i) => [pixels(x, page.content), [...corners[i], side, side]]);
     this.refresh();
   }
 
@@ -169,12 +169,9 @@ export class LatentMap {
     [background.width, background.height] = [this.width, this.height].map((side) => Math.round(side * scale));
     const context = background.getContext("2d");
     context.scale(scale, scale);
-    const [w, h] = [this.width - 2 * MARGIN, this.height - 2 * MARGIN].map((side) => side / TILES);
-    context.globalAlpha = 0.6;
-    this.tiles?.forEach((tile, i) => {
-      const side = Math.min(w, h);
-      paint(context, tile, [MARGIN + (i % TILES) * w + (w - side) / 2, MARGIN + Math.floor(i / TILES) * h + (h - side) / 2, side, side]);
-    });
+    if (this.tiles) context.fillRect(0, 0, this.width, this.height);
+    context.globalAlpha = 0.75;
+    this.tiles?.forEach(([tile, rectangle]) => paint(context, tile, rectangle));
     const small = this.places.length > 1000;
     this.places.forEach((place, i) => {
       const [x, y] = this.toPixels(place);
@@ -185,6 +182,9 @@ export class LatentMap {
       if (this.coloured && label % (2 * COLOURS.length) >= COLOURS.length) context.rect(x - 2.5, y - 2.5, 5, 5);
       else context.arc(x, y, small ? 2.4 : 3.2, 0, 7);
       context.fill();
+      context.strokeStyle = this.tiles ? "#000a" : "#fffa";
+      context.lineWidth = 0.7;
+      context.stroke();
     });
     this.draw();
   }
