@@ -37,8 +37,6 @@ pub struct Points {
     pub thumbs: Option<Thumbs>,
     /// Whether they have labels, in the element `labels`.
     pub labelled: bool,
-    /// Whether there are places of a t-SNE, in the element `tsne`.
-    pub tsne: bool,
 }
 
 /// See the module.

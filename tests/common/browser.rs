@@ -143,7 +143,9 @@ impl Browser {
                 return answer["result"].take();
             }
             let event = answer["method"].as_str().unwrap_or_default();
-            if ["Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded"].contains(&event) {
+            // Of the browser's own remarks only errors: others are advice.
+            let is_remark = event == "Log.entryAdded" && answer["params"]["entry"]["level"] == "error";
+            if is_remark || ["Runtime.consoleAPICalled", "Runtime.exceptionThrown"].contains(&event) {
                 inner.said.push(answer["params"].to_string());
             }
         }

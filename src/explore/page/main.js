@@ -40,7 +40,6 @@ class Explorer {
     if (points.labelled) this.labels = new Uint32Array(await unpack("labels"));
     if (el("codes")) this.codes = cut(new Float32Array(await unpack("codes")), latent);
     if (el("rows")) this.rows = cut(new Float32Array(await unpack("rows")), dim);
-    if (points.tsne) this.tsne = cut(new Float32Array(await unpack("tsne")), 2);
     if (points.thumbs) {
       this.sprite = new Image();
       this.sprite.src = `data:image/png;base64,${el("thumbs").textContent}`;
@@ -63,7 +62,6 @@ class Explorer {
     const names = Array.from({ length: latent }, (_, i) => `z${i}`);
     fill(el("axis-x"), names, dims[0]);
     fill(el("axis-y"), names, dims[1] ?? 0);
-    el("plane-tsne").hidden = !this.tsne;
     el("plane").value = latent > 2 ? "pca" : "pair";
     if (this.codes.length) this.z = this.codes[0].slice();
     this.read();
@@ -87,9 +85,8 @@ class Explorer {
   choosePlane() {
     const kind = el("plane").value;
     el("pair").hidden = kind !== "pair";
-    const plane = kind === "pair" ? pair(this.content.latent, Number(el("axis-x").value), Number(el("axis-y").value)) : null;
-    if (kind === "tsne") this.map.show(null, this.tsne);
-    else this.map.show(plane ?? principal(this.codes, this.content.latent));
+    const { latent } = this.content;
+    this.map.show(kind === "pair" ? pair(latent, Number(el("axis-x").value), Number(el("axis-y").value)) : principal(this.codes, latent));
     this.remember();
   }
 
@@ -100,8 +97,8 @@ class Explorer {
   }
 
   // Takes a code: the map, the sliders and the picture go there.
-  take(code, datum = null, relative = false) {
-    Object.assign(this, { z: Float32Array.from(code), datum });
+  take(code, relative = false) {
+    this.z = Float32Array.from(code);
     if (!relative) this.moved.forEach((tell) => tell());
     this.map.draw();
     this.remember();
@@ -168,7 +165,7 @@ class Explorer {
     if (z.length === this.content.latent && z.every(Number.isFinite)) this.z = Float32Array.from(z);
     const menus = { plane: "plane", x: "axis-x", y: "axis-y", label: "label" };
     for (const [key, id] of Object.entries(menus)) {
-      const option = Array.from(el(id).options).find(({ value, hidden }) => value === state.get(key) && !hidden);
+      const option = Array.from(el(id).options).find(({ value }) => value === state.get(key));
       if (option) el(id).value = option.value;
     }
     this.label = Number(el("label").value);

@@ -26,21 +26,18 @@ export class LatentMap {
     this.legend();
   }
 
-  // Takes over a plane, or places of the data where there is none (t-SNE).
-  show(plane, places) {
-    const { codes } = this.page;
+  show(plane) {
     this.plane = plane;
-    this.places = places ?? codes.map((code) => plane.place(code));
+    this.places = this.page.codes.map((code) => plane.place(code));
     const known = this.places.length ? this.places : [[-3, -3], [3, 3]];
     this.range = [0, 1].map((axis) => {
       const sorted = Float64Array.from(known, (place) => place[axis]).sort();
       const [low, high] = [sorted[0], sorted.at(-1)];
       return low < high ? [low, high] : [low - 1, high + 1];
     });
-    const [x, y] = plane ? plane.names : ["t-SNE", "t-SNE"];
-    el("axes").textContent = plane ? `\u2192 ${x}   \u2191 ${y}` : "t-SNE: near codes stand near each other; far ones say nothing";
-    this.trail = [];
-    this.tiles = null;
+    const [x, y] = plane.names;
+    el("axes").textContent = `\u2192 ${x}   \u2191 ${y}`;
+    Object.assign(this, { trail: [], tiles: null });
     this.refresh();
     this.drawBackdrop();
   }
@@ -76,17 +73,13 @@ export class LatentMap {
 
   // The pointer is at these pixels; pressed, it takes the code there.
   point(at, pressed) {
-    const datum = this.nearest(at, this.plane ? NEAR : Infinity);
-    const code = this.plane ? this.plane.at(this.toPlace(at), this.page.z) : this.page.codes[datum];
+    const place = this.toPlace(at);
+    const code = this.plane.at(place, this.page.z);
     this.hover = at;
-    this.tip(datum, at);
-    if (!code) return;
-    if (pressed) {
-      this.trail.push(this.toPlace(at));
-      this.page.take(code, datum);
-    } else {
-      this.page.look(code);
-    }
+    this.tip(this.nearest(at), at);
+    if (pressed) this.trail.push(place);
+    if (pressed) this.page.take(code);
+    else this.page.look(code);
     this.draw();
   }
 
@@ -99,7 +92,7 @@ export class LatentMap {
 
   press(event) {
     const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-    if (!move || !this.plane) return;
+    if (!move) return;
     event.preventDefault();
     const place = this.plane.place(this.page.z);
     const by = event.shiftKey ? 5 * STEP : STEP;
@@ -145,8 +138,7 @@ export class LatentMap {
   // Pictures of the whole plane behind the data.
   async drawBackdrop() {
     const { page, plane } = this;
-    const wanted = page.content.picture && el("backdrop").checked && plane && !page.training?.running;
-    el("backdrop-label").hidden = !page.content.picture || !plane;
+    const wanted = page.content.picture && el("backdrop").checked && !page.training?.running;
     if (!wanted || this.places.length === 0) {
       this.tiles = null;
       return this.refresh();
@@ -210,8 +202,7 @@ export class LatentMap {
         context.stroke();
       }
     };
-    const at = plane ? plane.place(page.z) : this.places[page.datum];
-    if (at) ring(this.toPixels(at), 7);
+    ring(this.toPixels(plane.place(page.z)), 7);
     if (this.hover) ring(this.hover, 4);
   }
 }

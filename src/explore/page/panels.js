@@ -250,7 +250,7 @@ export class Arithmetic {
     const move = () => {
       base ??= page.z.slice();
       const [to, from, amount] = [mean("plus"), mean("minus"), el("amount").valueAsNumber];
-      page.take(base.map((v, i) => v + amount * (to[i] - from[i])), null, true);
+      page.take(base.map((v, i) => v + amount * (to[i] - from[i])), true);
       el("amount-value").textContent = format(amount, 1);
     };
     for (const id of ["amount", "plus", "minus"]) el(id).addEventListener("input", move);
