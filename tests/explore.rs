@@ -65,9 +65,14 @@ fn the_page_computes_what_the_program_computes() {
         ("--condition labels --likelihood gaussian-learned --variance pixel", Some(7)),
         ("--encoder conv_8x4/2,linear_16", None),
     ] {
-        let mut train = scratch.std_command(&TRAIN.replace("--hidden 16", if flags.contains("conv") { "" } else { "--hidden 16" }));
-        train.args(flags.split_whitespace().map(|word| word.replace("conv_", "conv ").replace("linear_", "linear ")));
-        assert!(train.args(["--epochs", "2", "--out", "run", "--force", "-q"]).status().unwrap().success());
+        let mut train = scratch.std_command(
+            &TRAIN.replace("--hidden 16", if flags.contains("conv") { "" } else { "--hidden 16" }),
+        );
+        train.args(
+            flags.split_whitespace().map(|word| word.replace("conv_", "conv ").replace("linear_", "linear ")),
+        );
+        let trained = train.args(["--epochs", "2", "--out", "run", "--force", "-q"]).output().unwrap();
+        assert!(trained.status.success(), "{flags}: {}", String::from_utf8_lossy(&trained.stderr));
         scratch.succeed("explore run --limit 50");
         let Some(browser) = opened(&scratch, "run/explore.html", "") else { return };
         let mut vae = Vae::load_on(&common::gpu(), scratch.path("run")).unwrap();
@@ -80,7 +85,11 @@ fn the_page_computes_what_the_program_computes() {
             let got = browser.numbers(&format!("vae.page.model.decode({z:?}, {argument})"));
             near(&format!("decode {flags}"), &got, &means[64 * number..64 * (number + 1)], 1e-4);
         }
-        let both = format!("vae.page.model.decodeAll([{:?}, {:?}], {argument}).then((all) => [...all[0], ...all[1]])", &z[..3], &z[3..]);
+        let both = format!(
+            "vae.page.model.decodeAll([{:?}, {:?}], {argument}).then((all) => [...all[0], ...all[1]])",
+            &z[..3],
+            &z[3..]
+        );
         near(&format!("decode_many {flags}"), &browser.numbers(&both), &means, 1e-4);
 
         let bytes = tiny::images(5)[4 * 64..].to_vec();
@@ -88,13 +97,19 @@ fn the_page_computes_what_the_program_computes() {
         let codes = vae.encode((&x[..], &labels[..])).unwrap();
         let encode = format!("vae.page.model.encode(Float32Array.from({x:?}), {argument})");
         near("mu", &browser.numbers(&format!("{encode}.then((found) => found.mu)")), &codes.mu, 1e-4);
-        near("log_var", &browser.numbers(&format!("{encode}.then((found) => found.logVar)")), &codes.log_var, 1e-4);
+        near(
+            "log_var",
+            &browser.numbers(&format!("{encode}.then((found) => found.logVar)")),
+            &codes.log_var,
+            1e-4,
+        );
         let (rebuilt, nats) = vae.strangeness((&x[..], &labels[..])).unwrap();
         near("rebuilt", &browser.numbers(&format!("{encode}.then((found) => found.mean)")), &rebuilt, 1e-4);
         near("nats", &browser.numbers(&format!("{encode}.then((found) => found.nats)")), &nats, 1e-3);
         // One draw of z there, the mean of sixteen here.
         let terms = vae.elbo((&x[..], &labels[..])).unwrap()[0];
-        let found = browser.numbers(&format!("{encode}.then((found) => [found.kl, found.recon, found.deviation])"));
+        let found =
+            browser.numbers(&format!("{encode}.then((found) => [found.kl, found.recon, found.deviation])"));
         near("KL", &found[..1], &[terms.kl as f32], 1e-4);
         assert!((found[1] - terms.recon).abs() < 6.0 * found[2] + 1e-3, "{found:?} {terms:?}");
 
@@ -102,7 +117,9 @@ fn the_page_computes_what_the_program_computes() {
             Some(label) => vae.sample_label(64, 7, label).unwrap(),
             None => vae.sample(64, 7).unwrap(),
         };
-        let sample = format!("vae.page.model.sample(7, 1, {argument}).then(({{ means }}) => means.flatMap((x) => Array.from(x)))");
+        let sample = format!(
+            "vae.page.model.sample(7, 1, {argument}).then(({{ means }}) => means.flatMap((x) => Array.from(x)))"
+        );
         near("sample", &browser.numbers(&sample), &samples, 1e-4);
         assert_eq!(browser.said(), Vec::<String>::new());
     }
@@ -163,7 +180,9 @@ fn every_part_of_the_page_answers() {
     assert_eq!(z(), [before[0], 1.5, before[2]]);
 
     // A dropped picture of another size and in colour is read as the program reads it.
-    let picture = image::RgbImage::from_fn(23, 30, |x, y| image::Rgb([(x * 11) as u8, (y * 8) as u8, 200 - (x * y / 4) as u8]));
+    let picture = image::RgbImage::from_fn(23, 30, |x, y| {
+        image::Rgb([(x * 11) as u8, (y * 8) as u8, 200 - (x * y / 4) as u8])
+    });
     picture.save(scratch.path("photo.png")).unwrap();
     let base64: Vec<u8> = scratch.read("photo.png");
     browser.evaluate(&format!(
@@ -177,13 +196,20 @@ fn every_part_of_the_page_answers() {
     let codes = vae.encode(&values).unwrap();
     // Weights of 16 bits, and a rounding of a resized byte here or there.
     near("mu of the picture", &browser.numbers("vae.page.yours.found.mu"), &codes.mu, 5e-3);
-    assert!(browser.evaluate("document.getElementById('score').textContent").as_str().unwrap().contains("nats"));
+    assert!(
+        browser.evaluate("document.getElementById('score').textContent").as_str().unwrap().contains("nats")
+    );
     let [x, y] = middle(&browser, "pad");
-    for (kind, by) in [("mousePressed", -30.0), ("mouseMoved", 10.0), ("mouseMoved", 30.0), ("mouseReleased", 30.0)] {
+    for (kind, by) in
+        [("mousePressed", -30.0), ("mouseMoved", 10.0), ("mouseMoved", 30.0), ("mouseReleased", 30.0)]
+    {
         browser.pointer(kind, [x + by, y]);
     }
     let seen = ink(&browser, "seen");
-    assert_ne!(browser.numbers("vae.page.yours.found.mu"), codes.mu.iter().map(|v| f64::from(*v)).collect::<Vec<_>>());
+    assert_ne!(
+        browser.numbers("vae.page.yours.found.mu"),
+        codes.mu.iter().map(|v| f64::from(*v)).collect::<Vec<_>>()
+    );
 
     // A path has its ends, and becomes an animated PNG that another program reads.
     let png = browser.numbers(
@@ -221,7 +247,8 @@ fn losses(config: &Config, dataset: &Dataset, steps: u64) -> Vec<f32> {
     let network = Network::new(&config.model_config(dataset.shape)).unwrap();
     let recipe = config.recipe(dataset.shape);
     let train = (&config.train, &recipe);
-    let mut stepper = Stepper::new((&gpu, &mut shared), &network, train, &Tuning::default(), &dataset.train, 256).unwrap();
+    let mut stepper =
+        Stepper::new((&gpu, &mut shared), &network, train, &Tuning::default(), &dataset.train, 256).unwrap();
     stepper.write_parameters(&initial_weights(&network.parameters, config.train.init, config.train.seed));
     let mut done = 0;
     while done < steps {
@@ -239,7 +266,9 @@ fn the_page_trains_as_the_program_does() {
     for more in ["", "--condition labels --kl-warmup 10 --lr-schedule cosine --clip-norm 5"] {
         scratch.succeed(&format!("explore --train {flags} {more}"));
         let Some(browser) = opened(&scratch, "explore.html", "") else { return };
-        let dataset = data::open_with(&scratch.path("tiny").display().to_string(), &ReadOptions::default(), &|_| {}).unwrap();
+        let dataset =
+            data::open_with(&scratch.path("tiny").display().to_string(), &ReadOptions::default(), &|_| {})
+                .unwrap();
         let mut config = Config::default();
         (config.model.hidden, config.model.latent) = (vec![16], 3);
         (config.train.batch_size, config.train.epochs, config.train.seed) = (60, 20, 5);
@@ -261,7 +290,13 @@ fn the_page_trains_as_the_program_does() {
         browser.evaluate("vae.page.training.reset()");
         browser.evaluate("(() => { const s = document.getElementById('lr'); s.value = -2; s.dispatchEvent(new Event('input')); })()");
         assert_ne!(browser.numbers(&train), first);
-        assert!(browser.evaluate("document.getElementById('progress').textContent").as_str().unwrap().starts_with("step 100"));
+        assert!(
+            browser
+                .evaluate("document.getElementById('progress').textContent")
+                .as_str()
+                .unwrap()
+                .starts_with("step 100")
+        );
         assert_eq!(browser.said(), Vec::<String>::new());
     }
 }
@@ -270,12 +305,18 @@ fn the_page_trains_as_the_program_does() {
 fn a_table_has_a_form_and_its_names_are_text() {
     let scratch = Scratch::new();
     let evil = "</script><script>document.title='hacked'</script><img src=x onerror=document.title='hacked'>";
-    let row = |i: usize| format!("{},{},{},{}", 100 + i % 7, i * i % 11, i as f32 / 10.0, if i % 2 == 0 { evil } else { "b" });
+    let row = |i: usize| {
+        format!("{},{},{},{}", 100 + i % 7, i * i % 11, i as f32 / 10.0, if i.is_multiple_of(2) { evil } else { "b" })
+    };
     let rows: Vec<String> = (0..120).map(row).collect();
     scratch.write("wine.csv", format!("{evil},sugar,alcohol,quality\n{}\n", rows.join("\n")));
     scratch.succeed("train --data wine.csv --label-column quality --hidden 8 --latent 2 --batch-size 20 --epochs 2 --out <b>run -q");
     scratch.succeed("explore <b>run");
-    let Some(browser) = opened(&scratch, "<b>run/explore.html".replace('<', "%3C").replace('>', "%3E").as_str(), "") else { return };
+    let Some(browser) =
+        opened(&scratch, "<b>run/explore.html".replace('<', "%3C").replace('>', "%3E").as_str(), "")
+    else {
+        return;
+    };
     assert_eq!(browser.evaluate("document.title"), "<b>run");
     assert_eq!(browser.evaluate("document.querySelector('#form label span').textContent"), evil);
     assert_eq!(browser.evaluate("document.querySelectorAll('img, h1 b, header script').length"), 0);
@@ -317,8 +358,17 @@ fn without_webgpu_there_are_pictures_and_the_report_names_the_page() {
     browser.show(&scratch.path("run/explore.html"), "");
     assert!(!browser.evaluate("vae.ready.then((page) => page.error ?? null)").is_null());
     assert_eq!(browser.evaluate("document.getElementById('app').hidden"), true);
-    assert!(browser.evaluate("document.getElementById('fallback').innerText").as_str().unwrap().contains("Firefox"));
-    assert_eq!(browser.evaluate("Array.from(document.images, (i) => i.complete && i.naturalWidth > 0)"), json!([true, true, true]));
+    assert!(
+        browser
+            .evaluate("document.getElementById('fallback').innerText")
+            .as_str()
+            .unwrap()
+            .contains("Firefox")
+    );
+    assert_eq!(
+        browser.evaluate("Array.from(document.images, (i) => i.complete && i.naturalWidth > 0)"),
+        json!([true, true, true])
+    );
 }
 
 /// Kernels that no browser has, and why.
@@ -350,7 +400,10 @@ fn every_shader_compiles_in_the_browser() {
         }
     }
     assert!(texts.len() > 300, "{} shaders", texts.len());
-    assert!(EXCEPTIONS.iter().all(|(name, _)| excepted.contains(name)), "an exception that is none: {excepted:?}");
+    assert!(
+        EXCEPTIONS.iter().all(|(name, _)| excepted.contains(name)),
+        "an exception that is none: {excepted:?}"
+    );
     let name = match browser::find() {
         Ok(name) => name,
         Err(why) => return skip::skip("chromium", &why),

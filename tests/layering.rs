@@ -37,8 +37,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "explore", "tune", "bench", "check", "train", "evaluate", "export", "run", "model", "data", "gpu",
-            "kernels", "plan", "settings", "error",
+            "explore", "tune", "bench", "check", "train", "evaluate", "export", "run", "model", "data",
+            "gpu", "kernels", "plan", "settings", "error",
         ],
     ),
 ];

@@ -114,7 +114,11 @@ pub fn run(args: &ExploreArgs) -> Result<()> {
         Some(run) => of_run(args, run)?,
         None => training(args)?,
     };
-    output::file(&out, html.as_bytes(), &format!("a page of {:.1} MiB is", html.len() as f64 / f64::from(1 << 20)))?;
+    output::file(
+        &out,
+        html.as_bytes(),
+        &format!("a page of {:.1} MiB is", html.len() as f64 / f64::from(1 << 20)),
+    )?;
     if let Some(run) = &args.run {
         link(run, &out)?;
     }
@@ -127,7 +131,9 @@ fn of_run(args: &ExploreArgs, run: &Path) -> Result<String> {
     let known = |flag: &String| ["--format", "--label-column"].contains(&flag.as_str());
     let mut others = args.model.given_but_data().into_iter().filter(|flag| !known(flag));
     if let Some(flag) = others.next().or_else(|| args.settings.given_but(&[]).into_iter().next()) {
-        return Err(Error::Usage(format!("{flag} is for a page that trains: leave it out, or use --train without a run")));
+        return Err(Error::Usage(format!(
+            "{flag} is for a page that trains: leave it out, or use --train without a run"
+        )));
     }
     let source = args.source();
     let saved = Saved::open(run, &args.device)?;
@@ -141,7 +147,8 @@ fn of_run(args: &ExploreArgs, run: &Path) -> Result<String> {
     content.kl = codes.kl;
     let weights = if args.half { pack::halves(&saved.parameters) } else { pack::floats(&saved.parameters) };
     let mut blobs = vec![("weights", weights), ("codes", pack::floats(&codes.mu))];
-    content.points = Points { what: output::counted(rows.count, part), ..points(&rows, &saved.config, &mut blobs)? };
+    content.points =
+        Points { what: output::counted(rows.count, part), ..points(&rows, &saved.config, &mut blobs)? };
     let summary = summary(&saved.config, &network);
     let figures = figures(&saved, &codes.order)?;
     Page { name: &name, summary: &summary, content: &content, blobs: &blobs, figures: &figures }.to_html()
@@ -173,8 +180,10 @@ fn training(args: &ExploreArgs) -> Result<String> {
     content.name_classes(dataset.classes.clone());
     let shown = Training::mapped(dataset.train.count);
     let rows = dataset.train.select(&(0..shown as u32).collect::<Vec<_>>());
-    content.points = Points { what: output::counted(shown, "training"), ..points(&rows, &config, &mut blobs)? };
-    let summary = format!("{} on {} {}", summary(&config, &network), dataset.train.count, dataset.shape.plural());
+    content.points =
+        Points { what: output::counted(shown, "training"), ..points(&rows, &config, &mut blobs)? };
+    let summary =
+        format!("{} on {} {}", summary(&config, &network), dataset.train.count, dataset.shape.plural());
     Page { name: &name, summary: &summary, content: &content, blobs: &blobs, figures: &[] }.to_html()
 }
 
@@ -291,8 +300,12 @@ fn figures(saved: &Saved, order: &[usize]) -> Result<Vec<Figure>> {
 /// Lets the run's report name a page that lies beside it.
 fn link(run: &Path, out: &Path) -> Result<()> {
     let path = RunDir::open(run)?.report();
-    let beside = out.canonicalize().is_ok_and(|out| path.canonicalize().is_ok_and(|path| path.parent() == out.parent()));
-    let (true, Ok(html), Some(name)) = (beside, std::fs::read_to_string(&path), out.file_name()) else { return Ok(()) };
+    let beside = out
+        .canonicalize()
+        .is_ok_and(|out| path.canonicalize().is_ok_and(|path| path.parent() == out.parent()));
+    let (true, Ok(html), Some(name)) = (beside, std::fs::read_to_string(&path), out.file_name()) else {
+        return Ok(());
+    };
     match report::linked(&html, &name.to_string_lossy()) {
         Some(linked) => write_atomic(&path, |out| out.write_all(linked.as_bytes())),
         None => Ok(()),

@@ -5,8 +5,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::pack::base64;
-use crate::error::Result;
 use crate::error::Error;
+use crate::error::Result;
 
 const TEMPLATE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/style.css");
@@ -60,10 +60,13 @@ impl<C: Serialize> Page<'_, C> {
             hash(&script),
             hash(STYLE)
         );
-        let json = serde_json::to_string(self.content).map_err(|e| Error::Usage(format!("the page's content: {e}")))?;
+        let json = serde_json::to_string(self.content)
+            .map_err(|e| Error::Usage(format!("the page's content: {e}")))?;
         // In a script element no markup is read but that which ends it.
         let json = json.replace('<', "\\u003c");
-        let blob = |(name, text): &(&str, String)| format!("<script type=\"text/plain\" id=\"{name}\">{text}</script>\n");
+        let blob = |(name, text): &(&str, String)| {
+            format!("<script type=\"text/plain\" id=\"{name}\">{text}</script>\n")
+        };
         let figure = |Figure { title, png }: &Figure| {
             let title = escaped(title);
             format!(
@@ -109,7 +112,8 @@ fn fill(template: &str, values: &[(&str, String)]) -> String {
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
         let (name, after) = after.split_once("}}").expect("the template closes its braces");
-        let (_, value) = values.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("no value for {name}"));
+        let (_, value) =
+            values.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("no value for {name}"));
         out.push_str(before);
         out.push_str(value);
         rest = after;
@@ -138,15 +142,22 @@ mod tests {
         let figures = [Figure { title: evil.into(), png: vec![1, 2, 3] }];
         let page = Page { name: evil, summary: evil, content: &content, blobs: &blobs, figures: &figures };
         let html = page.to_html().unwrap();
-        let scripts: Vec<&str> = html.match_indices("<script").map(|(at, _)| html[at..].split('>').next().unwrap()).collect();
+        let scripts: Vec<&str> =
+            html.match_indices("<script").map(|(at, _)| html[at..].split('>').next().unwrap()).collect();
         let plain = |id: &str, kind: &str| format!("<script type=\"{kind}\" id=\"{id}\"");
-        let expected =
-            [plain("content", "application/json"), plain("weights", "text/plain"), "<script type=\"module\"".to_owned()];
+        let expected = [
+            plain("content", "application/json"),
+            plain("weights", "text/plain"),
+            "<script type=\"module\"".to_owned(),
+        ];
         assert_eq!(scripts, expected);
         assert!(!html.contains("alert('1')") && !html.contains("\" onload"));
         assert_eq!(html.matches("</script").count(), 3);
         let between = |from: &str, to: &str| html.split_once(from).unwrap().1.split_once(to).unwrap().0;
-        assert!(html.contains(&format!("script-src 'sha256-{}'", hash(between("<script type=\"module\">", "</script>")))));
+        assert!(html.contains(&format!(
+            "script-src 'sha256-{}'",
+            hash(between("<script type=\"module\">", "</script>"))
+        )));
         assert!(html.contains(&format!("style-src 'sha256-{}'", hash(between("<style>", "</style>")))));
         assert!(html.contains("default-src 'none'"));
         for inline in [" style=", " onclick=", "javascript:", "http://", "https://"] {
@@ -163,12 +174,16 @@ mod tests {
             for import in text.lines().filter(|line| line.starts_with("import ")) {
                 let names = import.split_once('{').unwrap().1.split_once('}').unwrap().0;
                 for name in names.split(',').map(str::trim) {
-                    assert!(exported.iter().any(|known| known == name), "{import}: {name} is not exported before");
+                    assert!(
+                        exported.iter().any(|known| known == name),
+                        "{import}: {name} is not exported before"
+                    );
                 }
             }
             for line in text.lines().filter_map(|line| line.strip_prefix("export ")) {
                 let name = line.split(['(', ' ', '=']).filter(|word| !word.is_empty());
-                let mut words = name.skip_while(|word| ["async", "function", "class", "const", "let"].contains(word));
+                let mut words =
+                    name.skip_while(|word| ["async", "function", "class", "const", "let"].contains(word));
                 exported.push(words.next().unwrap().to_owned());
             }
         }
@@ -178,7 +193,9 @@ mod tests {
             .lines()
             .filter_map(|line| {
                 let line = line.strip_prefix("async ").unwrap_or(line);
-                let rest = ["function ", "class ", "const ", "let "].iter().find_map(|word| line.strip_prefix(word))?;
+                let rest = ["function ", "class ", "const ", "let "]
+                    .iter()
+                    .find_map(|word| line.strip_prefix(word))?;
                 rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().filter(|name| !name.is_empty())
             })
             .collect();

@@ -15,7 +15,10 @@ pub fn base64(bytes: &[u8]) -> String {
 /// Bytes as base64 of gzip.
 pub fn pack(bytes: &[u8]) -> String {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-    gzip.write_all(bytes).and_then(|()| gzip.finish()).map(|packed| base64(&packed)).expect("memory has no failing disk")
+    gzip.write_all(bytes)
+        .and_then(|()| gzip.finish())
+        .map(|packed| base64(&packed))
+        .expect("memory has no failing disk")
 }
 
 /// Floats, little endian.
@@ -45,7 +48,9 @@ mod tests {
     fn what_is_packed_can_be_unpacked() {
         let unpack = |text: String| {
             let mut bytes = Vec::new();
-            flate2::read::GzDecoder::new(&STANDARD.decode(text).unwrap()[..]).read_to_end(&mut bytes).unwrap();
+            flate2::read::GzDecoder::new(&STANDARD.decode(text).unwrap()[..])
+                .read_to_end(&mut bytes)
+                .unwrap();
             bytes
         };
         assert_eq!(unpack(floats(&[1.5, -0.0])), [1.5f32.to_le_bytes(), (-0.0f32).to_le_bytes()].concat());

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::serial::{Library, PlanText, row_ports};
 use crate::error::Result;
 use crate::gpu::Limits;
-use crate::model::plans::{self, Planned, RowPorts};
 use crate::model::Network;
+use crate::model::plans::{self, Planned, RowPorts};
 use crate::plan::{PAD, Plan, Target, round_up};
 
 /// Codes that are decoded at once for a grid of pictures, and samples of a batch: as `vae-gpu sample` numbers them.

@@ -101,7 +101,13 @@ impl Library {
             DispatchText {
                 label: dispatch.label.clone(),
                 kernel: self.kernel(dispatch.kernel, &dispatch.consts),
-                params: dispatch.params.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect(),
+                params: dispatch
+                    .params
+                    .as_chunks::<4>()
+                    .0
+                    .iter()
+                    .map(|word| u32::from_le_bytes(*word))
+                    .collect(),
                 bindings: slots.map(binding).collect(),
                 workgroups: dispatch.workgroups,
             }
@@ -111,7 +117,11 @@ impl Library {
             let Tensor { buffer, offset, rows, cols, stride } = *tensor;
             PortText { buffer: buffer.0, offset, rows, cols, stride }
         };
-        PlanText { buffers, dispatches, ports: ports.iter().map(|(name, tensor)| (*name, port(tensor))).collect() }
+        PlanText {
+            buffers,
+            dispatches,
+            ports: ports.iter().map(|(name, tensor)| (*name, port(tensor))).collect(),
+        }
     }
 
     fn kernel(&mut self, kernel: &'static Kernel, consts: &[Const]) -> usize {
@@ -128,9 +138,18 @@ impl Library {
             self.modules.push(text.clone());
             next
         });
-        let slot = |slot: &crate::plan::Slot| SlotText { binding: slot.binding, writes: slot.access == Access::Write };
+        let slot = |slot: &crate::plan::Slot| SlotText {
+            binding: slot.binding,
+            writes: slot.access == Access::Write,
+        };
         let slots = kernel.slots.iter().map(slot).collect();
-        self.kernels.push(KernelText { name: kernel.name, entry: kernel.entry, module, step: kernel.step, slots });
+        self.kernels.push(KernelText {
+            name: kernel.name,
+            entry: kernel.entry,
+            module,
+            step: kernel.step,
+            slots,
+        });
         self.known.insert(key, self.kernels.len() - 1);
         self.kernels.len() - 1
     }

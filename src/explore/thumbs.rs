@@ -73,10 +73,14 @@ mod tests {
     #[test]
     fn pictures_stand_row_by_row_and_large_ones_are_made_small() {
         let shape = Shape { width: 2, height: 1, channels: 1 };
-        let (thumbs, png) = Thumbs::of(&[0.0, 1.0, 0.2, 0.4, 0.6, 0.8], Shape { height: 2, width: 1, ..shape }).unwrap();
+        let (thumbs, png) =
+            Thumbs::of(&[0.0, 1.0, 0.2, 0.4, 0.6, 0.8], Shape { height: 2, width: 1, ..shape }).unwrap();
         assert_eq!(thumbs, Thumbs { width: 1, height: 2, columns: 2 });
         let picture = image::load_from_memory(&png).unwrap().into_luma8();
-        assert_eq!((picture.dimensions(), &picture.into_raw()[..]), ((2, 4), &[0, 51, 255, 102, 153, 0, 204, 0][..]));
+        assert_eq!(
+            (picture.dimensions(), &picture.into_raw()[..]),
+            ((2, 4), &[0, 51, 255, 102, 153, 0, 204, 0][..])
+        );
         let large = Shape { width: 64, height: 48, channels: 3 };
         let (thumbs, png) = Thumbs::of(&vec![0.5; large.dim()], large).unwrap();
         assert_eq!(thumbs, Thumbs { width: 32, height: 24, columns: 1 });

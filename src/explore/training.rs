@@ -12,9 +12,9 @@ use crate::evaluate::{Upload, packing};
 use crate::gpu::Limits;
 use crate::kernels::adam::{BETA1, BETA2};
 use crate::kernels::gather::Packing;
+use crate::model::Network;
 use crate::model::init::{fit_output_bias, initial_weights};
 use crate::model::plans::{self, Batch};
-use crate::model::Network;
 use crate::train::schedule::ramp;
 use crate::train::{Config, Schedule};
 

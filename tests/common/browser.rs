@@ -48,7 +48,13 @@ impl Browser {
     pub fn open(name: &str, folder: &Path, webgpu: bool) -> Browser {
         let mut command = Command::new("sh");
         command.args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null", name]);
-        command.args(["--headless", "--no-sandbox", "--remote-debugging-pipe", "--no-first-run", "--disable-sync"]);
+        command.args([
+            "--headless",
+            "--no-sandbox",
+            "--remote-debugging-pipe",
+            "--no-first-run",
+            "--disable-sync",
+        ]);
         // A self-contained page needs no network, and neither does the browser.
         command.args(["--disable-background-networking", "--disable-component-update", "--disable-quic"]);
         command.arg(format!("--user-data-dir={}", folder.join("profile").display()));
@@ -69,7 +75,8 @@ impl Browser {
         let browser = Browser { child, inner: RefCell::new(inner) };
         let target = browser.command("Target.createTarget", json!({ "url": "about:blank" }));
         let target = json!({ "targetId": target["targetId"], "flatten": true });
-        let session = browser.command("Target.attachToTarget", target)["sessionId"].as_str().unwrap().to_owned();
+        let session =
+            browser.command("Target.attachToTarget", target)["sessionId"].as_str().unwrap().to_owned();
         browser.inner.borrow_mut().session = Some(session);
         for domain in ["Page", "Runtime", "Log"] {
             browser.command(&format!("{domain}.enable"), json!({}));
@@ -97,13 +104,19 @@ impl Browser {
     #[track_caller]
     pub fn numbers(&self, expression: &str) -> Vec<f64> {
         let value = self.evaluate(&format!("(async () => Array.from(await ({expression})))()"));
-        value.as_array().unwrap_or_else(|| panic!("{expression}: {value}")).iter().map(|v| v.as_f64().unwrap()).collect()
+        value
+            .as_array()
+            .unwrap_or_else(|| panic!("{expression}: {value}"))
+            .iter()
+            .map(|v| v.as_f64().unwrap())
+            .collect()
     }
 
     /// A click, or a movement, of a real pointer at these pixels of the window.
     pub fn pointer(&self, kind: &str, [x, y]: [f64; 2]) {
         let buttons = u32::from(kind != "mouseReleased");
-        let event = json!({ "type": kind, "x": x, "y": y, "button": "left", "buttons": buttons, "clickCount": 1 });
+        let event =
+            json!({ "type": kind, "x": x, "y": y, "button": "left", "buttons": buttons, "clickCount": 1 });
         self.command("Input.dispatchMouseEvent", event);
     }
 

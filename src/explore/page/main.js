@@ -63,7 +63,9 @@ class Explorer {
     fill(el("axis-x"), names, dims[0]);
     fill(el("axis-y"), names, dims[1] ?? 0);
     el("plane").value = latent > 2 ? "pca" : "pair";
+    // Where the address says nothing, it begins at a datum.
     if (this.codes.length) this.z = this.codes[0].slice();
+    if (content.conditional && this.labels.length) el("label").value = this.labels[0];
     this.read();
     this.map = new LatentMap(this);
     if (content.training) this.training = await Training.of(this);
@@ -79,6 +81,7 @@ class Explorer {
     if (this.training) await this.recode();
     else this.choosePlane();
     this.take(this.z);
+    for (const end of [0, 1]) if (this.codes[end]) this.path.set(end, this.codes[end]);
     await this.samples.draw();
   }
 

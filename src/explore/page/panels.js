@@ -176,7 +176,12 @@ export class Yours {
 export class Path {
   constructor(page) {
     Object.assign(this, { page, ends: [null, null], frames: [], codes: [] });
-    ["from", "to"].forEach((id, end) => el(id).addEventListener("click", () => this.set(end, page.z)));
+    ["from", "to"].forEach((id, end) =>
+      el(id).addEventListener("click", () => {
+        this.set(end, page.z);
+        announce(`the path ${end ? "ends" : "begins"} here`);
+      }),
+    );
     el("spherical").addEventListener("change", () => this.make());
     el("way").addEventListener("input", () => this.go(el("way").valueAsNumber));
     el("play").addEventListener("click", () => this.play());
@@ -190,8 +195,6 @@ export class Path {
 
   set(end, code) {
     this.ends[end] = code.slice();
-    el(["from", "to"][end]).setAttribute("aria-pressed", "true");
-    announce(`${["start", "end"][end]} of the path set`);
     return this.make();
   }
 
