@@ -9,11 +9,14 @@ export function make(tag, properties = {}, ...children) {
   return made;
 }
 
+// Handlers of an element's events, by name.
+export const listen = (element, handlers) => Object.entries(handlers).forEach(([event, handler]) => element.addEventListener(event, handler));
+
 // A number with three digits or more, and a true minus.
 export function format(value, digits = 2) {
   if (!Number.isFinite(value)) return "no number";
   const text = Math.abs(value) >= 1e5 ? value.toExponential(2) : value.toFixed(Math.abs(value) >= 100 ? Math.min(digits, 1) : digits);
-  return text.replace("-", "\u2212");
+  return text.replaceAll("-", "\u2212");
 }
 
 // A number as a table of the data would hold it.
@@ -33,11 +36,9 @@ export const colour = (name) => getComputedStyle(document.documentElement).getPr
 export function crisp(canvas) {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   const scale = window.devicePixelRatio || 1;
-  const size = [Math.round(width * scale), Math.round(height * scale)];
-  if (canvas.width !== size[0] || canvas.height !== size[1]) [canvas.width, canvas.height] = size;
+  [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
   const context = canvas.getContext("2d");
-  context.setTransform(scale, 0, 0, scale, 0, 0);
-  context.clearRect(0, 0, width, height);
+  context.scale(scale, scale);
   return { context, width, height };
 }
 

@@ -32,32 +32,26 @@ export class Kernels {
   async compile({ name, module, entry, step, slots }) {
     const { device } = this;
     const shader = (this.shaders[module] ??= device.createShaderModule({ label: name, code: this.modules[module] }));
-    const entryOf = (binding, type) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } });
-    const types = slots.map(({ binding, writes }) => entryOf(binding, writes ? "storage" : "read-only-storage"));
-    const layout = device.createBindGroupLayout({ entries: [entryOf(0, "uniform"), ...types] });
+    const bound = (binding, type) => ({ binding, visibility: GPUShaderStage.COMPUTE, buffer: { type } });
+    const types = slots.map(({ binding, writes }) => bound(binding, writes ? "storage" : "read-only-storage"));
+    const layout = device.createBindGroupLayout({ entries: [bound(0, "uniform"), ...types] });
     const groups = device.createPipelineLayout({ bindGroupLayouts: step ? [layout, this.stepLayout] : [layout] });
     const compute = { module: shader, entryPoint: entry };
-    const pipeline = await device.createComputePipelineAsync({ label: `${name}:${entry}`, layout: groups, compute });
-    return { pipeline, layout, step };
+    return { pipeline: await device.createComputePipelineAsync({ label: name, layout: groups, compute }), layout, step };
   }
 }
 
 // A plan on the device. `shared` holds the buffers that plans have in common, by name.
 export class Program {
-  static async of(kernels, plan, shared) {
-    const program = new Program(kernels, plan, shared);
-    await program.record();
-    return program;
+  static of(kernels, plan, shared) {
+    return new Program(kernels, plan, shared).record();
   }
 
   constructor(kernels, plan, shared) {
     const { device } = kernels;
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const make = ({ name, words }) => device.createBuffer({ label: name, size: 16 * Math.ceil(words / 4), usage });
-    const own = plan.buffers.map((buffer) => {
-      if (buffer.home !== null) return null;
-      return buffer.shared ? (shared[buffer.name] ??= make(buffer)) : make(buffer);
-    });
+    const own = plan.buffers.map((buffer) => buffer.home === null && (buffer.shared ? (shared[buffer.name] ??= make(buffer)) : make(buffer)));
     this.buffers = plan.buffers.map(({ home }, i) => own[home ?? i]);
     Object.assign(this, { kernels, device, plan, ports: plan.ports, staging: [] });
     const uniform = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
@@ -76,12 +70,11 @@ export class Program {
     this.launches = plan.dispatches.map(({ label, params, bindings, workgroups }, i) => {
       const { pipeline, layout, step } = pipelines[i];
       const resource = (buffer, offset, words) => ({ buffer, offset: 4 * offset, size: 4 * words });
-      const entries = bindings.map(([binding, buffer, offset, words]) => {
-        return { binding, resource: resource(this.buffers[buffer], offset, words) };
-      });
-      entries.push({ binding: 0, resource: resource(this.params, (SLOT / 4) * i, params.length) });
+      const slots = bindings.map(([binding, buffer, ...part]) => ({ binding, resource: resource(this.buffers[buffer], ...part) }));
+      const entries = [{ binding: 0, resource: resource(this.params, (SLOT / 4) * i, params.length) }, ...slots];
       return { pipeline, group: device.createBindGroup({ label, layout, entries }), step, workgroups };
     });
+    return this;
   }
 
   // Submits the plan once for each step, and a copy of the ports in `reads`; gives their values when they are there.
@@ -101,11 +94,6 @@ export class Program {
     });
     pass.end();
     return this.finish(encoder, reads);
-  }
-
-  // The values of ports as they are now.
-  read(...reads) {
-    return this.finish(this.device.createCommandEncoder(), reads);
   }
 
   async finish(encoder, reads) {
@@ -138,11 +126,8 @@ export class Program {
   // Writes values [n, cols] to the first rows of a port, floats or integers as it holds.
   write(name, values) {
     const { buffer, offset, cols, stride } = this.ports[name];
-    let padded = values;
-    if (cols !== stride) {
-      padded = new values.constructor((values.length / cols) * stride);
-      for (let at = 0, to = 0; at < values.length; at += cols, to += stride) padded.set(values.subarray(at, at + cols), to);
-    }
+    const padded = cols === stride ? values : new values.constructor((values.length / cols) * stride);
+    if (cols !== stride) for (let at = 0, to = 0; at < values.length; at += cols, to += stride) padded.set(values.subarray(at, at + cols), to);
     this.device.queue.writeBuffer(this.buffers[buffer], 4 * offset, padded);
   }
 }
@@ -157,17 +142,15 @@ export function stepOf(fields, scalars) {
 
 // The bytes of an element of the page that holds base64 of gzip.
 export async function unpack(id) {
-  const text = atob(document.getElementById(id).textContent);
-  const packed = Uint8Array.from(text, (c) => c.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Response(stream).arrayBuffer();
+  const packed = Uint8Array.from(atob(document.getElementById(id).textContent), (c) => c.charCodeAt(0));
+  return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
 
 // Floats from 16-bit ones.
 export function fromHalves(halves) {
   return Float32Array.from(halves, (h) => {
-    const [exponent, fraction] = [(h >> 10) & 31, h & 1023];
-    const size = exponent === 0 ? fraction * 2 ** -24 : exponent === 31 ? (fraction ? NaN : Infinity) : (1 + fraction / 1024) * 2 ** (exponent - 15);
-    return h >> 15 ? -size : size;
+    const [sign, exponent, fraction] = [h >> 15 ? -1 : 1, (h >> 10) & 31, h & 1023];
+    // None of them is infinite: the program rounds to what 16 bits hold.
+    return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
   });
 }

@@ -1,9 +1,9 @@
 // The map: data in a plane of the latent space, in the colours of their labels. Pointing decodes, dragging walks.
 
-import { COLOURS, announce, colour, crisp, el, make } from "./elements.js";
+import { COLOURS, announce, colour, crisp, el, listen, make } from "./elements.js";
 import { paint, pixels } from "./pictures.js";
 
-const MARGIN = 14; // around the data, in pixels
+const MARGIN = 0.03; // around the data, of their width
 const NEAR = 10; // the pointer is at a datum, in pixels
 const TILES = 14; // pictures in a column of the backdrop
 const STEP = 0.02; // of the width, for a press of an arrow key
@@ -12,15 +12,16 @@ export class LatentMap {
   constructor(page) {
     Object.assign(this, { page, canvas: el("map"), places: [], shown: null, hover: null, trail: [], tiles: null, background: make("canvas") });
     const { canvas } = this;
-    const at = (event) => [event.offsetX, event.offsetY];
-    canvas.addEventListener("pointermove", (event) => this.point(at(event), event.buttons === 1));
-    canvas.addEventListener("pointerleave", () => this.leave());
-    canvas.addEventListener("pointerdown", (event) => {
-      canvas.setPointerCapture(event.pointerId);
-      this.trail = [];
-      this.point(at(event), true);
+    listen(canvas, {
+      pointermove: (event) => this.point([event.offsetX, event.offsetY], event.buttons === 1),
+      pointerdown: (event) => {
+        canvas.setPointerCapture(event.pointerId);
+        this.trail = [];
+        this.point([event.offsetX, event.offsetY], true);
+      },
+      pointerleave: () => this.leave(),
+      keydown: (event) => this.press(event),
     });
-    canvas.addEventListener("keydown", (event) => this.press(event));
     el("backdrop").addEventListener("change", () => this.drawBackdrop());
     new ResizeObserver(() => this.refresh()).observe(canvas);
     this.legend();
@@ -32,8 +33,8 @@ export class LatentMap {
     const known = this.places.length ? this.places : [[-3, -3], [3, 3]];
     this.range = [0, 1].map((axis) => {
       const sorted = Float64Array.from(known, (place) => place[axis]).sort();
-      const [low, high] = [sorted[0], sorted.at(-1)];
-      return low < high ? [low, high] : [low - 1, high + 1];
+      const edge = MARGIN * (sorted.at(-1) - sorted[0]) || 1;
+      return [sorted[0] - edge, sorted.at(-1) + edge];
     });
     const [x, y] = plane.names;
     el("axes").textContent = `\u2192 ${x}   \u2191 ${y}`;
@@ -45,24 +46,21 @@ export class LatentMap {
   // From a place to pixels and back.
   toPixels([a, b]) {
     const [[left, right], [bottom, top]] = this.range;
-    const [w, h] = [this.width - 2 * MARGIN, this.height - 2 * MARGIN];
-    return [MARGIN + ((a - left) / (right - left)) * w, MARGIN + ((top - b) / (top - bottom)) * h];
+    return [((a - left) / (right - left)) * this.width, ((top - b) / (top - bottom)) * this.height];
   }
 
   toPlace([x, y]) {
     const [[left, right], [bottom, top]] = this.range;
-    const [w, h] = [this.width - 2 * MARGIN, this.height - 2 * MARGIN];
-    return [left + ((x - MARGIN) / w) * (right - left), top - ((y - MARGIN) / h) * (top - bottom)];
+    return [left + (x / this.width) * (right - left), top - (y / this.height) * (top - bottom)];
   }
 
   // The datum at these pixels, if there is one.
   nearest(at, within = NEAR) {
     let [best, least] = [null, within];
     this.places.forEach((place, i) => {
-      if (!this.isShown(i)) return;
       const [x, y] = this.toPixels(place);
       const distance = Math.hypot(x - at[0], y - at[1]);
-      if (distance < least) [best, least] = [i, distance];
+      if (this.isShown(i) && distance < least) [best, least] = [i, distance];
     });
     return best;
   }
@@ -138,11 +136,8 @@ export class LatentMap {
   // Pictures of the whole plane behind the data.
   async drawBackdrop() {
     const { page, plane } = this;
-    const wanted = page.content.picture && el("backdrop").checked && !page.training?.running;
-    if (!wanted || this.places.length === 0) {
-      this.tiles = null;
-      return this.refresh();
-    }
+    this.tiles = null;
+    if (!page.content.picture || !el("backdrop").checked || page.training?.running || !this.places.length) return this.refresh();
     const side = this.height / TILES;
     const columns = Math.ceil(this.width / side);
     const corners = Array.from({ length: columns * TILES }, (_, i) => [(i % columns) * side, Math.floor(i / columns) * side]);
@@ -164,7 +159,8 @@ export class LatentMap {
     if (this.tiles) context.fillRect(0, 0, this.width, this.height);
     context.globalAlpha = 0.75;
     this.tiles?.forEach(([tile, rectangle]) => paint(context, tile, rectangle));
-    const small = this.places.length > 1000;
+    const radius = this.places.length > 1000 ? 2.4 : 3.2;
+    Object.assign(context, { strokeStyle: this.tiles ? "#000a" : "#fffa", lineWidth: 0.7 });
     this.places.forEach((place, i) => {
       const [x, y] = this.toPixels(place);
       const label = this.page.labels[i];
@@ -172,10 +168,8 @@ export class LatentMap {
       context.fillStyle = this.coloured ? COLOURS[label % COLOURS.length] : colour("accent");
       context.beginPath();
       if (this.coloured && label % (2 * COLOURS.length) >= COLOURS.length) context.rect(x - 2.5, y - 2.5, 5, 5);
-      else context.arc(x, y, small ? 2.4 : 3.2, 0, 7);
+      else context.arc(x, y, radius, 0, 7);
       context.fill();
-      context.strokeStyle = this.tiles ? "#000a" : "#fffa";
-      context.lineWidth = 0.7;
       context.stroke();
     });
     this.draw();
@@ -187,22 +181,17 @@ export class LatentMap {
     const { context, width, height } = crisp(this.canvas);
     if (!this.range) return;
     context.drawImage(this.background, 0, 0, width, height);
-    context.strokeStyle = colour("ink");
-    context.lineWidth = 1.5;
-    context.globalAlpha = 0.7;
+    Object.assign(context, { strokeStyle: this.tiles ? "#fffb" : colour("soft"), lineWidth: 1.5 });
     context.beginPath();
     this.trail.forEach((place) => context.lineTo(...this.toPixels(place)));
     context.stroke();
-    context.globalAlpha = 1;
-    const ring = ([x, y], radius) => {
-      for (const [style, line] of [[colour("card"), 5], [colour("ink"), 2]]) {
-        Object.assign(context, { strokeStyle: style, lineWidth: line });
+    for (const [at, radius] of [[this.toPixels(plane.place(page.z)), 7], [this.hover, 4]]) {
+      for (const [strokeStyle, lineWidth] of at ? [[colour("card"), 5], [colour("ink"), 2]] : []) {
+        Object.assign(context, { strokeStyle, lineWidth });
         context.beginPath();
-        context.arc(x, y, radius, 0, 7);
+        context.arc(...at, radius, 0, 7);
         context.stroke();
       }
-    };
-    ring(this.toPixels(plane.place(page.z)), 7);
-    if (this.hover) ring(this.hover, 4);
+    }
   }
 }

@@ -7,11 +7,9 @@ export class Model {
   // Compiles the plans of the page for this adapter, and uploads the weights.
   static async on(gpu, content) {
     const model = new Model(gpu, content);
-    const plans = content.plans[gpu.software ? "software" : "card"];
-    const made = Object.entries(plans).map(async ([name, plan]) => {
-      model.programs[name] = await Program.of(model.kernels, plan, model.shared);
-    });
-    await Promise.all(made);
+    const plans = Object.entries(content.plans[gpu.software ? "software" : "card"]);
+    const made = await Promise.all(plans.map(([, plan]) => Program.of(model.kernels, plan, model.shared)));
+    plans.forEach(([name], i) => (model.programs[name] = made[i]));
     const bytes = await unpack("weights");
     model.begin = content.half ? fromHalves(new Uint16Array(bytes)) : new Float32Array(bytes);
     model.setWeights(model.begin);
@@ -19,9 +17,11 @@ export class Model {
   }
 
   constructor(gpu, content) {
-    Object.assign(this, { gpu, content, latent: content.latent, shared: {}, programs: {} });
-    this.kernels = new Kernels(gpu.device, content.modules, content.kernels, content.step.length);
-    this.pending = Promise.resolve();
+    const kernels = new Kernels(gpu.device, content.modules, content.kernels, content.step.length);
+    Object.assign(this, { gpu, content, kernels, latent: content.latent, shared: {}, programs: {}, pending: Promise.resolve() });
+    // By column, or one for all.
+    const { shift, scale } = content.scaling ?? { shift: [0], scale: [1] };
+    Object.assign(this, { shift: (i) => shift[i] ?? shift[0], scale: (i) => scale[i] ?? scale[0] });
   }
 
   setWeights(weights) {
@@ -82,15 +82,8 @@ export class Model {
     const recon = average(logP);
     const deviation = Math.sqrt(average(logP.map((v) => (v - recon) ** 2)) / Math.max(rows - 1, 1));
     const { log_var: at } = content;
-    return {
-      mu: head.slice(0, latent),
-      logVar: at === null ? null : head.slice(at, at + latent),
-      recon,
-      kl: kl[0],
-      deviation,
-      mean,
-      nats: values.map((v) => -v),
-    };
+    const logVar = at === null ? null : head.slice(at, at + latent);
+    return { mu: head.slice(0, latent), logVar, recon, kl: kl[0], deviation, mean, nats: values.map((v) => -v) };
   }
 
   // The images 0 to 63 of `vae-gpu sample` with this seed and temperature, and their codes.
@@ -103,36 +96,29 @@ export class Model {
 
   // x in the data's own units; whole columns are rounded where `round` is set.
   own(x, round = false) {
-    const { scaling, columns, steps } = this.content;
+    const { columns, steps } = this.content;
     return Float64Array.from(x, (v, i) => {
-      const value = scaling ? v * (scaling.scale[i] ?? scaling.scale[0]) + (scaling.shift[i] ?? scaling.shift[0]) : v;
+      const value = v * this.scale(i) + this.shift(i);
       return round && columns[i]?.whole ? Math.round(value * steps) / steps : value;
     });
   }
 
   scaled(values) {
-    const { scaling } = this.content;
-    if (!scaling) return Float32Array.from(values);
-    return Float32Array.from(values, (v, i) => (v - (scaling.shift[i] ?? scaling.shift[0])) / (scaling.scale[i] ?? scaling.scale[0]));
+    return Float32Array.from(values, (v, i) => (v - this.shift(i)) / this.scale(i));
   }
 }
 
 // Passes the newest of many requests on, one at a time: what the pointer asks for while the device works is overtaken.
 export function newest(work) {
-  let waiting = null;
-  let busy = false;
-  return async (...request) => {
-    waiting = request;
-    if (busy) return;
-    busy = true;
-    try {
-      while (waiting) {
-        const next = waiting;
-        waiting = null;
-        await work(...next);
-      }
-    } finally {
-      busy = false;
+  let [waiting, working] = [null, null];
+  const all = async () => {
+    for (let next; (next = waiting); ) {
+      waiting = null;
+      await work(...next);
     }
+  };
+  return (...request) => {
+    waiting = request;
+    return (working ??= all().finally(() => (working = null)));
   };
 }

@@ -1,6 +1,6 @@
 // The cards beside the map: what stands here, sliders, data of one's own, a path, label arithmetic, and samples.
 
-import { announce, crisp, colour, el, fill, format, make, plain } from "./elements.js";
+import { announce, colour, crisp, el, fill, format, listen, make, plain } from "./elements.js";
 import { heat, paint, pixels, pixelsOf, png, save, show, toX } from "./pictures.js";
 import { between, meanOf } from "./space.js";
 import { newest } from "./model.js";
@@ -74,29 +74,28 @@ export class Yours {
     const context = canvas.getContext("2d", { willReadFrequently: true });
     const whole = () => context.getImageData(0, 0, canvas.width, canvas.height);
     const clear = () => {
-      context.fillStyle = "#000";
       context.fillRect(0, 0, canvas.width, canvas.height);
+      el("yours-results").hidden = true;
     };
     clear();
     el("pen-label").hidden = content.channels === 1;
     Object.assign(context, { lineCap: "round", lineJoin: "round", lineWidth: PEN / 12 });
     const at = (event) => [(event.offsetX * canvas.width) / canvas.clientWidth, (event.offsetY * canvas.height) / canvas.clientHeight];
-    canvas.addEventListener("pointerdown", (event) => {
-      canvas.setPointerCapture(event.pointerId);
-      context.beginPath();
-      context.moveTo(...at(event));
+    listen(canvas, {
+      pointerdown: (event) => {
+        canvas.setPointerCapture(event.pointerId);
+        context.beginPath();
+        context.moveTo(...at(event));
+      },
+      pointermove: (event) => {
+        if (event.buttons !== 1) return;
+        context.strokeStyle = content.channels === 1 ? "#fff" : el("pen").value;
+        context.lineTo(...at(event));
+        context.stroke();
+        this.judge(toX(whole(), content));
+      },
     });
-    canvas.addEventListener("pointermove", (event) => {
-      if (event.buttons !== 1) return;
-      context.strokeStyle = content.channels === 1 ? "#fff" : el("pen").value;
-      context.lineTo(...at(event));
-      context.stroke();
-      this.judge(toX(whole(), content));
-    });
-    el("clear").addEventListener("click", () => {
-      clear();
-      el("yours-results").hidden = true;
-    });
+    listen(el("clear"), { click: clear });
     const take = async (file) => {
       if (!file) return;
       try {
@@ -109,12 +108,11 @@ export class Yours {
       }
     };
     el("file").addEventListener("change", (event) => take(event.target.files[0]));
-    const card = el("yours-card");
-    card.addEventListener("dragover", (event) => event.preventDefault());
-    card.addEventListener("drop", (event) => {
+    const drop = (event) => {
       event.preventDefault();
       take(event.dataTransfer.files[0]);
-    });
+    };
+    listen(el("yours-card"), { dragover: (event) => event.preventDefault(), drop });
   }
 
   form() {
@@ -158,16 +156,15 @@ export class Yours {
     const reach = Math.max(3, ...mu.map(Math.abs)) + 0.5;
     const y = (v) => height / 2 - (v / reach) * (height / 2 - 2);
     const step = width / mu.length;
-    context.fillStyle = colour("line");
-    context.fillRect(0, height / 2, width, 1);
-    context.fillStyle = colour("accent");
+    const bar = (style, left, top, bottom, wide) => {
+      context.fillStyle = style;
+      context.fillRect(left, top, wide, Math.max(bottom - top, 1));
+    };
+    bar(colour("line"), 0, height / 2, height / 2, width);
     mu.forEach((mean, i) => {
       const deviation = logVar ? Math.exp(logVar[i] / 2) : 0;
-      const [top, bottom] = [y(mean + 2 * deviation), y(mean - 2 * deviation)];
-      context.globalAlpha = 0.35;
-      context.fillRect((i + 0.2) * step, top, 0.6 * step, Math.max(bottom - top, 1));
-      context.globalAlpha = 1;
-      context.fillRect((i + 0.2) * step, y(mean) - 1, 0.6 * step, 2);
+      bar(`${colour("accent")}66`, (i + 0.2) * step, y(mean + 2 * deviation), y(mean - 2 * deviation), 0.6 * step);
+      bar(colour("accent"), (i + 0.2) * step, y(mean) - 1, y(mean) + 1, 0.6 * step);
     });
   }
 }
@@ -176,12 +173,7 @@ export class Yours {
 export class Path {
   constructor(page) {
     Object.assign(this, { page, ends: [null, null], frames: [], codes: [] });
-    ["from", "to"].forEach((id, end) =>
-      el(id).addEventListener("click", () => {
-        this.set(end, page.z);
-        announce(`the path ${end ? "ends" : "begins"} here`);
-      }),
-    );
+    ["from", "to"].forEach((id, end) => listen(el(id), { click: () => this.set(end, page.z).then(() => announce(`the path ${end ? "ends" : "begins"} here`)) }));
     el("spherical").addEventListener("change", () => this.make());
     el("way").addEventListener("input", () => this.go(el("way").valueAsNumber));
     el("play").addEventListener("click", () => this.play());
@@ -243,10 +235,9 @@ export class Path {
 export class Arithmetic {
   constructor(page) {
     const known = [...new Set(page.labels)].sort((a, b) => a - b);
-    el("labels-card").hidden = known.length < 2;
-    if (known.length < 2) return;
     const names = known.map((label) => page.classes[label] ?? String(label));
-    fill(el("plus"), names, Math.min(1, known.length - 1));
+    el("labels-card").hidden = known.length < 2;
+    fill(el("plus"), names, 1);
     fill(el("minus"), names, 0);
     let base = null;
     const mean = (id) => meanOf(page.codes.filter((_, i) => page.labels[i] === known[el(id).value]), page.content.latent);
@@ -277,14 +268,16 @@ export class Samples {
       this.draw();
     });
     const grid = el("samples");
-    grid.addEventListener("click", (event) => {
-      const side = grid.clientWidth / this.columns;
-      this.choose(Math.floor(event.offsetY / side) * this.columns + Math.floor(event.offsetX / side));
-    });
-    grid.addEventListener("keydown", (event) => {
-      const move = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.columns, ArrowDown: this.columns }[event.key];
-      if (move) this.choose(this.chosen + move);
-      if (move) event.preventDefault();
+    listen(grid, {
+      click: (event) => {
+        const [x, y] = [event.offsetX, event.offsetY].map((v) => Math.floor((v * this.columns) / grid.clientWidth));
+        this.choose(y * this.columns + x);
+      },
+      keydown: (event) => {
+        const move = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.columns, ArrowDown: this.columns }[event.key];
+        if (move) event.preventDefault();
+        if (move) this.choose(this.chosen + move);
+      },
     });
   }
 
@@ -313,8 +306,7 @@ export class Samples {
     const head = make("tr", {}, ...this.page.content.columns.map(({ name }) => make("th", { textContent: name, scope: "col" })));
     const rows = means.slice(0, 12).map((x, i) => {
       const row = make("tr", { tabIndex: 0 }, ...Array.from(this.page.model.own(x, true), (v) => make("td", { textContent: plain(v) })));
-      row.addEventListener("click", () => this.choose(i));
-      row.addEventListener("keydown", (event) => event.key === "Enter" && this.choose(i));
+      listen(row, { click: () => this.choose(i), keydown: (event) => event.key === "Enter" && this.choose(i) });
       return row;
     });
     el("sample-rows").replaceChildren(head, ...rows);

@@ -14,13 +14,12 @@ const scratch = document.createElement("canvas");
 
 // Draws pixels into a rectangle of a canvas, with hard edges where they are enlarged.
 export function paint(context, image, [x, y, width, height]) {
-  [scratch.width, scratch.height] = [image.width, image.height];
-  scratch.getContext("2d").putImageData(image, 0, 0);
+  show(scratch, image);
   context.imageSmoothingEnabled = width < image.width;
   context.drawImage(scratch, x, y, width, height);
 }
 
-// Fills a canvas of the page with one picture.
+// Fills a canvas with one picture, and takes its size.
 export function show(canvas, image) {
   [canvas.width, canvas.height] = [image.width, image.height];
   canvas.getContext("2d").putImageData(image, 0, 0);
@@ -88,9 +87,8 @@ export function toX({ data, width, height }, shape) {
 
 // The pixels of a file that the browser can read.
 export async function pixelsOf(file) {
-  const bitmap = await createImageBitmap(file, { premultiplyAlpha: "none", colorSpaceConversion: "none" });
-  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
-  const context = canvas.getContext("2d");
+  const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" });
+  const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
   context.drawImage(bitmap, 0, 0);
   return context.getImageData(0, 0, bitmap.width, bitmap.height);
 }
@@ -100,18 +98,15 @@ const CRC = Uint32Array.from({ length: 256 }, (_, n) => {
   return n;
 });
 
-function chunk(name, content) {
-  const bytes = new Uint8Array(12 + content.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, content.length);
-  bytes.set(Uint8Array.from(name, (c) => c.charCodeAt(0)), 4);
-  bytes.set(content, 8);
-  const crc = bytes.subarray(4, 8 + content.length).reduce((crc, byte) => CRC[(crc ^ byte) & 255] ^ (crc >>> 8), -1);
-  view.setUint32(8 + content.length, ~crc >>> 0);
-  return bytes;
-}
-
 const words = (...numbers) => numbers.flatMap((n) => [n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255]);
+
+function chunk(name, content) {
+  const named = new Uint8Array(4 + content.length);
+  named.set([...name].map((c) => c.charCodeAt(0)));
+  named.set(content, 4);
+  const crc = named.reduce((crc, byte) => CRC[(crc ^ byte) & 255] ^ (crc >>> 8), -1);
+  return new Blob([Uint8Array.from(words(content.length)), named, Uint8Array.from(words(~crc))]);
+}
 
 // A PNG of these frames, an animation that loops if they are several (APNG).
 export async function png(frames, framesPerSecond = 12) {
@@ -133,9 +128,7 @@ export async function png(frames, framesPerSecond = 12) {
 
 // Offers a file to be saved.
 export function save(blob, name) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }

@@ -18,7 +18,7 @@ export class Training {
     if (training.program.ports.labels) training.program.write("labels", new Uint32Array(await unpack("data-labels")));
     el("lr").value = Math.log10(training.lr);
     el("beta").value = training.beta;
-    el("start").addEventListener("click", () => (training.running ? training.pause() : training.start()));
+    el("start").addEventListener("click", () => (training.running ? (training.running = false) : training.start()));
     el("reset").addEventListener("click", () => training.reset());
     for (const id of ["lr", "beta"]) el(id).addEventListener("input", () => training.set());
     new ResizeObserver(() => training.draw()).observe(el("curves"));
@@ -27,7 +27,7 @@ export class Training {
   }
 
   clear() {
-    Object.assign(this, { step: 0, epoch: 0, losses: [], terms: [], seconds: 0, atOnce: 1 });
+    Object.assign(this, { step: 0, losses: [], terms: [], seconds: 0, atOnce: 1, note: "" });
     this.say();
     this.draw();
   }
@@ -51,28 +51,24 @@ export class Training {
   // The scalars of step t, counted from 1.
   scalars(t) {
     const steps = Math.ceil(this.rows / this.batch);
-    const first = ((t - 1) % steps) * this.batch;
+    const first_row = ((t - 1) % steps) * this.batch;
     const [rate, weight] = this.factors[t - 1] ?? this.factors.at(-1) ?? [1, 1];
     const [correction1, correction2] = this.adam.map((beta) => 1 / (1 - beta ** t));
-    const valid_rows = Math.min(this.batch, this.rows - first);
     const [seed_lo, seed_hi] = this.seed;
-    const draws = { seed_lo, seed_hi, step: t, first_row: first, valid_rows, history_row: t % this.history };
-    return { ...draws, learning_rate: this.lr * rate, correction1, correction2, kl_weight: this.beta * weight };
+    const rows = { first_row, valid_rows: Math.min(this.batch, this.rows - first_row), history_row: t % this.history };
+    return { seed_lo, seed_hi, step: t, ...rows, learning_rate: this.lr * rate, correction1, correction2, kl_weight: this.beta * weight };
   }
 
   // Submits steps, none of the next epoch, and reads their losses.
   async steps(most) {
-    const { program, model, history } = this;
+    const { program, model } = this;
     const steps = Math.ceil(this.rows / this.batch);
-    const [count, epoch] = [Math.min(most, MOST_STEPS, steps - (this.step % steps)), Math.floor(this.step / steps) + 1];
+    const count = Math.min(most, MOST_STEPS, steps - (this.step % steps));
     const scalars = Array.from({ length: count }, (_, i) => this.scalars(this.step + 1 + i));
+    const at = (Math.floor(this.step / steps) % this.orders) * this.rows;
     const begin = performance.now();
     const [ring] = await model.inTurn(() => {
-      if (epoch !== this.epoch) {
-        const at = ((epoch - 1) % this.orders) * this.rows;
-        program.write("order", this.order.subarray(at, at + this.rows));
-        this.epoch = epoch;
-      }
+      if (this.step % steps === 0) program.write("order", this.order.subarray(at, at + this.rows));
       return program.run(scalars.map((step) => stepOf(model.content.step, step)), ["history"]);
     });
     const took = performance.now() - begin;
@@ -84,7 +80,6 @@ export class Training {
       this.terms.push([recon - kl, kl]);
     }
     this.step += count;
-    return history;
   }
 
   // Trains until it is paused, or for so many steps.
@@ -114,18 +109,13 @@ export class Training {
     await this.page.recode();
   }
 
-  pause() {
-    this.running = false;
-  }
-
   async reset() {
-    this.pause();
+    this.running = false;
     await this.model.inTurn(() => {
       const zeros = new Float32Array(this.model.begin.length);
       this.model.setWeights(this.model.begin);
       for (const moment of ["moment1", "moment2"]) this.program.write(moment, zeros.subarray(0, this.program.ports[moment].cols));
     });
-    this.note = "";
     this.clear();
     await this.page.recode();
   }
