@@ -306,7 +306,13 @@ fn a_table_has_a_form_and_its_names_are_text() {
     let scratch = Scratch::new();
     let evil = "</script><script>document.title='hacked'</script><img src=x onerror=document.title='hacked'>";
     let row = |i: usize| {
-        format!("{},{},{},{}", 100 + i % 7, i * i % 11, i as f32 / 10.0, if i.is_multiple_of(2) { evil } else { "b" })
+        format!(
+            "{},{},{},{}",
+            100 + i % 7,
+            i * i % 11,
+            i as f32 / 10.0,
+            if i.is_multiple_of(2) { evil } else { "b" }
+        )
     };
     let rows: Vec<String> = (0..120).map(row).collect();
     scratch.write("wine.csv", format!("{evil},sugar,alcohol,quality\n{}\n", rows.join("\n")));

@@ -131,8 +131,8 @@ pub fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Lines of the script's files, comments included: it is to be read in an hour.
-    const MOST_LINES: usize = 1500;
+    /// Lines of code of the script, without comments and empty lines: it is to be read in an hour.
+    const MOST_LINES: usize = 1200;
 
     #[test]
     fn no_name_becomes_markup_and_the_policy_names_what_runs() {
@@ -151,7 +151,9 @@ mod tests {
             "<script type=\"module\"".to_owned(),
         ];
         assert_eq!(scripts, expected);
-        assert!(!html.contains("alert('1')") && !html.contains("\" onload"));
+        // In the content it is a string of JSON.
+        let (markup, _) = html.split_once("<script").unwrap();
+        assert!(!markup.contains("alert('1')") && !markup.contains("\" onload"), "{markup}");
         assert_eq!(html.matches("</script").count(), 3);
         let between = |from: &str, to: &str| html.split_once(from).unwrap().1.split_once(to).unwrap().0;
         assert!(html.contains(&format!(
@@ -167,7 +169,8 @@ mod tests {
 
     #[test]
     fn the_script_is_short_and_imports_downwards() {
-        let lines: usize = SCRIPTS.iter().map(|text| text.lines().count()).sum();
+        let is_code = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with("//");
+        let lines = SCRIPTS.iter().flat_map(|text| text.lines()).filter(is_code).count();
         assert!(lines <= MOST_LINES, "{lines} lines of script");
         let mut exported: Vec<String> = Vec::new();
         for text in SCRIPTS {

@@ -2,12 +2,18 @@
 
 import { openDevice, unpack } from "./engine.js";
 import { Model, newest } from "./model.js";
-import { announce, colour, el, fill } from "./elements.js";
+import { announce, el, fill, listen } from "./elements.js";
 import { pair, principal } from "./space.js";
 import { png } from "./pictures.js";
 import { LatentMap } from "./map.js";
-import { Arithmetic, Path, Samples, Sliders, Yours, showDecoded } from "./panels.js";
+import { Path, Samples, Sliders, Yours, labelArithmetic, showDecoded } from "./panels.js";
 import { Training } from "./training.js";
+
+// Rows of a matrix.
+const cut = (values, width) => Array.from({ length: values.length / width }, (_, i) => values.subarray(i * width, (i + 1) * width));
+
+// What of the page its address holds beside the code, and in which elements.
+const KEPT = { plane: "plane", x: "axis-x", y: "axis-y", label: "label", seed: "seed", t: "temperature" };
 
 class Explorer {
   static async open() {
@@ -22,10 +28,9 @@ class Explorer {
   }
 
   constructor(content, model) {
-    Object.assign(this, { content, model, classes: content.classes, z: new Float32Array(content.latent), label: 0, codes: [], labels: [], rows: [], cells: [] });
-    // Called when the code was taken elsewhere.
-    this.moved = [];
-    this.times = [];
+    Object.assign(this, { content, model, classes: content.classes, z: new Float32Array(content.latent), label: 0 });
+    // What is called when the code was taken elsewhere, and milliseconds from a request to its picture.
+    Object.assign(this, { codes: [], labels: [], rows: [], cells: [], moved: [], times: [] });
     this.view = newest(async (z) => {
       const begin = performance.now();
       showDecoded(this, await model.decode(z, this.label), z);
@@ -36,7 +41,6 @@ class Explorer {
   async load() {
     const { content } = this;
     const { latent, points, dim } = content;
-    const cut = (values, width) => Array.from({ length: values.length / width }, (_, i) => values.subarray(i * width, (i + 1) * width));
     if (points.labelled) this.labels = new Uint32Array(await unpack("labels"));
     if (el("codes")) this.codes = cut(new Float32Array(await unpack("codes")), latent);
     if (el("rows")) this.rows = cut(new Float32Array(await unpack("rows")), dim);
@@ -48,16 +52,16 @@ class Explorer {
     el("app").hidden = false;
     el("fallback").hidden = true;
     for (const node of document.querySelectorAll(content.picture ? ".table-only" : ".picture-only")) node.hidden = true;
-    el("points").textContent = `${points.what}`;
+    el("points").textContent = points.what;
     el("label-row").hidden = content.conditional === 0;
     fill(el("label"), Array.from({ length: content.conditional }, (_, i) => this.classes[i] ?? String(i)));
-    el("label").addEventListener("input", () => {
+    const input = () => {
       this.label = Number(el("label").value);
-      this.look(null);
+      this.take(this.z);
       this.samples.draw();
       this.map.drawBackdrop();
-      this.remember();
-    });
+    };
+    listen(el("label"), { input });
     const dims = Array.from({ length: latent }, (_, i) => i).sort((a, b) => (content.kl[b] ?? 0) - (content.kl[a] ?? 0));
     const names = Array.from({ length: latent }, (_, i) => `z${i}`);
     fill(el("axis-x"), names, dims[0]);
@@ -70,14 +74,11 @@ class Explorer {
     this.map = new LatentMap(this);
     if (content.training) this.training = await Training.of(this);
     el("training-card").hidden = !this.training;
-    this.sliders = new Sliders(this);
-    this.yours = new Yours(this);
-    this.path = new Path(this);
-    this.arithmetic = new Arithmetic(this);
-    this.samples = new Samples(this);
-    for (const id of ["plane", "axis-x", "axis-y"]) el(id).addEventListener("input", () => this.choosePlane());
-    el("origin").addEventListener("click", () => this.take(new Float32Array(latent)));
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.map.refresh());
+    Object.assign(this, { sliders: new Sliders(this), yours: new Yours(this), path: new Path(this), samples: new Samples(this) });
+    labelArithmetic(this);
+    for (const id of ["plane", "axis-x", "axis-y"]) listen(el(id), { input: () => this.choosePlane() });
+    listen(el("origin"), { click: () => this.take(new Float32Array(latent)) });
+    listen(matchMedia("(prefers-color-scheme: dark)"), { change: () => this.map.refresh() });
     if (this.training) await this.recode();
     else this.choosePlane();
     this.take(this.z);
@@ -86,10 +87,14 @@ class Explorer {
   }
 
   choosePlane() {
+    const { latent } = this.content;
     const kind = el("plane").value;
     el("pair").hidden = kind !== "pair";
-    const { latent } = this.content;
-    this.map.show(kind === "pair" ? pair(latent, Number(el("axis-x").value), Number(el("axis-y").value)) : principal(this.codes, latent));
+    // While a model learns, its principal components turn slowly.
+    const before = this.training && kind === this.kind ? this.map.plane : null;
+    this.kind = kind;
+    const axes = ["axis-x", "axis-y"].map((id) => Number(el(id).value));
+    this.map.show(kind === "pair" ? pair(latent, ...axes) : principal(this.codes, latent, before));
     this.remember();
   }
 
@@ -137,18 +142,16 @@ class Explorer {
       const labels = Array.from({ length: rows }, (_, i) => this.labels[first + i] ?? 0);
       const [head] = await model.run("map", { valid_rows: count }, { x }, labels, ["head"]);
       const width = head.length / rows;
-      for (let i = 0; i < count; i++) {
-        const row = head.subarray(i * width, (i + 1) * width);
+      for (const row of cut(head, width).slice(0, count)) {
         codes.push(row.slice(0, latent));
         kl.forEach((_, j) => (kl[j] += (row[j] ** 2 + Math.exp(row[at + j]) - 1 - row[at + j]) / 2 / content.points.count));
       }
     }
     this.codes = codes;
-    content.kl = Array.from(kl);
-    this.sliders.order(content.kl);
-    if (el("plane").value === "pca") this.map.show(principal(codes, latent, this.map.plane));
-    else this.choosePlane();
+    this.sliders.order((content.kl = Array.from(kl)));
+    this.choosePlane();
     this.look(null);
+    await this.path.make();
     return this.samples.draw();
   }
 
@@ -156,9 +159,9 @@ class Explorer {
   remember() {
     clearTimeout(this.remembering);
     this.remembering = setTimeout(() => {
-      const state = { z: Array.from(this.z, (v) => Number(v.toFixed(3))).join(","), plane: el("plane").value, x: el("axis-x").value, y: el("axis-y").value };
-      Object.assign(state, { seed: el("seed").value, t: el("temperature").value, label: this.label });
-      history.replaceState(null, "", `#${new URLSearchParams(state)}`);
+      const kept = Object.entries(KEPT).map(([key, id]) => [key, el(id).value]);
+      const z = Array.from(this.z, (v) => Number(v.toFixed(3))).join(",");
+      history.replaceState(null, "", `#${new URLSearchParams([["z", z], ...kept])}`);
     }, 300);
   }
 
@@ -166,13 +169,11 @@ class Explorer {
     const state = new URLSearchParams(location.hash.slice(1));
     const z = (state.get("z") ?? "").split(",").map(Number);
     if (z.length === this.content.latent && z.every(Number.isFinite)) this.z = Float32Array.from(z);
-    const menus = { plane: "plane", x: "axis-x", y: "axis-y", label: "label" };
-    for (const [key, id] of Object.entries(menus)) {
-      const option = Array.from(el(id).options).find(({ value }) => value === state.get(key));
-      if (option) el(id).value = option.value;
+    for (const [key, id] of Object.entries(KEPT)) {
+      const [value, options] = [state.get(key), el(id).options];
+      if (value && (!options || Array.from(options).some((option) => option.value === value))) el(id).value = value;
     }
     this.label = Number(el("label").value);
-    for (const [key, id] of [["seed", "seed"], ["t", "temperature"]]) if (state.get(key)) el(id).value = state.get(key);
   }
 }
 
@@ -183,8 +184,9 @@ function trouble(text) {
 }
 
 // For the browser's console, and for tests: the page, and how its start ended.
-globalThis.vae = { png, ready: Explorer.open().then((page) => Object.assign(globalThis.vae, { page }), (error) => {
+globalThis.vae = { png };
+vae.ready = Explorer.open().then((page) => Object.assign(vae, { page }), (error) => {
   el("why").textContent = `${error.message}.`;
   trouble("pictures only");
   return { error: String(error.stack ?? error) };
-}) };
+});

@@ -10,8 +10,8 @@ const STEP = 0.02; // of the width, for a press of an arrow key
 
 export class LatentMap {
   constructor(page) {
-    Object.assign(this, { page, canvas: el("map"), places: [], shown: null, hover: null, trail: [], tiles: null, background: make("canvas") });
-    const { canvas } = this;
+    const canvas = el("map");
+    Object.assign(this, { page, canvas, places: [], shown: null, hover: null, trail: [], tiles: null, background: make("canvas") });
     listen(canvas, {
       pointermove: (event) => this.point([event.offsetX, event.offsetY], event.buttons === 1),
       pointerdown: (event) => {
@@ -22,7 +22,7 @@ export class LatentMap {
       pointerleave: () => this.leave(),
       keydown: (event) => this.press(event),
     });
-    el("backdrop").addEventListener("change", () => this.drawBackdrop());
+    listen(el("backdrop"), { change: () => this.drawBackdrop() });
     new ResizeObserver(() => this.refresh()).observe(canvas);
     this.legend();
   }
@@ -36,8 +36,7 @@ export class LatentMap {
       const edge = MARGIN * (sorted.at(-1) - sorted[0]) || 1;
       return [sorted[0] - edge, sorted.at(-1) + edge];
     });
-    const [x, y] = plane.names;
-    el("axes").textContent = `\u2192 ${x}   \u2191 ${y}`;
+    el("axes").textContent = `\u2192 ${plane.names[0]}   \u2191 ${plane.names[1]}`;
     Object.assign(this, { trail: [], tiles: null });
     this.refresh();
     this.drawBackdrop();
@@ -120,13 +119,13 @@ export class LatentMap {
     const buttons = known.map((label) => {
       const swatch = make("span", { className: "swatch" });
       swatch.style.background = COLOURS[label % COLOURS.length];
-      const button = make("button", { className: "chip", type: "button" }, swatch, classes[label] ?? String(label));
-      button.setAttribute("aria-pressed", "false");
-      button.addEventListener("click", () => {
+      const button = make("button", { className: "chip", type: "button", ariaPressed: "false" }, swatch, classes[label] ?? String(label));
+      const click = () => {
         this.shown = this.shown === label ? null : label;
-        buttons.forEach((other, i) => other.setAttribute("aria-pressed", String(known[i] === this.shown)));
+        buttons.forEach((other, i) => (other.ariaPressed = String(known[i] === this.shown)));
         this.refresh();
-      });
+      };
+      listen(button, { click });
       return button;
     });
     el("legend").replaceChildren(...buttons);

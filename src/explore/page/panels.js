@@ -36,8 +36,8 @@ export class Sliders {
     this.reach = Array.from({ length: latent }, (_, i) => page.codes.reduce((most, code) => Math.max(most, Math.abs(code[i])), 3));
     this.inputs = Array.from({ length: latent }, (_, i) => {
       const input = make("input", { type: "range", min: -this.reach[i], max: this.reach[i], step: 0.01, value: 0 });
-      input.setAttribute("aria-label", `dimension ${i}`);
-      input.addEventListener("input", () => page.take(page.z.map((v, at) => (at === i ? input.valueAsNumber : v))));
+      input.ariaLabel = `dimension ${i}`;
+      listen(input, { input: () => page.take(page.z.map((v, at) => (at === i ? input.valueAsNumber : v))) });
       const [nats, value] = [make("span", { className: "nats" }), make("output")];
       return { input, nats, value, line: make("div", { className: "slider" }, make("b", { textContent: `z${i}` }), nats, input, value) };
     });
@@ -97,17 +97,13 @@ export class Yours {
     });
     listen(el("clear"), { click: clear });
     const take = async (file) => {
-      if (!file) return;
-      try {
-        const image = await pixelsOf(file);
-        const x = toX(image, content);
-        paint(context, pixels(x, content), [0, 0, canvas.width, canvas.height]);
-        await this.judge(x);
-      } catch {
-        el("yours-note").textContent = `${file.name} is no picture that this browser reads`;
-      }
+      const image = await pixelsOf(file).catch(() => null);
+      if (!image) return (el("yours-note").textContent = `${file?.name} is no picture that this browser reads`);
+      const x = toX(image, content);
+      paint(context, pixels(x, content), [0, 0, canvas.width, canvas.height]);
+      return this.judge(x);
     };
-    el("file").addEventListener("change", (event) => take(event.target.files[0]));
+    listen(el("file"), { change: (event) => take(event.target.files[0]) });
     const drop = (event) => {
       event.preventDefault();
       take(event.dataTransfer.files[0]);
@@ -124,10 +120,8 @@ export class Yours {
       el("form").append(make("label", {}, make("span", { textContent: name }), input));
       return input;
     });
-    el("form").addEventListener("input", () => {
-      const values = inputs.map((input, i) => (input.value === "" ? (page.content.columns[i].fill ?? 0) : input.valueAsNumber));
-      this.judge(page.model.scaled(values), true);
-    });
+    const given = (input, i) => (input.value === "" ? (page.content.columns[i].fill ?? 0) : input.valueAsNumber);
+    listen(el("form"), { input: () => this.judge(page.model.scaled(inputs.map(given))) });
   }
 
   async encode(data) {
@@ -143,15 +137,15 @@ export class Yours {
     }
     const score = -(found.recon - found.kl);
     el("score").textContent = `${format(score, 1)} \u00b1 ${format(found.deviation, 1)} nats`;
-    el("terms").textContent = page.content.kl.length ? `score = \u2212ELBO: reconstruction ${format(found.recon, 1)}, KL ${format(found.kl, 1)}` : "score = \u2212log p(x|z)";
+    const terms = `score = \u2212ELBO: reconstruction ${format(found.recon, 1)}, KL ${format(found.kl, 1)}`;
+    el("terms").textContent = found.logVar ? terms : "score = \u2212log p(x|z)";
     this.found = found;
-    this.drawPosterior();
+    this.drawPosterior(found);
     page.take(found.mu);
   }
 
   // q(z|x): a bar of two standard deviations either way about each mean.
-  drawPosterior() {
-    const { mu, logVar } = this.found;
+  drawPosterior({ mu, logVar }) {
     const { context, width, height } = crisp(el("posterior"));
     const reach = Math.max(3, ...mu.map(Math.abs)) + 0.5;
     const y = (v) => height / 2 - (v / reach) * (height / 2 - 2);
@@ -174,15 +168,14 @@ export class Path {
   constructor(page) {
     Object.assign(this, { page, ends: [null, null], frames: [], codes: [] });
     ["from", "to"].forEach((id, end) => listen(el(id), { click: () => this.set(end, page.z).then(() => announce(`the path ${end ? "ends" : "begins"} here`)) }));
-    el("spherical").addEventListener("change", () => this.make());
-    el("way").addEventListener("input", () => this.go(el("way").valueAsNumber));
-    el("play").addEventListener("click", () => this.play());
-    el("save-path").addEventListener("click", async () => {
-      const there = this.codes.map((code, i) => this.image(i, 8));
+    listen(el("spherical"), { change: () => this.make() });
+    listen(el("way"), { input: () => this.go(el("way").valueAsNumber) });
+    listen(el("play"), { click: () => this.play() });
+    const click = async () => {
+      const there = this.codes.map((_, i) => this.image(i, 8));
       save(await png([...there, ...there.slice(1, -1).reverse()]), "path.png");
-    });
-    el("save-path").hidden = !page.content.picture;
-    el("strip").hidden = !page.content.picture;
+    };
+    listen(el("save-path"), { click });
   }
 
   set(end, code) {
@@ -224,37 +217,29 @@ export class Path {
   image(number, scale) {
     const { width, height } = this.page.content;
     const larger = width * scale <= 512 ? scale : 1;
-    const canvas = make("canvas", { width: width * larger, height: height * larger });
-    const context = canvas.getContext("2d");
-    paint(context, pixels(this.frames[number], this.page.content), [0, 0, canvas.width, canvas.height]);
-    return context.getImageData(0, 0, canvas.width, canvas.height);
+    const context = new OffscreenCanvas(width * larger, height * larger).getContext("2d");
+    paint(context, pixels(this.frames[number], this.page.content), [0, 0, width * larger, height * larger]);
+    return context.getImageData(0, 0, width * larger, height * larger);
   }
 }
 
-// Moves the code by the mean of one label minus that of another.
-export class Arithmetic {
-  constructor(page) {
-    const known = [...new Set(page.labels)].sort((a, b) => a - b);
-    const names = known.map((label) => page.classes[label] ?? String(label));
-    el("labels-card").hidden = known.length < 2;
-    fill(el("plus"), names, 1);
-    fill(el("minus"), names, 0);
-    let base = null;
-    const mean = (id) => meanOf(page.codes.filter((_, i) => page.labels[i] === known[el(id).value]), page.content.latent);
-    const move = () => {
-      base ??= page.z.slice();
-      const [to, from, amount] = [mean("plus"), mean("minus"), el("amount").valueAsNumber];
-      page.take(base.map((v, i) => v + amount * (to[i] - from[i])), true);
-      el("amount-value").textContent = format(amount, 1);
-    };
-    for (const id of ["amount", "plus", "minus"]) el(id).addEventListener("input", move);
-    // Wherever else the code is taken, it begins anew there.
-    page.moved.push(() => {
-      base = null;
-      el("amount").value = 0;
-      el("amount-value").textContent = "0.0";
-    });
-  }
+// Moves the code by the mean of one label minus that of another; wherever else it is taken, it begins anew there.
+export function labelArithmetic(page) {
+  const known = [...new Set(page.labels)].sort((a, b) => a - b);
+  el("labels-card").hidden = known.length < 2;
+  ["minus", "plus"].forEach((id, chosen) => fill(el(id), known.map((label) => page.classes[label] ?? label), chosen));
+  let base = null;
+  const mean = (id) => meanOf(page.codes.filter((_, i) => page.labels[i] === known[el(id).value]), page.content.latent);
+  const input = () => {
+    base ??= page.z.slice();
+    const [to, from, amount] = [mean("plus"), mean("minus"), el("amount").valueAsNumber];
+    page.take(base.map((v, i) => v + amount * (to[i] - from[i])), true);
+    el("amount-value").textContent = format(amount, 1);
+  };
+  for (const id of ["amount", "plus", "minus"]) listen(el(id), { input });
+  page.moved.push(() => {
+    [base, el("amount").value, el("amount-value").textContent] = [null, 0, "0.0"];
+  });
 }
 
 // What the model draws by itself.
@@ -262,11 +247,12 @@ export class Samples {
   constructor(page) {
     Object.assign(this, { page, draw: newest(() => this.sample()), chosen: 0 });
     el("samples-card").hidden = !page.model.programs.sample;
-    for (const id of ["temperature", "seed"]) el(id).addEventListener("input", () => this.draw());
-    el("again").addEventListener("click", () => {
+    for (const id of ["temperature", "seed"]) listen(el(id), { input: () => this.draw() });
+    const more = () => {
       el("seed").value = (el("seed").valueAsNumber || 0) + 1;
       this.draw();
-    });
+    };
+    listen(el("again"), { click: more });
     const grid = el("samples");
     listen(grid, {
       click: (event) => {

@@ -1,7 +1,7 @@
 // Training in the page: the steps, orders and draws of the program's own training, from the same seed.
 
-import { MOST_STEPS, Program, stepOf, unpack } from "./engine.js";
-import { colour, crisp, el, format } from "./elements.js";
+import { MOST_STEPS, stepOf, unpack } from "./engine.js";
+import { colour, crisp, el, format, listen } from "./elements.js";
 
 const PACE = 80; // milliseconds of a submission
 const LOOK = 1500; // milliseconds from one look at the map and the samples to the next
@@ -18,9 +18,10 @@ export class Training {
     if (training.program.ports.labels) training.program.write("labels", new Uint32Array(await unpack("data-labels")));
     el("lr").value = Math.log10(training.lr);
     el("beta").value = training.beta;
-    el("start").addEventListener("click", () => (training.running ? (training.running = false) : training.start()));
-    el("reset").addEventListener("click", () => training.reset());
-    for (const id of ["lr", "beta"]) el(id).addEventListener("input", () => training.set());
+    listen(el("start"), { click: () => (training.running ? (training.running = false) : training.start()) });
+    listen(el("reset"), { click: () => training.reset() });
+    listen(el("lr"), { input: () => training.say((training.lr = 10 ** el("lr").valueAsNumber)) });
+    listen(el("beta"), { input: () => training.say((training.beta = el("beta").valueAsNumber)) });
     new ResizeObserver(() => training.draw()).observe(el("curves"));
     training.clear();
     return training;
@@ -30,14 +31,6 @@ export class Training {
     Object.assign(this, { step: 0, losses: [], terms: [], seconds: 0, atOnce: 1, note: "" });
     this.say();
     this.draw();
-  }
-
-  set() {
-    // Where no slider was moved, the numbers are those of the program.
-    const [lr, beta] = [10 ** el("lr").valueAsNumber, el("beta").valueAsNumber];
-    if (Math.abs(lr / this.lr - 1) > 1e-3) this.lr = lr;
-    this.beta = beta;
-    this.say();
   }
 
   // x of a row of the data, as the encoder reads it.
