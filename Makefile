@@ -3,7 +3,7 @@
 # Mesa's device-selection layer looks for a display and complains where there is none.
 export NODEVICE_SELECT := 1
 
-.PHONY: train test emoji test-adapters test-compilers test-python fuzz fuzz-smoke miri mutants soak deny package install-package assets deb \
+.PHONY: train test emoji test-adapters test-compilers lint-page test-python fuzz fuzz-smoke miri mutants soak deny package install-package assets deb \
     semver public-api adapter toolchain bench peers card check clean
 
 train: adapter
@@ -42,6 +42,11 @@ test-adapters: adapter toolchain
 # fetches them.
 test-compilers: toolchain
 	./tests/compilers.sh
+
+# The script of the page that `vae-gpu explore` writes, by ESLint, which npm fetches.
+lint-page:
+	@command -v npx >/dev/null || { echo "npx is missing: install Node.js from https://nodejs.org and try again"; exit 1; }
+	npx --yes eslint@9 --config tests/eslint.config.mjs src/explore/page/*.js
 
 # Other programs' view of our files, in Python: ONNX, safetensors and TensorBoard events.
 test-python: PYTHON := $(CURDIR)/target/python

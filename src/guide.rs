@@ -21,6 +21,7 @@ chapters! {
     training: "guide/training.md",
     settings: "guide/settings.md",
     using: "guide/using.md",
+    explore: "guide/explore.md",
     tracking: "guide/tracking.md",
     machine: "guide/machine.md",
     results: "guide/results.md",

@@ -73,6 +73,9 @@ pub mod cli;
 pub mod data;
 pub mod error;
 pub mod evaluate;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod explore;
 #[cfg(feature = "export")]
 pub mod export;
 pub mod gpu;

@@ -114,6 +114,9 @@ impl Target {
         divides: false,
         vendor: Vendor::Other,
     };
+
+    /// A software adapter of which nothing more is known, as in a browser without a card.
+    pub const SOFTWARE: Target = Target { software: true, ..Target::PORTABLE };
 }
 
 /// A list of buffers and a list of dispatches. Only this crate can make one, which is why unchecked shaders are sound.

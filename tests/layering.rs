@@ -33,11 +33,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("tune", &["bench", "check", "gpu", "kernels", "run", "plan", "error"]),
     ("check", &["gpu", "kernels", "plan", "error"]),
     ("bench", &["model", "kernels", "gpu", "plan", "check", "train", "evaluate", "data", "error"]),
+    ("explore", &["train", "evaluate", "run", "model", "data", "gpu", "kernels", "plan", "error"]),
     (
         "cli",
         &[
-            "tune", "bench", "check", "train", "evaluate", "export", "run", "model", "data", "gpu",
-            "kernels", "plan", "settings", "error",
+            "explore", "tune", "bench", "check", "train", "evaluate", "export", "run", "model", "data",
+            "gpu", "kernels", "plan", "settings", "error",
         ],
     ),
 ];

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::common_args::{DeviceArgs, KindArgs};
 use super::compare::CompareArgs;
+use super::explore::ExploreArgs;
 use super::export::ExportArgs;
 use super::latent_args::{
     AnimateArgs, DecodeArgs, EncodeArgs, InterpolateArgs, LatentMapArgs, ManifoldArgs, ScoreArgs, SourceArgs,
@@ -48,6 +49,7 @@ pub enum Command {
     Manifold(ManifoldArgs),
     /// Draw where data are in the latent space, coloured by their labels
     LatentMap(LatentMapArgs),
+    Explore(Box<ExploreArgs>),
     /// Write the codes of data
     Encode(EncodeArgs),
     /// Write what the decoder makes of codes

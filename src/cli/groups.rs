@@ -8,7 +8,10 @@ use clap::Command;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Train", &["data", "train", "presets", "explain"]),
     ("Use a model", &["sample", "reconstruct", "evaluate", "score", "encode", "decode", "export"]),
-    ("Look into its latent space", &["interpolate", "animate", "traverse", "manifold", "latent-map"]),
+    (
+        "Look into its latent space",
+        &["interpolate", "animate", "traverse", "manifold", "latent-map", "explore"],
+    ),
     ("Keep track of runs", &["runs", "compare"]),
     ("Know the machine", &["devices", "check", "bench", "tune"]),
     ("Get help", &["help", "man", "completions"]),

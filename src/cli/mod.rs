@@ -11,6 +11,7 @@ mod devices;
 mod encode;
 mod evaluate;
 mod explain;
+mod explore;
 mod export;
 mod faults;
 mod flags;
@@ -79,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Traverse(args) => traverse::traverse(&args),
         Command::Manifold(args) => traverse::manifold(&args),
         Command::LatentMap(args) => latent_map::run(&args),
+        Command::Explore(args) => explore::run(&args),
         Command::Encode(args) => encode::encode(&args),
         Command::Decode(args) => encode::decode(&args),
         Command::Score(args) => score::run(&args),

@@ -5,7 +5,7 @@ use super::tracking::read;
 use crate::data::Dataset;
 use crate::error::Result;
 use crate::evaluate::{CodeStatistics, Codes, Rows};
-use crate::run::report::{Figure, Line, RunReport};
+use crate::run::report::{Figure, Line, RunReport, linked};
 use crate::run::{EpochMetrics, RunDir, bars, metrics, write_atomic};
 use crate::train::Trainer;
 
@@ -36,7 +36,11 @@ pub fn write(dir: &RunDir, trainer: &mut Trainer, dataset: &Dataset) -> Result<(
         table: table(trainer, &rows, last),
         config: trainer.config().to_toml(),
     };
-    write_atomic(&dir.report(), |out| out.write_all(report.to_html().as_bytes()))
+    let mut html = report.to_html();
+    if let Some(name) = dir.page().file_name().filter(|_| dir.page().exists()) {
+        html = linked(&html, &name.to_string_lossy()).unwrap_or(html);
+    }
+    write_atomic(&dir.report(), |out| out.write_all(html.as_bytes()))
 }
 
 fn table(trainer: &Trainer, rows: &[EpochMetrics], last: &EpochMetrics) -> Vec<Line> {

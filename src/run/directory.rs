@@ -23,6 +23,8 @@ const RECONSTRUCTIONS: &str = "reconstructions";
 
 /// A folder with any of these holds a run. The configuration is last, so it is deleted last.
 const FILES: [&str; 8] = [REPORT, CURVES, METRICS_JSON, METRICS, MODEL, PREVIOUS, CHECKPOINT, CONFIG];
+/// The page of `vae-gpu explore`, which a run may have beside these.
+const PAGE: &str = "explore.html";
 
 /// The file that a training process keeps locked.
 const LOCK: &str = ".lock";
@@ -151,6 +153,11 @@ impl RunDir {
         self.root.join(REPORT)
     }
 
+    /// Where `vae-gpu explore` puts its page: HTML.
+    pub fn page(&self) -> PathBuf {
+        self.root.join(PAGE)
+    }
+
     /// Folder of the event files for TensorBoard.
     pub fn events(&self) -> PathBuf {
         self.root.join(EVENTS)
@@ -231,7 +238,7 @@ fn delete_run(root: &Path) -> Result<()> {
         delete_files(&events, |name| name.starts_with(EVENT_FILE))?;
     }
     delete_files(root, is_temporary_name)?;
-    for path in FILES.map(|name| root.join(name)) {
+    for path in FILES.iter().chain([&PAGE]).map(|name| root.join(name)) {
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(Error::io("delete", path, error));

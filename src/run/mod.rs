@@ -8,6 +8,7 @@
 //!     checkpoint.previous.safetensors    the one before, in case a disk spoils the last
 //!     metrics.csv, metrics.jsonl         one row per epoch
 //!     curves.png, report.html            the same as a picture; everything in one page
+//!     explore.html                       a page that runs the model, by `vae-gpu explore`
 //!     tensorboard/                       the same for TensorBoard, on request
 //!     samples/epoch-0001.png ...         drawn from the prior
 //!     reconstructions/epoch-0001.png ... test data above its reconstructions

@@ -230,7 +230,7 @@ fn to_byte(value: f32) -> u8 {
 }
 
 /// Rows of 1- or 3-channel pixels as a PNG file. The caller has capped the size.
-pub(super) fn encode_png(pixels: &[u8], size: (usize, usize), channels: usize) -> Vec<u8> {
+pub(crate) fn encode_png(pixels: &[u8], size: (usize, usize), channels: usize) -> Vec<u8> {
     let colour = if channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
     let mut png = Vec::new();
     PngEncoder::new_with_quality(&mut png, CompressionType::Default, FilterType::Adaptive)

@@ -39,6 +39,9 @@ pub struct RunReport {
     pub config: String,
 }
 
+/// Where a link to a page of `vae-gpu explore` goes.
+const LINK: &str = "<!-- explore -->";
+
 /// Nothing may be loaded or run, whatever a name in the data contains.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
 
@@ -104,7 +107,7 @@ impl RunReport {
             "<div class=\"tiles\">\n{tiles}</div>\n<div class=\"cards\">\n{figures}\
              <section><h2>Figures</h2>\n<table>\n{table}</table></section>\n\
              <section><h2>Configuration</h2>\n<pre>{}</pre></section>\n</div>\n\
-             <footer>vae-gpu {}, {} UTC</footer>\n</main>\n</body>\n</html>\n",
+             {LINK}\n<footer>vae-gpu {}, {} UTC</footer>\n</main>\n</body>\n</html>\n",
             escaped(&self.config),
             env!("CARGO_PKG_VERSION"),
             time::to_minute(SystemTime::now()),
@@ -127,8 +130,25 @@ impl Figure {
     }
 }
 
+/// The page with a link to `page`, a file beside it; none if it has one, or is of an earlier version.
+pub fn linked(html: &str, page: &str) -> Option<String> {
+    let link = format!(
+        "<p class=\"caption\"><a href=\"./{}\">Explore this model in the browser</a></p>\n{LINK}",
+        escaped(&encoded(page))
+    );
+    let has_one = html.contains(&link);
+    (!has_one && html.contains(LINK)).then(|| html.replacen(LINK, &link, 1))
+}
+
+/// A file's name as a part of an address.
+fn encoded(name: &str) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(byte);
+    let spelt = |byte: u8| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    name.bytes().map(spelt).collect()
+}
+
 /// Text escaped for HTML, between tags and in quotes.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -147,6 +167,16 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::run::picture::grid_png;
+
+    #[test]
+    fn a_page_beside_it_is_named_once() {
+        let html = format!("<main>{LINK}\n</main>");
+        let linked = super::linked(&html, "a b\"<.html").unwrap();
+        assert!(linked.contains("href=\"./a%20b%22%3C.html\"") && linked.contains(LINK), "{linked}");
+        assert_eq!(super::linked(&linked, "a b\"<.html"), None);
+        assert!(super::linked(&linked, "other.html").is_some());
+        assert_eq!(super::linked("<main></main>", "a.html"), None);
+    }
 
     #[test]
     fn no_text_of_the_data_becomes_markup() {
