@@ -96,6 +96,9 @@ pub struct Target {
     pub cooperative: Option<u32>,
     /// Kernels read faster from an image than from a buffer, and images may have [`IMAGE_HEIGHT`] rows.
     pub images: bool,
+    /// A load from a buffer costs about what one from an image does, as in code with AVX-512, so that an image pays only for
+    /// numbers that are read again and again.
+    pub wide_loads: bool,
     /// Long sums of small products are divided, so that a card's cores all have work. A plan of training sets it for every card,
     /// so that all of them add in the same order; others do not, since a row's result would depend on how many rows there are.
     pub divides: bool,
@@ -111,6 +114,7 @@ impl Target {
         f16: false,
         cooperative: None,
         images: false,
+        wide_loads: false,
         divides: false,
         vendor: Vendor::Other,
     };

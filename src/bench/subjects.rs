@@ -56,8 +56,11 @@ impl Subject {
 
 /// Every kernel once, except matmul and the convolutions of other adapters.
 pub fn subjects(target: &Target) -> Vec<Subject> {
-    let plans: Vec<Plan> =
-        [false, true].into_iter().flat_map(|images| all_plans(Target { images, ..*target })).collect();
+    let plans: Vec<Plan> = [false, true]
+        .map(|images| all_plans(Target { images, wide_loads: false, ..*target }))
+        .into_iter()
+        .flatten()
+        .collect();
     let mut subjects: Vec<Subject> = convolutions(&Target { images: true, ..*target })
         .map(|plan| Subject::new(alone(&plan, &plan.dispatches[0])))
         .collect();

@@ -68,6 +68,8 @@ pub struct AdapterReport {
     pub f16: bool,
     /// Rows and columns of its cooperative matrices of 16-bit floats with 32-bit sums, if it has them.
     pub cooperative: Option<u32>,
+    /// Whether the processor that does its work has AVX-512, where it is llvmpipe: its code differs then.
+    pub avx512: bool,
     /// Largest buffer, in bytes.
     pub max_buffer_size: u64,
     /// Largest storage binding, in bytes.
@@ -109,6 +111,7 @@ impl AdapterReport {
             // Mesa's llvmpipe crashes in them unless its subgroups have the same size.
             cooperative: cooperative(adapter)
                 .filter(|size| kind != "software" || info.subgroup_min_size == *size),
+            avx512: name.contains("llvmpipe") && has_avx512(),
             max_buffer_size: limits.max_buffer_size,
             max_binding_size: limits.max_storage_buffer_binding_size,
             max_image_rows: limits.max_texture_dimension_2d,
@@ -132,7 +135,8 @@ impl AdapterReport {
         let subgroup = self.subgroup_sizes.and_then(|(min, max)| (min == max).then_some(min));
         let images = self.is_llvmpipe() && self.max_image_rows >= IMAGE_HEIGHT as u32;
         let software = self.is_software();
-        Target { software, subgroup, images, vendor: self.vendor, ..Target::PORTABLE }
+        let wide_loads = self.avx512;
+        Target { software, subgroup, images, wide_loads, vendor: self.vendor, ..Target::PORTABLE }
     }
 
     /// The same for products that may round their operands to 16 bits, if the adapter can and gains by it.
@@ -190,6 +194,14 @@ impl AdapterReport {
     pub fn title(&self) -> String {
         format!("{} ({}, {})", self.name, self.backend, self.kind)
     }
+}
+
+/// Whether this processor has AVX-512.
+fn has_avx512() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx512f");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }
 
 /// The maker, by the number that PCI gives it or, where a system or a driver reports none or its own (Metal, and Mesa's driver
@@ -347,6 +359,7 @@ mod tests {
             timestamps: false,
             f16: false,
             cooperative: None,
+            avx512: false,
             max_buffer_size: 0,
             max_binding_size: 0,
             max_image_rows: 0,

@@ -162,6 +162,7 @@ impl Gpu {
             timestamps: false,
             f16: false,
             cooperative: None,
+            avx512: false,
             max_buffer_size: limits.max_buffer_size,
             max_binding_size: limits.max_storage_buffer_binding_size,
             max_image_rows: limits.max_texture_dimension_2d,

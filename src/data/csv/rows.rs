@@ -341,8 +341,7 @@ impl<'a> Table<'a> {
                 let parse = |bytes| scope.spawn(move || layout.parse_block(bytes));
                 let workers: Vec<_> = whole.iter().map(|bytes| parse(&bytes[..])).collect();
                 let rest = if more { Ok(Blocks::read(&mut input, over, threads, block)) } else { Err(over) };
-                let join =
-                    |w: ScopedJoinHandle<_>| w.join().unwrap_or_else(|e| std::panic::resume_unwind(e));
+                let join = |w: ScopedJoinHandle<_>| w.join().unwrap_or_else(|e| std::panic::resume_unwind(e));
                 (workers.into_iter().map(join).collect::<Vec<_>>(), rest)
             });
             for (rows, lines) in parsed {
