@@ -4,6 +4,7 @@
 #   compilers.sh --install   fetches what the other call looks for: Debian unstable's Mesa with its shims (debootstrap, as root,
 #                            600 MB), Dawn's Tint (npm's webgpu), DXC (a library in PyPI's compushady)
 #   compilers.sh             asks every compiler that is there
+# shellcheck disable=SC2086 # the words of $tests are meant
 set -eu
 cd "$(dirname "$0")/.."
 
