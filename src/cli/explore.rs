@@ -158,6 +158,10 @@ fn of_run(args: &ExploreArgs, run: &Path) -> Result<String> {
 fn training(args: &ExploreArgs) -> Result<String> {
     let mut config = args.model.resolve(&args.settings)?;
     config.validate()?;
+    if config.train.init_from.is_some() {
+        let next = ": a page that trains begins with new weights; leave it out of the file";
+        return Err(Error::setting("train.init_from", next));
+    }
     let mut dataset = source::open(&config.data, &config.source, false)?;
     let limit = args.limit.map_or(ROWS, |limit| limit as usize);
     if dataset.train.count > limit {
