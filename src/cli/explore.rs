@@ -18,8 +18,7 @@ use crate::evaluate::{CodeStatistics, Encoder, latent};
 use crate::explore::{Content, Figure, Library, Page, Plans, Points, Thumbs, Training, pack};
 use crate::model::Network;
 use crate::run::{RunDir, picture, report, write_atomic};
-use crate::train::Config;
-use crate::train::config::TrainSection;
+use crate::train::{Config, Precision, TrainSection};
 
 /// Data of the map, where nothing is said.
 const POINTS: usize = 2000;
@@ -154,10 +153,24 @@ fn of_run(args: &ExploreArgs, run: &Path) -> Result<String> {
     Page { name: &name, summary: &summary, content: &content, blobs: &blobs, figures: &figures }.to_html()
 }
 
+/// Refuses what a page that trains does not do: it would train something else than `vae-gpu train`, without a word.
+fn check_page(train: &TrainSection) -> Result<()> {
+    let begins = train.init_from.is_some().then_some(("train.init_from", "begins with new weights"));
+    let holds = (train.valid > 0.0).then_some(("train.valid", "trains on all training data"));
+    let rounds = (train.precision != Precision::F32).then_some(("train.precision", "computes in 32 bits"));
+    match begins.or(holds).or(rounds) {
+        Some((key, does)) => {
+            Err(Error::setting(key, format!(": a page that trains {does}; leave it out of the file")))
+        }
+        None => Ok(()),
+    }
+}
+
 /// A page that trains.
 fn training(args: &ExploreArgs) -> Result<String> {
     let mut config = args.model.resolve(&args.settings)?;
     config.validate()?;
+    check_page(&config.train)?;
     let mut dataset = source::open(&config.data, &config.source, false)?;
     let limit = args.limit.map_or(ROWS, |limit| limit as usize);
     if dataset.train.count > limit {
@@ -329,4 +342,24 @@ fn open(page: &Path) -> Result<()> {
         talk(format_args!("warning: no browser could be started here: open {} in one", page.display()));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_refuses_to_train_otherwise_than_it_is_told() {
+        let plain = TrainSection::default();
+        check_page(&plain).unwrap();
+        for (train, key) in [
+            (TrainSection { init_from: Some("run".into()), ..plain.clone() }, "train.init_from"),
+            (TrainSection { valid: 0.1, ..plain.clone() }, "train.valid"),
+            (TrainSection { precision: Precision::F16, ..plain.clone() }, "train.precision"),
+        ] {
+            let refusal = check_page(&train).unwrap_err();
+            assert!(matches!(&refusal, Error::Setting { key: named, .. } if *named == key), "{refusal}");
+            assert!(refusal.to_string().contains("leave it out"), "{refusal}");
+        }
+    }
 }

@@ -168,6 +168,7 @@ pub fn defaults<T: Section + Serialize>() -> Vec<(String, String)> {
 const OTHERS: &[(&str, &str)] = &[
     ("data", "--data"),
     ("latents", "--latents"),
+    ("limit", "--limit"),
     ("nll_samples", "--nll-samples"),
     ("resume", "--resume"),
     ("scale", "--scale"),

@@ -72,7 +72,7 @@ impl Training {
         if rows.streamed {
             let mib = Limits::EVERYWHERE.storage() >> 20;
             return Err(Error::Usage(format!(
-                "the training data is more than the {mib} MiB that every browser can bind: give a smaller --limit"
+                "the training data is more than the {mib} MiB that every browser can bind: give a smaller `limit`"
             )));
         }
         let shape = config.image_shape().expect("the configuration has adopted its data");

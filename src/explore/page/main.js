@@ -34,7 +34,7 @@ class Explorer {
     this.view = newest(async (z) => {
       const begin = performance.now();
       showDecoded(this, await model.decode(z, this.label), z);
-      this.times.push(performance.now() - begin);
+      if (this.times.push(performance.now() - begin) > 1000) this.times.shift();
     });
   }
 

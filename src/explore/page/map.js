@@ -6,6 +6,7 @@ import { paint, pixels } from "./pictures.js";
 const MARGIN = 0.03; // around the data, of their width
 const NEAR = 10; // the pointer is at a datum, in pixels
 const TILES = 14; // pictures in a column of the backdrop
+const PATIENCE = 4000; // milliseconds that the backdrop may take
 const STEP = 0.02; // of the width, for a press of an arrow key
 
 export class LatentMap {
@@ -22,7 +23,7 @@ export class LatentMap {
       pointerleave: () => this.leave(),
       keydown: (event) => this.press(event),
     });
-    listen(el("backdrop"), { change: () => this.drawBackdrop() });
+    listen(el("backdrop"), { change: () => this.drawBackdrop(true) });
     new ResizeObserver(() => this.refresh()).observe(canvas);
     this.legend();
   }
@@ -132,8 +133,8 @@ export class LatentMap {
     this.coloured = true;
   }
 
-  // Pictures of the whole plane behind the data.
-  async drawBackdrop() {
+  // Pictures of the whole plane behind the data; on a slow device only where they are asked for.
+  async drawBackdrop(asked = false) {
     const { page, plane } = this;
     this.tiles = null;
     if (!page.content.picture || !el("backdrop").checked || page.training?.running || !this.places.length) return this.refresh();
@@ -141,8 +142,12 @@ export class LatentMap {
     const columns = Math.ceil(this.width / side);
     const corners = Array.from({ length: columns * TILES }, (_, i) => [(i % columns) * side, Math.floor(i / columns) * side]);
     const codes = corners.map((corner) => plane.at(this.toPlace(corner.map((v) => v + side / 2)), page.z));
-    const means = await page.model.decodeAll(codes, page.label);
-    if (plane === this.plane) this.tiles = means.map((x, i) => [pixels(x, page.content), [...corners[i], side, side]]);
+    const [begin, means, { rows }] = [performance.now(), [], page.model.programs.decode_many.ports.z];
+    while (means.length < codes.length && plane === this.plane && el("backdrop").checked) {
+      means.push(...(await page.model.decodeAll(codes.slice(means.length, means.length + rows), page.label)));
+      if (!asked && ((performance.now() - begin) / means.length) * codes.length > PATIENCE) el("backdrop").checked = false;
+    }
+    if (plane === this.plane && means.length === codes.length) this.tiles = means.map((x, i) => [pixels(x, page.content), [...corners[i], side, side]]);
     this.refresh();
   }
 

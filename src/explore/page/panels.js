@@ -11,7 +11,8 @@ const PEN = 280; // pixels of a side of the drawing
 
 // What the decoder makes of the code: a picture, or a row of a table with each value in its column's range.
 export function showDecoded(page, x, z) {
-  el("norm").textContent = `|z| = ${format(Math.hypot(...z))}; of a draw from the prior about ${format(Math.sqrt(z.length), 1)}`;
+  const usual = page.model.programs.sample ? `; of a draw from the prior about ${format(Math.sqrt(z.length), 1)}` : "";
+  el("norm").textContent = `|z| = ${format(Math.hypot(...z))}${usual}`;
   if (page.content.picture) return show(el("here"), pixels(x, page.content));
   const own = page.model.own(x, true);
   page.content.columns.forEach(({ name, range }, i) => {
