@@ -172,6 +172,11 @@ fn a_configuration_that_lies_about_its_size_is_refused() {
         saved.refuse_config("bad configuration", shape, bad);
     }
     saved.refuse_config("does not name the data's shape", shape, "");
+    saved.refuse_config(
+        "it names 2 columns for 64 values",
+        shape,
+        &format!("{shape}\ncolumns = [\"a\", \"b\"]"),
+    );
 
     let layers = |count: usize| format!("hidden = [{}]", vec!["65536"; count].join(", "));
     saved.refuse_config("the model's is [65536, 64]", "hidden = [7]", &layers(1));

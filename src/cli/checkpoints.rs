@@ -1,6 +1,7 @@
 //! The checkpoint that a run goes on from.
 
 use super::flags::message;
+use super::next::quoted;
 use super::output::talk;
 use crate::error::{Error, Result};
 use crate::run::RunDir;
@@ -14,7 +15,7 @@ pub fn last_checkpoint(dir: &RunDir) -> Result<(Config, Arenas, State)> {
     };
     let missing = |path: &std::path::Path| !path.exists();
     if missing(&dir.checkpoint()) && missing(&dir.previous_checkpoint()) {
-        let next = format!("begin again with --config {} and another --out", dir.config().display());
+        let next = format!("begin again with --config {} and another --out", quoted(&dir.config()));
         return Err(Error::file(
             dir.checkpoint(),
             "there is no checkpoint: the run ended before its first",

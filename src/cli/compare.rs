@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use toml::Value;
+use serde_json::Value;
 
 use super::output::{self, talk};
 use super::runs::{self, Opened, table};
@@ -62,8 +62,8 @@ fn differences(opened: &[Opened]) -> Vec<Vec<String>> {
         .map(|run| {
             let mut found = BTreeMap::new();
             // As the file has it: an f32 with its own few digits.
-            let table = run.config.to_toml().parse().expect("what was written can be read");
-            flatten("", &Value::Table(table), &mut found);
+            let table: Value = toml::from_str(&run.config.to_toml()).expect("what was written can be read");
+            flatten("", &table, &mut found);
             // What follows from the data is long, and the data's name and fingerprint tell that it differs.
             found.retain(|key, _| !FOLLOWS.iter().any(|part| key.starts_with(part)));
             let parts = run.config.fingerprint.iter().map(|part| &part.hash[..]);
@@ -83,7 +83,7 @@ fn differences(opened: &[Opened]) -> Vec<Vec<String>> {
 /// Every value under the names of its parts: `model.latent`.
 fn flatten(path: &str, value: &Value, into: &mut BTreeMap<String, String>) {
     match value {
-        Value::Table(parts) => {
+        Value::Object(parts) => {
             for (name, part) in parts {
                 let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
                 flatten(&path, part, into);

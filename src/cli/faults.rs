@@ -42,7 +42,7 @@ impl Faults {
 
     /// The step after which training is to pause: for a checkpoint, or for a test.
     pub fn next_break(&self, step: u64, checkpoint_every: u64) -> Option<u64> {
-        let checkpoint = (checkpoint_every > 0).then_some(step + checkpoint_every);
+        let checkpoint = (checkpoint_every > 0).then_some(step.saturating_add(checkpoint_every));
         [checkpoint, self.lose_at].into_iter().flatten().min()
     }
 

@@ -9,8 +9,7 @@ use super::next::quoted;
 use super::output::talk;
 use super::{rows, source};
 use crate::data::{
-    self, Change, Colour, Dataset, Fingerprint, Part, ReadOptions, Row, Scale, Schema, Shape, Size, Split,
-    Unread,
+    self, Change, Colour, Dataset, Fingerprint, Part, ReadOptions, Scale, Schema, Shape, Size, Split, Unread,
 };
 use crate::error::{Error, Result};
 use crate::evaluate::{Encoder, Inference, Runner};
@@ -238,19 +237,7 @@ impl Saved {
         if dataset.unit || !(bounded || scaled && minmax) {
             return Ok(());
         }
-        let outside = |split: &Split| {
-            let (mut row, mut found) = (0, Vec::new());
-            split.each(0..split.count, &mut |values| {
-                if let Row::Floats(values) = values
-                    && !values.iter().all(|x| (0.0..=1.0).contains(x))
-                {
-                    found.push(row);
-                }
-                row += 1;
-            })?;
-            Ok::<_, Error>(found)
-        };
-        let found = outside(&dataset.train)?;
+        let found = dataset.train.outside_unit()?;
         let (count, what) = (found.len(), dataset.shape.plural());
         let of = format!("{count} of {} {what}", dataset.train.count);
         let named = rows::named(&dataset.train, &found);
@@ -260,18 +247,19 @@ impl Saved {
             ));
             return Ok(());
         }
-        let likelihood = &self.config.model.likelihood;
+        let why = self.config.why_unit(self.shape)?;
         let next = match scaled {
             true => {
-                "leave them out, or bring them into the range of the training data; models with --likelihood \
-                 gaussian-learned take them"
+                format!(
+                    "leave them out, or bring them into the range of the training data; {}",
+                    Config::TAKES_ALL
+                )
             }
-            false => "bring them there as those that it was trained on were",
+            false => "bring them there as those that it was trained on were".into(),
         };
         let range = if scaled { "the range of the training data" } else { "0..1" };
         Err(Error::Usage(format!(
-            "--data {name}: {of} have values outside {range}, of which the model's likelihood, {likelihood}, has no \
-             measure: {named}\n  {next}"
+            "--data {name}: {of} have values outside {range}, and {why}: {named}\n  {next}"
         )))
     }
 

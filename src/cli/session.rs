@@ -8,6 +8,7 @@ use super::flags::spelled;
 use super::next::quoted;
 use super::output::talk;
 use super::profile;
+use super::rows;
 use super::saved::{announce, model_of};
 use super::saver::Told;
 use super::source;
@@ -256,15 +257,32 @@ pub fn prepare(run: &RunSection, dataset: &Dataset, config: Config) -> Result<Tr
     if let Some(warning) = trainer.config().warning() {
         talk(format_args!("warning: {}", spelled(&warning)));
     }
-    if dataset.strays && trainer.config().wants_unit(dataset.shape)? {
-        talk(format_args!(
-            "warning: validation or test data have values outside 0..1, where those of the training part lie: {} has no \
-             measure of them, so their ELBO says little\n  --likelihood gaussian-learned takes them",
-            trainer.model().likelihood
-        ));
-    }
+    warn_of_strays(trainer.config(), dataset)?;
     if run.profile {
         profile::run(&gpu, trainer.model(), &trainer.config().train, &tuning)?;
     }
     Ok(trainer)
+}
+
+/// Says which rows of the other parts the model has no measure of. Their ELBO says little.
+fn warn_of_strays(config: &Config, dataset: &Dataset) -> Result<()> {
+    if !config.wants_unit(dataset.shape)? {
+        return Ok(());
+    }
+    let parts = dataset.valid.iter().map(|valid| ("validation", valid)).chain([("test", &dataset.test)]);
+    for (part, split) in parts {
+        let found = split.outside_unit()?;
+        if !found.is_empty() {
+            let (count, what) = (split.count, dataset.shape.plural());
+            talk(format_args!(
+                "warning: {} of {count} {part} {what} have values outside 0..1, where those of the training part lie, and {}: \
+                 {}\n  {}",
+                found.len(),
+                spelled(&config.why_unit(dataset.shape)?),
+                rows::named(split, &found),
+                spelled(Config::TAKES_ALL)
+            ));
+        }
+    }
+    Ok(())
 }

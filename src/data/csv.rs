@@ -69,6 +69,8 @@ fn read(
             let mut input = blanks::Blanks::new(io::Cursor::new(look).chain(input));
             let mut look = Vec::new();
             input.by_ref().take(LOOK as u64).read_to_end(&mut look).map_err(failed)?;
+            // The line that names the delimiter has other blanks now.
+            let said = if said > 0 { dialect::first_line(&look).len() } else { 0 };
             read_rows((path, options), look, (delimiter.0, said), input, block, failed, progress)
         }
         _ => read_rows((path, options), look, delimiter, input, block, failed, progress),

@@ -34,8 +34,6 @@ pub struct Dataset {
     pub bits: Option<bool>,
     /// Whether all training values are in 0..1, so that they can be probabilities.
     pub unit: bool,
-    /// Whether values of the other parts are outside 0..1, though those of the training part are not.
-    pub strays: bool,
     /// What the source has but could not be read, in its order.
     pub unread: Vec<Unread>,
     /// What was found in the source and how it is read, where that does not go without saying.
@@ -63,7 +61,6 @@ impl Dataset {
             summary: None,
             bits: None,
             unit: true,
-            strays: false,
             unread: Vec::new(),
             notes: Vec::new(),
             warnings: Vec::new(),

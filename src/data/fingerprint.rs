@@ -123,12 +123,13 @@ impl Fingerprint {
                 return Ok(Some(Change::Other(what)));
             };
             let Some(change) = part.change(rows, &raw.classes)? else { continue };
+            // None is greater.
+            if let Change::Other(what) = change {
+                let of =
+                    if part.part == ALL { String::new() } else { format!(" (in its {} part)", part.part) };
+                return Ok(Some(Change::Other(what + &of)));
+            }
             changes = Some(match (change, changes) {
-                // None is greater.
-                (Change::Other(what), _) if part.part == ALL => return Ok(Some(Change::Other(what))),
-                (Change::Other(what), _) => {
-                    return Ok(Some(Change::Other(format!("{what} (in its {} part)", part.part))));
-                }
                 (Change::Longer(more), Some(Change::Longer(some))) => Change::Longer(some + more),
                 (Change::Labels, Some(known)) => known,
                 (change, _) => change,
@@ -259,6 +260,21 @@ mod tests {
         let before = Fingerprint::of(&labelled((0..10).collect(), 10)).unwrap();
         let longer = labelled((1..12).collect(), 11);
         assert_eq!(Fingerprint::compare(&before, &longer).unwrap(), Some(Change::Longer(1)));
+        // Of two parts, one longer and one with other labels, too.
+        let parts = |train: Dataset, test: Dataset| {
+            let mut both = Dataset::new("test", Shape::table(2), train.train.clone(), test.train.clone());
+            both.raw.parts = vec![("train", train.train), ("test", test.train)];
+            both
+        };
+        let before =
+            Fingerprint::of(&parts(labelled((0..10).collect(), 10), labelled((0..10).collect(), 10)))
+                .unwrap();
+        let (longer, relabelled) = (labelled((0..11).collect(), 11), labelled((1..11).collect(), 10));
+        for now in [parts(longer.clone(), relabelled.clone()), parts(relabelled.clone(), longer)] {
+            assert_eq!(Fingerprint::compare(&before, &now).unwrap(), Some(Change::Longer(1)));
+        }
+        let now = parts(labelled((0..10).collect(), 10), relabelled);
+        assert_eq!(Fingerprint::compare(&before, &now).unwrap(), Some(Change::Labels));
         let before = Fingerprint::of(&both).unwrap();
         both.raw.parts.swap(0, 1);
         assert_eq!(Fingerprint::compare(&before, &both).unwrap(), None);

@@ -215,6 +215,12 @@ fn drop_rows(source: &str, parts: &mut Parts) -> Result<()> {
         let next = "leave out the columns without a value in most rows, or fill them in with `source.missing` = mean";
         return Err(Error::file(source, "no row has all its values", next));
     }
+    let others = [("validation", &parts.valid), ("test", &parts.test)];
+    if let Some((name, _)) = others.iter().find(|(_, part)| part.as_ref().is_some_and(|part| part.count == 0))
+    {
+        let next = "fill them in with `source.missing` = mean, or name other data";
+        return Err(Error::file(source, format!("no row of its {name} part has all its values"), next));
+    }
     if after < before {
         let out = before - after;
         parts.warnings.push(format!("{out} of {before} rows lack a value or their label and are left out"));

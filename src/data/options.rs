@@ -217,6 +217,12 @@ named! {
 }
 
 impl ReadOptions {
+    /// What to do about something by a flag of how data are read; nothing in commands that use a trained model, which have no
+    /// such flags.
+    pub(super) fn advice(&self, text: impl FnOnce() -> String) -> String {
+        if self.whole || self.codes.is_some() { String::new() } else { text() }
+    }
+
     /// The same for a source that has no columns with names.
     pub fn without_columns(self) -> ReadOptions {
         let ReadOptions { columns, drop, index, header, delimiter, decimal, expected, .. } =

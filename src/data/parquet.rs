@@ -238,8 +238,10 @@ fn pictures_of(
             let pictures =
                 if missing == 1 { "1 picture has".into() } else { format!("{missing} pictures have") };
             let way = match some {
-                true => "; `source.missing` = drop leaves those pictures out instead",
-                false => "",
+                true => {
+                    options.advice(|| "; `source.missing` = drop leaves those pictures out instead".into())
+                }
+                false => String::new(),
             };
             parts.warnings.push(format!("{pictures} no label: labels are left out{way}"));
         } else {

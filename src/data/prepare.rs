@@ -104,12 +104,9 @@ pub(super) fn prepare(
         let others = others.iter();
         warnings.extend(others.filter_map(|(summary, source)| elsewhere(source, summary, scaling, &columns)));
     }
-    let inside = |summary: &Summary| {
-        let ends = ends(summary, scaling.as_ref());
-        summary.count == 0 || ends.iter().flatten().all(|x| (0.0..=1.0).contains(x))
-    };
-    let unit = summary.is_none_or(&inside);
-    let strays = unit && !seen.iter().all(|(summary, _)| inside(summary));
+    let unit = summary.is_none_or(|summary| {
+        ends(summary, scaling.as_ref()).iter().flatten().all(|x| (0.0..=1.0).contains(x))
+    });
     // A model that is trained already has learnt what it could.
     if let Some(summary) = summary
         && shape.is_table()
@@ -135,7 +132,6 @@ pub(super) fn prepare(
         summary,
         bits,
         unit,
-        strays,
         unread,
         notes,
         warnings,

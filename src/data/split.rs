@@ -249,6 +249,26 @@ impl Split {
         Ok(())
     }
 
+    /// The rows with values outside 0..1.
+    ///
+    /// # Errors
+    /// As [`Split::each`].
+    pub fn outside_unit(&self) -> Result<Vec<usize>> {
+        let (mut row, mut found) = (0, Vec::new());
+        if self.element() == Element::Bytes {
+            return Ok(found);
+        }
+        self.each(0..self.count, &mut |values| {
+            if let Row::Floats(values) = values
+                && !values.iter().all(|x| (0.0..=1.0).contains(x))
+            {
+                found.push(row);
+            }
+            row += 1;
+        })?;
+        Ok(found)
+    }
+
     /// x [rows, D] of the rows with these indices, in that order.
     ///
     /// # Errors

@@ -92,8 +92,16 @@ impl ModelConfig {
             _ => width("`model.latent` =", self.latent)?,
         }
         if let Some(z) = self.latent_picture.filter(|z| z.len() != self.latent) {
-            let problem = format!("z of {z} has {} numbers", z.len());
+            let problem = format!("z of {z} has {} numbers: use that many", z.len());
             return Err(Error::value("model.latent", self.latent, problem));
+        }
+        if let Some(picture) = self.picture.filter(|picture| picture.len() != self.input) {
+            let problem = format!(
+                "{} values, and pictures of {picture} have {}: give `input` that number",
+                self.input,
+                picture.len()
+            );
+            return Err(Error::Usage(problem));
         }
         if self.classes > MAX_CLASSES {
             let problem = format_args!("the data has {} classes, more than {MAX_CLASSES}", self.classes);
@@ -109,9 +117,9 @@ impl ModelConfig {
         }
         (self.likelihood()?.validate)(&self.settings).map_err(Error::Usage)?;
         if self.decoder.is_none() {
-            self.encoder_layers().check_mirror().map_err(|problem| {
-                Error::setting("model.encoder", format!(": {problem} (`model.decoder`)"))
-            })?;
+            self.encoder_layers()
+                .check_mirror()
+                .map_err(|problem| Error::setting("model.encoder", format!(": {problem}")))?;
         }
         Ok(())
     }

@@ -34,7 +34,6 @@ impl Network {
     /// [`Error::Usage`] if the configuration is not valid, or the layers' shapes do not match.
     pub fn new(config: &ModelConfig) -> Result<Network> {
         config.validate()?;
-        assert!(config.picture.is_none_or(|picture| picture.len() == config.input), "values of a picture");
         let mut parameters = Parameters::default();
         let heads = config.family().latent.heads(config.latent);
         let encoder = config.encoder_layers();

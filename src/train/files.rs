@@ -217,6 +217,10 @@ fn described(path: &Path, metadata: &BTreeMap<String, String>) -> Result<(Config
     if config.schema.as_ref().is_some_and(|schema| !schema.fits(shape.dim())) {
         return Err(foreign(path, format!("its schema is not of {} columns", shape.dim())));
     }
+    if !config.columns.is_empty() && config.columns.len() != shape.dim() {
+        let problem = format!("it names {} columns for {} values", config.columns.len(), shape.dim());
+        return Err(foreign(path, problem));
+    }
     Ok((config, network.parameters))
 }
 

@@ -151,10 +151,13 @@ fn rows_outside_the_range_of_training_are_taken_where_they_can_be_measured() {
         let message =
             scratch.fail("score run --data far.csv --out s.csv", 2, "4 of 5 rows have values outside");
         assert!(
-            message.contains(&format!("the model's likelihood, {name}, has no measure: row 1")),
+            message.contains(&format!("the likelihood, {name}, has no measure of them: row 1")),
             "{message}"
         );
-        assert!(message.contains("--likelihood gaussian-learned take them"), "{message}");
+        assert!(
+            message.contains("--likelihood gaussian-learned and without --binarize take them"),
+            "{message}"
+        );
     }
 }
 
@@ -167,10 +170,32 @@ fn a_test_part_outside_the_range_is_told_of() {
     scratch.write("far.csv", format!("a,b\n{}", rows(3.0)));
     let line = "train --data t.csv --test-data far.csv --scaling none --hidden 8 --latent 2 --epochs 1 --out run --force";
     let (_, err) = both(&scratch, &format!("{line} --likelihood continuous-bernoulli"));
+    let told =
+        ["of 50 test rows have values outside 0..1", "continuous-bernoulli, has no measure of them: row 17"];
     assert!(
-        err.contains("test data have values outside 0..1") && err.contains("gaussian-learned takes them"),
+        told.iter().all(|words| err.contains(words)) && err.contains("--likelihood gaussian-learned"),
         "{err}"
     );
+    // A resumed run has no flag for its likelihood, and is told the same.
+    let (_, err) = both(&scratch, "train --resume run --epochs 2");
+    assert!(told.iter().all(|words| err.contains(words)), "{err}");
     let (_, err) = both(&scratch, &format!("{line} --likelihood gaussian-learned"));
     assert!(!err.contains("outside 0..1"), "{err}");
+    let (_, err) = both(&scratch, &format!("{line} --likelihood gaussian-learned --binarize dynamic"));
+    assert!(err.contains("--binarize dynamic draws with values in 0..1: row 17"), "{err}");
+}
+
+#[test]
+fn a_part_without_a_whole_row_is_refused() {
+    let scratch = Scratch::new();
+    scratch.write(
+        "t.csv",
+        format!("a,b\n{}", (0..50).map(|i| format!("{i},{}\n", i * 7 % 50)).collect::<String>()),
+    );
+    scratch.write("gaps.csv", "a,b\n1,\n,2\n");
+    let line =
+        "train --data t.csv --test-data gaps.csv --missing drop --hidden 8 --latent 2 --epochs 1 --out run";
+    let message = scratch.fail(line, 1, "no row of its test part has all its values");
+    assert!(message.contains("--missing mean"), "{message}");
+    scratch.succeed(&format!("{} --quiet", line.replace("drop", "mean")));
 }

@@ -68,7 +68,7 @@ pub(super) fn delimiter(look: &[u8], options: &ReadOptions) -> (Delimiter, usize
     (found, begin)
 }
 
-fn first_line(text: &[u8]) -> &[u8] {
+pub(super) fn first_line(text: &[u8]) -> &[u8] {
     text.iter().position(|byte| *byte == b'\n').map_or(text, |end| &text[..=end])
 }
 
@@ -175,8 +175,8 @@ pub(super) fn find(
             Decimal::Point => (Decimal::Comma, "thousands"),
         };
         warnings.push(format!(
-            "`{cell}` and the like have a comma before {meaning}; if not, say `source.decimal` = {}",
-            other.name()
+            "`{cell}` and the like have a comma before {meaning}{}",
+            options.advice(|| format!("; if not, say `source.decimal` = {}", other.name()))
         ));
     }
     let lines_before = first_lines(&look[..from]);
@@ -201,12 +201,14 @@ pub(super) fn find(
     };
     match judged {
         Judged::DoubtfulNames => warnings.push(format!(
-            "the first line, {}, is taken as the names of the columns; if it is a row, say `source.header` = no",
-            shown(first)
+            "the first line, {}, is taken as the names of the columns{}",
+            shown(first),
+            options.advice(|| "; if it is a row, say `source.header` = no".into())
         )),
         Judged::DoubtfulRow => warnings.push(format!(
-            "the first line, {}, is taken as a row; if it has the names of the columns, say `source.header` = yes",
-            shown(first)
+            "the first line, {}, is taken as a row{}",
+            shown(first),
+            options.advice(|| "; if it has the names of the columns, say `source.header` = yes".into())
         )),
         _ => {}
     }
@@ -318,8 +320,9 @@ fn judge(first: &ByteRecord, rest: &[ByteRecord], decimal: Decimal, options: &Re
             progression(cells)
         };
         let Some(above) = beside(first).filter(Progression::names_columns) else { return Judged::Row };
-        let goes_on = rest.iter().filter_map(beside).any(|row| row.is_like(&above));
-        return if goes_on { Judged::Row } else { Judged::DoubtfulNames };
+        // One row in many may count by chance, and one person among many was born in no year.
+        let like = rest.iter().filter_map(beside).filter(|row| row.is_like(&above)).count();
+        return if 2 * like > rest.len() { Judged::Row } else { Judged::DoubtfulNames };
     }
     let whole: Option<Vec<i64>> =
         numbers.iter().map(|cell| std::str::from_utf8(cell).ok()?.parse().ok()).collect();
@@ -456,15 +459,18 @@ fn columns_of(names: Vec<String>, columns: usize, rows: &[ByteRecord], named: bo
         }
     }
     // pandas calls columns 0, 1 and 2 that have no names, and its index nothing.
-    let taken: HashSet<String> = names.iter().cloned().collect();
-    let number = |(column, name): (usize, String)| {
-        let mut number = (column + 1).to_string();
-        while taken.contains(&number) {
-            number = format!("column {number}");
+    let taken: HashSet<&str> = names.iter().map(String::as_str).collect();
+    let number = |(column, name): (usize, &String)| {
+        if !name.is_empty() {
+            return name.clone();
         }
-        if name.is_empty() { number } else { name }
+        let mut number = (column + 1).to_string();
+        while taken.contains(number.as_str()) {
+            number = format!("nameless {number}");
+        }
+        number
     };
-    found.names = names.into_iter().enumerate().map(number).collect();
+    found.names = names.iter().enumerate().map(number).collect();
     // An index alone is data.
     if found.index.len() + found.empty.len() >= columns {
         found.index.clear();

@@ -53,6 +53,19 @@ impl Encoding {
     }
 }
 
+impl Encoding {
+    /// The beginning of a text without the space before it, each letter as a byte; those that are not Latin as `?`.
+    fn latin(self, look: &[u8]) -> Vec<u8> {
+        let unit: fn([u8; 2]) -> u16 = match self {
+            Encoding::Utf8 => return look.trim_ascii_start().to_vec(),
+            Encoding::Utf16Little => u16::from_le_bytes,
+            Encoding::Utf16Big => u16::from_be_bytes,
+        };
+        let letters = look.as_chunks().0.iter().map(|bytes| u8::try_from(unit(*bytes)).unwrap_or(b'?'));
+        letters.skip_while(u8::is_ascii_whitespace).collect()
+    }
+}
+
 /// A text in UTF-8 without a mark, and the encoding that it has in the file unless that is UTF-8.
 pub(super) type Decoded = (Box<dyn Read + Send>, Option<&'static str>);
 
@@ -67,8 +80,7 @@ pub(super) fn decode(
     let (marked, mark) =
         Encoding::marked(&look).map_or((None, 0), |(encoding, length)| (Some(encoding), length));
     let encoding = marked.unwrap_or_else(|| by_zeros(&look));
-    let start = look[mark..].trim_ascii_start();
-    if let Some((what, next)) = stranger(start) {
+    if let Some((what, next)) = stranger(&encoding.latin(&look[mark..])) {
         return Err(Error::file(path, format!("it is {what}"), next));
     }
     if encoding == Encoding::Utf8 {
@@ -109,12 +121,8 @@ fn stranger(start: &[u8]) -> Option<(&'static str, &'static str)> {
         return Some((what, next));
     }
     // A brace, then a name in quotes.
-    let begin: String = start
-        .iter()
-        .filter(|byte| !byte.is_ascii_whitespace() && **byte != 0)
-        .take(16)
-        .map(|b| *b as char)
-        .collect();
+    let begin: String =
+        start.iter().filter(|byte| !byte.is_ascii_whitespace()).take(16).map(|b| *b as char).collect();
     let begin = begin.to_lowercase();
     let strange = STRANGERS.iter().find(|(begins, ..)| begins.iter().any(|one| begin.starts_with(one)));
     strange.map(|(_, what, next)| (*what, *next))
@@ -174,6 +182,11 @@ mod tests {
             "{a},b\n1,2\n",
         ] {
             assert_eq!(read(text.into()), (text.to_owned(), None));
+        }
+        // The first letter is `[{` in bytes.
+        let text = "\u{7b5b}\u{9009},b\n1,2\n";
+        if cfg!(feature = "formats") {
+            assert_eq!(read(utf_16(&format!("\u{feff}{text}"), true)).0, text);
         }
     }
 

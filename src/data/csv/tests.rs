@@ -240,6 +240,37 @@ fn what_is_said_goes_before_what_is_found() {
     assert_eq!(parts.columns, ["2001", "2002"]);
 }
 
+/// Excel's line may end in blanks, which are one where blanks separate.
+#[test]
+fn a_line_that_names_the_delimiter_is_no_row() {
+    let options = ReadOptions { delimiter: Some(Delimiter::Blanks), ..ReadOptions::default() };
+    for line in ["sep=;\n", "sep=;  \n", "sep=;          \n"] {
+        let parts = parse_with(format!("{line}10 20\n30 40\n").as_bytes(), &options).unwrap();
+        assert_eq!(parts.train.x(0..parts.train.count).unwrap(), [10.0, 20.0, 30.0, 40.0], "{line:?}");
+    }
+}
+
+/// A model that is trained reads data without the flags of how they are read.
+#[test]
+fn a_trained_model_is_advised_no_flag_that_it_lacks() {
+    for (text, said) in [
+        ("0,1,2\n3,4,5\n", "source.header"),
+        (",a,b\n0,1,2\n1,3,4\n", "source.index"),
+        ("a;b\n1,234;2,345\n", "source.decimal"),
+        ("a,a,b\n1,2,3\n", "source.drop"),
+    ] {
+        let told = |whole| {
+            let options = ReadOptions { whole, ..ReadOptions::default() };
+            match parse_with(text.as_bytes(), &options) {
+                Ok(parts) => parts.warnings.join("\n"),
+                Err(error) => error.to_string(),
+            }
+        };
+        assert!(told(false).contains(said), "{text}: {}", told(false));
+        assert!(!told(true).is_empty() && !told(true).contains("source."), "{text}: {}", told(true));
+    }
+}
+
 #[test]
 fn rows_of_pixels_become_pictures() {
     let size = Some(Size { width: 3, height: 2 });
@@ -258,7 +289,7 @@ fn an_index_without_a_name_has_no_other_columns_name() {
     let options = ReadOptions { index: Some(Index::Keep), ..ReadOptions::default() };
     let failed = |error| Error::io("read", "t.csv", error);
     let kept = read(Path::new("t.csv"), text.as_bytes(), &options, BLOCK, &failed, &|_| {}).unwrap();
-    assert_eq!(kept.columns, ["column 1", "0", "1", "2"]);
+    assert_eq!(kept.columns, ["nameless 1", "0", "1", "2"]);
 }
 
 #[test]

@@ -162,8 +162,9 @@ pub(in super::super) fn choose(path: &Path, found: Found, options: &ReadOptions)
     for (column, what) in &index {
         if !keep && options.columns.is_empty() && !dropped[*column] && Some(*column) != choice.label {
             choice.warnings.push(format!(
-                "{} {what} the rows and is left out; `source.index` = keep reads it",
-                column_name(*column, all)
+                "{} {what} the rows and is left out{}",
+                column_name(*column, all),
+                options.advice(|| "; `source.index` = keep reads it".into())
             ));
         }
     }
@@ -241,9 +242,10 @@ fn refuse_twins(
     let names: Vec<usize> = twice.into_iter().collect();
     let dropped: HashSet<&str> = names.iter().map(|column| all.all[*column].as_str()).collect();
     let left = values.iter().any(|column| !dropped.contains(all.all[*column].as_str()));
-    // Commands that use a trained model have no such flag.
-    let or_drop = match left && !options.whole && options.codes.is_none() {
-        true => format!(", or leave them out with {}", setting("source.drop", &names, all.all)),
+    let or_drop = match left {
+        true => {
+            options.advice(|| format!(", or leave them out with {}", setting("source.drop", &names, all.all)))
+        }
         false => String::new(),
     };
     let next = format!("give each column a name of its own{or_drop}");

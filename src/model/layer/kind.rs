@@ -192,7 +192,9 @@ impl Layers {
 
 /// What is wrong with an encoder that begins with a layer that goes with the one before it.
 pub(super) fn unled(text: &LayerText) -> String {
-    format!("the encoder begins with `{text}`, which no decoder mirrors: name the decoder's layers too")
+    format!(
+        "the encoder begins with `{text}`, which no decoder mirrors: name the decoder's layers with `model.decoder`"
+    )
 }
 
 impl fmt::Display for Layers {

@@ -30,7 +30,8 @@ pub(super) const POOL: LayerKind = LayerKind {
         let Site { name, input, .. } = site;
         let factors = match factor(text, true)? {
             Some(factor) => [factor, factor],
-            None => [input.height, input.width],
+            // A picture without a size is refused below.
+            None => [input.height.max(1), input.width.max(1)],
         };
         // llvmpipe leaves the loops of an invocation after 65,535 rounds.
         if factors[0] * factors[1] > MOST_POOLED {

@@ -65,7 +65,9 @@ impl Layers {
             layers.extend(followers.iter().cloned());
             back = mirror(lead, *shapes, if number == 0 { Back::Output } else { Back::Layer });
             if back.is_none() && number > 0 {
-                return Err(format!("no decoder mirrors `{lead}`: name the decoder's layers too"));
+                return Err(format!(
+                    "no decoder mirrors `{lead}`: name the decoder's layers with `model.decoder`"
+                ));
             }
         }
         if let Some(back) = back {

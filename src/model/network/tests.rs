@@ -228,6 +228,7 @@ fn a_parameter_is_found_in_the_matrix_that_holds_it() {
 #[test]
 fn a_model_that_cannot_be_is_refused() {
     let wide = MAX_WIDTH + 1;
+    let picture = Extent { height: 2, width: 2, channels: 1 };
     assert!(config().validate().is_ok());
     for (config, problem) in [
         (ModelConfig { hidden: vec![], ..config() }, "model.hidden"),
@@ -236,6 +237,8 @@ fn a_model_that_cannot_be_is_refused() {
         (ModelConfig { latent: 0, ..config() }, "model.latent"),
         (ModelConfig { latent: wide, ..config() }, "model.latent"),
         (ModelConfig { input: wide, ..config() }, "values per datum"),
+        (ModelConfig { picture: Some(picture), ..config() }, "pictures of 2x2x1 have 4"),
+        (ModelConfig { latent_picture: Some(picture), ..config() }, "z of 2x2x1 has 4 numbers"),
         (ModelConfig { kind: "gan".into(), ..config() }, "use vae, iwae, ae"),
         (ModelConfig { classes: MAX_CLASSES + 1, ..config() }, "model.condition"),
         (ModelConfig { activation: Activation::Identity, ..config() }, "model.activation"),

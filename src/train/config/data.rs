@@ -238,6 +238,25 @@ impl Config {
         Ok(model.likelihood()?.bounded || self.train.binarize(&model) != Binarize::None)
     }
 
+    /// What models of values outside 0..1 are.
+    pub const TAKES_ALL: &str =
+        "models with `model.likelihood` = gaussian-learned and without `train.binarize` take them";
+
+    /// Why the model is of values in 0..1, if [`Self::wants_unit`].
+    ///
+    /// # Errors
+    /// As [`Self::wants_unit`].
+    pub fn why_unit(&self, shape: Shape) -> Result<String> {
+        let model = self.model_config(shape);
+        let likelihood = model.likelihood()?;
+        Ok(match likelihood.bounded {
+            true => format!("the likelihood, {}, has no measure of them", likelihood.name),
+            false => {
+                format!("`train.binarize` = {} draws with values in 0..1", self.train.binarize(&model).name())
+            }
+        })
+    }
+
     /// Checks that values are in 0..1 where the model is of such.
     ///
     /// # Errors

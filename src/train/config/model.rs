@@ -72,7 +72,7 @@ section! {
         #[arg(long, value_name = "K")]
         components: usize = 10;
 
-        /// Where the variance of the gaussian-learned likelihood comes from; by default global, and shared where the data
+        /// Where the variance of the gaussian-learned likelihood comes from; by default global, and optimal where the data
         /// choose the likelihood
         #[serde(skip_serializing_if = "Option::is_none")]
         #[arg(long, value_parser = choice::<Variance>())]

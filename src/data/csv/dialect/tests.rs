@@ -77,6 +77,9 @@ fn names_are_told_from_rows() {
         ("country,2000,2005,2010\nPeru,5.5,7,1\nMali,8,6,4\n", true, true),
         ("city,land,2020\nLima,Peru,8\nRome,Italy,9\n", true, true),
         ("id,0,1,2\nx7,5,9,6\nx9,1,1,4\n", true, true),
+        // One row that counts by chance, and one whose numbers are no years.
+        ("id,0,1,2\nx7,5,9,6\nx9,3,4,5\n", true, true),
+        ("Peru,2001\nMali,2002\nRome,7\nOslo,1999\nLima,1990\n", false, false),
         ("Peru,2001,2002\nMali,2003,2004\n", false, false),
         ("Peru,5,9\nMali,3,1\n", false, false),
         ("Peru,1,2,3\nMali,2,3,4\n", false, false),
