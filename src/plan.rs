@@ -99,9 +99,6 @@ pub struct Target {
     /// A load from a buffer costs about what one from an image does, as in code with AVX-512, so that an image pays only for
     /// numbers that are read again and again.
     pub wide_loads: bool,
-    /// Long sums of small products are divided, so that a card's cores all have work. A plan of training sets it for every card,
-    /// so that all of them add in the same order; others do not, since a row's result would depend on how many rows there are.
-    pub divides: bool,
     /// The maker of a card, whose compiler decides how large a tile may be.
     pub vendor: Vendor,
 }
@@ -115,7 +112,6 @@ impl Target {
         cooperative: None,
         images: false,
         wide_loads: false,
-        divides: false,
         vendor: Vendor::Other,
     };
 
