@@ -235,7 +235,8 @@ fn chosen_on(report: &AdapterReport) -> BTreeSet<(&'static str, u32)> {
     // A prime and a few powers of two.
     let lengths = [3, 16, 128, 512, 1024, 8192];
     let mut chosen = BTreeSet::new();
-    for target in [report.target(), report.target_f16()] {
+    let f16 = report.gains_by_f16().then(|| report.target_f16());
+    for target in [Some(report.target()), f16].into_iter().flatten() {
         for layout in Layout::ALL {
             for (m, n) in lengths.into_iter().flat_map(|m| lengths.map(|n| (m, n))) {
                 chosen.extend(lengths.map(|k| (choose(&target, layout, [m, k, n]).name, layout as u32)));

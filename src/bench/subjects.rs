@@ -57,7 +57,7 @@ impl Subject {
 /// Every kernel once, except matmul and the convolutions of other adapters.
 pub fn subjects(target: &Target) -> Vec<Subject> {
     let plans: Vec<Plan> = [false, true]
-        .map(|images| all_plans(Target { images, wide_loads: false, ..*target }))
+        .map(|images| all_plans(Target { images, adam_in_buffers: false, ..*target }))
         .into_iter()
         .flatten()
         .collect();
