@@ -1,5 +1,5 @@
-// The arithmetic of products, whose tiles are made of blocks of 4 x 4. A column of such a matrix is four columns of a row of c, four
-// k of a row of A, or four columns of a row of B, so that all three layouts multiply in the same way.
+// The arithmetic of products, whose tiles are made of blocks of 4 x 4. A column of such a matrix is four columns of a row of c,
+// four k of a row of A, or four columns of a row of B, so that all three layouts multiply in the same way.
 
 // c + A B for one block.
 fn multiply_add(c_block: mat4x4f, a_block: mat4x4f, b_block: mat4x4f) -> mat4x4f {

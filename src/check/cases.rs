@@ -407,7 +407,8 @@ fn matmuls(cases: &mut Vec<Case>, target: &Target) {
             if variant.divides(layout) {
                 for (number, (epilogue, activation)) in epilogues(first_divided).into_iter().enumerate() {
                     for i in 0..rows.len() {
-                        let (m, n) = (rows[i], cols[(i + number) % cols.len()]);
+                        // Never one row by one column: a single sum may come to nearly nothing, and has no digits then.
+                        let (m, n) = (rows[i], cols[(i + 1 + number % 4) % cols.len()]);
                         // Several rounds a part, and a last one that is shorter: of 13, 32 and 47 terms.
                         let (k, length) = [(109, 48), (80, 48), (175, 64)][(i + number) % 3];
                         let parts = Parts::of(k, k.div_ceil(length), length);
@@ -488,8 +489,8 @@ fn long_sums(cases: &mut Vec<Case>) {
         let a = case.tensor("a", a.0, a.1, Fill::Normal(1.0));
         let b = case.tensor("b", b.0, b.1, Fill::Normal(1.0));
         let c = case.output("c", 2, 3);
-        // So many roundings, one after the other.
-        case.tolerance = 2e-5;
+        // Rounding adds up over so many terms; a single one that is missing would be an error of 1e-3.
+        case.tolerance = 1e-4;
         matmul::matmul(&mut case.plan, &Target::SOFTWARE, false, "check", layout, (a, b, c), Epilogue::Store);
         cases.push(case);
     }

@@ -139,10 +139,10 @@ impl AdapterReport {
         Target { f16: self.f16, cooperative: self.cooperative, ..self.target() }
     }
 
-    /// Whether training with operands of 16 bits is expected to be faster. Without matrices the sums keep 32 bits, so no card computes faster with them:
-    /// they only halve the tiles in workgroup memory. By the compilers' estimates (tests/compilers) AMD's RDNA then holds up to
-    /// twice as many waves and Apple's cards a quarter to a third more, but NVIDIA's, and AMD's before RDNA, which have waves of 64
-    /// alone, not one.
+    /// Whether training with operands of 16 bits is expected to be faster. Without matrices the sums keep 32 bits, so no card
+    /// computes faster with them: they only halve the tiles in workgroup memory. By the compilers' estimates (tests/compilers) AMD's
+    /// RDNA then holds up to twice as many waves and Apple's cards a quarter to a third more, but NVIDIA's, and AMD's before RDNA,
+    /// which have waves of 64 alone, not one.
     pub fn gains_by_f16(&self) -> bool {
         let before_rdna = self.vendor == Vendor::Amd && self.target().subgroup == Some(64);
         self.cooperative.is_some() || !(before_rdna || self.vendor == Vendor::Nvidia)

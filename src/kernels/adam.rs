@@ -184,8 +184,8 @@ pub(crate) fn adam(
     let workgroups = linear_grid(gradients.words() / 4, WORKGROUP);
     let ragged = workgroups.iter().product::<u32>() * WORKGROUP != params.vectors;
     // An image holds a whole buffer. With AVX-512 three copies cost more than the loads gain: 784-400-20 at batch 128 trained 1.1 to
-    // 1.4 times as fast without them (Mesa 22.3.6, four rounds in turns on a busy machine), and a step of 784-200-200-50 at batch 20
-    // took 0.85 of its time, on Mesa 26.2.6 0.91.
+    // 1.4 times as fast without them (Mesa 22.3.6, four rounds in turns on a busy machine), and 784-200-200-50 at batch 20 used 0.85
+    // times the CPU time, on Mesa 26.2.6 0.91.
     let fits = |tensor: &Tensor| tensor.offset == 0 && plan.fits_image(tensor);
     let images = target.images && !target.adam_in_buffers && !ragged && tensors.iter().all(fits);
     let (kernel, consts) = match (images, scale.is_some()) {

@@ -100,7 +100,8 @@ pub(super) fn join(plan: &mut Plan, label: &str, parts: Tensor, c: Tensor, epilo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::matmul::{VARIANTS, choose};
+    use crate::kernels::activation::Activation;
+    use crate::kernels::matmul::{VARIANTS, choose, matmul_with};
 
     #[test]
     fn sums_are_divided_where_tiles_are_few_and_terms_many() {
@@ -124,6 +125,53 @@ mod tests {
             assert!(spread.hold(k) && spread.length.is_multiple_of(PART_ALIGN));
             assert_eq!(parts_of(&Target::PORTABLE, false, variant, layout, shape).count, 1);
         }
+    }
+
+    /// A product [4, 100] x [100, 8] in these parts, whose bias has so many columns.
+    fn product(layout: Layout, parts: Parts, bias: usize, gradient: bool) -> Plan {
+        let mut plan = Plan::new("divided");
+        let [a, b] = layout.operands([4, 100, 8]);
+        let (a, b) = (plan.tensor("a", a.0, a.1), plan.tensor("b", b.0, b.1));
+        let (c, bias) = (plan.tensor("c", 4, 8), plan.tensor("bias", 1, bias));
+        let epilogue = match gradient {
+            true => Epilogue::Gradient(bias),
+            false => Epilogue::Forward(Activation::Relu, bias),
+        };
+        matmul_with(&mut plan, &TILED_32, "y", layout, (a, b, c), epilogue, parts);
+        plan
+    }
+
+    #[test]
+    fn parts_lie_one_below_the_other_and_are_joined() {
+        let plan = product(Layout::NT, Parts { count: 3, length: 48 }, 8, false);
+        let [parts, join] = &plan.dispatches()[..] else { panic!("{plan}") };
+        assert_eq!((parts.label.as_str(), parts.workgroups), ("y parts", [1, 1, 3]));
+        assert_eq!((parts.tensors[3].rows, parts.tensors[3].cols), (12, 8));
+        assert_eq!((join.label.as_str(), join.kernel.label().as_str()), ("y", "matmul/join"));
+    }
+
+    #[test]
+    #[should_panic(expected = "y: shape of the bias")]
+    fn what_a_divided_product_reads_is_checked() {
+        product(Layout::NT, Parts { count: 3, length: 48 }, 7, false);
+    }
+
+    #[test]
+    #[should_panic(expected = "y: a gradient's sums are not divided")]
+    fn a_gradient_is_not_divided() {
+        product(Layout::NN, Parts { count: 3, length: 48 }, 4, true);
+    }
+
+    #[test]
+    #[should_panic(expected = "y: tiled-32 computes no parts in TN")]
+    fn no_tile_divides_sums_over_rows() {
+        product(Layout::TN, Parts { count: 3, length: 48 }, 8, false);
+    }
+
+    #[test]
+    #[should_panic(expected = "y: Parts { count: 4, length: 48 } of 100 terms")]
+    fn an_empty_part_is_refused() {
+        product(Layout::NT, Parts { count: 4, length: 48 }, 8, false);
     }
 
     #[test]

@@ -43,8 +43,8 @@ impl Variant {
         Variant { kernel, ..self }
     }
 
-    /// `side` x `side` invocations compute `blocks` x `blocks` blocks of 4 x 4 each. Each fetches one vector of either operand a
-    /// round: `side / 4 blocks` vectors of k.
+    /// `side` x `side` invocations compute `blocks` x `blocks` blocks of 4 x 4 each. A round takes as many vectors of k as let each
+    /// invocation fetch one vector of either operand.
     const fn tiled(name: &'static str, kernel: &'static Kernel, side: u32, blocks: u32) -> Variant {
         let consts = [("SIDE", side), ("BLOCKS", blocks), ("K_QUADS", side / (4 * blocks))];
         let tile = 4 * side * blocks;
