@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn parts_lie_one_below_the_other_and_are_joined() {
         let plan = product(Layout::NT, Parts { count: 3, length: 48 }, 8, false);
-        let [parts, join] = &plan.dispatches()[..] else { panic!("{plan}") };
+        let [parts, join] = plan.dispatches() else { panic!("{plan}") };
         assert_eq!((parts.label.as_str(), parts.workgroups), ("y parts", [1, 1, 3]));
         assert_eq!((parts.tensors[3].rows, parts.tensors[3].cols), (12, 8));
         assert_eq!((join.label.as_str(), join.kernel.label().as_str()), ("y", "matmul/join"));
