@@ -119,8 +119,8 @@ fn main(
 ) {
     let first_row = TILE * group.y;
     let first_quad = QUADS * group.x;
-    part_of_k = group.z;
-    let range = k_range();
+    stored_part = group.z;
+    let range = k_range(group.z);
     let rounds = (range.y - range.x + K_QUADS - 1u) / K_QUADS;
     let sums_rows = EPILOGUE == GRADIENT && group.x == 0u;
 

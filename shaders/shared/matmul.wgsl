@@ -34,14 +34,15 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(4) var<storage, read_write> c: array<vec4f>;
 
-// The part of k that a workgroup sums where sums are divided: tiles that compute parts set it first.
-var<private> part_of_k: u32;
+// The part of k whose sums `store` stores, where they are divided: tiles that compute parts set it first.
+var<private> stored_part: u32;
 
-// The blocks of four k that a workgroup sums, first and end: those of its part, or all.
-fn k_range() -> vec2u {
+// The blocks of four k that a workgroup sums, first and end: those of a part, or all. Loops around barriers run over them, so a
+// variable of each invocation, such as the one above, must not decide.
+fn k_range(part: u32) -> vec2u {
     let end = (params.k + 3u) / 4u;
     if (EPILOGUE == DIVIDED) {
-        return vec2u(part_of_k * params.part_quads, min((part_of_k + 1u) * params.part_quads, end));
+        return vec2u(part * params.part_quads, min((part + 1u) * params.part_quads, end));
     }
     return vec2u(0u, end);
 }
@@ -104,7 +105,7 @@ fn store_row(row: u32, column: u32, sum: vec4f) {
 fn store(row: u32, column: u32, sum: vec4f, bias: vec4f) {
     var at = row * params.c_stride + column;
     if (EPILOGUE == DIVIDED) {
-        at += part_of_k * params.m * params.c_stride;
+        at += stored_part * params.m * params.c_stride;
     }
     var other = bias;
     if (EPILOGUE == BACKWARD) {
