@@ -396,12 +396,13 @@ fn matmuls(cases: &mut Vec<Case>, target: &Target) {
                 for i in 0..rows.len() {
                     let (m, n) = (rows[i], cols[(i + number) % cols.len()]);
                     let k = [1, 8, 13, 32, 57][(i + 2 * number) % 5];
-                    cases.push(product(variant, layout, (m, n, k), epilogue, activation));
+                    cases.push(product(variant, layout, (m, n, k), epilogue, activation, Parts::whole(k)));
                 }
             }
             if layout == Layout::TN {
+                let (plain, k) = (Activation::Identity, 13);
                 for (m, n) in rows.into_iter().zip(cols.into_iter().rev()) {
-                    cases.push(product(variant, layout, (m, n, 13), 4, Activation::Identity));
+                    cases.push(product(variant, layout, (m, n, k), 4, plain, Parts::whole(k)));
                 }
             }
             if variant.divides(layout) {
@@ -412,7 +413,7 @@ fn matmuls(cases: &mut Vec<Case>, target: &Target) {
                         // Several rounds a part, and a last one that is shorter: of 13, 32 and 47 terms.
                         let (k, length) = [(109, 48), (80, 48), (175, 64)][(i + number) % 3];
                         let parts = Parts::of(k, k.div_ceil(length), length);
-                        cases.push(in_parts(variant, layout, (m, n, k), epilogue, activation, parts));
+                        cases.push(product(variant, layout, (m, n, k), epilogue, activation, parts));
                     }
                 }
                 first_divided = false;
@@ -425,21 +426,11 @@ fn matmuls(cases: &mut Vec<Case>, target: &Target) {
 /// One ragged product of a variant: just past one tile in rows, just short of two in columns.
 pub(super) fn ragged(variant: &'static matmul::Variant, layout: Layout) -> Case {
     let (m, n) = (variant.tile_rows as usize + 1, 2 * variant.tile_columns as usize - 1);
-    product(variant, layout, (m, n, 57), 0, Activation::Identity)
+    product(variant, layout, (m, n, 57), 0, Activation::Identity, Parts::whole(57))
 }
 
+/// A product, with its sums in these parts.
 fn product(
-    variant: &'static matmul::Variant,
-    layout: Layout,
-    mnk: (usize, usize, usize),
-    epilogue: u32,
-    activation: Activation,
-) -> Case {
-    in_parts(variant, layout, mnk, epilogue, activation, Parts::whole(mnk.2))
-}
-
-/// A product whose sums are divided.
-fn in_parts(
     variant: &'static matmul::Variant,
     layout: Layout,
     (m, n, k): (usize, usize, usize),
