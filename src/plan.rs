@@ -90,18 +90,16 @@ pub struct Target {
     pub software: bool,
     /// The size of the adapter's subgroups, if it has them and the size is fixed.
     pub subgroup: Option<u32>,
-    /// Products may round their operands to 16 bits: the user asked for it, and the adapter can.
+    /// Products may round their operands to 16 bits: the user asked for it, the adapter can and, where a plan trains, is expected to
+    /// gain by it.
     pub f16: bool,
     /// Rows and columns of the cooperative matrices that such products may use, if the adapter has them.
     pub cooperative: Option<u32>,
     /// Kernels read faster from an image than from a buffer, and images may have [`IMAGE_HEIGHT`] rows.
     pub images: bool,
-    /// A load from a buffer costs about what one from an image does, as in code with AVX-512, so that an image pays only for
-    /// numbers that are read again and again.
-    pub wide_loads: bool,
-    /// Long sums of small products are divided, so that a card's cores all have work. A plan of training sets it for every card,
-    /// so that all of them add in the same order; others do not, since a row's result would depend on how many rows there are.
-    pub divides: bool,
+    /// Adam reads buffers even if other kernels read images, whose copies cost it more than they gain. Measured with AVX-512 (Mesa
+    /// 22.3.6 and 26.2.6), and nowhere else.
+    pub adam_in_buffers: bool,
     /// The maker of a card, whose compiler decides how large a tile may be.
     pub vendor: Vendor,
 }
@@ -114,8 +112,7 @@ impl Target {
         f16: false,
         cooperative: None,
         images: false,
-        wide_loads: false,
-        divides: false,
+        adam_in_buffers: false,
         vendor: Vendor::Other,
     };
 

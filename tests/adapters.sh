@@ -40,7 +40,7 @@ others() {
     else
         missing swiftshader
     fi
-    if [ -d "${NEWER_MESA:-$HOME/.cache/vae-gpu/newer-mesa}" ] && [ "$(id -u)" = 0 ]; then
+    if [ -d "${NEWER_MESA:-${XDG_CACHE_HOME:-$HOME/.cache}/vae-gpu/newer-mesa}" ] && [ "$(id -u)" = 0 ]; then
         "$1" NewerMesa "$runner=$newer"
     fi
 }

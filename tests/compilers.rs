@@ -44,18 +44,8 @@ const FOLDER: &str = "VAE_GPU_COMPILERS_SHADERS";
 /// AMD's families that Mesa 22's null device stands in for.
 const FAMILIES: [&str; 4] = ["polaris10", "vega10", "navi10", "navi21"];
 
-/// The cards of tests/shim.sh, from old to new.
-const SHIMS: [&str; 9] = [
-    "amd:polaris10",
-    "amd:vega10",
-    "amd:navi21",
-    "amd:navi31",
-    "amd:gfx1201",
-    "nvidia:162",
-    "nvidia:192",
-    "apple",
-    "adreno:750",
-];
+/// The cards of tests/shim.sh that are asked, from old to new: also the list of tests/compilers/program.sh.
+const SHIMS: &str = include_str!("compilers/cards");
 
 #[test]
 fn radv_compiles_every_pipeline() {
@@ -81,7 +71,7 @@ fn radv_compiles_every_pipeline() {
 #[ignore = "needs tests/shim.sh --install, and root: make test-compilers"]
 fn every_card_compiles_every_pipeline() {
     let shim = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shim.sh");
-    let cards = ask_all(&SHIMS, |card| {
+    let cards = ask_all(&SHIMS.lines().collect::<Vec<_>>(), |card| {
         let mut command = Command::new(&shim);
         command.arg(card).arg(env::current_exe().unwrap());
         command
@@ -94,7 +84,11 @@ fn answer_of(card: &str) -> PathBuf {
     env::temp_dir().join(file)
 }
 
-/// What each card's compiler says, or why one cannot be asked: a process each, since a driver reads the environment once.
+/// What each card's compiler says, or why a driver or its device is missing: a process each, since a driver reads the environment
+/// once.
+///
+/// # Panics
+/// If a process ends without an answer, as where a compiler crashes.
 fn ask_all(cards: &[&str], command: impl Fn(&str) -> Command + Sync) -> Result<Vec<Card>, String> {
     let threads = thread::available_parallelism().map_or(1, |n| n.get());
     let next = Mutex::new(cards.iter().enumerate());
@@ -106,21 +100,17 @@ fn ask_all(cards: &[&str], command: impl Fn(&str) -> Command + Sync) -> Result<V
             let mut command = command(card);
             command.env(ANSWER, &file).args(["--ignored", "--exact", "compile_for_the_device_at_hand"]);
             let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-            let answer = fs::read_to_string(&file).map_err(|_| {
-                let said = [output.stdout, output.stderr].concat();
-                format!("{card} gave no answer: {}", String::from_utf8_lossy(&said))
-            });
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8_lossy(&said);
+            let answer = fs::read_to_string(&file);
             let _ = fs::remove_file(&file);
-            let answer =
-                answer.and_then(|text| serde_json::from_str(&text).map_err(|e| format!("{card}: {e}")));
-            let answer = answer.and_then(|answer| match answer {
-                Answer::Card(card) => Ok(card),
+            assert!(output.status.success(), "{card}: its process ended with {}: {said}", output.status);
+            let answer = answer.unwrap_or_else(|error| panic!("{card} gave no answer: {error}: {said}"));
+            let answer = match serde_json::from_str(&answer).unwrap_or_else(|e| panic!("{card}: {e}")) {
+                Answer::Card(found) => Ok(Card { name: (*card).into(), ..found }),
                 Answer::Unable(why) => Err(format!("{card}: {why}")),
-            });
-            answers
-                .lock()
-                .unwrap()
-                .insert(number, answer.map(|found| Card { name: (*card).into(), ..found }));
+            };
+            answers.lock().unwrap().insert(number, answer);
         }
     };
     thread::scope(|scope| {
@@ -172,13 +162,13 @@ fn compile_for_the_device_at_hand() {
     fs::write(file, serde_json::to_string(&answer).unwrap()).unwrap();
 }
 
+/// What the compiler of the device at hand says, or why there is no such driver or device.
 fn compile() -> Result<Card, String> {
     let compiler = Compiler::open()?;
-    let (reports, _) = adapter::list().map_err(|error| error.to_string())?;
-    let report = reports.first().ok_or("wgpu sees no device")?;
+    let (reports, _) = adapter::list().unwrap();
+    let report = reports.first().expect("wgpu sees the device that Vulkan shows");
     assert_eq!(report.name, compiler.name, "Vulkan and wgpu see the same device");
     let (names, chosen, tiles) = (variant_names(), chosen_on(report), tiles_chosen_on(report));
-    let mut groups = BTreeSet::new();
     let mut entries = Vec::new();
     for (kernel, consts) in
         kernels::all().into_iter().flat_map(|k| (k.variants)().into_iter().map(move |c| (k, c)))
@@ -200,8 +190,8 @@ fn compile() -> Result<Card, String> {
             }
         };
         let shader = Shader::parse(kernel, consts).and_then(|shader| shader.one_entry());
-        let shader = shader.map_err(|error| format!("{title}: {error}"))?;
-        let compiled = compiler.compile(&shader, groups.insert(group.clone()));
+        let shader = shader.unwrap_or_else(|error| panic!("{title}: {error}"));
+        let compiled = compiler.compile(&shader);
         entries.push(Entry::new(title, group, chosen, compiled));
     }
     let Compiler { name: device, driver, version, .. } = &compiler;
@@ -235,7 +225,8 @@ fn chosen_on(report: &AdapterReport) -> BTreeSet<(&'static str, u32)> {
     // A prime and a few powers of two.
     let lengths = [3, 16, 128, 512, 1024, 8192];
     let mut chosen = BTreeSet::new();
-    for target in [report.target(), report.target_f16()] {
+    let f16 = report.gains_by_f16().then(|| report.target_f16());
+    for target in [Some(report.target()), f16].into_iter().flatten() {
         for layout in Layout::ALL {
             for (m, n) in lengths.into_iter().flat_map(|m| lengths.map(|n| (m, n))) {
                 chosen.extend(lengths.map(|k| (choose(&target, layout, [m, k, n]).name, layout as u32)));

@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/vae-gpu/compilers"
-mesa="${NEWER_MESA:-$HOME/.cache/vae-gpu/newer-mesa}"
+mesa="${NEWER_MESA:-${XDG_CACHE_HOME:-$HOME/.cache}/vae-gpu/newer-mesa}"
 tint="$cache/tint"
 dxc="$cache/dxc"
 webgpu=0.6.2

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Runs a command under the Mesa of Debian's unstable release, which may be years newer than the system's: in a folder
 # with such a system (600 MB, made by debootstrap), as root, with the project and /tmp mounted at their paths.
-#   newer-mesa.sh --install                          makes the folder, $NEWER_MESA or ~/.cache/vae-gpu/newer-mesa
+#   newer-mesa.sh --install                          makes the folder, $NEWER_MESA or vae-gpu/newer-mesa in the user's cache folder
 #   newer-mesa.sh target/release/vae-gpu bench       runs a program that was built outside
 #   CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER=$PWD/tests/newer-mesa.sh cargo test
 set -eu
 
-root="${NEWER_MESA:-$HOME/.cache/vae-gpu/newer-mesa}"
+root="${NEWER_MESA:-${XDG_CACHE_HOME:-$HOME/.cache}/vae-gpu/newer-mesa}"
 project=$(cd "$(dirname "$0")/.." && pwd)
 
 case "${1:-}" in

@@ -3,12 +3,12 @@
 # nothing computes. As root, in the system of `newer-mesa.sh`.
 #   shim.sh --install            adds Debian unstable's mesa-drm-shim to that system
 #   shim.sh CARD COMMAND ..      runs a program that was built outside
-# CARD is amd:polaris10 (vega10, navi21, navi31, gfx1201, ..), nvidia:170 (a chipset of nouveau's, in hexadecimal), apple, or
+# CARD is amd:polaris10 (vega10, navi21, navi31, gfx1201, ..), nvidia:162 (a chipset of nouveau's, in hexadecimal), apple, or
 # adreno:750.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-root="${NEWER_MESA:-$HOME/.cache/vae-gpu/newer-mesa}"
+root="${NEWER_MESA:-${XDG_CACHE_HOME:-$HOME/.cache}/vae-gpu/newer-mesa}"
 shims=/usr/lib/x86_64-linux-gnu
 drivers=/usr/share/vulkan/icd.d
 

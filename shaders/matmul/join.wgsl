@@ -1,15 +1,14 @@
-// The end of a product whose sums over k were divided (DIVIDED in `shared/multiply`): adds the parts of each sum in order, then
+// The end of a product whose sums over k were divided (DIVIDED in `shared/epilogue`): adds the parts of each sum in order, then
 // finishes as an undivided product does.
 //
 // c[m, n] = epilogue( sum_p parts[p, m, n] )
 //
-// parts [P M', N], with M' = M rounded up to 4    extra: bias [N] or kept [M, N]    c [M, N]
+// parts [P M, N]    extra: bias [N] or kept [M, N]    c [M, N]
 // One invocation per four columns of a row.
 
-#import shared/activation
+#import shared/epilogue
 #import shared/index
 #import shared/mask
-#import shared/multiply
 
 const EPILOGUE: u32 = 0u;
 const ACTIVATION: u32 = 0u;
@@ -19,8 +18,7 @@ struct Params {
     m: u32,
     n: u32,
     parts: u32,
-    part_vectors: u32, // vec4 from one part to the next
-    vectors: u32,      // vec4 of a row of parts
+    vectors: u32, // vec4 of a row of parts
     c_stride: u32,
     extra_stride: u32,
 }
@@ -39,17 +37,18 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
     let column = index - row * params.vectors;
     var sum = parts[index];
     for (var part = 1u; part < params.parts; part++) {
-        sum += parts[index + part * params.part_vectors];
+        sum += parts[index + part * params.m * params.vectors];
     }
     let at = row * params.c_stride + column;
+    var other: vec4f;
     if (EPILOGUE == FORWARD) {
-        sum = activate(ACTIVATION, sum + extra[column]);
+        other = extra[column];
     }
     if (EPILOGUE == BACKWARD) {
-        sum *= activation_derivative(ACTIVATION, extra[row * params.extra_stride + column]);
+        other = extra[row * params.extra_stride + column];
     }
     if (EPILOGUE == ACCUMULATE) {
-        sum += c[at];
+        other = c[at];
     }
-    c[at] = select(vec4f(0.0), sum, is_column(column, params.n));
+    c[at] = select(vec4f(0.0), finish(sum, other), is_column(column, params.n));
 }

@@ -8,7 +8,6 @@
 //   TN:     the lane loads a[k, 4 rows] of the row quad lane, LANES + lane, ..., for each of the four k
 // Grid: x over tiles of columns, y over tiles of rows. LANES must be the adapter's subgroup size.
 
-#import shared/activation
 #import shared/operands
 #import shared/matmul
 

@@ -11,7 +11,6 @@
 // that array in registers; an array in a loop that stays a loop is read lane by lane. Hence the flat tile, and no branch in
 // the loop over k. a * b + c rather than fma: Mesa 22 and 25 split fma anyway, and 26 is a quarter slower with it.
 
-#import shared/activation
 #import shared/operand_images
 #import shared/matmul
 

@@ -1,7 +1,6 @@
 // Matrix multiplication for real cards, through tiles of 32-bit floats in workgroup memory (`shared/tile`).
 // Grid: x over tiles of columns, y over tiles of rows, z over parts of k.
 
-#import shared/activation
 #import shared/operands
 #import shared/matmul
 #import shared/tile

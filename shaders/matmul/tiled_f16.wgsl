@@ -4,7 +4,6 @@
 
 enable f16;
 
-#import shared/activation
 #import shared/operands
 #import shared/matmul
 #import shared/tile

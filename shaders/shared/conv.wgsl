@@ -16,7 +16,7 @@
 // Work is done in blocks of four positions, one after the other in a phase, and four channels of c.
 // Grid: x and y over blocks of positions, z over phases and tiles of channels.
 
-#import shared/activation
+#import shared/epilogue
 #import shared/mask
 #import shared/multiply
 
@@ -236,15 +236,12 @@ fn store_block(block: Block, column: u32, sums: mat4x4f) {
 // Stores four channels of a position, those past the last one as zero.
 fn store(row: u32, column: u32, sum: vec4f, bias: vec4f) {
     let at = row * params.c_vectors + column;
-    var value = sum;
-    if (EPILOGUE == FORWARD) {
-        value = activate(ACTIVATION, sum + bias);
-    }
+    var other = bias;
     if (EPILOGUE == BACKWARD) {
-        value = sum * activation_derivative(ACTIVATION, extra_at(row * params.extra_vectors + column));
+        other = extra_at(row * params.extra_vectors + column);
     }
     if (EPILOGUE == ACCUMULATE) {
-        value = sum + c[at];
+        other = c[at];
     }
-    c[at] = select(vec4f(0.0), value, is_column(column, params.channels));
+    c[at] = select(vec4f(0.0), finish(sum, other), is_column(column, params.channels));
 }

@@ -14,7 +14,6 @@
 //
 // The importer defines SIZE, and the matrices that hold SIZE x SIZE elements of A, B and c: Left, Right and Sum.
 
-#import shared/activation
 #import shared/operands
 #import shared/matmul
 #import shared/fetch
@@ -120,6 +119,7 @@ fn main(
 ) {
     let first_row = TILE * group.y;
     let first_quad = QUADS * group.x;
+    stored_part = group.z;
     let range = k_range(group.z);
     let rounds = (range.y - range.x + K_QUADS - 1u) / K_QUADS;
     let sums_rows = EPILOGUE == GRADIENT && group.x == 0u;

@@ -13,6 +13,7 @@ const NN: u32 = 0u;
 const NT: u32 = 1u;
 const TN: u32 = 2u;
 
+#import shared/epilogue
 #import shared/multiply
 #import shared/mask
 
@@ -28,20 +29,19 @@ struct Params {
     a_first: u32, // where operands begin in their images
     b_first: u32,
     extra_first: u32,
-    part_quads: u32, // vec4 of k in a part, and rows of c from one part to the next, where sums are divided
-    part_rows: u32,
+    part_quads: u32, // vec4 of k in a part, where sums are divided
 }
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(4) var<storage, read_write> c: array<vec4f>;
 
-// The row of c that the workgroup's part begins at.
-var<private> part_row: u32;
+// The part of k whose sums `store` stores, where they are divided: tiles that compute parts set it first.
+var<private> stored_part: u32;
 
-// The blocks of four k that a workgroup sums, first and end: its part, or all. Tiles for cards call it before they store.
+// The blocks of four k that a workgroup sums, first and end: those of a part, or all. Loops around barriers run over them, so a
+// variable of each invocation, such as the one above, must not decide.
 fn k_range(part: u32) -> vec2u {
     let end = (params.k + 3u) / 4u;
     if (EPILOGUE == DIVIDED) {
-        part_row = part * params.part_rows;
         return vec2u(part * params.part_quads, min((part + 1u) * params.part_quads, end));
     }
     return vec2u(0u, end);
@@ -105,17 +105,14 @@ fn store_row(row: u32, column: u32, sum: vec4f) {
 fn store(row: u32, column: u32, sum: vec4f, bias: vec4f) {
     var at = row * params.c_stride + column;
     if (EPILOGUE == DIVIDED) {
-        at += part_row * params.c_stride;
+        at += stored_part * params.m * params.c_stride;
     }
-    var value = sum;
-    if (EPILOGUE == FORWARD) {
-        value = activate(ACTIVATION, sum + bias);
-    }
+    var other = bias;
     if (EPILOGUE == BACKWARD) {
-        value = sum * activation_derivative(ACTIVATION, extra_at(row * params.extra_stride + column));
+        other = extra_at(row * params.extra_stride + column);
     }
     if (EPILOGUE == ACCUMULATE) {
-        value = sum + c[at];
+        other = c[at];
     }
-    c[at] = select(vec4f(0.0), value, is_column(column, params.n));
+    c[at] = select(vec4f(0.0), finish(sum, other), is_column(column, params.n));
 }

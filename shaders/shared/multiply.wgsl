@@ -1,14 +1,5 @@
-// The arithmetic of products: epilogues, and blocks of 4 x 4.
-
-const STORE: u32 = 0u;      // c = sum
-const FORWARD: u32 = 1u;    // c = activation(sum + bias)                 extra = bias [N]
-const BACKWARD: u32 = 2u;   // c = sum * activation'(kept)                extra = kept [M, N]
-const ACCUMULATE: u32 = 3u; // c = c + sum
-const GRADIENT: u32 = 4u;   // c = sum, followed by d_bias[m] = sum_k A(m, k): a layer's weights and its bias
-const DIVIDED: u32 = 5u;  // c = the sums over parts of k, each below the one before: for `matmul/join`
-
-// Tiles are made of 4 x 4 blocks. A column of such a matrix is four columns of a row of c, four k of a row of A, or four
-// columns of a row of B, so that all three layouts multiply in the same way.
+// The arithmetic of products, whose tiles are made of blocks of 4 x 4. A column of such a matrix is four columns of a row of c,
+// four k of a row of A, or four columns of a row of B, so that all three layouts multiply in the same way.
 
 // c + A B for one block.
 fn multiply_add(c_block: mat4x4f, a_block: mat4x4f, b_block: mat4x4f) -> mat4x4f {

@@ -7,7 +7,6 @@
 //
 // The importer says where the operands are.
 
-#import shared/activation
 #import shared/matmul
 
 const LAYOUT: u32 = 1u;

@@ -63,6 +63,7 @@ fn multiply_tile(group: vec3u, local: u32) {
     let first_quad = QUADS * group.x;
     let row_quad = local / SIDE;
     let column_quad = local % SIDE;
+    stored_part = group.z;
     let range = k_range(group.z);
     let rounds = (range.y - range.x + K_QUADS - 1u) / K_QUADS;
 

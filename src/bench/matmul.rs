@@ -154,16 +154,15 @@ mod tests {
 
     #[test]
     fn the_choice_is_among_the_cells_of_its_shape() {
-        let software = Target { software: true, ..Target::PORTABLE };
         let f16 = Target { f16: true, ..Target::PORTABLE };
         let targets = [
             Target::PORTABLE,
-            software,
-            Target { subgroup: Some(4), ..software },
-            Target { subgroup: Some(8), ..software },
-            Target { subgroup: Some(16), ..software },
+            Target::SOFTWARE,
+            Target { subgroup: Some(4), ..Target::SOFTWARE },
+            Target { subgroup: Some(8), ..Target::SOFTWARE },
+            Target { subgroup: Some(16), ..Target::SOFTWARE },
             f16,
-            Target { software: true, cooperative: Some(8), ..f16 },
+            Target { f16: true, cooperative: Some(8), ..Target::SOFTWARE },
             Target { cooperative: Some(8), ..f16 },
             Target { cooperative: Some(16), ..f16 },
         ];

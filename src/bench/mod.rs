@@ -83,7 +83,7 @@ pub fn measure(
     effort: Effort,
     progress: Progress,
 ) -> Result<BenchReport> {
-    let target = precision.target(gpu)?;
+    let target = precision.offered(gpu)?;
     let train = TrainSection { precision, ..TrainSection::default() };
     let (default, models) = (default_model(), models(effort));
     let pairs = matmul::pairs(&target);

@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn rates_follow_from_the_work_and_the_time() {
         // On cards the sums of this product are divided.
-        let plan = plan_of(&default_model(), Target { software: true, ..Target::PORTABLE }, 128);
+        let plan = plan_of(&default_model(), Target::SOFTWARE, 128);
         let product = plan.dispatches.iter().find(|dispatch| shape(dispatch) == "NT 128x784x400").unwrap();
         let ceilings = Ceilings { gflops: 200.0, copy_gbps: 50.0, dispatch_us: 1.0 };
         let time = KernelTime::new(product, 1e-3, &ceilings);

@@ -8,7 +8,7 @@ use crate::kernels::conv::{self, Geometry, Taps, Way};
 use crate::kernels::extent::Extent;
 use crate::kernels::flip::Mirror;
 use crate::kernels::likelihood::{Likelihood, LikelihoodSettings, Passes, TABLE};
-use crate::kernels::matmul::Variant;
+use crate::kernels::matmul::{KERNELS as PRODUCTS, Layout, Variant, spread_product};
 use crate::kernels::{self, random};
 use crate::model::plans::{self, Batch, DeviceData, Recipe};
 use crate::model::{ModelConfig, Network};
@@ -57,14 +57,14 @@ impl Subject {
 /// Every kernel once, except matmul and the convolutions of other adapters.
 pub fn subjects(target: &Target) -> Vec<Subject> {
     let plans: Vec<Plan> = [false, true]
-        .map(|images| all_plans(Target { images, wide_loads: false, ..*target }))
+        .map(|images| all_plans(Target { images, adam_in_buffers: false, ..*target }))
         .into_iter()
         .flatten()
         .collect();
     let mut subjects: Vec<Subject> = convolutions(&Target { images: true, ..*target })
         .map(|plan| Subject::new(alone(&plan, &plan.dispatches[0])))
         .collect();
-    let apart = |kernel: &Kernel| ["matmul/", "conv/"].iter().any(|folder| kernel.name.starts_with(folder));
+    let apart = |kernel: &Kernel| is_product(kernel) || kernel.name.starts_with("conv/");
     for kernel in kernels::all().into_iter().filter(|kernel| !apart(kernel)) {
         // If several dispatches use the kernel, the one with the most work.
         let uses = plans.iter().flat_map(|plan| {
@@ -76,6 +76,11 @@ pub fn subjects(target: &Target) -> Vec<Subject> {
         subjects.push(Subject::new(alone(plan, dispatch)));
     }
     subjects
+}
+
+/// Whether it multiplies matrices: such kernels are timed by variant.
+fn is_product(kernel: &Kernel) -> bool {
+    PRODUCTS.iter().any(|product| std::ptr::eq(*product, kernel))
 }
 
 /// Each shader of a convolution that fits the target, in the second layer of 28 x 28 pictures: in its largest tile, both ways
@@ -109,6 +114,8 @@ fn all_plans(target: Target) -> Vec<Plan> {
         ceilings::multiply_add(1 << 14),
         ceilings::copy(COPY_BYTES),
         ceilings::latency(),
+        // Software adapters join no parts in a step.
+        spread_product(Layout::NT, [BATCH, super::INPUT, super::default_model().hidden[0]]),
         plan_of(&ModelConfig { activation: Activation::Silu, ..super::default_model() }, target, BATCH),
     ];
     // The bare random draws, which only tests use.
@@ -203,12 +210,13 @@ mod tests {
 
     #[test]
     fn every_kernel_is_a_subject_or_a_product() {
-        for target in [Target::PORTABLE, Target { software: true, subgroup: Some(8), ..Target::PORTABLE }] {
+        for target in [Target::PORTABLE, Target { subgroup: Some(8), ..Target::SOFTWARE }] {
             let subjects = subjects(&target);
+            assert!(subjects.iter().any(|subject| subject.kernel == "matmul/join"));
             for kernel in kernels::all() {
                 let label = kernel.label();
                 let named = subjects.iter().filter(|subject| subject.kernel == label).count();
-                let product = label.starts_with("matmul/");
+                let product = is_product(kernel);
                 let other = kernel.needs == Needs::Lanes && target.subgroup.is_none();
                 assert_eq!(named, usize::from(!product && !other), "{label}");
             }

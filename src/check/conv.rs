@@ -4,8 +4,9 @@ use super::{Case, Fill, TRANSCENDENTAL};
 use crate::kernels::activation::Activation;
 use crate::kernels::batch_norm::{self, Tensors};
 use crate::kernels::conv::{
-    DATA, Geometry, Parts, Taps, Variant, WEIGHTS, Way, conv_with, d_weights_with, parts_of,
+    DATA, Geometry, Taps, Variant, WEIGHTS, Way, conv_with, d_weights_with, parts_of,
 };
+use crate::kernels::division::Parts;
 use crate::kernels::extent::Extent;
 use crate::kernels::matmul::{self, Epilogue};
 use crate::kernels::norm::{self, Division};
@@ -109,7 +110,7 @@ fn weights(cases: &mut Vec<Case>, variant: &Variant, geometry: &Geometry, bias: 
     // As a plan would divide the sum, in one part, and in many short ones.
     let parts = match division {
         0 => parts_of(positions, geometry.weight()),
-        1 => Parts { count: 1, length: round_up(positions, PAD) },
+        1 => Parts::of(positions, 1, PAD),
         _ => Parts { count: positions.div_ceil(8), length: 8 },
     };
     let title = title(geometry, count);
@@ -148,12 +149,11 @@ fn resizes(cases: &mut Vec<Case>) {
 }
 
 fn norms(cases: &mut Vec<Case>) {
-    let software = Target { software: true, ..Target::PORTABLE };
     // The last has more vectors than llvmpipe has rounds of loops.
     for (count, positions, channels, groups) in
         [(3, 1, 5, 1), (7, 12, 3, 1), (40, 6, 16, 2), (2, 49, 24, 6), (1, 4096, 32, 1)]
     {
-        for target in [software, Target::PORTABLE] {
+        for target in [Target::SOFTWARE, Target::PORTABLE] {
             let lanes =
                 RowSum::within(&target, 3 * positions * usize::div_ceil(channels, PAD) / groups).lanes;
             let shape = format!("{count} x {positions} x {channels} in {groups} lanes={lanes}");

@@ -9,10 +9,9 @@ use crate::kernels::row_vector;
 use crate::plan::{PAD, Target, round_up};
 
 pub(super) fn all(cases: &mut Vec<Case>) {
-    let software = Target { software: true, ..Target::PORTABLE };
     for likelihood in likelihood::TABLE {
         for settings in likelihood.settings {
-            for target in [software, Target::PORTABLE] {
+            for target in [Target::SOFTWARE, Target::PORTABLE] {
                 // From numbers near zero, where naive formulas lose all digits, to those where exp would overflow.
                 for (batch, dim, samples, scale) in
                     [(1, 1, 1, 1.0), (7, 5, 1, 1e-3), (130, 131, 1, 1.0), (9, 784, 2, 30.0)]
@@ -30,7 +29,7 @@ pub(super) fn all(cases: &mut Vec<Case>) {
     }
     // Rows that take all invocations of a workgroup: 32 of them would go through more loops than llvmpipe lets them.
     let levels = LikelihoodSettings { levels: 256, ..LikelihoodSettings::DEFAULT };
-    passes(cases, &CATEGORICAL, &levels, &software, (1, 2100, 1), 1.0);
+    passes(cases, &CATEGORICAL, &levels, &Target::SOFTWARE, (1, 2100, 1), 1.0);
 }
 
 /// Most decoder outputs in one case of a likelihood: a layer of 784 x 256 takes the reference too long.

@@ -1,6 +1,7 @@
 //! What the comparison must detect, and what it must accept.
 
 use super::*;
+use crate::kernels::division::Parts;
 
 /// A buffer of 52 words of -77; the reference writes the last four as 1, 2, 3, 4.
 const WRITTEN: Range<usize> = 48..52;
@@ -86,7 +87,15 @@ fn tensors_that_share_a_buffer_have_norms_of_their_own() {
     let b = case.tensor("b", b.0, b.1, Fill::Normal(1.0));
     let variant = &matmul::VARIANTS[0];
     let epilogue = matmul::Epilogue::Gradient(d_bias);
-    matmul::matmul_with(&mut case.plan, variant, "check", matmul::Layout::TN, (a, b, c), epilogue);
+    matmul::matmul_with(
+        &mut case.plan,
+        variant,
+        "check",
+        matmul::Layout::TN,
+        (a, b, c),
+        epilogue,
+        Parts::whole(2),
+    );
     let words = case.plan.buffers[c.buffer.0].words;
     assert_eq!(case.outputs(c.buffer.0), [0..d_bias.offset, d_bias.offset..words]);
 }

@@ -22,9 +22,7 @@ pub fn run(args: &ExplainArgs) -> Result<()> {
     let f16 = config.train.precision == Precision::F16;
     let target = match args.target {
         TargetArg::Card => Target { f16, ..Target::PORTABLE },
-        TargetArg::Software => {
-            Target { software: true, subgroup: Some(8), images: true, f16, ..Target::PORTABLE }
-        }
+        TargetArg::Software => Target { subgroup: Some(8), images: true, f16, ..Target::SOFTWARE },
     };
     let train = &config.train;
     let plan_within = |limits| {

@@ -38,7 +38,7 @@ pub fn measured(gpu: &Arc<Gpu>, config: &Config, dataset: &Dataset) -> Result<Tu
     let data = DeviceData::resident("train", dataset.train.count, config.train.binarize(&model));
     let data = DeviceData { packing: packing(&dataset.train), ..data };
     let batch = Batch { data, size: config.train.batch_size, samples: config.train.samples };
-    let target = config.train.precision.target(gpu)?;
+    let target = config.train.precision.offered(gpu)?;
     let plan =
         plans::train(&network, target, &batch, &config.recipe(dataset.shape), history::ROWS as usize).plan;
     result(format_args!(

@@ -17,7 +17,7 @@ mod dialect;
 mod encoding;
 mod rows;
 
-use rows::{Layout, ROW, Table};
+use rows::{Layout, Pace, ROW, Table};
 
 pub(super) const FORMAT: Format = Format {
     name: "csv",
@@ -46,7 +46,9 @@ fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     let Unpacked { input, packed, size } = unpack::open(path)?;
     let failed = |error| unpack::broken(path, packed, error);
     let (input, encoding) = encoding::decode(path, input, failed)?;
-    let mut parts = read(path, input, options, BLOCK, &failed, &|done| {
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let pace = Pace { block: BLOCK, threads };
+    let mut parts = read(path, input, options, pace, &failed, &|done| {
         progress(Progress { what: "reading bytes", done, total: size.max(done) });
     })?;
     parts.notes.splice(0..0, [packed, encoding].into_iter().flatten().map(str::to_owned));
@@ -57,7 +59,7 @@ fn read(
     path: &Path,
     mut input: impl Read,
     options: &ReadOptions,
-    block: usize,
+    pace: Pace,
     failed: &dyn Fn(io::Error) -> Error,
     progress: &dyn Fn(u64),
 ) -> Result<Parts> {
@@ -71,9 +73,9 @@ fn read(
             input.by_ref().take(LOOK as u64).read_to_end(&mut look).map_err(failed)?;
             // The line that names the delimiter has other blanks now.
             let said = if said > 0 { dialect::first_line(&look).len() } else { 0 };
-            read_rows((path, options), look, (delimiter.0, said), input, block, failed, progress)
+            read_rows((path, options), look, (delimiter.0, said), input, pace, failed, progress)
         }
-        _ => read_rows((path, options), look, delimiter, input, block, failed, progress),
+        _ => read_rows((path, options), look, delimiter, input, pace, failed, progress),
     }
 }
 
@@ -82,7 +84,7 @@ fn read_rows(
     look: Vec<u8>,
     delimiter: (Delimiter, usize),
     input: impl Read,
-    block: usize,
+    pace: Pace,
     failed: &dyn Fn(io::Error) -> Error,
     progress: &dyn Fn(u64),
 ) -> Result<Parts> {
@@ -99,7 +101,7 @@ fn read_rows(
     };
     let (begin, lines) = dialect.begin;
     let table = Table::new(path, &layout, lines, failed);
-    let (read, warnings) = table.read((&look[begin..]).chain(input), block, progress)?;
+    let (read, warnings) = table.read((&look[begin..]).chain(input), pace, progress)?;
     choice.warnings.extend(warnings);
     table::parts(path, options, choice, read)
 }

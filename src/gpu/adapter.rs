@@ -111,7 +111,7 @@ impl AdapterReport {
             // Mesa's llvmpipe crashes in them unless its subgroups have the same size.
             cooperative: cooperative(adapter)
                 .filter(|size| kind != "software" || info.subgroup_min_size == *size),
-            avx512: name.contains("llvmpipe") && has_avx512(),
+            avx512: is_llvmpipe(&name) && has_avx512(),
             max_buffer_size: limits.max_buffer_size,
             max_binding_size: limits.max_storage_buffer_binding_size,
             max_image_rows: limits.max_texture_dimension_2d,
@@ -125,29 +125,24 @@ impl AdapterReport {
         self.kind == "software"
     }
 
-    /// Whether it is Mesa's llvmpipe, behind Vulkan (lavapipe) or OpenGL.
-    fn is_llvmpipe(&self) -> bool {
-        self.name.to_lowercase().contains("llvmpipe")
-    }
-
     /// What kernels need to know to choose their variants.
     pub fn target(&self) -> Target {
         let subgroup = self.subgroup_sizes.and_then(|(min, max)| (min == max).then_some(min));
-        let images = self.is_llvmpipe() && self.max_image_rows >= IMAGE_HEIGHT as u32;
+        let images = is_llvmpipe(&self.name) && self.max_image_rows >= IMAGE_HEIGHT as u32;
         let software = self.is_software();
-        let wide_loads = self.avx512;
-        Target { software, subgroup, images, wide_loads, vendor: self.vendor, ..Target::PORTABLE }
+        let adam_in_buffers = self.avx512;
+        Target { software, subgroup, images, adam_in_buffers, vendor: self.vendor, ..Target::PORTABLE }
     }
 
-    /// The same for products that may round their operands to 16 bits, if the adapter can and gains by it.
+    /// The same for products that may round their operands to 16 bits, if the adapter can.
     pub fn target_f16(&self) -> Target {
-        Target { f16: self.f16 && self.gains_by_f16(), cooperative: self.cooperative, ..self.target() }
+        Target { f16: self.f16, cooperative: self.cooperative, ..self.target() }
     }
 
-    /// Whether operands of 16 bits may be faster. Without matrices the sums keep 32 bits, so no card computes faster with them:
-    /// they only halve the tiles in workgroup memory. By the compilers' estimates (tests/compilers) AMD's RDNA then holds up to
-    /// twice as many waves and Apple's cards a quarter to a third more, but NVIDIA's, and AMD's before RDNA, which have waves of 64
-    /// alone, not one.
+    /// Whether training with operands of 16 bits is expected to be faster. Without matrices the sums keep 32 bits, so no card
+    /// computes faster with them: they only halve the tiles in workgroup memory. By the compilers' estimates (tests/compilers) AMD's
+    /// RDNA then holds up to twice as many waves and Apple's cards a quarter to a third more, but NVIDIA's, and AMD's before RDNA,
+    /// which have waves of 64 alone, not one.
     pub fn gains_by_f16(&self) -> bool {
         let before_rdna = self.vendor == Vendor::Amd && self.target().subgroup == Some(64);
         self.cooperative.is_some() || !(before_rdna || self.vendor == Vendor::Nvidia)
@@ -182,11 +177,13 @@ impl AdapterReport {
         words.nth(1)?.split('.').next()?.parse().ok()
     }
 
-    /// What is known to be faster on this adapter, by measurement (`benches/RESULTS.md`).
+    /// What is known to be faster on this adapter, by measurement (`benches/RESULTS.md`): with AVX-512, where alone Mesa's versions
+    /// were compared.
     pub fn hint(&self) -> Option<&'static str> {
-        let measured = self.is_llvmpipe() && self.mesa() == Some(22);
+        let measured = self.avx512 && self.mesa() == Some(22);
         measured.then_some(
-            "a newer Mesa: with 26.2, networks of convolutions trained 1.4 times as fast as with 22.3",
+            "a newer Mesa for networks of convolutions: with 26.2 they trained 1.4 times as fast as with 22.3; dense ones \
+             gained nothing",
         )
     }
 
@@ -194,6 +191,11 @@ impl AdapterReport {
     pub fn title(&self) -> String {
         format!("{} ({}, {})", self.name, self.backend, self.kind)
     }
+}
+
+/// Whether an adapter of this name is Mesa's llvmpipe, behind Vulkan (lavapipe) or OpenGL.
+fn is_llvmpipe(name: &str) -> bool {
+    name.to_lowercase().contains("llvmpipe")
 }
 
 /// Whether this processor has AVX-512.
@@ -399,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn sixteen_bits_without_matrices_are_for_those_who_gain_by_them() {
+    fn sixteen_bits_without_matrices_are_for_those_who_are_expected_to_gain() {
         let card = |vendor, sizes, cooperative| AdapterReport {
             vendor,
             f16: true,
@@ -407,25 +409,30 @@ mod tests {
             cooperative,
             ..report(0, "card", "vulkan", "discrete")
         };
-        for (card, f16) in [
+        for (card, gains) in [
             (card(Vendor::Amd, (32, 64), None), true),
             (card(Vendor::Amd, (64, 64), None), false),
             (card(Vendor::Nvidia, (32, 32), None), false),
             (card(Vendor::Nvidia, (32, 32), Some(16)), true),
             (card(Vendor::Apple, (32, 32), None), true),
-            (AdapterReport { f16: false, ..card(Vendor::Apple, (32, 32), None) }, false),
         ] {
-            assert_eq!(card.target_f16().f16, f16, "{card:?}");
+            assert_eq!(card.gains_by_f16(), gains, "{card:?}");
+            // Checks and benchmarks see what the card can.
+            assert!(card.target_f16().f16 && !card.target().f16);
+            assert!(!AdapterReport { f16: false, ..card }.target_f16().f16);
         }
     }
 
     #[test]
-    fn an_older_software_driver_gets_a_hint() {
+    fn an_older_software_driver_gets_a_hint_where_it_was_measured() {
         let with = |name: &str, info: &str| AdapterReport {
             driver_info: info.into(),
+            avx512: is_llvmpipe(name),
             ..report(0, name, "vulkan", "software")
         };
-        assert!(with("llvmpipe (LLVM 15.0.6, 256 bits)", "Mesa 22.3.6 (LLVM 15.0.6)").hint().is_some());
+        let measured = with("llvmpipe (LLVM 15.0.6, 256 bits)", "Mesa 22.3.6 (LLVM 15.0.6)");
+        assert!(measured.hint().is_some());
+        assert_eq!(AdapterReport { avx512: false, ..measured }.hint(), None);
         for (name, info) in [
             ("llvmpipe (LLVM 22.1.8, 256 bits)", "Mesa 26.2.6-1 (LLVM 22.1.8)"),
             // Not measured.
@@ -437,6 +444,13 @@ mod tests {
         ] {
             assert_eq!(with(name, info).hint(), None, "{name} {info}");
         }
+    }
+
+    #[test]
+    fn adam_reads_buffers_where_that_was_measured() {
+        let llvmpipe = report(0, "llvmpipe (LLVM 15.0.6, 256 bits)", "vulkan", "software");
+        assert!(!llvmpipe.target().adam_in_buffers);
+        assert!(AdapterReport { avx512: true, ..llvmpipe }.target().adam_in_buffers);
     }
 
     #[test]

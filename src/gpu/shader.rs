@@ -23,6 +23,7 @@ const SHARED: &[(&str, &str)] = shared![
     "conv_weights"
     "conv_weights_subgroup"
     "cooperative"
+    "epilogue"
     "fetch"
     "gaussian"
     "image"

@@ -1,5 +1,6 @@
 //! The reparameterised sample of a Gaussian posterior and its KL term (`shaders/latent.wgsl`).
 
+use super::row_sum::RowSum;
 use super::{bytes, elementwise, params, philox, shader};
 use crate::plan::{
     Call, Const, Cost, Dispatch, Kernel, PAD, Plan, Reference, Slot, Target, Tensor, linear_grid, read,
@@ -187,39 +188,35 @@ fn shape(head: Tensor, z: Tensor, samples: usize) -> Params {
     Params { batch: head.rows as u32, samples: samples as u32, latent: z.cols as u32, vectors: z.vectors() }
 }
 
-/// Neighbouring invocations that may share a row of z. A batch of 128 is two workgroups with one invocation a row: little for
-/// software, and too little for a card, where each draws all of a row's noise, one vector after the other.
-const ROW_LANES: [u32; 3] = [1, 8, 32];
+/// How a row of z may be shared out. A batch of 128 is two workgroups with one invocation a row: little for software, and too
+/// little for a card, where each draws all of a row's noise, one vector after the other.
+const ROWS: [RowSum; 3] = [RowSum::of_lanes(1), RowSum::of_lanes(8), RowSum::of_lanes(32)];
 
-/// How many share a row of so many vectors on `target`.
-fn row_lanes(target: &Target, vectors: u32) -> u32 {
-    let [one, few, many] = ROW_LANES;
+/// How a row of so many vectors is shared out on `target`.
+fn rows_of(target: &Target, vectors: u32) -> RowSum {
+    let [one, few, many] = ROWS;
     match vectors {
         _ if target.software => one,
-        vectors if vectors <= few => few,
+        vectors if vectors <= few.lanes => few,
         _ => many,
     }
 }
 
-fn row_consts(lanes: u32) -> Vec<Const> {
-    vec![("WORKGROUP", super::WORKGROUP), ("ROW_LANES", lanes)]
-}
-
 fn by_row() -> Vec<Vec<Const>> {
-    ROW_LANES.map(row_consts).to_vec()
+    ROWS.map(RowSum::consts).to_vec()
 }
 
 /// Appends z [B K, Z] and kl \[B\], from head [B, 2 P].
 pub(crate) fn draw(plan: &mut Plan, target: &Target, samples: usize, head: Tensor, z: Tensor, kl: Tensor) {
-    let lanes = row_lanes(target, z.vectors());
+    let rows = rows_of(target, z.vectors());
     assert!(kl.cols >= head.rows, "a KL for each datum");
     plan.push(Dispatch {
         kernel: &DRAW,
         label: "z, kl".into(),
-        consts: row_consts(lanes),
+        consts: rows.consts(),
         params: shape(head, z, samples).to_bytes(),
         tensors: vec![head, z, kl],
-        workgroups: linear_grid(z.rows * lanes as usize, super::WORKGROUP),
+        workgroups: linear_grid(z.rows * rows.lanes as usize, rows.workgroup),
         cost: elementwise(60, &[head, kl, z]),
     });
 }
@@ -233,15 +230,15 @@ pub(crate) fn ratio(
     z: Tensor,
     log_ratio: Tensor,
 ) {
-    let lanes = row_lanes(target, z.vectors());
+    let rows = rows_of(target, z.vectors());
     assert!(log_ratio.cols >= z.rows, "a ratio for each row");
     plan.push(Dispatch {
         kernel: &RATIO,
         label: "log p(z)/q(z|x)".into(),
-        consts: row_consts(lanes),
+        consts: rows.consts(),
         params: shape(head, z, samples).to_bytes(),
         tensors: vec![head, z, log_ratio],
-        workgroups: linear_grid(z.rows * lanes as usize, super::WORKGROUP),
+        workgroups: linear_grid(z.rows * rows.lanes as usize, rows.workgroup),
         cost: Cost { flops: 60 * (z.rows * z.cols) as u64, bytes: bytes(&[head, z, log_ratio]) },
     });
 }
@@ -274,4 +271,17 @@ pub(crate) fn backward(
         workgroups: linear_grid(head.rows * d_z.stride / 4, super::WORKGROUP),
         cost: elementwise(40, &[head, d_z, weight, d_head]),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_lanes_share_a_row_as_have_a_vector_of_it() {
+        for (vectors, lanes) in [(1, 8), (5, 8), (8, 8), (9, 32), (32, 32), (33, 32), (16_384, 32)] {
+            assert_eq!(rows_of(&Target::PORTABLE, vectors).lanes, lanes, "{vectors}");
+            assert_eq!(rows_of(&Target::SOFTWARE, vectors).lanes, 1, "{vectors}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ pub mod bias_grad;
 pub mod clip;
 pub mod condition;
 pub mod conv;
+pub(crate) mod division;
 pub mod extent;
 pub mod flip;
 pub mod free_bits;

@@ -240,7 +240,7 @@ fn products_activations_and_sums() {
         let (x, weight) = (plan.tensor("x", ROWS, 7), plan.tensor("weight", 5, 7));
         let (bias, y) = (plan.tensor("bias", 1, 5), plan.tensor("y", ROWS, 5));
         let epilogue = Epilogue::Forward(function, bias);
-        matmul(&mut plan, &Target::PORTABLE, "y", Layout::NT, (x, weight, y), epilogue);
+        matmul(&mut plan, &Target::PORTABLE, false, "y", Layout::NT, (x, weight, y), epilogue);
         let memory = Memory::new(&plan);
         // A weight's one part is all its rows.
         let adjust = |calculator: &mut Calculator, _: &mut Memory| {

@@ -17,9 +17,14 @@ impl RowSum {
     /// One invocation per row, since barriers are slow in software; and small workgroups, so that a few rows keep all cores
     /// busy.
     const SOFTWARE: RowSum = RowSum { workgroup: 8, lanes: 1 };
-    const CARD: RowSum = RowSum { workgroup: WORKGROUP, lanes: 32 };
+    const CARD: RowSum = RowSum::of_lanes(32);
     /// A workgroup per row, where 32 invocations would go through too many rounds.
     const WIDE: RowSum = RowSum { workgroup: 256, lanes: 256 };
+
+    /// So many lanes to a row, in workgroups of the usual size.
+    pub const fn of_lanes(lanes: u32) -> RowSum {
+        RowSum { workgroup: WORKGROUP, lanes }
+    }
 
     /// The one for a device where an invocation that has a row to itself goes through loops so many times in all. llvmpipe
     /// leaves all loops of an invocation after 65,535 rounds together, without a word.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::matmul::{self, Layout, Variant};
 use crate::plan::{Plan, Target};
 
-/// The variants that measured fastest, by product, among those that give the same bits ([`matmul::alike`]). Among those of 16 bits, cooperative matrices add in an order of their own.
+/// The variants that measured fastest, by product, among those that give the same bits ([`matmul::alike`]). Among those of 16 bits,
+/// cooperative matrices add in an order of their own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tuning {
     /// From `NT 128x784x400`, or `NT 128x784x400 f16` for operands of 16 bits, to the name of a variant.
@@ -60,6 +61,7 @@ pub const F16: &str = " f16";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::division::Parts;
     use crate::kernels::matmul::{Epilogue, matmul_with};
 
     fn plan(variant: &str) -> Plan {
@@ -67,7 +69,7 @@ mod tests {
         let (a, b) = (plan.tensor("a", 128, 784), plan.tensor("b", 400, 784));
         let c = plan.tensor("c", 128, 400);
         let variant = matmul::named(variant).unwrap();
-        matmul_with(&mut plan, variant, "product", Layout::NT, (a, b, c), Epilogue::Store);
+        matmul_with(&mut plan, variant, "product", Layout::NT, (a, b, c), Epilogue::Store, Parts::whole(784));
         plan
     }
 

@@ -4,7 +4,7 @@
 use super::parameters::{Parameters, Place};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::condition::Labels;
-use crate::kernels::matmul::Epilogue;
+use crate::kernels::matmul::{self, Epilogue, Layout};
 use crate::kernels::{add, row_vector};
 use crate::plan::{BufferId, Element, Plan, Role, Target, Tensor};
 
@@ -83,8 +83,20 @@ impl<'a> Tape<'a> {
 
     /// An empty plan with a backward pass.
     pub fn training(name: &str, parameters: &'a Parameters, target: Target, batch: usize) -> Tape<'a> {
-        let target = Target { divides: !target.software, ..target };
         Tape { records: Some(Vec::new()), ..Tape::new(name, parameters, target, batch) }
+    }
+
+    /// Appends c = epilogue(A B). In training, long sums of small products are divided for a card's cores; elsewhere they are not,
+    /// since a row's result would depend on how many rows there are.
+    pub fn matmul(
+        &mut self,
+        label: &str,
+        layout: Layout,
+        operands: (Tensor, Tensor, Tensor),
+        epilogue: Epilogue,
+    ) {
+        let spread = self.trains();
+        matmul::matmul(&mut self.plan, &self.target, spread, label, layout, operands, epilogue);
     }
 
     /// A flat shared buffer of the arena's size: parameters, gradients, moments.

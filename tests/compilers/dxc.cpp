@@ -35,7 +35,11 @@ static std::string compile(IDxcCompiler3 *compiler, const std::string &text, con
   return errors && errors->GetStringLength() ? errors->GetStringPointer() : "no message";
 }
 
-int main(int, char **argv) {
+int main(int argc, char **argv) {
+  if (argc != 2) {
+    fputs("usage: compile FOLDER\n", stderr);
+    return 2;
+  }
   std::string folder = argv[1];
   IDxcCompiler3 *compiler = nullptr;
   if (DxcCreateInstance(CLSID_DxcCompiler, IID_PPV_ARGS(&compiler))) {

@@ -39,7 +39,7 @@ pub struct Entry {
 }
 
 /// What the drivers call registers of an invocation, waves that a core holds at once, and registers or memory that hold what
-/// has no register. The first name that a driver knows is taken; of the last ones the sum.
+/// has no register. The first name that a driver knows is taken. None of the last ones may be above zero in what is chosen.
 const REGISTERS: [&str; 4] = ["VGPRs", "Number of GPRs", "GPRs", "Registers used"];
 const WAVES: [&str; 4] = ["Subgroups per SIMD", "Max warps/SM", "Threads", "Max Waves Per Core"];
 const SPILLS: [&str; 8] = [
@@ -53,6 +53,10 @@ const SPILLS: [&str; 8] = [
     "STP Count",
 ];
 
+/// Of those, what counts registers, or stores of them. A driver has one of these beside bytes of memory; AMD's has two.
+const SPILLED_REGISTERS: [&str; 5] =
+    ["Spilled VGPRs", "Spilled SGPRs", "Spills to memory", "Spills", "STP Count"];
+
 impl Entry {
     pub fn new(title: String, group: String, chosen: bool, compiled: Result<Compiled, String>) -> Entry {
         let wide_loads =
@@ -65,9 +69,10 @@ impl Entry {
         names.iter().find_map(|name| statistics.get(*name).copied())
     }
 
-    fn spilled(&self) -> u64 {
+    /// The largest of the statistics of these names.
+    fn largest(&self, names: &[&str]) -> u64 {
         let statistics = self.result.iter();
-        statistics.flat_map(|all| SPILLS.iter().filter_map(|name| all.get(*name))).sum()
+        statistics.flat_map(|all| names.iter().filter_map(|name| all.get(*name))).copied().max().unwrap_or(0)
     }
 }
 
@@ -93,7 +98,7 @@ impl Card {
     pub fn complaints(&self) -> Vec<String> {
         let complaint = |entry: &Entry| match &entry.result {
             Err(error) => Some(format!("{}: {}: {error}", self.name, entry.title)),
-            Ok(all) if entry.chosen && entry.spilled() > 0 => {
+            Ok(all) if entry.chosen && entry.largest(&SPILLS) > 0 => {
                 let all: Vec<_> = all.iter().filter(|(name, _)| SPILLS.contains(&name.as_str())).collect();
                 Some(format!("{}: {} spills: {all:?}", self.name, entry.title))
             }
@@ -109,7 +114,7 @@ impl Card {
         word.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect()
     }
 
-    /// Registers, waves and wide loads of a group, the worst of its pipelines.
+    /// Registers, waves, wide loads and spills of a group, the worst of its pipelines.
     fn cell(&self, group: &str) -> String {
         let entries = || self.entries.iter().filter(|entry| entry.group == group);
         if entries().next().is_none() {
@@ -118,9 +123,14 @@ impl Card {
         let shown = |number: Option<u64>| number.map_or("?".into(), |number| number.to_string());
         let registers = shown(entries().filter_map(|entry| entry.first(&REGISTERS)).max());
         let waves = shown(entries().filter_map(|entry| entry.first(&WAVES)).min());
-        let loads = shown(entries().find_map(|entry| entry.wide_loads).map(|loads| loads as u64));
-        let spilled = entries().map(Entry::spilled).max().unwrap_or_default();
-        let spilled = if spilled > 0 { format!(" +{spilled}") } else { String::new() };
+        let loads = shown(entries().filter_map(|entry| entry.wide_loads).min().map(|loads| loads as u64));
+        let spilled = entries().map(|entry| entry.largest(&SPILLED_REGISTERS)).max().unwrap_or_default();
+        let memory = entries().any(|entry| entry.largest(&SPILLS) > 0);
+        let spilled = match spilled {
+            0 if memory => " +memory".into(),
+            0 => String::new(),
+            registers => format!(" +{registers}"),
+        };
         let chosen = if entries().any(|entry| entry.chosen) { "" } else { "*" };
         format!("{registers}/{waves}/{loads}{spilled}{chosen}")
     }
@@ -129,9 +139,10 @@ impl Card {
 /// The table of these cards.
 pub fn table(cards: &[Card]) -> String {
     let mut text = String::from(
-        "Registers of an invocation / waves that a core holds / loads of 16 bytes in the code, + what is spilled, * if it is never\n\
-         chosen; of pipelines that differ by an epilogue or an activation, the worst. Apple counts half registers and threads,\n\
-         Adreno vectors of four registers, and Apple's code cannot be read. Estimates of compilers: nothing ran.\n\n",
+        "Registers of an invocation / waves that a core holds / loads of 16 bytes in the code, + registers that are spilled, or memory\n\
+         if an array lies there, * if it is never chosen; of pipelines that differ by an epilogue or an activation, the worst: most\n\
+         registers and spills, fewest waves and loads. Apple counts half registers and threads, Adreno vectors of four registers, and\n\
+         Apple's code cannot be read. Estimates of compilers: nothing ran.\n\n",
     );
     let groups: BTreeSet<&str> =
         cards.iter().flat_map(|card| &card.entries).map(|e| e.group.as_str()).collect();

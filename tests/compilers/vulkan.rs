@@ -16,7 +16,6 @@ pub struct Compiler {
     instance: ash::Instance,
     device: ash::Device,
     executables: khr::pipeline_executable_properties::Device,
-    spirv_version: (u8, u8),
     /// The device's name.
     pub name: String,
     /// The driver's name.
@@ -24,6 +23,9 @@ pub struct Compiler {
     /// The driver's version.
     pub version: String,
 }
+
+/// The version that wgpu chooses for devices of Vulkan 1.3.
+const SPIRV_VERSION: (u8, u8) = (1, 6);
 
 /// What the compiler says of a pipeline.
 pub struct Compiled {
@@ -39,28 +41,47 @@ fn text(chars: &[c_char]) -> String {
 }
 
 impl Compiler {
-    /// The first device of the driver that the environment names.
+    /// The first device of the driver that the environment names, or why there is none that can be asked.
+    ///
+    /// # Panics
+    /// If there is one, and it fails.
     pub fn open() -> Result<Compiler, String> {
         // SAFETY: the system's loader of Vulkan has no other preconditions than that of any library.
         let entry = unsafe { ash::Entry::load() }.map_err(|error| format!("no loader of Vulkan: {error}"))?;
+        // SAFETY: the loader is loaded.
+        let version = unsafe { entry.try_enumerate_instance_version() }.expect("the loader's version");
+        // `None` stands for 1.0, whose instances lack functions that are called below.
+        if version.is_none_or(|version| version < vk::API_VERSION_1_1) {
+            return Err("the loader of Vulkan is of version 1.0".into());
+        }
         let application = vk::ApplicationInfo::default().api_version(vk::API_VERSION_1_3);
         let instance_info = vk::InstanceCreateInfo::default().application_info(&application);
         // SAFETY: both structures live until the call returns. So it is with all that follow.
-        let instance = unsafe { entry.create_instance(&instance_info, None) }
-            .map_err(|e| format!("no instance: {e}"))?;
+        let instance = match unsafe { entry.create_instance(&instance_info, None) } {
+            Err(vk::Result::ERROR_INCOMPATIBLE_DRIVER) => return Err("no driver".into()),
+            made => made.expect("an instance"),
+        };
         // SAFETY: the instance is alive.
-        let devices =
-            unsafe { instance.enumerate_physical_devices() }.map_err(|e| format!("no devices: {e}"))?;
+        let devices = match unsafe { instance.enumerate_physical_devices() } {
+            // What the loader says where no driver could be started.
+            Err(vk::Result::ERROR_INITIALIZATION_FAILED) => return Err("no driver that starts".into()),
+            found => found.expect("a list of devices"),
+        };
         let physical = *devices.first().ok_or("no device")?;
 
+        // SAFETY: the physical device is of this instance, here and below.
+        let version = unsafe { instance.get_physical_device_properties(physical) }.api_version;
+        if version < vk::API_VERSION_1_3 {
+            return Err("its driver is older than Vulkan 1.3".into());
+        }
         let mut driver = vk::PhysicalDeviceDriverProperties::default();
         let mut properties = vk::PhysicalDeviceProperties2::default().push_next(&mut driver);
-        // SAFETY: the physical device is of this instance, here and below.
+        // SAFETY: devices of 1.2 and later know the structure in the chain.
         unsafe { instance.get_physical_device_properties2(physical, &mut properties) };
         let properties = properties.properties;
         // SAFETY: as above.
         let extensions = unsafe { instance.enumerate_device_extension_properties(physical) }
-            .map_err(|e| format!("no extensions: {e}"))?;
+            .expect("a list of extensions");
         let has =
             |name: &CStr| extensions.iter().any(|e| text(&e.extension_name).as_bytes() == name.to_bytes());
         if !has(khr::pipeline_executable_properties::NAME) {
@@ -90,7 +111,7 @@ impl Compiler {
         if cooperative {
             features = features.push_next(&mut matrices);
         }
-        // SAFETY: the chain holds structures that the device knows, by its version or its extensions.
+        // SAFETY: the chain holds structures that the device knows: by its version, 1.3 or later, or by an extension that it has.
         unsafe { instance.get_physical_device_features2(physical, &mut features) };
 
         let priorities = [1.0];
@@ -100,19 +121,11 @@ impl Compiler {
             .queue_create_infos(&queues)
             .enabled_extension_names(&names)
             .push_next(&mut features);
-        // SAFETY: each feature and each extension was offered.
-        let device = unsafe { instance.create_device(physical, &info, None) }
-            .map_err(|e| format!("no device: {e}"))?;
-        // As wgpu chooses it.
-        let spirv_version = match properties.api_version {
-            vk::API_VERSION_1_3.. => (1, 6),
-            vk::API_VERSION_1_2.. => (1, 5),
-            _ => (1, 3),
-        };
+        // SAFETY: each feature and each extension was offered, and every device has a first family of queues.
+        let device = unsafe { instance.create_device(physical, &info, None) }.expect("a device");
         let executables = khr::pipeline_executable_properties::Device::new(&instance, &device);
         Ok(Compiler {
             executables,
-            spirv_version,
             name: text(&properties.device_name),
             driver: text(&driver.driver_name),
             version: text(&driver.driver_info),
@@ -122,15 +135,16 @@ impl Compiler {
         })
     }
 
-    /// Makes a pipeline and reads what the compiler says of it; with its machine code if `assembly`.
-    pub fn compile(&self, shader: &Shader, assembly: bool) -> Result<Compiled, String> {
-        let words = translate::to_spirv_words(shader, self.spirv_version, false)?;
+    /// Makes a pipeline and reads what the compiler says of it.
+    pub fn compile(&self, shader: &Shader) -> Result<Compiled, String> {
+        let words = translate::to_spirv_words(shader, SPIRV_VERSION, false)?;
         let device = &self.device;
         let failed = |what: &'static str| move |error: vk::Result| format!("{what}: {error}");
-        // SAFETY: naga made valid SPIR-V of a validated module, as spirv-val confirms in `validators`.
-        let module =
-            unsafe { device.create_shader_module(&vk::ShaderModuleCreateInfo::default().code(&words), None) }
-                .map_err(failed("module"))?;
+        let mut made = Made { device, module: <_>::default(), sets: Vec::new(), layout: <_>::default() };
+        let module_info = vk::ShaderModuleCreateInfo::default().code(&words);
+        // SAFETY: naga wrote the words of a module that it had validated, in a version that devices of Vulkan 1.3 take. wgpu relies
+        // on the same. Kernels are asked of a device that has their features, and it was opened with all that it has.
+        made.module = unsafe { device.create_shader_module(&module_info, None) }.map_err(failed("module"))?;
         let mut groups: BTreeMap<u32, Vec<vk::DescriptorSetLayoutBinding>> = BTreeMap::new();
         for (at, resource) in shader.layout() {
             let ty = match resource {
@@ -147,48 +161,35 @@ impl Compiler {
                 .stage_flags(vk::ShaderStageFlags::COMPUTE);
             groups.entry(at.group).or_default().push(binding);
         }
-        let mut sets = Vec::new();
         for bindings in groups.values() {
             let info = vk::DescriptorSetLayoutCreateInfo::default().bindings(bindings);
             // SAFETY: each binding has a number of its own.
-            sets.push(unsafe { device.create_descriptor_set_layout(&info, None) }.map_err(failed("set"))?);
+            let set = unsafe { device.create_descriptor_set_layout(&info, None) }.map_err(failed("set"))?;
+            made.sets.push(set);
         }
-        let layout_info = vk::PipelineLayoutCreateInfo::default().set_layouts(&sets);
+        let layout_info = vk::PipelineLayoutCreateInfo::default().set_layouts(&made.sets);
         // SAFETY: the sets are alive.
-        let layout =
+        made.layout =
             unsafe { device.create_pipeline_layout(&layout_info, None) }.map_err(failed("layout"))?;
         let entry = CString::new(shader.kernel.entry).expect("a name without zeros");
         let stage = vk::PipelineShaderStageCreateInfo::default()
             .stage(vk::ShaderStageFlags::COMPUTE)
-            .module(module)
+            .module(made.module)
             .name(&entry)
             .flags(vk::PipelineShaderStageCreateFlags::ALLOW_VARYING_SUBGROUP_SIZE);
-        let mut flags = vk::PipelineCreateFlags::CAPTURE_STATISTICS_KHR;
-        if assembly {
-            flags |= vk::PipelineCreateFlags::CAPTURE_INTERNAL_REPRESENTATIONS_KHR;
-        }
-        let info = vk::ComputePipelineCreateInfo::default().flags(flags).stage(stage).layout(layout);
+        let flags = vk::PipelineCreateFlags::CAPTURE_STATISTICS_KHR
+            | vk::PipelineCreateFlags::CAPTURE_INTERNAL_REPRESENTATIONS_KHR;
+        let info = vk::ComputePipelineCreateInfo::default().flags(flags).stage(stage).layout(made.layout);
         // SAFETY: the module has this entry point, and the layout has its bindings: tests/shaders.rs compares them.
-        let made = unsafe { device.create_compute_pipelines(vk::PipelineCache::null(), &[info], None) };
-        let compiled = match made {
-            Err((_, error)) => Err(format!("pipeline: {error}")),
-            Ok(pipelines) => {
-                let compiled = self.read(pipelines[0], assembly).map_err(failed("statistics"));
-                // SAFETY: nothing uses it any more.
-                unsafe { device.destroy_pipeline(pipelines[0], None) };
-                compiled
-            }
-        };
-        // SAFETY: the pipeline that was made of them is gone.
-        unsafe {
-            device.destroy_pipeline_layout(layout, None);
-            sets.into_iter().for_each(|set| device.destroy_descriptor_set_layout(set, None));
-            device.destroy_shader_module(module, None);
-        }
+        let pipelines = unsafe { device.create_compute_pipelines(vk::PipelineCache::null(), &[info], None) }
+            .map_err(|(_, error)| format!("pipeline: {error}"))?;
+        let compiled = self.read(pipelines[0]).map_err(failed("statistics"));
+        // SAFETY: nothing uses it any more.
+        unsafe { device.destroy_pipeline(pipelines[0], None) };
         compiled
     }
 
-    fn read(&self, pipeline: vk::Pipeline, assembly: bool) -> Result<Compiled, vk::Result> {
+    fn read(&self, pipeline: vk::Pipeline) -> Result<Compiled, vk::Result> {
         use vk::PipelineExecutableStatisticFormatKHR as Format;
         let info = vk::PipelineInfoKHR::default().pipeline(pipeline);
         // SAFETY: the pipeline is alive and was made to be asked.
@@ -210,8 +211,7 @@ impl Compiler {
             (text(&one.name), value)
         });
         let statistics = statistics.collect();
-        let assembly = if assembly { self.assembly(&info)? } else { None };
-        Ok(Compiled { statistics, assembly })
+        Ok(Compiled { statistics, assembly: self.assembly(&info)? })
     }
 
     /// The last of the forms that a shader takes on its way through the compiler, if that is machine code.
@@ -237,9 +237,29 @@ impl Compiler {
     }
 }
 
+/// What a pipeline is made of.
+struct Made<'a> {
+    device: &'a ash::Device,
+    module: vk::ShaderModule,
+    sets: Vec<vk::DescriptorSetLayout>,
+    layout: vk::PipelineLayout,
+}
+
+impl Drop for Made<'_> {
+    fn drop(&mut self) {
+        // SAFETY: `compile` has destroyed the pipeline that was made of them, if one was. What was not made is null, which may be
+        // destroyed.
+        unsafe {
+            self.device.destroy_pipeline_layout(self.layout, None);
+            self.sets.iter().for_each(|set| self.device.destroy_descriptor_set_layout(*set, None));
+            self.device.destroy_shader_module(self.module, None);
+        }
+    }
+}
+
 impl Drop for Compiler {
     fn drop(&mut self) {
-        // SAFETY: all that was made of them is gone.
+        // SAFETY: `compile`, which alone makes something of the device, has destroyed it, on every way out.
         unsafe {
             self.device.destroy_device(None);
             self.instance.destroy_instance(None);

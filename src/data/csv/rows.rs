@@ -258,11 +258,20 @@ fn differ(a: &[u8], b: &[u8], decimal: Decimal) -> bool {
     }
 }
 
+/// How much of a table is read at a time.
+#[derive(Clone, Copy)]
+pub(super) struct Pace {
+    /// Bytes of a block, about.
+    pub block: usize,
+    /// Blocks at a time, each parsed by a thread.
+    pub threads: usize,
+}
+
 /// What is read of a table at a time.
 struct Blocks {
     /// Blocks of whole lines.
     whole: Vec<Vec<u8>>,
-    /// The begin of a line after them or, unless `plain`, of all that is left.
+    /// The beginning of a line after them or, unless `plain`, of all that is left.
     over: Vec<u8>,
     /// Whether lines may be told apart: no quote and no endless line was met.
     plain: bool,
@@ -299,6 +308,14 @@ impl Blocks {
     }
 }
 
+/// What follows blocks.
+enum Rest {
+    /// More of them, or why they cannot be read.
+    Blocks(io::Result<Blocks>),
+    /// No more: what is left over, to be parsed in one piece.
+    Over(Vec<u8>),
+}
+
 /// A table being read.
 pub(super) struct Table<'a> {
     path: &'a Path,
@@ -322,16 +339,15 @@ impl<'a> Table<'a> {
         Table { path, layout, failed, lines, rows: Rows::default(), labels: Labels::default() }
     }
 
-    /// Reads blocks of whole lines, as many at a time as there are cores, while the ones before are parsed. A quote may
-    /// contain a line break: from the first quote on, the rest is one block.
+    /// Reads blocks of whole lines, some at a time, while the ones before are parsed. A quote may contain a line break: from the
+    /// first quote on, the rest is one block.
     pub(super) fn read(
         mut self,
         mut input: impl Read,
-        block: usize,
+        Pace { block, threads }: Pace,
         progress: &dyn Fn(u64),
     ) -> Result<(table::Read, Vec<String>)> {
         let layout = self.layout;
-        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
         let mut done = 0;
         let mut next = Blocks::read(&mut input, Vec::new(), threads, block);
         loop {
@@ -340,7 +356,10 @@ impl<'a> Table<'a> {
             let (parsed, rest) = std::thread::scope(|scope| {
                 let parse = |bytes| scope.spawn(move || layout.parse_block(bytes));
                 let workers: Vec<_> = whole.iter().map(|bytes| parse(&bytes[..])).collect();
-                let rest = if more { Ok(Blocks::read(&mut input, over, threads, block)) } else { Err(over) };
+                let rest = match more {
+                    true => Rest::Blocks(Blocks::read(&mut input, over, threads, block)),
+                    false => Rest::Over(over),
+                };
                 let join = |w: ScopedJoinHandle<_>| w.join().unwrap_or_else(|e| std::panic::resume_unwind(e));
                 (workers.into_iter().map(join).collect::<Vec<_>>(), rest)
             });
@@ -351,8 +370,8 @@ impl<'a> Table<'a> {
             done += whole.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
             progress(done);
             match rest {
-                Ok(blocks) => next = blocks,
-                Err(over) => {
+                Rest::Blocks(blocks) => next = blocks,
+                Rest::Over(over) => {
                     if !plain {
                         self.append(layout.parse((&over[..]).chain(input)).settled(&over))?;
                     }
@@ -449,3 +468,6 @@ fn blank_lines(bytes: &[u8], from: u64) -> u64 {
     let ends = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r'));
     ends.filter(|byte| **byte == b'\n').count() as u64
 }
+
+#[cfg(test)]
+mod tests;

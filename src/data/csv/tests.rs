@@ -11,8 +11,8 @@ fn parse(text: &[u8], label: Option<&str>) -> Result<Parts> {
 
 fn parse_with(text: &[u8], options: &ReadOptions) -> Result<Parts> {
     let failed = |error| Error::io("read", "t.csv", error);
-    let read = |block| read(Path::new("t.csv"), text, options, block, &failed, &|_| {});
-    // Each block costs threads.
+    let read = |block| read(Path::new("t.csv"), text, options, Pace { block, threads: 2 }, &failed, &|_| {});
+    // Each block costs a thread.
     let (few, whole) = (read(16.max(text.len() / 1000)), read(BLOCK));
     match (&few, &whole) {
         (Ok(a), Ok(b)) => {
@@ -288,7 +288,15 @@ fn an_index_without_a_name_has_no_other_columns_name() {
     assert_eq!((&names[..], &values[..3]), (&["0", "1", "2"].map(String::from)[..], &[5.5, 6.5, 7.5][..]));
     let options = ReadOptions { index: Some(Index::Keep), ..ReadOptions::default() };
     let failed = |error| Error::io("read", "t.csv", error);
-    let kept = read(Path::new("t.csv"), text.as_bytes(), &options, BLOCK, &failed, &|_| {}).unwrap();
+    let kept = read(
+        Path::new("t.csv"),
+        text.as_bytes(),
+        &options,
+        Pace { block: BLOCK, threads: 1 },
+        &failed,
+        &|_| {},
+    )
+    .unwrap();
     assert_eq!(kept.columns, ["nameless 1", "0", "1", "2"]);
 }
 
@@ -306,7 +314,8 @@ fn lines_are_counted_across_blocks() {
     for block in [8, 16, BLOCK] {
         let text = &b"a,b\n1,2\n3,4\n5,6\n7,8\n9,x\n"[..];
         let failed = |error| Error::io("read", "t.csv", error);
-        let read = read(Path::new("t.csv"), text, &ReadOptions::default(), block, &failed, &|_| {});
+        let pace = Pace { block, threads: 2 };
+        let read = read(Path::new("t.csv"), text, &ReadOptions::default(), pace, &failed, &|_| {});
         let message = read.err().unwrap().to_string();
         assert!(
             message.contains("column 2 (`b`): text in row 5 (line 6): `x`"),

@@ -49,20 +49,11 @@ pub(crate) fn conv_with(
     let sizes = [fine.height, fine.width, coarse.height, coarse.width, taps.kernel, taps.pad];
     assert!(sizes.iter().all(|size| *size < 1 << 19), "{label}: sides");
     assert!((1..=255).contains(&taps.stride), "{label}: stride");
-    let extra = match epilogue {
-        // The slot must be bound to something.
-        Epilogue::Store | Epilogue::Accumulate => x,
-        Epilogue::Forward(activation, bias) => {
-            assert_eq!((bias.rows, bias.cols), (1, c.cols), "{label}: shape of the bias");
-            assert!(!activation.keeps_input(), "{label}: this activation needs a kernel of its own");
-            bias
-        }
-        Epilogue::Backward(_, kept) => {
-            assert_eq!((kept.rows, kept.cols), (c.rows, c.cols), "{label}: shape of kept");
-            kept
-        }
-        Epilogue::Gradient(_) | Epilogue::Part => panic!("{label}: {epilogue:?} is for products alone"),
-    };
+    let of_products = matches!(epilogue, Epilogue::Gradient(_) | Epilogue::Divided);
+    assert!(!of_products, "{label}: {epilogue:?} is for products alone");
+    epilogue.check(label, [c.rows, c.cols]);
+    // The slot must be bound to something.
+    let extra = epilogue.extra().unwrap_or(x);
     let tiles = to.channels.div_ceil(variant.channels as usize) as u32;
     let params = Params {
         count: count as u32,

@@ -20,4 +20,4 @@ pub(crate) use variants::{DATA_KERNELS, WEIGHT_KERNELS};
 pub(crate) use weights::d_weights;
 pub use weights::single_gradient;
 #[cfg_attr(not(feature = "cli"), allow(unused_imports, reason = "only checks choose a variant"))]
-pub(crate) use weights::{Parts, d_weights_with, parts_of};
+pub(crate) use weights::{d_weights_with, parts_of};

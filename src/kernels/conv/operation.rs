@@ -111,15 +111,7 @@ pub(super) fn reference(call: &dyn Call) {
                         }
                     }
                 }
-                match epilogue {
-                    Epilogue::Store => c.put(at, channel, sum),
-                    Epilogue::Forward(f, bias) => c.put(at, channel, f.apply(sum + bias.at(channel))),
-                    Epilogue::Backward(f, kept) => {
-                        c.put(at, channel, sum * f.derivative(kept.get(at, channel)));
-                    }
-                    Epilogue::Accumulate => c.put(at, channel, c.get(at, channel) + sum),
-                    Epilogue::Gradient(_) | Epilogue::Part => panic!("for products alone"),
-                }
+                c.put(at, channel, epilogue.finish(sum, c, at, channel));
             }
         }
     }

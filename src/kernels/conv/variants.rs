@@ -3,11 +3,9 @@
 use super::gradient;
 use super::nodes::nodes;
 use super::operation::{self, Way};
-use crate::kernels::activation::Activation;
 use crate::kernels::matmul::{ACCUMULATES, Epilogue};
 use crate::kernels::shader;
 use crate::plan::{Const, Kernel, Needs, Shader, Slot, Target, Vendor, read, read_image, write};
-use crate::settings::Named;
 
 /// One way to compute: a shader and the sizes of its tile.
 #[derive(Debug)]
@@ -224,10 +222,7 @@ pub(super) fn constants<T>(variant: &Variant, way: Way, grey: bool, epilogue: &E
 
 /// Every variant of a convolution's shader, both ways, with every epilogue that a plan may ask for.
 fn data_specialisations(kernel: &'static Kernel) -> Vec<Vec<Const>> {
-    let mut epilogues = vec![Epilogue::Store, Epilogue::Accumulate];
-    let fused = Activation::ALL.iter().filter(|f| !f.keeps_input());
-    epilogues.extend(fused.map(|f| Epilogue::Forward(*f, ())));
-    epilogues.extend(Activation::HIDDEN.map(|f| Epilogue::Backward(f, ())));
+    let epilogues = Epilogue::all();
     let mut all = Vec::new();
     for variant in DATA.iter().filter(|variant| std::ptr::eq(variant.kernel, kernel)) {
         for (way, grey) in [(Way::Gather, false), (Way::Gather, true), (Way::Scatter, false)] {
@@ -251,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_variant_suits_the_adapter_and_the_channels() {
-        let software = |subgroup| Target { software: true, subgroup, ..Target::PORTABLE };
+        let software = |subgroup| Target { subgroup, ..Target::SOFTWARE };
         for (target, channels, name) in [
             (software(Some(16)), 3, "subgroup16-4"),
             (software(Some(16)), 5, "subgroup16-16"),

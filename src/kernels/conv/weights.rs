@@ -6,17 +6,9 @@ use super::gradient::Params;
 use super::variants::{Variant, WEIGHTS, choose};
 use crate::kernels::bias_grad::sum_rows;
 use crate::kernels::bytes;
+use crate::kernels::division::Parts;
 use crate::kernels::extent::Extent;
 use crate::plan::{BINDING_ALIGN, Cost, Dispatch, Element, PAD, Plan, Role, Target, Tensor, round_up};
-
-/// How the sum over all positions of a batch is divided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Parts {
-    /// How many parts there are.
-    pub count: usize,
-    /// Positions of each but the last, a multiple of 4.
-    pub length: usize,
-}
 
 /// The parts of a sum over `positions` for weights [rows, columns]: a function of the shape alone, so that the same sums are
 /// added in the same order everywhere. So many that a card's cores all have a tile, and that none is shorter than it takes to
@@ -28,8 +20,7 @@ pub(crate) fn parts_of(positions: usize, [rows, columns]: [usize; 2]) -> Parts {
     const LONGEST: usize = 131_072;
     let tiles = rows.div_ceil(32) * columns.div_ceil(64);
     let wanted = (TILES / tiles).clamp(1, positions.div_ceil(SHORTEST)).max(positions.div_ceil(LONGEST));
-    let length = round_up(positions.div_ceil(wanted), PAD);
-    Parts { count: positions.div_ceil(length), length }
+    Parts::of(positions, wanted, PAD)
 }
 
 /// Appends d_w and, with `d_bias`, the sums of the coarse picture's channels, with the variant that [`choose`] picks.
@@ -64,7 +55,7 @@ pub(crate) fn d_weights_with(
     assert_eq!((coarse.cols, fine.cols), (of_coarse.channels, of_fine.channels), "{label}: channels");
     assert_eq!([d_w.rows, d_w.cols], geometry.weight(), "{label}: shape of the weights");
     assert!(parts.length.is_multiple_of(PAD), "{label}: parts of whole vectors");
-    assert!(parts.count * parts.length >= coarse.rows, "{label}: parts of all positions");
+    assert!(parts.hold(coarse.rows), "{label}: parts of all positions");
     // What a part holds: the weights and, with their distance in the arena, the bias.
     let (mut words, mut bias_at) = (round_up(d_w.rows, PAD) * d_w.stride, 0);
     if let Some(d_bias) = d_bias {
@@ -158,8 +149,7 @@ mod tests {
         ] {
             let parts = parts_of(positions, weight);
             assert_eq!(parts.count, count, "{positions} {weight:?}");
-            assert!(parts.length * parts.count >= positions && parts.length * (parts.count - 1) < positions);
-            assert!(parts.length.is_multiple_of(PAD));
+            assert!(parts.hold(positions) && parts.length.is_multiple_of(PAD));
         }
     }
 }

@@ -21,10 +21,11 @@ pub fn choose(target: &Target, layout: Layout, [m, k, n]: [usize; 3]) -> &'stati
     if target.software && k > variant.most_terms() { for_long_sums(variant.is_f16(), k) } else { variant }
 }
 
-/// Tiles in workgroup memory take more terms of a sum a round: the more, the larger.
+/// Tiles in workgroup memory take more terms of a sum a round, those of 64 the most. Longer sums are divided, which those of 32
+/// can.
 fn for_long_sums(f16: bool, k: usize) -> &'static Variant {
     let [small, medium, _] = if f16 { TILES_F16 } else { TILES };
-    if k <= small.most_terms() { small } else { medium }
+    if (small.most_terms() + 1..=medium.most_terms()).contains(&k) { medium } else { small }
 }
 
 // From small to large tiles. Matrices of 8 x 8 end at 64 x 64: in a tile of 128 x 128 each subgroup would keep 64 of them
@@ -36,8 +37,8 @@ const MATRICES_16: [&Variant; 3] = [&COOPERATIVE16_32_F16, &COOPERATIVE16_64_F16
 
 /// The tiles that a maker's compiler keeps in registers. With tiles of 128 Mesa's compilers of an M1 spill 5 half registers in TN,
 /// and of Intel's cards (Mesa 25, before A came a vector at a time) 143 to 278 registers, at three to five times the static cycles;
-/// AMD's and NVIDIA's keep them, and Apple's those of 16 bits. An Adreno holds 4 waves, half of those with tiles of 64. Estimates of
-/// compilers: nothing ran.
+/// AMD's and NVIDIA's keep them, and Apple's those of 16 bits. An Adreno holds 4 waves with tiles of 128, half of what it holds with
+/// those of 64. Estimates of compilers: nothing ran.
 fn tiles_of(vendor: Vendor, f16: bool) -> [&'static Variant; 3] {
     let [small, medium, large] = if f16 { TILES_F16 } else { TILES };
     match vendor {
@@ -106,7 +107,7 @@ mod tests {
     use super::*;
 
     fn software(lanes: u32) -> Target {
-        Target { software: true, subgroup: Some(lanes), ..Target::PORTABLE }
+        Target { subgroup: Some(lanes), ..Target::SOFTWARE }
     }
 
     #[test]
@@ -171,20 +172,24 @@ mod tests {
     }
 
     #[test]
-    fn long_sums_take_more_terms_a_round() {
+    fn long_sums_take_more_terms_a_round_and_longer_ones_parts() {
         let target = Target { images: true, ..software(8) };
         for (k, name) in [
             (200_000, "images8-8x1"),
             (200_001, "tiled-32"),
             (400_000, "tiled-32"),
             (400_001, "tiled-64"),
-            (5_000_000, "tiled-64"),
+            (800_000, "tiled-64"),
+            // In parts.
+            (800_001, "tiled-32"),
+            (5_000_000, "tiled-32"),
         ] {
             assert_eq!(choose(&target, Layout::NN, [4, k, 4]).name, name, "{k}");
         }
         let names = |k| alike(&target, Layout::NN, [4, k, 4]).map(|v| v.name).collect::<Vec<_>>();
         assert!(names(200_001).iter().all(|name| name.starts_with("tiled-")));
         assert_eq!(names(400_001), ["tiled-64"]);
+        assert!(names(800_001).is_empty());
     }
 
     #[test]

@@ -10,17 +10,18 @@ pub use choose::{alike, choose};
 pub(super) use operation::ACCUMULATES;
 use operation::Params;
 pub use operation::{Epilogue, Layout};
-pub(super) use parts::JOIN;
-pub(super) use variants::KERNELS;
+pub(crate) use parts::JOIN;
+pub(crate) use variants::KERNELS;
 pub use variants::{VARIANTS, Variant, fitting, named};
 
 use super::bytes;
+use super::division::Parts;
 use crate::plan::{BINDING_ALIGN, Cost, Dispatch, Element, PAD, Plan, Role, Target, Tensor, round_up};
 
 /// Layout and (m, k, n) of a dispatch, if it is a product whose sums are not divided: one that may get another variant.
 pub fn product_of(dispatch: &Dispatch) -> Option<(Layout, [usize; 3])> {
     let product = shape_of(dispatch)?;
-    (Epilogue::from_constants(|name| dispatch.constant(name)) != Epilogue::Part).then_some(product)
+    (Epilogue::from_constants(|name| dispatch.constant(name)) != Epilogue::Divided).then_some(product)
 }
 
 /// Layout and (m, k, n) of a dispatch, if it is a product, in parts or not.
@@ -76,8 +77,19 @@ pub fn single_product(variant: &'static Variant, layout: Layout, [m, k, n]: [usi
         }
     };
     let epilogue = d_bias.map_or(Epilogue::Store, Epilogue::Gradient);
-    matmul_with(&mut plan, variant, "product", layout, (a, b, c), epilogue);
+    matmul_with(&mut plan, variant, "product", layout, (a, b, c), epilogue, Parts::whole(k));
     SingleProduct { plan, a, b, c, d_bias }
+}
+
+/// A plan of c [m, n] by the tiles and in the parts that a card gets in training.
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only benchmarks time it"))]
+pub(crate) fn spread_product(layout: Layout, [m, k, n]: [usize; 3]) -> Plan {
+    let mut plan = Plan::new("product");
+    let [a, b] = layout.operands([m, k, n]);
+    let (a, b) = (plan.tensor("a", a.0, a.1), plan.tensor("b", b.0, b.1));
+    let c = plan.tensor("c", m, n);
+    matmul(&mut plan, &Target::PORTABLE, true, "product", layout, (a, b, c), Epilogue::Store);
+    plan
 }
 
 /// c [m, n] followed by d_bias [1, m] in one buffer, as a layer's gradients are.
@@ -90,10 +102,12 @@ pub(crate) fn gradients(plan: &mut Plan, m: usize, n: usize) -> (Tensor, Tensor)
     (c, d_bias)
 }
 
-/// Appends c = epilogue(A B) with the variant that [`choose`] picks.
+/// Appends c = epilogue(A B) with the variant that [`choose`] picks. With `spread`, which only plans of training may ask for, a
+/// card's sums are divided where its cores would lack work: a row's result then depends on how many rows there are.
 pub(crate) fn matmul(
     plan: &mut Plan,
     target: &Target,
+    spread: bool,
     label: &str,
     layout: Layout,
     (a, b, c): (Tensor, Tensor, Tensor),
@@ -101,33 +115,22 @@ pub(crate) fn matmul(
 ) {
     let operands = [Some(a), Some(b), epilogue.extra()];
     let images = target.images && operands.iter().flatten().all(|tensor| plan.fits_image(tensor));
-    let k = if layout == Layout::TN { a.rows } else { a.cols };
-    let shape = [c.rows, k, c.cols];
-    let variant = choose(&Target { images, ..*target }, layout, shape);
-    match parts::parts_of(layout, shape) {
-        count if target.divides && count > 1 => {
-            matmul_in_parts(plan, variant, label, layout, (a, b, c), epilogue, count);
-        }
-        _ => matmul_with(plan, variant, label, layout, (a, b, c), epilogue),
-    }
+    let target = Target { images, ..*target };
+    let shape = shape_of_operands(label, layout, a, b);
+    let variant = choose(&target, layout, shape);
+    let parts = parts::parts_of(&target, spread, variant, layout, shape);
+    matmul_with(plan, variant, label, layout, (a, b, c), epilogue, parts);
 }
 
-/// Appends c = epilogue(A B) with a given variant, its sums in so many parts.
-pub(crate) fn matmul_in_parts(
-    plan: &mut Plan,
-    variant: &Variant,
-    label: &str,
-    layout: Layout,
-    (a, b, c): (Tensor, Tensor, Tensor),
-    epilogue: Epilogue,
-    count: usize,
-) {
-    let parts = parts::tensor(plan, label, c, count);
-    matmul_with(plan, variant, &format!("{label} parts"), layout, (a, b, parts), Epilogue::Part);
-    parts::join(plan, label, parts, c, epilogue);
+/// m, k, n.
+fn shape_of_operands(label: &str, layout: Layout, a: Tensor, b: Tensor) -> [usize; 3] {
+    let (m, k) = if layout == Layout::TN { (a.cols, a.rows) } else { (a.rows, a.cols) };
+    let (n, b_k) = if layout == Layout::NT { (b.rows, b.cols) } else { (b.cols, b.rows) };
+    assert_eq!(k, b_k, "{label}: inner dimensions of a {a:?} and b {b:?}");
+    [m, k, n]
 }
 
-/// Appends c = epilogue(A B) with a given variant.
+/// Appends c = epilogue(A B) with a given variant, its sums over k in these parts.
 pub(crate) fn matmul_with(
     plan: &mut Plan,
     variant: &Variant,
@@ -135,33 +138,37 @@ pub(crate) fn matmul_with(
     layout: Layout,
     (a, b, c): (Tensor, Tensor, Tensor),
     epilogue: Epilogue,
+    parts: Parts,
 ) {
-    let (m, k) = if layout == Layout::TN { (a.cols, a.rows) } else { (a.rows, a.cols) };
-    let (n, b_k) = if layout == Layout::NT { (b.rows, b.cols) } else { (b.cols, b.rows) };
-    assert_eq!(k, b_k, "{label}: inner dimensions of a {a:?} and b {b:?}");
-    let (mut parts, mut part_rows) = (1, 0);
-    if let Epilogue::Part = epilogue {
-        assert!(variant.divides(layout), "{label}: {} computes no parts in {layout:?}", variant.name);
-        part_rows = round_up(m, PAD);
-        parts = c.rows / part_rows;
-        assert_eq!(c.rows, parts * part_rows, "{label}: rows of parts");
-    } else {
-        assert_eq!(m, c.rows, "{label}: rows of c");
+    let [m, k, n] = shape_of_operands(label, layout, a, b);
+    assert_eq!([m, n], [c.rows, c.cols], "{label}: shape of c");
+    assert!(parts.hold(k), "{label}: {parts:?} of {k} terms");
+    assert!(!matches!(epilogue, Epilogue::Divided), "{label}: parts are no result");
+    epilogue.check(label, [m, n]);
+    if parts.count == 1 {
+        return push(plan, variant, label, layout, (a, b, c), epilogue, parts);
     }
-    assert_eq!(n, c.cols, "{label}: columns of c");
-    let extra = match epilogue {
-        // The slot must be bound to something.
-        Epilogue::Store | Epilogue::Accumulate | Epilogue::Gradient(_) | Epilogue::Part => a,
-        Epilogue::Forward(activation, bias) => {
-            assert_eq!((bias.rows, bias.cols), (1, n), "{label}: shape of the bias");
-            assert!(!activation.keeps_input(), "{label}: this activation needs a kernel of its own");
-            bias
-        }
-        Epilogue::Backward(_, kept) => {
-            assert_eq!((kept.rows, kept.cols), (m, n), "{label}: shape of kept");
-            kept
-        }
-    };
+    assert!(variant.divides(layout), "{label}: {} computes no parts in {layout:?}", variant.name);
+    assert!(!matches!(epilogue, Epilogue::Gradient(_)), "{label}: a gradient's sums are not divided");
+    let label_of_parts = format!("{label} parts");
+    let sums = plan.tensor(&label_of_parts, parts.count * m, n);
+    push(plan, variant, &label_of_parts, layout, (a, b, sums), Epilogue::Divided, parts);
+    parts::join(plan, label, sums, c, epilogue);
+}
+
+/// Appends the dispatch of a product, with its result or that of its parts in `c`.
+fn push(
+    plan: &mut Plan,
+    variant: &Variant,
+    label: &str,
+    layout: Layout,
+    (a, b, c): (Tensor, Tensor, Tensor),
+    epilogue: Epilogue,
+    parts: Parts,
+) {
+    let [m, k, n] = shape_of_operands(label, layout, a, b);
+    // The slot must be bound to something.
+    let extra = epilogue.extra().unwrap_or(a);
     let mut cost = Cost { flops: 2 * (m * n * k) as u64, bytes: bytes(&[a, b, c]) };
     let (mut bound, mut bias_at) = (c, 0);
     if let Epilogue::Gradient(d_bias) = epilogue {
@@ -185,8 +192,7 @@ pub(crate) fn matmul_with(
         a_first: a.first_vector(),
         b_first: b.first_vector(),
         extra_first: extra.first_vector(),
-        part_quads: (parts::length_of(k, parts) / PAD) as u32,
-        part_rows: part_rows as u32,
+        part_quads: parts.length.div_ceil(PAD) as u32,
     };
     let [x, y, _] = variant.workgroups(m, n);
     plan.push(Dispatch {
@@ -195,7 +201,7 @@ pub(crate) fn matmul_with(
         consts: variant.specialise(layout, &epilogue),
         params: params.to_bytes(),
         tensors: vec![a, b, extra, bound],
-        workgroups: [x, y, parts as u32],
+        workgroups: [x, y, parts.count as u32],
         cost,
     });
 }

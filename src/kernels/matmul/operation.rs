@@ -3,6 +3,7 @@
 use crate::kernels::activation::Activation;
 use crate::kernels::params;
 use crate::plan::{Const, Matrix};
+use crate::settings::Named;
 
 /// How the operands of c[m, n] = sum_k A(m, k) B(k, n) are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,10 +59,19 @@ pub enum Epilogue<T = crate::plan::Tensor> {
     /// follows them in the same buffer. In TN only.
     Gradient(T),
     /// c = the sums over parts of k, each part's rows below those of the one before. In NN and NT, for the kernel that joins them.
-    Part,
+    Divided,
 }
 
 impl Epilogue<()> {
+    /// Every epilogue that a plan may ask of a product in any layout, of a convolution, and of the join of divided sums.
+    pub(in crate::kernels) fn all() -> Vec<Epilogue<()>> {
+        let fused = Activation::ALL.iter().copied().filter(|f| !f.keeps_input());
+        let mut all = vec![Epilogue::Store, Epilogue::Accumulate];
+        all.extend(fused.map(|f| Epilogue::Forward(f, ())));
+        all.extend(Activation::HIDDEN.map(|f| Epilogue::Backward(f, ())));
+        all
+    }
+
     /// The epilogue of a dispatch, from the constants of its shader; panics on a number that stands for none.
     pub fn from_constants(constant: impl Fn(&str) -> u32) -> Epilogue<()> {
         let activation = || Activation::from_u32(constant("ACTIVATION"));
@@ -71,8 +81,24 @@ impl Epilogue<()> {
             2 => Epilogue::Backward(activation(), ()),
             3 => Epilogue::Accumulate,
             4 => Epilogue::Gradient(()),
-            5 => Epilogue::Part,
+            5 => Epilogue::Divided,
             other => panic!("{other} is not the number of an epilogue"),
+        }
+    }
+}
+
+impl Epilogue {
+    /// Panics where its tensor does not suit a result [rows, cols]: a mistake of ours in a plan.
+    pub(in crate::kernels) fn check(self, label: &str, [rows, cols]: [usize; 2]) {
+        match self {
+            Epilogue::Forward(activation, bias) => {
+                assert_eq!((bias.rows, bias.cols), (1, cols), "{label}: shape of the bias");
+                assert!(!activation.keeps_input(), "{label}: this activation needs a kernel of its own");
+            }
+            Epilogue::Backward(_, kept) => {
+                assert_eq!((kept.rows, kept.cols), (rows, cols), "{label}: shape of kept");
+            }
+            Epilogue::Store | Epilogue::Accumulate | Epilogue::Gradient(_) | Epilogue::Divided => {}
         }
     }
 }
@@ -82,7 +108,7 @@ impl<T> Epilogue<T> {
     pub fn extra(self) -> Option<T> {
         match self {
             Epilogue::Forward(_, extra) | Epilogue::Backward(_, extra) => Some(extra),
-            Epilogue::Store | Epilogue::Accumulate | Epilogue::Gradient(_) | Epilogue::Part => None,
+            Epilogue::Store | Epilogue::Accumulate | Epilogue::Gradient(_) | Epilogue::Divided => None,
         }
     }
 
@@ -94,7 +120,7 @@ impl<T> Epilogue<T> {
             Epilogue::Backward(activation, kept) => Epilogue::Backward(activation, of(kept)),
             Epilogue::Accumulate => Epilogue::Accumulate,
             Epilogue::Gradient(d_bias) => Epilogue::Gradient(of(d_bias)),
-            Epilogue::Part => Epilogue::Part,
+            Epilogue::Divided => Epilogue::Divided,
         }
     }
 
@@ -106,7 +132,7 @@ impl<T> Epilogue<T> {
             Epilogue::Backward(activation, _) => (2, *activation),
             Epilogue::Accumulate => (3, Activation::Identity),
             Epilogue::Gradient(_) => (4, Activation::Identity),
-            Epilogue::Part => (5, Activation::Identity),
+            Epilogue::Divided => (5, Activation::Identity),
         };
         [("EPILOGUE", number), ("ACTIVATION", activation as u32)]
     }
@@ -114,9 +140,9 @@ impl<T> Epilogue<T> {
 
 impl Epilogue<Matrix<'_>> {
     /// What becomes of the sum of c[m, n].
-    pub(super) fn finish(self, sum: f64, c: Matrix, m: usize, n: usize) -> f64 {
+    pub(in crate::kernels) fn finish(self, sum: f64, c: Matrix, m: usize, n: usize) -> f64 {
         match self {
-            Epilogue::Store | Epilogue::Part | Epilogue::Gradient(_) => sum,
+            Epilogue::Store | Epilogue::Divided | Epilogue::Gradient(_) => sum,
             Epilogue::Forward(f, bias) => f.apply(sum + bias.at(n)),
             Epilogue::Backward(f, kept) => sum * f.derivative(kept.get(m, n)),
             Epilogue::Accumulate => c.get(m, n) + sum,
@@ -142,7 +168,6 @@ params! {
         b_first: u32,
         extra_first: u32,
         part_quads: u32,
-        part_rows: u32,
     }
 }
 
@@ -159,7 +184,7 @@ mod tests {
             Epilogue::Backward(f, ()),
             Epilogue::Accumulate,
             Epilogue::Gradient(()),
-            Epilogue::Part,
+            Epilogue::Divided,
         ] {
             let constants = epilogue.constants();
             let constant = |wanted: &str| constants.iter().find(|(name, _)| *name == wanted).unwrap().1;

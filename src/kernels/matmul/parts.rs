@@ -1,36 +1,46 @@
-//! Products whose sums over k are divided, so that a card's cores all have work (`shaders/matmul/join.wgsl`).
+//! Products whose sums over k are divided (`shaders/matmul/join.wgsl`): so that a card's cores all have work, or where they are
+//! too long for a software adapter.
 
 use super::operation::{ACCUMULATES, Epilogue, Layout};
-use super::variants::TILED_32;
-use crate::kernels::activation::Activation;
+use super::variants::{TILED_32, Variant};
+use crate::kernels::division::Parts;
 use crate::kernels::{WORKGROUP, bytes, params, shader};
-use crate::plan::{
-    self, Call, Cost, Dispatch, Element, Kernel, PAD, Plan, Role, Slot, Tensor, linear_grid, read, round_up,
-    write,
-};
-use crate::settings::Named;
+use crate::plan::{self, Call, Cost, Dispatch, Kernel, Plan, Slot, Target, Tensor, linear_grid, read, write};
 
-/// A multiple of all tiles' k, so that no round of a tile reaches into the next part.
-pub(super) const PART_ALIGN: usize = 16;
+/// A multiple of the terms that a tile takes each round, so that no round reaches into the next part.
+const PART_ALIGN: usize = 16;
 
-/// How many parts the sums of a product [m, n] over k have, on adapters that divide sums: a function of the shape alone, so
-/// that all of them add in the same order. As many as give 128 workgroups, the number of cores of the largest cards (see
-/// `by_size`), and none so short that it is not worth its way through memory. This is reasoning: nothing was measured on a
-/// card. In TN k counts the rows of a batch: those sums are short, and the tiles of a weight many.
-pub(super) fn parts_of(layout: Layout, [m, k, n]: [usize; 3]) -> usize {
+/// The parts of the sums of a product [m, n] over k, by `variant` on `target`; with `spread`, as a card's cores want them.
+pub(super) fn parts_of(
+    target: &Target,
+    spread: bool,
+    variant: &Variant,
+    layout: Layout,
+    mkn: [usize; 3],
+) -> Parts {
+    let [_, k, _] = mkn;
+    let wanted = match target.software {
+        true => k.div_ceil(variant.most_terms()),
+        false if spread => spread_over(layout, mkn),
+        false => 1,
+    };
+    // In TN k counts the rows of a batch, at most 65,536 (`train.batch_size`, `train.samples`): its sums are never too long.
+    assert!(layout != Layout::TN || wanted == 1, "a sum over {k} rows is too long for this adapter");
+    Parts::of(k, wanted, PART_ALIGN)
+}
+
+/// How many parts give a card's cores work: a function of the shape alone, so that all cards add in the same order. As many as
+/// give 128 workgroups, the number of cores of the largest cards (see `by_size`), and none so short that it is not worth its way
+/// through memory. This is reasoning: nothing was measured on a card. In TN k counts the rows of a batch: those sums are short,
+/// and the tiles of a weight many.
+fn spread_over(layout: Layout, [m, k, n]: [usize; 3]) -> usize {
     const WORKGROUPS: usize = 128;
     const SHORTEST: usize = 128;
     if layout == Layout::TN {
         return 1;
     }
     let tiles = TILED_32.workgroups(m, n).map(|n| n as usize).iter().product::<usize>();
-    let parts = WORKGROUPS.div_ceil(tiles).min(k / SHORTEST).max(1);
-    k.div_ceil(length_of(k, parts))
-}
-
-/// The terms of each of so many parts but the last.
-pub(super) fn length_of(k: usize, parts: usize) -> usize {
-    round_up(k.div_ceil(parts), PART_ALIGN)
+    WORKGROUPS.div_ceil(tiles).min(k / SHORTEST).max(1)
 }
 
 params! {
@@ -39,7 +49,6 @@ params! {
         m: u32,
         n: u32,
         parts: u32,
-        part_vectors: u32,
         vectors: u32,
         c_stride: u32,
         extra_stride: u32,
@@ -49,11 +58,11 @@ params! {
 const SLOTS: &[Slot] = &[read(1, "parts"), read(2, "extra"), write(3, "c").updated_where(ACCUMULATES)];
 
 /// c = epilogue(the sum of the parts).
-pub(in crate::kernels) static JOIN: Kernel =
+pub(crate) static JOIN: Kernel =
     Kernel::new(shader!("matmul/join"), "main", Params::FIELDS, SLOTS, |call: &dyn Call| {
         let [parts, extra, c] = call.slots();
         let p: Params = plan::params(call);
-        let rows = (p.part_vectors / p.vectors) as usize;
+        let rows = p.m as usize;
         let epilogue = Epilogue::from_constants(|name| call.constant(name)).map(|()| extra);
         for m in 0..p.m as usize {
             for n in 0..p.n as usize {
@@ -62,32 +71,17 @@ pub(in crate::kernels) static JOIN: Kernel =
             }
         }
     })
-    .in_variants(|| {
-        let mut epilogues = vec![Epilogue::Store, Epilogue::Accumulate];
-        let fused = Activation::ALL.iter().filter(|f| !f.keeps_input());
-        epilogues.extend(fused.map(|f| Epilogue::Forward(*f, ())));
-        epilogues.extend(Activation::HIDDEN.map(|f| Epilogue::Backward(f, ())));
-        epilogues.iter().map(|epilogue| epilogue.constants().to_vec()).collect()
-    });
+    .in_variants(|| Epilogue::all().iter().map(|epilogue| epilogue.constants().to_vec()).collect());
 
-/// Adds the tensor for so many parts of c.
-pub(super) fn tensor(plan: &mut Plan, label: &str, c: Tensor, count: usize) -> Tensor {
-    let (rows, stride) = (count * round_up(c.rows, PAD), round_up(c.cols, PAD));
-    let buffer = plan.buffer(format!("{label} parts"), rows * stride, Element::F32, Role::Private);
-    Tensor { buffer, offset: 0, rows, cols: c.cols, stride }
-}
-
-/// Appends c = epilogue(the sum of the parts).
+/// Appends c = epilogue(the sum of the parts), which lie one below the other.
 pub(super) fn join(plan: &mut Plan, label: &str, parts: Tensor, c: Tensor, epilogue: Epilogue) {
-    let part_rows = round_up(c.rows, PAD);
-    let count = parts.rows / part_rows;
+    let count = parts.rows / c.rows;
     // The slot must be bound to something.
     let extra = epilogue.extra().unwrap_or(parts);
     let params = Params {
         m: c.rows as u32,
         n: c.cols as u32,
         parts: count as u32,
-        part_vectors: part_rows as u32 * parts.vectors(),
         vectors: parts.vectors(),
         c_stride: c.vectors(),
         extra_stride: extra.vectors(),
@@ -106,6 +100,8 @@ pub(super) fn join(plan: &mut Plan, label: &str, parts: Tensor, c: Tensor, epilo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::activation::Activation;
+    use crate::kernels::matmul::{VARIANTS, choose, matmul_with};
 
     #[test]
     fn sums_are_divided_where_tiles_are_few_and_terms_many() {
@@ -123,10 +119,113 @@ mod tests {
             (Layout::NT, [1, 1_000_000, 1], 128),
         ] {
             let [_, k, _] = shape;
-            assert_eq!(parts_of(layout, shape), parts, "{layout:?} {shape:?}");
-            let length = length_of(k, parts);
-            assert!(length.is_multiple_of(PART_ALIGN) || parts == 1);
-            assert!(length * parts >= k && length * (parts - 1) < k, "{layout:?} {shape:?}");
+            let variant = choose(&Target::PORTABLE, layout, shape);
+            let spread = parts_of(&Target::PORTABLE, true, variant, layout, shape);
+            assert_eq!(spread.count, parts, "{layout:?} {shape:?}");
+            assert!(spread.hold(k) && spread.length.is_multiple_of(PART_ALIGN));
+            assert_eq!(parts_of(&Target::PORTABLE, false, variant, layout, shape).count, 1);
         }
+    }
+
+    /// A product [4, 100] x [100, 8] in these parts, whose bias has so many columns.
+    fn product(layout: Layout, parts: Parts, bias: usize, gradient: bool) -> Plan {
+        let mut plan = Plan::new("divided");
+        let [a, b] = layout.operands([4, 100, 8]);
+        let (a, b) = (plan.tensor("a", a.0, a.1), plan.tensor("b", b.0, b.1));
+        let (c, bias) = (plan.tensor("c", 4, 8), plan.tensor("bias", 1, bias));
+        let epilogue = match gradient {
+            true => Epilogue::Gradient(bias),
+            false => Epilogue::Forward(Activation::Relu, bias),
+        };
+        matmul_with(&mut plan, &TILED_32, "y", layout, (a, b, c), epilogue, parts);
+        plan
+    }
+
+    #[test]
+    fn parts_lie_one_below_the_other_and_are_joined() {
+        let plan = product(Layout::NT, Parts { count: 3, length: 48 }, 8, false);
+        let [parts, join] = plan.dispatches() else { panic!("{plan}") };
+        assert_eq!((parts.label.as_str(), parts.workgroups), ("y parts", [1, 1, 3]));
+        assert_eq!((parts.tensors[3].rows, parts.tensors[3].cols), (12, 8));
+        assert_eq!((join.label.as_str(), join.kernel.label().as_str()), ("y", "matmul/join"));
+    }
+
+    #[test]
+    #[should_panic(expected = "y: shape of the bias")]
+    fn what_a_divided_product_reads_is_checked() {
+        product(Layout::NT, Parts { count: 3, length: 48 }, 7, false);
+    }
+
+    #[test]
+    #[should_panic(expected = "y: a gradient's sums are not divided")]
+    fn a_gradient_is_not_divided() {
+        product(Layout::NN, Parts { count: 3, length: 48 }, 4, true);
+    }
+
+    #[test]
+    #[should_panic(expected = "y: tiled-32 computes no parts in TN")]
+    fn no_tile_divides_sums_over_rows() {
+        product(Layout::TN, Parts { count: 3, length: 48 }, 8, false);
+    }
+
+    #[test]
+    #[should_panic(expected = "y: Parts { count: 4, length: 48 } of 100 terms")]
+    fn an_empty_part_is_refused() {
+        product(Layout::NT, Parts { count: 4, length: 48 }, 8, false);
+    }
+
+    #[test]
+    fn no_round_reaches_into_the_next_part() {
+        let mut dividing = 0;
+        for variant in VARIANTS.iter().filter(|v| Layout::ALL.iter().any(|layout| v.divides(*layout))) {
+            assert!(PART_ALIGN.is_multiple_of(variant.terms_a_round()), "{}", variant.name);
+            dividing += 1;
+        }
+        assert_eq!(dividing, 4);
+    }
+
+    #[test]
+    fn a_software_adapter_gets_no_sum_that_is_too_long_and_a_card_no_tile_that_cannot_divide() {
+        let software = |subgroup, images, f16| Target { subgroup, images, f16, ..Target::SOFTWARE };
+        let card = |f16, cooperative| Target { f16, cooperative, ..Target::PORTABLE };
+        let targets = [
+            software(None, false, false),
+            software(Some(4), false, false),
+            software(Some(8), true, false),
+            software(Some(16), true, false),
+            software(Some(8), true, true),
+            card(false, None),
+            card(true, None),
+            card(true, Some(8)),
+            card(true, Some(16)),
+        ];
+        let lengths = [1, 20, 784, 200_000, 200_001, 400_001, 800_000, 800_001, 1_081_600, 1 << 24];
+        for (target, k) in targets.iter().flat_map(|target| lengths.map(|k| (target, k))) {
+            for (m, n) in [1, 4, 33, 128, 5000].into_iter().flat_map(|m| [1, 20, 4096].map(|n| (m, n))) {
+                for layout in [Layout::NN, Layout::NT] {
+                    let variant = choose(target, layout, [m, k, n]);
+                    for spread in [false, true] {
+                        let parts = parts_of(target, spread, variant, layout, [m, k, n]);
+                        let at = format!("{target:?} {layout:?} {m}x{k}x{n} {} {parts:?}", variant.name);
+                        assert!(parts.hold(k), "{at}");
+                        assert!(parts.count == 1 || variant.divides(layout), "{at}");
+                        if target.software {
+                            assert!(k.min(parts.length) <= variant.most_terms(), "{at}");
+                            // A row's result does not depend on how many there are.
+                            let alone = choose(target, layout, [1, k, n]);
+                            assert_eq!(parts, parts_of(target, spread, alone, layout, [1, k, n]), "{at}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a sum over 800001 rows is too long")]
+    fn a_gradient_of_more_rows_than_a_batch_may_have_is_refused() {
+        let shape = [4, 800_001, 4];
+        let variant = choose(&Target::SOFTWARE, Layout::TN, shape);
+        parts_of(&Target::SOFTWARE, false, variant, Layout::TN, shape);
     }
 }

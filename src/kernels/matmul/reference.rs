@@ -11,7 +11,7 @@ pub(super) fn reference(call: &dyn Call) {
     let epilogue = Epilogue::from_constants(|name| call.constant(name)).map(|()| extra);
     let (c_stride, bias_at) = (4 * p.c_stride as usize, 4 * p.bias_at as usize);
     let k = p.k as usize;
-    let length = if matches!(epilogue, Epilogue::Part) { 4 * p.part_quads as usize } else { k };
+    let length = if matches!(epilogue, Epilogue::Divided) { 4 * p.part_quads as usize } else { k };
     for (part, first) in (0..k).step_by(length).enumerate() {
         for m in 0..p.m as usize {
             for n in 0..p.n as usize {
@@ -27,7 +27,7 @@ pub(super) fn reference(call: &dyn Call) {
                 match epilogue {
                     // c and d_bias are bound together, as one row.
                     Epilogue::Gradient(_) => c.set(m * c_stride + n, value),
-                    _ => c.put(part * p.part_rows as usize + m, n, value),
+                    _ => c.put(part * p.m as usize + m, n, value),
                 }
             }
         }

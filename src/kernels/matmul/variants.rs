@@ -2,10 +2,8 @@
 
 use super::operation::{ACCUMULATES, Epilogue, Layout, Params};
 use super::reference::reference;
-use crate::kernels::activation::Activation;
 use crate::kernels::shader;
 use crate::plan::{Const, Graph, Kernel, Needs, Part, Shader, Slot, Target, Unfit, read, read_image, write};
-use crate::settings::Named;
 
 /// One way to multiply: a shader and the sizes of its tile.
 #[derive(Debug)]
@@ -45,8 +43,8 @@ impl Variant {
         Variant { kernel, ..self }
     }
 
-    /// `side` x `side` invocations compute `blocks` x `blocks` blocks of 4 x 4 each. Each fetches one vector of either operand a
-    /// round: `side / 4 blocks` vectors of k.
+    /// `side` x `side` invocations compute `blocks` x `blocks` blocks of 4 x 4 each. A round takes as many vectors of k as let each
+    /// invocation fetch one vector of either operand.
     const fn tiled(name: &'static str, kernel: &'static Kernel, side: u32, blocks: u32) -> Variant {
         let consts = [("SIDE", side), ("BLOCKS", blocks), ("K_QUADS", side / (4 * blocks))];
         let tile = 4 * side * blocks;
@@ -95,18 +93,24 @@ impl Variant {
         self.is_f16() || self.runs(&TILED)
     }
 
-    /// Whether it can compute the parts of divided sums: those for cards.
+    /// Whether it can compute the parts of divided sums: the smallest tile of each kind for cards, since sums are divided where
+    /// tiles are few, or too long for every tile.
     pub(crate) fn divides(&self, layout: Layout) -> bool {
-        self.uses_workgroup_memory() && layout != Layout::TN
+        self.uses_workgroup_memory() && self.tile_rows == TILED_32.tile_rows && layout != Layout::TN
+    }
+
+    /// The terms of a sum that it takes each round.
+    pub(super) fn terms_a_round(&self) -> usize {
+        let constant = |wanted| self.consts.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
+        let tile = constant("K_TILE").or(constant("K_QUADS").map(|quads| 4 * quads));
+        tile.unwrap_or(4) as usize
     }
 
     /// The most terms of a sum that llvmpipe adds up: it leaves all loops of an invocation after 65,535 rounds, without a word.
     /// With room to spare.
     pub(super) fn most_terms(&self) -> usize {
         const ROUNDS: usize = 50_000;
-        let constant = |wanted| self.consts.iter().find(|(name, _)| *name == wanted).map(|(_, value)| *value);
-        let tile = constant("K_TILE").or(constant("K_QUADS").map(|quads| 4 * quads));
-        ROUNDS * tile.unwrap_or(4) as usize
+        ROUNDS * self.terms_a_round()
     }
 
     /// Whether its tile suits the layout: in TN a lane loads four rows at once, so a subgroup shares the rows of a tile
@@ -283,10 +287,7 @@ fn nodes(graph: &mut dyn Graph) -> Result<(), Unfit> {
 
 /// Every variant of a shader, in every layout that it supports, with every epilogue that a plan may ask for.
 fn specialisations(kernel: &'static Kernel) -> Vec<Vec<Const>> {
-    let mut epilogues = vec![Epilogue::Store, Epilogue::Accumulate];
-    let fused = Activation::ALL.iter().filter(|f| !f.keeps_input());
-    epilogues.extend(fused.map(|f| Epilogue::Forward(*f, ())));
-    epilogues.extend(Activation::HIDDEN.map(|f| Epilogue::Backward(f, ())));
+    let epilogues = Epilogue::all();
     let mut all = Vec::new();
     for variant in VARIANTS.iter().filter(|v| v.runs(kernel)) {
         for layout in Layout::ALL.into_iter().filter(|layout| variant.supports(*layout)) {
@@ -295,7 +296,7 @@ fn specialisations(kernel: &'static Kernel) -> Vec<Vec<Const>> {
                 all.push(variant.specialise(layout, &Epilogue::Gradient(())));
             }
             if variant.divides(layout) {
-                all.push(variant.specialise(layout, &Epilogue::<()>::Part));
+                all.push(variant.specialise(layout, &Epilogue::<()>::Divided));
             }
         }
     }

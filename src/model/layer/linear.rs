@@ -3,7 +3,7 @@
 use super::kind::{Back, Extent, Layer, LayerKind, LayerText};
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::likelihood::Output;
-use crate::kernels::matmul::{Epilogue, Layout, matmul};
+use crate::kernels::matmul::{Epilogue, Layout};
 use crate::model::parameters::{Axis, Parameters, Place, Stored};
 use crate::model::tape::{Tape, Value};
 use crate::plan::{PAD, Tensor, round_up};
@@ -153,7 +153,7 @@ impl Linear {
         let sum = tape.plan.picture(name, x.rows, self.output.positions(), self.output.channels);
         let epilogue = Epilogue::Forward(fused, tape.weight(self.bias));
         let operands = (x, tape.weight(self.weight), rows_of(sum, self.output));
-        matmul(&mut tape.plan, &tape.target, &self.name, Layout::NT, operands, epilogue);
+        tape.matmul(&self.name, Layout::NT, operands, epilogue);
         if fused == function {
             return (sum, sum);
         }
@@ -180,13 +180,13 @@ impl Layer for Linear {
             let d = rows_of(d, output);
             let (d_weight, d_bias) = (tape.d_weight(weight), tape.d_weight(bias));
             let (label, operands) = (format!("{name} gradient"), (d, rows_of_x, d_weight));
-            matmul(&mut tape.plan, &tape.target, &label, Layout::TN, operands, Epilogue::Gradient(d_bias));
+            tape.matmul(&label, Layout::TN, operands, Epilogue::Gradient(d_bias));
             if let Some(sink) = tape.sink(x) {
                 let to = rows_of(sink.tensor, input);
                 let epilogue = sink.epilogue.map(|kept| rows_of(kept, input));
                 let weight = Tensor { cols: to.cols, ..tape.weight(weight) };
                 let (label, operands) = (format!("{name} d_x"), (d, weight, to));
-                matmul(&mut tape.plan, &tape.target, &label, Layout::NN, operands, epilogue);
+                tape.matmul(&label, Layout::NN, operands, epilogue);
             }
         });
         y

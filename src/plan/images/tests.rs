@@ -1,14 +1,15 @@
 use super::*;
 use crate::kernels::activation::{self, Activation};
+use crate::kernels::division::Parts;
 use crate::kernels::matmul::{self, Epilogue, Layout};
 use crate::plan::{Element, Role, Target};
 
-const TARGET: Target = Target { software: true, subgroup: Some(8), images: true, ..Target::PORTABLE };
+const TARGET: Target = Target { subgroup: Some(8), images: true, ..Target::SOFTWARE };
 
 /// Appends y = x W^T, whose operands are images.
 fn linear(plan: &mut Plan, name: &str, x: Tensor, weight: Tensor) -> Tensor {
     let y = plan.tensor(name, x.rows, weight.rows);
-    matmul::matmul(plan, &TARGET, name, Layout::NT, (x, weight, y), Epilogue::Store);
+    matmul::matmul(plan, &TARGET, false, name, Layout::NT, (x, weight, y), Epilogue::Store);
     y
 }
 
@@ -64,6 +65,6 @@ fn an_image_of_too_large_a_buffer_is_refused() {
     let large = plan.buffer("parameters", IMAGE_WORDS + 4, Element::F32, Role::Shared);
     let weight = Tensor { buffer: large, offset: 0, rows: 4, cols: 4, stride: 4 };
     let (x, y) = (plan.tensor("x", 4, 4), plan.tensor("y", 4, 4));
-    let variant = matmul::named("images8-8x1").unwrap();
-    matmul::matmul_with(&mut plan, variant, "y", Layout::NT, (x, weight, y), Epilogue::Store);
+    let (variant, parts) = (matmul::named("images8-8x1").unwrap(), Parts::whole(4));
+    matmul::matmul_with(&mut plan, variant, "y", Layout::NT, (x, weight, y), Epilogue::Store, parts);
 }

@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::kernels::activation::{self, Activation};
-use crate::kernels::matmul::{Epilogue, Layout, matmul};
+use crate::kernels::division::Parts;
+use crate::kernels::matmul::{self, Epilogue, Layout, matmul};
 use crate::kernels::micro;
 use crate::kernels::reference::{HostBuffer, Memory};
 use crate::plan::{Step, Target};
@@ -79,7 +80,7 @@ fn the_same_plan_is_always_shared_in_the_same_way() {
             let x = last;
             let w = plan.matrix(format!("w{i}"), cols, x.cols, Element::F32, Role::Shared);
             last = plan.tensor(format!("y{i}"), 8, cols);
-            matmul(&mut plan, &Target::PORTABLE, "y", Layout::NT, (x, w, last), Epilogue::Store);
+            matmul(&mut plan, &Target::PORTABLE, false, "y", Layout::NT, (x, w, last), Epilogue::Store);
         }
         plan.share_memory(&[last.buffer]);
         homes(&plan).iter().map(|(a, b)| format!("{a} {b}")).collect::<Vec<_>>()
@@ -136,7 +137,7 @@ fn what_is_not_written_first_and_as_a_whole_stays_alone() {
     };
     let product = |plan: &mut Plan, x: Tensor, c: Tensor, epilogue| {
         let w = plan.matrix("w", 16, 16, Element::F32, Role::Shared);
-        matmul(plan, &Target::PORTABLE, "c", Layout::NT, (x, w, c), epilogue);
+        matmul(plan, &Target::PORTABLE, false, "c", Layout::NT, (x, w, c), epilogue);
     };
     assert!(!alone(&|plan, x, subject| tanh(plan, x, subject)), "written as a whole");
     assert!(!alone(&|plan, x, subject| product(plan, x, subject, Epilogue::Store)), "written as a whole");
@@ -145,6 +146,19 @@ fn what_is_not_written_first_and_as_a_whole_stays_alone() {
     assert!(alone(&|plan, x, subject| product(plan, x, subject, Epilogue::Accumulate)), "added to");
     let half = |t: Tensor| t.slice_rows(4, 4);
     assert!(alone(&|plan, x, subject| tanh(plan, half(x), half(subject))), "written in part");
+}
+
+#[test]
+fn the_parts_of_a_divided_sum_share_memory() {
+    let mut plan = Plan::new("parts");
+    let (x, w) = (plan.tensor("x", 8, 100), plan.tensor("w", 16, 100));
+    let c = plan.tensor("c", 8, 16);
+    let (tile, parts) = (matmul::named("tiled-32").unwrap(), Parts::of(100, 3, 16));
+    matmul::matmul_with(&mut plan, tile, "c", Layout::NT, (x, w, c), Epilogue::Store, parts);
+    let last = chain(&mut plan, c, &["d", "e", "f"])[3];
+    plan.share_memory(&ids(&[x, w, last]));
+    let shared = homes(&plan);
+    assert!(shared.iter().any(|(a, b)| [*a, *b].contains(&"c parts")), "{shared:?}");
 }
 
 #[test]
@@ -246,7 +260,15 @@ impl Random {
                 let (a, b) = (self.pick(a), self.pick(b));
                 if a.rows == b.rows {
                     let c = self.plan.tensor(name, a.cols, b.cols);
-                    matmul(&mut self.plan, &Target::PORTABLE, "sums", Layout::TN, (a, b, c), Epilogue::Store);
+                    matmul(
+                        &mut self.plan,
+                        &Target::PORTABLE,
+                        false,
+                        "sums",
+                        Layout::TN,
+                        (a, b, c),
+                        Epilogue::Store,
+                    );
                     self.results.push(c);
                 }
             }
@@ -264,7 +286,7 @@ impl Random {
     fn layer(&mut self, x: Tensor, y: Tensor, epilogue: Epilogue) {
         let name = format!("weight {}", self.plan.buffers.len());
         let weight = self.plan.matrix(name, y.cols, x.cols, Element::F32, Role::Shared);
-        matmul(&mut self.plan, &Target::PORTABLE, "layer", Layout::NT, (x, weight, y), epilogue);
+        matmul(&mut self.plan, &Target::PORTABLE, false, "layer", Layout::NT, (x, weight, y), epilogue);
     }
 
     /// What the host writes.

@@ -148,19 +148,24 @@ named! {
 }
 
 impl Precision {
-    /// What plans are made for on this device.
+    /// What plans of training are made for on this device: products keep 32 bits where less is expected to gain nothing.
     pub fn target(self, gpu: &Gpu) -> Result<Target> {
+        let offered = self.offered(gpu)?;
+        if offered.f16 && !gpu.report().gains_by_f16() {
+            log::warn!(
+                "products keep 32 bits: {} has no matrices of 16-bit floats, and by an estimate gains nothing from tiles of them",
+                gpu.report().title()
+            );
+            return Ok(gpu.target());
+        }
+        Ok(offered)
+    }
+
+    /// What benchmarks and tunings measure on this device: products round to 16 bits wherever it can.
+    pub fn offered(self, gpu: &Gpu) -> Result<Target> {
         match self {
             Precision::F32 => Ok(gpu.target()),
-            Precision::F16 if gpu.report().f16 => {
-                if !gpu.report().gains_by_f16() {
-                    log::warn!(
-                        "products keep 32 bits: {} has no matrices of 16-bit floats, and gains nothing by such tiles",
-                        gpu.report().title()
-                    );
-                }
-                Ok(gpu.report().target_f16())
-            }
+            Precision::F16 if gpu.report().f16 => Ok(gpu.report().target_f16()),
             Precision::F16 => {
                 let next = "no 16-bit floats in shaders; use `train.precision` = f32 or another `run.device`";
                 Err(Error::value(
