@@ -193,7 +193,7 @@ fn a_plane_has_a_manifold_and_a_map() {
     assert_ne!(few, scratch.read("latent-map.png"));
     assert_eq!(
         scratch.succeed("latent-map run --split train --limit 100"),
-        "the codes of 86 train data are in latent-map.png\n"
+        "the codes of 100 train data are in latent-map.png\n"
     );
 
     let scratch = trained("--latent 3 --model ae");

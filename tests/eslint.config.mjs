@@ -1,6 +1,6 @@
 // The rules for the script of `vae-gpu explore`: `make lint-page`. Without imports, so that ESLint alone is enough.
 const BROWSER = `atob clearInterval clearTimeout CompressionStream createImageBitmap DecompressionStream document getComputedStyle
-GPUBufferUsage GPUMapMode GPUShaderStage Blob Image ImageData OffscreenCanvas ResizeObserver Response URL URLSearchParams history location
+GPUBufferUsage GPUMapMode GPUShaderStage Blob Image ImageData isSecureContext OffscreenCanvas ResizeObserver Response URL URLSearchParams history location
 matchMedia navigator performance setInterval setTimeout vae window`;
 const known = (rules) => Object.fromEntries(rules.split(" ").map((rule) => [rule, "error"]));
 

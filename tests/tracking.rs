@@ -1,6 +1,8 @@
 //! A run's output for other programs and people: metrics, events, the report; runs, comparisons, configuration files,
 //! completions.
 
+#[path = "common/browser.rs"]
+mod browser;
 #[path = "common/python.rs"]
 mod python;
 #[path = "common/scratch.rs"]
@@ -128,21 +130,16 @@ fn the_report_holds_everything_and_nothing_of_the_data_is_markup() {
 
 #[test]
 fn a_browser_shows_the_report() {
-    let names = ["chromium", "chromium-browser", "google-chrome"];
-    let found = names.iter().find(|name| Command::new(name).arg("--version").output().is_ok());
-    let Some(browser) = found else {
-        return skip("chromium", &format!("there is no {}", names.join(", ")));
+    let name = match browser::find() {
+        Ok(name) => name,
+        Err(why) => return skip("chromium", &why),
     };
     let scratch = Scratch::new();
     scratch.succeed(&format!("{TRAIN} --epochs 1 --out run -q"));
     let report = format!("file://{}", scratch.path("run/report.html").display());
     let open = |extra: &[&str]| {
-        let mut command = Command::new(browser);
-        let profile = format!("--user-data-dir={}", scratch.path("profile").display());
-        command.args(["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=3000", &profile]);
-        // A self-contained page needs no network, and neither does the browser.
-        command.args(["--no-first-run", "--disable-background-networking", "--disable-component-update"]);
-        command.args(["--disable-sync", "--disable-quic"]);
+        let mut command = Command::new(name);
+        command.args(browser::flags(&scratch.path(""))).args(["--disable-gpu", "--virtual-time-budget=3000"]);
         let output = command.args(extra).arg(&report).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         output.stdout

@@ -24,6 +24,11 @@ pub struct DeviceArgs {
 }
 
 impl DeviceArgs {
+    /// The flags that are given.
+    pub fn given(&self) -> Vec<String> {
+        self.run.given_but(&[])
+    }
+
     /// Opens the adapter.
     pub fn open(&self) -> Result<Arc<Gpu>> {
         let mut run = RunSection::default();

@@ -2,25 +2,28 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use clap::Args;
 
+use super::coded::Coded;
 use super::common_args::{DeviceArgs, SplitArg};
-use super::flags::{Flags, Keys};
+use super::flags::{Flags, Keys, spelled};
 use super::latent_args::SourceArgs;
 use super::model_args::ModelArgs;
 use super::output::{self, talk};
 use super::saved::{Chosen, Saved};
-use super::source;
-use crate::data::Split;
+use super::saver::{COLUMNS, SAMPLES, row_label};
+use super::{source, suit};
+use crate::data::{Shape, Split};
 use crate::error::{Error, Result};
-use crate::evaluate::{CodeStatistics, Encoder, latent};
-use crate::explore::{Content, Figure, Library, Page, Plans, Points, Thumbs, Training, pack};
+use crate::evaluate::{Inference, latent};
+use crate::explore::{Content, Figure, Library, MOST_MAPPED, Page, Plans, Points, Thumbs, Training, pack};
 use crate::model::Network;
 use crate::run::{RunDir, picture, report, write_atomic};
-use crate::train::{Config, Precision, TrainSection};
+use crate::train::{Config, Keep, Precision, TrainSection};
 
-/// Data of the map, where nothing is said.
+/// Data of the map of a run, where nothing is said.
 const POINTS: usize = 2000;
 /// Rows to train on, where nothing is said.
 const ROWS: usize = 10_000;
@@ -57,7 +60,7 @@ impl Keys for TrainKeys {
 ///
 /// The page is one HTML file that needs no network, no server and no installation. It holds the model and runs the same kernels on
 /// the card of whoever opens it, through WebGPU: Chrome and Edge since version 113, Safari since 26, Firefox since 141. Other
-/// browsers show pictures.
+/// browsers show pictures of a model of pictures.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   vae-gpu explore runs/mnist-vae-1 --open                # look, drag, draw: explore.html in the run's directory
@@ -65,7 +68,8 @@ impl Keys for TrainKeys {
   vae-gpu explore --train --data mnist --limit 10000     # a page that trains, in explore.html; needs no GPU here
   vae-gpu explore --train --data wine.csv --label-column quality --latent 2
 
-Whoever has the file has the model and the data that it shows: --limit says how many.")]
+Whoever has the file has the model, the small pictures or the codes of the data of the map, and their labels; of a page that
+trains, the rows to train on. --limit says how many, evenly spaced. Of a table, a page of a run holds one whole row.")]
 pub struct ExploreArgs {
     /// Run directory
     #[arg(required_unless_present = "train", conflicts_with = "train")]
@@ -126,40 +130,41 @@ pub fn run(args: &ExploreArgs) -> Result<()> {
 
 /// A page that explores a trained model.
 fn of_run(args: &ExploreArgs, run: &Path) -> Result<String> {
-    // Where the data is and how it is read may be said, as for the other commands that use a model.
-    let known = |flag: &String| ["--format", "--label-column"].contains(&flag.as_str());
-    let mut others = args.model.given_but_data().into_iter().filter(|flag| !known(flag));
-    if let Some(flag) = others.next().or_else(|| args.settings.given_but(&[]).into_iter().next()) {
-        return Err(Error::Usage(format!(
-            "{flag} is for a page that trains: leave it out, or use --train without a run"
-        )));
-    }
-    let source = args.source();
+    args.check_run()?;
     let saved = Saved::open(run, &args.device)?;
-    let Chosen { split, name: part, classes, .. } = saved.read(&source, SplitArg::Test)?;
-    let rows = spaced(&split, args.limit.map_or(POINTS, |limit| limit as usize));
-    let codes = codes(&saved, &rows, part)?;
-    let network = Network::new(&saved.model)?;
-    let name = run_name(run);
-    let mut content = Content::new(name.clone(), &saved.config, &network, args.half, |_, _| Ok(None))?;
+    let Chosen { split, name: part, classes, .. } = saved.read(&args.source(), SplitArg::Test)?;
+    let rows = split.spaced(args.limit.map_or(POINTS, |limit| limit as usize));
+    let mut runner = saved.runner()?;
+    let Coded { mu, kl, order } = Coded::of(&mut runner, (&rows, part), saved.still())?;
+    let network = runner.network();
+    let summary = summary(&saved.config, network);
+    let mut library = Library::default();
+    let plans = Plans::new(network, &mut library)?;
+    let mut content = Content::new(&saved.config, network, args.half, (plans, library), None);
     content.name_classes(classes);
-    content.kl = codes.kl;
+    content.kl = kl;
     let weights = if args.half { pack::halves(&saved.parameters) } else { pack::floats(&saved.parameters) };
-    let mut blobs = vec![("weights", weights), ("codes", pack::floats(&codes.mu))];
-    content.points =
-        Points { what: output::counted(rows.count, part), ..points(&rows, &saved.config, &mut blobs)? };
-    let summary = summary(&saved.config, &network);
-    let figures = figures(&saved, &codes.order)?;
-    Page { name: &name, summary: &summary, content: &content, blobs: &blobs, figures: &figures }.to_html()
+    let mut blobs = vec![("weights", weights), ("codes", pack::floats(&mu))];
+    content.points = points(&rows, part, saved.shape, &mut blobs)?;
+    if !saved.shape.is_picture() {
+        blobs.push(("row", pack::floats(&rows.x(0..1)?)));
+    }
+    let figures = figures(&saved, Inference::new(runner), &order)?;
+    let name = RunDir::open(run)?.name();
+    Ok(Page { name: &name, summary: &summary, content: &content, blobs: &blobs, figures: &figures }.to_html())
 }
 
 /// Refuses what a page that trains does not do: it would train something else than `vae-gpu train`, without a word.
 fn check_page(train: &TrainSection) -> Result<()> {
-    let begins = train.init_from.is_some().then_some(("train.init_from", "begins with new weights"));
-    let holds = (train.valid > 0.0).then_some(("train.valid", "trains on all training data"));
-    let rounds = (train.precision != Precision::F32).then_some(("train.precision", "computes in 32 bits"));
-    match begins.or(holds).or(rounds) {
-        Some((key, does)) => {
+    let refused = [
+        (train.init_from.is_some(), "train.init_from", "begins with new weights"),
+        (train.valid > 0.0, "train.valid", "trains on all training data"),
+        (train.precision != Precision::F32, "train.precision", "computes in 32 bits"),
+        (train.patience > 0, "train.patience", "does not stop before its last epoch"),
+        (train.keep != Keep::Last, "train.keep", "has the last weights alone"),
+    ];
+    match refused.into_iter().find(|(is_set, ..)| *is_set) {
+        Some((_, key, does)) => {
             Err(Error::setting(key, format!(": a page that trains {does}; leave it out of the file")))
         }
         None => Ok(()),
@@ -168,39 +173,62 @@ fn check_page(train: &TrainSection) -> Result<()> {
 
 /// A page that trains.
 fn training(args: &ExploreArgs) -> Result<String> {
+    if let Some(flag) = args.device.given().first() {
+        return Err(Error::Usage(format!(
+            "{flag}: a page that trains is made without a device; leave it out"
+        )));
+    }
     let mut config = args.model.resolve(&args.settings)?;
     config.validate()?;
     check_page(&config.train)?;
     let mut dataset = source::open(&config.data, &config.source, false)?;
-    let limit = args.limit.map_or(ROWS, |limit| limit as usize);
-    if dataset.train.count > limit {
-        dataset.train = dataset.train.select(&(0..limit as u32).collect::<Vec<_>>());
-    }
-    config.adopt(&dataset)?;
-    config.check_data(&dataset)?;
-    if !args.settings.has("batch_size") {
-        config.fit_batch(&dataset)?;
+    dataset.train = dataset.train.spaced(args.limit.map_or(ROWS, |limit| limit as usize));
+    suit::suit(&mut config, &dataset, args.settings.has("batch_size"), false)?;
+    if let Some(warning) = config.warning() {
+        talk(format_args!("warning: {}", spelled(&warning)));
     }
     let network = Network::new(&config.model_config(dataset.shape))?;
-    let mut blobs = Vec::new();
-    let name = format!("Training on {}", dataset.name);
-    let add = |plans: &mut Plans, library: &mut Library| {
-        let (training, made) = Training::new(&config, &network, &dataset.train, plans, library)?;
-        blobs = made;
-        Ok(Some(training))
-    };
-    let mut content = Content::new(name.clone(), &config, &network, false, add)?;
-    content.name_classes(dataset.classes.clone());
-    let shown = Training::mapped(dataset.train.count);
-    let rows = dataset.train.select(&(0..shown as u32).collect::<Vec<_>>());
-    content.points =
-        Points { what: output::counted(shown, "training"), ..points(&rows, &config, &mut blobs)? };
+    let mut library = Library::default();
+    let mut plans = Plans::new(&network, &mut library)?;
+    let (training, mut blobs) = Training::new(&config, &network, &dataset.train, &mut plans, &mut library)?;
+    if let Some(orders) = training.repeats_after() {
+        let epochs = config.train.epochs;
+        talk(format_args!(
+            "the page holds the orders of the first {orders} of {epochs} epochs, and goes through them again after that"
+        ));
+    }
     let summary =
         format!("{} on {} {}", summary(&config, &network), dataset.train.count, dataset.shape.plural());
-    Page { name: &name, summary: &summary, content: &content, blobs: &blobs, figures: &[] }.to_html()
+    let mut content = Content::new(&config, &network, false, (plans, library), Some(training));
+    content.name_classes(dataset.classes.clone());
+    let mapped = dataset.train.spaced(MOST_MAPPED);
+    content.points = points(&mapped, "training", dataset.shape, &mut blobs)?;
+    let name = format!("Training on {}", dataset.name);
+    Ok(Page { name: &name, summary: &summary, content: &content, blobs: &blobs, figures: &[] }.to_html())
 }
 
 impl ExploreArgs {
+    /// Refuses flags that say nothing of a page of a run.
+    fn check_run(&self) -> Result<()> {
+        // Where the data is and how it is read may be said, as for the other commands that use a model.
+        let known = ["--format", "--label-column"];
+        let ModelArgs { data, source, .. } = &self.model;
+        let is_other = |flag: &String| !known.contains(&flag.as_str());
+        let flags = self.model.given_but_data().into_iter().chain(source.given_but(&[]));
+        let mut others = flags.filter(is_other).chain(self.settings.given_but(&[]));
+        if let Some(flag) = others.next() {
+            return Err(Error::Usage(format!(
+                "{flag} is for a page that trains: leave it out, or use --train without a run"
+            )));
+        }
+        match source.given_but(&[]).first() {
+            Some(flag) if data.is_none() => {
+                Err(Error::Usage(format!("{flag} tells how --data is read: give that too, or leave it out")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The data that flags name for a trained model.
     fn source(&self) -> SourceArgs {
         let mut options = crate::data::ReadOptions::default();
@@ -208,11 +236,6 @@ impl ExploreArgs {
         let (format, label_column) = (options.format, options.label_column);
         SourceArgs { data: self.model.data.clone(), format, label_column, split: self.split }
     }
-}
-
-fn run_name(run: &Path) -> String {
-    let root = std::path::absolute(run).unwrap_or_else(|_| run.to_owned());
-    root.file_name().map_or_else(|| root.display().to_string(), |name| name.display().to_string())
 }
 
 fn summary(config: &Config, network: &Network) -> String {
@@ -227,59 +250,24 @@ fn summary(config: &Config, network: &Network) -> String {
     )
 }
 
-/// Rows evenly spaced over a part, at most `most`.
-fn spaced(split: &Split, most: usize) -> Split {
-    match split.count.div_ceil(most) {
-        1 => split.clone(),
-        every => split.select(&(0..split.count as u32).step_by(every).collect::<Vec<_>>()),
-    }
-}
-
-/// What the script unpacks of some data.
-fn points(rows: &Split, config: &Config, blobs: &mut Vec<(&'static str, String)>) -> Result<Points> {
-    let shape = config.image_shape().expect("the configuration has adopted its data");
-    let x = rows.x(0..rows.count)?;
-    let thumbs = Thumbs::of(&x, shape).map(|(thumbs, png)| {
+/// The data of the map, with their pictures and labels as text for the script to unpack.
+fn points(rows: &Split, part: &str, shape: Shape, blobs: &mut Vec<(&'static str, String)>) -> Result<Points> {
+    let mut thumbs = None;
+    if shape.is_picture() {
+        let (made, png) = Thumbs::of(&rows.x(0..rows.count)?, shape)?;
         blobs.push(("thumbs", pack::base64(&png)));
-        thumbs
-    });
-    if thumbs.is_none() {
-        blobs.push(("rows", pack::floats(&x)));
+        thumbs = Some(made);
     }
     if let Some(labels) = &rows.labels {
         blobs.push(("labels", pack::words(labels)));
     }
-    Ok(Points { count: rows.count, thumbs, labelled: rows.labels.is_some(), ..Points::default() })
-}
-
-/// Codes of data.
-struct Coded {
-    mu: Vec<f32>,
-    /// By dimension, in nats; empty without a distribution.
-    kl: Vec<f64>,
-    /// The dimensions, the largest KL first.
-    order: Vec<usize>,
-}
-
-fn codes(saved: &Saved, rows: &Split, part: &str) -> Result<Coded> {
-    let mut encoder = Encoder::of_codes(&mut saved.runner()?, (rows, part), saved.still(), false)?;
-    let mut statistics = CodeStatistics::new(saved.model.latent);
-    let mut mu = Vec::with_capacity(rows.count * saved.model.latent);
-    encoder.run(saved.config.train.seed, &mut |codes| {
-        mu.extend_from_slice(&codes.mu);
-        statistics.add_measured(codes);
-        Ok(())
-    })?;
-    let kl = if saved.model.has_kl() { statistics.kl_per_dimension() } else { Vec::new() };
-    let mut order: Vec<usize> = (0..kl.len()).collect();
-    order.sort_by(|a, b| kl[*b].total_cmp(&kl[*a]));
-    Ok(Coded { mu, kl, order })
+    let what = output::counted(rows.count, part);
+    Ok(Points { count: rows.count, what, thumbs, labelled: rows.labels.is_some() })
 }
 
 /// What a browser without WebGPU shows.
-fn figures(saved: &Saved, order: &[usize]) -> Result<Vec<Figure>> {
-    /// Images in a row of each, and dimensions that are traversed.
-    const SAMPLES: usize = 8;
+fn figures(saved: &Saved, mut inference: Inference, order: &[usize]) -> Result<Vec<Figure>> {
+    /// Images in a row of a traversal and of a manifold, and dimensions that are traversed.
     const STEPS: usize = 11;
     const DIMENSIONS: usize = 10;
     const SIDE: usize = 15;
@@ -288,24 +276,28 @@ fn figures(saved: &Saved, order: &[usize]) -> Result<Vec<Figure>> {
     if !shape.is_picture() || !model.has_kl() {
         return Ok(figures);
     }
-    let mut inference = saved.inference()?;
-    let mut add = |title: &str, x: &[f32], columns: usize| -> Result<()> {
-        figures.push(Figure { title: title.to_owned(), png: picture::grid_png(x, shape, columns)? });
+    let (mut first, mut each) = ("", "");
+    let name = saved.config.class_names.first().map_or_else(|| "0".to_owned(), Clone::clone);
+    let of_label = format!(", all of label {name}");
+    if model.classes > 0 {
+        (first, each) = (&of_label, ", a row for each label in turn");
+    }
+    let mut add = |title: String, x: &[f32], columns: usize| -> Result<()> {
+        figures.push(Figure { title, png: picture::grid_png(x, shape, columns)? });
         Ok(())
     };
     if inference.can_sample() {
-        let classes = model.classes.max(1);
-        let x = inference.sample(SAMPLES * SAMPLES, 0, 1.0, |i| i / SAMPLES % classes)?;
-        add("Samples of the model", &x, SAMPLES)?;
+        let x = inference.sample(SAMPLES, 0, 1.0, |i| row_label(i, model.classes))?;
+        add(format!("Samples of the model{each}"), &x, COLUMNS)?;
     }
     let labels = |count: usize| if model.classes > 0 { vec![0u32; count] } else { Vec::new() };
     let dims = &order[..order.len().min(DIMENSIONS)];
     let z = latent::traverse(&vec![0.0; model.latent], dims, STEPS);
     let x = inference.decode((&z[..], &labels(dims.len() * STEPS)[..]).into())?;
-    add("Latent dimensions from -3 to 3, the one with the largest KL first", &x, STEPS)?;
+    add(format!("Latent dimensions from -3 to 3, the one with the largest KL first{first}"), &x, STEPS)?;
     if model.latent == 2 {
         let x = inference.decode((&latent::manifold(SIDE)[..], &labels(SIDE * SIDE)[..]).into())?;
-        add("The latent space at equal parts of the prior", &x, SIDE)?;
+        add(format!("The latent space at equal parts of the prior{first}"), &x, SIDE)?;
     }
     Ok(figures)
 }
@@ -325,20 +317,34 @@ fn link(run: &Path, out: &Path) -> Result<()> {
     }
 }
 
-/// Shows a file in the user's browser.
+/// Shows a file in the user's browser. Some are programs in the foreground: none is waited for, but for a moment in which a
+/// starter says that there is none.
 fn open(page: &Path) -> Result<()> {
+    const MOMENT: Duration = Duration::from_millis(50);
+    const MOMENTS: u32 = 20;
     let page = std::path::absolute(page).unwrap_or_else(|_| page.to_owned());
     let mut command = match std::env::consts::OS {
         "macos" => Command::new("open"),
         "windows" => {
-            let mut command = Command::new("cmd");
-            command.args(["/C", "start", ""]);
+            // `cmd /C start` would read a & in the name.
+            let mut command = Command::new("rundll32");
+            command.arg("url.dll,FileProtocolHandler");
             command
         }
         _ => Command::new("xdg-open"),
     };
     let quiet = command.arg(&page).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    if !quiet.status().is_ok_and(|status| status.success()) {
+    let failed = match quiet.spawn() {
+        Ok(mut child) => (0..MOMENTS).find_map(|_| {
+            let ended = child.try_wait().ok().flatten();
+            if ended.is_none() {
+                std::thread::sleep(MOMENT);
+            }
+            ended.map(|status| !status.success())
+        }),
+        Err(_) => Some(true),
+    };
+    if failed == Some(true) {
         talk(format_args!("warning: no browser could be started here: open {} in one", page.display()));
     }
     Ok(())
@@ -356,6 +362,8 @@ mod tests {
             (TrainSection { init_from: Some("run".into()), ..plain.clone() }, "train.init_from"),
             (TrainSection { valid: 0.1, ..plain.clone() }, "train.valid"),
             (TrainSection { precision: Precision::F16, ..plain.clone() }, "train.precision"),
+            (TrainSection { patience: 3, ..plain.clone() }, "train.patience"),
+            (TrainSection { keep: Keep::Best, ..plain.clone() }, "train.keep"),
         ] {
             let refusal = check_page(&train).unwrap_err();
             assert!(matches!(&refusal, Error::Setting { key: named, .. } if *named == key), "{refusal}");

@@ -173,7 +173,7 @@ pub struct LatentMapArgs {
     pub run: PathBuf,
     #[command(flatten)]
     pub source: SourceArgs,
-    /// Dots at most; of more data, every so many is shown
+    /// Dots at most; of more data, so many evenly spaced ones
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
     /// The picture; - is stdout

@@ -1,12 +1,12 @@
 //! `vae-gpu latent-map`.
 
+use super::coded::Coded;
 use super::common_args::SplitArg;
 use super::latent_args::LatentMapArgs;
 use super::output::{self, talk};
-use super::progress;
 use super::saved::{Chosen, Saved};
 use crate::error::{Error, Result};
-use crate::evaluate::{Encoder, Pca};
+use crate::evaluate::Pca;
 use crate::run::scatter::{MOST_CLASSES, Scatter};
 
 pub fn run(args: &LatentMapArgs) -> Result<()> {
@@ -18,20 +18,9 @@ pub fn run(args: &LatentMapArgs) -> Result<()> {
             "a map is of two latent dimensions or more, but this model has one: use `encode`".into(),
         ));
     }
-    let Chosen { mut split, name, classes, .. } = saved.read(&args.source, SplitArg::All)?;
-    let every = split.count.div_ceil(args.limit as usize) as u32;
-    if every > 1 {
-        split = split.select(&(0..split.count as u32).step_by(every as usize).collect::<Vec<_>>());
-    }
-    let mut encoder = Encoder::of_codes(&mut saved.runner()?, (&split, name), saved.still(), false)?;
-    let mut mu = Vec::with_capacity(split.count * latent);
-    let bar = progress::bar("encoding", split.count);
-    encoder.run(saved.config.train.seed, &mut |codes| {
-        mu.extend_from_slice(&codes.mu);
-        bar.set_position(codes.first as u64);
-        Ok(())
-    })?;
-    bar.finish_and_clear();
+    let Chosen { split, name, classes, .. } = saved.read(&args.source, SplitArg::All)?;
+    let split = split.spaced(args.limit as usize);
+    let Coded { mu, .. } = Coded::of(&mut saved.runner()?, (&split, name), saved.still())?;
     let (points, axes) = plane(&mu, latent);
     let labels = split.labels.as_deref().unwrap_or(&[]).to_vec();
     let known: std::collections::BTreeSet<_> = labels.iter().collect();

@@ -1,5 +1,7 @@
 //! The `report.html` of `vae-gpu train`.
 
+use std::path::Path;
+
 use super::saver::originals;
 use super::tracking::read;
 use crate::data::Dataset;
@@ -18,9 +20,8 @@ pub fn write(dir: &RunDir, trainer: &mut Trainer, dataset: &Dataset) -> Result<(
     let Some(last) = rows.last() else { return Ok(()) };
     let figures = figures(dir, trainer, dataset, last)?;
     let model = trainer.model();
-    let root = std::path::absolute(dir.root()).unwrap_or_else(|_| dir.root().to_owned());
     let report = RunReport {
-        name: root.file_name().map_or_else(|| root.display().to_string(), |name| name.display().to_string()),
+        name: dir.name(),
         summary: format!(
             "{} {} with a {} decoder on {}: {} training and {} test data of {}",
             model.title(),
@@ -37,7 +38,7 @@ pub fn write(dir: &RunDir, trainer: &mut Trainer, dataset: &Dataset) -> Result<(
         config: trainer.config().to_toml(),
     };
     let mut html = report.to_html();
-    if let Some(name) = dir.page().file_name().filter(|_| dir.page().exists()) {
+    if let Some(name) = dir.fresh_page().as_deref().and_then(Path::file_name) {
         html = linked(&html, &name.to_string_lossy()).unwrap_or(html);
     }
     write_atomic(&dir.report(), |out| out.write_all(html.as_bytes()))

@@ -11,15 +11,15 @@ use super::profile;
 use super::rows;
 use super::saved::{announce, model_of};
 use super::saver::Told;
-use super::source;
 use super::tracking::Tracking;
 use super::train_args::{RESUMABLE, TrainArgs, resumable_flags};
 use super::tune;
+use super::{source, suit};
 use crate::data::{self, Dataset, ReadOptions};
 use crate::error::{Error, Result};
 use crate::run::{RunDir, RunLock};
 use crate::settings::Named;
-use crate::train::config::{Net, RunSection};
+use crate::train::config::RunSection;
 use crate::train::{Config, Trainer};
 
 /// A training that is under way.
@@ -47,33 +47,10 @@ pub fn start(args: &TrainArgs) -> Result<Session> {
         config.train.init_from = Some(data::anywhere(from));
     }
     let dataset = source::open(&config.data, &config.source, run.quiet)?;
-    let fitting = config.fitting(&dataset)?;
-    let unnamed = config.model.net == Net::Auto && config.model.encoder.is_none();
-    config.adopt(&dataset)?;
-    if let (true, Some(layers), false) = (unnamed, &config.model.encoder, run.quiet) {
-        talk(format_args!(
-            "a convolutional network for images of {}: {layers} (--net mlp for linear layers)",
-            dataset.shape
-        ));
-    }
-    config.check_data(&dataset)?;
-    if let (Some(fitting), false) = (fitting, run.quiet) {
-        talk(format_args!(
-            "fitting  {}: {}; `vae-gpu data` says more",
-            source::fitting_flags(&fitting),
-            fitting.why
-        ));
-    }
+    suit::suit(&mut config, &dataset, args.train.has("batch_size"), run.quiet)?;
     config.remember(&dataset)?;
-    config.train.check_valid(&dataset)?;
     config.data = data::anywhere(&config.data);
     config.source.test_data = config.source.test_data.as_deref().map(data::anywhere);
-    if !args.train.has("batch_size")
-        && let Some(line) = config.fit_batch(&dataset)?
-        && !run.quiet
-    {
-        talk(format_args!("batch    {}", spelled(&line)));
-    }
     let trainer = begin(&run, &dataset, config)?;
     let model = &trainer.model().kind;
     let (dir, lock) = RunDir::create(run.out.as_deref(), &dataset.name, model, run.force)?;

@@ -1,12 +1,12 @@
 //! `vae-gpu traverse` and `vae-gpu manifold`.
 
+use super::coded::Coded;
 use super::common_args::SplitArg;
 use super::latent_args::{ManifoldArgs, TraverseArgs};
 use super::output::{self, result};
-use super::progress;
-use super::saved::{Chosen, Picked, Saved};
+use super::saved::{Picked, Saved};
 use crate::error::{Error, Result};
-use crate::evaluate::{CodeStatistics, Encoder, latent};
+use crate::evaluate::latent;
 use crate::run::picture;
 
 pub fn traverse(args: &TraverseArgs) -> Result<()> {
@@ -27,9 +27,8 @@ pub fn traverse(args: &TraverseArgs) -> Result<()> {
         Some(data) => data,
         None => saved.read(&args.source, SplitArg::Test)?,
     };
-    let kl = kl_per_dimension(&saved, &data)?;
-    let mut dims: Vec<usize> = (0..kl.len()).collect();
-    dims.sort_by(|a, b| kl[*b].total_cmp(&kl[*a]));
+    let Coded { kl, order: mut dims, .. } =
+        Coded::of(&mut saved.runner()?, (&data.split, data.name), saved.still())?;
     dims.truncate(args.dims.map_or(kl.len(), |dims| dims as usize));
     let steps = args.steps as usize;
     let codes = latent::traverse(&base, &dims, steps);
@@ -48,21 +47,6 @@ pub fn traverse(args: &TraverseArgs) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The KL of each dimension on these data.
-fn kl_per_dimension(saved: &Saved, data: &Chosen) -> Result<Vec<f64>> {
-    let Chosen { split, name, .. } = data;
-    let mut encoder = Encoder::of_codes(&mut saved.runner()?, (split, name), saved.still(), false)?;
-    let mut statistics = CodeStatistics::new(saved.model.latent);
-    let bar = progress::bar("encoding", split.count);
-    encoder.run(0, &mut |codes| {
-        statistics.add_measured(codes);
-        bar.set_position(codes.first as u64);
-        Ok(())
-    })?;
-    bar.finish_and_clear();
-    Ok(statistics.kl_per_dimension())
 }
 
 pub fn manifold(args: &ManifoldArgs) -> Result<()> {

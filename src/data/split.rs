@@ -180,6 +180,15 @@ impl Split {
         Split { count: rows.len(), labels, rows: Some(rows.iter().map(place).collect()), ..self.clone() }
     }
 
+    /// At most `most` of the rows, evenly spaced: of sorted data, as folders of classes are, the first are all alike.
+    pub fn spaced(&self, most: usize) -> Split {
+        if self.count <= most {
+            return self.clone();
+        }
+        let row = |i: usize| (i as u64 * self.count as u64 / most as u64) as u32;
+        self.select(&(0..most).map(row).collect::<Vec<_>>())
+    }
+
     /// Whether this and another split are all rows of the same values.
     pub fn is_same(&self, other: &Split) -> bool {
         let rows = |split: &Split| split.rows.as_ref().map(Arc::as_ptr);

@@ -12,7 +12,7 @@ use crate::plan::{Step, Target, Tensor};
 const BATCH: usize = 128;
 
 /// Samples per batch. Part of what a seed means: draws are numbered by batch and row.
-const SAMPLES: usize = 64;
+pub(crate) const SAMPLES: usize = 64;
 
 /// Rows of numbers, with their classes if the model is conditional.
 #[derive(Clone, Copy, Debug)]

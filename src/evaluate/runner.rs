@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::upload::Upload;
 use crate::data::Split;
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Program, Shared};
+use crate::gpu::{Gpu, Limits, Program, Shared};
 use crate::kernels::condition::Labels;
 use crate::kernels::gather::Binarize;
 use crate::kernels::objective::TERMS;
@@ -20,7 +20,7 @@ const OUTPUTS: usize = 16 << 20;
 const BATCH: usize = 500;
 
 /// Added to every stream of the generator, so that evaluation and training never share a draw.
-pub(super) const STREAM: u32 = 16;
+pub(crate) const STREAM: u32 = 16;
 
 /// A step with the draws of `seed`.
 pub(super) fn seeded(seed: u64) -> Step {
@@ -108,13 +108,18 @@ impl Runner {
         if count <= most { count } else { (most / batch).max(1) * batch }
     }
 
-    /// Rows per batch that keep the widest layer within [`OUTPUTS`] and the adapter's limits.
+    /// [`rows_within`] the adapter's limits.
     pub(super) fn rows_within(&self) -> usize {
-        let widest = self.network.widest().next_multiple_of(PAD);
-        let rows = (self.gpu.limits().storage() / 4).min(OUTPUTS as u64) as usize / widest;
-        // A tensor's rows are padded to a multiple of PAD.
-        if rows > PAD { rows / PAD * PAD } else { rows.max(1) }
+        rows_within(&self.network, self.gpu.limits())
     }
+}
+
+/// Rows per batch that keep the widest layer within [`OUTPUTS`] and a device's limits.
+pub(crate) fn rows_within(network: &Network, limits: Limits) -> usize {
+    let widest = network.widest().next_multiple_of(PAD);
+    let rows = (limits.storage() / 4).min(OUTPUTS as u64) as usize / widest;
+    // A tensor's rows are padded to a multiple of PAD.
+    if rows > PAD { rows / PAD * PAD } else { rows.max(1) }
 }
 
 /// One of a model's plans on a device.

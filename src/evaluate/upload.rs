@@ -140,6 +140,13 @@ pub fn packing(split: &Split) -> Packing {
     }
 }
 
+/// All rows, as they lie on the device.
+pub(crate) fn packed(split: &Split) -> Result<Vec<u32>> {
+    let mut words = Vec::new();
+    split.each(0..split.count, &mut |row| pack(&mut words, row))?;
+    Ok(words)
+}
+
 /// Appends a row as whole words, padded with zeros to a multiple of four values.
 fn pack(words: &mut Vec<u32>, row: Row) {
     match row {

@@ -7,7 +7,7 @@ use super::serial::{Library, step_fields};
 use super::thumbs::Thumbs;
 use super::training::Training;
 use crate::data::{Scaling, Schema, Shape};
-use crate::error::Result;
+use crate::evaluate::STREAM;
 use crate::kernels::gather::Binarize;
 use crate::model::Network;
 use crate::plan::{PAD, round_up};
@@ -15,15 +15,15 @@ use crate::train::Config;
 
 /// A column of a table.
 #[derive(Clone, Debug, Serialize)]
-pub struct Column {
+struct Column {
     /// Its name, or its number.
-    pub name: String,
+    name: String,
     /// Smallest and largest value in training, in its own units, where they are known.
-    pub range: Option<[f32; 2]>,
+    range: Option<[f32; 2]>,
     /// Whether all its values were whole numbers of steps.
-    pub whole: bool,
+    whole: bool,
     /// What stands in for a missing value.
-    pub fill: Option<f32>,
+    fill: Option<f32>,
 }
 
 /// Data of the map.
@@ -42,8 +42,6 @@ pub struct Points {
 /// See the module.
 #[derive(Debug, Serialize)]
 pub struct Content {
-    version: &'static str,
-    name: String,
     /// Whether a datum can be drawn.
     picture: bool,
     width: usize,
@@ -71,7 +69,9 @@ pub struct Content {
     pub kl: Vec<f64>,
     /// The data of the map.
     pub points: Points,
+    /// The fields of a Step, and the stream of the draws that judge data.
     step: Vec<(&'static str, &'static str)>,
+    stream: u32,
     plans: Plans,
     /// In a page that trains.
     training: Option<Training>,
@@ -80,26 +80,18 @@ pub struct Content {
 }
 
 impl Content {
-    /// The content for a model, and for a training of it where `training` makes one.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Limit`] if the model is too large for some browsers.
+    /// The content for a model, whose plans use the shaders of `library`; `half` tells that its weights have 16 bits.
     pub fn new(
-        name: String,
         config: &Config,
         network: &Network,
         half: bool,
-        training: impl FnOnce(&mut Plans, &mut Library) -> Result<Option<Training>>,
-    ) -> Result<Content> {
+        (plans, library): (Plans, Library),
+        training: Option<Training>,
+    ) -> Content {
         let model = &network.config;
         let shape = config.image_shape().unwrap_or(Shape::table(model.input));
-        let mut library = Library::default();
-        let mut plans = Plans::new(network, &mut library)?;
-        let training = training(&mut plans, &mut library)?;
         let binarize = config.train.binarize(model).without_chance();
-        Ok(Content {
-            version: env!("CARGO_PKG_VERSION"),
-            name,
+        Content {
             picture: shape.is_picture(),
             width: shape.width,
             height: shape.height,
@@ -117,10 +109,11 @@ impl Content {
             kl: Vec::new(),
             points: Points::default(),
             step: step_fields(),
+            stream: STREAM,
             plans,
             training,
             library,
-        })
+        }
     }
 
     /// Names of the data's labels, where the model is not told them and knows none.

@@ -12,9 +12,9 @@ mod serial;
 mod thumbs;
 mod training;
 
-pub use content::{Column, Content, Points};
-pub use html::{Figure, Page, escaped};
+pub use content::{Content, Points};
+pub use html::{Figure, Page};
 pub use plans::Plans;
 pub use serial::Library;
 pub use thumbs::Thumbs;
-pub use training::Training;
+pub use training::{MOST_MAPPED, Training};

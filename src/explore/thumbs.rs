@@ -1,10 +1,10 @@
 //! Small pictures of data, all in one PNG.
 
-use image::imageops::thumbnail;
 use image::{DynamicImage, GrayImage, RgbImage};
 use serde::Serialize;
 
 use crate::data::Shape;
+use crate::error::{Error, Result};
 use crate::run::picture;
 
 /// Most pixels of a side of a small picture.
@@ -22,17 +22,22 @@ pub struct Thumbs {
 }
 
 impl Thumbs {
-    /// The PNG of the pictures x [N, D], and how they lie in it; none if they are no pictures.
-    pub fn of(x: &[f32], shape: Shape) -> Option<(Thumbs, Vec<u8>)> {
-        if !shape.is_picture() || x.is_empty() {
-            return None;
-        }
+    /// The PNG of the pictures x [N, D], and how they lie in it.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if it is larger than browsers decode.
+    pub fn of(x: &[f32], shape: Shape) -> Result<(Thumbs, Vec<u8>)> {
         let count = x.len() / shape.dim();
         let columns = (count as f64).sqrt().ceil() as usize;
         let largest = shape.width.max(shape.height);
         let side = |side: usize| if largest <= SIDE { side } else { (side * SIDE).div_ceil(largest) };
         let thumbs = Thumbs { width: side(shape.width), height: side(shape.height), columns };
         let size = (thumbs.width * columns, thumbs.height * count.div_ceil(columns));
+        if size.0.saturating_mul(size.1) > picture::MAX_PIXELS {
+            return Err(Error::Usage(format!(
+                "small pictures of {count} data are more than browsers show at once: use a smaller `limit`"
+            )));
+        }
         let mut pixels = vec![0u8; size.0 * size.1 * shape.channels];
         for (number, values) in x.chunks_exact(shape.dim()).enumerate() {
             let (left, top) = (number % columns * thumbs.width, number / columns * thumbs.height);
@@ -43,12 +48,12 @@ impl Thumbs {
                 pixels[at..at + row].copy_from_slice(line);
             }
         }
-        Some((thumbs, picture::encode_png(&pixels, size, shape.channels)))
+        Ok((thumbs, picture::encode_png(&pixels, size, shape.channels)))
     }
 
     /// The bytes of one picture.
     fn small(self, x: &[f32], shape: Shape) -> Vec<u8> {
-        let bytes: Vec<u8> = x.iter().map(|v| (v * 255.0).round() as u8).collect();
+        let bytes: Vec<u8> = x.iter().map(|v| picture::to_byte(*v)).collect();
         let (width, height) = (shape.width as u32, shape.height as u32);
         if (self.width, self.height) == (shape.width, shape.height) {
             return bytes;
@@ -58,11 +63,7 @@ impl Thumbs {
             _ => RgbImage::from_raw(width, height, bytes).map(DynamicImage::from),
         };
         let image = image.expect("as many bytes as the shape says");
-        let (width, height) = (self.width as u32, self.height as u32);
-        match image {
-            DynamicImage::ImageLuma8(image) => thumbnail(&image, width, height).into_raw(),
-            image => thumbnail(&image.into_rgb8(), width, height).into_raw(),
-        }
+        image.thumbnail_exact(self.width as u32, self.height as u32).into_bytes()
     }
 }
 
@@ -85,6 +86,8 @@ mod tests {
         let (thumbs, png) = Thumbs::of(&vec![0.5; large.dim()], large).unwrap();
         assert_eq!(thumbs, Thumbs { width: 32, height: 24, columns: 1 });
         assert!(image::load_from_memory(&png).unwrap().into_rgb8().into_raw().iter().all(|v| *v == 128));
-        assert!(Thumbs::of(&[0.0; 4], Shape::table(4)).is_none());
+        let one = Shape { width: 1, height: 1, channels: 1 };
+        let refusal = Thumbs::of(&vec![0.0; (1 << 26) + 1], one).unwrap_err().to_string();
+        assert!(refusal.contains("use a smaller `limit`"), "{refusal}");
     }
 }

@@ -113,6 +113,12 @@ impl RunDir {
         Err(Error::file(path, problem, suggest(path)))
     }
 
+    /// What the run is called: as its folder.
+    pub fn name(&self) -> String {
+        let root = std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone());
+        root.file_name().map_or_else(|| root.display().to_string(), |name| name.display().to_string())
+    }
+
     /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.root
@@ -156,6 +162,13 @@ impl RunDir {
     /// Where `vae-gpu explore` puts its page: HTML.
     pub fn page(&self) -> PathBuf {
         self.root.join(PAGE)
+    }
+
+    /// The same, where it holds the weights that the run has now.
+    pub fn fresh_page(&self) -> Option<PathBuf> {
+        let written = |path: &Path| path.metadata().and_then(|data| data.modified()).ok();
+        let (page, model) = (written(&self.page())?, written(&self.model())?);
+        (page >= model).then(|| self.page())
     }
 
     /// Folder of the event files for TensorBoard.
@@ -238,7 +251,7 @@ fn delete_run(root: &Path) -> Result<()> {
         delete_files(&events, |name| name.starts_with(EVENT_FILE))?;
     }
     delete_files(root, is_temporary_name)?;
-    for path in FILES.iter().chain([&PAGE]).map(|name| root.join(name)) {
+    for path in [PAGE].iter().chain(&FILES).map(|name| root.join(name)) {
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(Error::io("delete", path, error));

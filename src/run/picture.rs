@@ -22,7 +22,7 @@ const PAIR_GAP: usize = 8;
 /// The colour of both gaps: dark, but the black images of digits still show their edges.
 const SEPARATOR_GREY: u8 = 64;
 /// Most pixels of a picture: 8192 x 8192, which viewers still open.
-const MAX_PIXELS: usize = 1 << 26;
+pub(crate) const MAX_PIXELS: usize = 1 << 26;
 
 /// Writes the N x D `images` to `path`, `columns` per row, as [`grid_png`] draws them.
 ///
@@ -225,7 +225,7 @@ pub(super) fn png_size(png: &[u8]) -> (u32, u32) {
 }
 
 /// [0, 1] to 0..=255. The cast saturates, and turns NaN into 0.
-fn to_byte(value: f32) -> u8 {
+pub(crate) fn to_byte(value: f32) -> u8 {
     (value * 255.0).round() as u8
 }
 

@@ -132,11 +132,10 @@ impl Figure {
 
 /// The page with a link to `page`, a file beside it; none if it has one, or is of an earlier version.
 pub fn linked(html: &str, page: &str) -> Option<String> {
-    let link = format!(
-        "<p class=\"caption\"><a href=\"./{}\">Explore this model in the browser</a></p>\n{LINK}",
-        escaped(&encoded(page))
-    );
-    let has_one = html.contains(&link);
+    let anchor = format!("<a href=\"./{}\">", escaped(&encoded(page)));
+    let text = format!("Explore this model in the browser: {}", escaped(page));
+    let link = format!("<p class=\"caption\">{anchor}{text}</a></p>\n{LINK}");
+    let has_one = html.contains(&anchor);
     (!has_one && html.contains(LINK)).then(|| html.replacen(LINK, &link, 1))
 }
 
@@ -174,7 +173,9 @@ mod tests {
         let linked = super::linked(&html, "a b\"<.html").unwrap();
         assert!(linked.contains("href=\"./a%20b%22%3C.html\"") && linked.contains(LINK), "{linked}");
         assert_eq!(super::linked(&linked, "a b\"<.html"), None);
-        assert!(super::linked(&linked, "other.html").is_some());
+        let both = super::linked(&linked, "other.html").unwrap();
+        assert!(both.contains("browser: a b&quot;&lt;.html</a>") && both.contains("browser: other.html</a>"));
+        assert_eq!((super::linked(&both, "a b\"<.html"), super::linked(&both, "other.html")), (None, None));
         assert_eq!(super::linked("<main></main>", "a.html"), None);
     }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::config::TrainSection;
 use super::schedule::ramp;
 use crate::data::{Split, epoch_order};
-use crate::error::{Error, Result};
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::Result;
 use crate::evaluate::Upload;
 use crate::gpu::{Gpu, Program, Shared};
 use crate::kernels::adam;
@@ -31,7 +33,7 @@ impl Stepper {
     /// keeps the terms of the last `history` steps.
     ///
     /// # Errors
-    /// [`Error::Usage`] if the data has fewer rows than a batch; [`Error::Limit`], [`Error::Device`].
+    /// As [`TrainSection::check_batch`]; [`Error::Limit`], [`Error::Device`].
     pub fn new(
         (gpu, shared): (&Arc<Gpu>, &mut Shared),
         network: &Network,
@@ -41,14 +43,7 @@ impl Stepper {
         history: usize,
     ) -> Result<Stepper> {
         let (count, size) = (data.count, train.batch_size);
-        if size == 0 || size > count {
-            let next = format_args!("the training data has only {count} rows");
-            return Err(Error::value("train.batch_size", size, next));
-        }
-        if size == 1 && network.parameters.iter().any(|parameter| parameter.name.ends_with(".running_var")) {
-            let problem = "`norm batch` compares the rows of a batch: use 2 or more";
-            return Err(Error::value("train.batch_size", size, problem));
-        }
+        train.check_batch(network, count)?;
         let target = train.precision.target(gpu)?;
         let rows = Upload::plan(gpu, data, "train", train.binarize(&network.config), size, train.stream);
         let batch = Batch { data: rows, size, samples: train.samples };

@@ -15,7 +15,6 @@ use crate::error::Result;
 use crate::evaluate::{Evaluation, Evaluator, Inference, Runner};
 use crate::gpu::{Gpu, Shared};
 use crate::kernels::tuning::Tuning;
-use crate::model::init::{fit_output_bias, initial_weights};
 use crate::model::{ModelConfig, Network, Parameters};
 use crate::plan::{Access, Element};
 
@@ -114,7 +113,6 @@ impl Trainer {
         config.train.check_valid(dataset)?;
         let model = config.model_config(dataset.shape);
         let network = Network::new(&model)?;
-        let seed = config.train.seed;
         let (train, valid) = config.training_rows(dataset)?;
         let mut shared = Shared::default();
         let (device, rows) = ((gpu, &mut shared), history::ROWS as usize);
@@ -122,10 +120,7 @@ impl Trainer {
         let recipe = config.recipe(dataset.shape);
         let stepper = Stepper::new(device, &network, (&config.train, &recipe), tuning, &train, rows)?;
         let parameters = network.parameters.clone();
-        let mut weights = initial_weights(&parameters, config.train.init, seed);
-        if config.train.output_bias {
-            fit_output_bias(&model, &parameters, &mut weights, &train.marginals()?);
-        }
+        let weights = config.train.first_weights(&network, &train)?;
         stepper.write_parameters(&weights);
         let binarize = config.train.binarize(&model);
         let mut runner = Runner::of(gpu, network, shared);

@@ -24,8 +24,25 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The browser of this machine.
 pub fn find() -> Result<&'static str, String> {
-    let found = NAMES.iter().find(|name| Command::new(name).arg("--version").output().is_ok());
+    let works =
+        |name: &&&str| Command::new(name).arg("--version").output().is_ok_and(|out| out.status.success());
+    let found = NAMES.iter().find(works);
     found.copied().ok_or_else(|| format!("there is no {}", NAMES.join(", ")))
+}
+
+/// What a browser with its profile in `folder` is told: a self-contained page needs no network, and neither does the browser.
+pub fn flags(folder: &Path) -> Vec<String> {
+    let flags = [
+        "--headless",
+        "--no-sandbox",
+        "--no-first-run",
+        "--disable-sync",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-quic",
+    ];
+    let profile = format!("--user-data-dir={}", folder.join("profile").display());
+    flags.iter().map(|flag| (*flag).to_owned()).chain([profile]).collect()
 }
 
 /// One page of a browser of its own.
@@ -48,16 +65,7 @@ impl Browser {
     pub fn open(name: &str, folder: &Path, webgpu: bool) -> Browser {
         let mut command = Command::new("sh");
         command.args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null", name]);
-        command.args([
-            "--headless",
-            "--no-sandbox",
-            "--remote-debugging-pipe",
-            "--no-first-run",
-            "--disable-sync",
-        ]);
-        // A self-contained page needs no network, and neither does the browser.
-        command.args(["--disable-background-networking", "--disable-component-update", "--disable-quic"]);
-        command.arg(format!("--user-data-dir={}", folder.join("profile").display()));
+        command.args(flags(folder)).arg("--remote-debugging-pipe");
         command.args(if webgpu { &WEBGPU[..] } else { &["--disable-features=WebGPU", "--disable-gpu"] });
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
@@ -130,6 +138,12 @@ impl Browser {
         for kind in ["keyDown", "keyUp"] {
             self.command("Input.dispatchKeyEvent", json!({ "type": kind, "key": key, "code": key }));
         }
+    }
+
+    /// Gives the window another size.
+    pub fn resize(&self, width: u32, height: u32) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.command("Emulation.setDeviceMetricsOverride", size);
     }
 
     /// What the page said so far, errors of scripts and of its policy included.

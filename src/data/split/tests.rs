@@ -118,3 +118,13 @@ fn the_largest_byte_is_found_in_any_place() {
         assert_eq!((memory.peak(200).unwrap(), memory.peak(2).unwrap() > Some(2)), (Some(9), true));
     }
 }
+
+#[test]
+fn spaced_rows_are_of_the_whole() {
+    let labels = |split: &Split| split.labels.as_ref().unwrap().to_vec();
+    let split = Split::new(vec![0; 20], 2, Some((0..10).collect()));
+    assert_eq!(labels(&split.spaced(4)), [0, 2, 5, 7]);
+    assert_eq!(labels(&split.spaced(9)), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!((split.spaced(10).count, split.spaced(11).count, split.spaced(1).count), (10, 10, 1));
+    assert_eq!(split.select(&[]).spaced(4).count, 0);
+}

@@ -19,8 +19,8 @@ export function format(value, digits = 2) {
   return text.replaceAll("-", "\u2212");
 }
 
-// A number as a table of the data would hold it.
-export const plain = (value) => String(Number(value.toPrecision(5)));
+// A number as a table of the data would hold it: six digits, and every digit of a whole number.
+export const plain = (value) => String(Math.abs(value) < 1e5 ? Number(value.toPrecision(6)) : Math.round(value));
 
 // Says something to screen readers, at most every second.
 let said = 0;
@@ -29,16 +29,26 @@ export function announce(text) {
   said = setTimeout(() => (el("announce").textContent = text), 1000);
 }
 
+// Says what went wrong, where the adapter's name stands.
+export function trouble(text) {
+  el("adapter").textContent = text;
+  el("adapter").classList.add("trouble");
+  announce(text);
+}
+
 // A colour of the page's style.
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-// A canvas whose pixels are those of the screen: its context, scaled to the units of the style, and its size in them.
-export function crisp(canvas) {
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+// An empty canvas whose pixels are those of the screen: its context, scaled to the units of the style, and its size in them.
+export function crisp(canvas, width = canvas.clientWidth, height = canvas.clientHeight) {
   const scale = window.devicePixelRatio || 1;
-  [canvas.width, canvas.height] = [Math.round(width * scale), Math.round(height * scale)];
+  for (const [side, length] of [["width", width], ["height", height]]) {
+    const wanted = Math.round(length * scale);
+    if (canvas[side] !== wanted) canvas[side] = wanted;
+  }
   const context = canvas.getContext("2d");
-  context.scale(scale, scale);
+  context.setTransform(scale, 0, 0, scale, 0, 0);
+  context.clearRect(0, 0, width, height);
   return { context, width, height };
 }
 
@@ -48,5 +58,7 @@ export function fill(select, names, chosen = 0) {
   select.value = chosen;
 }
 
-// Ten colours that differ under every kind of colour blindness (Petroff 2021, arXiv 2107.02270), as in `latent-map`.
-export const COLOURS = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"];
+// Ten colours that differ under every kind of colour blindness (Petroff 2021, arXiv 2107.02270), as in `latent-map`; of twenty
+// labels, the second ten are squares.
+const COLOURS = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"];
+export const look = (label) => ({ fill: COLOURS[label % COLOURS.length], square: label % (2 * COLOURS.length) >= COLOURS.length });

@@ -1,28 +1,42 @@
-// Replays a plan on WebGPU. Buffers, pipelines and bind groups are made once; then each run is one submission. The contract
-// is that of the native program: group 0 holds Params at binding 0 and the kernel's slots behind it, group 1 the Step behind a
-// dynamic offset, buffers marked `shared` are one buffer in all plans, and one with a `home` lies in that buffer's memory.
+// Replays a plan on WebGPU. Buffers, pipelines and bind groups are made once; then each run is one submission, or several if it is
+// long. The contract is that of the native program: group 0 holds Params at binding 0 and the kernel's slots behind it, group 1 the
+// Step behind a dynamic offset, buffers marked `shared` are one buffer in all plans, and one with a `home` lies in its memory.
 
 const SLOT = 256; // bytes from one Params or Step to the next: the largest alignment that an adapter may ask for
-export const MOST_STEPS = 64; // of one submission
+const PART = 100; // milliseconds of a submission, above which a run is divided: drivers reset a device that is busy for seconds
+const FIRST_PART = 8; // dispatches of a submission, before one was measured
+export const MOST_STEPS = 64; // of one run
 
 // The device, or an error that says why there is none.
 export async function openDevice() {
-  if (!navigator.gpu) throw new Error("this browser has no WebGPU");
+  if (!navigator.gpu) throw new Error(isSecureContext ? "this browser has no WebGPU" : "WebGPU needs https or a local file");
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: "high-performance" });
   if (!adapter) throw new Error("WebGPU found no adapter here");
-  const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
-  const name = description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
-  const software = !!isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${name} ${architecture}`);
+  // Earlier versions of browsers ask for it, or do not tell.
+  const info = adapter.info ?? (await adapter.requestAdapterInfo?.()) ?? {};
+  const name = info.description || [info.vendor, info.architecture].filter(Boolean).join(" ") || "unnamed adapter";
+  const fallback = info.isFallbackAdapter ?? adapter.isFallbackAdapter;
+  const software = !!fallback || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${name} ${info.architecture}`);
   return { device: await adapter.requestDevice(), name, software };
+}
+
+// Does work, and throws what the device has to say of it.
+export async function scoped(device, work) {
+  const kinds = ["internal", "out-of-memory", "validation"];
+  kinds.forEach((kind) => device.pushErrorScope(kind));
+  const done = await work().catch((error) => ({ error }));
+  const errors = await Promise.all(kinds.map(() => device.popErrorScope()));
+  const error = errors.find(Boolean) ?? done.error;
+  if (error) throw new Error(error.message || "the device has too little memory");
+  return done;
 }
 
 // The WGSL modules and kernels of a page, each compiled when it is first asked for.
 export class Kernels {
   constructor(device, modules, kernels, stepWords) {
-    Object.assign(this, { device, modules, kernels, stepBytes: 4 * stepWords, made: [] });
+    Object.assign(this, { device, modules, kernels, stepBytes: 4 * stepWords, made: [], shaders: [] });
     const entries = [{ binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: "uniform", hasDynamicOffset: true } }];
     this.stepLayout = device.createBindGroupLayout({ entries });
-    this.shaders = [];
   }
 
   pipeline(number) {
@@ -41,94 +55,101 @@ export class Kernels {
   }
 }
 
-// A plan on the device. `shared` holds the buffers that plans have in common, by name.
-export class Program {
-  static of(kernels, plan, shared) {
-    return new Program(kernels, plan, shared).record();
-  }
+// Rows of `from` words as rows of `to`: cut, or padded with zeros.
+function restride(values, from, to) {
+  if (from === to) return values;
+  const rows = values.length / from;
+  const made = new values.constructor(rows * to);
+  for (let row = 0; row < rows; row++) made.set(values.subarray(row * from, row * from + Math.min(from, to)), row * to);
+  return made;
+}
 
-  constructor(kernels, plan, shared) {
+// A plan on the device.
+export class Program {
+  // `shared` holds the buffers that plans have in common, by name.
+  static async of(kernels, plan, shared) {
     const { device } = kernels;
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const make = ({ name, words }) => device.createBuffer({ label: name, size: 16 * Math.ceil(words / 4), usage });
     const own = plan.buffers.map((buffer) => buffer.home === null && (buffer.shared ? (shared[buffer.name] ??= make(buffer)) : make(buffer)));
-    this.buffers = plan.buffers.map(({ home }, i) => own[home ?? i]);
-    Object.assign(this, { kernels, device, plan, ports: plan.ports, staging: [] });
-    const uniform = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-    this.params = device.createBuffer({ label: "params", size: SLOT * plan.dispatches.length, usage: uniform });
-    this.ring = device.createBuffer({ label: "steps", size: SLOT * MOST_STEPS, usage: uniform });
-    const ring = { buffer: this.ring, size: kernels.stepBytes };
-    this.stepGroup = device.createBindGroup({ layout: kernels.stepLayout, entries: [{ binding: 0, resource: ring }] });
-  }
-
-  async record() {
-    const { device, plan } = this;
-    const bytes = new Uint32Array((SLOT / 4) * plan.dispatches.length);
-    plan.dispatches.forEach(({ params }, i) => bytes.set(params, (SLOT / 4) * i));
-    device.queue.writeBuffer(this.params, 0, bytes);
-    const pipelines = await Promise.all(plan.dispatches.map(({ kernel }) => this.kernels.pipeline(kernel)));
-    this.launches = plan.dispatches.map(({ label, params, bindings, workgroups }, i) => {
+    const buffers = plan.buffers.map(({ home }, i) => own[home ?? i]);
+    const uniform = (label, slots) => device.createBuffer({ label, size: SLOT * slots, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+    const params = uniform("params", plan.dispatches.length);
+    const ring = uniform("steps", MOST_STEPS);
+    const words = new Uint32Array((SLOT / 4) * plan.dispatches.length);
+    plan.dispatches.forEach((dispatch, i) => words.set(dispatch.params, (SLOT / 4) * i));
+    device.queue.writeBuffer(params, 0, words);
+    const entries = [{ binding: 0, resource: { buffer: ring, size: kernels.stepBytes } }];
+    const stepGroup = device.createBindGroup({ layout: kernels.stepLayout, entries });
+    const pipelines = await Promise.all(plan.dispatches.map(({ kernel }) => kernels.pipeline(kernel)));
+    const launches = plan.dispatches.map((dispatch, i) => {
       const { pipeline, layout, step } = pipelines[i];
-      const resource = (buffer, offset, words) => ({ buffer, offset: 4 * offset, size: 4 * words });
-      const slots = bindings.map(([binding, buffer, ...part]) => ({ binding, resource: resource(this.buffers[buffer], ...part) }));
-      const entries = [{ binding: 0, resource: resource(this.params, (SLOT / 4) * i, params.length) }, ...slots];
-      return { pipeline, group: device.createBindGroup({ label, layout, entries }), step, workgroups };
+      const resource = (buffer, offset, count) => ({ buffer, offset: 4 * offset, size: 4 * count });
+      const slots = dispatch.bindings.map(([binding, buffer, ...part]) => ({ binding, resource: resource(buffers[buffer], ...part) }));
+      const bound = [{ binding: 0, resource: resource(params, (SLOT / 4) * i, dispatch.params.length) }, ...slots];
+      const group = device.createBindGroup({ label: dispatch.label, layout, entries: bound });
+      return { pipeline, group, step, workgroups: dispatch.workgroups };
     });
-    return this;
+    const parts = Math.ceil(launches.length / FIRST_PART);
+    return Object.assign(new Program(), { device, buffers, ring, stepGroup, launches, parts, ports: plan.ports, staging: [] });
   }
 
-  // Submits the plan once for each step, and a copy of the ports in `reads`; gives their values when they are there.
-  run(steps, reads = []) {
-    const ring = new Uint32Array((SLOT / 4) * steps.length);
-    steps.forEach((step, i) => ring.set(step, (SLOT / 4) * i));
-    this.device.queue.writeBuffer(this.ring, 0, ring);
+  // Runs the plan once for each step, and gives the values of the ports in `reads`.
+  async run(steps, reads) {
+    const { device, ports } = this;
+    const begin = performance.now();
+    const words = new Uint32Array((SLOT / 4) * steps.length);
+    steps.forEach((step, i) => words.set(step, (SLOT / 4) * i));
+    device.queue.writeBuffer(this.ring, 0, words);
+    const launches = steps.flatMap((_, slot) => this.launches.map((launch) => ({ ...launch, slot })));
+    const size = Math.ceil(launches.length / this.parts);
+    for (let first = 0; first < launches.length; first += size) {
+      this.submit((encoder) => {
+        const pass = encoder.beginComputePass();
+        for (const { pipeline, group, step, workgroups, slot } of launches.slice(first, first + size)) {
+          pass.setPipeline(pipeline);
+          pass.setBindGroup(0, group);
+          if (step) pass.setBindGroup(1, this.stepGroup, [SLOT * slot]);
+          pass.dispatchWorkgroups(...workgroups);
+        }
+        pass.end();
+      });
+    }
+    const values = await this.read(reads.map((name) => ports[name]));
+    this.parts = Math.min(Math.max(Math.ceil((performance.now() - begin) / PART), 1), this.launches.length);
+    return values;
+  }
+
+  submit(record) {
     const encoder = this.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    steps.forEach((_, slot) => {
-      for (const { pipeline, group, step, workgroups } of this.launches) {
-        pass.setPipeline(pipeline);
-        pass.setBindGroup(0, group);
-        if (step) pass.setBindGroup(1, this.stepGroup, [SLOT * slot]);
-        pass.dispatchWorkgroups(...workgroups);
+    record(encoder);
+    this.device.queue.submit([encoder.finish()]);
+  }
+
+  async read(ports) {
+    const bytes = ports.reduce((sum, { rows, stride }) => sum + 4 * rows * stride, 0);
+    const kept = this.staging.findIndex(({ size }) => size === bytes);
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+    const staging = kept < 0 ? this.device.createBuffer({ size: bytes, usage }) : this.staging.splice(kept, 1)[0];
+    let at = 0;
+    this.submit((encoder) => {
+      for (const { buffer, offset, rows, stride } of ports) {
+        encoder.copyBufferToBuffer(this.buffers[buffer], 4 * offset, staging, at, 4 * rows * stride);
+        at += 4 * rows * stride;
       }
     });
-    pass.end();
-    return this.finish(encoder, reads);
-  }
-
-  async finish(encoder, reads) {
-    const ports = reads.map((name) => this.ports[name]);
-    const bytes = ports.reduce((sum, { rows, stride }) => sum + 4 * rows * stride, 0);
-    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
-    const kept = this.staging.findIndex(({ size }) => size === bytes);
-    const staging = kept < 0 ? bytes && this.device.createBuffer({ size: bytes, usage }) : this.staging.splice(kept, 1)[0];
-    let at = 0;
-    for (const { buffer, offset, rows, stride } of ports) {
-      encoder.copyBufferToBuffer(this.buffers[buffer], 4 * offset, staging, at, 4 * rows * stride);
-      at += 4 * rows * stride;
-    }
-    this.device.queue.submit([encoder.finish()]);
-    if (!bytes) return [];
     await staging.mapAsync(GPUMapMode.READ);
     const words = new Float32Array(staging.getMappedRange().slice(0));
     staging.unmap();
     this.staging.push(staging);
     at = 0;
-    return ports.map(({ rows, cols, stride }) => {
-      const part = words.subarray(at, (at += rows * stride));
-      if (cols === stride) return part;
-      const values = new Float32Array(rows * cols);
-      for (let row = 0; row < rows; row++) values.set(part.subarray(row * stride, row * stride + cols), row * cols);
-      return values;
-    });
+    return ports.map(({ rows, cols, stride }) => restride(words.subarray(at, (at += rows * stride)), stride, cols));
   }
 
   // Writes values [n, cols] to the first rows of a port, floats or integers as it holds.
   write(name, values) {
     const { buffer, offset, cols, stride } = this.ports[name];
-    const padded = cols === stride ? values : new values.constructor((values.length / cols) * stride);
-    if (cols !== stride) for (let at = 0, to = 0; at < values.length; at += cols, to += stride) padded.set(values.subarray(at, at + cols), to);
-    this.device.queue.writeBuffer(this.buffers[buffer], 4 * offset, padded);
+    this.device.queue.writeBuffer(this.buffers[buffer], 4 * offset, restride(values, cols, stride));
   }
 }
 
@@ -146,11 +167,8 @@ export async function unpack(id) {
   return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
 
-// Floats from 16-bit ones.
+// Floats from finite 16-bit ones: their bits, moved to where those of a float are, count 2^-112 of what they should.
 export function fromHalves(halves) {
-  return Float32Array.from(halves, (h) => {
-    const [sign, exponent, fraction] = [h >> 15 ? -1 : 1, (h >> 10) & 31, h & 1023];
-    // None of them is infinite: the program rounds to what 16 bits hold.
-    return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
-  });
+  const bits = Uint32Array.from(halves, (h) => ((h & 0x8000) << 16) | ((h & 0x7fff) << 13));
+  return new Float32Array(bits.buffer).map((v) => v * 2 ** 112);
 }

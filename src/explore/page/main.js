@@ -1,16 +1,13 @@
 // The page: opens the device, and ties the model, the map and the cards together.
 
 import { openDevice, unpack } from "./engine.js";
-import { Model, newest } from "./model.js";
-import { announce, el, fill, listen } from "./elements.js";
+import { Model, cut, newest } from "./model.js";
+import { el, fill, listen, trouble } from "./elements.js";
 import { pair, principal } from "./space.js";
-import { png } from "./pictures.js";
+import { paint, png } from "./pictures.js";
 import { LatentMap } from "./map.js";
-import { Path, Samples, Sliders, Yours, labelArithmetic, showDecoded } from "./panels.js";
+import { LabelArithmetic, Path, Samples, Sliders, Yours, showDecoded } from "./panels.js";
 import { Training } from "./training.js";
-
-// Rows of a matrix.
-const cut = (values, width) => Array.from({ length: values.length / width }, (_, i) => values.subarray(i * width, (i + 1) * width));
 
 // What of the page its address holds beside the code, and in which elements.
 const KEPT = { plane: "plane", x: "axis-x", y: "axis-y", label: "label", seed: "seed", t: "temperature" };
@@ -19,71 +16,93 @@ class Explorer {
   static async open() {
     const content = JSON.parse(el("content").textContent);
     const gpu = await openDevice();
-    gpu.device.addEventListener("uncapturederror", ({ error }) => trouble(`WebGPU: ${error.message}`));
-    gpu.device.lost.then(({ message }) => trouble(`the device was lost: ${message || "reload the page"}`));
-    const page = new Explorer(content, await Model.on(gpu, content));
-    await page.load();
     el("adapter").textContent = gpu.name;
+    const page = new Explorer(content, await Model.on(gpu, content));
+    const fails = (text) => {
+      page.halt();
+      trouble(text);
+    };
+    gpu.device.addEventListener("uncapturederror", ({ error }) => fails(`WebGPU: ${error.message}`));
+    gpu.device.lost.then(({ message }) => fails(`the device was lost, reload the page: ${message}`));
+    listen(window, { unhandledrejection: ({ reason }) => trouble(String(reason?.message ?? reason)) });
+    // Cards are as large as they will be, and answer once all of it works.
+    Object.assign(el("app"), { hidden: false, inert: true });
+    el("fallback").hidden = true;
+    await page.load();
+    el("app").inert = false;
     return page;
   }
 
   constructor(content, model) {
     Object.assign(this, { content, model, classes: content.classes, z: new Float32Array(content.latent), label: 0 });
-    // What is called when the code was taken elsewhere, and milliseconds from a request to its picture.
-    Object.assign(this, { codes: [], labels: [], rows: [], cells: [], moved: [], times: [] });
-    this.view = newest(async (z) => {
-      const begin = performance.now();
-      showDecoded(this, await model.decode(z, this.label), z);
-      if (this.times.push(performance.now() - begin) > 1000) this.times.shift();
-    });
+    Object.assign(this, { codes: [], labels: [], row: null });
+    const decode = async (z) => showDecoded(this, await model.decode(z, this.label), z);
+    this.view = newest(decode, (error) => trouble(error.message));
+  }
+
+  // Nothing answers any more.
+  halt() {
+    el("app").inert = true;
+    if (this.training) this.training.running = false;
+    this.path?.stop();
   }
 
   async load() {
     const { content } = this;
-    const { latent, points, dim } = content;
-    if (points.labelled) this.labels = new Uint32Array(await unpack("labels"));
-    if (el("codes")) this.codes = cut(new Float32Array(await unpack("codes")), latent);
-    if (el("rows")) this.rows = cut(new Float32Array(await unpack("rows")), dim);
-    if (points.thumbs) {
-      this.sprite = new Image();
-      this.sprite.src = `data:image/png;base64,${el("thumbs").textContent}`;
-      await this.sprite.decode();
-    }
-    el("app").hidden = false;
-    el("fallback").hidden = true;
-    for (const node of document.querySelectorAll(content.picture ? ".table-only" : ".picture-only")) node.hidden = true;
-    el("points").textContent = points.what;
-    el("label-row").hidden = content.conditional === 0;
-    fill(el("label"), Array.from({ length: content.conditional }, (_, i) => this.classes[i] ?? String(i)));
-    const input = () => {
-      this.label = Number(el("label").value);
-      this.take(this.z);
-      this.samples.draw();
-      this.map.drawBackdrop();
-    };
-    listen(el("label"), { input });
-    const dims = Array.from({ length: latent }, (_, i) => i).sort((a, b) => (content.kl[b] ?? 0) - (content.kl[a] ?? 0));
-    const names = Array.from({ length: latent }, (_, i) => `z${i}`);
-    fill(el("axis-x"), names, dims[0]);
-    fill(el("axis-y"), names, dims[1] ?? 0);
-    el("plane").value = latent > 2 ? "pca" : "pair";
+    await this.unpack();
+    this.controls();
     // Where the address says nothing, it begins at a datum.
     if (this.codes.length) this.z = this.codes[0].slice();
     if (content.conditional && this.labels.length) el("label").value = this.labels[0];
     this.read();
     this.map = new LatentMap(this);
     if (content.training) this.training = await Training.of(this);
-    el("training-card").hidden = !this.training;
-    Object.assign(this, { sliders: new Sliders(this), yours: new Yours(this), path: new Path(this), samples: new Samples(this) });
-    labelArithmetic(this);
-    for (const id of ["plane", "axis-x", "axis-y"]) listen(el(id), { input: () => this.choosePlane() });
-    listen(el("origin"), { click: () => this.take(new Float32Array(latent)) });
-    listen(matchMedia("(prefers-color-scheme: dark)"), { change: () => this.map.refresh() });
+    Object.assign(this, { sliders: new Sliders(this), yours: new Yours(this), path: new Path(this) });
+    Object.assign(this, { arithmetic: new LabelArithmetic(this), samples: new Samples(this) });
     if (this.training) await this.recode();
     else this.choosePlane();
-    this.take(this.z);
-    for (const end of [0, 1]) if (this.codes[end]) this.path.set(end, this.codes[end]);
+    await this.take(this.z);
+    for (const end of [0, 1]) if (this.codes[end]) await this.path.set(end, this.codes[end]);
     await this.samples.draw();
+  }
+
+  async unpack() {
+    const { points, latent } = this.content;
+    if (points.labelled) this.labels = new Uint32Array(await unpack("labels"));
+    if (el("codes")) this.codes = cut(new Float32Array(await unpack("codes")), latent);
+    if (el("row")) this.row = new Float32Array(await unpack("row"));
+    if (!points.thumbs) return;
+    this.sprite = new Image();
+    this.sprite.src = `data:image/png;base64,${el("thumbs").textContent}`;
+    await this.sprite.decode();
+  }
+
+  // Shows what this model has, and fills the menus.
+  controls() {
+    const { content } = this;
+    const lacks = [content.picture ? "table" : "picture", content.log_var === null ? "kl" : "point"];
+    for (const node of document.querySelectorAll(lacks.map((what) => `.${what}-only`).join())) node.hidden = true;
+    el("points").textContent = content.points.what;
+    el("label-row").hidden = content.conditional === 0;
+    el("training-card").hidden = !content.training;
+    fill(el("label"), Array.from({ length: content.conditional }, (_, i) => this.classes[i] ?? String(i)));
+    const dims = Array.from({ length: content.latent }, (_, i) => i).sort((a, b) => (content.kl[b] ?? 0) - (content.kl[a] ?? 0));
+    const names = Array.from(dims, (_, i) => `z${i}`);
+    fill(el("axis-x"), names, dims[0]);
+    fill(el("axis-y"), names, dims[1] ?? 0);
+    el("plane").value = content.latent > 2 ? "pca" : "pair";
+    for (const id of ["plane", "axis-x", "axis-y"]) listen(el(id), { input: () => this.choosePlane() });
+    listen(el("label"), { input: () => this.again() });
+    listen(el("origin"), { click: () => this.take(new Float32Array(content.latent)) });
+    listen(matchMedia("(prefers-color-scheme: dark)"), { change: () => this.map.refresh() });
+    listen(window, { hashchange: () => this.read() && this.again() });
+  }
+
+  // Shows all of it anew: the address or the label has changed.
+  async again() {
+    this.label = Number(el("label").value);
+    this.choosePlane();
+    await Promise.all([this.take(this.z), this.yours.again(), this.path.make(), this.samples.draw()]);
   }
 
   choosePlane() {
@@ -104,13 +123,15 @@ class Explorer {
     return this.view(code ?? this.z);
   }
 
-  // Takes a code: the map, the sliders and the picture go there.
-  take(code, relative = false) {
-    this.z = Float32Array.from(code);
-    if (!relative) this.moved.forEach((tell) => tell());
+  // Takes a code, unless it is none: the map, the sliders and the picture go there. `base` is where label arithmetic began.
+  async take(code, base = null) {
+    const z = Float32Array.from(code);
+    if (!z.every(Number.isFinite)) return;
+    this.z = z;
+    this.arithmetic.beginAt(base);
     this.map.draw();
     this.remember();
-    return this.look(null);
+    await this.look(null);
   }
 
   // What a datum is called.
@@ -128,31 +149,17 @@ class Explorer {
     return true;
   }
 
-  // Encodes the data of the map anew, with the weights as they are.
+  // Encodes the data of the map anew, with the weights as they are: evenly spaced rows of the training data.
   async recode() {
     const { model, content, training } = this;
-    const { rows, cols } = model.programs.map.ports.x;
-    const { latent, log_var: at } = content;
-    const kl = new Float64Array(at === null ? 0 : latent);
-    const codes = [];
-    for (let first = 0; first < content.points.count; first += rows) {
-      const count = Math.min(rows, content.points.count - first);
-      const x = new Float32Array(rows * cols);
-      for (let i = 0; i < count; i++) x.set(training.row(first + i).map((v) => (content.threshold ? Number(v > 0.5) : v)), i * cols);
-      const labels = Array.from({ length: rows }, (_, i) => this.labels[first + i] ?? 0);
-      const [head] = await model.run("map", { valid_rows: count }, { x }, labels, ["head"]);
-      const width = head.length / rows;
-      for (const row of cut(head, width).slice(0, count)) {
-        codes.push(row.slice(0, latent));
-        kl.forEach((_, j) => (kl[j] += (row[j] ** 2 + Math.exp(row[at + j]) - 1 - row[at + j]) / 2 / content.points.count));
-      }
-    }
+    const { count } = content.points;
+    const row = (i) => training.row(Math.floor((i * training.rows) / count));
+    const { codes, kl } = await model.codesOf(count, row, content.conditional ? this.labels : []);
     this.codes = codes;
-    this.sliders.order((content.kl = Array.from(kl)));
+    content.kl = kl;
+    this.sliders.update();
     this.choosePlane();
-    this.look(null);
-    await this.path.make();
-    return this.samples.draw();
+    await Promise.all([this.look(null), this.path.make(), this.samples.draw()]);
   }
 
   // The state as the address's fragment, and back.
@@ -167,26 +174,23 @@ class Explorer {
 
   read() {
     const state = new URLSearchParams(location.hash.slice(1));
-    const z = (state.get("z") ?? "").split(",").map(Number);
+    const z = state.get("z")?.split(",").map(Number) ?? [];
     if (z.length === this.content.latent && z.every(Number.isFinite)) this.z = Float32Array.from(z);
     for (const [key, id] of Object.entries(KEPT)) {
       const [value, options] = [state.get(key), el(id).options];
       if (value && (!options || Array.from(options).some((option) => option.value === value))) el(id).value = value;
     }
     this.label = Number(el("label").value);
+    return true;
   }
 }
 
-function trouble(text) {
-  el("adapter").textContent = text;
-  el("adapter").classList.add("trouble");
-  announce(text);
-}
-
 // For the browser's console, and for tests: the page, and how its start ended.
-globalThis.vae = { png };
+globalThis.vae = { png, paint };
 vae.ready = Explorer.open().then((page) => Object.assign(vae, { page }), (error) => {
+  el("app").hidden = true;
+  el("fallback").hidden = false;
   el("why").textContent = `${error.message}.`;
-  trouble("pictures only");
+  trouble("the model does not run here");
   return { error: String(error.stack ?? error) };
 });

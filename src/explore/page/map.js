@@ -1,6 +1,6 @@
 // The map: data in a plane of the latent space, in the colours of their labels. Pointing decodes, dragging walks.
 
-import { COLOURS, announce, colour, crisp, el, listen, make } from "./elements.js";
+import { announce, colour, crisp, el, listen, look, make } from "./elements.js";
 import { paint, pixels } from "./pictures.js";
 
 const MARGIN = 0.03; // around the data, of their width
@@ -13,12 +13,13 @@ export class LatentMap {
   constructor(page) {
     const canvas = el("map");
     Object.assign(this, { page, canvas, places: [], shown: null, hover: null, trail: [], tiles: null, background: make("canvas") });
+    const at = (event) => [event.offsetX, event.offsetY];
     listen(canvas, {
-      pointermove: (event) => this.point([event.offsetX, event.offsetY], event.buttons === 1),
+      pointermove: (event) => this.point(at(event), event.buttons === 1),
       pointerdown: (event) => {
         canvas.setPointerCapture(event.pointerId);
         this.trail = [];
-        this.point([event.offsetX, event.offsetY], true);
+        this.point(at(event), true);
       },
       pointerleave: () => this.leave(),
       keydown: (event) => this.press(event),
@@ -29,18 +30,17 @@ export class LatentMap {
   }
 
   show(plane) {
-    this.plane = plane;
     this.places = this.page.codes.map((code) => plane.place(code));
-    const known = this.places.length ? this.places : [[-3, -3], [3, 3]];
+    const known = this.places.filter((place) => place.every(Number.isFinite));
+    if (!known.length) known.push([-3, -3], [3, 3]);
     this.range = [0, 1].map((axis) => {
       const sorted = Float64Array.from(known, (place) => place[axis]).sort();
       const edge = MARGIN * (sorted.at(-1) - sorted[0]) || 1;
       return [sorted[0] - edge, sorted.at(-1) + edge];
     });
     el("axes").textContent = `\u2192 ${plane.names[0]}   \u2191 ${plane.names[1]}`;
-    Object.assign(this, { trail: [], tiles: null });
-    this.refresh();
-    this.drawBackdrop();
+    Object.assign(this, { plane, trail: [] });
+    return this.drawBackdrop();
   }
 
   // From a place to pixels and back.
@@ -58,9 +58,10 @@ export class LatentMap {
   nearest(at, within = NEAR) {
     let [best, least] = [null, within];
     this.places.forEach((place, i) => {
+      if (!this.isShown(i)) return;
       const [x, y] = this.toPixels(place);
       const distance = Math.hypot(x - at[0], y - at[1]);
-      if (this.isShown(i) && distance < least) [best, least] = [i, distance];
+      if (distance < least) [best, least] = [i, distance];
     });
     return best;
   }
@@ -76,9 +77,9 @@ export class LatentMap {
     this.hover = at;
     this.tip(this.nearest(at), at);
     if (pressed) this.trail.push(place);
-    if (pressed) this.page.take(code);
-    else this.page.look(code);
+    if (pressed) return this.page.take(code);
     this.draw();
+    return this.page.look(code);
   }
 
   leave() {
@@ -92,9 +93,8 @@ export class LatentMap {
     const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
     if (!move) return;
     event.preventDefault();
-    const place = this.plane.place(this.page.z);
     const by = event.shiftKey ? 5 * STEP : STEP;
-    const next = place.map((v, axis) => v + move[axis] * by * (this.range[axis][1] - this.range[axis][0]));
+    const next = this.plane.place(this.page.z).map((v, axis) => v + move[axis] * by * (this.range[axis][1] - this.range[axis][0]));
     this.page.take(this.plane.at(next, this.page.z));
     const datum = this.nearest(this.toPixels(next), Infinity);
     if (datum !== null) announce(`at ${next.map((v) => v.toFixed(2)).join(", ")}; nearest: ${this.page.nameOf(datum)}`);
@@ -103,23 +103,22 @@ export class LatentMap {
   // The datum beside the pointer.
   tip(datum, [x, y]) {
     const tip = el("tip");
-    tip.hidden = datum === null || !this.page.codes.length;
+    tip.hidden = datum === null;
     if (tip.hidden) return;
     el("tip-text").textContent = this.page.nameOf(datum);
-    const thumb = el("tip-thumb");
-    thumb.hidden = !this.page.thumb(datum, thumb);
-    tip.style.left = `${Math.min(x + 14, this.width - 110)}px`;
-    tip.style.top = `${Math.max(y - 64, 0)}px`;
+    el("tip-thumb").hidden = !this.page.thumb(datum, el("tip-thumb"));
+    Object.assign(tip.style, { left: `${Math.min(x + 14, this.width - 110)}px`, top: `${Math.max(y - 64, 0)}px` });
   }
 
   // A button for each label: pressed, the others step back.
   legend() {
     const { labels, classes } = this.page;
     const known = [...new Set(labels)].sort((a, b) => a - b);
-    if (known.length < 2 || known.length > 30) return;
+    this.coloured = known.length > 1 && known.length <= 30;
+    if (!this.coloured) return;
     const buttons = known.map((label) => {
-      const swatch = make("span", { className: "swatch" });
-      swatch.style.background = COLOURS[label % COLOURS.length];
+      const swatch = make("span", { className: look(label).square ? "swatch square" : "swatch" });
+      swatch.style.background = look(label).fill;
       const button = make("button", { className: "chip", type: "button", ariaPressed: "false" }, swatch, classes[label] ?? String(label));
       const click = () => {
         this.shown = this.shown === label ? null : label;
@@ -130,48 +129,50 @@ export class LatentMap {
       return button;
     });
     el("legend").replaceChildren(...buttons);
-    this.coloured = true;
   }
 
-  // Pictures of the whole plane behind the data; on a slow device only where they are asked for.
+  // Pictures of the whole plane behind the data, at parts of its width and height; on a slow device only where they are asked for.
   async drawBackdrop(asked = false) {
     const { page, plane } = this;
+    const asks = (this.asks = {}); // a later call overtakes this one
     this.tiles = null;
-    if (!page.content.picture || !el("backdrop").checked || page.training?.running || !this.places.length) return this.refresh();
-    const side = this.height / TILES;
-    const columns = Math.ceil(this.width / side);
-    const corners = Array.from({ length: columns * TILES }, (_, i) => [(i % columns) * side, Math.floor(i / columns) * side]);
-    const codes = corners.map((corner) => plane.at(this.toPlace(corner.map((v) => v + side / 2)), page.z));
-    const [begin, means, { rows }] = [performance.now(), [], page.model.programs.decode_many.ports.z];
-    while (means.length < codes.length && plane === this.plane && el("backdrop").checked) {
-      means.push(...(await page.model.decodeAll(codes.slice(means.length, means.length + rows), page.label)));
-      if (!asked && ((performance.now() - begin) / means.length) * codes.length > PATIENCE) el("backdrop").checked = false;
+    this.refresh();
+    if (!page.content.picture || !el("backdrop").checked || page.training?.running || !this.places.length) return;
+    const columns = Math.max(Math.round((TILES * this.width * page.content.height) / (this.height * page.content.width)), 1);
+    const [wide, high] = [1 / columns, 1 / TILES];
+    const corners = Array.from({ length: columns * TILES }, (_, i) => [(i % columns) * wide, Math.floor(i / columns) * high]);
+    const middle = ([x, y]) => this.toPlace([(x + wide / 2) * this.width, (y + high / 2) * this.height]);
+    const codes = corners.map((corner) => plane.at(middle(corner), plane.origin));
+    const [begin, tiles, { rows }] = [performance.now(), [], page.model.programs.decode_many.ports.z];
+    while (tiles.length < codes.length) {
+      const some = await page.model.decodeAll(codes.slice(tiles.length, tiles.length + rows), page.label);
+      if (asks !== this.asks) return;
+      tiles.push(...some.map((x, i) => [pixels(x, page.content), [...corners[tiles.length + i], wide, high]]));
+      if (!asked && ((performance.now() - begin) / tiles.length) * codes.length > PATIENCE) return void (el("backdrop").checked = false);
     }
-    if (plane === this.plane && means.length === codes.length) this.tiles = means.map((x, i) => [pixels(x, page.content), [...corners[i], side, side]]);
+    this.tiles = tiles;
     this.refresh();
   }
 
   // Draws what the pointer does not change.
   refresh() {
-    const { canvas, background } = this;
-    Object.assign(this, { width: canvas.clientWidth, height: canvas.clientHeight });
+    Object.assign(this, { width: this.canvas.clientWidth, height: this.canvas.clientHeight });
     if (!this.range || !this.width) return;
-    const scale = window.devicePixelRatio || 1;
-    [background.width, background.height] = [this.width, this.height].map((side) => Math.round(side * scale));
-    const context = background.getContext("2d");
-    context.scale(scale, scale);
-    if (this.tiles) context.fillRect(0, 0, this.width, this.height);
+    const { context, width, height } = crisp(this.background, this.width, this.height);
+    context.globalAlpha = 1;
+    if (this.tiles) context.fillStyle = "#000";
+    if (this.tiles) context.fillRect(0, 0, width, height);
     context.globalAlpha = 0.75;
-    this.tiles?.forEach(([tile, rectangle]) => paint(context, tile, rectangle));
-    const radius = this.places.length > 1000 ? 2.4 : 3.2;
+    this.tiles?.forEach(([tile, [x, y, w, h]]) => paint(context, tile, [x * width, y * height, w * width, h * height]));
+    const [radius, accent] = [this.places.length > 1000 ? 2.4 : 3.2, colour("accent")];
     Object.assign(context, { strokeStyle: this.tiles ? "#000a" : "#fffa", lineWidth: 0.7 });
     this.places.forEach((place, i) => {
       const [x, y] = this.toPixels(place);
-      const label = this.page.labels[i];
+      const { fill, square } = this.coloured ? look(this.page.labels[i]) : { fill: accent };
       context.globalAlpha = this.isShown(i) ? 0.9 : 0.12;
-      context.fillStyle = this.coloured ? COLOURS[label % COLOURS.length] : colour("accent");
+      context.fillStyle = fill;
       context.beginPath();
-      if (this.coloured && label % (2 * COLOURS.length) >= COLOURS.length) context.rect(x - 2.5, y - 2.5, 5, 5);
+      if (square) context.rect(x - 2.5, y - 2.5, 5, 5);
       else context.arc(x, y, radius, 0, 7);
       context.fill();
       context.stroke();
@@ -181,16 +182,16 @@ export class LatentMap {
 
   // Draws the map, and where we are.
   draw() {
-    const { page, plane } = this;
-    const { context, width, height } = crisp(this.canvas);
     if (!this.range) return;
+    const { context, width, height } = crisp(this.canvas);
     context.drawImage(this.background, 0, 0, width, height);
     Object.assign(context, { strokeStyle: this.tiles ? "#fffb" : colour("soft"), lineWidth: 1.5 });
     context.beginPath();
     this.trail.forEach((place) => context.lineTo(...this.toPixels(place)));
     context.stroke();
-    for (const [at, radius] of [[this.toPixels(plane.place(page.z)), 7], [this.hover, 4]]) {
-      for (const [strokeStyle, lineWidth] of at ? [[colour("card"), 5], [colour("ink"), 2]] : []) {
+    const [card, ink] = [colour("card"), colour("ink")];
+    for (const [at, radius] of [[this.toPixels(this.plane.place(this.page.z)), 7], [this.hover, 4]]) {
+      for (const [strokeStyle, lineWidth] of at ? [[card, 5], [ink, 2]] : []) {
         Object.assign(context, { strokeStyle, lineWidth });
         context.beginPath();
         context.arc(...at, radius, 0, 7);

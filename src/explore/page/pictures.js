@@ -12,11 +12,13 @@ export function pixels(x, { width, height, channels }) {
 
 const scratch = document.createElement("canvas");
 
-// Draws pixels into a rectangle of a canvas, with hard edges where they are enlarged.
+// Draws pixels into a rectangle of a canvas as large as they fit, with hard edges where they are enlarged.
 export function paint(context, image, [x, y, width, height]) {
   show(scratch, image);
-  context.imageSmoothingEnabled = width < image.width;
-  context.drawImage(scratch, x, y, width, height);
+  const scale = Math.min(width / image.width, height / image.height);
+  const [wide, high] = [scale * image.width, scale * image.height];
+  context.imageSmoothingEnabled = scale < 1;
+  context.drawImage(scratch, x + (width - wide) / 2, y + (height - high) / 2, wide, high);
 }
 
 // Fills a canvas with one picture, and takes its size.
@@ -28,7 +30,7 @@ export function show(canvas, image) {
 // From the least nats (black) over red and yellow to the most (white), by pixel.
 export function heat(nats, { width, height, channels }) {
   const of = Array.from({ length: width * height }, (_, i) => nats.subarray(channels * i, channels * (i + 1)).reduce((a, b) => a + b));
-  const [least, most] = [Math.min(...of), Math.max(...of)];
+  const [least, most] = of.reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [Infinity, -Infinity]);
   const x = of.flatMap((v) => [0, 1, 2].map((from) => Math.min(Math.max((3 * (v - least)) / (most - least || 1) - from, 0), 1)));
   return pixels(x, { width, height, channels: 3 });
 }
@@ -37,21 +39,20 @@ const sinc = (t) => (t === 0 ? 1 : Math.sin(Math.PI * t) / (Math.PI * t));
 const LANCZOS = { support: 3, at: (t) => (Math.abs(t) < 3 ? sinc(t) * sinc(t / 3) : 0) };
 const LINEAR = { support: 1, at: (t) => Math.max(1 - Math.abs(t), 0) };
 
-// Resamples rows of `count` values of a pixel grid to `size` of them; `stride` words lie between neighbours on the line.
-function resample(from, lines, count, size, stride, lineStart, filter) {
-  const to = new Float32Array((from.length / count) * size);
-  const ratio = count / size;
-  const scale = Math.max(ratio, 1);
+// Resamples [count, lines, 3] values to `size` in place of `count` and turns them: [lines, size, 3].
+function resample(from, count, size, filter) {
+  const lines = from.length / count / 3;
+  const to = new Float32Array(3 * lines * size);
+  const scale = Math.max(count / size, 1);
   for (let out = 0; out < size; out++) {
-    const centre = (out + 0.5) * ratio;
+    const centre = ((out + 0.5) * count) / size;
     const left = Math.min(Math.max(Math.floor(centre - filter.support * scale), 0), count - 1);
     const right = Math.min(Math.max(Math.ceil(centre + filter.support * scale), left + 1), count);
     const weights = Array.from({ length: right - left }, (_, i) => filter.at((left + i - (centre - 0.5)) / scale));
     const sum = weights.reduce((a, b) => a + b);
-    for (let line = 0; line < lines; line++) {
-      let value = 0;
-      weights.forEach((weight, i) => (value += (weight / sum) * from[lineStart(line, count) + (left + i) * stride]));
-      to[lineStart(line, size) + out * stride] = value;
+    for (let at = 0; at < 3 * lines; at++) {
+      const value = weights.reduce((all, weight, i) => all + (weight / sum) * from[3 * lines * (left + i) + at], 0);
+      to[3 * (Math.floor(at / 3) * size + out) + (at % 3)] = value;
     }
   }
   return to;
@@ -69,9 +70,7 @@ export function toX({ data, width, height }, shape) {
     const filter = w >= shape.width && h >= shape.height ? LANCZOS : LINEAR;
     const ratio = Math.max(shape.width / w, shape.height / h);
     const [wide, high] = [w, h].map((side) => Math.max(Math.round(side * ratio), 1));
-    values = resample(values, 3 * w, h, high, 3 * w, (line) => line, filter);
-    values = resample(values, 3 * high, w, wide, 3, (line, n) => Math.floor(line / 3) * 3 * n + (line % 3), filter);
-    values = values.map((v) => Math.min(Math.max(Math.round(v), 0), 255));
+    values = resample(resample(values, h, high, filter), w, wide, filter).map((v) => Math.min(Math.max(Math.round(v), 0), 255));
     [w, h] = [wide, high];
   }
   const [left, top] = [(w - shape.width) >> 1, (h - shape.height) >> 1];

@@ -1,8 +1,14 @@
 // Planes of the latent space: where codes lie in them, and which code lies at a place.
 
 const SWEEPS = 300; // of the power method; codes of two equal variances have no order that could converge
+const STILL = 1e-10; // what a sweep changes when it has converged
+const NONE = "no other dimension";
 
-const dot = (a, b) => a.reduce((sum, v, i) => sum + v * b[i], 0);
+function dot(a, b) {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}
 const plus = (a, scale, b) => a.map((v, i) => v + scale * b[i]);
 
 // The mean of codes.
@@ -14,36 +20,45 @@ export function meanOf(codes, latent) {
 
 // The plane through the mean along the two directions of largest variance, and their shares of it. From `before`, the
 // plane of an earlier step of training, it turns no further than the codes did.
-export function principal(codes, latent, before) {
+export function principal(all, latent, before) {
+  const codes = all.filter((code) => code.every(Number.isFinite));
   const mean = meanOf(codes, latent);
-  const covariance = Array.from({ length: latent }, () => new Float64Array(latent));
-  for (const code of codes) {
-    for (let i = 0; i < latent; i++) {
-      for (let j = 0; j < latent; j++) covariance[i][j] += ((code[i] - mean[i]) * (code[j] - mean[j])) / codes.length;
+  const centred = codes.map((code) => plus(Float64Array.from(code), -1, mean));
+  // The covariance times v.
+  const times = (v) => {
+    const sum = new Float64Array(latent);
+    for (const code of centred) {
+      const share = dot(code, v) / centred.length;
+      for (let i = 0; i < latent; i++) sum[i] += share * code[i];
     }
-  }
-  const times = (v) => Float64Array.from(covariance, (row) => dot(row, v));
-  const unit = (v) => {
-    const length = Math.hypot(...v);
-    return length > 0 ? v.map((a) => a / length) : v;
+    return sum;
   };
+  // Of length 1, or `otherwise` where nothing but rounding is left.
+  const unit = (v, otherwise, whole = 0) => {
+    const length = Math.sqrt(dot(v, v));
+    return length > 1e-9 * whole ? v.map((a) => a / length) : otherwise;
+  };
+  const without = (v, u) => plus(v, -dot(v, u), u);
   const start = (k) => Float64Array.from({ length: latent }, (_, i) => (i % 2 === k ? 1 : 0.5) / (1 + i));
-  let [u, v] = before ? [before.u, before.v] : [unit(start(0)), unit(start(1))];
+  let u = before?.u ?? unit(start(0));
+  let v = before?.v ?? (latent > 1 ? unit(without(start(1), u)) : new Float64Array(1));
   for (let sweep = 0; sweep < (before ? 3 : SWEEPS); sweep++) {
-    u = unit(times(u));
-    v = times(v);
-    v = unit(plus(v, -dot(v, u), u));
+    const [old, next] = [[u, v], times(v)];
+    u = unit(times(u), u);
+    if (latent > 1) v = unit(without(next, u), without(v, u), Math.sqrt(dot(next, next)));
+    if (1 - Math.abs(dot(u, old[0])) + 1 - Math.abs(dot(v, old[1])) < STILL) break;
   }
   if (!before) [u, v] = [u, v].map((a) => (a.reduce((most, b) => (Math.abs(b) > Math.abs(most) ? b : most), 0) < 0 ? a.map((b) => -b) : a));
-  const whole = covariance.reduce((sum, row, i) => sum + row[i], 0) || 1;
-  const names = [u, v].map((axis, i) => `principal component ${i + 1}, ${((100 * dot(axis, times(axis))) / whole).toFixed(1)} % of the variance`);
+  const whole = centred.reduce((sum, code) => sum + dot(code, code) / centred.length, 0) || 1;
+  const share = (axis) => `${((100 * dot(axis, times(axis))) / whole).toFixed(1)} % of the variance`;
+  const names = [u, v].map((axis, i) => (i < latent ? `principal component ${i + 1}, ${share(axis)}` : NONE));
   return new Plane(mean, u, v, names);
 }
 
-// The plane of two dimensions, through 0.
+// The plane of two dimensions, through 0; a line where they are one.
 export function pair(latent, i, j) {
-  const axis = (k) => Float64Array.from({ length: latent }, (_, at) => (at === k ? 1 : 0));
-  return new Plane(new Float64Array(latent), axis(i), axis(j), [`z${i}`, `z${j}`]);
+  const axis = (k) => Float64Array.from({ length: latent }, (_, at) => Number(at === k));
+  return new Plane(new Float64Array(latent), axis(i), axis(i === j ? null : j), [`z${i}`, i === j ? NONE : `z${j}`]);
 }
 
 export class Plane {

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::Dataset;
+use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::kernels::adam;
 use crate::kernels::gather::Binarize;
-use crate::model::ModelConfig;
-use crate::model::init::Init;
+use crate::model::init::{Init, fit_output_bias, initial_weights};
 use crate::model::plans::Recipe;
+use crate::model::{ModelConfig, Network};
 use crate::plan::Target;
 #[cfg(feature = "cli")]
 use crate::settings::choice;
@@ -189,6 +189,41 @@ impl TrainSection {
             return Err(Error::value("train.samples", samples, next));
         }
         Ok(())
+    }
+
+    /// Checks that `count` training rows fill a batch, and that the network learns from batches of that size.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], which says what to use.
+    pub fn check_batch(&self, network: &Network, count: usize) -> Result<()> {
+        let size = self.batch_size;
+        let refuse = |next: String| Err(Error::value("train.batch_size", size, next));
+        let compares = network.parameters.iter().any(|parameter| parameter.name.ends_with(".running_var"));
+        if compares && size.min(count) < 2 {
+            let next = match count < 2 {
+                true => "and the training data has one: use layers without it",
+                false => "use 2 or more",
+            };
+            let joined = if count < 2 { "," } else { ":" };
+            return refuse(format!("`norm batch` compares the rows of a batch{joined} {next}"));
+        }
+        if size == 0 || size > count {
+            let rows = if count == 1 { "row" } else { "rows" };
+            return refuse(format!("the training data has only {count} {rows}"));
+        }
+        Ok(())
+    }
+
+    /// The weights and biases that a training of `network` on `data` begins with.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the data is in a file that can no longer be read.
+    pub fn first_weights(&self, network: &Network, data: &Split) -> Result<Vec<f32>> {
+        let mut weights = initial_weights(&network.parameters, self.init, self.seed);
+        if self.output_bias {
+            fit_output_bias(&network.config, &network.parameters, &mut weights, &data.marginals()?);
+        }
+        Ok(weights)
     }
 
     /// Whether something is chosen by validation data, and there are none.
