@@ -71,7 +71,7 @@ fn draw(
     @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let row = linear_index(global, groups, WORKGROUP) / ROW_LANES;
+    let row = row_of(global, groups);
     let inside = row < params.batch * params.samples;
     let datum = row / params.samples;
     var sum = vec4f(0.0);
@@ -96,7 +96,7 @@ fn ratio(
     @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let row = linear_index(global, groups, WORKGROUP) / ROW_LANES;
+    let row = row_of(global, groups);
     let inside = row < params.batch * params.samples;
     let datum = row / params.samples;
     var sum = vec4f(0.0);

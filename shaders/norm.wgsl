@@ -75,8 +75,12 @@ fn mean_of(local: u32, group: Group, value: f32) -> f32 {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn forward(@builtin(global_invocation_id) global: vec3u, @builtin(local_invocation_index) local: u32) {
-    let number = global.x / ROW_LANES;
+fn forward(
+    @builtin(global_invocation_id) global: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let number = row_of(global, groups);
     let group = group_of(number);
     var sum = 0.0;
     for (var i = local % ROW_LANES; i < group.count; i += ROW_LANES) {
@@ -100,8 +104,12 @@ fn forward(@builtin(global_invocation_id) global: vec3u, @builtin(local_invocati
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward(@builtin(global_invocation_id) global: vec3u, @builtin(local_invocation_index) local: u32) {
-    let number = global.x / ROW_LANES;
+fn backward(
+    @builtin(global_invocation_id) global: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let number = row_of(global, groups);
     let group = group_of(number);
     let stat = kept[min(number, params.groups - 1u)];
     var sum = 0.0;

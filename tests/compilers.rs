@@ -88,7 +88,7 @@ fn answer_of(card: &str) -> PathBuf {
 /// once.
 ///
 /// # Panics
-/// If a process ends without an answer, as where a compiler crashes.
+/// If a process ends without an answer, as where a compiler crashes, or if a card is missing where others answer.
 fn ask_all(cards: &[&str], command: impl Fn(&str) -> Command + Sync) -> Result<Vec<Card>, String> {
     let threads = thread::available_parallelism().map_or(1, |n| n.get());
     let next = Mutex::new(cards.iter().enumerate());
@@ -116,7 +116,12 @@ fn ask_all(cards: &[&str], command: impl Fn(&str) -> Command + Sync) -> Result<V
     thread::scope(|scope| {
         (0..threads).for_each(|_| drop(scope.spawn(work)));
     });
-    answers.into_inner().unwrap().into_values().collect()
+    let answers: Vec<_> = answers.into_inner().unwrap().into_values().collect();
+    if answers.iter().all(Result::is_err) {
+        return answers.into_iter().collect();
+    }
+    // A driver that knows one card and not another is no driver that is missing.
+    Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(|why| panic!("{why}"))).collect())
 }
 
 /// Fails where a pipeline does not compile, where one that is chosen spills, and where the table of figures is another one.

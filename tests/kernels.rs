@@ -43,11 +43,11 @@ fn variants_that_a_tuning_may_pick_give_the_same_bits() {
     }
 }
 
-/// llvmpipe leaves the loops of an invocation after 65,535 rounds.
+/// llvmpipe leaves the loops of an invocation after 65,535 rounds. `check` has the limits of each variant.
 #[test]
 fn long_sums_have_all_their_terms() {
     let gpu = common::gpu();
-    for layout in [Layout::NN, Layout::NT, Layout::TN] {
+    for layout in Layout::ALL {
         let mkn = [3, 300_001, 5];
         let got = product(&gpu, choose(&gpu.target(), layout, mkn), layout, mkn);
         let SingleProduct { plan, a, b, c, .. } = single_product(named("portable-8x2").unwrap(), layout, mkn);

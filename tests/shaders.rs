@@ -23,7 +23,7 @@ use translate::{BACKENDS, is_excused};
 use vae_gpu::kernels::activation::Activation;
 use vae_gpu::kernels::conv::Way;
 use vae_gpu::kernels::gather::Binarize;
-use vae_gpu::kernels::matmul::Layout;
+use vae_gpu::kernels::matmul::{Epilogue, Layout};
 use vae_gpu::kernels::{self, philox};
 use vae_gpu::plan::{Access, Element, Field, Form, IMAGE_WIDTH, Needs, Step};
 
@@ -214,6 +214,12 @@ const NUMBERS: &[(&str, u32)] = &[
     ("SOFTPLUS", Activation::Softplus as u32),
     ("SILU", Activation::Silu as u32),
     ("ELU", Activation::Elu as u32),
+    ("STORE", Epilogue::<()>::Store.number()),
+    ("FORWARD", Epilogue::Forward(Activation::Identity, ()).number()),
+    ("BACKWARD", Epilogue::Backward(Activation::Identity, ()).number()),
+    ("ACCUMULATE", Epilogue::<()>::Accumulate.number()),
+    ("GRADIENT", Epilogue::Gradient(()).number()),
+    ("DIVIDED", Epilogue::<()>::Divided.number()),
     ("IMAGE_WIDTH", IMAGE_WIDTH as u32),
     ("NN", Layout::NN as u32),
     ("NT", Layout::NT as u32),

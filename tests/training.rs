@@ -12,11 +12,13 @@ use std::time::{Duration, Instant};
 use vae_gpu::data::Dataset;
 use vae_gpu::error::{Error, Result};
 use vae_gpu::evaluate::{Evaluation, Evaluator, Runner};
-use vae_gpu::gpu::Gpu;
+use vae_gpu::gpu::{Gpu, Shared};
 use vae_gpu::kernels::gather::Binarize;
+use vae_gpu::kernels::tuning::Tuning;
+use vae_gpu::model::Network;
 use vae_gpu::train::config::{ModelSection, Precision, TrainSection};
 use vae_gpu::train::schedule::Schedule;
-use vae_gpu::train::{Config, EpochProgress, EpochResult, Trainer, files};
+use vae_gpu::train::{Config, EpochProgress, EpochResult, Stepper, Trainer, files};
 
 /// 64-16-3-16-64 with this many rows per batch.
 fn config(batch_size: usize) -> Config {
@@ -279,9 +281,29 @@ fn sixteen_bit_products_train_nearly_the_same_or_are_refused() {
         return;
     }
     let ([exact, ..], _) = epoch(&mut trainer(&gpu, &dataset, &config(16)));
-    let ([rounded, ..], _) = epoch(&mut trainer(&gpu, &dataset, &f16));
-    assert!(rounded != exact, "the flag changed nothing");
+    let mut asked = trainer(&gpu, &dataset, &f16);
+    let used = asked.config().train.precision;
+    let ([rounded, ..], _) = epoch(&mut asked);
+    // A run keeps 32 bits, and says so in its configuration, where 16 are not expected to be faster.
+    assert_eq!(used == Precision::F16, gpu.report().gains_by_f16());
+    assert_eq!(used == Precision::F16, rounded != exact, "ELBO {rounded} with 16 bits, {exact} with 32");
     assert!((rounded / exact - 1.0).abs() < 1e-3, "ELBO {rounded} with 16 bits, {exact} with 32");
+    // The steps that `bench` times round wherever the adapter can.
+    let [exact, rounded] = [Precision::F32, Precision::F16].map(|precision| {
+        let mut config = config(16);
+        config.train.precision = precision;
+        let network = Network::new(&config.model_config(dataset.shape)).unwrap();
+        let (mut shared, recipe) = (Shared::default(), config.recipe(dataset.shape));
+        let (device, train) = ((&gpu, &mut shared), (&config.train, &recipe));
+        let mut stepper =
+            Stepper::new(device, &network, train, &Tuning::default(), &dataset.train, 8).unwrap();
+        stepper.write_parameters(&config.train.first_weights(&network, &dataset.train).unwrap());
+        let done = stepper.submit(0, 1).unwrap();
+        let history = stepper.program().read_f32(stepper.ports().history).unwrap();
+        (done, history[4..7].to_vec())
+    });
+    let close = exact.1.iter().zip(&rounded.1).all(|(a, b)| (a / b - 1.0).abs() < 1e-2);
+    assert!(exact != rounded && close && exact.1[2] != 0.0, "{exact:?} {rounded:?}");
 }
 
 #[test]

@@ -44,10 +44,6 @@ struct Params {
 @group(0) @binding(8) var<storage, read_write> by_value: array<vec4f>;
 @group(0) @binding(9) var<storage, read_write> squares: array<f32>;
 
-fn row_of(group: vec3u, local: u32) -> u32 {
-    return (group.x * WORKGROUP + local) / ROW_LANES;
-}
-
 fn is_first(row: u32, local: u32) -> bool {
     return local % ROW_LANES == 0u && row < params.rows;
 }
@@ -100,8 +96,12 @@ fn store_gradient(row: u32, sum: f32) {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
+fn forward(
+    @builtin(global_invocation_id) global: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = row_of(global, groups);
     let sum = row_sum(local, share_of_squares(row, local));
     if (is_first(row, local)) {
         store_log_p(row, sum);
@@ -109,8 +109,12 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn fused(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
+fn fused(
+    @builtin(global_invocation_id) global: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = row_of(global, groups);
     let sum = row_sum(local, replaced(row, local));
     if (is_first(row, local)) {
         store_log_p(row, sum);
@@ -119,8 +123,12 @@ fn fused(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
+fn backward(
+    @builtin(global_invocation_id) global: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = row_of(global, groups);
     let sum = row_sum(local, replaced(row, local));
     if (is_first(row, local)) {
         store_gradient(row, sum);
@@ -128,8 +136,12 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn sum_squares(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
+fn sum_squares(
+    @builtin(global_invocation_id) global: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = row_of(global, groups);
     let sum = row_sum(local, share_of_squares(row, local));
     if (is_first(row, local)) {
         squares[row] = sum;
@@ -137,8 +149,12 @@ fn sum_squares(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn mean(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
+fn mean(
+    @builtin(global_invocation_id) global: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = row_of(global, groups);
     if (row < params.rows) {
         for (var j = local % ROW_LANES; j < params.vectors; j += ROW_LANES) {
             let at = row * params.vectors + j;
@@ -148,8 +164,12 @@ fn mean(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn values(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
+fn values(
+    @builtin(global_invocation_id) global: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = row_of(global, groups);
     if (row < params.rows) {
         let s = clamped();
         for (var j = local % ROW_LANES; j < params.vectors; j += ROW_LANES) {

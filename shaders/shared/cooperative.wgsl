@@ -1,12 +1,12 @@
 // A product by cooperative matrices, WGSL's name for tensor cores, matrix cores and simdgroup matrices. The invocations of a
 // subgroup hold SIZE x SIZE matrices together and multiply two of 16-bit floats into one of 32 bits at once.
 //
-// A workgroup computes a tile of TILE x TILE of c in PARTS parts, two per side. A part is BLOCKS x BLOCKS matrices, which
+// A workgroup computes a tile of TILE x TILE of c in four quadrants, two per side. A quadrant is BLOCKS x BLOCKS matrices, which
 // one subgroup keeps for all of k. The operands' tiles, K_TILE k wide and rounded to 16 bits, pass through workgroup memory
 // in BUFFERS buffers: with two of them, one barrier per round is enough. Sums go back through workgroup memory, one matrix
-// of each part at a time, where any invocation can take four columns of a row and finish them.
-// The adapter decides how many subgroups a workgroup has. With fewer than PARTS, the tile takes more than one pass over k.
-// Subgroups past PARTS repeat the last part, the same sums to the same place, since all invocations must reach every
+// of each quadrant at a time, where any invocation can take four columns of a row and finish them.
+// The adapter decides how many subgroups a workgroup has. With fewer than QUADRANTS, the tile takes more than one pass over k.
+// Subgroups past QUADRANTS repeat the last one, the same sums to the same place, since all invocations must reach every
 // cooperative operation.
 // Rows of a tile keep the direction that they have in storage (a load says which it is). Their stride is a power of two plus
 // ROW_PAD, so that the rows of a matrix do not conflict in a bank. Loads need rows that are multiples of 16 bytes.
@@ -23,9 +23,9 @@ const EPILOGUE: u32 = 0u;
 const ACTIVATION: u32 = 0u;
 const BLOCKS: u32 = 2u;
 const WORKGROUP: u32 = 128u;
-const PARTS: u32 = 4u;
-const PART: u32 = BLOCKS * SIZE; // rows and columns of a part
-const TILE: u32 = 2u * PART;
+const QUADRANTS: u32 = 4u;
+const QUADRANT: u32 = BLOCKS * SIZE; // rows and columns of a quadrant
+const TILE: u32 = 2u * QUADRANT;
 const K_TILE: u32 = 16u; // a multiple of SIZE
 // Blocks of 4 x 4 along a side of the tile, and along k.
 const QUADS: u32 = TILE / 4u;
@@ -40,11 +40,11 @@ const ROW_STRIDE: u32 = TILE + ROW_PAD;  // of one whose rows run along c's rows
 const OPERAND: u32 = TILE * K_STRIDE;    // elements of a buffer, enough for K_TILE * ROW_STRIDE too
 const MATRIX: u32 = SIZE * SIZE;
 const MATRIX_VECTORS: u32 = MATRIX / 4u;
-const STORES: u32 = (PARTS * MATRIX_VECTORS + WORKGROUP - 1u) / WORKGROUP;
+const STORES: u32 = (QUADRANTS * MATRIX_VECTORS + WORKGROUP - 1u) / WORKGROUP;
 
 var<workgroup> a_tile: array<f16, BUFFERS * OPERAND>;
 var<workgroup> b_tile: array<f16, BUFFERS * OPERAND>;
-var<workgroup> sums: array<f32, PARTS * MATRIX>;
+var<workgroup> sums: array<f32, QUADRANTS * MATRIX>;
 
 // Where a vector's elements begin in its tile.
 fn address(place: Place, along_k: bool, buffer: u32) -> u32 {
@@ -139,10 +139,10 @@ fn main(
     let zeros = coopLoadT<Sum>(&sums[0], SIZE);
     workgroupBarrier();
 
-    for (var first_part = 0u; first_part < PARTS; first_part += subgroups) {
-        let part = min(first_part + subgroup, PARTS - 1u);
-        let part_row = part / 2u * PART;
-        let part_column = part % 2u * PART;
+    for (var first_quadrant = 0u; first_quadrant < QUADRANTS; first_quadrant += subgroups) {
+        let quadrant = min(first_quadrant + subgroup, QUADRANTS - 1u);
+        let quadrant_row = quadrant / 2u * QUADRANT;
+        let quadrant_column = quadrant % 2u * QUADRANT;
         var acc: array<array<Sum, BLOCKS>, BLOCKS>;
         for (var i = 0u; i < BLOCKS; i++) {
             for (var j = 0u; j < BLOCKS; j++) {
@@ -157,19 +157,19 @@ fn main(
             let next = fetch_tiles(local, first_row, first_quad, range.x + (round + 1u) * K_QUADS);
             let buffer = round % BUFFERS;
             for (var k = 0u; k < K_TILE; k += SIZE) {
-                // Each matrix of the tiles is loaded once a part.
+                // Each matrix of the tiles is loaded once a quadrant.
                 var b_now: array<Right, BLOCKS>;
                 for (var j = 0u; j < BLOCKS; j++) {
-                    b_now[j] = right(part_column + j * SIZE, k, buffer);
+                    b_now[j] = right(quadrant_column + j * SIZE, k, buffer);
                 }
                 for (var i = 0u; i < BLOCKS; i++) {
-                    let a_now = left(part_row + i * SIZE, k, buffer);
+                    let a_now = left(quadrant_row + i * SIZE, k, buffer);
                     for (var j = 0u; j < BLOCKS; j++) {
                         acc[i][j] = coopMultiplyAdd(a_now, b_now[j], acc[i][j]);
                     }
                 }
             }
-            if (sums_rows && first_part == 0u && local < QUADS) {
+            if (sums_rows && first_quadrant == 0u && local < QUADS) {
                 row_sums = add_tile_rows(row_sums, local, buffer);
             }
             if (BUFFERS == 1u) {
@@ -178,22 +178,22 @@ fn main(
             keep_tiles(local, next, (round + 1u) % BUFFERS);
             workgroupBarrier();
         }
-        if (sums_rows && first_part == 0u && local < QUADS) {
+        if (sums_rows && first_quadrant == 0u && local < QUADS) {
             store_bias(first_row + 4u * local, row_sums);
         }
         for (var i = 0u; i < BLOCKS; i++) {
             for (var j = 0u; j < BLOCKS; j++) {
-                coopStoreT(acc[i][j], &sums[(part - first_part) * MATRIX], SIZE);
+                coopStoreT(acc[i][j], &sums[(quadrant - first_quadrant) * MATRIX], SIZE);
                 workgroupBarrier();
                 for (var n = 0u; n < STORES; n++) {
                     let index = local + n * WORKGROUP;
-                    let stored = first_part + index / MATRIX_VECTORS;
-                    if (index / MATRIX_VECTORS < subgroups && stored < PARTS) {
+                    let stored = first_quadrant + index / MATRIX_VECTORS;
+                    if (index / MATRIX_VECTORS < subgroups && stored < QUADRANTS) {
                         let row = index % MATRIX_VECTORS / (SIZE / 4u);
                         let column = index % (SIZE / 4u);
                         store_four(
-                            first_row + stored / 2u * PART + i * SIZE + row,
-                            first_quad + (stored % 2u * PART + j * SIZE) / 4u + column,
+                            first_row + stored / 2u * QUADRANT + i * SIZE + row,
+                            first_quad + (stored % 2u * QUADRANT + j * SIZE) / 4u + column,
                             4u * index,
                         );
                     }

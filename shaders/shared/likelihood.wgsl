@@ -22,10 +22,6 @@
 const WORKGROUP: u32 = 64u;
 const ROW_LANES: u32 = 32u;
 
-fn row_of(group: vec3u, local: u32) -> u32 {
-    return (group.x * WORKGROUP + local) / ROW_LANES;
-}
-
 fn store_log_p(row: u32, local: u32, share: f32) {
     let sum = row_sum(local, share);
     if (local % ROW_LANES == 0u && row < params.rows) {
@@ -34,8 +30,12 @@ fn store_log_p(row: u32, local: u32, share: f32) {
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
+fn forward(
+    @builtin(global_invocation_id) global: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = row_of(global, groups);
     var share = 0.0;
     if (row < params.rows) {
         for (var item = local % ROW_LANES; item < items(); item += ROW_LANES) {
@@ -46,8 +46,12 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn fused(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
+fn fused(
+    @builtin(global_invocation_id) global: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = row_of(global, groups);
     var share = 0.0;
     if (row < params.rows) {
         for (var item = local % ROW_LANES; item < items(); item += ROW_LANES) {
@@ -58,8 +62,12 @@ fn fused(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) l
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
+fn backward(
+    @builtin(global_invocation_id) global: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = row_of(global, groups);
     if (row < params.rows) {
         for (var item = local % ROW_LANES; item < items(); item += ROW_LANES) {
             item_backward(row, item);
@@ -68,8 +76,12 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn mean(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
+fn mean(
+    @builtin(global_invocation_id) global: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = row_of(global, groups);
     if (row < params.rows) {
         for (var item = local % ROW_LANES; item < items(); item += ROW_LANES) {
             item_mean(row, item);
@@ -78,8 +90,12 @@ fn mean(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn values(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
-    let row = row_of(group, local);
+fn values(
+    @builtin(global_invocation_id) global: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let row = row_of(global, groups);
     if (row < params.rows) {
         for (var item = local % ROW_LANES; item < items(); item += ROW_LANES) {
             item_values(row, item);

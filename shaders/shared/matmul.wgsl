@@ -37,8 +37,8 @@ struct Params {
 // The part of k whose sums `store` stores, where they are divided: tiles that compute parts set it first.
 var<private> stored_part: u32;
 
-// The blocks of four k that a workgroup sums, first and end: those of a part, or all. Loops around barriers run over them, so a
-// variable of each invocation, such as the one above, must not decide.
+// The blocks of four k that a workgroup sums, first and end: those of a part, or all. Loops around barriers run over them, so their
+// bounds must not depend on a variable of each invocation, such as the one above.
 fn k_range(part: u32) -> vec2u {
     let end = (params.k + 3u) / 4u;
     if (EPILOGUE == DIVIDED) {

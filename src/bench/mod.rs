@@ -44,6 +44,8 @@ pub struct BenchReport {
     pub adapter: AdapterReport,
     /// The clock that timed single dispatches.
     pub clock: Clock,
+    /// What the products' operands were rounded to, in steps too.
+    pub precision: Precision,
     /// The adapter's limits.
     pub ceilings: Ceilings,
     /// Every dispatch of the default model's training step, in order.
@@ -83,7 +85,7 @@ pub fn measure(
     effort: Effort,
     progress: Progress,
 ) -> Result<BenchReport> {
-    let target = precision.offered(gpu)?;
+    let target = precision.target(gpu)?;
     let train = TrainSection { precision, ..TrainSection::default() };
     let (default, models) = (default_model(), models(effort));
     let pairs = matmul::pairs(&target);
@@ -120,7 +122,7 @@ pub fn measure(
     }
     let (version, adapter) = (env!("CARGO_PKG_VERSION"), gpu.report().clone());
     let clock = gpu.clock();
-    Ok(BenchReport { version, adapter, clock, ceilings, kernels, matmul, steps, checked, wrong })
+    Ok(BenchReport { version, adapter, clock, precision, ceilings, kernels, matmul, steps, checked, wrong })
 }
 
 fn failures(outcomes: Vec<Outcome>) -> Vec<Outcome> {

@@ -38,7 +38,7 @@ impl KernelTime {
         }
     }
 
-    /// Whether this is a product of matrices.
+    /// Whether this is a product of matrices, or joins the parts of one.
     pub fn is_matmul(&self) -> bool {
         self.kernel.starts_with("matmul/")
     }

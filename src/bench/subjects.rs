@@ -114,7 +114,7 @@ fn all_plans(target: Target) -> Vec<Plan> {
         ceilings::multiply_add(1 << 14),
         ceilings::copy(COPY_BYTES),
         ceilings::latency(),
-        // Software adapters join no parts in a step.
+        // A step of the default model joins parts on cards alone.
         spread_product(Layout::NT, [BATCH, super::INPUT, super::default_model().hidden[0]]),
         plan_of(&ModelConfig { activation: Activation::Silu, ..super::default_model() }, target, BATCH),
     ];

@@ -1,20 +1,15 @@
 //! The cases of the check.
 
-use super::{Case, Fill, TRANSCENDENTAL, likelihoods};
+use super::{Case, Fill, TRANSCENDENTAL, likelihoods, products};
 use crate::kernels::activation::{self, Activation};
-use crate::kernels::division::Parts;
 use crate::kernels::gather::{self, Binarize, Packing};
 use crate::kernels::latent::KlForm;
-use crate::kernels::matmul::{self, Epilogue, Layout};
 use crate::kernels::objective::Objective;
 use crate::kernels::{
     adam, add, bias_grad, clip, condition, flip, free_bits, importance, latent, micro, objective, prior,
     random, row_vector, row_weight,
 };
 use crate::plan::{PAD, Target, Tensor, round_up};
-
-/// Operands rounded to 11 bits: at most 2^-11 each, and less in a sum.
-const ROUNDED_TO_F16: f64 = 1e-3;
 
 /// Batch sizes, one of them larger than a workgroup.
 const ROWS: [usize; 3] = [1, 7, 130];
@@ -36,9 +31,9 @@ pub(super) fn all(target: &Target) -> Vec<Case> {
     bias_grads(&mut cases);
     adams(&mut cases);
     micros(&mut cases);
-    matmuls(&mut cases, target);
+    products::matmuls(&mut cases, target);
     if target.software {
-        long_sums(&mut cases);
+        products::long_sums(&mut cases, target);
     }
     cases
 }
@@ -362,127 +357,4 @@ fn micros(cases: &mut Vec<Case>) {
     let y = case.output("y", 1, 256);
     micro::latency(&mut case.plan, y);
     cases.push(case);
-}
-
-/// Sizes around a tile: 1, a prime, tile - 1, tile, tile + 1.
-fn around(tile: usize) -> [usize; 5] {
-    [1, 13, tile - 1, tile, tile + 1]
-}
-
-fn matmuls(cases: &mut Vec<Case>, target: &Target) {
-    let epilogues = |first: bool| {
-        let mut list = vec![
-            (0, Activation::Identity),
-            (1, Activation::Relu),
-            (2, Activation::Tanh),
-            (3, Activation::Identity),
-        ];
-        if first {
-            use Activation::{Identity, Relu, Silu, Softplus, Tanh};
-            list.extend([(1, Identity), (1, Tanh), (1, Softplus), (2, Relu), (2, Softplus), (2, Silu)]);
-        }
-        list
-    };
-    let (mut first, mut first_divided) = (true, true);
-    for &variant in matmul::VARIANTS {
-        for layout in [Layout::NN, Layout::NT, Layout::TN] {
-            if !variant.fits(target, layout) {
-                continue;
-            }
-            let rows = around(variant.tile_rows as usize);
-            let cols = around(variant.tile_columns as usize);
-            for (number, (epilogue, activation)) in epilogues(first).into_iter().enumerate() {
-                // Every pair of sizes occurs once over the epilogues; K is sometimes a multiple of 4, sometimes not.
-                for i in 0..rows.len() {
-                    let (m, n) = (rows[i], cols[(i + number) % cols.len()]);
-                    let k = [1, 8, 13, 32, 57][(i + 2 * number) % 5];
-                    cases.push(product(variant, layout, (m, n, k), epilogue, activation, Parts::whole(k)));
-                }
-            }
-            if layout == Layout::TN {
-                let (plain, k) = (Activation::Identity, 13);
-                for (m, n) in rows.into_iter().zip(cols.into_iter().rev()) {
-                    cases.push(product(variant, layout, (m, n, k), 4, plain, Parts::whole(k)));
-                }
-            }
-            if variant.divides(layout) {
-                for (number, (epilogue, activation)) in epilogues(first_divided).into_iter().enumerate() {
-                    for i in 0..rows.len() {
-                        // Never one row by one column: a single sum may come to nearly nothing, and has no digits then.
-                        let (m, n) = (rows[i], cols[(i + 1 + number % 4) % cols.len()]);
-                        // Several rounds a part, and a last one that is shorter: of 13, 32 and 47 terms.
-                        let (k, length) = [(109, 48), (80, 48), (175, 64)][(i + number) % 3];
-                        let parts = Parts::of(k, k.div_ceil(length), length);
-                        cases.push(product(variant, layout, (m, n, k), epilogue, activation, parts));
-                    }
-                }
-                first_divided = false;
-            }
-            first = false;
-        }
-    }
-}
-
-/// One ragged product of a variant: just past one tile in rows, just short of two in columns.
-pub(super) fn ragged(variant: &'static matmul::Variant, layout: Layout) -> Case {
-    let (m, n) = (variant.tile_rows as usize + 1, 2 * variant.tile_columns as usize - 1);
-    product(variant, layout, (m, n, 57), 0, Activation::Identity, Parts::whole(57))
-}
-
-/// A product, with its sums in these parts.
-fn product(
-    variant: &'static matmul::Variant,
-    layout: Layout,
-    (m, n, k): (usize, usize, usize),
-    epilogue: u32,
-    activation: Activation,
-    parts: Parts,
-) -> Case {
-    let name = ["store", "forward", "backward", "accumulate", "gradient"][epilogue as usize];
-    let (way, shape) = (format!("{} {layout:?}", variant.name), format!("{name} {activation:?} {m}x{k}x{n}"));
-    let mut case = match parts.count {
-        1 => Case::new(format!("matmul {way}"), shape),
-        count => Case::new(matmul::JOIN.label(), format!("{count} parts, {way} {shape}")),
-    };
-    let [a, b] = layout.operands([m, k, n]);
-    let a = case.tensor("a", a.0, a.1, Fill::Normal(1.0));
-    let b = case.tensor("b", b.0, b.1, Fill::Normal(1.0));
-    let (c, epilogue) = if epilogue == 4 {
-        let (c, d_bias) = case.gradients(m, n);
-        (c, Epilogue::Gradient(d_bias))
-    } else {
-        let fill = if epilogue == 3 { Fill::Normal(1.0) } else { Fill::Unwritten };
-        let c = case.tensor("c", m, n, fill);
-        let epilogue = match epilogue {
-            0 => Epilogue::Store,
-            1 => Epilogue::Forward(activation, case.tensor("bias", 1, n, Fill::Normal(1.0))),
-            2 => Epilogue::Backward(activation, case.tensor("kept", m, n, Fill::Normal(0.5))),
-            _ => Epilogue::Accumulate,
-        };
-        (c, epilogue)
-    };
-    if activation != Activation::Identity {
-        case.tolerance = TRANSCENDENTAL;
-    }
-    if variant.is_f16() {
-        case.tolerance = ROUNDED_TO_F16;
-    }
-    matmul::matmul_with(&mut case.plan, variant, "check", layout, (a, b, c), epilogue, parts);
-    case
-}
-
-/// Sums that are too long for a software adapter unless they are divided: it would leave them at some term, without a word.
-fn long_sums(cases: &mut Vec<Case>) {
-    const K: usize = 1_100_003;
-    for layout in [Layout::NN, Layout::NT] {
-        let mut case = Case::new(format!("matmul long {layout:?}"), format!("store 2x{K}x3"));
-        let [a, b] = layout.operands([2, K, 3]);
-        let a = case.tensor("a", a.0, a.1, Fill::Normal(1.0));
-        let b = case.tensor("b", b.0, b.1, Fill::Normal(1.0));
-        let c = case.output("c", 2, 3);
-        // Rounding adds up over so many terms; a single one that is missing would be an error of 1e-3.
-        case.tolerance = 1e-4;
-        matmul::matmul(&mut case.plan, &Target::SOFTWARE, false, "check", layout, (a, b, c), Epilogue::Store);
-        cases.push(case);
-    }
 }

@@ -1,7 +1,7 @@
 //! The cases of convolutions, and of what lies between pictures and rows.
 
+use super::products::{before, epilogues, name_of};
 use super::{Case, Fill, TRANSCENDENTAL};
-use crate::kernels::activation::Activation;
 use crate::kernels::batch_norm::{self, Tensors};
 use crate::kernels::conv::{
     DATA, Geometry, Taps, Variant, WEIGHTS, Way, conv_with, d_weights_with, parts_of,
@@ -21,20 +21,16 @@ const CHANNELS: [usize; 5] = [1, 3, 5, 7, 64];
 const SIDES: [usize; 6] = [7, 9, 4, 10, 5, 13];
 
 pub(super) fn all(cases: &mut Vec<Case>, target: &Target) {
-    let mut first = true;
+    let (mut first, plain) = (true, epilogues(false));
     for variant in DATA.iter().filter(|variant| variant.fits(target)) {
         for way in [Way::Gather, Way::Scatter] {
             for (number, geometry) in geometries().enumerate() {
-                let epilogue = [0, 1, 2, 3][number % 4];
-                cases.push(data(variant, way, &geometry, epilogue, Activation::Relu));
+                cases.push(data(variant, way, &geometry, plain[number % plain.len()]));
             }
             if first {
-                use Activation::{Identity, Silu, Softplus, Tanh};
-                for (epilogue, function) in
-                    [(1, Identity), (1, Tanh), (1, Softplus), (2, Tanh), (2, Softplus), (2, Silu)]
-                {
-                    let geometry = geometries().nth(9).expect("as many");
-                    cases.push(data(variant, way, &geometry, epilogue, function));
+                let geometry = geometries().nth(9).expect("as many");
+                for epilogue in epilogues(true) {
+                    cases.push(data(variant, way, &geometry, epilogue));
                 }
             }
         }
@@ -73,15 +69,14 @@ fn picture(case: &mut Case, name: &str, count: usize, extent: Extent, fill: Fill
     case.tensor(name, count * extent.positions(), extent.channels, fill)
 }
 
-fn data(variant: &Variant, way: Way, geometry: &Geometry, epilogue: u32, function: Activation) -> Case {
+fn data(variant: &Variant, way: Way, geometry: &Geometry, epilogue: Epilogue<()>) -> Case {
     let count = 3;
-    let name = ["store", "forward", "backward", "accumulate"][epilogue as usize];
-    let shape = format!("{} {way:?} {name} {function:?} {}", variant.name, title(geometry, count));
+    let shape = format!("{} {way:?} {} {}", variant.name, name_of(epilogue), title(geometry, count));
     let mut case = Case::new(variant.kernel.label(), shape);
     let [from, to] = way.ends(geometry);
     let x = picture(&mut case, "x", count, from, Fill::Normal(1.0));
     // Of a picture's last channels no gradient may be wanted: then the weights have more rows, or wider taps.
-    let more = if epilogue == 0 { PAD } else { 0 };
+    let more = if epilogue == Epilogue::Store { PAD } else { 0 };
     let [rows, columns] = geometry.weight();
     let taps = geometry.taps.kernel * geometry.taps.kernel;
     let (rows, columns) = match way {
@@ -89,17 +84,8 @@ fn data(variant: &Variant, way: Way, geometry: &Geometry, epilogue: u32, functio
         Way::Scatter => (rows, columns + more * taps),
     };
     let w = case.tensor("w", rows, columns, Fill::Normal(0.3));
-    let fill = if epilogue == 3 { Fill::Normal(1.0) } else { Fill::Unwritten };
-    let c = picture(&mut case, "c", count, to, fill);
-    let epilogue = match epilogue {
-        0 => Epilogue::Store,
-        1 => Epilogue::Forward(function, case.tensor("bias", 1, to.channels, Fill::Normal(1.0))),
-        2 => Epilogue::Backward(function, picture(&mut case, "kept", count, to, Fill::Normal(0.5))),
-        _ => Epilogue::Accumulate,
-    };
-    if function != Activation::Identity {
-        case.tolerance = TRANSCENDENTAL;
-    }
+    let c = picture(&mut case, "c", count, to, before(epilogue));
+    let epilogue = case.fused(epilogue, [1, to.channels], [c.rows, c.cols]);
     conv_with(&mut case.plan, variant, "check", (way, geometry), (x, w, c), epilogue);
     case
 }

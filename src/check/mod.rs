@@ -7,6 +7,7 @@
 mod cases;
 mod conv;
 mod likelihoods;
+mod products;
 mod run;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Case, Outcome, cases, conv};
+use super::{Case, Outcome, cases, conv, products};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernels::matmul::{Layout, Variant};
@@ -29,7 +29,8 @@ pub fn matmuls(
     variants: &[(Layout, &'static Variant)],
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<Vec<Outcome>> {
-    let cases: Vec<Case> = variants.iter().map(|(layout, variant)| cases::ragged(variant, *layout)).collect();
+    let cases: Vec<Case> =
+        variants.iter().map(|(layout, variant)| products::ragged(variant, *layout)).collect();
     run_all(gpu, &cases, progress)
 }
 

@@ -210,7 +210,14 @@ pub fn prepare(run: &RunSection, dataset: &Dataset, config: Config) -> Result<Tr
             dataset.shape
         ));
     }
-    let tuning = if run.tune { tune::measured(&gpu, &config, dataset)? } else { tune::known(&gpu) };
+    let tuning = match run.tune {
+        true => {
+            let mut measured = config.clone();
+            measured.train.precision = measured.train.precision.worthwhile(gpu.report());
+            tune::measured(&gpu, &measured, dataset)?
+        }
+        false => tune::known(&gpu),
+    };
     let trainer = Trainer::with_tuning(&gpu, dataset, config, &tuning)?;
     if !run.quiet {
         let (model, train) = (trainer.model(), &trainer.config().train);

@@ -23,6 +23,12 @@ pub fn run(args: &TuneArgs) -> Result<()> {
     config.adopt(&dataset)?;
     let gpu = args.device.open()?;
     announce(&gpu);
+    let asked = config.train.precision;
+    if asked.worthwhile(gpu.report()) != asked {
+        talk(format_args!(
+            "note     on this adapter `train` keeps 32 bits: what follows serves `bench --precision f16` alone"
+        ));
+    }
     measured(&gpu, &config, &dataset).map(|_| ())
 }
 
@@ -38,7 +44,7 @@ pub fn measured(gpu: &Arc<Gpu>, config: &Config, dataset: &Dataset) -> Result<Tu
     let data = DeviceData::resident("train", dataset.train.count, config.train.binarize(&model));
     let data = DeviceData { packing: packing(&dataset.train), ..data };
     let batch = Batch { data, size: config.train.batch_size, samples: config.train.samples };
-    let target = config.train.precision.offered(gpu)?;
+    let target = config.train.precision.target(gpu)?;
     let plan =
         plans::train(&network, target, &batch, &config.recipe(dataset.shape), history::ROWS as usize).plan;
     result(format_args!(

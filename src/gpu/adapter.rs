@@ -139,13 +139,15 @@ impl AdapterReport {
         Target { f16: self.f16, cooperative: self.cooperative, ..self.target() }
     }
 
-    /// Whether training with operands of 16 bits is expected to be faster. Without matrices the sums keep 32 bits, so no card
-    /// computes faster with them: they only halve the tiles in workgroup memory. By the compilers' estimates (tests/compilers) AMD's
-    /// RDNA then holds up to twice as many waves and Apple's cards a quarter to a third more, but NVIDIA's, and AMD's before RDNA,
-    /// which have waves of 64 alone, not one.
+    /// Whether training with operands of 16 bits is expected to be faster. A software adapter takes several times as long with
+    /// them (`benches/RESULTS.md`). A card without matrices adds in 32 bits, so it computes no faster: the tiles in its workgroup
+    /// memory are half as large, and that is all. By the compilers' estimates (tests/compilers) AMD's RDNA then holds up to twice
+    /// as many waves and Apple's cards up to a third more, but NVIDIA's, and AMD's before RDNA, which have waves of 64 alone, at
+    /// most one.
     pub fn gains_by_f16(&self) -> bool {
         let before_rdna = self.vendor == Vendor::Amd && self.target().subgroup == Some(64);
-        self.cooperative.is_some() || !(before_rdna || self.vendor == Vendor::Nvidia)
+        let by_tiles = !before_rdna && self.vendor != Vendor::Nvidia;
+        self.f16 && !self.is_software() && (self.cooperative.is_some() || by_tiles)
     }
 
     /// Higher is better: real cards before software, native interfaces before OpenGL.
@@ -182,8 +184,8 @@ impl AdapterReport {
     pub fn hint(&self) -> Option<&'static str> {
         let measured = self.avx512 && self.mesa() == Some(22);
         measured.then_some(
-            "a newer Mesa for networks of convolutions: with 26.2 they trained 1.4 times as fast as with 22.3; dense ones \
-             gained nothing",
+            "a newer Mesa: with 26.2 networks of convolutions trained 1.4 times as fast as with 22.3, and small dense ones \
+             in small batches up to 1.3 times",
         )
     }
 
@@ -419,7 +421,12 @@ mod tests {
             assert_eq!(card.gains_by_f16(), gains, "{card:?}");
             // Checks and benchmarks see what the card can.
             assert!(card.target_f16().f16 && !card.target().f16);
-            assert!(!AdapterReport { f16: false, ..card }.target_f16().f16);
+            let without = AdapterReport { f16: false, ..card };
+            assert!(!without.target_f16().f16 && !without.gains_by_f16());
+        }
+        for cooperative in [None, Some(8)] {
+            let llvmpipe = report(0, "llvmpipe (LLVM 22.1.8, 256 bits)", "vulkan", "software");
+            assert!(!AdapterReport { f16: true, cooperative, ..llvmpipe }.gains_by_f16());
         }
     }
 

@@ -193,7 +193,7 @@ fn shape(head: Tensor, z: Tensor, samples: usize) -> Params {
 const ROWS: [RowSum; 3] = [RowSum::of_lanes(1), RowSum::of_lanes(8), RowSum::of_lanes(32)];
 
 /// How a row of so many vectors is shared out on `target`.
-fn rows_of(target: &Target, vectors: u32) -> RowSum {
+fn sharing_of(target: &Target, vectors: u32) -> RowSum {
     let [one, few, many] = ROWS;
     match vectors {
         _ if target.software => one,
@@ -208,7 +208,7 @@ fn by_row() -> Vec<Vec<Const>> {
 
 /// Appends z [B K, Z] and kl \[B\], from head [B, 2 P].
 pub(crate) fn draw(plan: &mut Plan, target: &Target, samples: usize, head: Tensor, z: Tensor, kl: Tensor) {
-    let rows = rows_of(target, z.vectors());
+    let rows = sharing_of(target, z.vectors());
     assert!(kl.cols >= head.rows, "a KL for each datum");
     plan.push(Dispatch {
         kernel: &DRAW,
@@ -216,7 +216,7 @@ pub(crate) fn draw(plan: &mut Plan, target: &Target, samples: usize, head: Tenso
         consts: rows.consts(),
         params: shape(head, z, samples).to_bytes(),
         tensors: vec![head, z, kl],
-        workgroups: linear_grid(z.rows * rows.lanes as usize, rows.workgroup),
+        workgroups: rows.grid(z.rows),
         cost: elementwise(60, &[head, kl, z]),
     });
 }
@@ -230,7 +230,7 @@ pub(crate) fn ratio(
     z: Tensor,
     log_ratio: Tensor,
 ) {
-    let rows = rows_of(target, z.vectors());
+    let rows = sharing_of(target, z.vectors());
     assert!(log_ratio.cols >= z.rows, "a ratio for each row");
     plan.push(Dispatch {
         kernel: &RATIO,
@@ -238,7 +238,7 @@ pub(crate) fn ratio(
         consts: rows.consts(),
         params: shape(head, z, samples).to_bytes(),
         tensors: vec![head, z, log_ratio],
-        workgroups: linear_grid(z.rows * rows.lanes as usize, rows.workgroup),
+        workgroups: rows.grid(z.rows),
         cost: Cost { flops: 60 * (z.rows * z.cols) as u64, bytes: bytes(&[head, z, log_ratio]) },
     });
 }
@@ -278,10 +278,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_many_lanes_share_a_row_as_have_a_vector_of_it() {
+    fn eight_or_thirty_two_lanes_share_a_row_on_cards() {
         for (vectors, lanes) in [(1, 8), (5, 8), (8, 8), (9, 32), (32, 32), (33, 32), (16_384, 32)] {
-            assert_eq!(rows_of(&Target::PORTABLE, vectors).lanes, lanes, "{vectors}");
-            assert_eq!(rows_of(&Target::SOFTWARE, vectors).lanes, 1, "{vectors}");
+            assert_eq!(sharing_of(&Target::PORTABLE, vectors).lanes, lanes, "{vectors}");
+            assert_eq!(sharing_of(&Target::SOFTWARE, vectors).lanes, 1, "{vectors}");
         }
     }
 }

@@ -42,6 +42,9 @@ use crate::plan::{Const, Cost, PAD, Plan, Tensor, round_up};
 /// Invocations of a workgroup of the element-wise kernels.
 pub(crate) const WORKGROUP: u32 = 64;
 
+/// Most rounds of all loops of an invocation: llvmpipe leaves them after 65,535 together, without a word. With room to spare.
+pub(crate) const ROUNDS: usize = 50_000;
+
 /// The one specialisation of a kernel that has no constants to set.
 pub(crate) fn plain() -> Vec<Vec<Const>> {
     vec![Vec::new()]

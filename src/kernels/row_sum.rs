@@ -1,10 +1,7 @@
 //! How kernels that sum over rows share the work out (`shaders/shared/row_sum.wgsl`).
 
-use super::WORKGROUP;
-use crate::plan::{Const, Target};
-
-/// Most rounds of an invocation, with room to spare.
-const ROUNDS: usize = 50_000;
+use super::{ROUNDS, WORKGROUP};
+use crate::plan::{Const, Target, linear_grid};
 
 /// Invocations of a workgroup, and how many neighbours among them share a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +23,7 @@ impl RowSum {
         RowSum { workgroup: WORKGROUP, lanes }
     }
 
-    /// The one for a device where an invocation that has a row to itself goes through loops so many times in all. llvmpipe
-    /// leaves all loops of an invocation after 65,535 rounds together, without a word.
+    /// The one for a device where an invocation that has a row to itself goes through loops so many times in all ([`ROUNDS`]).
     pub fn within(target: &Target, rounds: usize) -> RowSum {
         match rounds {
             _ if !target.software => RowSum::CARD,
@@ -49,6 +45,6 @@ impl RowSum {
 
     /// Workgroups for `rows` rows.
     pub fn grid(self, rows: usize) -> [u32; 3] {
-        [(rows * self.lanes as usize).div_ceil(self.workgroup as usize) as u32, 1, 1]
+        linear_grid(rows * self.lanes as usize, self.workgroup)
     }
 }

@@ -97,9 +97,9 @@ impl ModelConfig {
         }
         if let Some(picture) = self.picture.filter(|picture| picture.len() != self.input) {
             let problem = format!(
-                "{} values, and pictures of {picture} have {}: give `input` that number",
+                "`input` is {}, but a picture of {picture} has {values} values: set `input` to {values}",
                 self.input,
-                picture.len()
+                values = picture.len()
             );
             return Err(Error::Usage(problem));
         }

@@ -86,8 +86,8 @@ impl<'a> Tape<'a> {
         Tape { records: Some(Vec::new()), ..Tape::new(name, parameters, target, batch) }
     }
 
-    /// Appends c = epilogue(A B). In training, long sums of small products are divided for a card's cores; elsewhere they are not,
-    /// since a row's result would depend on how many rows there are.
+    /// Appends c = epilogue(A B). In training, long sums of small products are divided for a card's cores; in evaluation only
+    /// those that are too long for a software adapter are, so that a row's result does not depend on how many rows there are.
     pub fn matmul(
         &mut self,
         label: &str,

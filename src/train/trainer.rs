@@ -111,6 +111,14 @@ impl Trainer {
         config.validate()?;
         config.check_data(dataset)?;
         config.train.check_valid(dataset)?;
+        let asked = config.train.precision;
+        config.train.precision = asked.worthwhile(gpu.report());
+        if asked != config.train.precision {
+            log::warn!(
+                "products keep 32 bits: with operands of 16, {} is not expected to be faster; `vae-gpu bench --precision f16` measures",
+                gpu.report().title()
+            );
+        }
         let model = config.model_config(dataset.shape);
         let network = Network::new(&model)?;
         let (train, valid) = config.training_rows(dataset)?;

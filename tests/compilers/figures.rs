@@ -53,7 +53,7 @@ const SPILLS: [&str; 8] = [
     "STP Count",
 ];
 
-/// Of those, what counts registers, or stores of them. A driver has one of these beside bytes of memory; AMD's has two.
+/// Of those, what counts registers, or stores of them. A driver has one of these beside bytes of memory; AMD's has two, of registers of two kinds.
 const SPILLED_REGISTERS: [&str; 5] =
     ["Spilled VGPRs", "Spilled SGPRs", "Spills to memory", "Spills", "STP Count"];
 
@@ -69,10 +69,10 @@ impl Entry {
         names.iter().find_map(|name| statistics.get(*name).copied())
     }
 
-    /// The largest of the statistics of these names.
-    fn largest(&self, names: &[&str]) -> u64 {
+    /// The statistics of these names together.
+    fn sum(&self, names: &[&str]) -> u64 {
         let statistics = self.result.iter();
-        statistics.flat_map(|all| names.iter().filter_map(|name| all.get(*name))).copied().max().unwrap_or(0)
+        statistics.flat_map(|all| names.iter().filter_map(|name| all.get(*name))).sum()
     }
 }
 
@@ -98,7 +98,7 @@ impl Card {
     pub fn complaints(&self) -> Vec<String> {
         let complaint = |entry: &Entry| match &entry.result {
             Err(error) => Some(format!("{}: {}: {error}", self.name, entry.title)),
-            Ok(all) if entry.chosen && entry.largest(&SPILLS) > 0 => {
+            Ok(all) if entry.chosen && entry.sum(&SPILLS) > 0 => {
                 let all: Vec<_> = all.iter().filter(|(name, _)| SPILLS.contains(&name.as_str())).collect();
                 Some(format!("{}: {} spills: {all:?}", self.name, entry.title))
             }
@@ -124,8 +124,8 @@ impl Card {
         let registers = shown(entries().filter_map(|entry| entry.first(&REGISTERS)).max());
         let waves = shown(entries().filter_map(|entry| entry.first(&WAVES)).min());
         let loads = shown(entries().filter_map(|entry| entry.wide_loads).min().map(|loads| loads as u64));
-        let spilled = entries().map(|entry| entry.largest(&SPILLED_REGISTERS)).max().unwrap_or_default();
-        let memory = entries().any(|entry| entry.largest(&SPILLS) > 0);
+        let spilled = entries().map(|entry| entry.sum(&SPILLED_REGISTERS)).max().unwrap_or_default();
+        let memory = entries().any(|entry| entry.sum(&SPILLS) > 0);
         let spilled = match spilled {
             0 if memory => " +memory".into(),
             0 => String::new(),

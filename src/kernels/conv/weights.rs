@@ -5,9 +5,9 @@ use super::geometry::Geometry;
 use super::gradient::Params;
 use super::variants::{Variant, WEIGHTS, choose};
 use crate::kernels::bias_grad::sum_rows;
-use crate::kernels::bytes;
 use crate::kernels::division::Parts;
 use crate::kernels::extent::Extent;
+use crate::kernels::{ROUNDS, bytes};
 use crate::plan::{BINDING_ALIGN, Cost, Dispatch, Element, PAD, Plan, Role, Target, Tensor, round_up};
 
 /// The parts of a sum over `positions` for weights [rows, columns]: a function of the shape alone, so that the same sums are
@@ -16,8 +16,9 @@ use crate::plan::{BINDING_ALIGN, Cost, Dispatch, Element, PAD, Plan, Role, Targe
 pub(crate) fn parts_of(positions: usize, [rows, columns]: [usize; 2]) -> Parts {
     const TILES: usize = 64;
     const SHORTEST: usize = 256;
-    // llvmpipe leaves the loops of an invocation after 65,535 rounds, of four positions each: these are 32,768.
+    // A round takes four positions: these are 32,768 rounds.
     const LONGEST: usize = 131_072;
+    const { assert!(LONGEST / PAD <= ROUNDS) };
     let tiles = rows.div_ceil(32) * columns.div_ceil(64);
     let wanted = (TILES / tiles).clamp(1, positions.div_ceil(SHORTEST)).max(positions.div_ceil(LONGEST));
     Parts::of(positions, wanted, PAD)

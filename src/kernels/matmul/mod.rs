@@ -148,6 +148,10 @@ pub(crate) fn matmul_with(
     if parts.count == 1 {
         return push(plan, variant, label, layout, (a, b, c), epilogue, parts);
     }
+    assert!(
+        parts.length.is_multiple_of(variant.terms_a_round()),
+        "{label}: rounds reach into the next of {parts:?}"
+    );
     assert!(variant.divides(layout), "{label}: {} computes no parts in {layout:?}", variant.name);
     assert!(!matches!(epilogue, Epilogue::Gradient(_)), "{label}: a gradient's sums are not divided");
     let label_of_parts = format!("{label} parts");

@@ -64,7 +64,7 @@ pub enum Epilogue<T = crate::plan::Tensor> {
 
 impl Epilogue<()> {
     /// Every epilogue that a plan may ask of a product in any layout, of a convolution, and of the join of divided sums.
-    pub(in crate::kernels) fn all() -> Vec<Epilogue<()>> {
+    pub(crate) fn all() -> Vec<Epilogue<()>> {
         let fused = Activation::ALL.iter().copied().filter(|f| !f.keeps_input());
         let mut all = vec![Epilogue::Store, Epilogue::Accumulate];
         all.extend(fused.map(|f| Epilogue::Forward(f, ())));
@@ -124,17 +124,29 @@ impl<T> Epilogue<T> {
         }
     }
 
+    /// Its number in the shaders (`shaders/shared/epilogue.wgsl`).
+    pub const fn number(&self) -> u32 {
+        match self {
+            Epilogue::Store => 0,
+            Epilogue::Forward(..) => 1,
+            Epilogue::Backward(..) => 2,
+            Epilogue::Accumulate => 3,
+            Epilogue::Gradient(_) => 4,
+            Epilogue::Divided => 5,
+        }
+    }
+
+    /// The function that it applies.
+    pub(crate) fn activation(&self) -> Activation {
+        match self {
+            Epilogue::Forward(activation, _) | Epilogue::Backward(activation, _) => *activation,
+            _ => Activation::Identity,
+        }
+    }
+
     /// The constants of the shader: what [`Epilogue::from_constants`] reads.
     pub(in crate::kernels) fn constants(&self) -> [Const; 2] {
-        let (number, activation) = match self {
-            Epilogue::Store => (0, Activation::Identity),
-            Epilogue::Forward(activation, _) => (1, *activation),
-            Epilogue::Backward(activation, _) => (2, *activation),
-            Epilogue::Accumulate => (3, Activation::Identity),
-            Epilogue::Gradient(_) => (4, Activation::Identity),
-            Epilogue::Divided => (5, Activation::Identity),
-        };
-        [("EPILOGUE", number), ("ACTIVATION", activation as u32)]
+        [("EPILOGUE", self.number()), ("ACTIVATION", self.activation() as u32)]
     }
 }
 
@@ -151,7 +163,7 @@ impl Epilogue<Matrix<'_>> {
 }
 
 /// The constant of a product that reads c before it writes it.
-pub(in crate::kernels) const ACCUMULATES: Const = ("EPILOGUE", 3);
+pub(in crate::kernels) const ACCUMULATES: Const = ("EPILOGUE", Epilogue::<()>::Accumulate.number());
 
 params! {
     /// See `shaders/shared/matmul.wgsl`.

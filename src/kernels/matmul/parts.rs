@@ -19,28 +19,32 @@ pub(super) fn parts_of(
     mkn: [usize; 3],
 ) -> Parts {
     let [_, k, _] = mkn;
-    let wanted = match target.software {
-        true => k.div_ceil(variant.most_terms()),
+    let parts = match target.software {
+        true => Parts::of(k, k.div_ceil(variant.most_terms()), PART_ALIGN),
         false if spread => spread_over(layout, mkn),
-        false => 1,
+        false => Parts::whole(k),
     };
     // In TN k counts the rows of a batch, at most 65,536 (`train.batch_size`, `train.samples`): its sums are never too long.
-    assert!(layout != Layout::TN || wanted == 1, "a sum over {k} rows is too long for this adapter");
-    Parts::of(k, wanted, PART_ALIGN)
+    assert!(layout != Layout::TN || parts.count == 1, "a sum over {k} rows is too long for this adapter");
+    parts
 }
 
-/// How many parts give a card's cores work: a function of the shape alone, so that all cards add in the same order. As many as
-/// give 128 workgroups, the number of cores of the largest cards (see `by_size`), and none so short that it is not worth its way
-/// through memory. This is reasoning: nothing was measured on a card. In TN k counts the rows of a batch: those sums are short,
-/// and the tiles of a weight many.
-fn spread_over(layout: Layout, [m, k, n]: [usize; 3]) -> usize {
+/// The parts that give a card's cores work: a function of the shape alone, so that all cards divide alike and, with 32 bits, add
+/// in the same order. As many as give 128 workgroups, the number of cores of the largest cards (see `by_size`), and all but the
+/// last with so many terms that they are worth their way through memory. This is reasoning: nothing was measured on a card. In
+/// TN k counts the rows of a batch: those sums are short, and the tiles of a weight many.
+fn spread_over(layout: Layout, [m, k, n]: [usize; 3]) -> Parts {
     const WORKGROUPS: usize = 128;
     const SHORTEST: usize = 128;
     if layout == Layout::TN {
-        return 1;
+        return Parts::whole(k);
     }
     let tiles = TILED_32.workgroups(m, n).map(|n| n as usize).iter().product::<usize>();
-    WORKGROUPS.div_ceil(tiles).min(k / SHORTEST).max(1)
+    let wanted = WORKGROUPS.div_ceil(tiles).min(k / SHORTEST).max(1);
+    // Lengths are rounded up, so the last part may be left with a few terms: rather fewer parts than that.
+    let is_long = |parts: &Parts| k - (parts.count - 1) * parts.length >= SHORTEST / 2;
+    let divided = (2..=wanted).rev().map(|count| Parts::of(k, count, PART_ALIGN)).find(is_long);
+    divided.unwrap_or(Parts::whole(k))
 }
 
 params! {
@@ -115,6 +119,7 @@ mod tests {
             (Layout::NT, [128, 20, 400], 1),
             (Layout::NN, [128, 255, 20], 1),
             (Layout::NN, [128, 257, 20], 2),
+            (Layout::NT, [32, 1153, 32], 7),
             (Layout::TN, [40, 1024, 40], 1),
             (Layout::NT, [1, 1_000_000, 1], 128),
         ] {
@@ -122,7 +127,7 @@ mod tests {
             let variant = choose(&Target::PORTABLE, layout, shape);
             let spread = parts_of(&Target::PORTABLE, true, variant, layout, shape);
             assert_eq!(spread.count, parts, "{layout:?} {shape:?}");
-            assert!(spread.hold(k) && spread.length.is_multiple_of(PART_ALIGN));
+            assert!(spread.hold(k) && (parts == 1 || spread.length.is_multiple_of(PART_ALIGN)));
             assert_eq!(parts_of(&Target::PORTABLE, false, variant, layout, shape).count, 1);
         }
     }

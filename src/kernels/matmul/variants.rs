@@ -2,7 +2,7 @@
 
 use super::operation::{ACCUMULATES, Epilogue, Layout, Params};
 use super::reference::reference;
-use crate::kernels::shader;
+use crate::kernels::{ROUNDS, shader};
 use crate::plan::{Const, Graph, Kernel, Needs, Part, Shader, Slot, Target, Unfit, read, read_image, write};
 
 /// One way to multiply: a shader and the sizes of its tile.
@@ -93,8 +93,8 @@ impl Variant {
         self.is_f16() || self.runs(&TILED)
     }
 
-    /// Whether it can compute the parts of divided sums: the smallest tile of each kind for cards, since sums are divided where
-    /// tiles are few, or too long for every tile.
+    /// Whether it can compute the parts of divided sums: the smallest tile of each kind for cards. Sums are divided where tiles
+    /// are few, or where they are too long for any tile.
     pub(crate) fn divides(&self, layout: Layout) -> bool {
         self.uses_workgroup_memory() && self.tile_rows == TILED_32.tile_rows && layout != Layout::TN
     }
@@ -106,10 +106,8 @@ impl Variant {
         tile.unwrap_or(4) as usize
     }
 
-    /// The most terms of a sum that llvmpipe adds up: it leaves all loops of an invocation after 65,535 rounds, without a word.
-    /// With room to spare.
-    pub(super) fn most_terms(&self) -> usize {
-        const ROUNDS: usize = 50_000;
+    /// The most terms of a sum that a software adapter adds up.
+    pub(crate) fn most_terms(&self) -> usize {
         ROUNDS * self.terms_a_round()
     }
 

@@ -2,6 +2,7 @@
 
 use super::kind::{Back, Extent, Layer, LayerKind, LayerText, Site};
 use super::linear;
+use crate::kernels::ROUNDS;
 use crate::kernels::resize::{grow, shrink};
 use crate::model::tape::{Tape, Value};
 
@@ -34,9 +35,9 @@ pub(super) const POOL: LayerKind = LayerKind {
             None => [input.height.max(1), input.width.max(1)],
         };
         // llvmpipe leaves the loops of an invocation after 65,535 rounds.
-        if factors[0] * factors[1] > MOST_POOLED {
+        if factors[0] * factors[1] > ROUNDS {
             return Err(format!(
-                "`{text}` pools all {input}, more positions than {MOST_POOLED}: pool by a factor first"
+                "`{text}` pools all {input}, more positions than {ROUNDS}: pool by a factor first"
             ));
         }
         let output = Extent { height: input.height / factors[0], width: input.width / factors[1], ..input };
@@ -74,9 +75,6 @@ pub(super) const UPSAMPLE: LayerKind = LayerKind {
 fn grown(extent: Extent, factor: usize) -> Extent {
     Extent { height: factor * extent.height, width: factor * extent.width, ..extent }
 }
-
-/// The most positions that become one.
-const MOST_POOLED: usize = 50_000;
 
 /// The factor that a text names; None where it may be missing and is.
 fn factor(text: &LayerText, optional: bool) -> Result<Option<usize>, String> {

@@ -237,7 +237,10 @@ fn a_model_that_cannot_be_is_refused() {
         (ModelConfig { latent: 0, ..config() }, "model.latent"),
         (ModelConfig { latent: wide, ..config() }, "model.latent"),
         (ModelConfig { input: wide, ..config() }, "values per datum"),
-        (ModelConfig { picture: Some(picture), ..config() }, "pictures of 2x2x1 have 4"),
+        (
+            ModelConfig { picture: Some(picture), ..config() },
+            "a picture of 2x2x1 has 4 values: set `input` to 4",
+        ),
         (ModelConfig { latent_picture: Some(picture), ..config() }, "z of 2x2x1 has 4 numbers"),
         (ModelConfig { kind: "gan".into(), ..config() }, "use vae, iwae, ae"),
         (ModelConfig { classes: MAX_CLASSES + 1, ..config() }, "model.condition"),

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
+use crate::gpu::{AdapterReport, Gpu};
 use crate::kernels::adam;
 use crate::kernels::gather::Binarize;
 use crate::model::init::{Init, fit_output_bias, initial_weights};
@@ -142,27 +142,26 @@ named! {
     pub enum Precision {
         /// 32 bits
         F32 => "f32",
-        /// 16 bits, where the adapter can: faster on real cards, and a little wrong
+        /// 16 bits, which round to 11 binary digits, where the adapter can and is expected to gain by it
         F16 => "f16",
     }
 }
 
 impl Precision {
-    /// What plans of training are made for on this device: products keep 32 bits where less is expected to gain nothing.
-    pub fn target(self, gpu: &Gpu) -> Result<Target> {
-        let offered = self.offered(gpu)?;
-        if offered.f16 && !gpu.report().gains_by_f16() {
-            log::warn!(
-                "products keep 32 bits: {} has no matrices of 16-bit floats, and by an estimate gains nothing from tiles of them",
-                gpu.report().title()
-            );
-            return Ok(gpu.target());
+    /// The same or, where an adapter can round to 16 bits but is not expected to be faster with them, 32 bits: what a run trains
+    /// with. Benchmarks and tunings measure what they are told to.
+    pub fn worthwhile(self, adapter: &AdapterReport) -> Precision {
+        match self {
+            Precision::F16 if adapter.f16 && !adapter.gains_by_f16() => Precision::F32,
+            asked => asked,
         }
-        Ok(offered)
     }
 
-    /// What benchmarks and tunings measure on this device: products round to 16 bits wherever it can.
-    pub fn offered(self, gpu: &Gpu) -> Result<Target> {
+    /// What plans with this precision are made for on this device.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] if its shaders have no 16-bit floats.
+    pub fn target(self, gpu: &Gpu) -> Result<Target> {
         match self {
             Precision::F32 => Ok(gpu.target()),
             Precision::F16 if gpu.report().f16 => Ok(gpu.report().target_f16()),
