@@ -4,6 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use vae_gpu::gpu::{Gpu, Program, Shared};
+use vae_gpu::kernels::conv::{self, Geometry, SingleConv, Taps, Way, single_conv, single_gradient};
+use vae_gpu::kernels::extent::Extent;
 use vae_gpu::kernels::matmul::{
     Layout, SingleProduct, VARIANTS, Variant, alike, choose, named, single_product,
 };
@@ -40,6 +42,36 @@ fn variants_that_a_tuning_may_pick_give_the_same_bits() {
             let (first, values) = expected.get_or_insert((variant.name, got.clone()));
             assert!(got == *values, "{layout:?}: {} and {first} differ", variant.name);
         }
+    }
+}
+
+/// A run may go on under another choice of tiles.
+#[test]
+fn convolutions_give_the_same_bits_by_every_variant() {
+    let gpu = common::gpu();
+    let fine = Extent { height: 13, width: 10, channels: 37 };
+    let grey = Extent { channels: 1, ..fine };
+    for (fine, taps) in [(fine, Taps::new(4, 2)), (fine, Taps::new(3, 1)), (grey, Taps::new(5, 3))] {
+        let geometry = Geometry::from_fine(fine, 35, taps).unwrap();
+        let of = |table: &'static [conv::Variant]| table.iter().filter(|variant| variant.fits(&gpu.target()));
+        let bits = |single: SingleConv| {
+            let output = single.output;
+            let mut program = Program::new(&gpu, single.plan, &mut Shared::default()).unwrap();
+            for (seed, tensor) in [1, 2].into_iter().zip(single.inputs) {
+                program.write_f32(tensor, &operand(tensor, seed));
+            }
+            program.submit(&[Step::default()]).unwrap();
+            program.read_f32(output).unwrap().into_iter().map(f32::to_bits).collect::<Vec<_>>()
+        };
+        for way in [Way::Gather, Way::Scatter] {
+            let mut all = of(conv::DATA).map(|v| (v.name, bits(single_conv(v, way, &geometry, 5))));
+            let (first, expected) = all.next().unwrap();
+            assert!(expected.iter().any(|word| *word != 0));
+            all.for_each(|(name, got)| assert!(got == expected, "{way:?} {geometry:?}: {name} and {first}"));
+        }
+        let mut all = of(conv::WEIGHTS).map(|v| (v.name, bits(single_gradient(v, &geometry, 5))));
+        let (first, expected) = all.next().unwrap();
+        all.for_each(|(name, got)| assert!(got == expected, "gradient {geometry:?}: {name} and {first}"));
     }
 }
 

@@ -18,9 +18,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
     let first_row = group.y * ROWS;
     let number = group.x * WORKGROUP + local;
     let column = column_of(number);
+    stored_part = group.z;
     let begin = group.z * params.length;
     let end = min(begin + params.length, params.count * params.coarse_height * params.coarse_width);
-    var place = place_of(begin);
+    var place = position_of(begin);
 
     var acc: array<mat4x4f, QUADS>;
     var row_sums: array<vec4f, QUADS>;
@@ -45,9 +46,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lo
         }
     }
     for (var i = 0u; i < QUADS; i++) {
-        store_rows(group.z, first_row + 4u * i, number, acc[i]);
+        store_block(first_row + 4u * i, number, acc[i]);
         if (sums && local == 0u) {
-            store_bias(group.z, first_row + 4u * i, row_sums[i]);
+            store_bias(first_row + 4u * i, row_sums[i]);
         }
     }
 }

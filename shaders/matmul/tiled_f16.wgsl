@@ -6,6 +6,7 @@ enable f16;
 
 #import shared/operands
 #import shared/matmul
+#import shared/fetch
 #import shared/tile
 
 alias TileVector = vec4h;
@@ -13,11 +14,13 @@ alias TileVector = vec4h;
 const LAYOUT: u32 = 1u;
 const EPILOGUE: u32 = 0u;
 const ACTIVATION: u32 = 0u;
+const SUMS_ROWS: bool = EPILOGUE == GRADIENT;
 const SIDE: u32 = 16u; // at least 8
 const BLOCKS: u32 = 1u; // 1, 2 or 4
 const K_QUADS: u32 = 4u; // SIDE / (4 BLOCKS)
 
 @compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) local: u32) {
+    stored_part = group.z;
     multiply_tile(group, local);
 }

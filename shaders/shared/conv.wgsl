@@ -219,7 +219,7 @@ fn weight_block(a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> mat4x4f {
 }
 
 // Stores a block, by positions, at vector `column` of the channels.
-fn store_block(block: Block, column: u32, sums: mat4x4f) {
+fn store_positions(block: Block, column: u32, sums: mat4x4f) {
     if (4u * column >= params.channels) {
         return;
     }

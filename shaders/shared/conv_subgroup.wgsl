@@ -71,6 +71,6 @@ fn main(
         }
     }
     for (var i = 0u; i < QUADS; i++) {
-        store_block(block, first_channel / 4u + i, acc[i]);
+        store_positions(block, first_channel / 4u + i, acc[i]);
     }
 }

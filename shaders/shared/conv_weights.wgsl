@@ -34,24 +34,24 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> parts: array<vec4f>;
 
 // A position of the coarse picture.
-struct Place {
+struct Position {
     image: u32,
     y: u32,
     x: u32,
 }
 
-fn place_of(position: u32) -> Place {
-    let row = position / params.coarse_width;
+fn position_of(number: u32) -> Position {
+    let row = number / params.coarse_width;
     let image = row / params.coarse_height;
-    return Place(image, row - image * params.coarse_height, position - row * params.coarse_width);
+    return Position(image, row - image * params.coarse_height, number - row * params.coarse_width);
 }
 
-fn next(place: Place) -> Place {
+fn next(place: Position) -> Position {
     let x = place.x + 1u;
     let next_row = x == params.coarse_width;
     let y = place.y + u32(next_row);
     let next_image = y == params.coarse_height;
-    return Place(place.image + u32(next_image), select(y, 0u, next_image), select(x, 0u, next_row));
+    return Position(place.image + u32(next_image), select(y, 0u, next_image), select(x, 0u, next_row));
 }
 
 // A vector of d_W's rows: four channels of the fine picture under one tap.
@@ -74,7 +74,7 @@ fn column_of(number: u32) -> Column {
 }
 
 // The vector of the fine picture that the column's tap meets at a place: zero around the picture, and past the last place.
-fn fine_at(place: Place, column: Column) -> vec4f {
+fn fine_at(place: Position, column: Column) -> vec4f {
     let y = params.stride * place.y + column.down;
     let x = params.stride * place.x + column.right;
     let inside = y < params.fine_height && x < params.fine_width && place.image < params.count && column.inside;
@@ -85,10 +85,10 @@ fn fine_at(place: Place, column: Column) -> vec4f {
 // The same at four places, one after the other.
 struct Run {
     block: mat4x4f,
-    next: Place,
+    next: Position,
 }
 
-fn load_fine(first: Place, column: Column) -> Run {
+fn load_fine(first: Position, column: Column) -> Run {
     let second = next(first);
     let third = next(second);
     let fourth = next(third);
@@ -107,21 +107,24 @@ fn coarse_at(position: u32, first: u32, quad: u32) -> u32 {
     return position * params.coarse_vectors + min(first / 4u + quad, params.coarse_vectors - 1u);
 }
 
-// Four rows of a vector of d_W, in a part.
-fn store_rows(part: u32, row: u32, number: u32, block: mat4x4f) {
+// The part whose sums are stored: set first.
+var<private> stored_part: u32;
+
+// Stores four rows of a vector of d_W.
+fn store_block(row: u32, number: u32, block: mat4x4f) {
     if (number >= params.row_vectors) {
         return;
     }
-    let at = part * params.part_vectors + row * params.row_vectors + number;
+    let at = stored_part * params.part_vectors + row * params.row_vectors + number;
     if (row < params.rows) { parts[at] = block[0]; }
     if (row + 1u < params.rows) { parts[at + params.row_vectors] = block[1]; }
     if (row + 2u < params.rows) { parts[at + 2u * params.row_vectors] = block[2]; }
     if (row + 3u < params.rows) { parts[at + 3u * params.row_vectors] = block[3]; }
 }
 
-// Four elements of d_bias. Past the last row they are zero, since the coarse picture's padding is.
-fn store_bias(part: u32, row: u32, sums: vec4f) {
+// Stores four elements of d_bias. Past the last row they are zero, since the coarse picture's padding is.
+fn store_bias(row: u32, sums: vec4f) {
     if (row < params.rows) {
-        parts[part * params.part_vectors + params.bias_at + row / 4u] = sums;
+        parts[stored_part * params.part_vectors + params.bias_at + row / 4u] = sums;
     }
 }

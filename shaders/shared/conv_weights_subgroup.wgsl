@@ -20,9 +20,10 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let first_row = group.y * ROWS;
     let number = group.x * LANES + lane;
     let column = column_of(number);
+    stored_part = group.z;
     let begin = group.z * params.length;
     let end = min(begin + params.length, params.count * params.coarse_height * params.coarse_width);
-    var place = place_of(begin);
+    var place = position_of(begin);
 
     var acc: array<mat4x4f, QUADS>;
     var row_sums: array<vec4f, QUADS>;
@@ -55,9 +56,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
         }
     }
     for (var i = 0u; i < QUADS; i++) {
-        store_rows(group.z, first_row + 4u * i, number, acc[i]);
+        store_block(first_row + 4u * i, number, acc[i]);
         if (sums && lane == 0u) {
-            store_bias(group.z, first_row + 4u * i, row_sums[i]);
+            store_bias(first_row + 4u * i, row_sums[i]);
         }
     }
 }

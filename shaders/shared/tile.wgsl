@@ -9,10 +9,15 @@
 // neither the stores nor the loads of 8 neighbouring invocations conflict in a bank.
 // Grid: x over tiles of columns, y over tiles of rows, z over parts of k.
 //
-// The importer defines TileVector, the type of the tile's vectors (vec4f, or vec4h for half the memory), and the constants
-// LAYOUT, SIDE, BLOCKS and K_QUADS. Sums are kept in 32 bits.
+// The importer defines TileVector, the type of the tile's vectors (vec4f, or vec4h for half the memory); the constants SIDE,
+// BLOCKS, K_QUADS, A_ALONG_K, B_ALONG_K and, for whether A's rows are summed up beside, SUMS_ROWS; and
+//   k_range(z)                              the blocks of four k to sum, first and end
+//   fetch_a(place, first_row, k_quad)       a vector of A's tile; of B's: fetch_b(place, first_quad, k_quad)
+//   store_block(row, column, block)         stores a block of c
+//   store_bias(row, sums)                   stores the sums of four of A's rows
+// Sums are kept in 32 bits.
 
-#import shared/fetch
+#import shared/place
 
 const INVOCATIONS: u32 = SIDE * SIDE;
 // Blocks along a side of the tile.
@@ -63,7 +68,6 @@ fn multiply_tile(group: vec3u, local: u32) {
     let first_quad = QUADS * group.x;
     let row_quad = local / SIDE;
     let column_quad = local % SIDE;
-    stored_part = group.z;
     let range = k_range(group.z);
     let rounds = (range.y - range.x + K_QUADS - 1u) / K_QUADS;
 
@@ -74,7 +78,7 @@ fn multiply_tile(group: vec3u, local: u32) {
         }
     }
     var row_sums: array<vec4f, BLOCKS>;
-    let sums_rows = EPILOGUE == GRADIENT && group.x == 0u;
+    let sums_rows = SUMS_ROWS && group.x == 0u;
     var next_a: array<vec4f, LOADS>;
     var next_b: array<vec4f, LOADS>;
     for (var round = 0u; round <= rounds; round++) {

@@ -38,6 +38,7 @@ const SHARED: &[(&str, &str)] = shared![
     "operands"
     "pair"
     "philox"
+    "place"
     "pointwise"
     "portable"
     "row_sum"

@@ -82,7 +82,7 @@ pub(crate) fn conv_with(
             (taps.stride * taps.stride, side(to.height) * side(to.width))
         }
     };
-    let [groups_x, groups_y, _] = plan::linear_grid((count * per_phase).div_ceil(PAD), variant.invocations);
+    let [groups_x, groups_y, _] = plan::linear_grid((count * per_phase).div_ceil(PAD), variant.blocks);
     plan.push(Dispatch {
         kernel: variant.kernel,
         label: label.into(),

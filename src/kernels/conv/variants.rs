@@ -16,8 +16,8 @@ pub struct Variant {
     pub kernel: &'static Kernel,
     /// The subgroup size that it needs, if it uses subgroups.
     pub lanes: Option<u32>,
-    /// Invocations of a workgroup: each has four positions of the result or, in the gradient, a vector of its rows.
-    pub invocations: u32,
+    /// Blocks of four positions of the result or, in the gradient, vectors of its rows that a workgroup computes.
+    pub blocks: u32,
     /// Channels of the result that a workgroup computes or, in the gradient, rows.
     pub channels: u32,
     consts: [Const; 2],
@@ -32,7 +32,20 @@ impl Variant {
         subgroup: bool,
     ) -> Variant {
         let lanes = if subgroup { Some(size.1) } else { None };
-        Variant { name, kernel, lanes, invocations: size.1, channels: channels.1, consts: [size, channels] }
+        Variant { name, kernel, lanes, blocks: size.1, channels: channels.1, consts: [size, channels] }
+    }
+
+    /// A tile of as many positions, or values of vectors, as channels, by a workgroup of a square of invocations.
+    const fn through_tiles(name: &'static str, kernel: &'static Kernel, channels: Const) -> Variant {
+        Variant::new(name, kernel, ("SIDE", channels.1 / 4), channels, false)
+    }
+
+    const fn tiled(name: &'static str, channels: u32) -> Variant {
+        Variant::through_tiles(name, &TILED, ("CHANNELS", channels))
+    }
+
+    const fn weights_tiled(name: &'static str, rows: u32) -> Variant {
+        Variant::through_tiles(name, &WEIGHTS_TILED, ("ROWS", rows))
     }
 
     const fn subgroup(name: &'static str, lanes: u32, channels: u32) -> Variant {
@@ -69,6 +82,11 @@ impl Variant {
         std::ptr::eq(self.kernel, &SUBGROUP_IMAGES) || std::ptr::eq(self.kernel, &WEIGHTS_SUBGROUP_IMAGES)
     }
 
+    /// Whether operands pass through workgroup memory, with a barrier per round.
+    fn uses_workgroup_memory(&self) -> bool {
+        std::ptr::eq(self.kernel, &TILED) || std::ptr::eq(self.kernel, &WEIGHTS_TILED)
+    }
+
     /// Whether this variant runs on `target`.
     pub fn fits(&self, target: &Target) -> bool {
         self.lanes.is_none_or(|lanes| target.subgroup == Some(lanes))
@@ -102,6 +120,8 @@ pub static DATA: &[Variant] = &[
     Variant::portable("portable-4", 64, 4),
     Variant::portable("portable-8", 32, 8),
     Variant::portable("portable-16", 32, 16),
+    Variant::tiled("tiled-32", 32),
+    Variant::tiled("tiled-64", 64),
 ];
 
 /// Every variant of the gradient of a convolution's weights: for each adapter from few rows to many.
@@ -123,12 +143,20 @@ pub static WEIGHTS: &[Variant] = &[
     Variant::weights_portable("portable-4", 64, 4),
     Variant::weights_portable("portable-8", 32, 8),
     Variant::weights_portable("portable-16", 32, 16),
+    Variant::weights_tiled("tiled-32", 32),
+    Variant::weights_tiled("tiled-64", 64),
 ];
 
-/// The channels of the portable tiles that are chosen. Apple's compiler spills the sums of 16 (Mesa 26's of an M1: 6 to 22
-/// spills, with 8 none); all others keep them (tests/compilers).
-fn portable_channels(vendor: Vendor) -> [u32; 2] {
-    if vendor == Vendor::Apple { [4, 8] } else { [4, 16] }
+/// The channels of the tiles that are chosen without subgroups. Apple's compiler spills the sums of 16 channels (Mesa 26's of an
+/// M1: 6 to 22 spills, with 8 none); all others keep them (tests/compilers). For cards, beyond 16, tiles in workgroup memory: a
+/// vector from memory serves 64 multiply-adds there, where one of 16 channels serves 13. That is reasoning: nothing was measured
+/// on a card.
+fn channels_without_subgroups(target: &Target) -> &'static [u32] {
+    match (target.software, target.vendor) {
+        (true, _) => &[4, 16],
+        (false, Vendor::Apple) => &[4, 8, 32],
+        (false, _) => &[4, 16, 32],
+    }
 }
 
 /// The variant of a table for so many channels, or rows, on `target`: the smallest tile that holds them, or the largest. With
@@ -137,11 +165,12 @@ pub fn choose(table: &'static [Variant], target: &Target, channels: usize) -> &'
     let fitting = || table.iter().filter(|variant| variant.fits(target));
     let images = fitting().any(Variant::reads_images);
     let subgroups = target.software && fitting().any(|variant| variant.lanes.is_some());
-    let portable = portable_channels(target.vendor);
+    let without = channels_without_subgroups(target);
     let suits = |v: &&Variant| {
         v.lanes.is_some() == subgroups
             && v.reads_images() == images
-            && (v.lanes.is_some() || portable.contains(&v.channels))
+            && (subgroups || without.contains(&v.channels))
+            && !(target.software && v.uses_workgroup_memory())
     };
     let mut tiles = fitting().filter(suits);
     let largest = tiles.clone().next_back().expect("a portable variant");
@@ -203,16 +232,23 @@ static WEIGHTS_SUBGROUP: Kernel =
         weight_specialisations(&WEIGHTS_SUBGROUP)
     });
 
+static TILED: Kernel =
+    data(shader!("conv/tiled"), Needs::Nothing, DATA_SLOTS, || data_specialisations(&TILED));
+
+static WEIGHTS_TILED: Kernel = weights(shader!("conv/weights_tiled"), Needs::Nothing, WEIGHT_SLOTS, || {
+    weight_specialisations(&WEIGHTS_TILED)
+});
+
 static WEIGHTS_SUBGROUP_IMAGES: Kernel =
     weights(shader!("conv/weights_subgroup_images"), Needs::Lanes, WEIGHT_IMAGES, || {
         weight_specialisations(&WEIGHTS_SUBGROUP_IMAGES)
     });
 
 /// The shaders of a convolution.
-pub(crate) const DATA_KERNELS: [&Kernel; 3] = [&PORTABLE, &SUBGROUP, &SUBGROUP_IMAGES];
+pub(crate) const DATA_KERNELS: [&Kernel; 4] = [&PORTABLE, &SUBGROUP, &SUBGROUP_IMAGES, &TILED];
 /// The shaders of the gradient of a convolution's weights.
-pub(crate) const WEIGHT_KERNELS: [&Kernel; 3] =
-    [&WEIGHTS_PORTABLE, &WEIGHTS_SUBGROUP, &WEIGHTS_SUBGROUP_IMAGES];
+pub(crate) const WEIGHT_KERNELS: [&Kernel; 4] =
+    [&WEIGHTS_PORTABLE, &WEIGHTS_SUBGROUP, &WEIGHTS_SUBGROUP_IMAGES, &WEIGHTS_TILED];
 
 /// The constants of the shader for one convolution; `grey` is its input of one channel.
 pub(super) fn constants<T>(variant: &Variant, way: Way, grey: bool, epilogue: &Epilogue<T>) -> Vec<Const> {
@@ -255,10 +291,13 @@ mod tests {
             (software(Some(4)), 1000, "subgroup4-16"),
             (software(None), 3, "portable-4"),
             (software(Some(64)), 1000, "portable-16"),
-            (Target { subgroup: Some(8), ..Target::PORTABLE }, 32, "portable-16"),
+            (Target { subgroup: Some(8), ..Target::PORTABLE }, 32, "tiled-32"),
             (Target::PORTABLE, 8, "portable-16"),
+            (Target::PORTABLE, 17, "tiled-32"),
+            (Target::PORTABLE, 1000, "tiled-32"),
             (Target { vendor: Vendor::Apple, ..Target::PORTABLE }, 3, "portable-4"),
-            (Target { vendor: Vendor::Apple, ..Target::PORTABLE }, 32, "portable-8"),
+            (Target { vendor: Vendor::Apple, ..Target::PORTABLE }, 8, "portable-8"),
+            (Target { vendor: Vendor::Apple, ..Target::PORTABLE }, 32, "tiled-32"),
             (Target { images: true, ..software(Some(8)) }, 3, "images8-4"),
             (Target { images: true, ..software(Some(16)) }, 32, "images16-32"),
             (Target { images: true, ..software(None) }, 32, "portable-16"),

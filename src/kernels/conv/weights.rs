@@ -101,7 +101,7 @@ pub(crate) fn d_weights_with(
         params: params.to_bytes(),
         tensors: vec![coarse, fine, to],
         workgroups: [
-            tiles(d_w.stride / PAD, variant.invocations),
+            tiles(d_w.stride / PAD, variant.blocks),
             tiles(d_w.rows, variant.channels),
             parts.count as u32,
         ],
