@@ -366,7 +366,7 @@ fn micros(cases: &mut Vec<Case>) {
 
 /// Sizes around a tile: 1, a prime, tile - 1, tile, tile + 1.
 fn around(tile: usize) -> [usize; 5] {
-    [1, 13, tile - 1, tile, tile + 1]
+    [1, 13, tile.max(2) - 1, tile, tile + 1]
 }
 
 fn matmuls(cases: &mut Vec<Case>, target: &Target) {
