@@ -3,6 +3,7 @@
 
 const SWEEPS = 300; // of the power method; codes of two equal variances have no order that could converge
 const STILL = 1e-10; // what a sweep changes when it has converged
+const SAME = 1e-3; // what of a code its address does not keep
 const NONE = "no other dimension";
 
 function dot(a, b) {
@@ -70,7 +71,7 @@ export class Places {
 
   // Where a code lies, if it is one of these.
   place(code) {
-    return this.places[this.codes.findIndex((other) => other.every((v, i) => v === code[i]))];
+    return this.places[this.codes.findIndex((other) => other.every((v, i) => Math.abs(v - code[i]) < SAME))];
   }
 }
 
