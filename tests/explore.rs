@@ -774,8 +774,8 @@ fn without_webgpu_there_are_pictures_and_the_report_names_the_page() {
 
 /// Kernels that have no pipeline in this browser: the kernel, a part of what it says, and why.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
-    ("matmul/cooperative16", "cooperative", "cooperative matrices are no part of WGSL yet"),
-    ("matmul/cooperative8", "cooperative", "cooperative matrices are no part of WGSL yet"),
+    ("matmul/cooperative16", "expected extension", "cooperative matrices are no part of WGSL yet"),
+    ("matmul/cooperative8", "expected extension", "cooperative matrices are no part of WGSL yet"),
     ("matmul/tiled_f16", "f16", "SwiftShader has no 16-bit floats"),
 ];
 
