@@ -58,7 +58,7 @@
 //! - `cli`, the default: the command, with its pictures, reports, checks and benchmarks. A program that only uses the library
 //!   does without: `default-features = false`.
 //! - `formats`: Parquet files, and text in UTF-16 or packed with zstd. `export`: ONNX models, and event files for TensorBoard.
-//!   `cli` has both.
+//!   `tsne`: maps of codes by t-SNE. `cli` has all three.
 //! - `faults`: devices that are lost or small, for this crate's own tests.
 
 #[cfg(feature = "cli")]

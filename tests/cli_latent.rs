@@ -196,9 +196,25 @@ fn a_plane_has_a_manifold_and_a_map() {
         "the codes of 100 train data are in latent-map.png\n"
     );
 
+    // By name it is the same plane; by other methods another picture, the same each time.
+    let map = |flags: &str| stdout(&scratch, &format!("latent-map run --split train {flags} --out -"));
+    assert_eq!(map("--method dims"), map(""));
+    let others = ["--method pca", "--method tsne", "--method tsne --perplexity 10"].map(map);
+    assert!(others.iter().all(|other| *other != map("")) && others[0] != others[1] && others[1] != others[2]);
+    assert_eq!(map("--method tsne --perplexity 30"), others[1]);
+    scratch.fail(
+        "latent-map run --method tsne",
+        2,
+        "--perplexity 30: t-SNE looks at three times as many neighbours of each of the 64 data: use 21 or less, or more data",
+    );
+    scratch.fail("latent-map run --method pca --perplexity 5", 2, "--perplexity is for --method tsne");
+    scratch.succeed("latent-map run --method tsne --perplexity 21");
+
     let scratch = trained("--latent 3 --model ae");
     scratch.succeed("latent-map run --out pca.png");
     assert_eq!(scratch.picture("pca.png"), (980, 840));
+    scratch.succeed("latent-map run --method dims --out dims.png");
+    assert_ne!(scratch.read("dims.png"), scratch.read("pca.png"));
     scratch.succeed("interpolate run --from 0 --to 1");
     scratch.fail("traverse run", 2, "an autoencoder has no KL");
     scratch.fail("encode run --what sample --out z.npy", 2, "an autoencoder gives one z");

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Every pipeline through the compilers of real cards, browsers and Windows, on a machine that has none of them. Nothing is
-# computed: this finds errors, spilled registers, and changed figures. What is absent is skipped, and said.
+# computed, but in the browser: this finds errors, spilled registers, and changed figures. What is absent is skipped, and said.
 #   compilers.sh --install   fetches what the other call looks for: Debian unstable's Mesa with its shims (debootstrap, as root,
 #                            600 MB), Dawn's Tint (npm's webgpu), DXC (a library in PyPI's compushady)
 #   compilers.sh             asks every compiler that is there
@@ -83,6 +83,7 @@ if [ -d "$tint/node_modules/webgpu" ]; then
 else
     absent Tint
 fi
+try "Chromium, on its software adapter" $tests explore -- --ignored --show-output
 if [ -x "$dxc/compile" ]; then
     try "Windows, by DXC" "$dxc/compile" "$shaders"
 else

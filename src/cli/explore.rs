@@ -14,11 +14,13 @@ use super::model_args::ModelArgs;
 use super::output::{self, talk};
 use super::saved::{Chosen, Saved};
 use super::saver::{COLUMNS, SAMPLES, row_label};
-use super::{source, suit};
+use super::{progress, source, suit};
 use crate::data::{Shape, Split};
 use crate::error::{Error, Result};
-use crate::evaluate::{Inference, latent};
-use crate::explore::{Content, Figure, Library, MOST_MAPPED, Page, Plans, Points, Thumbs, Training, pack};
+use crate::evaluate::{Inference, Tsne, latent};
+use crate::explore::{
+    Blobs, Content, Figure, Library, MOST_MAPPED, Page, Plans, Points, Thumbs, Training, pack,
+};
 use crate::model::Network;
 use crate::run::{RunDir, picture, report, write_atomic};
 use crate::train::{Config, Keep, Precision, TrainSection};
@@ -146,6 +148,7 @@ fn of_run(args: &ExploreArgs, run: &Path) -> Result<String> {
     let weights = if args.half { pack::halves(&saved.parameters) } else { pack::floats(&saved.parameters) };
     let mut blobs = vec![("weights", weights), ("codes", pack::floats(&mu))];
     content.points = points(&rows, part, saved.shape, &mut blobs)?;
+    content.points.tsne = tsne(&mu, network.config.latent, &mut blobs)?;
     if !saved.shape.is_picture() {
         blobs.push(("row", pack::floats(&rows.x(0..1)?)));
     }
@@ -251,7 +254,7 @@ fn summary(config: &Config, network: &Network) -> String {
 }
 
 /// The data of the map, with their pictures and labels as text for the script to unpack.
-fn points(rows: &Split, part: &str, shape: Shape, blobs: &mut Vec<(&'static str, String)>) -> Result<Points> {
+fn points(rows: &Split, part: &str, shape: Shape, blobs: &mut Blobs) -> Result<Points> {
     let mut thumbs = None;
     if shape.is_picture() {
         let (made, png) = Thumbs::of(&rows.x(0..rows.count)?, shape)?;
@@ -262,7 +265,21 @@ fn points(rows: &Split, part: &str, shape: Shape, blobs: &mut Vec<(&'static str,
         blobs.push(("labels", pack::words(labels)));
     }
     let what = output::counted(rows.count, part);
-    Ok(Points { count: rows.count, what, thumbs, labelled: rows.labels.is_some() })
+    Ok(Points { count: rows.count, what, thumbs, labelled: rows.labels.is_some(), tsne: None })
+}
+
+/// The places of codes by t-SNE, and their perplexity: the usual one, or as large as so few data have; none where the plane is all
+/// there is, or the data are hardly any.
+fn tsne(mu: &[f32], latent: usize, blobs: &mut Blobs) -> Result<Option<f64>> {
+    let known = mu.chunks_exact(latent).filter(|code| code.iter().all(|v| v.is_finite())).count();
+    let perplexity = Tsne::default().perplexity.min(Tsne::most_perplexity(known) as f64);
+    if latent <= 2 || perplexity < 1.0 {
+        return Ok(None);
+    }
+    let places = progress::tsne(Tsne { perplexity }, mu, latent)?;
+    let places: Vec<f32> = places.as_flattened().iter().map(|v| *v as f32).collect();
+    blobs.push(("tsne", pack::floats(&places)));
+    Ok(Some(perplexity))
 }
 
 /// What a browser without WebGPU shows.

@@ -170,6 +170,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("latents", "--latents"),
     ("limit", "--limit"),
     ("nll_samples", "--nll-samples"),
+    ("perplexity", "--perplexity"),
     ("resume", "--resume"),
     ("scale", "--scale"),
     ("source.colour", "--grey or --colour"),

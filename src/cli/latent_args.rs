@@ -161,18 +161,38 @@ pub struct ManifoldArgs {
     pub device: DeviceArgs,
 }
 
+/// The plane of a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MapMethod {
+    /// The first two principal components
+    Pca,
+    /// The two dimensions with the largest KL; of an autoencoder, the first two
+    Dims,
+    /// t-SNE: neighbours stay neighbours
+    Tsne,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   vae-gpu latent-map runs/mnist-vae-1
   vae-gpu latent-map runs/mnist-vae-1 --split train --limit 60000 --out train.png
+  vae-gpu latent-map runs/mnist-vae-1 --method tsne      # clusters that no plane can show
 
-Each dot is the mean code mu of a datum, in the colour of its label. With more than two latent dimensions, the plane is
-that of their first two principal components; the axes tell the share of the variance that each of them has.")]
+Each dot is the mean code mu of a datum, in the colour of its label. pca is the plane of the first two principal components; the
+axes tell the share of the variance that each of them has. tsne (van der Maaten & Hinton 2008) keeps neighbours together,
+whatever the number of dimensions: what is near is alike, but distances between clusters, their sizes and the axes say nothing.
+It begins at the principal components and has no chance in it: the same codes are the same picture.")]
 pub struct LatentMapArgs {
     /// Run directory
     pub run: PathBuf,
     #[command(flatten)]
     pub source: SourceArgs,
+    /// How codes are brought into the plane [default: dims of a model with two latent dimensions, pca of more]
+    #[arg(long, value_enum)]
+    pub method: Option<MapMethod>,
+    /// With --method tsne: about how many neighbours of a datum count, of three times as many that are looked at [default: 30]
+    #[arg(long, value_name = "N")]
+    pub perplexity: Option<f64>,
     /// Dots at most; of more data, so many evenly spaced ones
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,

@@ -2,11 +2,12 @@
 
 use super::coded::Coded;
 use super::common_args::SplitArg;
-use super::latent_args::LatentMapArgs;
+use super::latent_args::{LatentMapArgs, MapMethod};
 use super::output::{self, talk};
+use super::progress;
 use super::saved::{Chosen, Saved};
 use crate::error::{Error, Result};
-use crate::evaluate::Pca;
+use crate::evaluate::{Pca, Tsne};
 use crate::run::scatter::{MOST_CLASSES, Scatter};
 
 pub fn run(args: &LatentMapArgs) -> Result<()> {
@@ -18,10 +19,19 @@ pub fn run(args: &LatentMapArgs) -> Result<()> {
             "a map is of two latent dimensions or more, but this model has one: use `encode`".into(),
         ));
     }
+    let method = args.method.unwrap_or(if latent == 2 { MapMethod::Dims } else { MapMethod::Pca });
+    if args.perplexity.is_some() && method != MapMethod::Tsne {
+        return Err(Error::Usage("--perplexity is for --method tsne: give that too, or leave it out".into()));
+    }
     let Chosen { split, name, classes, .. } = saved.read(&args.source, SplitArg::All)?;
     let split = split.spaced(args.limit as usize);
-    let Coded { mu, .. } = Coded::of(&mut saved.runner()?, (&split, name), saved.still())?;
-    let (points, axes) = plane(&mu, latent);
+    let Coded { mu, order, .. } = Coded::of(&mut saved.runner()?, (&split, name), saved.still())?;
+    let (points, axes) = match method {
+        MapMethod::Dims if latent == 2 || order.is_empty() => dims(&mu, latent, [0, 1]),
+        MapMethod::Dims => dims(&mu, latent, [order[0], order[1]]),
+        MapMethod::Pca => pca(&mu, latent),
+        MapMethod::Tsne => tsne(&mu, latent, args.perplexity.unwrap_or(Tsne::default().perplexity))?,
+    };
     let labels = split.labels.as_deref().unwrap_or(&[]).to_vec();
     let known: std::collections::BTreeSet<_> = labels.iter().collect();
     if known.len() > MOST_CLASSES {
@@ -34,16 +44,27 @@ pub fn run(args: &LatentMapArgs) -> Result<()> {
     output::file(&args.out, &png, &format!("the codes of {} are", output::counted(split.count, name)))
 }
 
-/// Places in the plane of two latent dimensions, or of the first two principal components of more.
-fn plane(mu: &[f32], latent: usize) -> (Vec<(f64, f64)>, [String; 2]) {
-    if latent == 2 {
-        let points = mu.chunks_exact(2).map(|z| (f64::from(z[0]), f64::from(z[1]))).collect();
-        return (points, ["mu of z_0".into(), "mu of z_1".into()]);
-    }
+/// The places of data, and the titles of the axes.
+type Plane = (Vec<(f64, f64)>, [String; 2]);
+
+/// In the plane of two latent dimensions.
+fn dims(mu: &[f32], latent: usize, axes: [usize; 2]) -> Plane {
+    let place = |z: &[f32]| (f64::from(z[axes[0]]), f64::from(z[axes[1]]));
+    (mu.chunks_exact(latent).map(place).collect(), axes.map(|axis| format!("mu of z_{axis}")))
+}
+
+/// In the plane of the first two principal components.
+fn pca(mu: &[f32], latent: usize) -> Plane {
     let pca = Pca::of(mu, latent);
-    let points = mu.chunks_exact(latent).map(|z| (pca.project(z, 0), pca.project(z, 1))).collect();
     let axis = |k: usize| {
         format!("principal component {} of mu, {:.1} % of the variance", k + 1, 100.0 * pca.explained[k])
     };
-    (points, [axis(0), axis(1)])
+    let place = |z: &[f32]| (pca.project(z, 0), pca.project(z, 1));
+    (mu.chunks_exact(latent).map(place).collect(), [axis(0), axis(1)])
+}
+
+fn tsne(mu: &[f32], latent: usize, perplexity: f64) -> Result<Plane> {
+    let places = progress::tsne(Tsne { perplexity }, mu, latent)?;
+    let title = format!("t-SNE of mu, perplexity {perplexity}: near is alike, far says nothing");
+    Ok((places.into_iter().map(<(f64, f64)>::from).collect(), [title, String::new()]))
 }

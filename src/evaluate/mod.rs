@@ -9,6 +9,8 @@ mod pca;
 mod report;
 mod runner;
 mod terms;
+#[cfg(feature = "tsne")]
+mod tsne;
 mod upload;
 
 pub use codes::{Codes, Encoder};
@@ -21,5 +23,7 @@ pub use report::{CodeStatistics, EvaluationReport, LabelReport, Measured, Nll};
 pub use runner::Runner;
 pub(crate) use runner::{STREAM, rows_within};
 pub use terms::{Estimate, Evaluation, MOST, Outliers, Terms, score};
+#[cfg(feature = "tsne")]
+pub use tsne::Tsne;
 pub(crate) use upload::packed;
 pub use upload::{Upload, packing};

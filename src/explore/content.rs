@@ -37,6 +37,8 @@ pub struct Points {
     pub thumbs: Option<Thumbs>,
     /// Whether they have labels, in the element `labels`.
     pub labelled: bool,
+    /// The perplexity of their places by t-SNE, in the element `tsne`.
+    pub tsne: Option<f64>,
 }
 
 /// See the module.

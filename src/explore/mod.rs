@@ -17,4 +17,4 @@ pub use html::{Figure, Page};
 pub use plans::Plans;
 pub use serial::Library;
 pub use thumbs::Thumbs;
-pub use training::{MOST_MAPPED, Training};
+pub use training::{Blobs, MOST_MAPPED, Training};

@@ -39,6 +39,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("conv/weights_subgroup_images", "glslangValidator -D", NO_ZERO_ARRAY),
     ("matmul/portable", "glslangValidator -D", NO_ZERO_ARRAY),
     ("matmul/portable_images", "glslangValidator -D", NO_ZERO_ARRAY),
+    ("matmul/rows", "glslangValidator -D", NO_ZERO_ARRAY),
     ("matmul/subgroup", "glslangValidator -D", NO_ZERO_ARRAY),
     ("matmul/subgroup_images", "glslangValidator -D", NO_ZERO_ARRAY),
     ("matmul/tiled", "glslangValidator -D", NO_ZERO_ARRAY),

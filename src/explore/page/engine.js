@@ -96,54 +96,48 @@ export class Program {
 
   // Runs the plan once for each step, and gives the values of the ports in `reads`.
   async run(steps, reads) {
-    const { device, ports } = this;
+    const { device, buffers } = this;
     const begin = performance.now();
     const words = new Uint32Array((SLOT / 4) * steps.length);
     steps.forEach((step, i) => words.set(step, (SLOT / 4) * i));
     device.queue.writeBuffer(this.ring, 0, words);
     const launches = steps.flatMap((_, slot) => this.launches.map((launch) => ({ ...launch, slot })));
     const size = Math.ceil(launches.length / this.parts);
+    let encoder;
     for (let first = 0; first < launches.length; first += size) {
-      this.submit((encoder) => {
-        const pass = encoder.beginComputePass();
-        for (const { pipeline, group, step, workgroups, slot } of launches.slice(first, first + size)) {
-          pass.setPipeline(pipeline);
-          pass.setBindGroup(0, group);
-          if (step) pass.setBindGroup(1, this.stepGroup, [SLOT * slot]);
-          pass.dispatchWorkgroups(...workgroups);
-        }
-        pass.end();
-      });
-    }
-    const values = await this.read(reads.map((name) => ports[name]));
-    this.parts = Math.min(Math.max(Math.ceil((performance.now() - begin) / PART), 1), this.launches.length);
-    return values;
-  }
-
-  submit(record) {
-    const encoder = this.device.createCommandEncoder();
-    record(encoder);
-    this.device.queue.submit([encoder.finish()]);
-  }
-
-  async read(ports) {
-    const bytes = ports.reduce((sum, { rows, stride }) => sum + 4 * rows * stride, 0);
-    const kept = this.staging.findIndex(({ size }) => size === bytes);
-    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
-    const staging = kept < 0 ? this.device.createBuffer({ size: bytes, usage }) : this.staging.splice(kept, 1)[0];
-    let at = 0;
-    this.submit((encoder) => {
-      for (const { buffer, offset, rows, stride } of ports) {
-        encoder.copyBufferToBuffer(this.buffers[buffer], 4 * offset, staging, at, 4 * rows * stride);
-        at += 4 * rows * stride;
+      if (encoder) device.queue.submit([encoder.finish()]);
+      encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      for (const { pipeline, group, step, workgroups, slot } of launches.slice(first, first + size)) {
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, group);
+        if (step) pass.setBindGroup(1, this.stepGroup, [SLOT * slot]);
+        pass.dispatchWorkgroups(...workgroups);
       }
+      pass.end();
+    }
+    // One after the other into a buffer that the script reads, with the last part.
+    const ports = reads.map((name) => this.ports[name]);
+    let total = 0;
+    const places = ports.map(({ rows, stride }) => [total, (total += rows * stride)]);
+    const staging = this.spare(4 * total);
+    ports.forEach(({ buffer, offset, rows, stride }, i) => {
+      encoder.copyBufferToBuffer(buffers[buffer], 4 * offset, staging, 4 * places[i][0], 4 * rows * stride);
     });
+    device.queue.submit([encoder.finish()]);
     await staging.mapAsync(GPUMapMode.READ);
-    const words = new Float32Array(staging.getMappedRange().slice(0));
+    const values = new Float32Array(staging.getMappedRange().slice(0));
     staging.unmap();
     this.staging.push(staging);
-    at = 0;
-    return ports.map(({ rows, cols, stride }) => restride(words.subarray(at, (at += rows * stride)), stride, cols));
+    this.parts = Math.min(Math.max(Math.ceil((performance.now() - begin) / PART), 1), this.launches.length);
+    return ports.map(({ cols, stride }, i) => restride(values.subarray(...places[i]), stride, cols));
+  }
+
+  // A buffer of so many bytes to read from: one that was used, or a new one.
+  spare(size) {
+    const kept = this.staging.findIndex((buffer) => buffer.size === size);
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+    return kept < 0 ? this.device.createBuffer({ size, usage }) : this.staging.splice(kept, 1)[0];
   }
 
   // Writes values [n, cols] to the first rows of a port, floats or integers as it holds.

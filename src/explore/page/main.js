@@ -3,7 +3,7 @@
 import { openDevice, unpack } from "./engine.js";
 import { Model, cut, newest } from "./model.js";
 import { el, fill, listen, trouble } from "./elements.js";
-import { pair, principal } from "./space.js";
+import { Places, pair, principal } from "./space.js";
 import { paint, png } from "./pictures.js";
 import { LatentMap } from "./map.js";
 import { LabelArithmetic, Path, Samples, Sliders, Yours, showDecoded } from "./panels.js";
@@ -34,7 +34,7 @@ class Explorer {
   }
 
   constructor(content, model) {
-    Object.assign(this, { content, model, classes: content.classes, z: new Float32Array(content.latent), label: 0 });
+    Object.assign(this, { content, model, z: new Float32Array(content.latent), label: 0 });
     Object.assign(this, { codes: [], labels: [], row: null });
     const decode = async (z) => showDecoded(this, await model.decode(z, this.label), z);
     this.view = newest(decode, (error) => trouble(error.message));
@@ -69,7 +69,9 @@ class Explorer {
   async unpack() {
     const { points, latent } = this.content;
     if (points.labelled) this.labels = new Uint32Array(await unpack("labels"));
+    this.known = [...new Set(this.labels)].sort((a, b) => a - b);
     if (el("codes")) this.codes = cut(new Float32Array(await unpack("codes")), latent);
+    if (points.tsne) this.tsne = cut(new Float32Array(await unpack("tsne")), 2);
     if (el("row")) this.row = new Float32Array(await unpack("row"));
     if (!points.thumbs) return;
     this.sprite = new Image();
@@ -85,11 +87,12 @@ class Explorer {
     el("points").textContent = content.points.what;
     el("label-row").hidden = content.conditional === 0;
     el("training-card").hidden = !content.training;
-    fill(el("label"), Array.from({ length: content.conditional }, (_, i) => this.classes[i] ?? String(i)));
+    fill(el("label"), Array.from({ length: content.conditional }, (_, i) => this.called(i)));
     const dims = Array.from({ length: content.latent }, (_, i) => i).sort((a, b) => (content.kl[b] ?? 0) - (content.kl[a] ?? 0));
     const names = Array.from(dims, (_, i) => `z${i}`);
     fill(el("axis-x"), names, dims[0]);
     fill(el("axis-y"), names, dims[1] ?? 0);
+    if (!content.points.tsne) el("plane-tsne").remove();
     el("plane").value = content.latent > 2 ? "pca" : "pair";
     for (const id of ["plane", "axis-x", "axis-y"]) listen(el(id), { input: () => this.choosePlane() });
     listen(el("label"), { input: () => this.again() });
@@ -113,7 +116,12 @@ class Explorer {
     const before = this.training && kind === this.kind ? this.map.plane : null;
     this.kind = kind;
     const axes = ["axis-x", "axis-y"].map((id) => Number(el(id).value));
-    this.map.show(kind === "pair" ? pair(latent, ...axes) : principal(this.codes, latent, before));
+    const planes = {
+      pair: () => pair(latent, ...axes),
+      pca: () => principal(this.codes, latent, before),
+      tsne: () => new Places(this.codes, this.tsne, `t-SNE, perplexity ${this.content.points.tsne}`),
+    };
+    this.map.show(planes[kind]());
     this.remember();
   }
 
@@ -134,10 +142,13 @@ class Explorer {
     await this.look(null);
   }
 
-  // What a datum is called.
+  // What a label and a datum are called.
+  called(label) {
+    return this.content.classes[label] ?? String(label);
+  }
+
   nameOf(datum) {
-    const label = this.labels[datum];
-    return label === undefined ? `datum ${datum}` : `label ${this.classes[label] ?? label}`;
+    return this.labels.length ? `label ${this.called(this.labels[datum])}` : `datum ${datum}`;
   }
 
   // Draws the small picture of a datum, if it has one.

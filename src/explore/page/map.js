@@ -30,7 +30,7 @@ export class LatentMap {
   }
 
   show(plane) {
-    this.places = this.page.codes.map((code) => plane.place(code));
+    this.places = plane.places ?? this.page.codes.map((code) => plane.place(code));
     const known = this.places.filter((place) => place.every(Number.isFinite));
     if (!known.length) known.push([-3, -3], [3, 3]);
     this.range = [0, 1].map((axis) => {
@@ -38,7 +38,9 @@ export class LatentMap {
       const edge = MARGIN * (sorted.at(-1) - sorted[0]) || 1;
       return [sorted[0] - edge, sorted.at(-1) + edge];
     });
-    el("axes").textContent = `\u2192 ${plane.names[0]}   \u2191 ${plane.names[1]}`;
+    el("axes").textContent = plane.text;
+    // Where there is a code at every place, and where there is none but the data's.
+    [el("plane-help").hidden, el("places-help").hidden, el("backdrop").disabled] = [!plane.at, !!plane.at, !plane.at];
     Object.assign(this, { plane, trail: [] });
     return this.drawBackdrop();
   }
@@ -72,12 +74,12 @@ export class LatentMap {
 
   // The pointer is at these pixels; pressed, it takes the code there.
   point(at, pressed) {
-    const place = this.toPlace(at);
-    const code = this.plane.at(place, this.page.z);
+    const [place, datum] = [this.toPlace(at), this.nearest(at)];
+    const code = this.plane.at ? this.plane.at(place, this.page.z) : this.page.codes[datum];
     this.hover = at;
-    this.tip(this.nearest(at), at);
-    if (pressed) this.trail.push(place);
-    if (pressed) return this.page.take(code);
+    this.tip(datum, at);
+    if (pressed && this.plane.at) this.trail.push(place);
+    if (pressed && code) return this.page.take(code);
     this.draw();
     return this.page.look(code);
   }
@@ -91,7 +93,7 @@ export class LatentMap {
 
   press(event) {
     const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-    if (!move) return;
+    if (!move || !this.plane.at) return;
     event.preventDefault();
     const by = event.shiftKey ? 5 * STEP : STEP;
     const next = this.plane.place(this.page.z).map((v, axis) => v + move[axis] * by * (this.range[axis][1] - this.range[axis][0]));
@@ -112,14 +114,13 @@ export class LatentMap {
 
   // A button for each label: pressed, the others step back.
   legend() {
-    const { labels, classes } = this.page;
-    const known = [...new Set(labels)].sort((a, b) => a - b);
+    const { known } = this.page;
     this.coloured = known.length > 1 && known.length <= 30;
     if (!this.coloured) return;
     const buttons = known.map((label) => {
       const swatch = make("span", { className: look(label).square ? "swatch square" : "swatch" });
       swatch.style.background = look(label).fill;
-      const button = make("button", { className: "chip", type: "button", ariaPressed: "false" }, swatch, classes[label] ?? String(label));
+      const button = make("button", { className: "chip", type: "button", ariaPressed: "false" }, swatch, this.page.called(label));
       const click = () => {
         this.shown = this.shown === label ? null : label;
         buttons.forEach((other, i) => (other.ariaPressed = String(known[i] === this.shown)));
@@ -137,7 +138,7 @@ export class LatentMap {
     const asks = (this.asks = {}); // a later call overtakes this one
     this.tiles = null;
     this.refresh();
-    if (!page.content.picture || !el("backdrop").checked || page.training?.running || !this.places.length) return;
+    if (!plane.at || !page.content.picture || !el("backdrop").checked || page.training?.running || !this.places.length) return;
     const columns = Math.max(Math.round((TILES * this.width * page.content.height) / (this.height * page.content.width)), 1);
     const [wide, high] = [1 / columns, 1 / TILES];
     const corners = Array.from({ length: columns * TILES }, (_, i) => [(i % columns) * wide, Math.floor(i / columns) * high]);
@@ -190,7 +191,8 @@ export class LatentMap {
     this.trail.forEach((place) => context.lineTo(...this.toPixels(place)));
     context.stroke();
     const [card, ink] = [colour("card"), colour("ink")];
-    for (const [at, radius] of [[this.toPixels(this.plane.place(this.page.z)), 7], [this.hover, 4]]) {
+    const here = this.plane.place(this.page.z);
+    for (const [at, radius] of [[here && this.toPixels(here), 7], [this.hover, 4]]) {
       for (const [strokeStyle, lineWidth] of at ? [[card, 5], [ink, 2]] : []) {
         Object.assign(context, { strokeStyle, lineWidth });
         context.beginPath();

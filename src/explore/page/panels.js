@@ -263,10 +263,9 @@ export class Path {
 // Moves the code by the mean of one label minus that of another, from where it was taken by other means.
 export class LabelArithmetic {
   constructor(page) {
-    const { labels, classes, content } = page;
-    const known = [...new Set(labels)].sort((a, b) => a - b);
+    const { labels, known, content } = page;
     el("labels-card").hidden = known.length < 2;
-    ["minus", "plus"].forEach((id, chosen) => fill(el(id), known.map((label) => classes[label] ?? label), chosen));
+    ["minus", "plus"].forEach((id, chosen) => fill(el(id), known.map((label) => page.called(label)), chosen));
     const mean = (id) => meanOf(page.codes.filter((_, i) => labels[i] === known[el(id).value]), content.latent);
     const input = () => {
       const [to, from, base, amount] = [mean("plus"), mean("minus"), this.base ?? page.z, el("amount").valueAsNumber];

@@ -1,7 +1,9 @@
-// Planes of the latent space: where codes lie in them, and which code lies at a place.
+// Planes of the latent space: where codes lie in them, and which code lies at a place. A t-SNE map is none: it has places for
+// the data alone, and no code for any other place.
 
 const SWEEPS = 300; // of the power method; codes of two equal variances have no order that could converge
 const STILL = 1e-10; // what a sweep changes when it has converged
+const SAME = 1e-3; // what of a code its address does not keep
 const NONE = "no other dimension";
 
 function dot(a, b) {
@@ -61,9 +63,21 @@ export function pair(latent, i, j) {
   return new Plane(new Float64Array(latent), axis(i), axis(i === j ? null : j), [`z${i}`, i === j ? NONE : `z${j}`]);
 }
 
+// Places of codes, one for each, that no formula makes.
+export class Places {
+  constructor(codes, places, text) {
+    Object.assign(this, { codes, places, text });
+  }
+
+  // Where a code lies, if it is one of these.
+  place(code) {
+    return this.places[this.codes.findIndex((other) => other.every((v, i) => Math.abs(v - code[i]) < SAME))];
+  }
+}
+
 export class Plane {
-  constructor(origin, u, v, names) {
-    Object.assign(this, { origin, u, v, names });
+  constructor(origin, u, v, [right, up]) {
+    Object.assign(this, { origin, u, v, text: `\u2192 ${right}   \u2191 ${up}` });
   }
 
   // Where a code lies.

@@ -89,7 +89,7 @@ export class Training {
 
   // Why it cannot go on; nothing where it can.
   end() {
-    if (this.step && !Number.isFinite(this.losses.at(-1))) return "the loss is not a number any more: reset, and use a smaller learning rate";
+    if (this.step && !Number.isFinite(this.losses.at(-1))) return "the loss is infinite or no number: reset, and use a smaller learning rate";
     return this.step < this.epochs * this.perEpoch ? "" : `all ${this.epochs} epochs are done: reset to begin anew`;
   }
 

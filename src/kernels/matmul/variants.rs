@@ -29,6 +29,11 @@ impl Variant {
         Variant { name, kernel: &PORTABLE, lanes: None, tile_rows: rows, tile_columns, consts }
     }
 
+    /// The same for few rows: none beside them is computed.
+    const fn rows(name: &'static str, workgroup: u32, rows: u32, columns: u32) -> Variant {
+        Variant { kernel: &ROWS, ..Variant::portable(name, workgroup, rows, columns) }
+    }
+
     /// Each lane computes `rows` rows and `columns` vec4 of columns.
     const fn subgroup(name: &'static str, lanes: u32, rows: u32, columns: u32) -> Variant {
         let consts = [("LANES", lanes), ("ROWS", rows), ("COLUMNS", columns)];
@@ -161,6 +166,7 @@ variants! {
     SUBGROUP4_16X2 = Variant::subgroup("subgroup4-16x2", 4, 16, 2);
     SUBGROUP4_8X2 = Variant::subgroup("subgroup4-8x2", 4, 8, 2);
     PORTABLE_8X2 = Variant::portable("portable-8x2", 8, 8, 2);
+    ROWS_1X1 = Variant::rows("rows-1x1", 16, 1, 1);
     PORTABLE_4X1 = Variant::portable("portable-4x1", 32, 4, 1);
     IMAGES16_64X1 = Variant::subgroup("images16-64x1", 16, 64, 1).with_images();
     IMAGES16_32X1 = Variant::subgroup("images16-32x1", 16, 32, 1).with_images();
@@ -199,9 +205,10 @@ pub fn fitting(target: &Target, layout: Layout) -> impl Iterator<Item = &'static
 }
 
 /// The shaders of the variants.
-pub(crate) const KERNELS: [&Kernel; 8] = [
+pub(crate) const KERNELS: [&Kernel; 9] = [
     &PORTABLE,
     &PORTABLE_IMAGES,
+    &ROWS,
     &SUBGROUP,
     &SUBGROUP_IMAGES,
     &TILED,
@@ -239,6 +246,8 @@ static PORTABLE_IMAGES: Kernel =
     kernel(shader!("matmul/portable_images"), Needs::Nothing, IMAGE_SLOTS, || {
         specialisations(&PORTABLE_IMAGES)
     });
+
+static ROWS: Kernel = kernel(shader!("matmul/rows"), Needs::Nothing, SLOTS, || specialisations(&ROWS));
 
 static SUBGROUP: Kernel =
     kernel(shader!("matmul/subgroup"), Needs::Lanes, SLOTS, || specialisations(&SUBGROUP));
