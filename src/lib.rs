@@ -85,6 +85,7 @@ pub mod kernels;
 pub mod model;
 #[doc(hidden)]
 pub mod plan;
+pub mod ranks;
 #[doc(hidden)]
 pub mod run;
 #[doc(hidden)]
