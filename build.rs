@@ -19,8 +19,10 @@ fn main() {
     }
     println!("cargo::rerun-if-env-changed=PATH");
     let is_named = NAMED.iter().any(|name| env::var_os(name).is_some());
-    let folders: Vec<PathBuf> = env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default();
-    let is_there = folders.iter().any(|folder| folder.join("mpicc").is_file() || folder.join("mpicc.exe").is_file());
+    let folders: Vec<PathBuf> =
+        env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default();
+    let is_there =
+        folders.iter().any(|folder| folder.join("mpicc").is_file() || folder.join("mpicc.exe").is_file());
     if !is_named && !is_there && !cfg!(windows) {
         println!("cargo::error=there is no `mpicc` on the path, which the feature `mpi` needs: {INSTALL}");
         exit(1);

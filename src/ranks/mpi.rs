@@ -121,7 +121,8 @@ impl Ranks for World {
     }
 
     fn gather(&self, mine: &[u8]) -> Result<Vec<Vec<u8>>> {
-        let mine = mine.to_vec();
+        // An empty vector has the address 1, which is what Open MPI calls MPI_IN_PLACE: so none is sent empty.
+        let mine = [&[0], mine].concat();
         self.call(move |world| {
             let mut lengths = vec![0i32; world.size() as usize];
             let length = i32::try_from(mine.len()).expect("words between ranks are short");
@@ -139,7 +140,7 @@ impl Ranks for World {
                 &mine[..],
                 &mut PartitionMut::new(&mut all[..], &lengths[..], &begins[..]),
             );
-            let of = |(begin, length): (&i32, &i32)| all[*begin as usize..][..*length as usize].to_vec();
+            let of = |(begin, length): (&i32, &i32)| all[*begin as usize..][1..*length as usize].to_vec();
             begins.iter().zip(&lengths).map(of).collect()
         })
     }
@@ -154,6 +155,8 @@ fn serve(tell: &Sender<Option<[usize; 4]>>, todo: &Receiver<Job>) {
     let world = universe.world();
     let machine = world.split_shared(world.rank());
     let numbers = [world.rank(), world.size(), machine.rank(), machine.size()];
+    // Not after MPI has ended.
+    drop(machine);
     if tell.send(Some(numbers.map(|number| number as usize))).is_ok() {
         todo.iter().for_each(|job| job(&world));
     }
