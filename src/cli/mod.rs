@@ -80,8 +80,9 @@ pub fn main() -> ExitCode {
     if output::is_mute() {
         log::set_max_level(log::LevelFilter::Off);
     }
+    let mut team = None;
     let result = match cli.command {
-        Command::Train(args) => together(|team| train::run(&args, team)),
+        Command::Train(args) => together(&mut team, |team| train::run(&args, team)),
         Command::Sample(args) => pictures::sample(&args),
         Command::Reconstruct(args) => pictures::reconstruct(&args),
         Command::Interpolate(args) => interpolate::interpolate(&args),
@@ -93,7 +94,7 @@ pub fn main() -> ExitCode {
         Command::Encode(args) => encode::encode(&args),
         Command::Decode(args) => encode::decode(&args),
         Command::Score(args) => score::run(&args),
-        Command::Evaluate(args) => together(|team| evaluate::run(&args, team)),
+        Command::Evaluate(args) => together(&mut team, |team| evaluate::run(&args, team)),
         Command::Data(args) => data::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Devices(args) => devices::run(&args),
@@ -107,21 +108,23 @@ pub fn main() -> ExitCode {
         Command::Completions(args) => shell::completions(&args, Cli::command()),
         Command::Man(args) => shell::man(&args, Cli::command()),
     };
-    match result {
+    let code = match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::talk(format_args!("error: {}", flags::message(&error)));
             ExitCode::from(error.exit_code())
         }
+    };
+    // All has been said: a launcher ends everyone when the first one fails.
+    if let Some(team) = team {
+        team.leave();
     }
+    code
 }
 
 /// Runs a command that processes of a launcher divide among them.
-fn together(command: impl FnOnce(&Team) -> Result<(), Error>) -> Result<(), Error> {
-    let team = Team::gather()?;
-    let done = command(&team);
-    team.leave();
-    done
+fn together(team: &mut Option<Team>, command: impl FnOnce(&Team) -> Result<(), Error>) -> Result<(), Error> {
+    command(team.insert(Team::gather()?))
 }
 
 /// Parses the arguments. A number below zero is a value, which is then refused with its flag, and no unknown flag.

@@ -2,10 +2,11 @@
 //! nothing of MPI leaves it.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use mpi::Threading;
+use mpi::collective::SystemOperation;
 use mpi::datatype::PartitionMut;
 use mpi::environment::initialize_with_threading;
 use mpi::topology::SimpleCommunicator;
@@ -26,6 +27,8 @@ pub struct World {
     rank: usize,
     size: usize,
     local: (usize, usize),
+    /// Memory for what others send.
+    scratch: Mutex<Vec<f32>>,
     jobs: Mutex<Option<Sender<Job>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -46,7 +49,7 @@ impl World {
             return Err(failed("it was started before"));
         };
         let (jobs, thread) = (Mutex::new(Some(jobs)), Mutex::new(Some(thread)));
-        Ok(World { rank, size, local: (local_rank, local_size), jobs, thread })
+        Ok(World { rank, size, local: (local_rank, local_size), scratch: Mutex::default(), jobs, thread })
     }
 
     /// Its number among the ranks of this machine, and how many these are.
@@ -63,11 +66,23 @@ impl World {
 
     /// Parts from the others, when all of them do. MPI is not used after it.
     pub fn leave(&self) {
-        drop(self.jobs.lock().unwrap_or_else(PoisonError::into_inner).take());
-        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        drop(lock(&self.jobs).take());
+        if let Some(thread) = lock(&self.thread).take() {
             // It has nothing to tell.
             let _ = thread.join();
         }
+    }
+
+    /// The sum that MPI itself offers, in an order of its own: what benchmarks compare [`Ranks::sum`] with.
+    ///
+    /// # Errors
+    /// As [`Ranks::sum`].
+    #[doc(hidden)]
+    pub fn sum_by_mpi(&self, block: Vec<f32>, mut sum: Vec<f32>) -> Result<[Vec<f32>; 2]> {
+        self.call(move |world| {
+            world.all_reduce_into(&block[..], &mut sum[..], SystemOperation::sum());
+            [block, sum]
+        })
     }
 
     /// Lets the thread do `job`, and waits for what it gives.
@@ -76,7 +91,7 @@ impl World {
         job: impl FnOnce(&SimpleCommunicator) -> T + Send + 'static,
     ) -> Result<T> {
         let (tell, told) = channel();
-        let jobs = self.jobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let jobs = lock(&self.jobs);
         let ended = || failed("its thread has ended");
         let jobs = jobs.as_ref().ok_or_else(ended)?;
         let job: Job = Box::new(move |world| {
@@ -101,23 +116,13 @@ impl Ranks for World {
         if self.size == 1 {
             return Ok(block);
         }
-        self.call(move |world| {
-            let size = world.size() as usize;
-            let len = block.len();
-            // Each rank adds one part of a bucket.
-            block.resize(len.next_multiple_of(size), 0.0);
-            let bucket = BUCKET.next_multiple_of(size);
-            let mut scratch = vec![0.0; bucket.min(block.len())];
-            for bucket in block.chunks_mut(bucket) {
-                let scratch = &mut scratch[..bucket.len()];
-                world.all_to_all_into(&*bucket, scratch);
-                let part = bucket.len() / size;
-                add_all(scratch, part);
-                world.all_gather_into(&scratch[..part], bucket);
-            }
-            block.truncate(len);
-            block
-        })
+        let mut scratch = std::mem::take(&mut *lock(&self.scratch));
+        let (sum, scratch) = self.call(move |world| {
+            block.chunks_mut(BUCKET).for_each(|bucket| sum_bucket(world, bucket, &mut scratch));
+            (block, scratch)
+        })?;
+        *lock(&self.scratch) = scratch;
+        Ok(sum)
     }
 
     fn gather(&self, mine: &[u8]) -> Result<Vec<Vec<u8>>> {
@@ -144,6 +149,31 @@ impl Ranks for World {
             begins.iter().zip(&lengths).map(of).collect()
         })
     }
+}
+
+/// Sums everyone's `bucket`, for everyone. Each rank adds one part of it; the few words that do not divide, all of them add.
+fn sum_bucket(world: &SimpleCommunicator, bucket: &mut [f32], scratch: &mut Vec<f32>) {
+    let size = world.size() as usize;
+    let part = bucket.len() / size;
+    let (parts, rest) = bucket.split_at_mut(part * size);
+    scratch.resize(parts.len().max(rest.len() * size), 0.0);
+    if part > 0 {
+        let scratch = &mut scratch[..parts.len()];
+        world.all_to_all_into(&*parts, scratch);
+        add_all(scratch, part);
+        world.all_gather_into(&scratch[..part], parts);
+    }
+    if !rest.is_empty() {
+        let scratch = &mut scratch[..rest.len() * size];
+        world.all_gather_into(&*rest, scratch);
+        add_all(scratch, rest.len());
+        rest.copy_from_slice(&scratch[..rest.len()]);
+    }
+}
+
+/// A panic while the lock was held is a bug, but the data behind it is still whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The thread: joins, says how many there are, and does what it is told until nobody can tell it more.

@@ -194,7 +194,9 @@ impl Stepper {
     pub fn ready_shard(&mut self, done: u64, shard: usize) -> Result<Step> {
         self.write_order(done);
         let mut step = [part_of(&self.step(done + 1), self.shards, shard)];
-        self.feed.load(&self.program, &mut step, &self.order)?;
+        if step[0].valid_rows > 0 {
+            self.feed.load(&self.program, &mut step, &self.order)?;
+        }
         Ok(step[0])
     }
 

@@ -355,6 +355,9 @@ impl Trainer {
         }
         for shard in self.stepper.shards().own() {
             let step = self.stepper.ready_shard(state.step, shard)?;
+            if step.valid_rows == 0 {
+                continue;
+            }
             if let Some(found) = self.first_bad_of(&step)? {
                 return Ok(Some(found));
             }
