@@ -327,7 +327,7 @@ impl Trainer {
         let parameters = self.stepper.program().read_f32(self.stepper.ports().parameters)?;
         let digest = XxHash3_64::oneshot(bytemuck::cast_slice(&parameters));
         let what = format!("after step {}, the parameters", self.state.step);
-        let next = "its device computes otherwise: give all ranks the same adapter and driver, and continue with --resume";
+        let next = "its device computes otherwise: give all ranks the same adapter and driver, and continue with `resume`";
         agree(&*self.ranks, digest, &what, next)
     }
 
