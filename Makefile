@@ -3,7 +3,7 @@
 # Mesa's device-selection layer looks for a display and complains where there is none.
 export NODEVICE_SELECT := 1
 
-.PHONY: train test emoji test-adapters test-compilers lint-page test-python fuzz fuzz-smoke miri mutants soak deny package install-package assets deb \
+.PHONY: train test emoji test-adapters test-mpi test-compilers lint-page test-python fuzz fuzz-smoke miri mutants soak deny package install-package assets deb \
     semver public-api adapter toolchain bench peers card check clean
 
 train: adapter
@@ -37,6 +37,22 @@ emoji:
 # The whole suite on each adapter of this machine, and a table of results.
 test-adapters: adapter toolchain
 	./tests/adapters.sh test
+
+# The command under a launcher of MPI, in a folder of its own, since each MPI has its own interface. Debian has both side by side: the
+# second is tested where it is there.
+MPI_PACKAGES := openmpi-bin libopenmpi-dev libclang-dev
+test-mpi: adapter toolchain
+	@command -v mpicc >/dev/null && command -v mpirun >/dev/null || { \
+	    command -v apt-get >/dev/null || { echo "install an MPI with its compiler, and libclang"; exit 1; }; \
+	    echo "installing $(MPI_PACKAGES)"; sudo=; [ $$(id -u) = 0 ] || sudo=sudo; \
+	    $$sudo apt-get install -y --no-install-recommends $(MPI_PACKAGES); }
+	cargo clippy --all-targets --features faults,mpi -- -D warnings
+	cargo test --features mpi --test mpi --test cli -- launcher ranks rank mistake
+	@if command -v mpicc.mpich >/dev/null && command -v mpirun.mpich >/dev/null; then \
+	    set -x; cargo clean -p mpi-sys; \
+	    MPICC=mpicc.mpich VAE_GPU_MPIRUN=mpirun.mpich cargo test --features mpi --test mpi; status=$$?; \
+	    cargo clean -p mpi-sys; exit $$status; \
+	else echo "skipped: there is no MPICH beside it (apt install mpich libmpich-dev)"; fi
 
 # Every pipeline through the compilers of real cards, browsers and Windows, without a card. `tests/compilers.sh --install`
 # fetches them.

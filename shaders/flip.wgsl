@@ -33,7 +33,8 @@ fn main(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups) g
         return;
     }
     let row = index / params.vectors;
-    let words = philox(vec4u(step.step, row, 0u, STREAM_FLIP + step.stream), vec2u(step.seed_lo, step.seed_hi));
+    let place = step.first_place + row;
+    let words = philox(vec4u(step.step, place, 0u, STREAM_FLIP + step.stream), vec2u(step.seed_lo, step.seed_hi));
     let is_mirrored = (words.x >> 31u) == 1u;
     var values = vec4f(0.0);
     for (var lane = 0u; lane < 4u; lane++) {

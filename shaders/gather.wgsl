@@ -51,7 +51,7 @@ fn draws(row: u32, datum: u32, column: u32) -> vec4u {
     if (BINARIZE == FIXED) {
         return philox(vec4u(0u, datum, column, STREAM_BINARIZE_FIXED + step.stream), seed);
     }
-    return philox(vec4u(step.step, row, column, STREAM_BINARIZE + step.stream), seed);
+    return philox(vec4u(step.step, step.first_place + row, column, STREAM_BINARIZE + step.stream), seed);
 }
 
 @compute @workgroup_size(WORKGROUP)

@@ -1,11 +1,12 @@
 // Importance weights of K samples per datum (Burda, Grosse & Salakhutdinov 2015, equations 8 and 14):
 // log w[b, k] = log p(x|z_k) + log p(z_k) - log q(z_k|x).
 //
-//   weights     bound[b] = log mean_k w[b, k]      weight[b, k] = w[b, k] / sum_k w[b, k] / valid_rows
+//   weights     bound[b] = log mean_k w[b, k]      weight[b, k] = w[b, k] / sum_k w[b, k] / rows
 //   accumulate  rows[history_row + b] = (m, sum of e^(log w - m), 0, 0) over all samples so far, m the largest log w:
 //               from these the host estimates log p(x) as m + log(sum / samples). Step.round counts the rounds of
 //               K samples; round 0 overwrites what was there.
 //
+// rows = valid_rows + rows_beside: all of the batch
 // log_p, log_ratio, weight [B K], row b K + k    bound [B]    rows [.., 4]
 // In `weights` the ratio is multiplied by kl_weight. The gradient treats the weights as constants, as in the paper.
 // One invocation per datum.
@@ -43,7 +44,7 @@ fn weights(@builtin(global_invocation_id) global: vec3u, @builtin(num_workgroups
         sum += exp(log_p[row] + step.kl_weight * log_ratio[row] - largest);
     }
     bound[datum] = largest + log(sum / f32(params.samples));
-    let share = select(0.0, 1.0 / (sum * f32(step.valid_rows)), datum < step.valid_rows);
+    let share = select(0.0, 1.0 / (sum * f32(step.valid_rows + step.rows_beside)), datum < step.valid_rows);
     for (var row = first; row < first + params.samples; row++) {
         weight[row] = share * exp(log_p[row] + step.kl_weight * log_ratio[row] - largest);
     }

@@ -52,7 +52,8 @@ struct Params {
 @group(0) @binding(9) var<storage, read_write> d_head: array<vec4f>;
 
 fn eps(row: u32, vector: u32) -> vec4f {
-    let counter = vec4u(step.step, row, vector, STREAM_EPS + step.stream);
+    let place = step.first_place * params.samples + row;
+    let counter = vec4u(step.step, place, vector, STREAM_EPS + step.stream);
     return normals(philox(counter, vec2u(step.seed_lo, step.seed_hi)));
 }
 

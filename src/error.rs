@@ -95,6 +95,15 @@ pub enum Error {
         problem: String,
     },
 
+    /// The ranks that train together have parted, or cannot reach each other.
+    #[error("{problem}\n  {next}")]
+    Ranks {
+        /// What went wrong, and on which rank.
+        problem: String,
+        /// What the user can do about it.
+        next: String,
+    },
+
     /// Training produced a NaN or an infinity.
     #[error("training diverged at step {step}: {what} is not finite\n  {next}")]
     Diverged {

@@ -19,6 +19,7 @@ chapters! {
     data: "guide/data.md",
     models: "guide/models.md",
     training: "guide/training.md",
+    ranks: "guide/ranks.md",
     settings: "guide/settings.md",
     using: "guide/using.md",
     explore: "guide/explore.md",

@@ -59,6 +59,7 @@
 //!   does without: `default-features = false`.
 //! - `formats`: Parquet files, and text in UTF-16 or packed with zstd. `export`: ONNX models, and event files for TensorBoard.
 //!   `tsne`: maps of codes by t-SNE. `cli` has all three.
+//! - `mpi`: ranks that an MPI launcher has started; needs an MPI with its compiler, and libclang.
 //! - `faults`: devices that are lost or small, for this crate's own tests.
 
 #[cfg(feature = "cli")]
@@ -85,6 +86,7 @@ pub mod kernels;
 pub mod model;
 #[doc(hidden)]
 pub mod plan;
+pub mod ranks;
 #[doc(hidden)]
 pub mod run;
 #[doc(hidden)]

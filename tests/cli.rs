@@ -488,3 +488,23 @@ fn a_reader_that_leaves_is_not_an_error() {
         assert!(!message.contains("panicked") && !message.contains("pipe"), "{args}: {message}");
     }
 }
+
+/// Each of several processes would train a model of its own. One of them says so.
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn a_launcher_that_cannot_be_joined_is_refused() {
+    let scratch = Scratch::new();
+    let train = "train --data tiny --hidden 16 --latent 2 --epochs 1 --out run";
+    for [size, rank] in [["OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"], ["PMI_SIZE", "PMI_RANK"]] {
+        let start = |number: &str| {
+            let mut command = scratch.command(train);
+            command.env(size, "2").env(rank, number);
+            command
+        };
+        let error = expect_failure(&mut start("0"), 2, "--features mpi");
+        assert!(error.contains(&format!("({size}=2)")), "{error}");
+        start("1").assert().code(2).stdout("").stderr("");
+        assert!(!scratch.path("run").exists());
+    }
+    scratch.command(train).env("OMPI_COMM_WORLD_SIZE", "1").assert().success();
+}

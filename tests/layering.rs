@@ -23,11 +23,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("settings", &["error"]),
     ("kernels", &["plan", "settings", "error"]),
     ("gpu", &["plan", "error"]),
+    ("ranks", &["error"]),
     ("model", &["kernels", "plan", "settings", "error"]),
     ("data", &["settings", "error"]),
     ("run", &["data", "error"]),
-    ("train", &["evaluate", "model", "data", "gpu", "plan", "kernels", "run", "settings", "error"]),
-    ("evaluate", &["model", "data", "gpu", "plan", "kernels", "run", "settings", "error"]),
+    ("train", &["evaluate", "ranks", "model", "data", "gpu", "plan", "kernels", "run", "settings", "error"]),
+    ("evaluate", &["ranks", "model", "data", "gpu", "plan", "kernels", "run", "settings", "error"]),
     ("vae", &["train", "evaluate", "model", "gpu", "run", "error"]),
     ("export", &["model", "data", "kernels", "plan", "error"]),
     ("tune", &["bench", "check", "gpu", "kernels", "run", "plan", "error"]),
@@ -37,8 +38,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "explore", "tune", "bench", "check", "train", "evaluate", "export", "run", "model", "data",
-            "gpu", "kernels", "plan", "settings", "error",
+            "explore", "tune", "bench", "check", "train", "evaluate", "ranks", "export", "run", "model",
+            "data", "gpu", "kernels", "plan", "settings", "error",
         ],
     ),
 ];

@@ -12,5 +12,9 @@ struct Step {
     correction2: f32,
     kl_weight: f32,
     round: u32,
+    first_place: u32, // of this part's first row in the batch, if the batch is divided
+    rows_beside: u32, // rows of the batch in its other parts
+    reserved_x: u32,
+    reserved_y: u32,
 }
 @group(1) @binding(0) var<uniform> step: Step;

@@ -11,6 +11,9 @@ use crate::kernels::{
 };
 use crate::plan::{PAD, Target, Tensor, round_up};
 
+/// The place of a case's rows in a batch that is divided, and the rows beside them.
+const PLACE: u32 = 6;
+
 /// Batch sizes, one of them larger than a workgroup.
 const ROWS: [usize; 3] = [1, 7, 130];
 /// Widths around a vec4 and beyond a workgroup's lanes.
@@ -68,6 +71,7 @@ fn gathers(cases: &mut Vec<Case>) {
                 // The last batch of an epoch may be short.
                 case.step.first_row = 5;
                 case.step.valid_rows = batch.div_ceil(2) as u32;
+                case.step.first_place = PLACE;
                 // Half of the shapes use streamed data.
                 gather::gather(&mut case.plan, mode, batch % 2 == 0, packing, data, order, x);
                 cases.push(case);
@@ -82,6 +86,7 @@ fn flips(cases: &mut Vec<Case>) {
         let mut case = Case::new("flip", format!("{batch} of {height}x{width}x{channels}"));
         let x = case.tensor("x", batch, height * width * channels, Fill::Normal(1.0));
         let y = case.output("y", batch, height * width * channels);
+        case.step.first_place = PLACE;
         flip::flip(&mut case.plan, flip::Mirror { width, channels }, x, y);
         case.tolerance = 0.0;
         cases.push(case);
@@ -152,6 +157,7 @@ fn latents(cases: &mut Vec<Case>) {
                 let z = case.output("z", batch * samples, latent);
                 let kl = row_vector(&mut case.plan, "kl", batch);
                 case.tolerance = TRANSCENDENTAL;
+                case.step.first_place = PLACE;
                 latent::draw(&mut case.plan, &target, samples, h, z, kl);
                 cases.push(case);
 
@@ -160,6 +166,7 @@ fn latents(cases: &mut Vec<Case>) {
                 let z = case.tensor("z", batch * samples, latent, Fill::Normal(1.0));
                 let log_ratio = row_vector(&mut case.plan, "log_ratio", batch * samples);
                 case.tolerance = TRANSCENDENTAL;
+                case.step.first_place = PLACE;
                 latent::ratio(&mut case.plan, &target, samples, h, z, log_ratio);
                 cases.push(case);
             }
@@ -177,6 +184,7 @@ fn latents(cases: &mut Vec<Case>) {
                     "free bits" => KlForm::FreeBits(weight, kl_scale),
                     _ => KlForm::Sampled(weight),
                 };
+                case.step.first_place = PLACE;
                 latent::backward(&mut case.plan, samples, h, d_z, form, d_head);
                 cases.push(case);
             }
@@ -206,6 +214,7 @@ fn objectives(cases: &mut Vec<Case>) {
             let recon_weight = row_vector(&mut case.plan, "recon_weight", batch * samples);
             let kl_weight = row_vector(&mut case.plan, "kl_weight", batch);
             case.step.valid_rows = batch.div_ceil(2) as u32;
+            case.step.rows_beside = PLACE;
             row_weight::row_weight(&mut case.plan, batch, samples, recon_weight, kl_weight);
             cases.push(case);
 
@@ -249,6 +258,7 @@ fn importances(cases: &mut Vec<Case>) {
             let weight = row_vector(&mut case.plan, "weight", batch * samples);
             let bound = row_vector(&mut case.plan, "bound", batch);
             case.step.valid_rows = batch.div_ceil(2) as u32;
+            case.step.rows_beside = PLACE;
             case.tolerance = TRANSCENDENTAL;
             importance::weights(&mut case.plan, batch, samples, log_w, (weight, bound));
             cases.push(case);

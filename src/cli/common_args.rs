@@ -31,16 +31,26 @@ impl DeviceArgs {
 
     /// Opens the adapter.
     pub fn open(&self) -> Result<Arc<Gpu>> {
+        self.open_in_turn(0)
+    }
+
+    /// Opens the adapter or, of several equal cards, the one whose turn it is.
+    pub fn open_in_turn(&self, turn: usize) -> Result<Arc<Gpu>> {
         let mut run = RunSection::default();
         self.run.apply(&mut run);
-        open_device(&run)
+        open_device(&run, turn)
     }
 }
 
-/// Opens the adapter that a run asks for.
-pub fn open_device(run: &RunSection) -> Result<Arc<Gpu>> {
+/// Opens the adapter that a run asks for; of several equal cards, the one whose turn it is.
+pub fn open_device(run: &RunSection, turn: usize) -> Result<Arc<Gpu>> {
     let Ok(selection) = run.device.as_deref().unwrap_or("auto").parse::<Selection>();
-    Gpu::open(&DeviceOptions { selection, checked_shaders: run.checked_shaders, ..DeviceOptions::default() })
+    Gpu::open(&DeviceOptions {
+        selection,
+        turn,
+        checked_shaders: run.checked_shaders,
+        ..DeviceOptions::default()
+    })
 }
 
 /// A part of the data.

@@ -9,24 +9,37 @@ use super::output::{self, result, talk};
 use super::progress;
 use super::rows;
 use super::saved::{Chosen, Saved};
+use super::team::Team;
 use crate::data::Split;
 use crate::error::{Error, Result};
 use crate::evaluate::{
     CodeStatistics, Encoder, Estimate, EvaluationReport, Evaluator, Importance, LabelReport, Measured,
     Outliers, Terms,
 };
+use crate::ranks::share;
 use crate::run::bars;
 
 /// Dimensions that carry less KL than this many nats are summed up in one line.
 const IDLE: f64 = 0.01;
 
-pub fn run(args: &EvaluateArgs) -> Result<()> {
+pub fn run(args: &EvaluateArgs, team: &Team) -> Result<()> {
+    let (saved, chosen) = team.settle(open(args, team))?;
+    team.fail_alone(evaluate(args, team, &saved, &chosen))
+}
+
+/// The model and the data.
+fn open(args: &EvaluateArgs, team: &Team) -> Result<(Saved, Chosen)> {
     if let Some(picture) = &args.picture {
         output::check_picture("--picture", picture)?;
     }
-    let saved = Saved::open(&args.run, &args.device)?;
-    let Chosen { split, name, classes, .. } = chosen(&saved, args)?;
-    let report = measure(&saved, (&split, name), &classes, args.nll_samples)?;
+    let saved = Saved::open_in_turn(&args.run, &args.device, team.local())?;
+    let chosen = chosen(&saved, args)?;
+    Ok((saved, chosen))
+}
+
+fn evaluate(args: &EvaluateArgs, team: &Team, saved: &Saved, chosen: &Chosen) -> Result<()> {
+    let Chosen { split, name, classes, .. } = chosen;
+    let Some(report) = measure(team, saved, (split, name), classes, args.nll_samples)? else { return Ok(()) };
     if !report.kl_per_dimension.is_empty() {
         let picture = args.picture.clone().unwrap_or_else(|| args.run.join("kl.png"));
         match bars::draw(&picture, &report.kl_per_dimension) {
@@ -58,12 +71,14 @@ fn chosen(saved: &Saved, args: &EvaluateArgs) -> Result<Chosen> {
     }
 }
 
+/// Measures; the process that leads has the report.
 fn measure(
+    team: &Team,
     saved: &Saved,
     (split, name): (&Split, &str),
     classes: &[String],
     nll_samples: Option<usize>,
-) -> Result<EvaluationReport> {
+) -> Result<Option<EvaluationReport>> {
     let Saved { model, config, .. } = saved;
     let (seed, binarize) = (config.train.seed, config.train.binarize(model));
     let mut runner = saved.runner()?;
@@ -75,7 +90,13 @@ fn measure(
     let importance = importance.transpose()?;
 
     let mut evaluator = Evaluator::new(&mut runner, split, name, binarize)?;
-    let terms = evaluator.terms(seed)?;
+    let terms = evaluator.terms_among(&*team.ranks, seed)?;
+    let nll = importance
+        .map(|(samples, importance)| Ok::<_, Error>((samples, estimate(team, importance, split, seed)?)));
+    let nll = nll.transpose()?;
+    if !team.leads() {
+        return Ok(None);
+    }
     let mut statistics = CodeStatistics::new(model.latent);
     let mut encoder = Encoder::new(&mut runner, (split, name), binarize)?;
     rows::warn_of(Outliers::of(&terms.iter().map(Terms::score).collect::<Vec<_>>()), split, name);
@@ -83,19 +104,16 @@ fn measure(
         statistics.add_but(codes, |row| !terms[row].is_measured());
         Ok(())
     })?;
-    let nll =
-        importance.map(|(samples, importance)| Ok::<_, Error>((samples, estimate(importance, split, seed)?)));
-    let nll = nll.transpose()?;
     let nll = nll.as_ref().map(|(samples, values)| (*samples, &values[..]));
     let labels = split.labels.as_deref().map(|labels| (labels, classes));
     let measured = Measured { split: name, terms: &terms, nll, labels };
-    Ok(EvaluationReport::new(model, measured, &statistics))
+    Ok(Some(EvaluationReport::new(model, measured, &statistics)))
 }
 
 /// -log p(x) of each datum, with a progress bar where somebody watches.
-fn estimate(mut importance: Importance, split: &Split, seed: u64) -> Result<Vec<f64>> {
-    let bar = progress::bar("log p(x)", split.count);
-    let values = importance.run(seed, &mut |done| {
+fn estimate(team: &Team, mut importance: Importance, split: &Split, seed: u64) -> Result<Vec<f64>> {
+    let bar = progress::bar("log p(x)", share(split.count, &*team.ranks).len());
+    let values = importance.run_among(&*team.ranks, seed, &mut |done| {
         bar.set_position(done as u64);
         ControlFlow::Continue(())
     })?;

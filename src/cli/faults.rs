@@ -116,10 +116,10 @@ impl Faults {
         let config = session.trainer.config().clone();
         match checkpoint {
             Some((_, arenas, state)) => {
-                session.trainer = prepare(&session.run, &session.dataset, config)?;
+                session.trainer = prepare(&session.team, &session.run, &session.dataset, config)?;
                 session.trainer.restore(&arenas, state);
             }
-            None => session.trainer = begin(&session.run, &session.dataset, config)?,
+            None => session.trainer = begin(&session.team, &session.run, &session.dataset, config)?,
         }
         let epoch = step / session.trainer.steps_per_epoch();
         session.tracking.forget_after(epoch as u32)

@@ -37,6 +37,7 @@ mod session;
 mod shell;
 mod source;
 mod suit;
+mod team;
 mod tracking;
 mod train;
 mod train_args;
@@ -49,11 +50,14 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 
 use args::{Cli, Command};
+use team::Team;
 
 use crate::data::GUARDED_THREAD;
+use crate::error::Error;
 
 /// Runs the command that the arguments name. Exit code 0: done, 1: failed, 2: misuse.
 pub fn main() -> ExitCode {
+    team::mute_followers();
     let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
@@ -73,8 +77,12 @@ pub fn main() -> ExitCode {
         .format_target(false)
         .format_timestamp(None)
         .init();
+    if output::is_mute() {
+        log::set_max_level(log::LevelFilter::Off);
+    }
+    let mut team = None;
     let result = match cli.command {
-        Command::Train(args) => train::run(&args),
+        Command::Train(args) => together(&mut team, |team| train::run(&args, team)),
         Command::Sample(args) => pictures::sample(&args),
         Command::Reconstruct(args) => pictures::reconstruct(&args),
         Command::Interpolate(args) => interpolate::interpolate(&args),
@@ -86,7 +94,7 @@ pub fn main() -> ExitCode {
         Command::Encode(args) => encode::encode(&args),
         Command::Decode(args) => encode::decode(&args),
         Command::Score(args) => score::run(&args),
-        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Evaluate(args) => together(&mut team, |team| evaluate::run(&args, team)),
         Command::Data(args) => data::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Devices(args) => devices::run(&args),
@@ -100,13 +108,23 @@ pub fn main() -> ExitCode {
         Command::Completions(args) => shell::completions(&args, Cli::command()),
         Command::Man(args) => shell::man(&args, Cli::command()),
     };
-    match result {
+    let code = match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::talk(format_args!("error: {}", flags::message(&error)));
             ExitCode::from(error.exit_code())
         }
+    };
+    // All has been said: a launcher ends everyone when the first one fails.
+    if let Some(team) = team {
+        team.leave();
     }
+    code
+}
+
+/// Runs a command that processes of a launcher divide among them.
+fn together(team: &mut Option<Team>, command: impl FnOnce(&Team) -> Result<(), Error>) -> Result<(), Error> {
+    command(team.insert(Team::gather()?))
 }
 
 /// Parses the arguments. A number below zero is a value, which is then refused with its flag, and no unknown flag.
@@ -126,6 +144,9 @@ fn parse() -> Result<Cli, clap::Error> {
 
 /// Prints what clap says, but for the words of Rust's own parsers of numbers.
 fn refuse(error: &clap::Error) -> ExitCode {
+    if output::is_mute() {
+        return ExitCode::from(error.exit_code() as u8);
+    }
     let source = std::error::Error::source(error);
     let said = source.filter(|_| error.kind() == ErrorKind::ValueValidation).map(ToString::to_string);
     let plain = match said.as_deref() {

@@ -5,6 +5,7 @@ use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::data::columns::{self, Column};
 use crate::data::write::Matrix;
@@ -39,8 +40,30 @@ pub fn counted_of(count: usize, part: &str, what: &str) -> String {
     if part == "all" { format!("{count} {what}") } else { format!("{count} {part} {what}") }
 }
 
+/// Whether another process says what this one would.
+static MUTE: AtomicBool = AtomicBool::new(false);
+
+/// Says nothing from here on: another process does.
+pub fn mute() {
+    MUTE.store(true, Ordering::Relaxed);
+    log::set_max_level(log::LevelFilter::Off);
+}
+
+/// Speaks again.
+pub fn unmute() {
+    MUTE.store(false, Ordering::Relaxed);
+}
+
+/// Whether this process is to say nothing.
+pub fn is_mute() -> bool {
+    MUTE.load(Ordering::Relaxed)
+}
+
 /// A result, on stdout. When nobody reads any more (`vae-gpu .. | head`), the program ends quietly.
 pub fn result(line: Arguments) {
+    if is_mute() {
+        return;
+    }
     if let Err(error) = writeln!(io::stdout().lock(), "{}", harmless(&line.to_string())) {
         let closed = error.kind() == ErrorKind::BrokenPipe;
         process::exit(if closed { 0 } else { 1 });
@@ -49,6 +72,9 @@ pub fn result(line: Arguments) {
 
 /// Talk, on stderr. There is nobody to tell when it fails.
 pub fn talk(line: Arguments) {
+    if is_mute() {
+        return;
+    }
     let _ = writeln!(io::stderr().lock(), "{}", harmless(&line.to_string()));
 }
 

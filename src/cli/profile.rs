@@ -2,6 +2,7 @@
 
 use std::fmt::Arguments;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::output::talk;
 use crate::bench::{self, Ceilings, Effort, Profile};
@@ -9,6 +10,7 @@ use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernels::tuning::Tuning;
 use crate::model::ModelConfig;
+use crate::train::Times;
 use crate::train::config::TrainSection;
 
 /// Profiles the training plan of a model on buffers of its own, and prints where its time goes.
@@ -69,6 +71,19 @@ pub fn print(profile: &Profile, line: fn(Arguments)) {
     line(format_args!(
         "total    {total:.3} ms; {:.1} % of it is not matmul",
         100.0 * (1.0 - profile.matmul_share())
+    ));
+}
+
+/// Prints where the time of divided steps went, after the training.
+pub fn division(times: &Times) {
+    let ms = |time: Duration| 1e3 * time.as_secs_f64() / times.steps.max(1) as f64;
+    talk(format_args!(
+        "a divided step: gradients and their way to the host {:.2} ms, adding own shards {:.2} ms, sum over ranks with waiting for \
+         them {:.2} ms, way back {:.2} ms",
+        ms(times.gradients),
+        ms(times.adding),
+        ms(times.sum),
+        ms(times.writing)
     ));
 }
 

@@ -31,6 +31,11 @@ pub struct Saved {
 impl Saved {
     /// Loads the model of a run and opens the device.
     pub fn open(run: &Path, device: &DeviceArgs) -> Result<Saved> {
+        Saved::open_in_turn(run, device, 0)
+    }
+
+    /// The same for one of several processes; of equal cards, it takes the one whose turn it is.
+    pub fn open_in_turn(run: &Path, device: &DeviceArgs, turn: usize) -> Result<Saved> {
         let dir = RunDir::open(run)?;
         let path = model_of(&dir)?;
         let (mut config, _, parameters) = files::load_model(&path)?;
@@ -42,7 +47,7 @@ impl Saved {
             (config.data, config.source.test_data) = (here.data, here.source.test_data);
         }
         let model = config.model_config(shape);
-        let gpu = device.open()?;
+        let gpu = device.open_in_turn(turn)?;
         Ok(Saved { config, model, shape, parameters, gpu })
     }
 

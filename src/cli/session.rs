@@ -11,6 +11,7 @@ use super::profile;
 use super::rows;
 use super::saved::{announce, model_of};
 use super::saver::Told;
+use super::team::Team;
 use super::tracking::Tracking;
 use super::train_args::{RESUMABLE, TrainArgs, resumable_flags};
 use super::tune;
@@ -20,10 +21,11 @@ use crate::error::{Error, Result};
 use crate::run::{RunDir, RunLock};
 use crate::settings::Named;
 use crate::train::config::RunSection;
-use crate::train::{Config, Trainer};
+use crate::train::{Config, State, Trainer};
 
-/// A training that is under way.
+/// A training that is under way, in the process that leads.
 pub struct Session {
+    pub team: Team,
     pub trainer: Trainer,
     pub dir: RunDir,
     pub dataset: Dataset,
@@ -35,11 +37,41 @@ pub struct Session {
 }
 
 /// A new run.
-pub fn start(args: &TrainArgs) -> Result<Session> {
+pub fn start(args: &TrainArgs, team: &Team) -> Result<Session> {
+    let Prepared { trainer, dataset, run } = started(args, team)?;
+    let model = &trainer.model().kind;
+    let (dir, lock) = RunDir::create(run.out.as_deref(), &dataset.name, model, run.force)?;
+    write_config(&dir, trainer.config())?;
+    let tracking = Tracking::new(&dir, dataset.shape, run.tensorboard, 0, 0)?;
+    let (team, told) = (team.clone(), Told::default());
+    Ok(Session { team, trainer, dir, dataset, run, tracking, told, _lock: lock })
+}
+
+/// The trainer of a process that follows the one that leads.
+pub fn follow(args: &TrainArgs, team: &Team) -> Result<(Trainer, RunSection)> {
+    let Prepared { trainer, run, .. } = match &args.resume {
+        Some(path) => {
+            check_resumable(args, path)?;
+            returned(args, &RunDir::open(path)?, team)?.0
+        }
+        None => started(args, team)?,
+    };
+    Ok((trainer, run))
+}
+
+/// What every process needs of a training.
+struct Prepared {
+    trainer: Trainer,
+    dataset: Dataset,
+    run: RunSection,
+}
+
+/// Before the first step of a new run.
+fn started(args: &TrainArgs, team: &Team) -> Result<Prepared> {
     let mut config = args.model.resolve(&args.train)?;
-    let run = args.run_section(std::mem::take(&mut config.run))?;
+    let run = args.run_section(std::mem::take(&mut config.run), team)?;
     config.validate()?;
-    if let Some(out) = &run.out {
+    if let (Some(out), true) = (&run.out, team.leads()) {
         RunDir::check(out, run.force)?;
     }
     if let Some(from) = &config.train.init_from {
@@ -51,17 +83,13 @@ pub fn start(args: &TrainArgs) -> Result<Session> {
     config.remember(&dataset)?;
     config.data = data::anywhere(&config.data);
     config.source.test_data = config.source.test_data.as_deref().map(data::anywhere);
-    let trainer = begin(&run, &dataset, config)?;
-    let model = &trainer.model().kind;
-    let (dir, lock) = RunDir::create(run.out.as_deref(), &dataset.name, model, run.force)?;
-    write_config(&dir, trainer.config())?;
-    let tracking = Tracking::new(&dir, dataset.shape, run.tensorboard, 0, 0)?;
-    Ok(Session { trainer, dir, dataset, run, tracking, told: Told::default(), _lock: lock })
+    let trainer = begin(team, &run, &dataset, config)?;
+    Ok(Prepared { trainer, dataset, run })
 }
 
 /// A trainer before its first step, with the weights of another run if the configuration names one.
-pub fn begin(run: &RunSection, dataset: &Dataset, config: Config) -> Result<Trainer> {
-    let mut trainer = prepare(run, dataset, config)?;
+pub fn begin(team: &Team, run: &RunSection, dataset: &Dataset, config: Config) -> Result<Trainer> {
+    let mut trainer = prepare(team, run, dataset, config)?;
     let Some(from) = trainer.config().train.init_from.clone() else { return Ok(trainer) };
     let path = model_of(&RunDir::open(Path::new(&from))?)?;
     let inherited = trainer.begin_with(&path)?;
@@ -76,7 +104,27 @@ pub fn begin(run: &RunSection, dataset: &Dataset, config: Config) -> Result<Trai
 }
 
 /// A run that goes on from its checkpoint.
-pub fn resume(args: &TrainArgs, path: &Path) -> Result<Session> {
+pub fn resume(args: &TrainArgs, path: &Path, team: &Team) -> Result<Session> {
+    check_resumable(args, path)?;
+    let dir = RunDir::open(path)?;
+    let lock = dir.lock()?;
+    let (Prepared { trainer, dataset, run }, state) = returned(args, &dir, team)?;
+    let epoch = (state.step / trainer.steps_per_epoch()) as u32;
+    write_config(&dir, trainer.config())?;
+    if !run.quiet {
+        talk(format_args!(
+            "resumed  {} after step {} (epoch {epoch} done)",
+            dir.root().display(),
+            state.step
+        ));
+    }
+    let tracking = Tracking::new(&dir, dataset.shape, run.tensorboard, state.step, epoch)?;
+    let (team, told) = (team.clone(), Told::default());
+    Ok(Session { team, trainer, dir, dataset, run, tracking, told, _lock: lock })
+}
+
+/// Refuses flags that a run has had from its beginning.
+fn check_resumable(args: &TrainArgs, path: &Path) -> Result<()> {
     let fixed: Vec<_> =
         args.model.given_but_data().into_iter().chain(args.train.given_but(RESUMABLE)).collect();
     if !fixed.is_empty() {
@@ -88,13 +136,17 @@ pub fn resume(args: &TrainArgs, path: &Path) -> Result<Session> {
             quoted(path)
         )));
     }
-    let run = args.run_section(RunSection::default())?;
-    let dir = RunDir::open(path)?;
-    let lock = dir.lock()?;
-    let (mut config, arenas, state) = last_checkpoint(&dir)?;
+    Ok(())
+}
+
+/// Where a run's checkpoint is.
+fn returned(args: &TrainArgs, dir: &RunDir, team: &Team) -> Result<(Prepared, State)> {
+    let path = dir.root();
+    let run = args.run_section(RunSection::default(), team)?;
+    let (mut config, arenas, state) = last_checkpoint(dir)?;
     args.train.apply(&mut config.train);
     config.validate()?;
-    locate(&mut config, &dir, args)?;
+    locate(&mut config, dir, args)?;
     config.source.label_optional = config.classes.is_none();
     let dataset = source::open(&config.data, &config.source_again(), run.quiet)?;
     let expected = config.image_shape();
@@ -137,9 +189,8 @@ pub fn resume(args: &TrainArgs, path: &Path) -> Result<Session> {
             classes.unwrap_or(0)
         )));
     }
-    let mut trainer = prepare(&run, &dataset, config)?;
-    let steps = trainer.steps_per_epoch();
-    let (begun, epoch) = (state.step.div_ceil(steps), (state.step / steps) as u32);
+    let mut trainer = prepare(team, &run, &dataset, config)?;
+    let begun = state.step.div_ceil(trainer.steps_per_epoch());
     let epochs = trainer.config().train.epochs;
     if state.train_count != dataset.train.count as u64 {
         return Err(Error::Usage(format!(
@@ -156,16 +207,7 @@ pub fn resume(args: &TrainArgs, path: &Path) -> Result<Session> {
         )));
     }
     trainer.restore(&arenas, state);
-    write_config(&dir, trainer.config())?;
-    if !run.quiet {
-        talk(format_args!(
-            "resumed  {} after step {} (epoch {epoch} done)",
-            dir.root().display(),
-            state.step
-        ));
-    }
-    let tracking = Tracking::new(&dir, dataset.shape, run.tensorboard, state.step, epoch)?;
-    Ok(Session { trainer, dir, dataset, run, tracking, told: Told::default(), _lock: lock })
+    Ok((Prepared { trainer, dataset, run }, state))
 }
 
 /// Finds the run's data: where flags say, or where the run's configuration does; a checkpoint names no folders.
@@ -195,8 +237,8 @@ fn write_config(dir: &RunDir, config: &Config) -> Result<()> {
 }
 
 /// Opens the device, and says what will be trained on what.
-pub fn prepare(run: &RunSection, dataset: &Dataset, config: Config) -> Result<Trainer> {
-    let gpu = open_device(run)?;
+pub fn prepare(team: &Team, run: &RunSection, dataset: &Dataset, config: Config) -> Result<Trainer> {
+    let gpu = open_device(run, team.local())?;
     if !run.quiet {
         announce(&gpu);
         let valid = dataset.valid.as_ref().map(|valid| format!(", {} validation", valid.count));
@@ -218,7 +260,7 @@ pub fn prepare(run: &RunSection, dataset: &Dataset, config: Config) -> Result<Tr
         }
         false => tune::known(&gpu),
     };
-    let trainer = Trainer::with_tuning(&gpu, dataset, config, &tuning)?;
+    let trainer = Trainer::among(&team.ranks, &gpu, dataset, config, &tuning)?;
     if !run.quiet {
         let (model, train) = (trainer.model(), &trainer.config().train);
         let activation = model.activation.name();
@@ -237,6 +279,14 @@ pub fn prepare(run: &RunSection, dataset: &Dataset, config: Config) -> Result<Tr
             train.lr,
             train.seed
         ));
+        let (ranks, shards) = (team.ranks.size(), trainer.shards());
+        if shards.count() > 1 {
+            let (most, each) = (shards.most(train.batch_size), shards.own().len());
+            talk(format_args!(
+                "ranks    {ranks}, each with {each} of {} shards of up to {most} rows",
+                shards.count()
+            ));
+        }
     }
     if let Some(warning) = trainer.config().warning() {
         talk(format_args!("warning: {}", spelled(&warning)));

@@ -17,11 +17,12 @@ use super::profile;
 use super::report;
 use super::saver::Saver;
 use super::session::{self, Session};
+use super::team::Team;
 use super::tracking::tell;
 use super::train_args::TrainArgs;
 use crate::error::{Error, Result};
 use crate::run::RunDir;
-use crate::train::config::LogFormat;
+use crate::train::config::{LogFormat, RunSection};
 use crate::train::{EpochProgress, Trainer};
 
 /// How often a long epoch says where it is when there is no terminal for a bar.
@@ -30,12 +31,40 @@ const PLAIN_LINES: Duration = Duration::from_secs(10);
 /// Exit code of a program that SIGINT ended.
 const INTERRUPTED: i32 = 130;
 
-pub fn run(args: &TrainArgs) -> Result<()> {
-    let stop = stop_on_interrupt()?;
-    let mut session = match &args.resume {
-        Some(path) => session::resume(args, path)?,
-        None => session::start(args)?,
+pub fn run(args: &TrainArgs, team: &Team) -> Result<()> {
+    let stop = team.settle(stop_on_interrupt())?;
+    if !team.leads() {
+        let (trainer, run) = team.settle(session::follow(args, team))?;
+        return team.fail_alone(follow(trainer, &run, team, &stop));
+    }
+    let session = match &args.resume {
+        Some(path) => session::resume(args, path, team),
+        None => session::start(args, team),
     };
+    team.fail_alone(lead(team.settle(session)?, &stop))
+}
+
+/// Trains to the end beside the process that leads: the same calls that are everyone's, in the same order.
+fn follow(mut trainer: Trainer, run: &RunSection, team: &Team, stop: &Arc<AtomicBool>) -> Result<()> {
+    let faults = Faults::new();
+    while !trainer.is_done() {
+        let mut done = None;
+        if !team.any(stop.load(Ordering::Relaxed))? {
+            let breaks = faults.next_break(trainer.state().step, run.checkpoint_every);
+            done = trainer.epoch(&mut observer(&None, true, "", stop.clone(), breaks))?;
+        }
+        if done.is_some() {
+            trainer.evaluate()?;
+        } else if team.any(stop.load(Ordering::Relaxed))? {
+            team.leave();
+            process::exit(INTERRUPTED);
+        }
+    }
+    Ok(())
+}
+
+/// Trains to the end, and writes the run.
+fn lead(mut session: Session, stop: &Arc<AtomicBool>) -> Result<()> {
     if session.trainer.is_done() {
         let epochs = session.trainer.config().train.epochs;
         talk(format_args!("all {epochs} epochs are done; train longer with --epochs N"));
@@ -46,7 +75,7 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     }
     let mut faults = Faults::new();
     while !session.trainer.is_done() {
-        if let Err(error) = advance(&mut session, &stop, &mut faults) {
+        if let Err(error) = advance(&mut session, stop, &mut faults) {
             faults.handle(&mut session, error)?;
         }
     }
@@ -55,6 +84,9 @@ pub fn run(args: &TrainArgs) -> Result<()> {
     report::write(dir, trainer, dataset)?;
     if run.profile {
         profile::submissions(trainer.gpu());
+        if let Some(times) = trainer.times() {
+            profile::division(&times);
+        }
     }
     let (state, place) = (trainer.state(), dir.root().display());
     if trainer.is_out_of_patience() {
@@ -92,10 +124,10 @@ pub fn run(args: &TrainArgs) -> Result<()> {
 
 /// Trains to the end of the epoch, or until a checkpoint is due, and saves.
 fn advance(session: &mut Session, stop: &Arc<AtomicBool>, faults: &mut Faults) -> Result<()> {
-    let Session { trainer, dir, dataset, run, tracking, told, .. } = session;
+    let Session { team, trainer, dir, dataset, run, tracking, told, .. } = session;
     let bar = bar(run.quiet, trainer);
     // The observer cannot break off an epoch that was one submission, so the wish is also heard here.
-    let done = if stop.load(Ordering::Relaxed) {
+    let done = if team.any(stop.load(Ordering::Relaxed))? {
         None
     } else {
         let breaks = faults.next_break(trainer.state().step, run.checkpoint_every);
@@ -116,7 +148,7 @@ fn advance(session: &mut Session, stop: &Arc<AtomicBool>, faults: &mut Faults) -
         bar.finish_and_clear();
     }
     faults.saved(saved, dir)?;
-    if done.is_none() && stop.load(Ordering::Relaxed) {
+    if done.is_none() && team.any(stop.load(Ordering::Relaxed))? {
         faults.give_up_unsaved()?;
         if run.log_format == LogFormat::Json {
             tell("interrupted", json!({ "step": trainer.state().step, "run": name_of(dir) }));
@@ -126,6 +158,7 @@ fn advance(session: &mut Session, stop: &Arc<AtomicBool>, faults: &mut Faults) -
             trainer.state().step,
             next::quoted(dir.root())
         ));
+        team.leave();
         process::exit(INTERRUPTED);
     }
     #[cfg(feature = "faults")]

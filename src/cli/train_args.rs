@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::flags::Flags;
 use super::model_args::ModelArgs;
+use super::team::Team;
 use crate::error::{Error, Result};
 use crate::train::config::{LogFormat, RunSection, TrainSection};
 
@@ -44,6 +45,7 @@ pub const RESUMABLE: &[&str] = &[
     "beta",
     "kl_warmup",
     "free_bits",
+    "shards",
     "weight_decay",
     "clip_norm",
     "adam_epsilon",
@@ -68,8 +70,21 @@ fn resume_help() -> String {
 
 impl TrainArgs {
     /// Where and how to run: the flags on top of what the file says.
-    pub fn run_section(&self, mut run: RunSection) -> Result<RunSection> {
+    pub fn run_section(&self, mut run: RunSection, team: &Team) -> Result<RunSection> {
         self.run.apply(&mut run);
+        if team.is_several() {
+            let alone = [
+                ("run.tune", run.tune, ": run `vae-gpu tune` on each machine before, and train without it"),
+                (
+                    "run.recover",
+                    run.recover,
+                    " is for one device: leave it out, and continue with --resume where one is lost",
+                ),
+            ];
+            if let Some((key, _, problem)) = alone.into_iter().find(|(_, given, _)| *given) {
+                return Err(Error::setting(key, format!(" among several ranks{problem}")));
+            }
+        }
         if run.force && run.out.is_none() {
             return Err(Error::setting("run.force", ": name the run to replace by `run.out`"));
         }

@@ -1,5 +1,7 @@
 //! The ELBO of a data set.
 
+use std::ops::Range;
+
 use super::runner::{Fed, Runner, STREAM, seeded};
 use super::terms::{Evaluation, Terms};
 use crate::data::Split;
@@ -8,6 +10,7 @@ use crate::kernels::gather::Binarize;
 use crate::kernels::objective::TERMS;
 use crate::model::plans;
 use crate::plan::Step;
+use crate::ranks::{Ranks, share};
 
 /// Evaluates a model on one data set repeatedly, with the same draws each time, so that epochs compare.
 pub struct Evaluator {
@@ -37,6 +40,33 @@ impl Evaluator {
         Ok(Evaluation::of(&self.terms(seed)?))
     }
 
+    /// [`Evaluator::run`] with the batches divided among ranks: the same bits, for all of them.
+    ///
+    /// # Errors
+    /// As [`Evaluator::run`]; [`crate::error::Error::Ranks`].
+    pub fn run_among(&mut self, ranks: &dyn Ranks, seed: u64) -> Result<Evaluation> {
+        Ok(Evaluation::of(&self.terms_among(ranks, seed)?))
+    }
+
+    /// [`Evaluator::terms`] in the same way.
+    ///
+    /// # Errors
+    /// As [`Evaluator::run_among`].
+    pub fn terms_among(&mut self, ranks: &dyn Ranks, seed: u64) -> Result<Vec<Terms>> {
+        if ranks.size() == 1 {
+            return self.terms(seed);
+        }
+        let batches = self.fed.count().div_ceil(self.fed.batch);
+        let own = share(batches, ranks);
+        let mut words: Vec<f64> = Vec::new();
+        for Terms { recon, kl } in self.terms_of(own, seed, &mut |_| ())? {
+            words.extend([recon, kl]);
+        }
+        let all = ranks.gather(bytemuck::cast_slice(&words))?.concat();
+        let all: Vec<f64> = bytemuck::pod_collect_to_vec(&all);
+        Ok(all.chunks_exact(2).map(|of| Terms { recon: of[0], kl: of[1] }).collect())
+    }
+
     /// Every datum's terms, with the draws of `seed`.
     ///
     /// # Errors
@@ -50,19 +80,31 @@ impl Evaluator {
     /// # Errors
     /// As [`Evaluator::run`].
     pub fn terms_watched(&mut self, seed: u64, progress: &mut dyn FnMut(usize)) -> Result<Vec<Terms>> {
-        let (count, batch, window) = (self.fed.count(), self.fed.batch, self.window);
+        self.terms_of(0..self.fed.count().div_ceil(self.fed.batch), seed, progress)
+    }
+
+    /// The terms of the data in these batches.
+    fn terms_of(
+        &mut self,
+        batches: Range<usize>,
+        seed: u64,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<Terms>> {
+        let (batch, window) = (self.fed.batch, self.window);
+        let before = batches.start * batch;
+        let count = self.fed.count().min(batches.end * batch).saturating_sub(before);
         let step = |number: usize| {
             let first_row = number * batch;
             Step {
                 step: number as u32,
                 stream: STREAM,
                 first_row: first_row as u32,
-                valid_rows: batch.min(count - first_row) as u32,
-                history_row: (first_row % window) as u32,
+                valid_rows: batch.min(before + count - first_row) as u32,
+                history_row: ((first_row - before) % window) as u32,
                 ..seeded(seed)
             }
         };
-        let mut steps: Vec<Step> = (0..count.div_ceil(batch)).map(step).collect();
+        let mut steps: Vec<Step> = batches.map(step).collect();
         let mut terms = Vec::with_capacity(count);
         for part in steps.chunks_mut(window.div_ceil(batch)) {
             let mut rest = part;

@@ -1,6 +1,6 @@
 //! The likelihood of data, estimated by importance sampling.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use super::runner::{Fed, Runner, seeded};
 use crate::data::Split;
@@ -9,6 +9,7 @@ use crate::kernels::gather::Binarize;
 use crate::kernels::objective::TERMS;
 use crate::model::plans;
 use crate::plan::Step;
+use crate::ranks::{Ranks, share};
 
 /// Added to every stream of the generator, so that draws differ from those of training and of the ELBO.
 const STREAM: u32 = 32;
@@ -68,20 +69,47 @@ impl Importance {
         seed: u64,
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f64>>> {
-        let (count, batch) = (self.fed.count(), self.fed.batch);
+        self.run_batches(0..self.fed.count().div_ceil(self.fed.batch), seed, progress)
+    }
+
+    /// The same with the batches divided among ranks, for all of them; where it breaks, it breaks on all of them.
+    ///
+    /// # Errors
+    /// As [`Importance::run`]; [`Error::Ranks`].
+    pub fn run_among(
+        &mut self,
+        ranks: &dyn Ranks,
+        seed: u64,
+        progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Option<Vec<f64>>> {
+        let own = share(self.fed.count().div_ceil(self.fed.batch), ranks);
+        let Some(nll) = self.run_batches(own, seed, progress)? else { return Ok(None) };
+        let all = ranks.gather(bytemuck::cast_slice(&nll))?.concat();
+        Ok(Some(bytemuck::pod_collect_to_vec(&all)))
+    }
+
+    fn run_batches(
+        &mut self,
+        batches: Range<usize>,
+        seed: u64,
+        progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> Result<Option<Vec<f64>>> {
+        let batch = self.fed.batch;
+        let before = batches.start * batch;
+        let count = self.fed.count().min(batches.end * batch).saturating_sub(before);
         let log_samples = (self.samples as f64).ln();
         let of = |row: &[f32]| log_samples - f64::from(row[0]) - f64::from(row[1]).ln();
         let mut nll = Vec::with_capacity(count);
-        let mut next = 0;
+        let mut next = batches.start * self.rounds;
         while nll.len() < count {
             let rows = self.window.min(count - nll.len());
             let end = next + rows.div_ceil(batch) * self.rounds;
             while next < end {
                 // Streamed rows arrive with the submission of their batch.
                 let most = self.fed.steps_at_once().min(end - next);
-                let mut steps: Vec<Step> = (next..next + most).map(|i| self.step(i, seed)).collect();
+                let mut steps: Vec<Step> = (next..next + most).map(|i| self.step(i, before, seed)).collect();
                 self.fed.submit(&mut steps)?;
-                let done = next / self.rounds * batch;
+                let done = next / self.rounds * batch - before;
                 next += most;
                 if progress(done.min(count)).is_break() {
                     return Ok(None);
@@ -94,14 +122,15 @@ impl Importance {
         Ok(Some(nll))
     }
 
-    fn step(&self, number: usize, seed: u64) -> Step {
+    /// `before` are the rows before those of this call, whose results come first in the window.
+    fn step(&self, number: usize, before: usize, seed: u64) -> Step {
         let first_row = number / self.rounds * self.fed.batch;
         Step {
             step: number as u32,
             stream: STREAM,
             first_row: first_row as u32,
             valid_rows: self.fed.batch.min(self.fed.count() - first_row) as u32,
-            history_row: (first_row % self.window) as u32,
+            history_row: ((first_row - before) % self.window) as u32,
             round: (number % self.rounds) as u32,
             ..seeded(seed)
         }

@@ -346,6 +346,20 @@ pub fn select(reports: &[AdapterReport], selection: &Selection) -> Result<usize>
     }
 }
 
+/// The index of the adapter that is `turn` cards after the one that `selection` names, among those that equal it.
+pub(super) fn select_turn(reports: &[AdapterReport], selection: &Selection, turn: usize) -> Result<usize> {
+    let first = select(reports, selection)?;
+    let chosen = &reports[first];
+    if chosen.is_software() || matches!(selection, Selection::Index(_)) {
+        return Ok(first);
+    }
+    let equals = |report: &AdapterReport| {
+        [&report.name, &report.backend, &report.driver] == [&chosen.name, &chosen.backend, &chosen.driver]
+    };
+    let cards: Vec<usize> = (first..reports.len()).filter(|index| equals(&reports[*index])).collect();
+    Ok(cards[turn % cards.len()])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -382,6 +396,25 @@ mod tests {
         ];
         assert_eq!(select(&reports, &Selection::Auto).unwrap(), 2);
         assert_eq!(select(&reports[..1], &Selection::Auto).unwrap(), 0);
+    }
+
+    #[test]
+    fn processes_take_turns_at_equal_cards() {
+        let reports = [
+            report(0, "Card", "vulkan", "discrete"),
+            report(1, "Chip", "vulkan", "integrated"),
+            report(2, "Card", "vulkan", "discrete"),
+            report(3, "Card", "gl", "discrete"),
+            report(4, "llvmpipe", "vulkan", "software"),
+            report(5, "llvmpipe", "vulkan", "software"),
+        ];
+        let turns = |selection: &str| {
+            [0, 1, 2].map(|turn| select_turn(&reports, &selection.parse().unwrap(), turn).unwrap())
+        };
+        assert_eq!(turns("auto"), [0, 2, 0]);
+        assert_eq!(turns("2"), [2, 2, 2]);
+        assert_eq!(turns("chip"), [1, 1, 1]);
+        assert_eq!(turns("llvmpipe"), [4, 4, 4]);
     }
 
     #[test]

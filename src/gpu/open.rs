@@ -15,6 +15,9 @@ use crate::error::{Error, Result};
 pub struct DeviceOptions {
     /// Which adapter.
     pub selection: Selection,
+    /// Which of several equal cards, for processes of one machine that share them: the first for 0, and round again after the last.
+    /// A selection by number is meant as it is, and software adapters are all one processor.
+    pub turn: usize,
     /// Keep wgpu's bounds checks in the shaders: slower, for hunting a bug.
     pub checked_shaders: bool,
     /// Limits below the adapter's own, for tests of smaller adapters.
@@ -57,7 +60,8 @@ impl Gpu {
     fn open_unasked(options: &DeviceOptions) -> Result<Arc<Gpu>> {
         let mut adapters = adapter::candidates(&options.selection)?;
         let reports: Vec<_> = adapters.iter().map(|(_, report)| report.clone()).collect();
-        let (adapter, report) = adapters.swap_remove(adapter::select(&reports, &options.selection)?);
+        let (adapter, report) =
+            adapters.swap_remove(adapter::select_turn(&reports, &options.selection, options.turn)?);
         let mut wanted =
             wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16 | wgpu::Features::TIMESTAMP_QUERY;
         let mut experimental_features = wgpu::ExperimentalFeatures::disabled();

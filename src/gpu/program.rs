@@ -235,6 +235,26 @@ impl Program {
         Ok(Reading::begin(staging, &self.staging))
     }
 
+    /// Waits, and reads the rows of several tensors without padding between their columns, one behind the other, in place of what
+    /// `values` holds.
+    pub fn read_joined(&self, tensors: &[Tensor], values: &mut Vec<f32>) -> Result<()> {
+        let bytes = 4 * tensors.iter().map(Tensor::words).sum::<usize>();
+        let staging = self.staging.take(&self.gpu, bytes)?;
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        let mut to = 0;
+        for tensor in tensors {
+            assert_eq!(tensor.cols, tensor.stride, "rows without padding");
+            let (from, at, size) =
+                (&self.buffers[tensor.buffer.0], 4 * tensor.offset as u64, 4 * tensor.words() as u64);
+            encoder.copy_buffer_to_buffer(from, at, &staging, to, size);
+            to += size;
+        }
+        self.gpu.submit_copy(encoder.finish())?;
+        let reading = Reading::begin(staging, &self.staging);
+        self.gpu.wait()?;
+        reading.finish_into(values)
+    }
+
     /// Fills a buffer's words, padding and guard included.
     pub fn write_words(&self, buffer: usize, words: &[u32]) {
         self.gpu.queue.write_buffer(&self.buffers[buffer], 0, bytemuck::cast_slice(words));

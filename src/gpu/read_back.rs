@@ -77,19 +77,38 @@ impl Reading {
     }
 
     /// The words, once the device is idle. Another thread may run the callback, and may not have done so yet.
-    pub(super) fn finish(mut self) -> Result<Vec<u32>> {
+    pub(super) fn finish(self) -> Result<Vec<u32>> {
+        let mut words = Vec::new();
+        self.finish_into(&mut words)?;
+        Ok(words)
+    }
+
+    /// The same in place of what `words` holds.
+    pub(super) fn finish_into<T: bytemuck::Pod>(mut self, words: &mut Vec<T>) -> Result<()> {
         let mapped = self.receive.recv_timeout(HANG).map_err(failed)?;
-        self.words(mapped)
+        self.copy(mapped, words)
     }
 
     fn words(&mut self, mapped: Mapped) -> Result<Vec<u32>> {
+        let mut words = Vec::new();
+        self.copy(mapped, &mut words)?;
+        Ok(words)
+    }
+
+    fn copy<T: bytemuck::Pod>(&mut self, mapped: Mapped, words: &mut Vec<T>) -> Result<()> {
         if mapped.is_err() {
             self.buffer = None;
         }
         mapped.map_err(failed)?;
         let buffer = self.buffer.as_ref().ok_or_else(|| failed("the words were taken before"))?;
         let view = buffer.get_mapped_range(..).map_err(failed)?;
-        Ok(bytemuck::pod_collect_to_vec(&view))
+        words.clear();
+        match bytemuck::try_cast_slice(&view) {
+            Ok(found) => words.extend_from_slice(found),
+            // A mapping may begin where no word can.
+            Err(_) => *words = bytemuck::pod_collect_to_vec(&view),
+        }
+        Ok(())
     }
 }
 

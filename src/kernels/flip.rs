@@ -25,7 +25,8 @@ pub static FLIP: Kernel = Kernel::new(
         let p: Params = crate::plan::params(call);
         let (width, channels) = (p.width as usize, p.channels as usize);
         for row in 0..p.batch as usize {
-            let word = philox::word(call, call.step().step, row, 0, philox::STREAM_FLIP + call.step().stream);
+            let (step, place) = (call.step(), call.step().first_place as usize + row);
+            let word = philox::word(call, step.step, place, 0, philox::STREAM_FLIP + step.stream);
             for d in 0..4 * p.vectors as usize {
                 let (pixel, channel) = (d / channels, d % channels);
                 let (line, column) = (pixel / width, pixel % width);

@@ -129,7 +129,10 @@ fn reference(call: &dyn Call) {
                 Binarize::None => v,
                 Binarize::Threshold => f64::from(u8::from(v > 0.5)),
                 Binarize::Fixed => bernoulli(word(0, datum, philox::STREAM_BINARIZE_FIXED), v),
-                Binarize::Dynamic => bernoulli(word(step.step, row, philox::STREAM_BINARIZE), v),
+                Binarize::Dynamic => {
+                    let place = step.first_place as usize + row;
+                    bernoulli(word(step.step, place, philox::STREAM_BINARIZE), v)
+                }
             };
             x.put(row, col, binarized);
         }

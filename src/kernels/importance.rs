@@ -30,8 +30,8 @@ pub static WEIGHTS: Kernel =
         for datum in 0..p.batch as usize {
             let log_w = log_weights([log_p, log_ratio], &p, datum, f64::from(step.kl_weight), p.samples);
             let (largest, sum) = log_sum(&log_w);
-            let rows =
-                if datum < step.valid_rows as usize { f64::from(step.valid_rows) } else { f64::INFINITY };
+            let is_valid = datum < step.valid_rows as usize;
+            let rows = if is_valid { f64::from(step.batch_rows()) } else { f64::INFINITY };
             for (k, log_w) in log_w.iter().enumerate() {
                 weight.set(datum * p.samples as usize + k, (log_w - largest).exp() / sum / rows);
             }

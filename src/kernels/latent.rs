@@ -76,6 +76,12 @@ const fn kernel(
     Kernel::new(shader!("latent"), entry, Params::FIELDS, slots, reference).stepping().in_variants(variants)
 }
 
+/// The noise of a sample's row, which belongs to its place in the whole batch.
+fn eps(call: &dyn Call, p: &Params, row: usize, column: usize) -> f64 {
+    let place = (call.step().first_place * p.samples) as usize + row;
+    philox::normal(call, place, column, philox::STREAM_EPS)
+}
+
 /// z = mu + sigma eps, and the KL divergence from the prior.
 pub static DRAW: Kernel =
     kernel("draw", &[read(1, "head"), write(6, "z"), write(7, "kl")], by_row, |call: &dyn Call| {
@@ -87,7 +93,7 @@ pub static DRAW: Kernel =
                 let (mu, log_var) = (head.get(datum, j), head.get(datum, p.log_var(j)));
                 sum += kl(mu, log_var);
                 for row in p.rows(datum) {
-                    let eps = philox::normal(call, row, j, philox::STREAM_EPS);
+                    let eps = eps(call, &p, row, j);
                     z.put(row, j, mu + sigma(log_var) * eps);
                 }
             }
@@ -126,7 +132,7 @@ pub static RATIO: Kernel = kernel(
             for row in p.rows(datum) {
                 let terms = (0..p.latent as usize).map(|j| {
                     let (z, log_var) = (sample.get(row, j), head.get(datum, p.log_var(j)));
-                    let eps = philox::normal(call, row, j, philox::STREAM_EPS);
+                    let eps = eps(call, &p, row, j);
                     0.5 * (eps * eps + log_var - z * z - tangent(log_var))
                 });
                 let sum = terms.sum();
@@ -157,7 +163,7 @@ pub static BACKWARD: Kernel = kernel(
                 let (mut d_mu, mut d_log_var) = (w * mu, w * 0.5 * (sigma * sigma - 1.0));
                 for row in p.rows(datum) {
                     let v = if form == SAMPLED { beta * weight.at(row) } else { 0.0 };
-                    let eps = philox::normal(call, row, j, philox::STREAM_EPS);
+                    let eps = eps(call, &p, row, j);
                     let d = d_z.get(row, j) + v * (mu + sigma * eps);
                     d_mu += d;
                     // Past the bound sigma is constant, and of the log-ratio the tangent is left.

@@ -11,7 +11,7 @@ params! {
     }
 }
 
-/// 1 / (K valid_rows) per row, and beta / valid_rows per datum.
+/// 1 / (K rows) per row, and beta / rows per datum, for the rows of the whole batch.
 pub static ROW_WEIGHT: Kernel = Kernel::new(
     shader!("row_weight"),
     "main",
@@ -20,13 +20,13 @@ pub static ROW_WEIGHT: Kernel = Kernel::new(
     |call: &dyn Call| {
         let [recon_weight, kl_weight] = call.slots();
         let p: Params = crate::plan::params(call);
-        let (valid, beta) = (call.step().valid_rows, f64::from(call.step().kl_weight));
+        let step = *call.step();
         for datum in 0..p.batch {
-            let of_datum = if datum < valid { 1.0 / f64::from(valid) } else { 0.0 };
+            let of_datum = if datum < step.valid_rows { 1.0 / f64::from(step.batch_rows()) } else { 0.0 };
             for row in datum * p.samples..(datum + 1) * p.samples {
                 recon_weight.set(row as usize, of_datum / f64::from(p.samples));
             }
-            kl_weight.set(datum as usize, of_datum * beta);
+            kl_weight.set(datum as usize, of_datum * f64::from(step.kl_weight));
         }
     },
 )

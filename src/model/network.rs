@@ -68,6 +68,11 @@ impl Network {
         layers.chain(ends).max().unwrap_or(1)
     }
 
+    /// Whether a layer compares the rows of a batch, so that it needs two.
+    pub fn compares_rows(&self) -> bool {
+        self.parameters.iter().any(|parameter| parameter.name.ends_with(".running_var"))
+    }
+
     /// The encoder: x [B, D] to the latent's parts [B, heads].
     pub(super) fn encode(&self, tape: &mut Tape, x: Value) -> Value {
         self.encoder.forward(tape, x)

@@ -61,7 +61,44 @@ pub fn train(
     recipe: &Recipe,
     history: usize,
 ) -> Planned<TrainPorts> {
-    let mut tape = Tape::training("train", &network.parameters, target, batch.size);
+    let (mut tape, source, terms) = backward("train", network, target, batch, recipe, history);
+    append_update(&mut tape, target, recipe);
+    tape.finish();
+    let ports = train_ports(&mut tape, source, terms);
+    Planned::new(tape.plan, ports)
+}
+
+/// [`train`] without its last part, [`update`]: the gradients of a part of a batch.
+pub fn gradients(
+    network: &Network,
+    target: Target,
+    batch: &Batch,
+    recipe: &Recipe,
+    history: usize,
+) -> Planned<TrainPorts> {
+    let (mut tape, source, terms) = backward("gradients", network, target, batch, recipe, history);
+    tape.finish();
+    let ports = train_ports(&mut tape, source, terms);
+    Planned::new(tape.plan, ports)
+}
+
+/// The last part of [`train`]: from the gradients, which may be sums of several parts' ones, to the next parameters.
+pub fn update(network: &Network, target: Target, recipe: &Recipe) -> Plan {
+    let mut tape = Tape::new("update", &network.parameters, target, 1);
+    append_update(&mut tape, target, recipe);
+    tape.plan
+}
+
+/// A batch, its objective, and all gradients.
+fn backward<'a>(
+    name: &str,
+    network: &'a Network,
+    target: Target,
+    batch: &Batch,
+    recipe: &Recipe,
+    history: usize,
+) -> (Tape<'a>, Source, Tensor) {
+    let mut tape = Tape::training(name, &network.parameters, target, batch.size);
     let (source, mut x) = batch_input(&mut tape, network, batch);
     if let Some(mirror) = recipe.flip {
         let mirrored = tape.plan.tensor("x mirrored", x.rows, x.cols);
@@ -74,9 +111,15 @@ pub fn train(
     let job = Job { model: network, recipe, samples: batch.samples, x, head, terms };
     network.config.family().objective.append(&mut tape, &job);
     tape.backward();
+    (tape, source, terms)
+}
 
-    let arenas = [PARAMETERS, GRADIENTS, MOMENT1, MOMENT2];
-    let [parameters, gradients, moment1, moment2] = arenas.map(|name| tape.trained(name));
+/// Parameters, gradients and both moments.
+const ARENAS: [&str; 4] = [PARAMETERS, GRADIENTS, MOMENT1, MOMENT2];
+
+/// Clipping, if there is any, and Adam.
+fn append_update(tape: &mut Tape, target: Target, recipe: &Recipe) {
+    let [parameters, gradients, moment1, moment2] = ARENAS.map(|name| tape.trained(name));
     let scale = (recipe.clip_norm > 0.0).then(|| {
         let scale = tape.plan.tensor("gradient scale", 1, 4);
         clip::clip(&mut tape.plan, recipe.clip_norm, gradients, scale);
@@ -84,10 +127,11 @@ pub fn train(
     });
     let moved = adam::Arenas { gradients, parameters, moment1, moment2 };
     adam::adam(&mut tape.plan, &target, recipe.adam, moved, scale);
-    tape.finish();
-    let [parameters, gradients, moment1, moment2] = arenas.map(|name| tape.arena(name));
-    let ports = TrainPorts { source, history: terms, parameters, gradients, moment1, moment2 };
-    Planned::new(tape.plan, ports)
+}
+
+fn train_ports(tape: &mut Tape, source: Source, history: Tensor) -> TrainPorts {
+    let [parameters, gradients, moment1, moment2] = ARENAS.map(|name| tape.arena(name));
+    TrainPorts { source, history, parameters, gradients, moment1, moment2 }
 }
 
 /// One batch of evaluation: every datum's terms of the ELBO, for `rows` data in total.

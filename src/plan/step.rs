@@ -30,9 +30,22 @@ pub struct Step {
     pub kl_weight: f32,
     /// In importance sampling: rounds of samples of the same rows before this one.
     pub round: u32,
+    /// Of a batch that is divided: the place of this part's first row in it. Draws belong to places in the whole batch.
+    pub first_place: u32,
+    /// Rows of the batch in its other parts: means are over the whole batch.
+    pub rows_beside: u32,
+    /// Nothing: a block of uniforms is a multiple of 16 bytes.
+    pub reserved_x: u32,
+    /// Nothing.
+    pub reserved_y: u32,
 }
 
 impl Step {
+    /// Rows of the whole batch.
+    pub fn batch_rows(&self) -> u32 {
+        self.valid_rows + self.rows_beside
+    }
+
     /// The layout that a shader's `struct Step` must have.
     pub const FIELDS: &'static [Field] = &[
         Field { name: "seed_lo", offset: 0, ty: "u32" },
@@ -47,6 +60,10 @@ impl Step {
         Field { name: "correction2", offset: 36, ty: "f32" },
         Field { name: "kl_weight", offset: 40, ty: "f32" },
         Field { name: "round", offset: 44, ty: "u32" },
+        Field { name: "first_place", offset: 48, ty: "u32" },
+        Field { name: "rows_beside", offset: 52, ty: "u32" },
+        Field { name: "reserved_x", offset: 56, ty: "u32" },
+        Field { name: "reserved_y", offset: 60, ty: "u32" },
     ];
 }
 

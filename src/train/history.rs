@@ -91,18 +91,7 @@ impl History {
         for step in self.collected + 1..=up_to {
             let row = &words[(step % ROWS) as usize * TERMS..][..TERMS];
             let [recon, kl, objective] = [row[0], row[1], row[2]].map(|w| f64::from(f32::from_bits(w)));
-            for (what, value) in
-                [("the reconstruction", recon), ("the KL term", kl), ("the objective", objective)]
-            {
-                if !value.is_finite() {
-                    return Err(Error::Diverged {
-                        step,
-                        what: what.into(),
-                        next: "start again with a smaller `train.lr` or with `train.clip_norm`; what whole epochs wrote is kept"
-                            .into(),
-                    });
-                }
-            }
+            check_finite(step, [recon, kl, objective])?;
             self.sums.recon += recon;
             self.sums.kl += kl;
             self.sums.objective += objective;
@@ -111,6 +100,23 @@ impl History {
         }
         Ok(())
     }
+}
+
+/// Checks the reconstruction, the KL term and the objective of a step.
+///
+/// # Errors
+/// [`Error::Diverged`], which names the first that is not finite.
+pub(super) fn check_finite(step: u64, terms: [f64; 3]) -> Result<()> {
+    for (what, value) in ["the reconstruction", "the KL term", "the objective"].into_iter().zip(terms) {
+        if !value.is_finite() {
+            return Err(Error::Diverged {
+                step,
+                what: what.into(),
+                next: "start again with a smaller `train.lr` or with `train.clip_norm`; what whole epochs wrote is kept".into(),
+            });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

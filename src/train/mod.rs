@@ -1,6 +1,7 @@
 //! Training: the configuration of a run, the loop, and its files.
 
 pub mod config;
+mod division;
 pub mod files;
 pub mod history;
 pub mod presets;
@@ -14,6 +15,7 @@ pub use crate::kernels::gather::Binarize;
 pub use crate::kernels::likelihood::Variance;
 pub use crate::model::init::Init;
 pub use config::{Condition, Config, Keep, ModelSection, Precision, RunSection, TrainSection};
+pub use division::Times;
 pub use schedule::Schedule;
 pub use state::{Arenas, State};
 pub use stepper::Stepper;

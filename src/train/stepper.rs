@@ -1,8 +1,10 @@
 //! Steps of training on the device: which rows, which scalars, which draws. No evaluation, no pictures, no files.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::config::TrainSection;
+use super::division::{Division, Times, part_of};
 use super::schedule::ramp;
 use crate::data::{Split, epoch_order};
 #[cfg(doc)]
@@ -15,10 +17,14 @@ use crate::kernels::tuning::Tuning;
 use crate::model::Network;
 use crate::model::plans::{self, Batch, Recipe, TrainPorts};
 use crate::plan::{Plan, Step};
+use crate::ranks::{Alone, Ranks, Shards};
 
 /// The plan of a step on a device, with its data.
 pub struct Stepper {
+    /// The whole step or, where batches are divided, all before the optimiser.
     program: Program,
+    shards: Shards,
+    division: Option<Division>,
     ports: TrainPorts,
     feed: Upload,
     train: TrainSection,
@@ -29,12 +35,28 @@ pub struct Stepper {
 }
 
 impl Stepper {
+    /// [`Stepper::among`] for a process by itself.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn new(
+        device: (&Arc<Gpu>, &mut Shared),
+        network: &Network,
+        settings: (&TrainSection, &Recipe),
+        tuning: &Tuning,
+        data: &Split,
+        history: usize,
+    ) -> Result<Stepper> {
+        Self::among(&Alone::ranks(), device, network, settings, tuning, data, history)
+    }
+
     /// Uploads `data`. The variants of matmul are those that `tuning` found fastest; the device
     /// keeps the terms of the last `history` steps.
     ///
     /// # Errors
     /// As [`TrainSection::check_batch`]; [`Error::Limit`], [`Error::Device`].
-    pub fn new(
+    pub fn among(
+        ranks: &Arc<dyn Ranks>,
         (gpu, shared): (&Arc<Gpu>, &mut Shared),
         network: &Network,
         (train, recipe): (&TrainSection, &Recipe),
@@ -44,16 +66,28 @@ impl Stepper {
     ) -> Result<Stepper> {
         let (count, size) = (data.count, train.batch_size);
         train.check_batch(network, count)?;
+        let shards = train.shards.map_or(0, NonZeroU32::get) as usize;
+        let shards = Shards::new(shards, ranks.size(), ranks.rank())?;
+        train.check_shards(network, shards.count(), shards.fewest(size))?;
+        let divided = shards.count() > 1;
+        let size = shards.most(size);
         let target = train.precision.target(gpu)?;
         let rows = Upload::plan(gpu, data, "train", train.binarize(&network.config), size, train.stream);
         let batch = Batch { data: rows, size, samples: train.samples };
-        let mut planned = plans::train(network, target, &batch, recipe, history);
+        let plan = if divided { plans::gradients } else { plans::train };
+        let mut planned = plan(network, target, &batch, recipe, history);
         tuning.apply(&mut planned.plan, &target);
         let ports = planned.ports;
+        let division = divided.then(|| {
+            let update = Program::new(gpu, plans::update(network, target, recipe), shared)?;
+            Ok(Division::new(ranks.clone(), shards, update, network.parameters.trained_words()))
+        });
+        let division = division.transpose()?;
         let program = Program::new(gpu, planned.plan, shared)?;
         let feed = Upload::new(&program, ports.source, &batch.data, data, size)?;
         let (train, count) = (train.clone(), count as u64);
-        Ok(Stepper { program, ports, feed, train, count, order_of: None, order: Vec::new() })
+        let (order_of, order) = (None, Vec::new());
+        Ok(Stepper { program, shards, division, ports, feed, train, count, order_of, order })
     }
 
     /// Writes all parameters.
@@ -92,34 +126,77 @@ impl Stepper {
         size.min(self.count - (t - 1) % self.steps_per_epoch() * size)
     }
 
+    /// The shards of a batch that this rank computes.
+    pub fn shards(&self) -> Shards {
+        self.shards
+    }
+
+    /// Asks for a stop between two steps: all ranks hear of it together, at the end of the next step.
+    pub fn ask_to_stop(&mut self) {
+        if let Some(division) = &mut self.division {
+            division.ask_to_stop();
+        }
+    }
+
+    /// Whether a rank has asked for a stop, since the last call.
+    pub fn take_stop(&mut self) -> bool {
+        self.division.as_mut().is_some_and(Division::take_stop)
+    }
+
+    /// Where the time of divided steps went; none where a step is not divided.
+    pub fn times(&self) -> Option<Times> {
+        self.division.as_ref().map(Division::times)
+    }
+
     /// Steps that the next submission may have.
     pub fn steps_at_once(&self) -> u64 {
+        if self.division.is_some() {
+            return 1;
+        }
         self.program.steps_at_once().min(self.feed.max_steps()) as u64
     }
 
     /// Submits the steps after `done`, as many at once as the pacer says, but no more than `most` and none of the next
-    /// epoch; says how many. Does not wait for them.
+    /// epoch; says how many. Does not wait for them, unless batches are divided: then it is one step, done when all ranks are.
     ///
     /// # Errors
-    /// Those of reading the data; [`Error::Device`].
+    /// Those of reading the data; [`Error::Device`]; of a divided batch [`Error::Ranks`] and [`Error::Diverged`].
     pub fn submit(&mut self, done: u64, most: u64) -> Result<u64> {
         let left = self.steps_per_epoch() - done % self.steps_per_epoch();
         let now = self.steps_at_once().min(left).min(most);
         self.write_order(done);
+        if now > 0 && self.division.is_some() {
+            let whole = self.step(done + 1);
+            let Stepper { program, ports, feed, order, division: Some(division), .. } = self else {
+                unreachable!()
+            };
+            division.step((program, feed), ports, order, whole)?;
+            return Ok(1);
+        }
         let mut steps: Vec<Step> = (1..=now).map(|i| self.step(done + i)).collect();
         self.feed.load(&self.program, &mut steps, &self.order)?;
         self.program.submit(&steps)?;
         Ok(now)
     }
 
-    /// Makes the data of the one step after `done` ready, and gives its scalars.
+    /// Makes the data of the one step after `done` ready, and gives its scalars: of the first shard, where its batch is divided.
     ///
     /// # Errors
     /// Those of reading the data.
     pub fn ready(&mut self, done: u64) -> Result<Step> {
+        self.ready_shard(done, self.shards.own().start)
+    }
+
+    /// The same of a shard.
+    ///
+    /// # Errors
+    /// As [`Stepper::ready`].
+    pub fn ready_shard(&mut self, done: u64, shard: usize) -> Result<Step> {
         self.write_order(done);
-        let mut step = [self.step(done + 1)];
-        self.feed.load(&self.program, &mut step, &self.order)?;
+        let mut step = [part_of(&self.step(done + 1), self.shards, shard)];
+        if step[0].valid_rows > 0 {
+            self.feed.load(&self.program, &mut step, &self.order)?;
+        }
         Ok(step[0])
     }
 
@@ -154,7 +231,7 @@ impl Stepper {
             correction1,
             correction2,
             kl_weight: (beta * ramp(epochs(t), kl_warmup)) as f32,
-            round: 0,
+            ..Step::default()
         }
     }
 }

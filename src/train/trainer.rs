@@ -5,18 +5,25 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use twox_hash::XxHash3_64;
+
 use super::config::Config;
+use super::division::Times;
 use super::files::{self, Inherited};
 use super::history::{self, History, Sums};
 use super::state::{Arenas, State};
 use super::stepper::Stepper;
-use crate::data::Dataset;
+use crate::data::{Dataset, ReadOptions};
 use crate::error::Result;
 use crate::evaluate::{Evaluation, Evaluator, Inference, Runner};
 use crate::gpu::{Gpu, Shared};
 use crate::kernels::tuning::Tuning;
 use crate::model::{ModelConfig, Network, Parameters};
-use crate::plan::{Access, Element};
+use crate::plan::{Access, Element, Step};
+use crate::ranks::{Alone, Ranks, Shards, agree};
+
+/// Steps between two checks that all ranks have the same parameters.
+const CHECK_EVERY: u64 = 100;
 
 /// How often losses are fetched for a progress line.
 const PROGRESS: Duration = Duration::from_millis(200);
@@ -78,6 +85,9 @@ pub struct EpochReport {
 /// Trains one model on one data set.
 pub struct Trainer {
     gpu: Arc<Gpu>,
+    ranks: Arc<dyn Ranks>,
+    /// Whether the ranks' configurations and parameters have been compared since they were last set.
+    compared: bool,
     config: Config,
     /// Rows of the training data, those that are held out included.
     train_count: u64,
@@ -104,6 +114,18 @@ impl Trainer {
     pub fn with_tuning(
         gpu: &Arc<Gpu>,
         dataset: &Dataset,
+        config: Config,
+        tuning: &Tuning,
+    ) -> Result<Trainer> {
+        Self::among(&Alone::ranks(), gpu, dataset, config, tuning)
+    }
+
+    /// The same as one of several ranks, which train one model together: each with its own device, and the same data and
+    /// configuration. [`Trainer::epoch`], [`Trainer::evaluate`] and [`Trainer::run`] are calls that all of them make together.
+    pub fn among(
+        ranks: &Arc<dyn Ranks>,
+        gpu: &Arc<Gpu>,
+        dataset: &Dataset,
         mut config: Config,
         tuning: &Tuning,
     ) -> Result<Trainer> {
@@ -126,7 +148,8 @@ impl Trainer {
         let (device, rows) = ((gpu, &mut shared), history::ROWS as usize);
         // Before anything is made, the plan is checked against the adapter's limits.
         let recipe = config.recipe(dataset.shape);
-        let stepper = Stepper::new(device, &network, (&config.train, &recipe), tuning, &train, rows)?;
+        let settings = (&config.train, &recipe);
+        let stepper = Stepper::among(ranks, device, &network, settings, tuning, &train, rows)?;
         let parameters = network.parameters.clone();
         let weights = config.train.first_weights(&network, &train)?;
         stepper.write_parameters(&weights);
@@ -136,6 +159,8 @@ impl Trainer {
         let valid = valid.map(|split| Evaluator::new(&mut runner, &split, "valid", binarize)).transpose()?;
         Ok(Trainer {
             gpu: gpu.clone(),
+            ranks: ranks.clone(),
+            compared: false,
             config,
             train_count: dataset.train.count as u64,
             stepper,
@@ -210,6 +235,7 @@ impl Trainer {
         program.write_f32(ports.moment2, &arenas.moment2);
         self.history = History::restart(state.step, state.sums);
         self.state = state;
+        self.compared = false;
     }
 
     /// Begins with the weights of another model: those tensors of the file whose name and shape this model has too. Adam
@@ -220,11 +246,12 @@ impl Trainer {
     pub fn begin_with(&mut self, path: &Path) -> Result<Inherited> {
         let inherited = files::inherit(path, &self.config, &self.parameters, &mut self.initial)?;
         self.stepper.write_parameters(&self.initial);
+        self.compared = false;
         Ok(inherited)
     }
 
     /// Trains to the end of the epoch. `observe` is called after each submission; when it breaks, training stops
-    /// between two steps and the result is none.
+    /// between two steps and the result is none. Of several ranks, one that breaks stops all of them after the next step.
     pub fn epoch(
         &mut self,
         observe: &mut dyn FnMut(&EpochProgress) -> ControlFlow<()>,
@@ -240,7 +267,9 @@ impl Trainer {
         let (begin, begin_step) = (Instant::now(), self.state.step);
         let mut fetched = begin;
         let mut interrupted = false;
+        self.stepper.take_stop();
         while self.state.step < first + steps {
+            self.compare_ranks()?;
             if self.history.room(self.state.step) < self.stepper.steps_at_once() {
                 self.drain()?;
             }
@@ -258,7 +287,12 @@ impl Trainer {
                 elbo: (self.history.sums.rows > 0).then(|| self.history.sums.means().0),
                 images_per_second: trained as f64 / begin.elapsed().as_secs_f64(),
             };
-            if observe(&progress).is_break() && self.state.step < first + steps {
+            let breaks = observe(&progress).is_break();
+            if breaks {
+                self.stepper.ask_to_stop();
+            }
+            let breaks = if self.ranks.size() == 1 { breaks } else { self.stepper.take_stop() };
+            if breaks && self.state.step < first + steps {
                 interrupted = true;
                 break;
             }
@@ -275,10 +309,43 @@ impl Trainer {
         Ok(Some(EpochResult { epoch, elbo, recon, kl, objective, images_per_second, seconds }))
     }
 
+    /// Checks that all ranks train the same: before the first step, and now and then. The same sums move the same parameters, but
+    /// for a device that computes otherwise.
+    fn compare_ranks(&mut self) -> Result<()> {
+        if self.ranks.size() == 1 || self.compared && !self.state.step.is_multiple_of(CHECK_EVERY) {
+            return Ok(());
+        }
+        if !self.compared {
+            // Folders may have other names on other machines.
+            let config =
+                Config { data: String::new(), source: ReadOptions::default(), ..self.config.clone() };
+            let text = format!("{}{}", config.to_toml(), self.state.step);
+            let digest = XxHash3_64::oneshot(text.as_bytes());
+            let next = "start all of them with the same arguments, program, data and checkpoint";
+            agree(&*self.ranks, digest, "the configuration and data", next)?;
+            let digest = XxHash3_64::oneshot(self.gpu.report().title().as_bytes());
+            agree(
+                &*self.ranks,
+                digest,
+                "the adapter and driver",
+                "name adapters of one kind with `run.device`",
+            )?;
+            self.compared = true;
+        }
+        let parameters = self.stepper.program().read_f32(self.stepper.ports().parameters)?;
+        let digest = XxHash3_64::oneshot(bytemuck::cast_slice(&parameters));
+        let what = format!("after step {}, the parameters", self.state.step);
+        let next = "its device computes otherwise: give all ranks the same adapter and driver, and continue with `resume`";
+        agree(&*self.ranks, digest, &what, next)
+    }
+
     /// Looks for the first tensor that was not finite in step `bad`: trains again from `state`, whose arenas are given or are
     /// those of the start, and reads what that step wrote. None where it does not happen again. Training cannot go on
     /// after this but by [`Trainer::restore`].
     pub fn find_first_bad(&mut self, from: Option<(&Arenas, State)>, bad: u64) -> Result<Option<String>> {
+        if self.ranks.size() > 1 {
+            return Ok(None);
+        }
         let mut state = State::default();
         match from {
             Some((arenas, before)) => {
@@ -294,12 +361,25 @@ impl Trainer {
         while state.step + 1 < bad {
             state.step += self.stepper.submit(state.step, bad - 1 - state.step)?;
         }
-        let step = self.stepper.ready(state.step)?;
+        for shard in self.stepper.shards().own() {
+            let step = self.stepper.ready_shard(state.step, shard)?;
+            if step.valid_rows == 0 {
+                continue;
+            }
+            if let Some(found) = self.first_bad_of(&step)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first tensor that is not finite when the plan has run with these scalars.
+    fn first_bad_of(&mut self, step: &Step) -> Result<Option<String>> {
         let plan = self.stepper.plan().clone();
         // One dispatch at a time: a later one may use the memory of an earlier one's result.
         for (number, dispatch) in plan.dispatches.iter().enumerate() {
             let program = self.stepper.program_mut();
-            program.submit_dispatch(&step, number)?;
+            program.submit_dispatch(step, number)?;
             let slots = dispatch.kernel.slots.iter().zip(&dispatch.tensors);
             let written =
                 slots.filter(|(slot, _)| slot.access == Access::Write && slot.element == Element::F32);
@@ -354,8 +434,9 @@ impl Trainer {
     /// Evaluates on the test and the validation data, and remembers the best ELBO.
     pub fn evaluate(&mut self) -> Result<Scores> {
         let seed = self.config.train.seed;
-        let test = self.test.run(seed)?;
-        let valid = self.valid.as_mut().map(|valid| valid.run(seed)).transpose()?;
+        let ranks = &*self.ranks;
+        let test = self.test.run_among(ranks, seed)?;
+        let valid = self.valid.as_mut().map(|valid| valid.run_among(ranks, seed)).transpose()?;
         let elbo = valid.unwrap_or(test).elbo.mean;
         let is_best = elbo > self.state.best_elbo;
         if is_best {
@@ -368,6 +449,21 @@ impl Trainer {
     /// Uses the model with its present weights.
     pub fn inference(&mut self) -> &mut Inference {
         &mut self.inference
+    }
+
+    /// Those who train this model.
+    pub fn ranks(&self) -> &Arc<dyn Ranks> {
+        &self.ranks
+    }
+
+    /// The shards of a batch.
+    pub fn shards(&self) -> Shards {
+        self.stepper.shards()
+    }
+
+    /// Where the time of divided steps went; none where batches are not divided.
+    pub fn times(&self) -> Option<Times> {
+        self.stepper.times()
     }
 
     /// The device.

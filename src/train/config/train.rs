@@ -1,5 +1,7 @@
 //! The training's part of a configuration.
 
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Dataset, Split};
@@ -29,6 +31,12 @@ section! {
         /// Images in a batch; all of them where there are fewer and nothing is said
         #[arg(long, value_name = "N")]
         batch_size: usize = 128, in Range::from(1, MAX_BATCH);
+
+        /// Parts of a batch whose gradients are added in a fixed order, so that 1, 2, 4, .. MPI ranks that share them give the same
+        /// bits; by default one a rank
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[arg(long, value_name = "S")]
+        shards: Option<NonZeroU32> = None;
 
         /// Learning rate of Adam
         #[arg(long, value_name = "RATE")]
@@ -197,8 +205,7 @@ impl TrainSection {
     pub fn check_batch(&self, network: &Network, count: usize) -> Result<()> {
         let size = self.batch_size;
         let refuse = |next: String| Err(Error::value("train.batch_size", size, next));
-        let compares = network.parameters.iter().any(|parameter| parameter.name.ends_with(".running_var"));
-        if compares && size.min(count) < 2 {
+        if network.compares_rows() && size.min(count) < 2 {
             let next = match count < 2 {
                 true => "and the training data has one: use layers without it",
                 false => "use 2 or more",
@@ -211,6 +218,25 @@ impl TrainSection {
             return refuse(format!("the training data has only {count} {rows}"));
         }
         Ok(())
+    }
+
+    /// Checks that the smallest shard of a whole batch, of `rows` rows, is one that the network learns from.
+    pub(in crate::train) fn check_shards(&self, network: &Network, shards: usize, rows: usize) -> Result<()> {
+        let size = self.batch_size;
+        let refuse = |most: usize, why: &str| {
+            let next = format_args!(
+                "a batch of {size} rows has {why}; use {most} or fewer, or a larger `train.batch_size`"
+            );
+            Err(Error::value("train.shards", shards, next))
+        };
+        match rows {
+            0 => refuse(size, "fewer"),
+            1 if network.compares_rows() => refuse(
+                (size / 2).max(1),
+                "one for some of them, and `norm batch` compares the rows of a shard",
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// The weights and biases that a training of `network` on `data` begins with.

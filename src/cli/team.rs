@@ -1,0 +1,201 @@
+//! The processes that an MPI launcher has started, as commands see them.
+
+use std::process;
+use std::sync::Arc;
+
+use super::flags::message;
+use super::output;
+use crate::error::{Error, Result};
+#[cfg(feature = "mpi")]
+use crate::ranks::World;
+use crate::ranks::{Alone, Ranks, any};
+
+/// The processes that work on one command together: often one.
+#[derive(Clone)]
+pub struct Team {
+    pub ranks: Arc<dyn Ranks>,
+    #[cfg(feature = "mpi")]
+    world: Option<Arc<World>>,
+}
+
+impl Team {
+    /// A process by itself.
+    pub fn alone() -> Team {
+        Team {
+            ranks: Alone::ranks(),
+            #[cfg(feature = "mpi")]
+            world: None,
+        }
+    }
+
+    /// The processes that were started with this one. All but the first say nothing from here on.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if there are others and this program cannot reach them: each would do the same work.
+    pub fn gather() -> Result<Team> {
+        let Some(launch) = Launch::of(&|name| std::env::var(name).ok()) else { return Ok(Team::alone()) };
+        #[cfg(not(feature = "mpi"))]
+        return Err(Error::Usage(format!(
+            "a launcher of MPI has started this program several times ({}), but it was built without MPI: each would do the same \
+             work\n  build it with `cargo install --path . --features mpi`, or start it by itself",
+            launch.sign
+        )));
+        #[cfg(feature = "mpi")]
+        {
+            let world = Arc::new(World::join()?);
+            if world.size() == 1 {
+                return Err(Error::Usage(format!(
+                    "a launcher has started this program several times ({}), but it is not of the MPI that the program was built \
+                     with: each would do the same work\n  use that MPI's `mpirun`, or build the program again with the other's `mpicc`",
+                    launch.sign
+                )));
+            }
+            if world.rank() > 0 {
+                output::mute();
+            }
+            Ok(Team { ranks: world.clone(), world: Some(world) })
+        }
+    }
+
+    /// Whether there are others.
+    pub fn is_several(&self) -> bool {
+        self.ranks.size() > 1
+    }
+
+    /// Whether this one writes and prints.
+    pub fn leads(&self) -> bool {
+        self.ranks.rank() == 0
+    }
+
+    /// Its number among the processes of this machine.
+    pub fn local(&self) -> usize {
+        #[cfg(feature = "mpi")]
+        if let Some(world) = &self.world {
+            return world.local().0;
+        }
+        0
+    }
+
+    /// Whether any of them says so.
+    pub fn any(&self, here: bool) -> Result<bool> {
+        any(&*self.ranks, here)
+    }
+
+    /// What all of them have done, if all have: the error of one is everyone's, and is told once.
+    pub fn settle<T>(&self, done: Result<T>) -> Result<T> {
+        if !self.is_several() {
+            return done;
+        }
+        let said = done.as_ref().err().map(|error| error.to_string()).unwrap_or_default();
+        let all = self.ranks.gather(said.as_bytes())?;
+        let failed = all.iter().position(|said| !said.is_empty());
+        match (done, failed) {
+            (Ok(done), None) => Ok(done),
+            (Err(error), _) => Err(error),
+            (Ok(_), Some(rank)) => {
+                let text = String::from_utf8_lossy(&all[rank]).into_owned();
+                let (problem, next) =
+                    text.split_once("\n  ").unwrap_or((&text, "mend it there, and start all of them again"));
+                Err(Error::Ranks { problem: format!("rank {rank}: {problem}"), next: next.into() })
+            }
+        }
+    }
+
+    /// Ends all of them because of an error that this one has alone; gives it back if all have it.
+    pub fn fail_alone<T>(&self, done: Result<T>) -> Result<T> {
+        match done {
+            Err(error)
+                if self.is_several() && !matches!(error, Error::Diverged { .. } | Error::Ranks { .. }) =>
+            {
+                output::unmute();
+                output::talk(format_args!("error: rank {}: {}", self.ranks.rank(), message(&error)));
+                #[cfg(feature = "mpi")]
+                if let Some(world) = &self.world {
+                    world.abort(i32::from(error.exit_code()));
+                }
+                process::exit(i32::from(error.exit_code()))
+            }
+            done => done,
+        }
+    }
+
+    /// Parts from the others, when all of them do.
+    pub fn leave(&self) {
+        #[cfg(feature = "mpi")]
+        if let Some(world) = &self.world {
+            world.leave();
+        }
+    }
+}
+
+/// Silences this process if a launcher has started others before it, which say the same.
+pub fn mute_followers() {
+    if Launch::of(&|name| std::env::var(name).ok()).is_some_and(|launch| launch.rank > 0) {
+        output::mute();
+    }
+}
+
+/// What a launcher of several processes leaves in the environment of each.
+#[derive(Debug, PartialEq, Eq)]
+struct Launch {
+    /// The variable that shows it.
+    sign: String,
+    /// The number of this process; 0 where that is not known.
+    rank: usize,
+}
+
+/// How many there are, and which one this is: Open MPI, then MPICH and its kin.
+const LAUNCHERS: [(&str, &str); 2] =
+    [("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"), ("PMI_SIZE", "PMI_RANK")];
+
+impl Launch {
+    fn of(get: &dyn Fn(&str) -> Option<String>) -> Option<Launch> {
+        let number = |name: &str| get(name).and_then(|text| text.trim().parse::<usize>().ok());
+        let launch = |name: &str, rank: &str| {
+            let sign = format!("{name}={}", get(name).unwrap_or_default());
+            Launch { sign, rank: number(rank).unwrap_or(0) }
+        };
+        for (size, rank) in LAUNCHERS {
+            // A launcher that says how many there are is believed.
+            if let Some(found) = number(size) {
+                return (found > 1).then(|| launch(size, rank));
+            }
+        }
+        // In a step of a job, as `srun` starts it; in the script around it the tasks are not there yet.
+        if get("SLURM_STEP_ID").is_some() && number("SLURM_NTASKS").is_some_and(|tasks| tasks > 1) {
+            return Some(launch("SLURM_NTASKS", "SLURM_PROCID"));
+        }
+        let alone = number("SLURM_NTASKS") == Some(1);
+        (get("PMIX_RANK").is_some() && !alone).then(|| launch("PMIX_RANK", "PMIX_RANK"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn launchers_are_known_by_what_they_leave() {
+        let of = |variables: &[(&str, &str)]| {
+            let get = |name: &str| {
+                variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            };
+            Launch::of(&get).map(|launch| (launch.sign, launch.rank))
+        };
+        let found = |sign: &str, rank| Some((sign.to_owned(), rank));
+        assert_eq!(of(&[]), None);
+        assert_eq!(
+            of(&[("OMPI_COMM_WORLD_SIZE", "4"), ("OMPI_COMM_WORLD_RANK", "3"), ("PMIX_RANK", "3")]),
+            found("OMPI_COMM_WORLD_SIZE=4", 3)
+        );
+        assert_eq!(of(&[("OMPI_COMM_WORLD_SIZE", "1"), ("PMIX_RANK", "0")]), None);
+        assert_eq!(of(&[("PMI_SIZE", "2"), ("PMI_RANK", "1")]), found("PMI_SIZE=2", 1));
+        assert_eq!(of(&[("SLURM_NTASKS", "8")]), None);
+        assert_eq!(
+            of(&[("SLURM_NTASKS", "8"), ("SLURM_STEP_ID", "0"), ("SLURM_PROCID", "5")]),
+            found("SLURM_NTASKS=8", 5)
+        );
+        assert_eq!(of(&[("SLURM_NTASKS", "1"), ("SLURM_STEP_ID", "0"), ("PMIX_RANK", "0")]), None);
+        assert_eq!(of(&[("PMIX_RANK", "1")]), found("PMIX_RANK=1", 1));
+    }
+}
