@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use twox_hash::XxHash3_64;
+
 use super::args::EvaluateArgs;
 use super::common_args::SplitArg;
 use super::flags::message;
@@ -16,7 +18,7 @@ use crate::evaluate::{
     CodeStatistics, Encoder, Estimate, EvaluationReport, Evaluator, Importance, LabelReport, Measured,
     Outliers, Terms,
 };
-use crate::ranks::share;
+use crate::ranks::{agree, share};
 use crate::run::bars;
 
 /// Dimensions that carry less KL than this many nats are summed up in one line.
@@ -24,6 +26,8 @@ const IDLE: f64 = 0.01;
 
 pub fn run(args: &EvaluateArgs, team: &Team) -> Result<()> {
     let (saved, chosen) = team.settle(open(args, team))?;
+    let weights = XxHash3_64::oneshot(bytemuck::cast_slice(&saved.parameters));
+    agree(&*team.ranks, weights, "the weights", "give all of them the same run")?;
     team.fail_alone(evaluate(args, team, &saved, &chosen))
 }
 

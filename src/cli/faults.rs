@@ -41,9 +41,9 @@ impl Faults {
     }
 
     /// The step after which training is to pause: for a checkpoint, or for a test.
-    pub fn next_break(&self, step: u64, checkpoint_every: u64) -> Option<u64> {
+    pub fn next_break(&self, step: u64, checkpoint_every: u64) -> u64 {
         let checkpoint = (checkpoint_every > 0).then_some(step.saturating_add(checkpoint_every));
-        [checkpoint, self.lose_at].into_iter().flatten().min()
+        [checkpoint, self.lose_at].into_iter().flatten().min().unwrap_or(u64::MAX)
     }
 
     /// Takes note of whether the files of this moment were written. Training goes on without them, and tries again.

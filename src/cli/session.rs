@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::run::{RunDir, RunLock};
 use crate::settings::Named;
 use crate::train::config::RunSection;
-use crate::train::{Config, State, Trainer};
+use crate::train::{Config, Trainer};
 
 /// A training that is under way, in the process that leads.
 pub struct Session {
@@ -36,38 +36,50 @@ pub struct Session {
     _lock: RunLock,
 }
 
-/// A new run.
-pub fn start(args: &TrainArgs, team: &Team) -> Result<Session> {
-    let Prepared { trainer, dataset, run } = started(args, team)?;
-    let model = &trainer.model().kind;
-    let (dir, lock) = RunDir::create(run.out.as_deref(), &dataset.name, model, run.force)?;
-    write_config(&dir, trainer.config())?;
-    let tracking = Tracking::new(&dir, dataset.shape, run.tensorboard, 0, 0)?;
-    let (team, told) = (team.clone(), Told::default());
-    Ok(Session { team, trainer, dir, dataset, run, tracking, told, _lock: lock })
-}
-
-/// The trainer of a process that follows the one that leads.
-pub fn follow(args: &TrainArgs, team: &Team) -> Result<(Trainer, RunSection)> {
-    let Prepared { trainer, run, .. } = match &args.resume {
-        Some(path) => {
-            check_resumable(args, path)?;
-            returned(args, &RunDir::open(path)?, team)?.0
-        }
-        None => started(args, team)?,
-    };
-    Ok((trainer, run))
-}
-
-/// What every process needs of a training.
-struct Prepared {
-    trainer: Trainer,
+/// What every process has before a training begins; nothing is written yet.
+pub struct Ready {
+    pub trainer: Trainer,
+    pub run: RunSection,
     dataset: Dataset,
-    run: RunSection,
+    /// The run that goes on.
+    resumed: Option<RunDir>,
+    /// Held by the process that leads, if the run goes on.
+    lock: Option<RunLock>,
+}
+
+impl Ready {
+    /// # Errors
+    /// Those of the arguments, the data, the device and the checkpoint.
+    pub fn new(args: &TrainArgs, team: &Team) -> Result<Ready> {
+        let Some(path) = &args.resume else { return started(args, team) };
+        check_resumable(args, path)?;
+        let dir = RunDir::open(path)?;
+        let lock = team.leads().then(|| dir.lock()).transpose()?;
+        let (trainer, dataset, run) = returned(args, &dir, team)?;
+        Ok(Ready { trainer, run, dataset, resumed: Some(dir), lock })
+    }
+
+    /// Makes the run's folder, or goes on in it.
+    pub fn begin(self, team: &Team) -> Result<Session> {
+        let Ready { trainer, run, dataset, resumed, lock } = self;
+        let (dir, lock) = match (resumed, lock) {
+            (Some(dir), Some(lock)) => (dir, lock),
+            _ => RunDir::create(run.out.as_deref(), &dataset.name, &trainer.model().kind, run.force)?,
+        };
+        write_config(&dir, trainer.config())?;
+        let step = trainer.state().step;
+        let epoch = (step / trainer.steps_per_epoch()) as u32;
+        if step > 0 && !run.quiet {
+            talk(format_args!("resumed  {} after step {step} (epoch {epoch} done)", dir.root().display()));
+        }
+        let tracking = Tracking::new(&dir, dataset.shape, run.tensorboard, step, epoch)?;
+        let (team, told) = (team.clone(), Told::default());
+        Ok(Session { team, trainer, dir, dataset, run, tracking, told, _lock: lock })
+    }
 }
 
 /// Before the first step of a new run.
-fn started(args: &TrainArgs, team: &Team) -> Result<Prepared> {
+fn started(args: &TrainArgs, team: &Team) -> Result<Ready> {
     let mut config = args.model.resolve(&args.train)?;
     let run = args.run_section(std::mem::take(&mut config.run), team)?;
     config.validate()?;
@@ -84,7 +96,7 @@ fn started(args: &TrainArgs, team: &Team) -> Result<Prepared> {
     config.data = data::anywhere(&config.data);
     config.source.test_data = config.source.test_data.as_deref().map(data::anywhere);
     let trainer = begin(team, &run, &dataset, config)?;
-    Ok(Prepared { trainer, dataset, run })
+    Ok(Ready { trainer, run, dataset, resumed: None, lock: None })
 }
 
 /// A trainer before its first step, with the weights of another run if the configuration names one.
@@ -103,26 +115,6 @@ pub fn begin(team: &Team, run: &RunSection, dataset: &Dataset, config: Config) -
     Ok(trainer)
 }
 
-/// A run that goes on from its checkpoint.
-pub fn resume(args: &TrainArgs, path: &Path, team: &Team) -> Result<Session> {
-    check_resumable(args, path)?;
-    let dir = RunDir::open(path)?;
-    let lock = dir.lock()?;
-    let (Prepared { trainer, dataset, run }, state) = returned(args, &dir, team)?;
-    let epoch = (state.step / trainer.steps_per_epoch()) as u32;
-    write_config(&dir, trainer.config())?;
-    if !run.quiet {
-        talk(format_args!(
-            "resumed  {} after step {} (epoch {epoch} done)",
-            dir.root().display(),
-            state.step
-        ));
-    }
-    let tracking = Tracking::new(&dir, dataset.shape, run.tensorboard, state.step, epoch)?;
-    let (team, told) = (team.clone(), Told::default());
-    Ok(Session { team, trainer, dir, dataset, run, tracking, told, _lock: lock })
-}
-
 /// Refuses flags that a run has had from its beginning.
 fn check_resumable(args: &TrainArgs, path: &Path) -> Result<()> {
     let fixed: Vec<_> =
@@ -139,8 +131,8 @@ fn check_resumable(args: &TrainArgs, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Where a run's checkpoint is.
-fn returned(args: &TrainArgs, dir: &RunDir, team: &Team) -> Result<(Prepared, State)> {
+/// A training where its run's last checkpoint is.
+fn returned(args: &TrainArgs, dir: &RunDir, team: &Team) -> Result<(Trainer, Dataset, RunSection)> {
     let path = dir.root();
     let run = args.run_section(RunSection::default(), team)?;
     let (mut config, arenas, state) = last_checkpoint(dir)?;
@@ -207,7 +199,7 @@ fn returned(args: &TrainArgs, dir: &RunDir, team: &Team) -> Result<(Prepared, St
         )));
     }
     trainer.restore(&arenas, state);
-    Ok((Prepared { trainer, dataset, run }, state))
+    Ok((trainer, dataset, run))
 }
 
 /// Finds the run's data: where flags say, or where the run's configuration does; a checkpoint names no folders.

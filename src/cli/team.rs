@@ -33,11 +33,11 @@ impl Team {
     /// # Errors
     /// [`Error::Usage`] if there are others and this program cannot reach them: each would do the same work.
     pub fn gather() -> Result<Team> {
-        let Some(launch) = Launch::of(&|name| std::env::var(name).ok()) else { return Ok(Team::alone()) };
+        let Some(launch) = Launch::here() else { return Ok(Team::alone()) };
         #[cfg(not(feature = "mpi"))]
         return Err(Error::Usage(format!(
             "a launcher of MPI has started this program several times ({}), but it was built without MPI: each would do the same \
-             work\n  build it with `cargo install --path . --features mpi`, or start it by itself",
+             work\n  build it with `cargo install --path . --features mpi`, or set {ALONE}=1 where each is to do work of its own",
             launch.sign
         )));
         #[cfg(feature = "mpi")]
@@ -45,8 +45,8 @@ impl Team {
             let world = Arc::new(World::join()?);
             if world.size() == 1 {
                 return Err(Error::Usage(format!(
-                    "a launcher has started this program several times ({}), but it is not of the MPI that the program was built \
-                     with: each would do the same work\n  use that MPI's `mpirun`, or build the program again with the other's `mpicc`",
+                    "a launcher has started this program several times ({}), but it belongs to another MPI than the one this program was \
+                     built with: each would do the same work\n  use that MPI's `mpirun`, or build the program again with the other's `mpicc`",
                     launch.sign
                 )));
             }
@@ -128,9 +128,17 @@ impl Team {
     }
 }
 
-/// Silences this process if a launcher has started others before it, which say the same.
+/// The commands that processes do together: all others each does by itself.
+const COMMANDS: [&str; 2] = ["train", "evaluate"];
+
+/// Set where processes of one launcher have work of their own.
+const ALONE: &str = "VAE_GPU_ALONE";
+
+/// Silences this process if the command is one that a launcher has started in others before it, which say the same.
 pub fn mute_followers() {
-    if Launch::of(&|name| std::env::var(name).ok()).is_some_and(|launch| launch.rank > 0) {
+    let command = std::env::args_os().nth(1);
+    let together = COMMANDS.iter().any(|name| command.as_ref().is_some_and(|command| command == name));
+    if together && Launch::here().is_some_and(|launch| launch.rank > 0) {
         output::mute();
     }
 }
@@ -149,6 +157,16 @@ const LAUNCHERS: [(&str, &str); 2] =
     [("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"), ("PMI_SIZE", "PMI_RANK")];
 
 impl Launch {
+    /// What this process finds, unless it is to work by itself.
+    fn here() -> Option<Launch> {
+        let get = |name: &str| std::env::var(name).ok();
+        if get(ALONE).is_some_and(|value| !value.is_empty() && value != "0") {
+            None
+        } else {
+            Launch::of(&get)
+        }
+    }
+
     fn of(get: &dyn Fn(&str) -> Option<String>) -> Option<Launch> {
         let number = |name: &str| get(name).and_then(|text| text.trim().parse::<usize>().ok());
         let launch = |name: &str, rank: &str| {
@@ -161,12 +179,12 @@ impl Launch {
                 return (found > 1).then(|| launch(size, rank));
             }
         }
-        // In a step of a job, as `srun` starts it; in the script around it the tasks are not there yet.
-        if get("SLURM_STEP_ID").is_some() && number("SLURM_NTASKS").is_some_and(|tasks| tasks > 1) {
-            return Some(launch("SLURM_NTASKS", "SLURM_PROCID"));
+        // Of a step of a job, as `srun` starts it; SLURM_NTASKS is the whole job's.
+        if let Some(tasks) = number("SLURM_STEP_NUM_TASKS") {
+            return (tasks > 1).then(|| launch("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"));
         }
-        let alone = number("SLURM_NTASKS") == Some(1);
-        (get("PMIX_RANK").is_some() && !alone).then(|| launch("PMIX_RANK", "PMIX_RANK"))
+        // It says no number: the first may be the only one, each other is not.
+        number("PMIX_RANK").is_some_and(|rank| rank > 0).then(|| launch("PMIX_RANK", "PMIX_RANK"))
     }
 }
 
@@ -192,10 +210,12 @@ mod tests {
         assert_eq!(of(&[("PMI_SIZE", "2"), ("PMI_RANK", "1")]), found("PMI_SIZE=2", 1));
         assert_eq!(of(&[("SLURM_NTASKS", "8")]), None);
         assert_eq!(
-            of(&[("SLURM_NTASKS", "8"), ("SLURM_STEP_ID", "0"), ("SLURM_PROCID", "5")]),
-            found("SLURM_NTASKS=8", 5)
+            of(&[("SLURM_NTASKS", "8"), ("SLURM_STEP_NUM_TASKS", "4"), ("SLURM_PROCID", "3")]),
+            found("SLURM_STEP_NUM_TASKS=4", 3)
         );
-        assert_eq!(of(&[("SLURM_NTASKS", "1"), ("SLURM_STEP_ID", "0"), ("PMIX_RANK", "0")]), None);
+        // A shell for one within a job of eight.
+        assert_eq!(of(&[("SLURM_NTASKS", "8"), ("SLURM_STEP_NUM_TASKS", "1"), ("PMIX_RANK", "0")]), None);
+        assert_eq!(of(&[("PMIX_RANK", "0")]), None);
         assert_eq!(of(&[("PMIX_RANK", "1")]), found("PMIX_RANK=1", 1));
     }
 }

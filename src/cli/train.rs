@@ -16,7 +16,7 @@ use super::output::{result, talk};
 use super::profile;
 use super::report;
 use super::saver::Saver;
-use super::session::{self, Session};
+use super::session::{Ready, Session};
 use super::team::Team;
 use super::tracking::tell;
 use super::train_args::TrainArgs;
@@ -33,15 +33,15 @@ const INTERRUPTED: i32 = 130;
 
 pub fn run(args: &TrainArgs, team: &Team) -> Result<()> {
     let stop = team.settle(stop_on_interrupt())?;
-    if !team.leads() {
-        let (trainer, run) = team.settle(session::follow(args, team))?;
-        return team.fail_alone(follow(trainer, &run, team, &stop));
+    let mut ready = team.settle(Ready::new(args, team))?;
+    // Before anything is asked or written that hangs on their being the same.
+    team.fail_alone(ready.trainer.compare_ranks())?;
+    if team.leads() {
+        let session = team.settle(ready.begin(team))?;
+        return team.fail_alone(lead(session, &stop));
     }
-    let session = match &args.resume {
-        Some(path) => session::resume(args, path, team),
-        None => session::start(args, team),
-    };
-    team.fail_alone(lead(team.settle(session)?, &stop))
+    team.settle(Ok(()))?;
+    team.fail_alone(follow(ready.trainer, &ready.run, team, &stop))
 }
 
 /// Trains to the end beside the process that leads: the same calls that are everyone's, in the same order.
@@ -50,8 +50,8 @@ fn follow(mut trainer: Trainer, run: &RunSection, team: &Team, stop: &Arc<Atomic
     while !trainer.is_done() {
         let mut done = None;
         if !team.any(stop.load(Ordering::Relaxed))? {
-            let breaks = faults.next_break(trainer.state().step, run.checkpoint_every);
-            done = trainer.epoch(&mut observer(&None, true, "", stop.clone(), breaks))?;
+            let last = faults.next_break(trainer.state().step, run.checkpoint_every);
+            done = trainer.epoch_until(last, &mut observer(&None, true, "", stop.clone()))?;
         }
         if done.is_some() {
             trainer.evaluate()?;
@@ -130,8 +130,8 @@ fn advance(session: &mut Session, stop: &Arc<AtomicBool>, faults: &mut Faults) -
     let done = if team.any(stop.load(Ordering::Relaxed))? {
         None
     } else {
-        let breaks = faults.next_break(trainer.state().step, run.checkpoint_every);
-        trainer.epoch(&mut observer(&bar, run.quiet, dataset.shape.plural(), stop.clone(), breaks))?
+        let last = faults.next_break(trainer.state().step, run.checkpoint_every);
+        trainer.epoch_until(last, &mut observer(&bar, run.quiet, dataset.shape.plural(), stop.clone()))?
     };
     let mut saver = Saver { told, dir, run, tracking };
     let saved = match &done {
@@ -218,7 +218,6 @@ fn observer<'a>(
     quiet: bool,
     data: &'static str,
     stop: Arc<AtomicBool>,
-    break_at: Option<u64>,
 ) -> impl FnMut(&EpochProgress) -> ControlFlow<()> + 'a {
     let mut last_line = Instant::now();
     move |p| {
@@ -232,11 +231,6 @@ fn observer<'a>(
             last_line = Instant::now();
             talk(format_args!("epoch {} step {}/{} {elbo} {speed:.0} {data}/s", p.epoch, p.step, p.steps));
         }
-        let step = u64::from(p.epoch - 1) * p.steps + p.step;
-        if stop.load(Ordering::Relaxed) || break_at.is_some_and(|at| step >= at) {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 }

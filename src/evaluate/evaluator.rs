@@ -10,7 +10,7 @@ use crate::kernels::gather::Binarize;
 use crate::kernels::objective::TERMS;
 use crate::model::plans;
 use crate::plan::Step;
-use crate::ranks::{Ranks, share};
+use crate::ranks::Ranks;
 
 /// Evaluates a model on one data set repeatedly, with the same draws each time, so that epochs compare.
 pub struct Evaluator {
@@ -56,8 +56,7 @@ impl Evaluator {
         if ranks.size() == 1 {
             return self.terms(seed);
         }
-        let batches = self.fed.count().div_ceil(self.fed.batch);
-        let own = share(batches, ranks);
+        let own = self.fed.share(ranks, 1)?;
         let mut words: Vec<f64> = Vec::new();
         for Terms { recon, kl } in self.terms_of(own, seed, &mut |_| ())? {
             words.extend([recon, kl]);

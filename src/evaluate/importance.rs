@@ -9,7 +9,7 @@ use crate::kernels::gather::Binarize;
 use crate::kernels::objective::TERMS;
 use crate::model::plans;
 use crate::plan::Step;
-use crate::ranks::{Ranks, share};
+use crate::ranks::Ranks;
 
 /// Added to every stream of the generator, so that draws differ from those of training and of the ELBO.
 const STREAM: u32 = 32;
@@ -72,7 +72,7 @@ impl Importance {
         self.run_batches(0..self.fed.count().div_ceil(self.fed.batch), seed, progress)
     }
 
-    /// The same with the batches divided among ranks, for all of them; where it breaks, it breaks on all of them.
+    /// The same with the batches divided among ranks, for all of them. None of them may break: the others would wait for it.
     ///
     /// # Errors
     /// As [`Importance::run`]; [`Error::Ranks`].
@@ -82,7 +82,7 @@ impl Importance {
         seed: u64,
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f64>>> {
-        let own = share(self.fed.count().div_ceil(self.fed.batch), ranks);
+        let own = self.fed.share(ranks, self.rounds)?;
         let Some(nll) = self.run_batches(own, seed, progress)? else { return Ok(None) };
         let all = ranks.gather(bytemuck::cast_slice(&nll))?.concat();
         Ok(Some(bytemuck::pod_collect_to_vec(&all)))

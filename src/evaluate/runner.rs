@@ -1,6 +1,9 @@
 //! A model with its weights on a device; it runs every inference plan.
 
+use std::ops::Range;
 use std::sync::Arc;
+
+use twox_hash::XxHash3_64;
 
 use super::upload::Upload;
 use crate::data::Split;
@@ -12,6 +15,7 @@ use crate::kernels::objective::TERMS;
 use crate::model::plans::{Batch, DeviceData, Planned, Source};
 use crate::model::{ModelConfig, Network, PARAMETERS};
 use crate::plan::{PAD, Step, Tensor};
+use crate::ranks::{Ranks, agree, share};
 
 /// Most numbers per layer and batch: 64 MiB of them fit the largest binding of every real adapter.
 const OUTPUTS: usize = 16 << 20;
@@ -172,6 +176,22 @@ impl<P> Fed<P> {
     /// Rows of the data.
     pub fn count(&self) -> usize {
         self.order.len()
+    }
+
+    /// The batches of this rank, which are passed through so many times.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Ranks`], on all ranks, where they do not divide the same work.
+    pub fn share(&self, ranks: &dyn Ranks, rounds: usize) -> Result<Range<usize>> {
+        let sizes = [self.count(), self.batch, rounds].map(|size| size as u64);
+        let digest = XxHash3_64::oneshot(bytemuck::cast_slice(&sizes));
+        agree(
+            ranks,
+            digest,
+            "the rows and batches",
+            "give all of them the same data, and devices of one kind",
+        )?;
+        Ok(share(self.count().div_ceil(self.batch), ranks))
     }
 
     /// Most steps in the next submission.

@@ -22,7 +22,9 @@ impl Shards {
         assert!(rank < ranks, "rank {rank} of {ranks}");
         let count = if count == 0 { ranks } else { count };
         if !fits(count, ranks) {
-            let fitting: Vec<_> = (1..=count).filter(|n| fits(count, *n)).map(|n| n.to_string()).collect();
+            let halves = (0..=count.trailing_zeros()).rev().map(|times| count >> times);
+            let halves = halves.filter(|n| *n > 1 && fits(count, *n));
+            let fitting: Vec<_> = [1].into_iter().chain(halves).map(|n| n.to_string()).collect();
             return Err(Error::value(
                 "train.shards",
                 count,

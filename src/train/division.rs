@@ -72,8 +72,17 @@ impl Division {
         }
     }
 
+    /// Whether somebody's wish has been heard, which is then everyone's.
     pub fn take_stop(&mut self) -> bool {
-        std::mem::take(&mut self.stop)
+        let stop = std::mem::take(&mut self.stop);
+        // The same wish is not sent again with the next step.
+        self.wants_stop &= !stop;
+        stop
+    }
+
+    /// Forgets wishes of an epoch that is over.
+    pub fn forget_stop(&mut self) {
+        (self.stop, self.wants_stop) = (false, false);
     }
 
     pub fn times(&self) -> Times {

@@ -143,6 +143,13 @@ impl Stepper {
         self.division.as_mut().is_some_and(Division::take_stop)
     }
 
+    /// Forgets wishes to stop of an epoch that is over.
+    pub fn forget_stop(&mut self) {
+        if let Some(division) = &mut self.division {
+            division.forget_stop();
+        }
+    }
+
     /// Where the time of divided steps went; none where a step is not divided.
     pub fn times(&self) -> Option<Times> {
         self.division.as_ref().map(Division::times)

@@ -13,7 +13,7 @@ use super::files::{self, Inherited};
 use super::history::{self, History, Sums};
 use super::state::{Arenas, State};
 use super::stepper::Stepper;
-use crate::data::{Dataset, ReadOptions};
+use crate::data::Dataset;
 use crate::error::Result;
 use crate::evaluate::{Evaluation, Evaluator, Inference, Runner};
 use crate::gpu::{Gpu, Shared};
@@ -256,6 +256,16 @@ impl Trainer {
         &mut self,
         observe: &mut dyn FnMut(&EpochProgress) -> ControlFlow<()>,
     ) -> Result<Option<EpochResult>> {
+        self.epoch_until(u64::MAX, observe)
+    }
+
+    /// The same, but no further than step `last`, counted from 1 over all epochs, and one step at least. Several ranks name the
+    /// same.
+    pub fn epoch_until(
+        &mut self,
+        last: u64,
+        observe: &mut dyn FnMut(&EpochProgress) -> ControlFlow<()>,
+    ) -> Result<Option<EpochResult>> {
         let steps = self.steps_per_epoch();
         let epoch = (self.state.step / steps) as u32 + 1;
         let first = u64::from(epoch - 1) * steps;
@@ -266,14 +276,14 @@ impl Trainer {
         let (ring, size) = (self.stepper.ports().history, self.config.train.batch_size as u64);
         let (begin, begin_step) = (Instant::now(), self.state.step);
         let mut fetched = begin;
-        let mut interrupted = false;
-        self.stepper.take_stop();
-        while self.state.step < first + steps {
+        let end = (first + steps).min(last.max(self.state.step.saturating_add(1)));
+        self.stepper.forget_stop();
+        while self.state.step < end {
             self.compare_ranks()?;
             if self.history.room(self.state.step) < self.stepper.steps_at_once() {
                 self.drain()?;
             }
-            self.state.step += self.stepper.submit(self.state.step, u64::MAX)?;
+            self.state.step += self.stepper.submit(self.state.step, end - self.state.step)?;
             self.history.poll(|step| self.stepper.rows_of(step))?;
             if fetched.elapsed() > PROGRESS {
                 fetched = Instant::now();
@@ -292,14 +302,13 @@ impl Trainer {
                 self.stepper.ask_to_stop();
             }
             let breaks = if self.ranks.size() == 1 { breaks } else { self.stepper.take_stop() };
-            if breaks && self.state.step < first + steps {
-                interrupted = true;
+            if breaks {
                 break;
             }
         }
         self.drain()?;
         self.state.seconds += begin.elapsed().as_secs_f64();
-        if interrupted {
+        if self.state.step < first + steps {
             return Ok(None);
         }
         let (elbo, recon, kl) = self.history.sums.means();
@@ -309,21 +318,28 @@ impl Trainer {
         Ok(Some(EpochResult { epoch, elbo, recon, kl, objective, images_per_second, seconds }))
     }
 
-    /// Checks that all ranks train the same: before the first step, and now and then. The same sums move the same parameters, but
-    /// for a device that computes otherwise.
-    fn compare_ranks(&mut self) -> Result<()> {
+    /// Checks that all ranks train the same: before the first step, and now and then. The same sums move the same parameters,
+    /// unless a device computes something different. One of several ranks may call it before it asks whether the training is done.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Ranks`], on all of them, where they differ.
+    pub fn compare_ranks(&mut self) -> Result<()> {
         if self.ranks.size() == 1 || self.compared && !self.state.step.is_multiple_of(CHECK_EVERY) {
             return Ok(());
         }
         if !self.compared {
             // Folders may have other names on other machines.
-            let config =
-                Config { data: String::new(), source: ReadOptions::default(), ..self.config.clone() };
-            let text = format!("{}{}", config.to_toml(), self.state.step);
+            let mut config = Config { data: String::new(), ..self.config.clone() };
+            (config.source.test_data, config.train.init_from) = (None, None);
+            // The time that it took is each rank's own.
+            let state = State { seconds: 0.0, ..self.state };
+            let text = format!("{}{}{state:?}", config.to_toml(), self.train_count);
             let digest = XxHash3_64::oneshot(text.as_bytes());
             let next = "start all of them with the same arguments, program, data and checkpoint";
             agree(&*self.ranks, digest, "the configuration and data", next)?;
-            let digest = XxHash3_64::oneshot(self.gpu.report().title().as_bytes());
+            let digest = XxHash3_64::oneshot(
+                format!("{}{}", self.gpu.report().title(), self.gpu.report().driver_info).as_bytes(),
+            );
             agree(
                 &*self.ranks,
                 digest,
@@ -335,7 +351,7 @@ impl Trainer {
         let parameters = self.stepper.program().read_f32(self.stepper.ports().parameters)?;
         let digest = XxHash3_64::oneshot(bytemuck::cast_slice(&parameters));
         let what = format!("after step {}, the parameters", self.state.step);
-        let next = "its device computes otherwise: give all ranks the same adapter and driver, and continue with `resume`";
+        let next = "its device computes something different: give all ranks the same adapter and driver, and continue with `resume`";
         agree(&*self.ranks, digest, &what, next)
     }
 
