@@ -189,8 +189,8 @@ fn compile() -> Result<Card, String> {
                 (format!("{name} {layout:?}"), chosen.contains(&(*name, layout as u32)))
             }
             None => {
-                let size = |names: [&str; 2]| names.into_iter().find_map(|name| constant(&consts, name));
-                let tile = (kernel.name, size(["WORKGROUP", "LANES"]), size(["CHANNELS", "ROWS"]));
+                let size = |names: &[&str]| names.iter().find_map(|name| constant(&consts, name));
+                let tile = (kernel.name, size(&["WORKGROUP", "LANES", "SIDE"]), size(&["CHANNELS", "ROWS"]));
                 let chosen = !kernel.name.starts_with("conv/") || tiles.contains(&tile);
                 (format!("{} {sizes}", kernel.label()).trim().to_owned(), chosen)
             }
@@ -242,11 +242,11 @@ fn chosen_on(report: &AdapterReport) -> BTreeSet<(&'static str, u32)> {
     chosen
 }
 
-/// The shaders of convolutions, with the invocations and the channels of a tile, that are chosen on this adapter.
+/// The shaders of convolutions, with the blocks and the channels of a tile, that are chosen on this adapter.
 fn tiles_chosen_on(report: &AdapterReport) -> BTreeSet<(&'static str, Option<u32>, Option<u32>)> {
     let chosen = |table| {
         let tiles = [3, 8, 16, 32, 1000].map(|channels| conv::choose(table, &report.target(), channels));
-        tiles.map(|variant| (variant.kernel.name, Some(variant.invocations), Some(variant.channels)))
+        tiles.map(|variant| (variant.kernel.name, Some(variant.blocks), Some(variant.channels)))
     };
     [conv::DATA, conv::WEIGHTS].into_iter().flat_map(chosen).collect()
 }

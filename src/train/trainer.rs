@@ -137,7 +137,7 @@ impl Trainer {
         config.train.precision = asked.worthwhile(gpu.report());
         if asked != config.train.precision {
             log::warn!(
-                "products keep 32 bits: with operands of 16, {} is not expected to be faster; `vae-gpu bench --precision f16` measures",
+                "products keep 32 bits: with operands of 16, {} is not expected to be faster; benchmarks measure them all the same",
                 gpu.report().title()
             );
         }
