@@ -1,6 +1,7 @@
 //! Looks for what the feature `mpi` needs, so that a build without it ends with what to install. Everything else builds without this.
 
 use std::env;
+use std::fs;
 use std::path::PathBuf;
 use std::process::exit;
 
@@ -27,4 +28,25 @@ fn main() {
         println!("cargo::error=there is no `mpicc` on the path, which the feature `mpi` needs: {INSTALL}");
         exit(1);
     }
+    // It may lie elsewhere, so this is no error.
+    if cfg!(target_os = "linux") && env::var_os("LIBCLANG_PATH").is_none() && !has_libclang() {
+        println!(
+            "cargo::warning=libclang was not found in the usual places: if `mpi-sys` does not build, {INSTALL}"
+        );
+    }
+}
+
+/// Whether libclang lies where distributions put it.
+fn has_libclang() -> bool {
+    let below = |folder: &str| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_libclang = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| {
+            name.to_string_lossy().starts_with("libclang") && name.to_string_lossy().contains(".so")
+        })
+    };
+    let roots = ["/usr/lib", "/usr/lib64", "/usr/local/lib"];
+    let folders = roots.iter().flat_map(|root| below(root)).filter(|path| path.is_dir());
+    let folders = folders.flat_map(|folder| [folder.join("lib"), folder]);
+    let folders: Vec<PathBuf> = folders.chain(roots.iter().map(PathBuf::from)).collect();
+    folders.iter().any(|folder| below(&folder.to_string_lossy()).any(|path| is_libclang(&path)))
 }
