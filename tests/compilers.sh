@@ -83,7 +83,7 @@ if [ -d "$tint/node_modules/webgpu" ]; then
 else
     absent Tint
 fi
-try "Chromium, on its software adapter" $tests explore -- --ignored --show-output
+try "the default model, trained in Chromium" $tests explore -- --ignored --show-output
 if [ -x "$dxc/compile" ]; then
     try "Windows, by DXC" "$dxc/compile" "$shaders"
 else

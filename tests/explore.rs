@@ -784,22 +784,11 @@ fn prelude(needs: Needs) -> &'static str {
     if needs == Needs::Lanes { "enable subgroups;\n" } else { "" }
 }
 
-/// Tint, the compiler of WGSL in Chromium, is a second opinion on every shader; and of each entry point, two variants become
-/// pipelines.
+/// Tint, the compiler of WGSL in Chromium, is a second opinion on every shader. The first and the last variant of each kernel become
+/// pipelines, with no limit of the device above WebGPU's defaults: SwiftShader takes up to a second for each. All of them become
+/// pipelines of Tint alone, in tests/compilers.sh.
 #[test]
 fn every_shader_compiles_in_the_browser() {
-    compiles_in_the_browser(|number, count| number == 0 || number + 1 == count);
-}
-
-#[test]
-#[ignore = "SwiftShader takes up to a second for each of them: tests/compilers.sh"]
-fn every_pipeline_is_made_in_the_browser() {
-    compiles_in_the_browser(|_, _| true);
-}
-
-/// Compiles all variants of all kernels, of which `chosen`, by number and count, become pipelines, with no limit of the device above
-/// WebGPU's defaults.
-fn compiles_in_the_browser(chosen: fn(usize, usize) -> bool) {
     /// Shaders between two answers, which the browser owes within [`browser::PATIENCE`].
     const AT_ONCE: usize = 50;
     let scratch = Scratch::new();
@@ -810,7 +799,7 @@ fn compiles_in_the_browser(chosen: fn(usize, usize) -> bool) {
         for (number, consts) in variants.iter().enumerate() {
             let text = format!("{}{}", prelude(kernel.needs), compose(kernel.source, consts).unwrap());
             let (_, entries) = texts.entry(text).or_insert_with(|| (kernel.name, BTreeSet::new()));
-            if chosen(number, variants.len()) {
+            if number == 0 || number + 1 == variants.len() {
                 entries.insert(kernel.entry);
             }
         }
