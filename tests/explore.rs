@@ -700,7 +700,7 @@ fn a_table_has_a_form_and_its_names_are_text() {
     assert!(!html.contains("id=\"rows\"") && html.contains("id=\"row\""));
     // Enter does not submit the form, and what is beyond measure has no code.
     let there = browser.numbers("vae.page.z");
-    let kept = "(async () => { const i = document.querySelector('#form input'); i.form.requestSubmit(); i.value = 1e60; i.form.dispatchEvent(new Event('input'));
+    let kept = "(async () => { const i = document.querySelector('#form input'); i.form.requestSubmit(); i.value = 1e300; i.form.dispatchEvent(new Event('input'));
         for (let n = 0; n < 100 && !document.getElementById('yours-note').textContent; n++) await new Promise((f) => setTimeout(f, 50));
         return document.getElementById('yours-note').textContent; })()";
     assert!(browser.evaluate(kept).as_str().unwrap().contains("beyond"));
