@@ -1,4 +1,4 @@
-//! Ranks that train one model: as threads here, each with its own device; `tests/mpi.sh` does it with processes.
+//! Ranks that train one model: as threads here, each with its own device; `tests/mpi.rs` does it with processes.
 
 mod common;
 #[path = "common/tiny.rs"]
@@ -120,14 +120,16 @@ fn any_number_of_ranks_gives_the_bits_of_one() {
     }
 }
 
-/// The first moment after the first step is a tenth of the gradient.
+/// The first moment after a step from zero is a tenth of the gradient.
 #[test]
 fn shards_have_the_gradient_of_the_batch() {
     let dataset = dataset();
-    let first_step = |config: &Config| {
+    let step_after = |config: &Config, done: u64| {
         let mut trainer = trainer(&Alone::ranks(), &dataset, config);
+        let (arenas, state) = (trainer.arenas().unwrap(), trainer.state());
+        trainer.restore(&arenas, State { step: done, ..state });
         trainer.epoch(&mut |_| ControlFlow::Break(())).unwrap();
-        assert_eq!(trainer.state().step, 1);
+        assert_eq!(trainer.state().step, done + 1);
         let network = Network::new(trainer.model()).unwrap();
         let moment = trainer.arenas().unwrap().moment1;
         let gradients = network.parameters.iter().filter(|parameter| parameter.is_trained());
@@ -136,20 +138,21 @@ fn shards_have_the_gradient_of_the_batch() {
     };
     // Parts of two rows, and of unequal ones: the kernels of three rows are others, but the rows are the same.
     for (name, change) in BY_ROW {
-        for shards in [8, 5] {
+        // The first batch is whole, the fourth has two rows.
+        for (shards, done) in [(8, 0), (5, 0), (8, 3), (5, 3)] {
             let mut whole = config(change);
             // One submission a step, so that an epoch can be broken off after the first.
             (whole.train.shards, whole.train.stream) = (None, true);
             let mut divided = whole.clone();
             divided.train.shards = u32::try_into(shards).ok();
-            let ((whole, sums), (divided, parts)) = (first_step(&whole), first_step(&divided));
+            let ((whole, sums), (divided, parts)) = (step_after(&whole, done), step_after(&divided, done));
             for ((tensor, whole), (_, divided)) in whole.iter().zip(&divided) {
                 let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>().sqrt();
                 let apart = norm(&mut whole.iter().zip(divided).map(|(a, b)| f64::from(*a) - f64::from(*b)));
                 let size = norm(&mut whole.iter().map(|a| f64::from(*a)));
                 assert!(
                     size > 0.0 && apart <= ROUNDING * size,
-                    "{name}: {tensor} in {shards}: {}",
+                    "{name}: {tensor} in {shards} after {done}: {}",
                     apart / size
                 );
             }

@@ -42,6 +42,8 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("matmul/rows", "glslangValidator -D", NO_ZERO_ARRAY),
     ("matmul/subgroup", "glslangValidator -D", NO_ZERO_ARRAY),
     ("matmul/subgroup_images", "glslangValidator -D", NO_ZERO_ARRAY),
+    ("conv/tiled", "glslangValidator -D", NO_ZERO_ARRAY),
+    ("conv/weights_tiled", "glslangValidator -D", NO_ZERO_ARRAY),
     ("matmul/tiled", "glslangValidator -D", NO_ZERO_ARRAY),
     ("matmul/tiled_f16", "glslangValidator -D", NO_ZERO_ARRAY),
     ("micro:multiply_add", "glslangValidator -D", NO_ZERO_ARRAY),
