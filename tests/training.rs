@@ -307,6 +307,19 @@ fn sixteen_bit_products_train_nearly_the_same_or_are_refused() {
 }
 
 #[test]
+fn an_epoch_pauses_at_the_step_that_is_named() {
+    let (gpu, dataset) = (common::gpu(), tiny::dataset(100, 20));
+    // Seven steps, of which the data on the device would let one submission have several.
+    let mut trainer = trainer(&gpu, &dataset, &config(16));
+    for (last, step) in [(3, 3), (2, 4), (6, 6)] {
+        assert_eq!(trainer.epoch_until(last, &mut go_on).unwrap(), None);
+        assert_eq!(trainer.state().step, step);
+    }
+    assert_eq!(trainer.epoch_until(7, &mut go_on).unwrap().unwrap().epoch, 1);
+    assert_eq!(trainer.state().step, 7);
+}
+
+#[test]
 fn beta_and_its_warm_up_change_what_is_trained() {
     let gpu = common::gpu();
     let dataset = tiny::dataset(100, 40);

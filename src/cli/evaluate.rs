@@ -95,6 +95,7 @@ fn measure(
 
     let mut evaluator = Evaluator::new(&mut runner, split, name, binarize)?;
     let terms = evaluator.terms_among(&*team.ranks, seed)?;
+    rows::warn_of(Outliers::of(&terms.iter().map(Terms::score).collect::<Vec<_>>()), split, name);
     let nll = importance
         .map(|(samples, importance)| Ok::<_, Error>((samples, estimate(team, importance, split, seed)?)));
     let nll = nll.transpose()?;
@@ -103,7 +104,6 @@ fn measure(
     }
     let mut statistics = CodeStatistics::new(model.latent);
     let mut encoder = Encoder::new(&mut runner, (split, name), binarize)?;
-    rows::warn_of(Outliers::of(&terms.iter().map(Terms::score).collect::<Vec<_>>()), split, name);
     encoder.run(seed, &mut |codes| {
         statistics.add_but(codes, |row| !terms[row].is_measured());
         Ok(())

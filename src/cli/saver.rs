@@ -47,9 +47,13 @@ pub struct Saver<'a> {
 }
 
 impl Saver<'_> {
-    /// Evaluates, and writes everything that an epoch leaves. The checkpoint comes last: what it says is done is done.
-    pub fn epoch(&mut self, trainer: &mut Trainer, dataset: &Dataset, epoch: &EpochResult) -> Result<()> {
-        let scores = trainer.evaluate()?;
+    /// Writes everything that an epoch leaves. The checkpoint comes last: what it says is done is done.
+    pub fn epoch(
+        &mut self,
+        trainer: &mut Trainer,
+        dataset: &Dataset,
+        (epoch, scores): (&EpochResult, Scores),
+    ) -> Result<()> {
         let Scores { test, valid, is_best } = scores;
         let metrics = EpochMetrics {
             epoch: epoch.epoch,

@@ -41,10 +41,8 @@ pub struct Ready {
     pub trainer: Trainer,
     pub run: RunSection,
     dataset: Dataset,
-    /// The run that goes on.
-    resumed: Option<RunDir>,
-    /// Held by the process that leads, if the run goes on.
-    lock: Option<RunLock>,
+    /// The run that goes on, in the process that leads.
+    resumed: Option<(RunDir, RunLock)>,
 }
 
 impl Ready {
@@ -56,20 +54,21 @@ impl Ready {
         let dir = RunDir::open(path)?;
         let lock = team.leads().then(|| dir.lock()).transpose()?;
         let (trainer, dataset, run) = returned(args, &dir, team)?;
-        Ok(Ready { trainer, run, dataset, resumed: Some(dir), lock })
+        Ok(Ready { trainer, run, dataset, resumed: lock.map(|lock| (dir, lock)) })
     }
 
     /// Makes the run's folder, or goes on in it.
     pub fn begin(self, team: &Team) -> Result<Session> {
-        let Ready { trainer, run, dataset, resumed, lock } = self;
-        let (dir, lock) = match (resumed, lock) {
-            (Some(dir), Some(lock)) => (dir, lock),
-            _ => RunDir::create(run.out.as_deref(), &dataset.name, &trainer.model().kind, run.force)?,
+        let Ready { trainer, run, dataset, resumed } = self;
+        let goes_on = resumed.is_some();
+        let (dir, lock) = match resumed {
+            Some(run) => run,
+            None => RunDir::create(run.out.as_deref(), &dataset.name, &trainer.model().kind, run.force)?,
         };
         write_config(&dir, trainer.config())?;
         let step = trainer.state().step;
         let epoch = (step / trainer.steps_per_epoch()) as u32;
-        if step > 0 && !run.quiet {
+        if goes_on && !run.quiet {
             talk(format_args!("resumed  {} after step {step} (epoch {epoch} done)", dir.root().display()));
         }
         let tracking = Tracking::new(&dir, dataset.shape, run.tensorboard, step, epoch)?;
@@ -96,7 +95,7 @@ fn started(args: &TrainArgs, team: &Team) -> Result<Ready> {
     config.data = data::anywhere(&config.data);
     config.source.test_data = config.source.test_data.as_deref().map(data::anywhere);
     let trainer = begin(team, &run, &dataset, config)?;
-    Ok(Ready { trainer, run, dataset, resumed: None, lock: None })
+    Ok(Ready { trainer, run, dataset, resumed: None })
 }
 
 /// A trainer before its first step, with the weights of another run if the configuration names one.
@@ -244,13 +243,10 @@ pub fn prepare(team: &Team, run: &RunSection, dataset: &Dataset, config: Config)
             dataset.shape
         ));
     }
-    let tuning = match run.tune {
-        true => {
-            let mut measured = config.clone();
-            measured.train.precision = measured.train.precision.worthwhile(gpu.report());
-            tune::measured(&gpu, &measured, dataset)?
-        }
-        false => tune::known(&gpu),
+    let tuning = if run.tune {
+        tune::measured(&gpu, &config, config.train.precision.worthwhile(gpu.report()), dataset)?
+    } else {
+        tune::known(&gpu)
     };
     let trainer = Trainer::among(&team.ranks, &gpu, dataset, config, &tuning)?;
     if !run.quiet {

@@ -71,7 +71,7 @@ impl Team {
     pub fn local(&self) -> usize {
         #[cfg(feature = "mpi")]
         if let Some(world) = &self.world {
-            return world.local().0;
+            return world.local();
         }
         0
     }
@@ -103,10 +103,15 @@ impl Team {
 
     /// Ends all of them because of an error that this one has alone; gives it back if all have it.
     pub fn fail_alone<T>(&self, done: Result<T>) -> Result<T> {
+        #[cfg(feature = "mpi")]
+        let is_cut_off = self.world.as_ref().is_some_and(|world| world.is_cut_off());
+        #[cfg(not(feature = "mpi"))]
+        let is_cut_off = false;
+        let is_everyones = |error: &Error| {
+            matches!(error, Error::Diverged { .. }) || matches!(error, Error::Ranks { .. }) && !is_cut_off
+        };
         match done {
-            Err(error)
-                if self.is_several() && !matches!(error, Error::Diverged { .. } | Error::Ranks { .. }) =>
-            {
+            Err(error) if self.is_several() && !is_everyones(&error) => {
                 output::unmute();
                 output::talk(format_args!("error: rank {}: {}", self.ranks.rank(), message(&error)));
                 #[cfg(feature = "mpi")]

@@ -21,6 +21,7 @@ use super::team::Team;
 use super::tracking::tell;
 use super::train_args::TrainArgs;
 use crate::error::{Error, Result};
+use crate::ranks::agree;
 use crate::run::RunDir;
 use crate::train::config::{LogFormat, RunSection};
 use crate::train::{EpochProgress, Trainer};
@@ -36,6 +37,8 @@ pub fn run(args: &TrainArgs, team: &Team) -> Result<()> {
     let mut ready = team.settle(Ready::new(args, team))?;
     // Before anything is asked or written that hangs on their being the same.
     team.fail_alone(ready.trainer.compare_ranks())?;
+    let next = "start all of them with the same `run.checkpoint_every`";
+    agree(&*team.ranks, ready.run.checkpoint_every, "the steps between checkpoints", next)?;
     if team.leads() {
         let session = team.settle(ready.begin(team))?;
         return team.fail_alone(lead(session, &stop));
@@ -139,7 +142,9 @@ fn advance(session: &mut Session, stop: &Arc<AtomicBool>, faults: &mut Faults) -
             if let Some(bar) = &bar {
                 bar.set_message("evaluating");
             }
-            saver.epoch(trainer, dataset, epoch)
+            // Ranks evaluate together: that is not among the files which may fail.
+            let scores = trainer.evaluate()?;
+            saver.epoch(trainer, dataset, (epoch, scores))
         }
         // Before the first epoch ends, these weights are the best there are.
         None => saver.weights(trainer, trainer.state().best_epoch == 0),

@@ -13,6 +13,7 @@ use crate::gpu::Gpu;
 use crate::kernels::tuning::Tuning;
 use crate::model::Network;
 use crate::model::plans::{self, Batch, DeviceData};
+use crate::train::config::Precision;
 use crate::train::{Config, history};
 use crate::tune::{self, Finding};
 
@@ -29,7 +30,7 @@ pub fn run(args: &TuneArgs) -> Result<()> {
             "note     on this adapter `train` keeps 32 bits: what follows serves `bench --precision f16` alone"
         ));
     }
-    measured(&gpu, &config, &dataset).map(|_| ())
+    measured(&gpu, &config, asked, &dataset).map(|_| ())
 }
 
 /// What earlier measurements on this adapter found.
@@ -38,13 +39,13 @@ pub fn known(gpu: &Gpu) -> Tuning {
 }
 
 /// Measures the products of the training plan, prints each finding, and keeps them in the user's cache folder.
-pub fn measured(gpu: &Arc<Gpu>, config: &Config, dataset: &Dataset) -> Result<Tuning> {
+pub fn measured(gpu: &Arc<Gpu>, config: &Config, precision: Precision, dataset: &Dataset) -> Result<Tuning> {
     let model = config.model_config(dataset.shape);
     let network = Network::new(&model)?;
     let data = DeviceData::resident("train", dataset.train.count, config.train.binarize(&model));
     let data = DeviceData { packing: packing(&dataset.train), ..data };
     let batch = Batch { data, size: config.train.batch_size, samples: config.train.samples };
-    let target = config.train.precision.target(gpu)?;
+    let target = precision.target(gpu)?;
     let plan =
         plans::train(&network, target, &batch, &config.recipe(dataset.shape), history::ROWS as usize).plan;
     result(format_args!(

@@ -79,7 +79,7 @@ impl Evaluator {
     /// # Errors
     /// As [`Evaluator::run`].
     pub fn terms_watched(&mut self, seed: u64, progress: &mut dyn FnMut(usize)) -> Result<Vec<Terms>> {
-        self.terms_of(0..self.fed.count().div_ceil(self.fed.batch), seed, progress)
+        self.terms_of(self.fed.batches(), seed, progress)
     }
 
     /// The terms of the data in these batches.
@@ -90,8 +90,8 @@ impl Evaluator {
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Terms>> {
         let (batch, window) = (self.fed.batch, self.window);
-        let before = batches.start * batch;
-        let count = self.fed.count().min(batches.end * batch).saturating_sub(before);
+        let rows = self.fed.rows_of(&batches);
+        let (before, count) = (rows.start, rows.len());
         let step = |number: usize| {
             let first_row = number * batch;
             Step {

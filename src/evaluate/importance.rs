@@ -69,7 +69,7 @@ impl Importance {
         seed: u64,
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f64>>> {
-        self.run_batches(0..self.fed.count().div_ceil(self.fed.batch), seed, progress)
+        self.run_batches(self.fed.batches(), seed, progress)
     }
 
     /// The same with the batches divided among ranks, for all of them. None of them may break: the others would wait for it.
@@ -82,6 +82,9 @@ impl Importance {
         seed: u64,
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f64>>> {
+        if ranks.size() == 1 {
+            return self.run(seed, progress);
+        }
         let own = self.fed.share(ranks, self.rounds)?;
         let Some(nll) = self.run_batches(own, seed, progress)? else { return Ok(None) };
         let all = ranks.gather(bytemuck::cast_slice(&nll))?.concat();
@@ -95,8 +98,8 @@ impl Importance {
         progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<f64>>> {
         let batch = self.fed.batch;
-        let before = batches.start * batch;
-        let count = self.fed.count().min(batches.end * batch).saturating_sub(before);
+        let rows = self.fed.rows_of(&batches);
+        let (before, count) = (rows.start, rows.len());
         let log_samples = (self.samples as f64).ln();
         let of = |row: &[f32]| log_samples - f64::from(row[0]) - f64::from(row[1]).ln();
         let mut nll = Vec::with_capacity(count);

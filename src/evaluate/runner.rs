@@ -191,7 +191,18 @@ impl<P> Fed<P> {
             "the rows and batches",
             "give all of them the same data, and devices of one kind",
         )?;
-        Ok(share(self.count().div_ceil(self.batch), ranks))
+        Ok(share(self.batches().len(), ranks))
+    }
+
+    /// All batches.
+    pub fn batches(&self) -> Range<usize> {
+        0..self.count().div_ceil(self.batch)
+    }
+
+    /// The rows of these batches.
+    pub fn rows_of(&self, batches: &Range<usize>) -> Range<usize> {
+        let begin = (batches.start * self.batch).min(self.count());
+        begin..(batches.end * self.batch).clamp(begin, self.count())
     }
 
     /// Most steps in the next submission.

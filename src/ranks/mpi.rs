@@ -26,7 +26,7 @@ type Job = Box<dyn FnOnce(&SimpleCommunicator) + Send>;
 pub struct World {
     rank: usize,
     size: usize,
-    local: (usize, usize),
+    local: usize,
     /// Memory for what others send.
     scratch: Mutex<Vec<f32>>,
     jobs: Mutex<Option<Sender<Job>>>,
@@ -45,16 +45,21 @@ impl World {
             .name("mpi".into())
             .spawn(move || serve(&tell, &todo))
             .map_err(|error| failed(&error.to_string()))?;
-        let Ok(Some([rank, size, local_rank, local_size])) = told.recv() else {
+        let Ok(Some([rank, size, local])) = told.recv() else {
             return Err(failed("it was started before"));
         };
         let (jobs, thread) = (Mutex::new(Some(jobs)), Mutex::new(Some(thread)));
-        Ok(World { rank, size, local: (local_rank, local_size), scratch: Mutex::default(), jobs, thread })
+        Ok(World { rank, size, local, scratch: Mutex::default(), jobs, thread })
     }
 
-    /// Its number among the ranks of this machine, and how many these are.
-    pub fn local(&self) -> (usize, usize) {
+    /// Its number among the ranks of this machine.
+    pub fn local(&self) -> usize {
         self.local
+    }
+
+    /// Whether this process alone can no longer reach the others: its thread is gone.
+    pub fn is_cut_off(&self) -> bool {
+        lock(&self.thread).as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// Ends all processes at once, this one with `code`.
@@ -184,7 +189,7 @@ fn serve(tell: &Sender<Option<[usize; 4]>>, todo: &Receiver<Job>) {
     };
     let world = universe.world();
     let machine = world.split_shared(world.rank());
-    let numbers = [world.rank(), world.size(), machine.rank(), machine.size()];
+    let numbers = [world.rank(), world.size(), machine.rank()];
     // Not after MPI has ended.
     drop(machine);
     if tell.send(Some(numbers.map(|number| number as usize))).is_ok() {

@@ -64,12 +64,7 @@ impl Division {
     }
 
     pub fn ask_to_stop(&mut self) {
-        // Nobody else has to hear of it.
-        if self.ranks.size() == 1 {
-            self.stop = true;
-        } else {
-            self.wants_stop = true;
-        }
+        self.wants_stop = true;
     }
 
     /// Whether somebody's wish has been heard, which is then everyone's.

@@ -20,7 +20,7 @@ use crate::gpu::{Gpu, Shared};
 use crate::kernels::tuning::Tuning;
 use crate::model::{ModelConfig, Network, Parameters};
 use crate::plan::{Access, Element, Step};
-use crate::ranks::{Alone, Ranks, Shards, agree};
+use crate::ranks::{Alone, Ranks, Shards, agree, any};
 
 /// Steps between two checks that all ranks have the same parameters.
 const CHECK_EVERY: u64 = 100;
@@ -416,8 +416,8 @@ impl Trainer {
         self.history.drain(program, ring, self.state.step, |step| self.stepper.rows_of(step))
     }
 
-    /// Trains all epochs that are left, and evaluates after each. Ends early when `on_epoch` breaks, or when patience runs
-    /// out.
+    /// Trains all epochs that are left, and evaluates after each. Ends early when `on_epoch` breaks, on one of several ranks too,
+    /// or when patience runs out.
     ///
     /// # Errors
     /// [`crate::error::Error::Diverged`] if the loss is no number any more, [`crate::error::Error::Device`].
@@ -426,7 +426,7 @@ impl Trainer {
             // Nothing breaks the epoch off, so there is a result.
             let Some(result) = self.epoch(&mut |_| ControlFlow::Continue(()))? else { break };
             let scores = self.evaluate()?;
-            if on_epoch(&EpochReport { result, scores }).is_break() {
+            if any(&*self.ranks, on_epoch(&EpochReport { result, scores }).is_break())? {
                 break;
             }
         }
@@ -465,11 +465,6 @@ impl Trainer {
     /// Uses the model with its present weights.
     pub fn inference(&mut self) -> &mut Inference {
         &mut self.inference
-    }
-
-    /// Those who train this model.
-    pub fn ranks(&self) -> &Arc<dyn Ranks> {
-        &self.ranks
     }
 
     /// The shards of a batch.
