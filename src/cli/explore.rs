@@ -272,14 +272,11 @@ fn points(rows: &Split, part: &str, shape: Shape, blobs: &mut Blobs) -> Result<P
 /// there is, or the data are hardly any.
 fn tsne(mu: &[f32], latent: usize, blobs: &mut Blobs) -> Result<Option<f64>> {
     let known = mu.chunks_exact(latent).filter(|code| code.iter().all(|v| v.is_finite())).count();
-    let perplexity = Tsne::default().perplexity.min(Tsne::most_perplexity(known) as f64);
-    if latent <= 2 || perplexity < 1.0 {
-        return Ok(None);
-    }
-    let places = progress::tsne(Tsne { perplexity }, mu, latent)?;
+    let Some(tsne) = Tsne::usual(known).filter(|_| latent > 2) else { return Ok(None) };
+    let places = progress::tsne(tsne, mu, latent)?;
     let places: Vec<f32> = places.as_flattened().iter().map(|v| *v as f32).collect();
     blobs.push(("tsne", pack::floats(&places)));
-    Ok(Some(perplexity))
+    Ok(Some(tsne.perplexity))
 }
 
 /// What a browser without WebGPU shows.

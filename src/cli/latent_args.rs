@@ -190,7 +190,7 @@ pub struct LatentMapArgs {
     /// How codes are brought into the plane [default: dims of a model with two latent dimensions, pca of more]
     #[arg(long, value_enum)]
     pub method: Option<MapMethod>,
-    /// With --method tsne: about how many neighbours of a datum count, of three times as many that are looked at [default: 30]
+    /// With --method tsne: about how many neighbours of a datum count, of three times as many that are looked at [default: 30, or a third of few data]
     #[arg(long, value_name = "N")]
     pub perplexity: Option<f64>,
     /// Dots at most; of more data, so many evenly spaced ones

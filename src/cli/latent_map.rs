@@ -30,7 +30,7 @@ pub fn run(args: &LatentMapArgs) -> Result<()> {
         MapMethod::Dims if latent == 2 || order.is_empty() => dims(&mu, latent, [0, 1]),
         MapMethod::Dims => dims(&mu, latent, [order[0], order[1]]),
         MapMethod::Pca => pca(&mu, latent),
-        MapMethod::Tsne => tsne(&mu, latent, args.perplexity.unwrap_or(Tsne::default().perplexity))?,
+        MapMethod::Tsne => tsne(&mu, latent, args.perplexity)?,
     };
     let labels = split.labels.as_deref().unwrap_or(&[]).to_vec();
     let known: std::collections::BTreeSet<_> = labels.iter().collect();
@@ -63,8 +63,11 @@ fn pca(mu: &[f32], latent: usize) -> Plane {
     (mu.chunks_exact(latent).map(place).collect(), [axis(0), axis(1)])
 }
 
-fn tsne(mu: &[f32], latent: usize, perplexity: f64) -> Result<Plane> {
-    let places = progress::tsne(Tsne { perplexity }, mu, latent)?;
+/// By t-SNE, with the perplexity that is asked for or the usual one.
+fn tsne(mu: &[f32], latent: usize, perplexity: Option<f64>) -> Result<Plane> {
+    let usual = || Tsne::usual(mu.len() / latent).unwrap_or_default();
+    let tsne = perplexity.map_or_else(usual, |perplexity| Tsne { perplexity });
+    let (places, perplexity) = (progress::tsne(tsne, mu, latent)?, tsne.perplexity);
     let title = format!("t-SNE of mu, perplexity {perplexity}: near is alike, far says nothing");
     Ok((places.into_iter().map(<(f64, f64)>::from).collect(), [title, String::new()]))
 }

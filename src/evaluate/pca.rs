@@ -15,18 +15,19 @@ pub struct Pca {
 }
 
 impl Pca {
-    /// All components of codes [N, `dim`]. The entry of largest magnitude in each is positive, so that pictures do not
+    /// All components of those of the codes [N, `dim`] that are finite. The entry of largest magnitude in each is positive, so that pictures do not
     /// flip.
     ///
     /// # Panics
     /// If `codes` is empty, or not a whole number of rows.
     pub fn of(codes: &[f32], dim: usize) -> Pca {
         assert!(dim > 0 && !codes.is_empty() && codes.len().is_multiple_of(dim), "rows of {dim} numbers");
-        let count = (codes.len() / dim) as f64;
+        let known = || codes.chunks_exact(dim).filter(|code| code.iter().all(|v| v.is_finite()));
+        let count = known().count() as f64;
         let mut mean = vec![0.0; dim];
-        codes.iter().enumerate().for_each(|(i, v)| mean[i % dim] += f64::from(*v) / count);
+        known().flatten().enumerate().for_each(|(i, v)| mean[i % dim] += f64::from(*v) / count);
         let mut covariance = vec![vec![0.0; dim]; dim];
-        for row in codes.chunks_exact(dim) {
+        for row in known() {
             let row: Vec<f64> = row.iter().zip(&mean).map(|(v, mean)| f64::from(*v) - mean).collect();
             for (sums, a) in covariance.iter_mut().zip(&row) {
                 sums.iter_mut().zip(&row).for_each(|(sum, b)| *sum += a * b / count);

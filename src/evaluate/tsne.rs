@@ -13,6 +13,8 @@ const NEIGHBOURS: f64 = 3.0;
 const THETA: f32 = 0.5;
 /// Steps of the descent, of which the first quarter pulls harder: with the size of a step, those of scikit-learn 1.
 const STEPS: usize = 1000;
+/// The most neighbours of all data together: a gigabyte of them.
+const MOST_NEIGHBOURS: f64 = 6.4e7;
 /// The deviation with which the first principal component begins.
 const START: f64 = 1e-4;
 
@@ -32,6 +34,12 @@ impl Default for Tsne {
 impl Tsne {
     /// Steps of [`Tsne::map`].
     pub const STEPS: usize = STEPS;
+
+    /// The usual settings or, for few data, the largest perplexity that they have; none where they are hardly any.
+    pub fn usual(count: usize) -> Option<Tsne> {
+        let perplexity = Tsne::default().perplexity.min(Tsne::most_perplexity(count) as f64);
+        (perplexity >= 1.0).then_some(Tsne { perplexity })
+    }
 
     /// The largest perplexity for so many data.
     pub fn most_perplexity(count: usize) -> usize {
@@ -54,7 +62,7 @@ impl Tsne {
         let is_known = |row: &&[f32]| row.iter().all(|v| v.is_finite());
         let mut known = codes.chunks_exact(dim).filter(is_known).collect::<Vec<_>>().concat();
         self.check(known.len() / dim)?;
-        // Only proportions count, and squares of these are neither too large nor too small.
+        // Only proportions count: the descent computes with 32 bits.
         let largest = known.iter().fold(0.0f32, |most, v| most.max(v.abs())).max(f32::MIN_POSITIVE);
         known.iter_mut().for_each(|v| *v /= largest);
         let rows: Vec<&[f32]> = known.chunks_exact(dim).collect();
@@ -87,7 +95,14 @@ impl Tsne {
     fn check(self, count: usize) -> Result<()> {
         let (given, most) = (self.perplexity, Tsne::most_perplexity(count));
         if (1.0..=most as f64).contains(&given) {
-            return Ok(());
+            let most = (MOST_NEIGHBOURS / NEIGHBOURS / count as f64).floor();
+            if given <= most {
+                return Ok(());
+            }
+            let next = format!(
+                "its neighbours of {count} data would take gigabytes: use {most} or less, or fewer data"
+            );
+            return Err(Error::value("perplexity", given, next));
         }
         let next = match most {
             0 => "use 4 data or more".to_owned(),
@@ -103,20 +118,22 @@ impl Tsne {
 /// The `count` nearest rows of each row, the nearest first; of those at the same distance, the first ones.
 fn neighbours(rows: &[&[f32]], count: usize) -> Vec<Vec<Neighbor<f32>>> {
     let of = |(number, row): (usize, &&[f32])| {
-        let squares = |other: &[f32]| row.iter().zip(other).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
-        let mut others: Vec<(f32, usize)> = rows
+        let squares = |other: &[f32]| {
+            row.iter().zip(other).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum::<f64>()
+        };
+        let mut others: Vec<(f64, usize)> = rows
             .iter()
             .enumerate()
             .filter(|(i, _)| *i != number)
             .map(|(i, other)| (squares(other), i))
             .collect();
-        let order = |a: &(f32, usize), b: &(f32, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        let order = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
         if count < others.len() {
             others.select_nth_unstable_by(count, order);
             others.truncate(count);
         }
         others.sort_unstable_by(order);
-        others.into_iter().map(|(square, index)| Neighbor { index, distance: square.sqrt() }).collect()
+        others.into_iter().map(|(square, index)| Neighbor { index, distance: square.sqrt() as f32 }).collect()
     };
     rows.par_iter().enumerate().map(of).collect()
 }

@@ -100,6 +100,11 @@ fn the_map_by_t_sne_has_codes_where_data_are() {
     assert_eq!(browser.evaluate("document.getElementById('backdrop').disabled"), true);
     assert!(browser.evaluate("vae.page.map.tiles").is_null());
     // The places are those of the program, and near each other where the codes are.
+    let codes = browser.numbers("vae.page.codes.flatMap((code) => [...code])");
+    let codes: Vec<f32> = codes.iter().map(|v| *v as f32).collect();
+    let places = vae_gpu::evaluate::Tsne { perplexity: 21.0 }.map(&codes, 3, |_| ()).unwrap();
+    let places: Vec<f32> = places.as_flattened().iter().map(|v| *v as f32).collect();
+    super::near("places", &browser.numbers("vae.page.tsne.flatMap((place) => [...place])"), &places, 1e-5);
     let near = browser.numbers(
         "(() => { const { map, codes } = vae.page; const far = (a, b) => Math.hypot(...a.map((v, i) => v - b[i]));
          const nearest = (of, i) => of.map((other, j) => [i === j ? Infinity : far(of[i], other), j]).sort((a, b) => a[0] - b[0]).slice(0, 8).map(([, j]) => j);

@@ -6,11 +6,7 @@ const STILL = 1e-10; // what a sweep changes when it has converged
 const SAME = 1e-3; // what of a code its address does not keep
 const NONE = "no other dimension";
 
-function dot(a, b) {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
-  return sum;
-}
+const dot = (a, b) => a.reduce((sum, v, i) => sum + v * b[i], 0);
 const plus = (a, scale, b) => a.map((v, i) => v + scale * b[i]);
 
 // The mean of codes.
@@ -71,7 +67,8 @@ export class Places {
 
   // Where a code lies, if it is one of these.
   place(code) {
-    return this.places[this.codes.findIndex((other) => other.every((v, i) => Math.abs(v - code[i]) < SAME))];
+    const far = this.codes.map((other) => Math.max(...other.map((v, i) => Math.abs(v - code[i]))));
+    return this.places[far.indexOf(far.reduce((least, v) => (v < least ? v : least), SAME))];
   }
 }
 

@@ -123,7 +123,6 @@ pub static DATA: &[Variant] = &[
     Variant::portable("portable-8", 32, 8),
     Variant::portable("portable-16", 32, 16),
     Variant::tiled("tiled-32", 32),
-    Variant::tiled("tiled-64", 64),
 ];
 
 /// Every variant of the gradient of a convolution's weights: for each adapter from few rows to many.
@@ -146,7 +145,6 @@ pub static WEIGHTS: &[Variant] = &[
     Variant::weights_portable("portable-8", 32, 8),
     Variant::weights_portable("portable-16", 32, 16),
     Variant::weights_tiled("tiled-32", 32),
-    Variant::weights_tiled("tiled-64", 64),
 ];
 
 /// Invocations of a workgroup in browsers without a card: as many as SwiftShader computes at once, so that few positions leave none
