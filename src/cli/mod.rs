@@ -44,10 +44,12 @@ mod train_args;
 mod traverse;
 mod tune;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
+use log::Level;
 
 use args::{Cli, Command};
 use team::Team;
@@ -74,8 +76,11 @@ pub fn main() -> ExitCode {
         .filter_module("wgpu_hal", log::LevelFilter::Off)
         .filter_module("wgpu_core", log::LevelFilter::Error)
         .parse_default_env()
-        .format_target(false)
-        .format_timestamp(None)
+        // As the program's own talk.
+        .format(|out, record| match record.level() {
+            Level::Warn => writeln!(out, "warning: {}", record.args()),
+            level => writeln!(out, "{}: {}", level.as_str().to_lowercase(), record.args()),
+        })
         .init();
     if output::is_mute() {
         log::set_max_level(log::LevelFilter::Off);
