@@ -14,7 +14,7 @@ launcher="${MPIRUN:-mpirun}"
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT
 export LP_NUM_THREADS=1 NODEVICE_SELECT=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_odls_base_sigkill_timeout=30
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_odls_base_sigkill_timeout=5
 
 uptime
 for round in $(seq "$rounds"); do

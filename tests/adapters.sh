@@ -5,11 +5,12 @@
 #   adapters.sh test  the whole test suite on every adapter, including that one, and a table of results
 set -eu
 
+features="${FEATURES:-faults}"
 gl="VAE_GPU_BACKENDS=gl"
 swiftshader=/usr/lib/chromium/vk_swiftshader_icd.json
 
 # Building the tests builds the program too; `cargo build` would compile wgpu again with fewer features of naga.
-cargo test --quiet --features faults --no-run
+cargo test --quiet --features "$features" --no-run
 target="${CARGO_TARGET_DIR:-target}"
 program="$target/debug/vae-gpu"
 
@@ -68,7 +69,7 @@ suite() {
     shift
     echo "== $name: $(run devices "$@" 2>/dev/null | sed -n '/<- auto/s/ *<- auto//p')"
     log="$logs/$name.log"
-    if ! env "$@" CARGO_TERM_COLOR=never cargo test --features faults --no-fail-fast -- --show-output >"$log" 2>&1; then
+    if ! env "$@" CARGO_TERM_COLOR=never cargo test --features "$features" --no-fail-fast -- --show-output >"$log" 2>&1; then
         failed=$((failed + 1))
         grep -E '^test .*FAILED|^error' "$log" || true
         echo "all of it is in $log"

@@ -1,11 +1,22 @@
 //! What a run of the tests leaves out.
 
+#[cfg(not(feature = "mpi"))]
+#[path = "common/skip.rs"]
+mod skip;
+
 /// `tests/faults.rs` and `tests/limits.rs` need devices that break, which releases lack: without the feature cargo leaves them
 /// out without a word, so this says it.
 #[cfg(not(feature = "faults"))]
 #[test]
 #[ignore = "tests/faults.rs and tests/limits.rs are left out: cargo test --features faults"]
 fn faults_and_limits_are_tested() {}
+
+/// Neither is `tests/mpi.rs`, which needs an MPI.
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn ranks_of_mpi_are_tested() {
+    skip::skip("mpi", "the tests are built without it: cargo test --features mpi");
+}
 
 /// The library stands by itself on few crates.
 #[test]

@@ -15,6 +15,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("gl", "an OpenGL adapter: Debian's libegl1, libgles2 and libgl1-mesa-dri"),
     ("glslang", "glslangValidator: Debian's glslang-tools"),
     ("memory", "a software adapter that says when there is no memory left"),
+    ("mpi", "an MPI, and libclang: Debian's openmpi-bin, libopenmpi-dev and libclang-dev"),
     ("python", "Python with the packages of tests/python/requirements.txt, as `make test-python` has it"),
     ("radv", "RADV with its null device: Mesa 22 to 25 of Debian's mesa-vulkan-drivers"),
     ("spirv-val", "Debian's spirv-tools"),

@@ -130,6 +130,13 @@ fn adam_reads_buffers_where_that_was_measured() {
 }
 
 #[test]
+fn images_are_for_vectors_below_512_bits() {
+    let with = |name: &str| report(0, name, "vulkan", "software").target().images;
+    assert!(with("llvmpipe (LLVM 15.0.6, 256 bits)") && with("llvmpipe (LLVM 19.1.7, 128 bits)"));
+    assert!(!with("llvmpipe (LLVM 15.0.6, 512 bits)") && !with("SwiftShader Device"));
+}
+
+#[test]
 fn a_maker_is_known_by_number_or_by_name() {
     for (id, name, maker) in [
         (0x1002, "null hardware", Vendor::Amd),

@@ -101,10 +101,6 @@ impl Variant {
 
 /// Every variant of a convolution: for each adapter from few channels to many.
 pub static DATA: &[Variant] = &[
-    Variant::images("images16-4", 16, 4),
-    Variant::images("images16-16", 16, 16),
-    Variant::images("images16-32", 16, 32),
-    Variant::images("images16-64", 16, 64),
     Variant::images("images8-4", 8, 4),
     Variant::images("images8-16", 8, 16),
     Variant::images("images8-32", 8, 32),
@@ -127,9 +123,6 @@ pub static DATA: &[Variant] = &[
 
 /// Every variant of the gradient of a convolution's weights: for each adapter from few rows to many.
 pub static WEIGHTS: &[Variant] = &[
-    Variant::weights_images("images16-4", 16, 4),
-    Variant::weights_images("images16-16", 16, 16),
-    Variant::weights_images("images16-32", 16, 32),
     Variant::weights_images("images8-4", 8, 4),
     Variant::weights_images("images8-16", 8, 16),
     Variant::weights_images("images8-32", 8, 32),
@@ -304,7 +297,7 @@ mod tests {
             (Target { vendor: Vendor::Apple, ..Target::PORTABLE }, 8, "portable-8"),
             (Target { vendor: Vendor::Apple, ..Target::PORTABLE }, 32, "tiled-32"),
             (Target { images: true, ..software(Some(8)) }, 3, "images8-4"),
-            (Target { images: true, ..software(Some(16)) }, 32, "images16-32"),
+            (Target { images: true, ..software(Some(16)) }, 32, "subgroup16-32"),
             (Target { images: true, ..software(None) }, 32, "portable-16"),
         ] {
             for table in [DATA, WEIGHTS] {

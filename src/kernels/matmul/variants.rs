@@ -168,11 +168,6 @@ variants! {
     PORTABLE_8X2 = Variant::portable("portable-8x2", 8, 8, 2);
     ROWS_1X1 = Variant::rows("rows-1x1", 16, 1, 1);
     PORTABLE_4X1 = Variant::portable("portable-4x1", 32, 4, 1);
-    IMAGES16_64X1 = Variant::subgroup("images16-64x1", 16, 64, 1).with_images();
-    IMAGES16_32X1 = Variant::subgroup("images16-32x1", 16, 32, 1).with_images();
-    IMAGES16_24X1 = Variant::subgroup("images16-24x1", 16, 24, 1).with_images();
-    IMAGES16_20X1 = Variant::subgroup("images16-20x1", 16, 20, 1).with_images();
-    IMAGES16_16X1 = Variant::subgroup("images16-16x1", 16, 16, 1).with_images();
     IMAGES8_32X1 = Variant::subgroup("images8-32x1", 8, 32, 1).with_images();
     IMAGES8_24X1 = Variant::subgroup("images8-24x1", 8, 24, 1).with_images();
     IMAGES8_20X1 = Variant::subgroup("images8-20x1", 8, 20, 1).with_images();
