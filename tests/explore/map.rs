@@ -141,9 +141,23 @@ fn the_map_by_t_sne_has_codes_where_data_are() {
     for kind in ["mousePressed", "mouseReleased"] {
         browser.pointer(kind, [x - corner[0] + 2.0, y - corner[1] + 2.0]);
     }
-    browser.evaluate("document.getElementById('map').focus()");
-    browser.key("ArrowUp");
     assert_eq!(z(), alone[1..]);
+    // An arrow key goes to a datum on that side, if there is one.
+    browser.evaluate("document.getElementById('map').focus()");
+    let here = || {
+        browser.numbers("(() => { const { map, z } = vae.page; return map.toPixels(map.plane.place(z)); })()")
+    };
+    let mut moved = 0;
+    for (key, side) in [("ArrowUp", [0.0, -1.0]), ("ArrowLeft", [-1.0, 0.0]), ("ArrowDown", [0.0, 1.0])] {
+        let from = here();
+        browser.key(key);
+        let to = here();
+        let by = [to[0] - from[0], to[1] - from[1]];
+        let ahead = by[0] * side[0] + by[1] * side[1];
+        assert!(by == [0.0, 0.0] || ahead >= 0.7 * by[0].hypot(by[1]) - 1e-9, "{key}: {from:?} to {to:?}");
+        moved += usize::from(ahead > 0.0);
+    }
+    assert!(moved > 0);
     // Elsewhere in the latent space there is no place to mark, and other planes have theirs.
     browser.evaluate("vae.page.take([9, 9, 9])");
     browser.evaluate("(() => { const s = document.getElementById('plane'); s.value = 'pca'; s.dispatchEvent(new Event('input')); })()");

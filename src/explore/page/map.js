@@ -8,6 +8,7 @@ const NEAR = 10; // the pointer is at a datum, in pixels
 const TILES = 14; // pictures in a column of the backdrop
 const PATIENCE = 4000; // milliseconds that the backdrop may take
 const STEP = 0.02; // of the width, for a press of an arrow key
+const AHEAD = 0.7; // the cosine within which a datum lies on a side
 
 export class LatentMap {
   constructor(page) {
@@ -57,13 +58,12 @@ export class LatentMap {
   }
 
   // The datum at these pixels, if there is one.
-  nearest(at, within = NEAR) {
+  nearest(at, within = NEAR, suits = () => true) {
     let [best, least] = [null, within];
     this.places.forEach((place, i) => {
-      if (!this.isShown(i)) return;
       const [x, y] = this.toPixels(place);
       const distance = Math.hypot(x - at[0], y - at[1]);
-      if (distance < least) [best, least] = [i, distance];
+      if (this.isShown(i) && distance < least && suits([x, y])) [best, least] = [i, distance];
     });
     return best;
   }
@@ -85,21 +85,25 @@ export class LatentMap {
   }
 
   leave() {
-    this.hover = null;
-    el("tip").hidden = true;
+    [this.hover, el("tip").hidden] = [null, true];
     this.page.look(null);
     this.draw();
   }
 
+  // An arrow key: a step in the plane or, where only data have places, to the nearest one on that side.
   press(event) {
     const move = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-    if (!move || !this.plane.at) return;
+    if (!move || !this.places.length) return;
     event.preventDefault();
-    const by = event.shiftKey ? 5 * STEP : STEP;
-    const next = this.plane.place(this.page.z).map((v, axis) => v + move[axis] * by * (this.range[axis][1] - this.range[axis][0]));
-    this.page.take(this.plane.at(next, this.page.z));
-    const datum = this.nearest(this.toPixels(next), Infinity);
-    if (datum !== null) announce(`at ${next.map((v) => v.toFixed(2)).join(", ")}; nearest: ${this.page.nameOf(datum)}`);
+    const { page, plane, range } = this;
+    const [here, by] = [plane.place(page.z) ?? this.places[0], event.shiftKey ? 5 * STEP : STEP];
+    const next = here.map((v, axis) => v + move[axis] * by * (range[axis][1] - range[axis][0]));
+    const [x, y] = this.toPixels(here);
+    const isAhead = (to) => move[0] * (to[0] - x) - move[1] * (to[1] - y) > AHEAD * Math.hypot(to[0] - x, to[1] - y);
+    const datum = plane.at ? this.nearest(this.toPixels(next), Infinity) : this.nearest([x, y], Infinity, isAhead);
+    if (plane.at) page.take(plane.at(next, page.z));
+    else if (datum !== null) page.take(page.codes[datum]);
+    if (datum !== null) announce(!plane.at ? page.nameOf(datum) : `at ${next.map((v) => v.toFixed(2)).join(", ")}; nearest: ${page.nameOf(datum)}`);
   }
 
   // The datum beside the pointer.
@@ -160,9 +164,7 @@ export class LatentMap {
     Object.assign(this, { width: this.canvas.clientWidth, height: this.canvas.clientHeight });
     if (!this.range || !this.width) return;
     const { context, width, height } = crisp(this.background, this.width, this.height);
-    context.globalAlpha = 1;
-    if (this.tiles) context.fillStyle = "#000";
-    if (this.tiles) context.fillRect(0, 0, width, height);
+    if (this.tiles) Object.assign(context, { globalAlpha: 1, fillStyle: "#000" }).fillRect(0, 0, width, height);
     context.globalAlpha = 0.75;
     this.tiles?.forEach(([tile, [x, y, w, h]]) => paint(context, tile, [x * width, y * height, w * width, h * height]));
     const [radius, accent] = [this.places.length > 1000 ? 2.4 : 3.2, colour("accent")];
@@ -170,8 +172,7 @@ export class LatentMap {
     this.places.forEach((place, i) => {
       const [x, y] = this.toPixels(place);
       const { fill, square } = this.coloured ? look(this.page.labels[i]) : { fill: accent };
-      context.globalAlpha = this.isShown(i) ? 0.9 : 0.12;
-      context.fillStyle = fill;
+      Object.assign(context, { globalAlpha: this.isShown(i) ? 0.9 : 0.12, fillStyle: fill });
       context.beginPath();
       if (square) context.rect(x - 2.5, y - 2.5, 5, 5);
       else context.arc(x, y, radius, 0, 7);
@@ -190,8 +191,7 @@ export class LatentMap {
     context.beginPath();
     this.trail.forEach((place) => context.lineTo(...this.toPixels(place)));
     context.stroke();
-    const [card, ink] = [colour("card"), colour("ink")];
-    const here = this.plane.place(this.page.z);
+    const [card, ink, here] = [colour("card"), colour("ink"), this.plane.place(this.page.z)];
     for (const [at, radius] of [[here && this.toPixels(here), 7], [this.hover, 4]]) {
       for (const [strokeStyle, lineWidth] of at ? [[card, 5], [ink, 2]] : []) {
         Object.assign(context, { strokeStyle, lineWidth });
