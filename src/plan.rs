@@ -10,6 +10,7 @@ mod images;
 mod kernel;
 #[cfg_attr(not(test), allow(dead_code, reason = "no model shares memory yet"))]
 mod memory;
+mod pieces;
 mod slot;
 mod step;
 mod tensor;
@@ -22,6 +23,7 @@ pub use graph::{Formula, Graph, Nodes, Part, Unfit, Value};
 pub use images::{IMAGE_HEIGHT, IMAGE_WIDTH, IMAGE_WORDS};
 pub(crate) use kernel::Trusted;
 pub use kernel::{Kernel, Needs, Shader};
+pub use pieces::{Bucket, Exchange};
 pub use slot::{Access, Before, Const, Form, Slot, read, read_image, read_u32, write, write_u32};
 pub use step::{Step, StepBounds};
 pub use tensor::{BINDING_ALIGN, Buffer, BufferId, Element, PAD, Role, Tensor, round_up};
@@ -129,6 +131,8 @@ pub struct Plan {
     pub(crate) buffers: Vec<Buffer>,
     /// Every launch, in order.
     pub(crate) dispatches: Vec<Dispatch>,
+    /// Its pauses, in order.
+    pub(crate) exchanges: Vec<Exchange>,
     /// The bounds of the steps that run it.
     reach: StepBounds,
 }
@@ -136,7 +140,8 @@ pub struct Plan {
 impl Plan {
     /// An empty plan.
     pub(crate) fn new(name: impl Into<String>) -> Self {
-        Plan { name: name.into(), buffers: Vec::new(), dispatches: Vec::new(), reach: StepBounds::ANY }
+        let (buffers, dispatches, exchanges) = (Vec::new(), Vec::new(), Vec::new());
+        Plan { name: name.into(), buffers, dispatches, exchanges, reach: StepBounds::ANY }
     }
 
     /// Every buffer.
@@ -318,7 +323,20 @@ impl fmt::Display for Plan {
             "{:<24} {:<28} {:>10} {:>9} {:>9}  tensors of plan `{}`",
             "dispatch", "kernel", "workgroups", "MFLOP", "KiB", self.name
         )?;
-        for (dispatch, copies) in self.dispatches.iter().zip(self.copies()) {
+        for (number, (dispatch, copies)) in self.dispatches.iter().zip(self.copies()).enumerate() {
+            for Exchange { from, to, .. } in self.exchanges.iter().filter(|exchange| exchange.after == number)
+            {
+                let name = |tensor: &Tensor| {
+                    format!("{}[{},{}]", self.buffers[tensor.buffer.0].name, tensor.rows, tensor.cols)
+                };
+                let kib = 4.0 * from.words() as f64 / 1024.0;
+                let (from, to) = (name(from), name(to));
+                writeln!(
+                    f,
+                    "{:<24} {:<28} {:>10} {:>9} {kib:>9.1}  {from} -> {to}",
+                    "exchange", "between processes", "", ""
+                )?;
+            }
             for BufferId(id) in copies {
                 let Buffer { name, words, .. } = &self.buffers[id];
                 let kib = 4.0 * *words as f64 / 1024.0;

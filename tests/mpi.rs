@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use scratch::Scratch;
+use vae_gpu::ranks::{Ranks, World};
 use vae_gpu::run::metrics;
 use vae_gpu::train::{State, files};
 
@@ -183,13 +184,112 @@ fn a_signal_to_one_rank_stops_all_together() {
     }
 }
 
+/// Gradients of several buckets travel while the device goes on: the bits of one process.
+#[test]
+fn buckets_that_travel_meanwhile_give_the_bits_of_one_process() {
+    let scratch = Scratch::new();
+    // 68 MB of gradients.
+    let train =
+        "train --data tiny --hidden 4000,2000 --latent 2 --batch-size 100 --epochs 1 --shards 4 --profile";
+    scratch.succeed(&format!("{train} --out alone"));
+    for ranks in [2, 4] {
+        let run = format!("run{ranks}");
+        let Output { status, stderr, .. } = self::run(&scratch, ranks, &format!("{train} --out {run}"));
+        let told = String::from_utf8_lossy(&stderr);
+        assert!(status.success(), "{told}");
+        assert!(told.contains("a divided step on this rank, in ms: computing "), "{told}");
+        assert!(
+            told.contains("one of 4 shards (25 rows) of a training step at batch 100, and the optimiser"),
+            "{told}"
+        );
+        let model = |run: &str| scratch.read(&format!("{run}/model.safetensors"));
+        assert!(model(&run) == model("alone"), "{ranks} ranks");
+    }
+}
+
+/// A model with batch norm.
+const NORM: &str =
+    "format = 3\ndata = \"tiny\"\n[model]\nencoder = \"conv 4x3/2, norm batch, linear 9\"\nlatent = 2\n";
+
+/// Batch norm over all ranks, interrupted and resumed: the bits of a run that never stopped.
+#[test]
+fn ranks_measure_together_and_go_on() {
+    let scratch = Scratch::new();
+    scratch.write("norm.toml", NORM);
+    let train = "train --config norm.toml --batch-size 90 --sync-norm -q";
+    succeed(&scratch, 4, &format!("{train} --epochs 3 --out whole"));
+    succeed(&scratch, 4, &format!("{train} --epochs 1 --out run"));
+    let config = String::from_utf8(scratch.read("run/config.toml")).unwrap();
+    assert!(config.contains("sync_norm = true"), "{config}");
+    succeed(&scratch, 4, "train --resume run --epochs 3 -q");
+    assert!(scratch.read("run/model.safetensors") == scratch.read("whole/model.safetensors"));
+    // One process has the whole batch by itself.
+    scratch.succeed(&format!("{train} --epochs 1 --out alone"));
+}
+
+/// Says which rank this process is to be, for [`words_of_any_length_reach_everyone`].
+const IN_A_RANK: &str = "VAE_GPU_TEST_IN_A_RANK";
+
+/// Sums and words in parts, as if they were too long for MPI's numbers; and several sums at once.
+#[test]
+fn words_of_any_length_reach_everyone() {
+    if std::env::var_os(IN_A_RANK).is_some() {
+        return in_a_rank();
+    }
+    let scratch = Scratch::new();
+    let mut command = launcher(&scratch, 4, "");
+    // The launcher's own arguments come before the program.
+    let before: Vec<_> = command.get_args().take(2).map(ToOwned::to_owned).collect();
+    let mut again = Command::new(command.get_program());
+    again.args(before).arg(std::env::current_exe().unwrap());
+    again.args(["--exact", "words_of_any_length_reach_everyone", "--nocapture"]).env(IN_A_RANK, "1");
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            again.env(name, value);
+        }
+    }
+    command = again;
+    let Output { status, stderr, .. } = command.output().unwrap();
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+}
+
+fn in_a_rank() {
+    let world = World::join().unwrap();
+    let (rank, size) = (world.rank(), world.size());
+    assert_eq!(size, 4);
+    let said = |rank: usize| (0..97 * rank).map(|i| (i * 31 + rank) as u8).collect::<Vec<u8>>();
+    let everyone: Vec<Vec<u8>> = (0..size).map(said).collect();
+    for most in [1, 4, 40, 388, 1 << 20] {
+        assert!(world.gather_within(&said(rank), most).unwrap() == everyone, "{most} bytes at once");
+        assert!(world.gather_within(&[], most).unwrap().iter().all(Vec::is_empty), "{most}");
+    }
+    // Whole numbers, whose sum is exact.
+    let block = |number: usize, rank: usize| {
+        (0..1000 * number + 3).map(|i| (i % 50 + rank) as f32).collect::<Vec<f32>>()
+    };
+    let pending: Vec<_> = (0..5).map(|number| world.begin_sum(block(number, rank)).unwrap()).collect();
+    // Its turn comes when the sums are made.
+    assert!(world.gather(&said(rank)).unwrap() == everyone);
+    for (number, sum) in pending.into_iter().enumerate() {
+        let expected: Vec<f32> =
+            block(number, 0).iter().map(|first| 4.0 * first + (1 + 2 + 3) as f32).collect();
+        assert!(sum.wait().unwrap().values == expected, "sum {number}");
+    }
+    world.leave();
+}
+
 #[test]
 fn a_mistake_is_told_once() {
     let scratch = Scratch::new();
+    scratch.write("norm.toml", NORM);
     for (args, words) in [
         (
             "train --data tiny --shards 6",
             "error: --shards 6: they cannot be divided among 4 ranks; start 1 or 3 or 6",
+        ),
+        (
+            "train --config norm.toml --shards 8 --sync-norm",
+            "error: --sync-norm true: it needs one shard a rank, and 4 ranks would have 2 of 8 each",
         ),
         ("train --data nowhere", "error: "),
         ("train --data tiny --lr x", "error: invalid value 'x'"),

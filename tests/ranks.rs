@@ -14,6 +14,7 @@ use vae_gpu::kernels::tuning::Tuning;
 use vae_gpu::model::Network;
 use vae_gpu::ranks::{Alone, Ranks, Threads, threads};
 use vae_gpu::train::config::{Condition, ModelSection, TrainSection};
+use vae_gpu::train::history::Sums;
 use vae_gpu::train::{Arenas, Config, Scores, State, Trainer};
 
 /// The shards of every batch, and the numbers of ranks that share them.
@@ -120,36 +121,76 @@ fn any_number_of_ranks_gives_the_bits_of_one() {
     }
 }
 
-/// The first moment after a step from zero is a tenth of the gradient.
+/// Gradients travel in buckets while the device goes on: whatever their size, and with several shards a rank.
+#[test]
+fn buckets_of_any_size_give_the_same_bits() {
+    let dataset = dataset();
+    let models = BY_ROW.iter().chain(BY_SHARD);
+    let models: Vec<_> =
+        models.filter(|(name, _)| ["vae", "batch norm", "streamed"].contains(name)).collect();
+    for (name, change) in models {
+        let config = config(change);
+        let expected = bits(&train(&mut trainer(&Alone::ranks(), &dataset, &config)));
+        // More buckets than dispatches, a few, and one that is all but a word of the gradients.
+        for (size, bucket) in [(1, 100), (2, 64), (2, 1000), (4, 777)] {
+            let all = threads(size, |ranks| {
+                let mut trainer = trainer(&among(&ranks), &dataset, &config);
+                trainer.cut_gradients(bucket);
+                bits(&train(&mut trainer))
+            });
+            assert!(all.iter().all(|found| *found == expected), "{name}: {size} ranks, buckets of {bucket}");
+        }
+    }
+}
+
+/// One step after `done` of them: a tenth of each gradient, since that is the first moment after a step from zero; what the step
+/// measured; and the sums of losses.
+fn step_after(ranks: &Arc<dyn Ranks>, dataset: &Dataset, config: &Config, done: u64) -> OneStep {
+    let mut trainer = trainer(ranks, dataset, config);
+    let (arenas, state) = (trainer.arenas().unwrap(), trainer.state());
+    trainer.restore(&arenas, State { step: done, ..state });
+    trainer.epoch_until(done + 1, &mut |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!(trainer.state().step, done + 1);
+    let network = Network::new(trainer.model()).unwrap();
+    let arenas = trainer.arenas().unwrap();
+    let of = |trained: bool, arena: &[f32]| {
+        let parameters = network.parameters.iter().filter(|parameter| parameter.is_trained() == trained);
+        parameters.map(|of| (of.name.clone(), of.extract(arena))).collect()
+    };
+    (of(true, &arenas.moment1), of(false, &arenas.parameters), trainer.state().sums)
+}
+
+type Tensors = Vec<(String, Vec<f32>)>;
+type OneStep = (Tensors, Tensors, Sums);
+
+fn norm(values: &mut dyn Iterator<Item = f64>) -> f64 {
+    values.map(|x| x * x).sum::<f64>().sqrt()
+}
+
+fn size(tensor: &[f32]) -> f64 {
+    norm(&mut tensor.iter().map(|a| f64::from(*a)))
+}
+
+fn apart(a: &[f32], b: &[f32]) -> f64 {
+    norm(&mut a.iter().zip(b).map(|(a, b)| f64::from(*a) - f64::from(*b)))
+}
+
 #[test]
 fn shards_have_the_gradient_of_the_batch() {
     let dataset = dataset();
-    let step_after = |config: &Config, done: u64| {
-        let mut trainer = trainer(&Alone::ranks(), &dataset, config);
-        let (arenas, state) = (trainer.arenas().unwrap(), trainer.state());
-        trainer.restore(&arenas, State { step: done, ..state });
-        trainer.epoch(&mut |_| ControlFlow::Break(())).unwrap();
-        assert_eq!(trainer.state().step, done + 1);
-        let network = Network::new(trainer.model()).unwrap();
-        let moment = trainer.arenas().unwrap().moment1;
-        let gradients = network.parameters.iter().filter(|parameter| parameter.is_trained());
-        let gradients: Vec<_> = gradients.map(|of| (of.name.clone(), of.extract(&moment))).collect();
-        (gradients, trainer.state().sums)
-    };
+    let step_after = |config: &Config, done| step_after(&Alone::ranks(), &dataset, config, done);
     // Parts of two rows, and of unequal ones: the kernels of three rows are others, but the rows are the same.
     for (name, change) in BY_ROW {
         // The first batch is whole, the fourth has two rows.
         for (shards, done) in [(8, 0), (5, 0), (8, 3), (5, 3)] {
             let mut whole = config(change);
-            // One submission a step, so that an epoch can be broken off after the first.
-            (whole.train.shards, whole.train.stream) = (None, true);
+            whole.train.shards = None;
             let mut divided = whole.clone();
             divided.train.shards = u32::try_into(shards).ok();
-            let ((whole, sums), (divided, parts)) = (step_after(&whole, done), step_after(&divided, done));
+            let ((whole, _, sums), (divided, _, parts)) =
+                (step_after(&whole, done), step_after(&divided, done));
             for ((tensor, whole), (_, divided)) in whole.iter().zip(&divided) {
-                let norm = |values: &mut dyn Iterator<Item = f64>| values.map(|x| x * x).sum::<f64>().sqrt();
-                let apart = norm(&mut whole.iter().zip(divided).map(|(a, b)| f64::from(*a) - f64::from(*b)));
-                let size = norm(&mut whole.iter().map(|a| f64::from(*a)));
+                let (apart, size) = (apart(whole, divided), size(whole));
                 assert!(
                     size > 0.0 && apart <= ROUNDING * size,
                     "{name}: {tensor} in {shards} after {done}: {}",
@@ -160,6 +201,72 @@ fn shards_have_the_gradient_of_the_batch() {
             assert!(apart < ROUNDING && sums.rows == parts.rows, "{name}: {sums:?} {parts:?}");
         }
     }
+}
+
+/// Batch norm over all ranks: gradients and running means of one process that has the whole batch, in a batch that divides, in one that
+/// does not, and in one with fewer rows than ranks.
+#[test]
+fn ranks_that_measure_together_have_the_gradient_of_the_batch() {
+    let dataset = dataset();
+    let models: [(&str, Change); 4] = [
+        ("pictures", &|c| c.model.encoder = layers("conv 4x3/2, norm batch, conv 6x3, norm batch, linear 9")),
+        ("rows", &|c| c.model.encoder = layers("linear 9 tanh, norm batch, linear 8")),
+        ("several samples", &|c| {
+            c.model.encoder = layers("linear 9, norm batch");
+            c.model.decoder = layers("linear 7, norm batch, relu");
+            c.train.samples = 3;
+        }),
+        ("a norm of the data", &|c| c.model.encoder = layers("norm batch, linear 9")),
+    ];
+    for (name, change) in models {
+        for (batch, done) in [(16, 0), (15, 0), (16, 3)] {
+            let mut whole = config(change);
+            (whole.train.batch_size, whole.train.shards) = (batch, None);
+            let mut together = whole.clone();
+            together.train.sync_norm = true;
+            let (gradients, measured, sums) = step_after(&Alone::ranks(), &dataset, &whole, done);
+            // What comes before a norm over the batch has no gradient of its mean: what is there is rounding.
+            let of_all = gradients.iter().map(|(_, tensor)| size(tensor)).fold(0.0, f64::max);
+            for ranks in [2, 4] {
+                let found = threads(ranks, |ranks| step_after(&among(&ranks), &dataset, &together, done));
+                for (rank, (theirs, running, parts)) in found.iter().enumerate() {
+                    let at = format!("{name}: rank {rank} of {ranks}, batch {batch} after {done}");
+                    for ((tensor, whole), (_, divided)) in gradients.iter().zip(theirs) {
+                        let bound = ROUNDING * size(whole).max(0.1 * of_all);
+                        assert!(apart(whole, divided) <= bound, "{at}: {tensor} {}", apart(whole, divided));
+                    }
+                    assert!(!measured.is_empty(), "{at}");
+                    for ((tensor, whole), (_, divided)) in measured.iter().zip(running) {
+                        let apart = apart(whole, divided) / size(whole);
+                        assert!(apart <= ROUNDING, "{at}: {tensor} {apart}");
+                    }
+                    let apart = ((sums.objective - parts.objective) / sums.objective).abs();
+                    assert!(apart < ROUNDING && sums.rows == parts.rows, "{at}: {sums:?} {parts:?}");
+                }
+            }
+        }
+    }
+}
+
+/// The same over epochs, in buckets and not, resumed and not: the same bits for a number of ranks.
+#[test]
+fn ranks_that_measure_together_repeat_themselves() {
+    let dataset = dataset();
+    let config = config(&|c| {
+        c.model.encoder = layers("conv 4x3/2, norm batch, linear 9");
+        (c.train.shards, c.train.sync_norm) = (None, true);
+    });
+    let whole = threads(4, |ranks| bits(&train(&mut trainer(&among(&ranks), &dataset, &config))));
+    assert!(whole.iter().all(|found| *found == whole[0]));
+    let again = threads(4, |ranks| {
+        let mut trainer = trainer(&among(&ranks), &dataset, &config);
+        trainer.cut_gradients(200);
+        assert!(trainer.epoch(&mut |_| ControlFlow::Break(())).unwrap().is_none());
+        let (arenas, state) = (trainer.arenas().unwrap(), trainer.state());
+        trainer.restore(&arenas, state);
+        bits(&train(&mut trainer))
+    });
+    assert!(again.iter().all(|found| *found == whole[0]));
 }
 
 /// From a checkpoint of four ranks, two go on: the same bits as without a stop.
@@ -256,4 +363,20 @@ fn shards_that_cannot_be_are_refused() {
     );
     let error = refused(9, 1, &|c| c.model.encoder = layers("linear 9, norm batch"));
     assert!(error.contains("has one for some of them") && error.contains("use 8 or fewer"), "{error}");
+    let error = refused(8, 2, &|c| {
+        c.model.encoder = layers("linear 9, norm batch");
+        c.train.sync_norm = true;
+    });
+    assert!(
+        error.starts_with(
+            "`train.sync_norm` = true: it needs one shard a rank, and 2 ranks would have 4 of 8 each"
+        ),
+        "{error}"
+    );
+    assert!(error.ends_with("start 8 ranks, or use `train.shards` = 2"), "{error}");
+    let error = refused(2, 2, &|c| c.train.sync_norm = true);
+    assert!(
+        error.starts_with("`train.sync_norm` = true: no layer of the model is a `norm batch`"),
+        "{error}"
+    );
 }

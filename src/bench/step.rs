@@ -10,7 +10,7 @@ use super::profile::{KernelTime, Profile};
 use super::timing::{Effort, dispatches, median};
 use crate::data::Split;
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Shared};
+use crate::gpu::{Gpu, Program, Shared};
 use crate::kernels::activation::Activation;
 use crate::kernels::philox;
 use crate::kernels::tuning::Tuning;
@@ -107,13 +107,20 @@ impl TimedSteps {
         (first..=self.done).map(loss).collect()
     }
 
-    /// Times each dispatch of the plan alone. Weights keep their values; activations do not.
+    /// Times each dispatch of the plan alone, and of the optimiser's where batches are divided. Weights keep their values; activations do not.
     pub fn profile(&mut self, ceilings: &Ceilings, effort: Effort) -> Result<Profile> {
         let step = Step { learning_rate: 0.0, ..self.stepper.ready(0)? };
-        let seconds = dispatches(self.stepper.program_mut(), &step, effort)?;
-        let timed = self.stepper.plan().dispatches.iter().zip(seconds);
-        let kernels = timed.map(|(dispatch, seconds)| KernelTime::new(dispatch, seconds, ceilings));
-        Ok(Profile { kernels: kernels.collect() })
+        let mut kernels = Vec::new();
+        let mut time = |program: &mut Program| -> Result<()> {
+            let seconds = dispatches(program, &step, effort)?;
+            let timed = program.plan().dispatches.iter().zip(seconds);
+            kernels.extend(timed.map(|(dispatch, seconds)| KernelTime::new(dispatch, seconds, ceilings)));
+            Ok(())
+        };
+        time(self.stepper.program_mut())?;
+        // Where batches are divided, the optimiser has a plan of its own.
+        self.stepper.update_mut().map(time).transpose()?;
+        Ok(Profile { kernels })
     }
 }
 

@@ -105,6 +105,8 @@ pub fn products(target: &Target) -> Vec<(Product, &'static Variant)> {
 
 /// Classes of the timed conditional model.
 const CLASSES: usize = 10;
+/// Ranks that measure a batch together in a timed model.
+const RANKS: usize = 2;
 /// Samples per datum of the timed importance-weighted model.
 const SAMPLES: usize = 5;
 
@@ -164,6 +166,8 @@ fn all_plans(target: Target) -> Vec<Plan> {
     let by_batch = ModelConfig { encoder: Some(by_batch), ..normal };
     plans.push(plan_of(&by_batch, target, BATCH));
     plans.push(plans::evaluate(&network(&by_batch), target, &batch(&by_batch, BATCH), BATCH).plan);
+    let together = Recipe { norm_ranks: Some(RANKS), ..Recipe::default() };
+    plans.push(plans::gradients(&network(&by_batch), target, &batch(&by_batch, BATCH), &together, 64).plan);
     plans.push(plan_of(&ModelConfig { kind: "ae".into(), ..default.clone() }, target, BATCH));
     let iwae = ModelConfig { kind: "iwae".into(), ..default };
     let samples = Batch { samples: SAMPLES, ..batch(&iwae, BATCH) };

@@ -17,6 +17,8 @@ use crate::plan::{PAD, Target, Tensor, round_up};
 
 /// Channels: no vector is full, several are, and more than a tile of them.
 const CHANNELS: [usize; 5] = [1, 3, 5, 7, 64];
+/// Ranks that measure the rows of a batch together.
+const RANKS: usize = 3;
 /// Heights and widths: no stride divides them all.
 const SIDES: [usize; 6] = [7, 9, 4, 10, 5, 13];
 
@@ -188,8 +190,24 @@ fn batch_norms(cases: &mut Vec<Case>) {
         let (x, w) = (matrix(&mut case, "x", Fill::Normal(3.0)), vector(&mut case, "w"));
         let (b, y) = (vector(&mut case, "b"), matrix(&mut case, "y", Fill::Unwritten));
         let stats = case.output("stats", 3, channels);
-        let of = Tensors { x, w, stats, per_datum };
+        let of = Tensors { x, w, stats, per_datum, ranks: 1 };
         batch_norm::forward(&mut case.plan, "check", of, b, y);
+        cases.push(case);
+
+        let mut case = begin("summary");
+        let (x, w) = (matrix(&mut case, "x", Fill::Normal(3.0)), vector(&mut case, "w"));
+        let [stats, own] = ["stats", "own"].map(|name| case.output(name, 3, channels));
+        let of = Tensors { x, w, stats, per_datum, ranks: RANKS };
+        batch_norm::summary(&mut case.plan, "check", of, own);
+        cases.push(case);
+
+        let mut case = begin("join");
+        let (x, w) = (matrix(&mut case, "x", Fill::Normal(3.0)), vector(&mut case, "w"));
+        let stats = case.output("stats", 3, channels);
+        let all = case.tensor("all", 3 * RANKS, channels, Fill::Square);
+        case.step.rows_beside = 2 * valid;
+        let of = Tensors { x, w, stats, per_datum, ranks: RANKS };
+        batch_norm::join(&mut case.plan, "check", of, all);
         cases.push(case);
 
         let mut case = begin("backward");
@@ -198,7 +216,7 @@ fn batch_norms(cases: &mut Vec<Case>) {
         let d_y = matrix(&mut case, "d_y", Fill::Normal(1.0));
         let sums = ["d_w", "d_b"].map(|name| case.output(name, 1, channels)).into();
         let d_x = matrix(&mut case, "d_x", Fill::Unwritten);
-        let of = Tensors { x, w, stats, per_datum };
+        let of = Tensors { x, w, stats, per_datum, ranks: 1 };
         batch_norm::backward(&mut case.plan, "check", of, d_y, sums, Some(d_x));
         cases.push(case);
 
@@ -206,7 +224,8 @@ fn batch_norms(cases: &mut Vec<Case>) {
         let (x, w) = (matrix(&mut case, "x", Fill::Normal(1.0)), vector(&mut case, "w"));
         let stats = case.tensor("stats", 3, channels, Fill::Normal(1.0));
         let running = case.tensor("running", 1, columns, Fill::Square);
-        batch_norm::follow(&mut case.plan, "check", Tensors { x, w, stats, per_datum }, running);
+        let of = Tensors { x, w, stats, per_datum, ranks: 1 };
+        batch_norm::follow(&mut case.plan, "check", of, running);
         cases.push(case);
 
         let mut case = begin("evaluate");

@@ -1,6 +1,7 @@
 //! The table of dispatches, for `train --profile` and `bench`.
 
 use std::fmt::Arguments;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,18 +11,34 @@ use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::kernels::tuning::Tuning;
 use crate::model::ModelConfig;
+use crate::ranks::Shards;
 use crate::train::Times;
 use crate::train::config::TrainSection;
 
-/// Profiles the training plan of a model on buffers of its own, and prints where its time goes.
-pub fn run(gpu: &Arc<Gpu>, model: &ModelConfig, train: &TrainSection, tuning: &Tuning) -> Result<()> {
+/// Profiles the training plan of a model, or of a shard of its batches, on buffers of its own, and prints where its time goes.
+pub fn run(
+    gpu: &Arc<Gpu>,
+    model: &ModelConfig,
+    train: &TrainSection,
+    shards: Shards,
+    tuning: &Tuning,
+) -> Result<()> {
+    let count = NonZeroU32::new(shards.count() as u32).filter(|_| shards.count() > 1);
+    // This process has no others here: batch norm measures a shard by itself, with almost the same work.
+    let train = &TrainSection { shards: count, sync_norm: false, ..train.clone() };
     let ceilings = Ceilings::measure(gpu)?;
     let profile = bench::profile(gpu, model, train, tuning, &ceilings, Effort::Full)?;
-    talk(format_args!(
-        "a training step at batch {}, each dispatch by itself, by {}:",
-        train.batch_size,
-        gpu.clock()
-    ));
+    let (batch, clock) = (train.batch_size, gpu.clock());
+    match count {
+        None => talk(format_args!("a training step at batch {batch}, each dispatch by itself, by {clock}:")),
+        Some(count) => {
+            let rows = shards.most(batch);
+            talk(format_args!(
+                "one of {count} shards ({rows} rows) of a training step at batch {batch}, and the optimiser, each dispatch by itself, by \
+                 {clock}:"
+            ));
+        }
+    }
     print(&profile, talk);
     talk(format_args!("limits   {}", limits(&ceilings)));
     talk(format_args!(
@@ -78,13 +95,22 @@ pub fn print(profile: &Profile, line: fn(Arguments)) {
 pub fn division(times: &Times) {
     let ms = |time: Duration| 1e3 * time.as_secs_f64() / times.steps.max(1) as f64;
     talk(format_args!(
-        "a divided step: gradients and their way to the host {:.2} ms, adding own shards {:.2} ms, sum over ranks with waiting for \
-         them {:.2} ms, way back {:.2} ms",
+        "a divided step on this rank, in ms: computing {:.2}; transfer: gradients to the host {:.2}, own shards added {:.2}, sums to the \
+         device {:.2}; waiting for sums over ranks {:.2}, which took {:.2}: {:.2} were hidden behind the rest",
         ms(times.gradients),
+        ms(times.reading),
         ms(times.adding),
-        ms(times.sum),
-        ms(times.writing)
+        ms(times.writing),
+        ms(times.waiting),
+        ms(times.sums),
+        ms(times.hidden())
     ));
+    if times.exchanges > Duration::ZERO {
+        talk(format_args!(
+            "  exchanges of batch norm's sums, which the device waits for: {:.2}",
+            ms(times.exchanges)
+        ));
+    }
 }
 
 /// The ceilings in one line.

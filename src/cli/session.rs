@@ -281,7 +281,8 @@ pub fn prepare(team: &Team, run: &RunSection, dataset: &Dataset, config: Config)
     }
     warn_of_strays(trainer.config(), dataset)?;
     if run.profile {
-        profile::run(&gpu, trainer.model(), &trainer.config().train, &tuning)?;
+        let (model, train) = (trainer.model(), &trainer.config().train);
+        profile::run(&gpu, model, train, trainer.shards(), &tuning)?;
     }
     Ok(trainer)
 }

@@ -46,6 +46,7 @@ pub const RESUMABLE: &[&str] = &[
     "kl_warmup",
     "free_bits",
     "shards",
+    "sync_norm",
     "weight_decay",
     "clip_norm",
     "adam_epsilon",
@@ -74,7 +75,11 @@ impl TrainArgs {
         self.run.apply(&mut run);
         if team.is_several() {
             let alone = [
-                ("run.tune", run.tune, ": run `vae-gpu tune` on each machine before, and train without it"),
+                (
+                    "run.tune",
+                    run.tune,
+                    ": run `vae-gpu tune` on each machine before, with a shard's rows as its --batch-size, and train without it",
+                ),
                 (
                     "run.recover",
                     run.recover,

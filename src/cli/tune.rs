@@ -1,5 +1,6 @@
 //! `vae-gpu tune`, and the tuning of `vae-gpu train`.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::args::TuneArgs;
@@ -13,6 +14,7 @@ use crate::gpu::Gpu;
 use crate::kernels::tuning::Tuning;
 use crate::model::Network;
 use crate::model::plans::{self, Batch, DeviceData};
+use crate::ranks::Shards;
 use crate::train::config::Precision;
 use crate::train::{Config, history};
 use crate::tune::{self, Finding};
@@ -38,13 +40,15 @@ pub fn known(gpu: &Gpu) -> Tuning {
     tune::default_folder().map_or_else(Tuning::default, |folder| tune::load(&folder, gpu.report()))
 }
 
-/// Measures the products of the training plan, prints each finding, and keeps them in the user's cache folder.
+/// Measures the products of the training plan, or of that of a shard, prints each finding, and keeps them in the user's cache folder.
 pub fn measured(gpu: &Arc<Gpu>, config: &Config, precision: Precision, dataset: &Dataset) -> Result<Tuning> {
     let model = config.model_config(dataset.shape);
     let network = Network::new(&model)?;
     let data = DeviceData::resident("train", dataset.train.count, config.train.binarize(&model));
     let data = DeviceData { packing: packing(&dataset.train), ..data };
-    let batch = Batch { data, size: config.train.batch_size, samples: config.train.samples };
+    let shards = config.train.shards.map_or(1, NonZeroU32::get) as usize;
+    let size = Shards::new(shards, 1, 0)?.most(config.train.batch_size);
+    let batch = Batch { data, size, samples: config.train.samples };
     let target = precision.target(gpu)?;
     let plan =
         plans::train(&network, target, &batch, &config.recipe(dataset.shape), history::ROWS as usize).plan;

@@ -83,9 +83,14 @@ pub(super) struct Pipeline {
 }
 
 struct Submission {
+    ticket: Ticket,
     index: wgpu::SubmissionIndex,
     kind: Submitted,
 }
+
+/// The number of a submission: a later one has a larger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Ticket(u64);
 
 /// The kind of a submission.
 enum Submitted {
@@ -101,6 +106,8 @@ pub(super) type Learner = (Arc<Mutex<Pacer>>, Portion);
 #[derive(Default)]
 struct InFlight {
     queue: VecDeque<Submission>,
+    /// Submissions so far.
+    count: u64,
     /// When the last wait ended.
     last_done: Option<Instant>,
     /// Of the submissions that were waited for.
@@ -307,16 +314,16 @@ impl Gpu {
 
     /// Waits until few enough submissions are in flight, then submits commands. `learner` learns how long the device took for
     /// them when somebody waits for them.
-    pub(super) fn submit(&self, commands: wgpu::CommandBuffer, learner: Option<Learner>) -> Result<()> {
+    pub(super) fn submit(&self, commands: wgpu::CommandBuffer, learner: Option<Learner>) -> Result<Ticket> {
         self.submit_as(commands, Submitted::Work(learner))
     }
 
     /// Submits a copy for the host, in the same way.
-    pub(super) fn submit_copy(&self, commands: wgpu::CommandBuffer) -> Result<()> {
+    pub(super) fn submit_copy(&self, commands: wgpu::CommandBuffer) -> Result<Ticket> {
         self.submit_as(commands, Submitted::Copy)
     }
 
-    fn submit_as(&self, commands: wgpu::CommandBuffer, kind: Submitted) -> Result<()> {
+    fn submit_as(&self, commands: wgpu::CommandBuffer, kind: Submitted) -> Result<Ticket> {
         let mut in_flight = lock(&self.in_flight);
         while in_flight.is_full(&kind) {
             self.wait_for_oldest(&mut in_flight)?;
@@ -324,10 +331,26 @@ impl Gpu {
         if in_flight.queue.is_empty() {
             in_flight.last_done = Some(Instant::now());
         }
+        in_flight.count += 1;
+        let ticket = Ticket(in_flight.count);
         let index = self.queue.submit([commands]);
-        in_flight.queue.push_back(Submission { index, kind });
+        in_flight.queue.push_back(Submission { ticket, index, kind });
         drop(in_flight);
-        self.check("submitting work")
+        self.check("submitting work")?;
+        Ok(ticket)
+    }
+
+    /// Waits until this submission, and what was submitted before it, is done.
+    pub(super) fn wait_until(&self, last: Ticket) -> Result<()> {
+        let mut in_flight = lock(&self.in_flight);
+        while in_flight.queue.front().is_some_and(|submission| submission.ticket <= last) {
+            self.wait_for_oldest(&mut in_flight)?;
+        }
+        drop(in_flight);
+        // Somebody else may have waited for it before its words were asked for.
+        let polled = self.device.poll(wgpu::PollType::Poll);
+        self.check("waiting for the device")?;
+        polled.map(|_| ()).map_err(|error| device_error("waiting for the device", error.to_string()))
     }
 
     /// Waits until everything submitted is done.
@@ -341,7 +364,7 @@ impl Gpu {
     }
 
     fn wait_for_oldest(&self, in_flight: &mut InFlight) -> Result<()> {
-        if let Some(Submission { index, kind }) = in_flight.queue.pop_front() {
+        if let Some(Submission { index, kind, .. }) = in_flight.queue.pop_front() {
             self.wait_for(Some(index))?;
             in_flight.done(kind);
         }

@@ -117,8 +117,8 @@ impl Gpu {
         pass.dispatch_workgroups(1, 1, 1);
         drop(pass);
         encoder.copy_buffer_to_buffer(&words, 0, &staging, 0, bytes as u64);
-        self.submit_copy(encoder.finish())?;
-        let reading = Reading::begin(staging, &home);
+        let ticket = self.submit_copy(encoder.finish())?;
+        let reading = Reading::begin(staging, bytes, ticket, &home);
         self.wait()?;
         reading.finish()
     }

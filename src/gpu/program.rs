@@ -1,13 +1,15 @@
 //! A plan recorded for a device: its buffers and bind groups, ready to be replayed every step.
 
 mod profile;
+mod words;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::adapter::AdapterReport;
 use super::allocate::{allocate, create};
-use super::device::{Gpu, lock};
+use super::device::{Gpu, Ticket, lock};
 use super::images::Image;
 use super::limits::{advice, bytes_of};
 use super::pacer::{MAX_STEPS, Pacer, Portion, divide, weight};
@@ -138,8 +140,12 @@ impl Program {
 
     /// Submits the plan once per step, for no more steps than [`Program::steps_at_once`] can return. A single step that is too
     /// long for one submission is submitted in parts. Waits only until few enough submissions are in flight.
+    ///
+    /// # Panics
+    /// If the plan pauses for other processes: then [`Program::submit_piece`] does it.
     pub fn submit(&mut self, steps: &[Step]) -> Result<()> {
         assert!(steps.len() <= MAX_STEPS, "{} steps in one submission", steps.len());
+        assert!(self.plan.exchanges.is_empty(), "{:?} pauses for other processes", self.plan.name);
         self.check_reach(steps);
         for (step, slot) in steps.iter().zip(self.ring_bytes.chunks_exact_mut(SLOT)) {
             slot[..size_of::<Step>()].copy_from_slice(bytemuck::bytes_of(step));
@@ -147,19 +153,73 @@ impl Program {
         self.gpu.queue.write_buffer(&self.step_ring, 0, &self.ring_bytes[..steps.len() * SLOT]);
         let parts = if steps.len() == 1 { lock(&self.pacer).parts() } else { 1 };
         for part in divide(&self.weights, parts) {
-            let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-            let mut recorder = Recorder::new(&mut encoder, &self.step_group);
-            for slot in 0..steps.len() {
-                for launch in &self.launches[part.clone()] {
-                    recorder.record(launch, slot);
-                }
-            }
-            drop(recorder);
-            let ends = if part.end == self.launches.len() { steps.len() } else { 0 };
-            let portion = Portion { begins: part.start == 0, ends };
-            self.gpu.submit(encoder.finish(), Some((self.pacer.clone(), portion)))?;
+            let encoder = self.encode(&part, steps.len());
+            self.submit_work(encoder, &part, steps.len())?;
         }
         Ok(())
+    }
+
+    /// Submits these dispatches of a step, and starts to read `tensors`, one behind the other, as they will be after them. The pieces
+    /// of a step come in order. Waits only until few enough submissions are in flight. The staging buffer has room for `room` words,
+    /// and serves the next reading with as much.
+    pub fn submit_piece(
+        &mut self,
+        step: &Step,
+        dispatches: Range<usize>,
+        tensors: &[Tensor],
+        room: usize,
+    ) -> Result<Reading> {
+        self.check_reach(&[*step]);
+        let words: usize = tensors.iter().map(Tensor::words).sum();
+        let staging = self.staging.take(&self.gpu, 4 * room.max(words))?;
+        self.gpu.queue.write_buffer(&self.step_ring, 0, bytemuck::bytes_of(step));
+        let parts = lock(&self.pacer).parts();
+        let within = |part: Range<usize>| part.start.max(dispatches.start)..part.end.min(dispatches.end);
+        let mut parts = divide(&self.weights, parts).into_iter().map(within).filter(|part| !part.is_empty());
+        let mut part = parts.next().unwrap_or(dispatches.clone());
+        for next in parts {
+            let encoder = self.encode(&part, 1);
+            self.submit_work(encoder, &part, 1)?;
+            part = next;
+        }
+        let mut encoder = self.encode(&part, 1);
+        let mut to = 0;
+        for tensor in tensors {
+            let (from, at) = (&self.buffers[tensor.buffer.0], 4 * tensor.offset as u64);
+            let size = 4 * tensor.words() as u64;
+            encoder.copy_buffer_to_buffer(from, at, &staging, to, size);
+            to += size;
+        }
+        let ticket = match part.is_empty() {
+            true => self.gpu.submit_copy(encoder.finish())?,
+            false => self.submit_work(encoder, &part, 1)?,
+        };
+        Ok(Reading::begin(staging, 4 * words, ticket, &self.staging))
+    }
+
+    /// Records these dispatches, for each of so many steps.
+    fn encode(&self, part: &Range<usize>, steps: usize) -> wgpu::CommandEncoder {
+        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
+        let mut recorder = Recorder::new(&mut encoder, &self.step_group);
+        for slot in 0..steps {
+            for launch in &self.launches[part.clone()] {
+                recorder.record(launch, slot);
+            }
+        }
+        drop(recorder);
+        encoder
+    }
+
+    /// Submits what was recorded of these dispatches of so many steps.
+    fn submit_work(
+        &self,
+        encoder: wgpu::CommandEncoder,
+        part: &Range<usize>,
+        steps: usize,
+    ) -> Result<Ticket> {
+        let ends = if part.end == self.launches.len() { steps } else { 0 };
+        let portion = Portion { begins: part.start == 0, ends };
+        self.gpu.submit(encoder.finish(), Some((self.pacer.clone(), portion)))
     }
 
     /// Submits one dispatch of the plan by itself, for a look at what each of them writes.
@@ -168,7 +228,7 @@ impl Program {
         self.gpu.queue.write_buffer(&self.step_ring, 0, bytemuck::bytes_of(step));
         let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
         Recorder::new(&mut encoder, &self.step_group).record(&self.launches[dispatch], 0);
-        self.gpu.submit(encoder.finish(), None)
+        self.gpu.submit(encoder.finish(), None).map(|_| ())
     }
 
     /// Shaders without run-time checks trust the step.
@@ -176,88 +236,6 @@ impl Program {
         let reach = self.plan.reach();
         let within = steps.iter().all(|step| reach.allows(step));
         assert!(within, "a step of {:?} passes {reach:?}", self.plan.name);
-    }
-
-    /// Writes floats [rows, cols], without padding.
-    pub fn write_f32(&self, tensor: Tensor, values: &[f32]) {
-        self.write(tensor, bytemuck::cast_slice(values));
-    }
-
-    /// Writes integers [rows, cols], without padding.
-    pub fn write_u32(&self, tensor: Tensor, values: &[u32]) {
-        self.write(tensor, values);
-    }
-
-    /// Waits until all writes have arrived, so that the memory that staged them is free again.
-    pub fn flush(&self) -> Result<()> {
-        self.gpu.queue.submit([]);
-        self.gpu.wait()
-    }
-
-    fn write(&self, tensor: Tensor, values: &[u32]) {
-        assert_eq!(values.len(), tensor.rows * tensor.cols, "elements of {tensor:?}");
-        let buffer = &self.buffers[tensor.buffer.0];
-        let at = 4 * tensor.offset as u64;
-        if tensor.cols == tensor.stride {
-            self.gpu.queue.write_buffer(buffer, at, bytemuck::cast_slice(values));
-        } else {
-            let mut padded = vec![0u32; tensor.words()];
-            for (to, from) in padded.chunks_exact_mut(tensor.stride).zip(values.chunks_exact(tensor.cols)) {
-                to[..tensor.cols].copy_from_slice(from);
-            }
-            self.gpu.queue.write_buffer(buffer, at, bytemuck::cast_slice(&padded));
-        }
-    }
-
-    /// Waits, and reads floats [rows, cols], without padding.
-    pub fn read_f32(&self, tensor: Tensor) -> Result<Vec<f32>> {
-        let words = self.read_words(tensor.buffer.0, tensor.offset, tensor.words())?;
-        let rows = words.chunks_exact(tensor.stride);
-        Ok(rows.flat_map(|row| row[..tensor.cols].iter().map(|w| f32::from_bits(*w))).collect())
-    }
-
-    /// Waits, and reads words of a buffer, padding and guard included.
-    pub fn read_words(&self, buffer: usize, offset: usize, words: usize) -> Result<Vec<u32>> {
-        let reading = self.begin_read(buffer, offset, words)?;
-        self.gpu.wait()?;
-        reading.finish()
-    }
-
-    /// Starts to read words of a buffer, as they will be when everything submitted so far is done. Waits only until few
-    /// enough submissions are in flight. The staging buffer serves the next reading of the same size.
-    pub fn begin_read(&self, buffer: usize, offset: usize, words: usize) -> Result<Reading> {
-        let bytes = 4 * words;
-        let staging = self.staging.take(&self.gpu, bytes)?;
-        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        let (from, at) = (&self.buffers[buffer], 4 * offset as u64);
-        encoder.copy_buffer_to_buffer(from, at, &staging, 0, bytes as u64);
-        self.gpu.submit_copy(encoder.finish())?;
-        Ok(Reading::begin(staging, &self.staging))
-    }
-
-    /// Waits, and reads the rows of several tensors without padding between their columns, one behind the other, in place of what
-    /// `values` holds.
-    pub fn read_joined(&self, tensors: &[Tensor], values: &mut Vec<f32>) -> Result<()> {
-        let bytes = 4 * tensors.iter().map(Tensor::words).sum::<usize>();
-        let staging = self.staging.take(&self.gpu, bytes)?;
-        let mut encoder = self.gpu.device.create_command_encoder(&Default::default());
-        let mut to = 0;
-        for tensor in tensors {
-            assert_eq!(tensor.cols, tensor.stride, "rows without padding");
-            let (from, at, size) =
-                (&self.buffers[tensor.buffer.0], 4 * tensor.offset as u64, 4 * tensor.words() as u64);
-            encoder.copy_buffer_to_buffer(from, at, &staging, to, size);
-            to += size;
-        }
-        self.gpu.submit_copy(encoder.finish())?;
-        let reading = Reading::begin(staging, &self.staging);
-        self.gpu.wait()?;
-        reading.finish_into(values)
-    }
-
-    /// Fills a buffer's words, padding and guard included.
-    pub fn write_words(&self, buffer: usize, words: &[u32]) {
-        self.gpu.queue.write_buffer(&self.buffers[buffer], 0, bytemuck::cast_slice(words));
     }
 }
 
@@ -437,6 +415,49 @@ mod tests {
         assert!(same(1, 3) && !same(1, 2) && !same(0, 4));
         program.submit(&[Step::default()]).unwrap();
         program.gpu.wait().unwrap();
+    }
+
+    /// A plan of four dispatches, its tensors, and a program of it.
+    fn chain() -> (Program, [Tensor; 5]) {
+        let mut plan = Plan::new("chain");
+        let tensors = ["x", "a", "b", "c", "y"].map(|name| plan.tensor(name, 8, 16));
+        for pair in tensors.windows(2) {
+            activation::forward(&mut plan, "f", Activation::Tanh, pair[0], pair[1]);
+        }
+        (Program::new(&Gpu::noop(), plan, &mut Shared::default()).unwrap(), tensors)
+    }
+
+    #[test]
+    fn the_pieces_of_a_step_are_read_while_others_follow() {
+        let (mut program, [_, a, b, c, y]) = chain();
+        let room = 2 * a.words();
+        for _ in 0..3 {
+            let mut readings = Vec::new();
+            // One of them has no dispatches, and another is longer than what may be in flight.
+            for (piece, tensors) in [(0..1, vec![a]), (1..1, vec![a]), (1..2, vec![b]), (2..4, vec![c, y])] {
+                readings.push(program.submit_piece(&Step::default(), piece, &tensors, room).unwrap());
+            }
+            let mut words = Vec::new();
+            for (reading, expected) in readings.into_iter().zip([1, 1, 1, 2]) {
+                program.wait_for(&reading).unwrap();
+                program.take(reading, &mut words).unwrap();
+                assert_eq!(words.len(), expected * a.words());
+            }
+        }
+        assert_eq!(program.staging.made(), 4);
+        program.gpu.check("reading").unwrap();
+    }
+
+    #[test]
+    #[should_panic(expected = "pauses for other processes")]
+    fn a_plan_that_pauses_is_submitted_in_pieces() {
+        let mut plan = Plan::new("pause");
+        let [x, y] = ["x", "y"].map(|name| plan.tensor(name, 8, 16));
+        let all = plan.tensor("all", 16, 16);
+        plan.exchange(x, all, 2);
+        activation::forward(&mut plan, "f", Activation::Tanh, all.slice_rows(8, 8), y);
+        let mut program = Program::new(&Gpu::noop(), plan, &mut Shared::default()).unwrap();
+        program.submit(&[Step::default()]).unwrap();
     }
 
     #[test]

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 
 use super::allocate::create;
-use super::device::{Gpu, HANG, device_error, lock};
+use super::device::{Gpu, HANG, Ticket, device_error, lock};
 use crate::error::{Error, Result};
 
-/// Buffers that a program keeps for later readings: for the losses, the parameters and a few more sizes.
-const MAX_KEPT: usize = 6;
+/// Buffers that a program keeps for later readings: for the losses, the parameters, gradients on their way, and a few more sizes.
+const MAX_KEPT: usize = 8;
 
 /// The staging buffers of a program. Each serves again for a reading of the same size.
 #[derive(Default)]
@@ -52,19 +52,29 @@ type Mapped = std::result::Result<(), wgpu::BufferAsyncError>;
 pub struct Reading {
     /// None after mapping has failed.
     buffer: Option<wgpu::Buffer>,
+    /// Of the buffer, from its beginning.
+    bytes: u64,
+    /// The submission that copies them.
+    ticket: Ticket,
     receive: mpsc::Receiver<Mapped>,
     home: Arc<Staging>,
 }
 
 impl Reading {
-    /// Asks for the words that the submissions so far copy to `buffer`, which goes to `home` afterwards.
-    pub(super) fn begin(buffer: wgpu::Buffer, home: &Arc<Staging>) -> Reading {
+    /// Asks for the first bytes of `buffer`, to which that submission copies them; it goes to `home` afterwards.
+    pub(super) fn begin(buffer: wgpu::Buffer, bytes: usize, ticket: Ticket, home: &Arc<Staging>) -> Reading {
         let (send, receive) = mpsc::channel();
-        buffer.map_async(wgpu::MapMode::Read, .., move |result| {
+        let bytes = bytes as u64;
+        buffer.map_async(wgpu::MapMode::Read, ..bytes, move |result| {
             // Nobody listens any more if the reading was dropped.
             let _ = send.send(result);
         });
-        Reading { buffer: Some(buffer), receive, home: home.clone() }
+        Reading { buffer: Some(buffer), bytes, ticket, receive, home: home.clone() }
+    }
+
+    /// The submission that copies the words.
+    pub(super) fn ticket(&self) -> Ticket {
+        self.ticket
     }
 
     /// The words, if they have arrived. Must not be called again after it returned them.
@@ -101,7 +111,7 @@ impl Reading {
         }
         mapped.map_err(failed)?;
         let buffer = self.buffer.as_ref().ok_or_else(|| failed("the words were taken before"))?;
-        let view = buffer.get_mapped_range(..).map_err(failed)?;
+        let view = buffer.get_mapped_range(..self.bytes).map_err(failed)?;
         words.clear();
         match bytemuck::try_cast_slice(&view) {
             Ok(found) => words.extend_from_slice(found),

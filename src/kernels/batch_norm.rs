@@ -1,11 +1,11 @@
 //! Normalisation of channels over the batch (`shaders/batch_norm.wgsl`).
 
-use super::bias_grad::bias_grad;
+use super::bias_grad::{bias_grad, sum_rows};
 use super::norm::{EPSILON, divided, scaled_and_shifted};
 use super::{bytes, elementwise, params, shader};
 use crate::plan::{
-    self, Call, Cost, Dispatch, Kernel, PAD, Part, Plan, Reference, Slot, Tensor, linear_grid, pod, read,
-    round_up, write,
+    self, Call, Cost, Dispatch, Kernel, Matrix, PAD, Part, Plan, Reference, Slot, Tensor, linear_grid, pod,
+    read, round_up, write,
 };
 
 /// How far the running mean and variance move towards those of a batch: PyTorch's default.
@@ -19,6 +19,7 @@ params! {
         vectors: u32,
         channels: u32,
         length: u32,
+        ranks: u32,
     }
 }
 
@@ -30,6 +31,13 @@ impl Params {
     /// R: the rows of valid data.
     fn valid(&self, call: &dyn Call) -> usize {
         (call.step().valid_rows * self.per_datum).min(self.rows) as usize
+    }
+
+    /// The rows that are measured together: of the valid data here and, if other ranks take part, there.
+    fn measured(&self, call: &dyn Call) -> usize {
+        let step = call.step();
+        let beside = if self.ranks > 1 { step.rows_beside } else { 0 };
+        ((step.valid_rows + beside) * self.per_datum) as usize
     }
 
     /// The valid rows of each part.
@@ -65,21 +73,65 @@ pub static MOMENTS: Kernel = kernel("moments", &[X, write(11, "moments_of")], |c
 })
 .stepping();
 
+/// The mean of all rows, and the sum of squared distances from it, from (rows, mean, sum of squared distances) of parts of them.
+fn merged(parts: &[(f64, f64, f64)]) -> (f64, f64) {
+    let count: f64 = parts.iter().map(|(rows, ..)| rows).sum();
+    let sum: f64 = parts.iter().map(|(rows, mean, _)| rows * mean).sum();
+    let mean = if count > 0.0 { sum / count } else { 0.0 };
+    let around = |(rows, of_part, squares): &(f64, f64, f64)| squares + rows * (of_part - mean).powi(2);
+    (mean, parts.iter().map(around).sum())
+}
+
+/// The same of all rows here, from the moments of their parts.
+fn merged_parts(p: &Params, call: &dyn Call, moments: Matrix, c: usize) -> (f64, f64) {
+    let of = |(part, rows): (usize, std::ops::Range<usize>)| {
+        (rows.len() as f64, moments.get(2 * part, c), moments.get(2 * part + 1, c))
+    };
+    merged(&p.parts(call).enumerate().map(of).collect::<Vec<_>>())
+}
+
+/// The statistics of so many rows.
+fn put_stats(stats: Matrix, c: usize, count: f64, (mean, squares): (f64, f64)) {
+    stats.put(0, c, mean);
+    stats.put(1, c, 1.0 / (squares / count.max(1.0) + EPSILON).sqrt());
+    stats.put(2, c, squares / (count.max(2.0) - 1.0));
+}
+
 /// Mean, 1 / sqrt(variance + epsilon) and unbiased variance of all rows.
 pub static MERGE: Kernel = kernel("merge", &[read(2, "parts"), write(12, "merged")], |call: &dyn Call| {
     let p: Params = plan::params(call);
     let [moments, stats] = call.slots();
-    let count = p.valid(call) as f64;
     for c in p.channels() {
-        let parts = || p.parts(call).enumerate().map(|(part, rows)| (part, rows.len() as f64));
-        let mean = parts().map(|(part, rows)| rows * moments.get(2 * part, c)).sum::<f64>() / count.max(1.0);
-        let around = |(part, rows): (usize, f64)| {
-            moments.get(2 * part + 1, c) + rows * (moments.get(2 * part, c) - mean).powi(2)
+        put_stats(stats, c, p.valid(call) as f64, merged_parts(&p, call, moments, c));
+    }
+})
+.stepping();
+
+/// Of a rank's rows: the mean, the sum of squared distances from it, and how many they are.
+pub static SUMMARY: Kernel =
+    kernel("summary", &[read(2, "parts"), write(16, "summary_of")], |call: &dyn Call| {
+        let p: Params = plan::params(call);
+        let [moments, summary] = call.slots();
+        for c in p.channels() {
+            let (mean, squares) = merged_parts(&p, call, moments, c);
+            for (row, value) in [mean, squares, p.valid(call) as f64].into_iter().enumerate() {
+                summary.put(row, c, value);
+            }
+        }
+    })
+    .stepping();
+
+/// What [`MERGE`] gives, from the summaries of all ranks.
+pub static JOIN: Kernel = kernel("join", &[read(2, "parts"), write(12, "merged")], |call: &dyn Call| {
+    let p: Params = plan::params(call);
+    let [summaries, stats] = call.slots();
+    for c in p.channels() {
+        let of = |rank: usize| {
+            let [mean, squares, rows] = [0, 1, 2].map(|row| summaries.get(3 * rank + row, c));
+            (rows, mean, squares)
         };
-        let squares: f64 = parts().filter(|(_, rows)| *rows > 0.0).map(around).sum();
-        stats.put(0, c, mean);
-        stats.put(1, c, 1.0 / (squares / count.max(1.0) + EPSILON).sqrt());
-        stats.put(2, c, squares / (count.max(2.0) - 1.0));
+        let parts: Vec<_> = (0..p.ranks as usize).map(of).collect();
+        put_stats(stats, c, p.measured(call) as f64, merged(&parts));
     }
 })
 .stepping();
@@ -115,11 +167,11 @@ pub static BACKWARD: Kernel = kernel(
     |call: &dyn Call| {
         let p: Params = plan::params(call);
         let [x, stats, w, d_y, d_w, d_b, d_x] = call.slots();
-        let valid = p.valid(call);
+        let (valid, measured) = (p.valid(call), p.measured(call).max(1) as f64);
         for row in 0..p.rows as usize {
             for c in p.channels() {
                 let normal = (x.get(row, c) - stats.get(0, c)) * stats.get(1, c);
-                let mean = (d_b.at(c) + normal * d_w.at(c)) / valid.max(1) as f64;
+                let mean = (d_b.at(c) + normal * d_w.at(c)) / measured;
                 let d = (d_y.get(row, c) - mean) * w.at(c) * stats.get(1, c);
                 d_x.put(row, c, if row < valid { d } else { 0.0 });
             }
@@ -132,7 +184,7 @@ pub static BACKWARD: Kernel = kernel(
 pub static FOLLOW: Kernel = kernel("follow", &[STATS, write(15, "followed").updated()], |call: &dyn Call| {
     let p: Params = plan::params(call);
     let [stats, running] = call.slots();
-    if p.valid(call) < 2 {
+    if p.measured(call) < 2 {
         return;
     }
     for c in p.channels() {
@@ -175,7 +227,8 @@ pub static EVALUATE: Kernel = kernel("evaluate", &[X, W, B, read(9, "running"), 
 });
 
 /// Every kernel of this file.
-pub const KERNELS: [&Kernel; 7] = [&MOMENTS, &MERGE, &FORWARD, &SLOPES, &BACKWARD, &FOLLOW, &EVALUATE];
+pub const KERNELS: [&Kernel; 9] =
+    [&MOMENTS, &MERGE, &SUMMARY, &JOIN, &FORWARD, &SLOPES, &BACKWARD, &FOLLOW, &EVALUATE];
 
 /// The tensors of a layer in training.
 #[derive(Clone, Copy, Debug)]
@@ -188,12 +241,23 @@ pub(crate) struct Tensors {
     pub stats: Tensor,
     /// P: the rows of a datum.
     pub per_datum: usize,
+    /// The ranks, with a part of a batch each, that measure together; one where this part is measured by itself.
+    pub ranks: usize,
+}
+
+impl Tensors {
+    fn params(&self) -> Params {
+        params_of(self.x, self.per_datum, self.ranks)
+    }
 }
 
 /// Columns of the running means and variances of so many channels, which lie side by side.
 pub(crate) fn running_columns(channels: usize) -> usize {
     2 * round_up(channels, PAD)
 }
+
+/// Rows of a summary.
+const SUMMARY_ROWS: usize = 3;
 
 /// The fewest rows of a part: enough that a part's own overhead is small.
 const SHORTEST: usize = 64;
@@ -203,7 +267,7 @@ fn length_of(rows: usize) -> usize {
     rows.isqrt().max(SHORTEST)
 }
 
-fn params_of(x: Tensor, per_datum: usize) -> Params {
+fn params_of(x: Tensor, per_datum: usize, ranks: usize) -> Params {
     assert_eq!(x.rows % per_datum, 0, "rows of a datum");
     Params {
         rows: x.rows as u32,
@@ -211,20 +275,51 @@ fn params_of(x: Tensor, per_datum: usize) -> Params {
         vectors: x.vectors(),
         channels: x.cols as u32,
         length: length_of(x.rows) as u32,
+        ranks: ranks as u32,
     }
 }
 
 /// Appends the statistics of the batch, and y [B P, C] from x, w and the shift b [1, C].
 pub(crate) fn forward(plan: &mut Plan, label: &str, of: Tensors, b: Tensor, y: Tensor) {
-    let Tensors { x, w, stats, per_datum } = of;
+    let Tensors { x, w, stats, ranks, .. } = of;
+    let (params, vectors) = (of.params(), x.vectors() as usize);
+    if ranks > 1 {
+        let own = plan.tensor(format!("{label} summary"), SUMMARY_ROWS, x.cols);
+        summary(plan, label, of, own);
+        let all = plan.tensor(format!("{label} summaries"), ranks * SUMMARY_ROWS, x.cols);
+        plan.exchange(own, all, ranks);
+        join(plan, label, of, all);
+    } else {
+        let moments = moments(plan, label, of);
+        push(plan, &MERGE, &format!("{label} statistics"), params, vec![moments, stats], vectors);
+    }
+    push(plan, &FORWARD, label, params, vec![x, stats, w, b, y], x.rows * vectors);
+}
+
+/// Appends the moments of the parts of x.
+fn moments(plan: &mut Plan, label: &str, of: Tensors) -> Tensor {
+    let Tensors { x, stats, .. } = of;
     assert_eq!((stats.rows, stats.stride), (3, x.stride), "{label}: shape of the statistics");
     let parts = x.rows.div_ceil(length_of(x.rows));
     let moments = plan.tensor(format!("{label} moments"), 2 * parts, x.cols);
-    let params = params_of(x, per_datum);
-    let vectors = x.vectors() as usize;
-    push(plan, &MOMENTS, &format!("{label} moments"), params, vec![x, moments], parts * vectors);
-    push(plan, &MERGE, &format!("{label} statistics"), params, vec![moments, stats], vectors);
-    push(plan, &FORWARD, label, params, vec![x, stats, w, b, y], x.rows * vectors);
+    let (params, invocations) = (of.params(), parts * x.vectors() as usize);
+    push(plan, &MOMENTS, &format!("{label} moments"), params, vec![x, moments], invocations);
+    moments
+}
+
+/// Appends the summary [3, C] of a rank's rows.
+pub(crate) fn summary(plan: &mut Plan, label: &str, of: Tensors, own: Tensor) {
+    assert_eq!((own.rows, own.stride), (SUMMARY_ROWS, of.x.stride), "{label}: shape of a summary");
+    let moments = moments(plan, label, of);
+    let vectors = of.x.vectors() as usize;
+    push(plan, &SUMMARY, &format!("{label} summary"), of.params(), vec![moments, own], vectors);
+}
+
+/// Appends the statistics of the whole batch from the summaries [3 ranks, C].
+pub(crate) fn join(plan: &mut Plan, label: &str, of: Tensors, all: Tensor) {
+    let (rows, vectors) = (of.ranks * SUMMARY_ROWS, of.x.vectors() as usize);
+    assert_eq!((all.rows, all.stride), (rows, of.x.stride), "{label}: shape of the summaries");
+    push(plan, &JOIN, &format!("{label} statistics"), of.params(), vec![all, of.stats], vectors);
 }
 
 /// Appends d_w and d_b, both [1, C], and d_x [B P, C], if it is wanted, from the gradient d_y.
@@ -236,24 +331,43 @@ pub(crate) fn backward(
     (d_w, d_b): (Tensor, Tensor),
     d_x: Option<Tensor>,
 ) {
-    let Tensors { x, w, stats, per_datum } = of;
+    let Tensors { x, w, stats, ranks, .. } = of;
     let parts = x.rows.div_ceil(length_of(x.rows));
     let slopes = plan.tensor(format!("{label} slopes"), parts, x.cols);
-    let params = params_of(x, per_datum);
+    let params = of.params();
     let vectors = x.vectors() as usize;
     push(plan, &SLOPES, &format!("{label} slopes"), params, vec![x, stats, d_y, slopes], parts * vectors);
     bias_grad(plan, &format!("{label} d_w"), slopes, d_w);
     bias_grad(plan, label, d_y, d_b);
     if let Some(d_x) = d_x {
+        // The gradients of w and b stay those of this rank's rows.
+        let [d_w, d_b] = match ranks {
+            1 => [d_w, d_b],
+            _ => sums_of_ranks(plan, label, [("d_w", d_w), ("d_b", d_b)], ranks),
+        };
         let tensors = vec![x, stats, w, d_y, d_w, d_b, d_x];
         push(plan, &BACKWARD, &format!("{label} d_x"), params, tensors, x.rows * vectors);
     }
 }
 
+/// Appends the sums [1, C] over all ranks of vectors that each of them has.
+fn sums_of_ranks(plan: &mut Plan, label: &str, own: [(&str, Tensor); 2], ranks: usize) -> [Tensor; 2] {
+    let all = own.map(|(name, own)| {
+        let all = plan.tensor(format!("{label} {name} of ranks"), ranks, own.cols);
+        plan.exchange(own, all, ranks);
+        (name, all)
+    });
+    all.map(|(name, all)| {
+        let sum = plan.tensor(format!("{label} {name} of all"), 1, all.cols);
+        sum_rows(plan, &format!("{label} {name} of all"), all, sum);
+        sum
+    })
+}
+
 /// Appends the step of the running means and variances [1, [`running_columns`]].
 pub(crate) fn follow(plan: &mut Plan, label: &str, of: Tensors, running: Tensor) {
     assert_eq!(running.cols, running_columns(of.x.cols), "{label}: running means and variances");
-    let (params, vectors) = (params_of(of.x, of.per_datum), of.x.vectors() as usize);
+    let (params, vectors) = (of.params(), of.x.vectors() as usize);
     push(plan, &FOLLOW, &format!("{label} running"), params, vec![of.stats, running], vectors);
 }
 
@@ -268,7 +382,7 @@ pub(crate) fn evaluate(
 ) {
     assert_eq!(running.cols, running_columns(x.cols), "{label}: running means and variances");
     let invocations = x.rows * x.vectors() as usize;
-    push(plan, &EVALUATE, label, params_of(x, per_datum), vec![x, w, b, running, y], invocations);
+    push(plan, &EVALUATE, label, params_of(x, per_datum, 1), vec![x, w, b, running, y], invocations);
 }
 
 fn push(

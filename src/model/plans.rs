@@ -68,7 +68,8 @@ pub fn train(
     Planned::new(tape.plan, ports)
 }
 
-/// [`train`] without its last part, [`update`]: the gradients of a part of a batch.
+/// [`train`] without its last part, [`update`]: the gradients of a part of a batch. It pauses for what other processes have, where batch
+/// norm measures over all of them.
 pub fn gradients(
     network: &Network,
     target: Target,
@@ -99,6 +100,7 @@ fn backward<'a>(
     history: usize,
 ) -> (Tape<'a>, Source, Tensor) {
     let mut tape = Tape::training(name, &network.parameters, target, batch.size);
+    tape.norm_ranks = recipe.norm_ranks.unwrap_or(1);
     let (source, mut x) = batch_input(&mut tape, network, batch);
     if let Some(mirror) = recipe.flip {
         let mirrored = tape.plan.tensor("x mirrored", x.rows, x.cols);

@@ -14,4 +14,7 @@ pub struct Recipe {
     pub adam: adam::Hyperparameters,
     /// Pictures that are mirrored by chance, if they are.
     pub flip: Option<Mirror>,
+    /// Of a part of a batch: the processes whose parts batch norm measures together with it, one each; none where it measures each
+    /// part by itself.
+    pub norm_ranks: Option<usize>,
 }

@@ -63,6 +63,8 @@ pub struct Tape<'a> {
     pub batch: usize,
     /// The labels of the batch, if the model is conditional.
     pub labels: Option<Labels>,
+    /// Processes with parts of a batch that batch norm measures together; one where it measures each part by itself.
+    pub norm_ranks: usize,
     parameters: &'a Parameters,
     arena: BufferId,
     nodes: Vec<Node>,
@@ -78,7 +80,7 @@ impl<'a> Tape<'a> {
         let mut plan = Plan::new(name);
         let arena = plan.buffer(PARAMETERS, parameters.words(), Element::F32, Role::Shared);
         let (nodes, records, last) = (Vec::new(), None, Vec::new());
-        Tape { plan, target, batch, labels: None, parameters, arena, nodes, records, last }
+        Tape { plan, target, batch, labels: None, norm_ranks: 1, parameters, arena, nodes, records, last }
     }
 
     /// An empty plan with a backward pass.

@@ -29,8 +29,12 @@ impl Plan {
     /// other plans and the host write buffers too.
     pub fn copies(&self) -> Vec<Vec<BufferId>> {
         let mut fresh = vec![false; self.buffers.len()];
-        let copies_before = |dispatch: &Dispatch| {
+        let copies_before = |(number, dispatch): (usize, &Dispatch)| {
             let mut copies = Vec::new();
+            // What others have is written by the host.
+            for exchange in self.exchanges.iter().filter(|exchange| exchange.after == number) {
+                fresh[self.home(exchange.to.buffer).0] = false;
+            }
             for (slot, tensor) in dispatch.kernel.slots.iter().zip(&dispatch.tensors) {
                 let home = self.home(tensor.buffer);
                 if slot.form == Form::Image && !fresh[home.0] {
@@ -45,7 +49,7 @@ impl Plan {
             }
             copies
         };
-        self.dispatches.iter().map(copies_before).collect()
+        self.dispatches.iter().enumerate().map(copies_before).collect()
     }
 }
 

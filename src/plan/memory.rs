@@ -105,7 +105,10 @@ impl Plan {
         let shares = buffer.role == Role::Private && buffer.element == Element::F32 && rows > 1 && fits;
         let touches = |dispatch: &Dispatch| dispatch.tensors.iter().any(|tensor| tensor.buffer.0 == id);
         let first = self.dispatches.iter().position(touches)?;
-        let last = self.dispatches.iter().rposition(touches)?;
+        // What the host reads for other processes matters until then.
+        let read = self.exchanges.iter().rev().find(|exchange| exchange.from.buffer.0 == id);
+        let read = read.map_or(0, |exchange| exchange.after.saturating_sub(1));
+        let last = self.dispatches.iter().rposition(touches)?.max(read);
         if !shares || !overwrites(&self.dispatches[first], id, buffer) {
             return None;
         }

@@ -7,17 +7,20 @@
 
 #[cfg(feature = "mpi")]
 mod mpi;
+mod pending;
 mod shards;
 mod threads;
 mod tree;
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::error::{Error, Result};
 
 #[cfg(feature = "mpi")]
 pub use mpi::World;
+pub use pending::{Pending, Summed};
 pub use shards::Shards;
 pub use threads::{Threads, threads};
 pub use tree::Tree;
@@ -35,6 +38,17 @@ pub trait Ranks: Send + Sync {
     /// # Errors
     /// [`Error::Ranks`] if others can no longer be reached.
     fn sum(&self, block: Vec<f32>) -> Result<Vec<f32>>;
+
+    /// Begins [`Ranks::sum`], so that the caller may do something else meanwhile: other calls too, which then wait for their turn.
+    /// Where the transport cannot, the sum is made at once.
+    ///
+    /// # Errors
+    /// As [`Ranks::sum`].
+    fn begin_sum(&self, block: Vec<f32>) -> Result<Pending> {
+        let begin = Instant::now();
+        let values = self.sum(block)?;
+        Ok(Pending::done(Summed { values, time: begin.elapsed() }))
+    }
 
     /// Gives everyone's bytes to everyone, in the order of ranks; lengths may differ.
     ///

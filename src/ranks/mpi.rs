@@ -1,9 +1,13 @@
-//! Ranks that an MPI launcher has started. A thread of its own makes every call of MPI, so that others may work meanwhile, and
-//! nothing of MPI leaves it.
+//! Ranks that an MPI launcher has started. A thread of its own makes every call of MPI, one after the other, so that others may work
+//! meanwhile, and nothing of MPI leaves it.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use mpi::Threading;
 use mpi::collective::SystemOperation;
@@ -12,25 +16,51 @@ use mpi::environment::initialize_with_threading;
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::{Communicator, CommunicatorCollectives};
 
-use super::Ranks;
 use super::tree::add_all;
+use super::{Pending, Ranks, Summed};
 use crate::error::{Error, Result};
 
 /// Most words of a block that are summed at once: 25 MiB.
 const BUCKET: usize = (25 << 20) / 4;
 
-/// What the thread does with the communicator.
-type Job = Box<dyn FnOnce(&SimpleCommunicator) + Send>;
+/// Most bytes that all ranks together give each other at once: MPI counts with 31 bits.
+const GATHERED: usize = 1 << 30;
+
+/// How long a thread that waits for others may take to end them.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the thread does with the communicator, and with memory for what others send.
+type Job = Box<dyn FnOnce(&SimpleCommunicator, &mut Vec<f32>) + Send>;
 
 /// The processes of a launcher.
 pub struct World {
     rank: usize,
     size: usize,
     local: usize,
-    /// Memory for what others send.
-    scratch: Mutex<Vec<f32>>,
     jobs: Mutex<Option<Sender<Job>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Whether the thread has failed.
+    cut_off: Arc<AtomicBool>,
+}
+
+/// What a job of the thread will give.
+struct Answer<T> {
+    /// What it gave, or the text of its panic.
+    told: Receiver<Result<T, String>>,
+    cut_off: Arc<AtomicBool>,
+}
+
+impl<T> Answer<T> {
+    fn wait(self) -> Result<T> {
+        match self.told.recv() {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(panic)) => Err(broken(&panic)),
+            Err(_) => {
+                self.cut_off.store(true, Ordering::SeqCst);
+                Err(broken("it has ended"))
+            }
+        }
+    }
 }
 
 impl World {
@@ -49,7 +79,7 @@ impl World {
             return Err(failed("it was started before"));
         };
         let (jobs, thread) = (Mutex::new(Some(jobs)), Mutex::new(Some(thread)));
-        Ok(World { rank, size, local, scratch: Mutex::default(), jobs, thread })
+        Ok(World { rank, size, local, jobs, thread, cut_off: Arc::default() })
     }
 
     /// Its number among the ranks of this machine.
@@ -57,15 +87,21 @@ impl World {
         self.local
     }
 
-    /// Whether this process alone can no longer reach the others: its thread is gone.
+    /// Whether this process alone can no longer reach the others: its thread has failed. Who has seen an error of it finds it so.
     pub fn is_cut_off(&self) -> bool {
-        lock(&self.thread).as_ref().is_none_or(JoinHandle::is_finished)
+        let is_gone = || lock(&self.thread).as_ref().is_none_or(JoinHandle::is_finished);
+        self.cut_off.load(Ordering::SeqCst) || is_gone()
     }
 
     /// Ends all processes at once, this one with `code`.
     pub fn abort(&self, code: i32) -> ! {
-        // Nothing comes back: if there is no thread any more, this process ends by itself.
-        let _ = self.call(move |world| world.abort(code));
+        let begun = self.begin(move |world, _| {
+            world.abort(code);
+        });
+        // The thread may be waiting for others in vain, or be gone: then this process ends by itself, and the launcher sees it.
+        if let Ok(answer) = begun {
+            let _ = answer.told.recv_timeout(PATIENCE);
+        }
         std::process::exit(code)
     }
 
@@ -84,27 +120,56 @@ impl World {
     /// As [`Ranks::sum`].
     #[doc(hidden)]
     pub fn sum_by_mpi(&self, block: Vec<f32>, mut sum: Vec<f32>) -> Result<[Vec<f32>; 2]> {
-        self.call(move |world| {
+        self.call(move |world, _| {
             world.all_reduce_into(&block[..], &mut sum[..], SystemOperation::sum());
             [block, sum]
         })
     }
 
+    /// [`Ranks::gather`] with no more than so many bytes of all ranks at once.
+    ///
+    /// # Errors
+    /// As [`Ranks::gather`].
+    #[doc(hidden)]
+    pub fn gather_within(&self, mine: &[u8], most: usize) -> Result<Vec<Vec<u8>>> {
+        // An empty vector has the address 1, which is what Open MPI calls MPI_IN_PLACE: so there is a byte before all others, and
+        // what is sent of them has another address, even if it is nothing.
+        let mine = [&[0], mine].concat();
+        self.call(move |world, _| gather(world, &mine, most))
+    }
+
     /// Lets the thread do `job`, and waits for what it gives.
     fn call<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&SimpleCommunicator) -> T + Send + 'static,
+        job: impl FnOnce(&SimpleCommunicator, &mut Vec<f32>) -> T + Send + 'static,
     ) -> Result<T> {
+        self.begin(job)?.wait()
+    }
+
+    /// Lets the thread do `job` when it has done those before.
+    fn begin<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&SimpleCommunicator, &mut Vec<f32>) -> T + Send + 'static,
+    ) -> Result<Answer<T>> {
         let (tell, told) = channel();
-        let jobs = lock(&self.jobs);
-        let ended = || failed("its thread has ended");
-        let jobs = jobs.as_ref().ok_or_else(ended)?;
-        let job: Job = Box::new(move |world| {
+        let cut_off = self.cut_off.clone();
+        let job: Job = Box::new(move |world, scratch| {
+            let done = catch_unwind(AssertUnwindSafe(|| job(world, scratch)));
+            let answer = done.map_err(|panic| text_of(&*panic));
+            if answer.is_err() {
+                // Before anybody hears of it: the others know nothing of this.
+                cut_off.store(true, Ordering::SeqCst);
+            }
             // Whoever asked may be gone.
-            let _ = tell.send(job(world));
+            let _ = tell.send(answer);
         });
-        jobs.send(job).map_err(|_| ended())?;
-        told.recv().map_err(|_| ended())
+        let jobs = lock(&self.jobs);
+        let ended = || {
+            self.cut_off.store(true, Ordering::SeqCst);
+            broken("it has ended")
+        };
+        jobs.as_ref().ok_or_else(ended)?.send(job).map_err(|_| ended())?;
+        Ok(Answer { told, cut_off: self.cut_off.clone() })
     }
 }
 
@@ -117,42 +182,24 @@ impl Ranks for World {
         self.size
     }
 
-    fn sum(&self, mut block: Vec<f32>) -> Result<Vec<f32>> {
+    fn sum(&self, block: Vec<f32>) -> Result<Vec<f32>> {
+        Ok(self.begin_sum(block)?.wait()?.values)
+    }
+
+    fn begin_sum(&self, mut block: Vec<f32>) -> Result<Pending> {
         if self.size == 1 {
-            return Ok(block);
+            return Ok(Pending::done(Summed { values: block, time: Duration::ZERO }));
         }
-        let mut scratch = std::mem::take(&mut *lock(&self.scratch));
-        let (sum, scratch) = self.call(move |world| {
-            block.chunks_mut(BUCKET).for_each(|bucket| sum_bucket(world, bucket, &mut scratch));
-            (block, scratch)
+        let answer = self.begin(move |world, scratch| {
+            let begin = Instant::now();
+            block.chunks_mut(BUCKET).for_each(|bucket| sum_bucket(world, bucket, scratch));
+            Summed { values: block, time: begin.elapsed() }
         })?;
-        *lock(&self.scratch) = scratch;
-        Ok(sum)
+        Ok(Pending::coming(move || answer.wait()))
     }
 
     fn gather(&self, mine: &[u8]) -> Result<Vec<Vec<u8>>> {
-        // An empty vector has the address 1, which is what Open MPI calls MPI_IN_PLACE: so none is sent empty.
-        let mine = [&[0], mine].concat();
-        self.call(move |world| {
-            let mut lengths = vec![0i32; world.size() as usize];
-            let length = i32::try_from(mine.len()).expect("words between ranks are short");
-            world.all_gather_into(&length, &mut lengths[..]);
-            let begins: Vec<i32> = lengths
-                .iter()
-                .scan(0, |end, length| {
-                    let begin = *end;
-                    *end += length;
-                    Some(begin)
-                })
-                .collect();
-            let mut all = vec![0u8; lengths.iter().sum::<i32>() as usize];
-            world.all_gather_varcount_into(
-                &mine[..],
-                &mut PartitionMut::new(&mut all[..], &lengths[..], &begins[..]),
-            );
-            let of = |(begin, length): (&i32, &i32)| all[*begin as usize..][1..*length as usize].to_vec();
-            begins.iter().zip(&lengths).map(of).collect()
-        })
+        self.gather_within(mine, GATHERED)
     }
 }
 
@@ -176,13 +223,43 @@ fn sum_bucket(world: &SimpleCommunicator, bucket: &mut [f32], scratch: &mut Vec<
     }
 }
 
+/// Gives everyone's bytes, the first of `mine` left out, to everyone, no more than `most` of all ranks at once.
+fn gather(world: &SimpleCommunicator, mine: &[u8], most: usize) -> Vec<Vec<u8>> {
+    let size = world.size() as usize;
+    let each = (most / size).max(1);
+    let mut lengths = vec![0u64; size];
+    world.all_gather_into(&(mine.len() as u64 - 1), &mut lengths[..]);
+    let lengths: Vec<usize> = lengths.into_iter().map(|length| length as usize).collect();
+    let mut all: Vec<Vec<u8>> = lengths.iter().map(|length| Vec::with_capacity(*length)).collect();
+    let longest = lengths.iter().max().copied().unwrap_or(0);
+    for begin in (0..longest).step_by(each) {
+        let part = |length: usize| length.min(begin)..length.min(begin + each);
+        let counts: Vec<i32> = lengths.iter().map(|length| part(*length).len() as i32).collect();
+        let begins = counts.iter().scan(0, |end, count| {
+            let begin = *end;
+            *end += count;
+            Some(begin)
+        });
+        let begins: Vec<i32> = begins.collect();
+        let mut heard = vec![0u8; counts.iter().sum::<i32>() as usize];
+        world.all_gather_varcount_into(
+            &mine[1..][part(mine.len() - 1)],
+            &mut PartitionMut::new(&mut heard[..], &counts[..], &begins[..]),
+        );
+        for (all, (begin, count)) in all.iter_mut().zip(begins.iter().zip(&counts)) {
+            all.extend_from_slice(&heard[*begin as usize..][..*count as usize]);
+        }
+    }
+    all
+}
+
 /// A panic while the lock was held is a bug, but the data behind it is still whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The thread: joins, says how many there are, and does what it is told until nobody can tell it more.
-fn serve(tell: &Sender<Option<[usize; 3]>>, todo: &Receiver<Job>) {
+fn serve(tell: &Sender<Option<[usize; 4]>>, todo: &Receiver<Job>) {
     let Some((universe, _)) = initialize_with_threading(Threading::Funneled) else {
         let _ = tell.send(None);
         return;
@@ -193,15 +270,55 @@ fn serve(tell: &Sender<Option<[usize; 3]>>, todo: &Receiver<Job>) {
     // Not after MPI has ended.
     drop(machine);
     if tell.send(Some(numbers.map(|number| number as usize))).is_ok() {
-        todo.iter().for_each(|job| job(&world));
+        let mut scratch = Vec::new();
+        todo.iter().for_each(|job| job(&world, &mut scratch));
     }
     // Leaves MPI, which waits for the others.
     drop(universe);
+}
+
+/// What a panic said.
+fn text_of(panic: &(dyn Any + Send)) -> String {
+    let text =
+        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(|text| &**text));
+    text.unwrap_or("a panic without words").to_owned()
 }
 
 fn failed(why: &str) -> Error {
     Error::Ranks {
         problem: format!("MPI did not answer: {why}"),
         next: "start the program by the launcher of the MPI that it was built with, such as `mpirun -n 2 vae-gpu train`".into(),
+    }
+}
+
+fn broken(why: &str) -> Error {
+    Error::Ranks {
+        problem: format!("the thread of this rank that speaks MPI has failed: {why}"),
+        next: "that is a mistake of the program or of the MPI: report it with all that this rank has said, and go on with `resume`".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// MPI starts once in a process, so this is one test: a process that no launcher has started is a world of its own.
+    #[test]
+    fn a_panic_of_the_thread_is_the_failure_of_its_rank() {
+        let world = World::join().unwrap();
+        assert_eq!((world.rank(), world.size()), (0, 1));
+        for most in [1, 3, 100] {
+            assert_eq!(world.gather_within(b"seven b", most).unwrap(), [b"seven b"]);
+            assert_eq!(world.gather_within(b"", most).unwrap(), [b""]);
+        }
+        assert!(!world.is_cut_off());
+        let error = world.call::<()>(|_, _| panic!("no {}", "such thing")).unwrap_err().to_string();
+        assert!(error.contains("has failed: no such thing\n"), "{error}");
+        assert!(world.is_cut_off());
+        // It can still end the others.
+        assert_eq!(world.call(|world, _| world.size()).unwrap(), 1);
+        world.leave();
+        let error = world.gather(b"x").unwrap_err().to_string();
+        assert!(error.contains("it has ended"), "{error}");
     }
 }

@@ -39,6 +39,11 @@ impl Tree {
         self.free.pop().unwrap_or_default()
     }
 
+    /// Forgets the blocks of a sum that was broken off.
+    pub fn clear(&mut self) {
+        self.free.extend(self.sums.drain(..).map(|(_, block)| block));
+    }
+
     /// Takes back the memory of a sum.
     pub fn reuse(&mut self, block: Vec<f32>) {
         self.free.push(block);

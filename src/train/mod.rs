@@ -1,5 +1,6 @@
 //! Training: the configuration of a run, the loop, and its files.
 
+mod buckets;
 pub mod config;
 mod division;
 pub mod files;

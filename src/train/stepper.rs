@@ -16,7 +16,7 @@ use crate::kernels::adam;
 use crate::kernels::tuning::Tuning;
 use crate::model::Network;
 use crate::model::plans::{self, Batch, Recipe, TrainPorts};
-use crate::plan::{Plan, Step};
+use crate::plan::{Plan, Step, Tensor};
 use crate::ranks::{Alone, Ranks, Shards};
 
 /// The plan of a step on a device, with its data.
@@ -26,6 +26,8 @@ pub struct Stepper {
     shards: Shards,
     division: Option<Division>,
     ports: TrainPorts,
+    /// Those that move parameters.
+    gradients: Tensor,
     feed: Upload,
     train: TrainSection,
     count: u64,
@@ -69,7 +71,10 @@ impl Stepper {
         let shards = train.shards.map_or(0, NonZeroU32::get) as usize;
         let shards = Shards::new(shards, ranks.size(), ranks.rank())?;
         train.check_shards(network, shards.count(), shards.fewest(size))?;
+        train.check_sync_norm(network, shards, ranks.size())?;
         let divided = shards.count() > 1;
+        let norm_ranks = (divided && train.sync_norm).then(|| ranks.size());
+        let recipe = &Recipe { norm_ranks, ..*recipe };
         let size = shards.most(size);
         let target = train.precision.target(gpu)?;
         let rows = Upload::plan(gpu, data, "train", train.binarize(&network.config), size, train.stream);
@@ -78,16 +83,18 @@ impl Stepper {
         let mut planned = plan(network, target, &batch, recipe, history);
         tuning.apply(&mut planned.plan, &target);
         let ports = planned.ports;
+        let words = network.parameters.trained_words();
+        let gradients = Tensor { cols: words, stride: words, ..ports.gradients };
         let division = divided.then(|| {
             let update = Program::new(gpu, plans::update(network, target, recipe), shared)?;
-            Ok(Division::new(ranks.clone(), shards, update, network.parameters.trained_words()))
+            Ok(Division::new((ranks.clone(), shards), update, (&planned.plan, gradients)))
         });
         let division = division.transpose()?;
         let program = Program::new(gpu, planned.plan, shared)?;
         let feed = Upload::new(&program, ports.source, &batch.data, data, size)?;
         let (train, count) = (train.clone(), count as u64);
         let (order_of, order) = (None, Vec::new());
-        Ok(Stepper { program, shards, division, ports, feed, train, count, order_of, order })
+        Ok(Stepper { program, shards, division, ports, gradients, feed, train, count, order_of, order })
     }
 
     /// Writes all parameters.
@@ -103,6 +110,18 @@ impl Stepper {
     /// The same, to run it otherwise.
     pub fn program_mut(&mut self) -> &mut Program {
         &mut self.program
+    }
+
+    /// Where batches are divided, the optimiser on the device.
+    pub fn update_mut(&mut self) -> Option<&mut Program> {
+        self.division.as_mut().map(Division::update)
+    }
+
+    /// Where batches are divided, lets gradients travel in buckets of `most` words: the same bits with any number.
+    pub(super) fn cut_gradients(&mut self, most: usize) {
+        if let Some(division) = &mut self.division {
+            division.cut((self.program.plan(), self.gradients), most);
+        }
     }
 
     /// The plan.

@@ -477,6 +477,12 @@ impl Trainer {
         self.stepper.times()
     }
 
+    /// Lets the gradients of divided batches travel between ranks in buckets of `most` words, for tests: the same bits with any number.
+    #[doc(hidden)]
+    pub fn cut_gradients(&mut self, most: usize) {
+        self.stepper.cut_gradients(most);
+    }
+
     /// The device.
     pub fn gpu(&self) -> &Arc<Gpu> {
         &self.gpu

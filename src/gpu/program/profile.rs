@@ -128,8 +128,8 @@ impl Program {
         }
         encoder.resolve_query_set(&queries, 0..count, &resolved, 0);
         encoder.copy_buffer_to_buffer(&resolved, 0, &staging, 0, bytes as u64);
-        self.gpu.submit(encoder.finish(), None)?;
-        let reading = Reading::begin(staging, &self.staging);
+        let ticket = self.gpu.submit(encoder.finish(), None)?;
+        let reading = Reading::begin(staging, bytes, ticket, &self.staging);
         self.gpu.wait()?;
         let words = reading.finish()?;
         let ticks = |at: usize| u64::from(words[at]) | u64::from(words[at + 1]) << 32;

@@ -179,7 +179,7 @@ impl Layer for BatchNorm {
             return tape.value(name, to);
         }
         let stats = tape.plan.tensor(format!("{name} stats"), 3, from.cols);
-        let of = Tensors { x: from, w, stats, per_datum };
+        let of = Tensors { x: from, w, stats, per_datum, ranks: tape.norm_ranks };
         batch_norm::forward(&mut tape.plan, name, of, b, to);
         let y = tape.value(name, to);
         let label = name.clone();

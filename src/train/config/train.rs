@@ -13,6 +13,7 @@ use crate::model::init::{Init, fit_output_bias, initial_weights};
 use crate::model::plans::Recipe;
 use crate::model::{ModelConfig, Network};
 use crate::plan::Target;
+use crate::ranks::Shards;
 #[cfg(feature = "cli")]
 use crate::settings::choice;
 use crate::settings::{Range, Section, named, section};
@@ -37,6 +38,11 @@ section! {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[arg(long, value_name = "S")]
         shards: Option<NonZeroU32> = None;
+
+        /// Let `norm batch` measure means and variances over the rows of all MPI ranks together, as PyTorch's SyncBatchNorm does, and not
+        /// over each rank's own
+        #[arg(long)]
+        sync_norm: bool = false;
 
         /// Learning rate of Adam
         #[arg(long, value_name = "RATE")]
@@ -231,12 +237,38 @@ impl TrainSection {
         };
         match rows {
             0 => refuse(size, "fewer"),
-            1 if network.compares_rows() => refuse(
+            1 if network.compares_rows() && !self.sync_norm => refuse(
                 (size / 2).max(1),
                 "one for some of them, and `norm batch` compares the rows of a shard",
             ),
             _ => Ok(()),
         }
+    }
+
+    /// Checks that there are means and variances to measure over all of these ranks, if that is wished: each has one shard.
+    pub(in crate::train) fn check_sync_norm(
+        &self,
+        network: &Network,
+        shards: Shards,
+        ranks: usize,
+    ) -> Result<()> {
+        if !self.sync_norm {
+            return Ok(());
+        }
+        if !network.compares_rows() {
+            let next = "no layer of the model is a `norm batch`: leave it out, or name such a layer in `model.encoder`";
+            return Err(Error::value("train.sync_norm", true, next));
+        }
+        let each = shards.own().len();
+        if each == 1 {
+            return Ok(());
+        }
+        let (count, noun) = (shards.count(), if ranks == 1 { "rank" } else { "ranks" });
+        let next = format_args!(
+            "it needs one shard a rank, and {ranks} {noun} would have {each} of {count} each: start {count} ranks, or use \
+             `train.shards` = {ranks}"
+        );
+        Err(Error::value("train.sync_norm", true, next))
     }
 
     /// The weights and biases that a training of `network` on `data` begins with.
@@ -279,7 +311,8 @@ impl TrainSection {
             epsilon: self.adam_epsilon as f32,
             weight_decay: self.weight_decay as f32,
         };
-        Recipe { free_bits: self.free_bits as f32, clip_norm: self.clip_norm as f32, adam, flip: None }
+        let (free_bits, clip_norm) = (self.free_bits as f32, self.clip_norm as f32);
+        Recipe { free_bits, clip_norm, adam, flip: None, norm_ranks: None }
     }
 
     /// Whether what is trained is the ELBO itself.
