@@ -18,7 +18,7 @@ use vae_gpu::plan::{Plan, Step};
 
 fn kernels(criterion: &mut Criterion) {
     let gpu = gpu();
-    for subject in subjects(&gpu.target()) {
+    for subject in subjects(&gpu.report().target_f16()) {
         let name = subject.kernel.clone();
         let throughput = Throughput::Elements(subject.elements());
         bench(

@@ -92,8 +92,8 @@ pub struct Target {
     pub software: bool,
     /// The size of the adapter's subgroups, if it has them and the size is fixed.
     pub subgroup: Option<u32>,
-    /// Products may round their operands to 16 bits: the user asked for it, the adapter can and, where a plan trains, is expected to
-    /// gain by it.
+    /// Products and convolutions may round their operands to 16 bits: the user asked for it, the adapter can and, where a plan
+    /// trains, is expected to gain by it.
     pub f16: bool,
     /// Rows and columns of the cooperative matrices that such products may use, if the adapter has them.
     pub cooperative: Option<u32>,
@@ -120,6 +120,14 @@ impl Target {
 
     /// A software adapter of which nothing more is known, as in a browser without a card.
     pub const SOFTWARE: Target = Target { software: true, ..Target::PORTABLE };
+
+    /// Whether a card that adds in 32 bits is expected to gain by tiles of 16 bits: they are half as large in its workgroup memory,
+    /// and that is all. By the compilers' estimates (tests/compilers) AMD's RDNA then holds up to twice as many waves and Apple's
+    /// cards up to a third more, but NVIDIA's, and AMD's before RDNA, which have waves of 64 alone, at most one.
+    pub(crate) fn gains_by_smaller_tiles(&self) -> bool {
+        let before_rdna = self.vendor == Vendor::Amd && self.subgroup == Some(64);
+        !before_rdna && self.vendor != Vendor::Nvidia
+    }
 }
 
 /// A list of buffers and a list of dispatches. Only this crate can make one, which is why unchecked shaders are sound.

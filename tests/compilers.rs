@@ -33,7 +33,7 @@ use vae_gpu::gpu::shader::compose;
 use vae_gpu::kernels;
 use vae_gpu::kernels::conv;
 use vae_gpu::kernels::matmul::{Layout, VARIANTS, Variant, choose, single_product};
-use vae_gpu::plan::{Const, Form, Kernel, Needs};
+use vae_gpu::plan::{Const, Form, Kernel, Needs, Target};
 use vulkan::Compiler;
 
 /// Where `compile_for_the_device_at_hand` leaves its answer.
@@ -226,13 +226,18 @@ fn variant_names() -> BTreeMap<(&'static str, String), &'static str> {
     VARIANTS.iter().map(name).collect()
 }
 
+/// What plans are made for on this adapter: with 32 bits and, where training gains by them, with 16.
+fn targets_of(report: &AdapterReport) -> impl Iterator<Item = Target> {
+    let f16 = report.gains_by_f16().then(|| report.target_f16());
+    [Some(report.target()), f16].into_iter().flatten()
+}
+
 /// The variants, and the numbers of the layouts, that products get on this adapter where nothing was measured.
 fn chosen_on(report: &AdapterReport) -> BTreeSet<(&'static str, u32)> {
     // A prime and a few powers of two.
     let lengths = [3, 16, 128, 512, 1024, 8192];
     let mut chosen = BTreeSet::new();
-    let f16 = report.gains_by_f16().then(|| report.target_f16());
-    for target in [Some(report.target()), f16].into_iter().flatten() {
+    for target in targets_of(report) {
         for layout in Layout::ALL {
             for (m, n) in lengths.into_iter().flat_map(|m| lengths.map(|n| (m, n))) {
                 chosen.extend(lengths.map(|k| (choose(&target, layout, [m, k, n]).name, layout as u32)));
@@ -244,11 +249,12 @@ fn chosen_on(report: &AdapterReport) -> BTreeSet<(&'static str, u32)> {
 
 /// The shaders of convolutions, with the blocks and the channels of a tile, that are chosen on this adapter.
 fn tiles_chosen_on(report: &AdapterReport) -> BTreeSet<(&'static str, Option<u32>, Option<u32>)> {
-    let chosen = |table| {
-        let tiles = [3, 8, 16, 32, 1000].map(|channels| conv::choose(table, &report.target(), channels));
+    let chosen = |(table, target)| {
+        let tiles = [3, 8, 16, 32, 1000].map(|channels| conv::choose(table, &target, channels));
         tiles.map(|variant| (variant.kernel.name, Some(variant.blocks), Some(variant.channels)))
     };
-    [conv::DATA, conv::WEIGHTS].into_iter().flat_map(chosen).collect()
+    let tables = |target| [(conv::DATA, target), (conv::WEIGHTS, target)];
+    targets_of(report).flat_map(tables).flat_map(chosen).collect()
 }
 
 /// Whether a plan for this adapter can have it, tuned or not.

@@ -44,7 +44,7 @@ pub struct BenchReport {
     pub adapter: AdapterReport,
     /// The clock that timed single dispatches.
     pub clock: Clock,
-    /// What the products' operands were rounded to, in steps too.
+    /// What the operands of products were rounded to, in steps too.
     pub precision: Precision,
     /// The adapter's limits.
     pub ceilings: Ceilings,

@@ -1,6 +1,6 @@
 //! The cases of convolutions, and of what lies between pictures and rows.
 
-use super::products::{before, epilogues, name_of};
+use super::products::{ROUNDED_TO_F16, before, epilogues, name_of};
 use super::{Case, Fill, TRANSCENDENTAL};
 use crate::kernels::batch_norm::{self, Tensors};
 use crate::kernels::conv::{
@@ -88,6 +88,9 @@ fn data(variant: &Variant, way: Way, geometry: &Geometry, epilogue: Epilogue<()>
     let w = case.tensor("w", rows, columns, Fill::Normal(0.3));
     let c = picture(&mut case, "c", count, to, before(epilogue));
     let epilogue = case.fused(epilogue, [1, to.channels], [c.rows, c.cols]);
+    if variant.is_f16() {
+        case.tolerance = ROUNDED_TO_F16;
+    }
     conv_with(&mut case.plan, variant, "check", (way, geometry), (x, w, c), epilogue);
     case
 }
@@ -111,6 +114,9 @@ fn weights(cases: &mut Vec<Case>, variant: &Variant, geometry: &Geometry, bias: 
     case.fills.push((d_w, Fill::Unwritten));
     if bias {
         case.fills.push((d_bias, Fill::Unwritten));
+    }
+    if variant.is_f16() {
+        case.tolerance = ROUNDED_TO_F16;
     }
     let to = (d_w, bias.then_some(d_bias));
     d_weights_with(&mut case.plan, variant, "check", geometry, (coarse, fine), to, parts);

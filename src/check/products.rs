@@ -7,7 +7,7 @@ use crate::kernels::matmul::{self, Epilogue, Layout};
 use crate::plan::Target;
 
 /// Operands rounded to 11 bits: at most 2^-11 each, and less in a sum.
-const ROUNDED_TO_F16: f64 = 1e-3;
+pub(super) const ROUNDED_TO_F16: f64 = 1e-3;
 
 /// Sizes around a tile: 1, a prime, tile - 1, tile, tile + 1.
 fn around(tile: usize) -> [usize; 5] {

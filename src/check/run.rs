@@ -34,7 +34,7 @@ pub fn matmuls(
     run_all(gpu, &cases, progress)
 }
 
-/// Every case, with those of 16-bit products if the adapter supports them.
+/// Every case, with those of 16-bit operands if the adapter supports them.
 fn all_cases(gpu: &Gpu) -> Vec<Case> {
     let target = gpu.report().target_f16();
     let mut all = cases::all(&target);

@@ -138,20 +138,17 @@ impl AdapterReport {
         Target { software, subgroup, images, adam_in_buffers, vendor: self.vendor, ..Target::PORTABLE }
     }
 
-    /// The same for products that may round their operands to 16 bits, if the adapter can.
+    /// The same for products and convolutions that may round their operands to 16 bits, if the adapter can.
     pub fn target_f16(&self) -> Target {
         Target { f16: self.f16, cooperative: self.cooperative, ..self.target() }
     }
 
     /// Whether training with operands of 16 bits is expected to be faster. A software adapter takes several times as long with
-    /// them (`benches/RESULTS.md`). A card without matrices adds in 32 bits, so it computes no faster: the tiles in its workgroup
-    /// memory are half as large, and that is all. By the compilers' estimates (tests/compilers) AMD's RDNA then holds up to twice
-    /// as many waves and Apple's cards up to a third more, but NVIDIA's, and AMD's before RDNA, which have waves of 64 alone, at
-    /// most one.
+    /// them (`benches/RESULTS.md`). A card computes faster with matrices alone; without them it can gain by tiles that are half as
+    /// large.
     pub fn gains_by_f16(&self) -> bool {
-        let before_rdna = self.vendor == Vendor::Amd && self.target().subgroup == Some(64);
-        let by_tiles = !before_rdna && self.vendor != Vendor::Nvidia;
-        self.f16 && !self.is_software() && (self.cooperative.is_some() || by_tiles)
+        let gains = self.cooperative.is_some() || self.target().gains_by_smaller_tiles();
+        self.f16 && !self.is_software() && gains
     }
 
     /// Higher is better: real cards before software, native interfaces before OpenGL.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use twox_hash::XxHash3_64;
 
-use super::config::Config;
+use super::config::{Config, Precision};
 use super::division::Times;
 use super::files::{self, Inherited};
 use super::history::{self, History, Sums};
@@ -137,7 +137,7 @@ impl Trainer {
         config.train.precision = asked.worthwhile(gpu.report());
         if asked != config.train.precision {
             log::warn!(
-                "products keep 32 bits: with operands of 16, {} is not expected to be faster; benchmarks measure them all the same",
+                "32 bits are kept: with operands of 16, {} is not expected to be faster; benchmarks measure them all the same",
                 gpu.report().title()
             );
         }
@@ -150,6 +150,14 @@ impl Trainer {
         let recipe = config.recipe(dataset.shape);
         let settings = (&config.train, &recipe);
         let stepper = Stepper::among(ranks, device, &network, settings, tuning, &train, rows)?;
+        let convolves =
+            stepper.program().plan().dispatches().iter().any(|d| d.kernel.name.starts_with("conv/"));
+        if convolves && config.train.precision == Precision::F16 && !gpu.target().gains_by_smaller_tiles() {
+            log::warn!(
+                "convolutions keep 32 bits: no matrices multiply them, and {} is not expected to gain by smaller tiles alone",
+                gpu.report().title()
+            );
+        }
         let parameters = network.parameters.clone();
         let weights = config.train.first_weights(&network, &train)?;
         stepper.write_parameters(&weights);

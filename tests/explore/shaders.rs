@@ -13,6 +13,8 @@ use super::skip;
 
 /// Kernels that have no pipeline in this browser: the kernel, a part of what it says, and why.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    ("conv/tiled_f16", "f16", "SwiftShader has no 16-bit floats"),
+    ("conv/weights_tiled_f16", "f16", "SwiftShader has no 16-bit floats"),
     ("matmul/cooperative16", "expected extension", "cooperative matrices are no part of WGSL yet"),
     ("matmul/cooperative8", "expected extension", "cooperative matrices are no part of WGSL yet"),
     ("matmul/tiled_f16", "f16", "SwiftShader has no 16-bit floats"),

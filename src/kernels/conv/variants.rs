@@ -40,12 +40,12 @@ impl Variant {
         Variant::new(name, kernel, ("SIDE", channels.1 / 4), channels, false)
     }
 
-    const fn tiled(name: &'static str, channels: u32) -> Variant {
-        Variant::through_tiles(name, &TILED, ("CHANNELS", channels))
+    const fn tiled(name: &'static str, kernel: &'static Kernel, channels: u32) -> Variant {
+        Variant::through_tiles(name, kernel, ("CHANNELS", channels))
     }
 
-    const fn weights_tiled(name: &'static str, rows: u32) -> Variant {
-        Variant::through_tiles(name, &WEIGHTS_TILED, ("ROWS", rows))
+    const fn weights_tiled(name: &'static str, kernel: &'static Kernel, rows: u32) -> Variant {
+        Variant::through_tiles(name, kernel, ("ROWS", rows))
     }
 
     const fn subgroup(name: &'static str, lanes: u32, channels: u32) -> Variant {
@@ -79,18 +79,28 @@ impl Variant {
 
     /// Whether it reads from images.
     fn reads_images(&self) -> bool {
-        std::ptr::eq(self.kernel, &SUBGROUP_IMAGES) || std::ptr::eq(self.kernel, &WEIGHTS_SUBGROUP_IMAGES)
+        self.is_one_of([&SUBGROUP_IMAGES, &WEIGHTS_SUBGROUP_IMAGES])
+    }
+
+    /// Whether it rounds its operands to 16 bits.
+    pub fn is_f16(&self) -> bool {
+        self.is_one_of([&TILED_F16, &WEIGHTS_TILED_F16])
     }
 
     /// Whether operands pass through workgroup memory, with a barrier per round.
     fn uses_workgroup_memory(&self) -> bool {
-        std::ptr::eq(self.kernel, &TILED) || std::ptr::eq(self.kernel, &WEIGHTS_TILED)
+        self.is_f16() || self.is_one_of([&TILED, &WEIGHTS_TILED])
+    }
+
+    fn is_one_of(&self, kernels: [&'static Kernel; 2]) -> bool {
+        kernels.iter().any(|kernel| std::ptr::eq(*kernel, self.kernel))
     }
 
     /// Whether this variant runs on `target`.
     pub fn fits(&self, target: &Target) -> bool {
         self.lanes.is_none_or(|lanes| target.subgroup == Some(lanes))
             && (target.images || !self.reads_images())
+            && (target.f16 || !self.is_f16())
     }
 
     /// The constants of the shader, with these beside its own.
@@ -118,7 +128,8 @@ pub static DATA: &[Variant] = &[
     Variant::portable("portable-4", 64, 4),
     Variant::portable("portable-8", 32, 8),
     Variant::portable("portable-16", 32, 16),
-    Variant::tiled("tiled-32", 32),
+    Variant::tiled("tiled-32", &TILED, 32),
+    Variant::tiled("tiled-32-f16", &TILED_F16, 32),
 ];
 
 /// Every variant of the gradient of a convolution's weights: for each adapter from few rows to many.
@@ -137,7 +148,8 @@ pub static WEIGHTS: &[Variant] = &[
     Variant::weights_portable("portable-4", 64, 4),
     Variant::weights_portable("portable-8", 32, 8),
     Variant::weights_portable("portable-16", 32, 16),
-    Variant::weights_tiled("tiled-32", 32),
+    Variant::weights_tiled("tiled-32", &WEIGHTS_TILED, 32),
+    Variant::weights_tiled("tiled-32-f16", &WEIGHTS_TILED_F16, 32),
 ];
 
 /// Invocations of a workgroup in browsers without a card: as many as SwiftShader computes at once, so that few positions leave none
@@ -145,22 +157,38 @@ pub static WEIGHTS: &[Variant] = &[
 /// pictures both took as long as with 32 invocations (Chromium 156, two busy cores).
 const SMALL: u32 = 4;
 
-/// The channels of the tiles that are chosen without subgroups. Apple's compiler spills the sums of 16 channels (Mesa 26's of an
-/// M1: 6 to 22 spills, with 8 none); all others keep them (tests/compilers). For cards, beyond 16, tiles in workgroup memory: a
-/// vector from memory serves 64 multiply-adds there, where one of 16 channels serves 13. That is reasoning: nothing was measured
-/// on a card.
-fn channels_without_subgroups(target: &Target) -> &'static [u32] {
+/// The channels of the tiles straight from memory that are chosen without subgroups. Apple's compiler spills the sums of 16 channels
+/// (Mesa 26's of an M1: 6 to 22 spills, with 8 none); all others keep them (tests/compilers).
+fn channels_without_subgroups(target: &Target) -> [u32; 2] {
     match (target.software, target.vendor) {
-        (true, _) => &[4, 16],
-        (false, Vendor::Apple) => &[4, 8, 32],
-        (false, _) => &[4, 16, 32],
+        (false, Vendor::Apple) => [4, 8],
+        _ => [4, 16],
     }
+}
+
+/// The tiles in workgroup memory for so many channels, or rows, on `target`, if it takes them: for cards, beyond the channels of the
+/// largest tile straight from memory. A vector from memory serves 64 multiply-adds there, where one of 16 channels serves 13. That is
+/// reasoning: nothing was measured on a card. Of 16 bits where those are asked for and let the card hold more waves; on software
+/// adapters, which are slower with them, because they are asked for. Fewer channels keep 32 bits: what comes straight from memory has
+/// no tile that could be smaller.
+fn through_workgroup_memory(
+    table: &'static [Variant],
+    target: &Target,
+    channels: usize,
+) -> Option<&'static Variant> {
+    let [_, straight] = channels_without_subgroups(target);
+    let f16 = target.f16 && target.gains_by_smaller_tiles();
+    let taken = (!target.software || f16) && channels > straight as usize;
+    table.iter().find(|v| taken && v.uses_workgroup_memory() && v.is_f16() == f16)
 }
 
 /// The variant of a table for so many channels, or rows, on `target`: the smallest tile that holds them, or the largest. With
 /// subgroups on software adapters, where loads are the limit and each lane saves some; from images where that is faster.
 pub fn choose(table: &'static [Variant], target: &Target, channels: usize) -> &'static Variant {
-    let fitting = || table.iter().filter(|variant| variant.fits(target));
+    if let Some(variant) = through_workgroup_memory(table, target, channels) {
+        return variant;
+    }
+    let fitting = || table.iter().filter(|variant| variant.fits(target) && !variant.uses_workgroup_memory());
     let images = fitting().any(Variant::reads_images);
     let subgroups = target.software && fitting().any(|variant| variant.lanes.is_some());
     let without = channels_without_subgroups(target);
@@ -170,7 +198,6 @@ pub fn choose(table: &'static [Variant], target: &Target, channels: usize) -> &'
         v.lanes.is_some() == subgroups
             && v.reads_images() == images
             && (subgroups || without.contains(&v.channels) && (v.blocks == SMALL) == browser)
-            && !(target.software && v.uses_workgroup_memory())
     };
     let mut tiles = fitting().filter(suits);
     let largest = tiles.clone().next_back().expect("a portable variant");
@@ -239,16 +266,24 @@ static WEIGHTS_TILED: Kernel = weights(shader!("conv/weights_tiled"), Needs::Not
     weight_specialisations(&WEIGHTS_TILED)
 });
 
+static TILED_F16: Kernel =
+    data(shader!("conv/tiled_f16"), Needs::Nothing, DATA_SLOTS, || data_specialisations(&TILED_F16));
+
+static WEIGHTS_TILED_F16: Kernel =
+    weights(shader!("conv/weights_tiled_f16"), Needs::Nothing, WEIGHT_SLOTS, || {
+        weight_specialisations(&WEIGHTS_TILED_F16)
+    });
+
 static WEIGHTS_SUBGROUP_IMAGES: Kernel =
     weights(shader!("conv/weights_subgroup_images"), Needs::Lanes, WEIGHT_IMAGES, || {
         weight_specialisations(&WEIGHTS_SUBGROUP_IMAGES)
     });
 
 /// The shaders of a convolution.
-pub(crate) const DATA_KERNELS: [&Kernel; 4] = [&PORTABLE, &SUBGROUP, &SUBGROUP_IMAGES, &TILED];
+pub(crate) const DATA_KERNELS: [&Kernel; 5] = [&PORTABLE, &SUBGROUP, &SUBGROUP_IMAGES, &TILED, &TILED_F16];
 /// The shaders of the gradient of a convolution's weights.
-pub(crate) const WEIGHT_KERNELS: [&Kernel; 4] =
-    [&WEIGHTS_PORTABLE, &WEIGHTS_SUBGROUP, &WEIGHTS_SUBGROUP_IMAGES, &WEIGHTS_TILED];
+pub(crate) const WEIGHT_KERNELS: [&Kernel; 5] =
+    [&WEIGHTS_PORTABLE, &WEIGHTS_SUBGROUP, &WEIGHTS_SUBGROUP_IMAGES, &WEIGHTS_TILED, &WEIGHTS_TILED_F16];
 
 /// The constants of the shader for one convolution; `grey` is its input of one channel.
 pub(super) fn constants<T>(variant: &Variant, way: Way, grey: bool, epilogue: &Epilogue<T>) -> Vec<Const> {
@@ -312,5 +347,28 @@ mod tests {
         }
         assert_eq!(choose(DATA, &software(Some(16)), 33).name, "subgroup16-64");
         assert_eq!(choose(WEIGHTS, &software(Some(16)), 33).name, "subgroup16-32");
+    }
+
+    /// A maker, the size of its subgroups, and what more channels than 16 get where 16 bits are asked for.
+    #[test]
+    fn sixteen_bits_are_for_tiles_in_workgroup_memory_that_gain_by_them() {
+        for (vendor, subgroup, wide) in [
+            (Vendor::Amd, None, "tiled-32-f16"),
+            (Vendor::Amd, Some(64), "tiled-32"),
+            (Vendor::Apple, Some(32), "tiled-32-f16"),
+            (Vendor::Nvidia, Some(32), "tiled-32"),
+            (Vendor::Other, None, "tiled-32-f16"),
+        ] {
+            let target = Target { vendor, subgroup, f16: true, cooperative: Some(16), ..Target::PORTABLE };
+            for table in [DATA, WEIGHTS] {
+                assert_eq!([17, 1000].map(|channels| choose(table, &target, channels).name), [wide; 2]);
+                assert_eq!(choose(table, &target, 3).name, "portable-4", "{target:?}");
+            }
+        }
+        let software = Target { subgroup: Some(8), images: true, f16: true, ..Target::SOFTWARE };
+        for table in [DATA, WEIGHTS] {
+            let names = [3, 16, 17].map(|channels| choose(table, &software, channels).name);
+            assert_eq!(names, ["images8-4", "images8-16", "tiled-32-f16"]);
+        }
     }
 }

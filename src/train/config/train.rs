@@ -122,7 +122,7 @@ section! {
         #[arg(long)]
         flip: bool = false;
 
-        /// Floats of the products' operands in training; evaluation always has 32 bits
+        /// Floats of the operands of products and wide convolutions in training; evaluation always has 32 bits
         #[arg(long, value_parser = choice::<Precision>())]
         precision: Precision = Precision::F32;
 
@@ -151,7 +151,7 @@ named! {
 }
 
 named! {
-    /// Floats of the products' operands; everything else is 32 bits wide, sums too.
+    /// Floats of the operands of products and wide convolutions; everything else is 32 bits wide, sums too.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
     pub enum Precision {
         /// 32 bits
