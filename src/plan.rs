@@ -4,6 +4,7 @@
 //! (`kernels::reference`), or recorded for a device and replayed every step (`gpu::Program`).
 
 mod call;
+mod exchange;
 mod field;
 mod graph;
 mod images;
@@ -18,12 +19,13 @@ mod tensor;
 use std::fmt;
 
 pub use call::{Call, Matrix, Reference, params, pod};
+pub use exchange::Exchange;
 pub use field::Field;
 pub use graph::{Formula, Graph, Nodes, Part, Unfit, Value};
 pub use images::{IMAGE_HEIGHT, IMAGE_WIDTH, IMAGE_WORDS};
 pub(crate) use kernel::Trusted;
 pub use kernel::{Kernel, Needs, Shader};
-pub use pieces::{Bucket, Exchange};
+pub use pieces::Bucket;
 pub use slot::{Access, Before, Const, Form, Slot, read, read_image, read_u32, write, write_u32};
 pub use step::{Step, StepBounds};
 pub use tensor::{BINDING_ALIGN, Buffer, BufferId, Element, PAD, Role, Tensor, round_up};

@@ -3,20 +3,10 @@
 
 use std::ops::Range;
 
+use super::exchange::Exchange;
 use super::slot::Access;
 use super::tensor::Tensor;
 use super::{PAD, Plan};
-
-/// A pause of a plan that several processes run together: everyone's `from` becomes everyone's `to`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exchange {
-    /// Dispatches of the plan that come before it.
-    pub after: usize,
-    /// What this process has.
-    pub from: Tensor,
-    /// What all of them have, one behind the other in the order of their ranks.
-    pub to: Tensor,
-}
 
 /// Words that no dispatch writes any more once some of them have run.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -259,7 +259,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The thread: joins, says how many there are, and does what it is told until nobody can tell it more.
-fn serve(tell: &Sender<Option<[usize; 4]>>, todo: &Receiver<Job>) {
+fn serve(tell: &Sender<Option<[usize; 3]>>, todo: &Receiver<Job>) {
     let Some((universe, _)) = initialize_with_threading(Threading::Funneled) else {
         let _ = tell.send(None);
         return;
