@@ -188,23 +188,29 @@ fn a_signal_to_one_rank_stops_all_together() {
 #[test]
 fn buckets_that_travel_meanwhile_give_the_bits_of_one_process() {
     let scratch = Scratch::new();
-    // 68 MB of gradients.
-    let train =
-        "train --data tiny --hidden 4000,2000 --latent 2 --batch-size 100 --epochs 1 --shards 4 --profile";
+    // 33 MB of gradients.
+    let train = "train --data tiny --hidden 2000,2000 --latent 2 --batch-size 128 --epochs 1 --shards 4 -q";
     scratch.succeed(&format!("{train} --out alone"));
+    let model = |run: &str| scratch.read(&format!("{run}/model.safetensors"));
     for ranks in [2, 4] {
-        let run = format!("run{ranks}");
-        let Output { status, stderr, .. } = self::run(&scratch, ranks, &format!("{train} --out {run}"));
-        let told = String::from_utf8_lossy(&stderr);
-        assert!(status.success(), "{told}");
-        assert!(told.contains("a divided step on this rank, in ms: computing "), "{told}");
-        assert!(
-            told.contains("one of 4 shards (25 rows) of a training step at batch 100, and the optimiser"),
-            "{told}"
-        );
-        let model = |run: &str| scratch.read(&format!("{run}/model.safetensors"));
-        assert!(model(&run) == model("alone"), "{ranks} ranks");
+        succeed(&scratch, ranks, &format!("{train} --out run{ranks}"));
+        assert!(model(&format!("run{ranks}")) == model("alone"), "{ranks} ranks");
     }
+}
+
+/// Before and after the training, of a shard and of the steps.
+#[test]
+fn a_profile_is_of_a_shard() {
+    let scratch = Scratch::new();
+    let train = "train --data tiny --hidden 16 --latent 2 --batch-size 100 --epochs 1 --profile";
+    let Output { status, stderr, .. } = run(&scratch, 2, train);
+    let told = String::from_utf8_lossy(&stderr);
+    assert!(status.success(), "{told}");
+    assert!(
+        told.contains("one of 2 shards (50 rows) of a training step at batch 100, and the optimiser"),
+        "{told}"
+    );
+    assert!(told.contains("a divided step on this rank, in ms: computing "), "{told}");
 }
 
 /// A model with batch norm.
@@ -289,7 +295,7 @@ fn a_mistake_is_told_once() {
         ),
         (
             "train --config norm.toml --shards 8 --sync-norm",
-            "error: --sync-norm true: it needs one shard a rank, and 4 ranks would have 2 of 8 each",
+            "error: --sync-norm: it needs one shard a rank, and 4 ranks would have 2 of 8 each",
         ),
         ("train --data nowhere", "error: "),
         ("train --data tiny --lr x", "error: invalid value 'x'"),
