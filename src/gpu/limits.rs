@@ -91,6 +91,11 @@ pub(super) fn bytes_of(buffer: &Buffer) -> u64 {
     words.div_ceil(PAD as u64).saturating_mul(4 * PAD as u64)
 }
 
+/// Whether it holds a data set, which may be large, and all of which the host writes.
+pub(super) fn is_data(buffer: &Buffer) -> bool {
+    buffer.role == Role::Shared && buffer.name.starts_with("data.")
+}
+
 /// How to make a buffer smaller.
 pub(super) fn advice(buffer: &Buffer) -> &'static str {
     let is = |kind: &str| buffer.name.starts_with(kind);
@@ -98,7 +103,7 @@ pub(super) fn advice(buffer: &Buffer) -> &'static str {
         Role::Private => SMALLER_BATCH,
         // Data that does not fit is streamed, which leaves a batch of it, or one label per row.
         Role::Shared if is("labels.") => "use fewer rows of data or another adapter (`run.device`)",
-        Role::Shared if is("data.") || is("order.") => {
+        Role::Shared if is_data(buffer) || is("order.") => {
             "use a smaller batch (`train.batch_size`) or another adapter (`run.device`)"
         }
         Role::Shared => {

@@ -9,7 +9,7 @@ use super::adapter::AdapterReport;
 use super::allocate::{allocate, create};
 use super::device::{Gpu, lock};
 use super::images::Image;
-use super::limits::{advice, bytes_of};
+use super::limits::{advice, bytes_of, is_data};
 use super::pacer::{MAX_STEPS, Pacer, Portion, divide, weight};
 use super::read_back::{Reading, Staging};
 use crate::error::Result;
@@ -50,10 +50,17 @@ struct Launch {
 }
 
 impl Launch {
-    fn encode(&self, pass: &mut wgpu::ComputePass, step_group: &wgpu::BindGroup, slot: usize) {
+    /// Records it. What is bound stays so from one launch of a pass to the next: `bound` is the slot of the Step that the pass has.
+    fn encode(
+        &self,
+        pass: &mut wgpu::ComputePass,
+        step_group: &wgpu::BindGroup,
+        slot: usize,
+        bound: &mut Option<usize>,
+    ) {
         pass.set_pipeline(&self.pipeline);
         pass.set_bind_group(0, &self.group, &[]);
-        if self.step {
+        if self.step && bound.replace(slot) != Some(slot) {
             pass.set_bind_group(1, step_group, &[(slot * SLOT) as u32]);
         }
         let [x, y, z] = self.workgroups;
@@ -65,24 +72,25 @@ impl Launch {
 struct Recorder<'a> {
     /// Dropped before the encoder is used for something else.
     pass: Option<wgpu::ComputePass<'static>>,
+    bound: Option<usize>,
     encoder: &'a mut wgpu::CommandEncoder,
     step_group: &'a wgpu::BindGroup,
 }
 
 impl<'a> Recorder<'a> {
     fn new(encoder: &'a mut wgpu::CommandEncoder, step_group: &'a wgpu::BindGroup) -> Self {
-        Recorder { pass: None, encoder, step_group }
+        Recorder { pass: None, bound: None, encoder, step_group }
     }
 
     fn record(&mut self, launch: &Launch, slot: usize) {
         if !launch.copies.is_empty() {
-            self.pass = None;
+            (self.pass, self.bound) = (None, None);
         }
         for image in &launch.copies {
             image.copy(self.encoder);
         }
         let begin = || self.encoder.begin_compute_pass(&Default::default()).forget_lifetime();
-        launch.encode(self.pass.get_or_insert_with(begin), self.step_group, slot);
+        launch.encode(self.pass.get_or_insert_with(begin), self.step_group, slot, &mut self.bound);
     }
 }
 
@@ -356,20 +364,38 @@ fn binding(buffer: &wgpu::Buffer, offset: usize, size: usize) -> wgpu::BindingRe
     })
 }
 
-/// The plan's buffers, in their order. One that lies in the memory of another is that other's buffer.
+/// The plan's buffers, in their order. One that lies in the memory of another is that other's buffer. They are zeroed at once: wgpu
+/// would ask at each launch whether that is still to be done, of each buffer that was not yet when its group was made.
 fn make_buffers(gpu: &Gpu, plan: &Plan, shared: &mut Shared) -> Result<Vec<wgpu::Buffer>> {
     let mut made: Vec<Option<wgpu::Buffer>> = Vec::new();
+    let mut zeros = gpu.device.create_command_encoder(&Default::default());
     for buffer in &plan.buffers {
-        made.push(if buffer.home.is_some() { None } else { Some(make_buffer(gpu, buffer, shared)?) });
+        let made_now = match buffer.home {
+            Some(_) => None,
+            None => Some(make_buffer(gpu, buffer, shared, &mut zeros)?),
+        };
+        made.push(made_now);
     }
+    gpu.queue.submit([zeros.finish()]);
     let of = |id| made[plan.home(BufferId(id)).0].clone().expect("a home has memory of its own");
     Ok((0..made.len()).map(of).collect())
 }
 
-fn make_buffer(gpu: &Gpu, buffer: &Buffer, shared: &mut Shared) -> Result<wgpu::Buffer> {
+fn make_buffer(
+    gpu: &Gpu,
+    buffer: &Buffer,
+    shared: &mut Shared,
+    zeros: &mut wgpu::CommandEncoder,
+) -> Result<wgpu::Buffer> {
     let bytes = bytes_of(buffer) as usize;
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
-    let make = || allocate(gpu, &buffer.name, bytes, usage, advice(buffer));
+    let mut make = || {
+        let made = allocate(gpu, &buffer.name, bytes, usage, advice(buffer))?;
+        if !is_data(buffer) {
+            zeros.clear_buffer(&made, 0, None);
+        }
+        Ok(made)
+    };
     if buffer.role == Role::Private {
         return make();
     }

@@ -30,8 +30,9 @@ impl Program {
                 Clock::Timestamps => self.by_timestamps(launch, repeats)?,
                 Clock::Wall => self.by_wall_clock(repeats, |encoder, repeats| {
                     let mut pass = encoder.begin_compute_pass(&Default::default());
+                    let mut bound = None;
                     for _ in 0..repeats {
-                        launch.encode(&mut pass, &self.step_group, 0);
+                        launch.encode(&mut pass, &self.step_group, 0, &mut bound);
                     }
                 })?,
             };
@@ -122,8 +123,9 @@ impl Program {
                     end_of_pass_write_index: Some(first + 1),
                 }),
             });
+            let mut bound = None;
             for _ in 0..repeats {
-                launch.encode(&mut pass, &self.step_group, 0);
+                launch.encode(&mut pass, &self.step_group, 0, &mut bound);
             }
         }
         encoder.resolve_query_set(&queries, 0..count, &resolved, 0);
