@@ -32,6 +32,16 @@ fn trainer(gpu: &Arc<Gpu>, dataset: &Dataset, config: &Config) -> Trainer {
     Trainer::new(gpu, dataset, config.clone()).unwrap()
 }
 
+/// The steps of such a run before the first, with the precision as it is asked for.
+fn stepper(gpu: &Arc<Gpu>, dataset: &Dataset, config: &Config) -> (Network, Stepper) {
+    let network = Network::new(&config.model_config(dataset.shape)).unwrap();
+    let (mut shared, recipe) = (Shared::default(), config.recipe(dataset.shape));
+    let (device, train) = ((gpu, &mut shared), (&config.train, &recipe));
+    let stepper = Stepper::new(device, &network, train, &Tuning::default(), &dataset.train, 8).unwrap();
+    stepper.write_parameters(&config.train.first_weights(&network, &dataset.train).unwrap());
+    (network, stepper)
+}
+
 /// An observer that never stops.
 fn go_on(_: &EpochProgress) -> ControlFlow<()> {
     ControlFlow::Continue(())
@@ -293,12 +303,7 @@ fn sixteen_bit_products_train_nearly_the_same_or_are_refused() {
     let [exact, rounded] = [Precision::F32, Precision::F16].map(|precision| {
         let mut config = config(16);
         config.train.precision = precision;
-        let network = Network::new(&config.model_config(dataset.shape)).unwrap();
-        let (mut shared, recipe) = (Shared::default(), config.recipe(dataset.shape));
-        let (device, train) = ((&gpu, &mut shared), (&config.train, &recipe));
-        let mut stepper =
-            Stepper::new(device, &network, train, &Tuning::default(), &dataset.train, 8).unwrap();
-        stepper.write_parameters(&config.train.first_weights(&network, &dataset.train).unwrap());
+        let (_, mut stepper) = stepper(&gpu, &dataset, &config);
         let done = stepper.submit(0, 1).unwrap();
         let history = stepper.program().read_f32(stepper.ports().history).unwrap();
         (done, history[4..7].to_vec())
@@ -323,18 +328,13 @@ fn convolutions_of_16_bits_have_nearly_the_same_gradients() {
         let mut config = config(16);
         config.model.encoder = Some("conv 20x3 tanh, conv 24x4/2 tanh".parse().unwrap());
         config.train.precision = precision;
-        let network = Network::new(&config.model_config(dataset.shape)).unwrap();
-        let (mut shared, recipe) = (Shared::default(), config.recipe(dataset.shape));
-        let (device, train) = ((&gpu, &mut shared), (&config.train, &recipe));
-        let mut stepper =
-            Stepper::new(device, &network, train, &Tuning::default(), &dataset.train, 8).unwrap();
+        let (network, mut stepper) = stepper(&gpu, &dataset, &config);
         let kernels: Vec<_> = stepper.program().plan().dispatches().iter().map(|d| d.kernel.name).collect();
         let uses = |name| kernels.iter().filter(|kernel| **kernel == name).count();
         // Two layers of the encoder and one of the decoder, whose last has one channel; three gradients by inputs, four by weights.
         let half = precision == Precision::F16 && takes_halves;
         let expected = if half { [6, 4] } else { [0, 0] };
         assert_eq!(["conv/tiled_f16", "conv/weights_tiled_f16"].map(uses), expected, "{kernels:?}");
-        stepper.write_parameters(&config.train.first_weights(&network, &dataset.train).unwrap());
         stepper.submit(0, 1).unwrap();
         let gradients = stepper.program().read_f32(stepper.ports().gradients).unwrap();
         let of = |p: &Parameter| (p.name.clone(), p.extract(&gradients));
