@@ -131,7 +131,10 @@ fn adam_reads_buffers_where_that_was_measured() {
 
 #[test]
 fn images_are_for_vectors_below_512_bits() {
-    let with = |name: &str| report(0, name, "vulkan", "software").target().images;
+    let with = |name: &str| {
+        let max_image_rows = IMAGE_HEIGHT as u32;
+        AdapterReport { max_image_rows, ..report(0, name, "vulkan", "software") }.target().images
+    };
     assert!(with("llvmpipe (LLVM 15.0.6, 256 bits)") && with("llvmpipe (LLVM 19.1.7, 128 bits)"));
     assert!(!with("llvmpipe (LLVM 15.0.6, 512 bits)") && !with("SwiftShader Device"));
 }
