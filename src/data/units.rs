@@ -154,7 +154,7 @@ fn advice(summary: &Summary, whole: bool) -> &'static str {
 mod tests {
     use super::*;
 
-    const PICTURE: Shape = Shape { width: 2, height: 1, channels: 1 };
+    const PICTURE: Shape = Shape { width: 1, height: 2, channels: 1 };
 
     fn fit(known: Known, other: Split, shape: Shape) -> (Vec<f32>, String) {
         let (split, warning) = known.fit("new", other, None, shape, &|_| {}).unwrap();

@@ -157,23 +157,23 @@ mod tests {
         assert_eq!(parts, [Some(Part::Test), Some(Part::Train), Some(Part::Valid)]);
         assert_eq!(["a%20b%25", "50%", "%zz", "%ff", "é"].map(unspelt), ["a b%", "50%", "%zz", "%ff", "é"]);
         fs::remove_dir_all(folder.path().join("data")).unwrap();
-        for [a, b] in [
-            ["wine_train", "wine_test"],
-            ["wine-train", "wine-test"],
-            ["X_train", "X_test"],
-            ["train_0", "test_0"],
-            ["wine.train", "wine.test"],
-        ] {
-            [a, b].map(|name| write(&format!("{name}.parquet")));
+        let remove = |name: &str| fs::remove_file(folder.path().join(name)).unwrap();
+        for stem in ["wine_", "wine-", "X_", "wine."] {
+            let names = ["test", "train"].map(|part| format!("{stem}{part}.parquet"));
+            names.iter().for_each(|name| write(name));
             let parts: Vec<_> = find().unwrap().into_iter().map(|file| file.part).collect();
-            assert_eq!(parts, [Some(Part::Test), Some(Part::Train)], "{a}");
-            [a, b].map(|name| fs::remove_file(folder.path().join(format!("{name}.parquet"))).unwrap());
+            assert_eq!(parts, [Some(Part::Test), Some(Part::Train)], "{stem}");
+            names.iter().for_each(|name| remove(name));
         }
-        ["train_station.parquet", "test_tube.parquet"].map(write);
+        let names = ["test_0.parquet", "train_0.parquet"];
+        names.into_iter().for_each(write);
+        assert_eq!(find().unwrap()[1].part, Some(Part::Train));
+        names.into_iter().for_each(remove);
+        let names = ["train_station.parquet", "test_tube.parquet"];
+        names.into_iter().for_each(write);
         assert!(find().unwrap().iter().all(|file| file.part.is_none()));
-        ["train_station.parquet", "test_tube.parquet"]
-            .map(|name| fs::remove_file(folder.path().join(name)).unwrap());
-        ["train.parquet", "test.parquet", "more.parquet"].map(write);
+        names.into_iter().for_each(remove);
+        ["train.parquet", "test.parquet", "more.parquet"].into_iter().for_each(write);
         assert!(find().unwrap_err().to_string().contains("of no part"));
         assert!(!is_folder("") && !is_folder("nowhere"));
     }
