@@ -77,7 +77,7 @@ pub fn encode(args: &EncodeArgs) -> Result<()> {
 
 pub fn decode(args: &DecodeArgs) -> Result<()> {
     let folder = args.out.is_dir() || args.out.to_string_lossy().ends_with(['/', std::path::MAIN_SEPARATOR]);
-    output::writes("--out", &args.out)?;
+    output::writes_into("--out", &args.out)?;
     // Before the work, what could refuse its result.
     let numbers = |out: &Path| {
         output::matrix(out).map_err(|error| match error {

@@ -113,11 +113,17 @@ pub fn reads(source: impl AsRef<Path>) -> Result<()> {
     Ok(())
 }
 
-/// Remembers that a file is to be written, or pictures into a folder: before the work, not behind it.
+/// Remembers that a file is to be written: before the work, not behind it.
 ///
 /// # Errors
 /// [`Error::Usage`] if it is what is read.
 pub fn writes(flag: &str, out: &Path) -> Result<()> {
+    // A folder is refused as such, when it is to be written.
+    if out.is_dir() { Ok(()) } else { writes_into(flag, out) }
+}
+
+/// The same for files in a folder.
+pub fn writes_into(flag: &str, out: &Path) -> Result<()> {
     let read = READ.lock().unwrap_or_else(PoisonError::into_inner);
     if read.iter().any(|source| is_same(out, source)) {
         return Err(overwritten(flag, out));

@@ -127,7 +127,7 @@ impl Known {
                 format!("{source}: bytes, where {range}: they count as 0 to 255, and not as v / 255");
             return (other.in_unit(1.0 / WHITE), Some(warning));
         }
-        let strange = !shape.is_table() && !(of_bytes && end <= 1.0 + SLACK);
+        let strange = !(shape.is_table() || of_bytes && end <= 1.0 + SLACK);
         let warning = strange.then(|| {
             format!(
                 "{source}: bytes, which count as v / 255, where {range}: save them as numbers of that range"
@@ -140,7 +140,7 @@ impl Known {
 /// What brings values into 0..1.
 fn advice(summary: &Summary, whole: bool) -> &'static str {
     match summary.range() {
-        (min, max) if min >= -1.0 && min < 0.0 && max <= 1.0 => "save (x + 1) / 2",
+        (min, max) if (-1.0..0.0).contains(&min) && max <= 1.0 => "save (x + 1) / 2",
         (min, _) if min < 0.0 => "bring them there",
         (_, max) if max <= 255.0 => "save x / 255, if 255 is white",
         (_, max) if whole && max <= 1023.0 => "save x / 1023, if 1023 is white",
