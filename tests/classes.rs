@@ -1,10 +1,14 @@
 //! Labels and columns have names; a model knows them by name, whatever file they come from.
 
+#[path = "common/foreign.rs"]
+mod foreign;
 #[path = "common/scratch.rs"]
 mod scratch;
 #[path = "common/tiny.rs"]
 mod tiny;
 
+use image::GrayImage;
+use predicates::str::contains;
 use scratch::Scratch;
 
 /// Rows of two columns and a class; the columns correlate with the class, and the class names are in no numeric order.
@@ -126,4 +130,40 @@ fn columns_are_found_by_their_names() {
     let bare: String = (0..9).map(row).collect();
     scratch.write("bare.csv", bare);
     scratch.succeed("score run --data bare.csv --label-column 3 --out x.csv");
+}
+
+#[test]
+fn data_that_a_conditional_model_cannot_take_says_what_gives_it_labels() {
+    let scratch = trained();
+    scratch.write("bare.csv", "sweet,sour\n1,2\n");
+    let message = scratch.fail("score run --data bare.csv --out x.csv", 2, "has no column `kind`");
+    assert!(message.contains("name another one with --label-column"), "{message}");
+
+    for (folder, count) in [("p/cat", 10), ("p/dog", 10)] {
+        std::fs::create_dir_all(scratch.path(folder)).unwrap();
+        for i in 0..count {
+            GrayImage::from_fn(4, 4, |x, y| image::Luma([(i * 20 + 5 * x + y) as u8]))
+                .save(scratch.path(&format!("{folder}/{i}.png")))
+                .unwrap();
+        }
+    }
+    scratch.succeed(
+        "train --data p --condition labels --hidden 8 --latent 2 --batch-size 8 --epochs 1 -q --out pictures",
+    );
+    std::fs::copy(scratch.path("p/cat/1.png"), scratch.path("1.png")).unwrap();
+    let message = scratch.fail("score pictures --data 1.png --out x.csv", 2, "1 has none");
+    assert!(
+        message.contains("put each picture into a folder that is called as its label: cat, dog"),
+        "{message}"
+    );
+    std::fs::copy(scratch.path("1.png"), scratch.path("p/1.png")).unwrap();
+    let message = scratch.fail("score pictures --data p --out x.csv", 2, "1.png of p: label `unlabelled`");
+    assert!(
+        message.contains("move such pictures into the folder of their label, or leave them out"),
+        "{message}"
+    );
+    let x = foreign::npy("|u1", "4, 4, 4", &(0..64).collect::<Vec<u8>>());
+    scratch.write("n.npz", foreign::npz(&[("x", x), ("y", foreign::npy("|u1", "4,", &[0, 1, 0, 1]))]));
+    let warned = contains("count as those of the model's classes: 0 is cat, 1 is dog");
+    scratch.command("score pictures --data n.npz --out x.csv").assert().success().stderr(warned);
 }

@@ -389,3 +389,25 @@ fn data_of_other_units_is_named() {
     let (_, err) = both(&scratch, "score run --data t.csv --out s.csv");
     assert!(!err.contains("other units"), "{err}");
 }
+
+#[test]
+fn what_is_read_is_not_written_over() {
+    let scratch = trained(60, "");
+    scratch.write("new.csv", csv(&table(9)));
+    let before = scratch.read("new.csv");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(scratch.path("new.csv"), scratch.path("link.csv")).unwrap();
+    let lost = "would be lost";
+    scratch.fail("score run --data new.csv --out new.csv", 2, lost);
+    scratch.fail("encode run --data new.csv --out ./new.csv", 2, lost);
+    #[cfg(unix)]
+    scratch.fail("score run --data new.csv --out link.csv", 2, lost);
+    scratch.fail("sample run --out t.csv", 2, lost);
+    scratch.fail("score run --out run/metrics.csv", 2, lost);
+    scratch.succeed("encode run --data new.csv --out z.csv");
+    scratch.fail("decode run --latents z.csv --out z.csv", 2, lost);
+    assert_eq!((scratch.read("new.csv"), scratch.read("t.csv")), (before, csv(&table(60)).into_bytes()));
+    // Results may be written again.
+    scratch.succeed("score run --data new.csv --out s.csv");
+    scratch.succeed("score run --data new.csv --out s.csv");
+}

@@ -321,3 +321,116 @@ fn built_in_data_is_read_as_the_run_read_it() {
     let report = json(&scratch.succeed("evaluate run --data shapes --limit 10 --json"));
     assert_eq!(report["count"], 10);
 }
+
+#[test]
+fn pictures_in_other_units_are_brought_into_the_model_s() {
+    let scratch = Scratch::new();
+    let values: Vec<u8> = (0..40).flat_map(|i| (0..64).map(move |at| grey(i, at))).collect();
+    let wide: Vec<u8> = values.iter().flat_map(|v| i64::from(*v).to_le_bytes()).collect();
+    let deep: Vec<u8> = values.iter().flat_map(|v| (u16::from(*v) * 16).to_le_bytes()).collect();
+    let shares: Vec<u8> = values.iter().flat_map(|v| (f32::from(*v) / 255.0).to_le_bytes()).collect();
+    scratch.write("u8.npy", foreign::npy("|u1", "40, 8, 8", &values));
+    scratch.write("i64.npy", foreign::npy("<i8", "40, 8, 8", &wide));
+    scratch.write("u16.npy", foreign::npy("<u2", "40, 8, 8", &deep));
+    scratch.write("f4.npy", foreign::npy("<f4", "40, 8, 8", &shares));
+    let highest = |data: &str| {
+        let out = scratch.succeed(&format!("score run --data {data} --out -"));
+        out.lines().nth(1).unwrap().split(',').nth(1).unwrap().parse::<f64>().unwrap()
+    };
+    for (trained, other, says) in
+        [("i64.npy", "u8.npy", "they count as 0 to 255"), ("u8.npy", "i64.npy", "divided by 255 too")]
+    {
+        scratch.succeed(&format!("{TRAIN} --data {trained}"));
+        for command in ["score", "encode"] {
+            let told = said(&scratch, &format!("{command} run --data {other} --out x.csv"));
+            assert!(told.contains(says), "{told}");
+        }
+        let told = said(&scratch, &format!("evaluate run --data {other}"));
+        assert!(told.contains(says), "{told}");
+        let (own, theirs) = (highest(trained), highest(other));
+        assert!((own - theirs).abs() < 1e-2 * own.abs().max(1.0), "{trained}: {own} {theirs}");
+        assert!(!said(&scratch, &format!("score run --data {trained} --out x.csv")).contains("255"));
+        // A test part in the other unit.
+        let told = said(&scratch, &format!("data {trained} --test-data {other}"));
+        assert!(told.contains(says), "{told}");
+    }
+    let told = said(&scratch, "score run --data u16.npy --out x.csv");
+    assert!(told.contains("values from 0 to 4080") && told.contains("save x / 4095"), "{told}");
+    assert!(!said(&scratch, "score run --data f4.npy --out x.csv").contains("255"));
+    // Pictures of 12 bits in files of 16 are nearly black.
+    fs::create_dir(scratch.path("deep")).unwrap();
+    for i in 0..3u32 {
+        let picture = ImageBuffer::from_fn(8, 8, |x, y| Luma([u16::from(grey(i, x + 8 * y)) * 16]));
+        picture.save(scratch.path(&format!("deep/{i}.png"))).unwrap();
+    }
+    assert!(said(&scratch, "score run --data deep --out x.csv").contains("nearly black"));
+    scratch.succeed(&format!("{TRAIN} --data i64.npy"));
+    assert!(said(&scratch, "score run --data f4.npy --out x.csv").contains("save x * 255"));
+    write_pictures(&scratch, &["p"], 40, grey);
+    assert!(said(&scratch, "score run --data p --out x.csv").contains("they count as 0 to 255"));
+}
+
+#[test]
+fn a_stray_value_among_zeros_and_ones_is_named() {
+    let scratch = Scratch::new();
+    let mut bits: Vec<u8> = (0..40 * 64).map(|i| u8::from(i * 7 % 5 < 2)).collect();
+    scratch.write("bits.npy", foreign::npy("|u1", "40, 8, 8", &bits));
+    scratch.succeed(&format!("{TRAIN} --data bits.npy"));
+    bits[64 * 6 + 3] = 2;
+    scratch.write("stray.npy", foreign::npy("|u1", "40, 8, 8", &bits));
+    let message = scratch.fail("score run --data stray.npy --out x.csv", 1, "row 7 holds a 2");
+    assert!(message.contains("(x > 0).astype(np.uint8)"), "{message}");
+    scratch.fail("data bits.npy --test-data stray.npy", 1, "row 7 holds a 2");
+}
+
+#[test]
+fn a_table_of_bytes_and_of_numbers_are_one() {
+    let scratch = Scratch::new();
+    let values: Vec<u8> = (0..60u32).flat_map(|i| [(i * 37 % 251) as u8, (i * 11 % 200) as u8]).collect();
+    scratch.write("u8.npy", foreign::npy("|u1", "60, 2", &values));
+    let rows: String = values.chunks(2).map(|row| format!("{},{}\n", row[0], row[1])).collect();
+    scratch.write("t.csv", rows);
+    for (trained, other) in [("u8.npy", "t.csv"), ("t.csv", "u8.npy")] {
+        scratch.succeed(&format!("{TRAIN} --data {trained}"));
+        let top = |data: &str| {
+            let out = scratch.succeed(&format!("score run --data {data} --out -"));
+            out.lines().nth(1).unwrap().split(',').nth(1).unwrap().parse::<f64>().unwrap()
+        };
+        let (own, theirs) = (top(trained), top(other));
+        assert!((own - theirs).abs() < 1e-2 * own.abs().max(1.0), "{trained}: {own} {theirs}");
+    }
+}
+
+#[test]
+fn a_run_among_the_pictures_is_no_data() {
+    let scratch = Scratch::new();
+    write_pictures(&scratch, &["p/cat", "p/dog"], 10, grey);
+    scratch.succeed(&format!("{TRAIN} --data p").replace("--out run", "--out p/runs/one"));
+    let told = said(&scratch, "data p");
+    assert!(told.contains("the pictures of runs are no data, left out: runs/one"), "{told}");
+    let described = json(&scratch.succeed("data p --json"));
+    assert_eq!((&described["train"], &described["test"]), (&18.into(), &2.into()));
+    scratch.succeed("train --resume p/runs/one --epochs 3 -q");
+    let message = scratch.fail(
+        &format!("{TRAIN} --data p").replace("--out run", "--out p"),
+        2,
+        "it is the folder of the data",
+    );
+    assert!(message.contains("such as --out p/run"), "{message}");
+}
+
+#[test]
+fn an_array_of_one_picture_is_told_from_many() {
+    let scratch = Scratch::new();
+    let values: Vec<u8> = (0..20 * 192u32).map(|i| (i * 7) as u8).collect();
+    scratch.write("x.npy", foreign::npy("|u1", "20, 8, 8, 3", &values));
+    scratch.succeed(&format!("{TRAIN} --data x.npy"));
+    scratch.write("one.npy", foreign::npy("|u1", "8, 8, 3", &values[..192]));
+    scratch.fail(
+        "score run --data one.npy --out x.csv",
+        2,
+        "a single picture is an array of one: save x[None]",
+    );
+    scratch.write("large.npy", foreign::npy("|u1", "32, 32, 3", &values[..3072]));
+    assert!(said(&scratch, "data large.npy").contains("is read as 32 pictures of 3x32"));
+}

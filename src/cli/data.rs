@@ -116,7 +116,8 @@ fn print(dataset: &Dataset, summary: &Summary, plan: &[String]) {
     let Dataset { name, shape, train, valid, test, .. } = dataset;
     let (min, max) = summary.range();
     let place = if train.is_in_file() { ", read from the file as needed" } else { "" };
-    let each = if shape.is_table() { format!("{} columns", shape.width) } else { shape.to_string() };
+    let each =
+        if shape.is_table() { output::many(shape.width, "column", "columns") } else { shape.to_string() };
     result(format_args!("{name}: {} of {each}, {}{place}", kind(*shape), element(train)));
     let chosen = valid.as_ref().map(|valid| format!("{} for validation, ", valid.count)).unwrap_or_default();
     result(format_args!("rows      {} for training, {chosen}{} for test", train.count, test.count));
@@ -132,7 +133,8 @@ fn print(dataset: &Dataset, summary: &Summary, plan: &[String]) {
     }
     if let Some(labels) = histogram(dataset) {
         let most = labels.iter().map(|(_, count)| *count).max().unwrap_or(1).max(1);
-        result(format_args!("labels    of the training part, {} classes", labels.len()));
+        let classes = output::many(labels.len(), "class", "classes");
+        result(format_args!("labels    of the training part, {classes}"));
         for (name, count) in labels.iter().take(SHOWN) {
             let name = output::word(name);
             result(format_args!("  {name:<20} {count:>8} {}", "#".repeat(count * BAR / most)));

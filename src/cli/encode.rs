@@ -66,13 +66,18 @@ pub fn encode(args: &EncodeArgs) -> Result<()> {
     }
     output::told(
         &args.out,
-        &format!("{prefix} of {}, {latent} numbers each, is", output::counted(split.count, name)),
+        &format!(
+            "{prefix} of {}, {} each, is",
+            output::counted(split.count, name),
+            output::many(latent, "number", "numbers")
+        ),
     );
     Ok(())
 }
 
 pub fn decode(args: &DecodeArgs) -> Result<()> {
     let folder = args.out.is_dir() || args.out.to_string_lossy().ends_with(['/', std::path::MAIN_SEPARATOR]);
+    output::writes_into("--out", &args.out)?;
     // Before the work, what could refuse its result.
     let numbers = |out: &Path| {
         output::matrix(out).map_err(|error| match error {
@@ -114,7 +119,14 @@ pub fn decode(args: &DecodeArgs) -> Result<()> {
             output::write(&args.out, |out| format.write(out, &saved.config.columns, saved.model.input, &x))?;
         }
     }
-    output::told(&args.out, &format!("{count} data of {} are", saved.shape));
+    output::told(
+        &args.out,
+        &output::many(
+            count,
+            &format!("datum of {} is", saved.shape),
+            &format!("data of {} are", saved.shape),
+        ),
+    );
     Ok(())
 }
 
@@ -123,6 +135,7 @@ fn codes(saved: &Saved, args: &DecodeArgs) -> Result<(Vec<f32>, Vec<u32>)> {
     let (latent, classes) = (saved.model.latent, saved.model.classes);
     let label_column = args.label_column.clone();
     let options = ReadOptions { label_column, codes: Some(latent), ..ReadOptions::default() };
+    output::reads(&args.latents)?;
     let (split, names) = data::rows(&args.latents, &options)?;
     let wrong = |problem: String, next: &str| Err(Error::file(&args.latents, problem, next));
     if split.dim() != latent {

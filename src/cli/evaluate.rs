@@ -7,7 +7,7 @@ use twox_hash::XxHash3_64;
 use super::args::EvaluateArgs;
 use super::common_args::SplitArg;
 use super::flags::message;
-use super::output::{self, result, talk};
+use super::output::{self, many, result, talk};
 use super::progress;
 use super::rows;
 use super::saved::{Chosen, Saved};
@@ -160,7 +160,8 @@ fn print_dimensions(kl_per_dimension: &[f64]) {
         result(format_args!("KL by dimension  {}", list.join("  ")));
     }
     if !idle.is_empty() {
-        result(format_args!("below {IDLE} nats: {} dimensions", idle.len()));
+        let idle = many(idle.len(), "dimension", "dimensions");
+        result(format_args!("below {IDLE} nats: {idle}"));
     }
 }
 

@@ -112,6 +112,7 @@ pub fn run(args: &ExploreArgs) -> Result<()> {
     if !matches!(extension.as_deref(), None | Some("html" | "htm")) {
         return Err(Error::Usage(format!("--out {}: a page is written as .html", out.display())));
     }
+    output::writes("--out", &out)?;
     if args.open && output::is_stdout(&out) {
         return Err(Error::Usage("--open shows a file: name one with --out".into()));
     }

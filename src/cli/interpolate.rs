@@ -18,6 +18,7 @@ pub fn interpolate(args: &InterpolateArgs) -> Result<()> {
 
 pub fn animate(args: &AnimateArgs) -> Result<()> {
     let kind = kind_of(&args.out)?;
+    output::writes("--out", &args.out)?;
     let saved = Saved::open_pictures(&args.path.run, &args.device)?;
     let mut images = images(&saved, &args.path)?;
     let dim = saved.shape.dim();

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::data::columns::{self, Column};
 use crate::data::write::Matrix;
@@ -30,9 +31,14 @@ pub fn word(name: &str) -> String {
     name.replace('\n', "\\n").replace('\t', "\\t")
 }
 
+/// A number of things: `1 class`, `2 classes`.
+pub fn many(count: usize, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
+}
+
 /// A number of data of a part: those of all parts have no further name.
 pub fn counted(count: usize, part: &str) -> String {
-    counted_of(count, part, "data")
+    counted_of(count, part, if count == 1 { "datum" } else { "data" })
 }
 
 /// The same with another word for them.
@@ -83,9 +89,60 @@ pub fn is_stdout(out: &Path) -> bool {
     out == Path::new("-")
 }
 
+/// What is read, and what is to be written over: by flag and path.
+static READ: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+static WRITTEN: Mutex<Vec<(String, PathBuf)>> = Mutex::new(Vec::new());
+
+/// Whether two names are of one file or folder that exists.
+pub fn is_same(a: &Path, b: &Path) -> bool {
+    let is_kept = |path: &Path| path.is_file() || path.is_dir();
+    is_kept(a) && matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+/// Remembers that a file or folder is read.
+///
+/// # Errors
+/// [`Error::Usage`] if it is also to be written.
+pub fn reads(source: impl AsRef<Path>) -> Result<()> {
+    let source = source.as_ref();
+    let written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((flag, out)) = written.iter().find(|(_, out)| is_same(out, source)) {
+        return Err(overwritten(flag, out));
+    }
+    READ.lock().unwrap_or_else(PoisonError::into_inner).push(source.to_owned());
+    Ok(())
+}
+
+/// Remembers that a file is to be written: before the work, not behind it.
+///
+/// # Errors
+/// [`Error::Usage`] if it is what is read.
+pub fn writes(flag: &str, out: &Path) -> Result<()> {
+    // A folder is refused as such, when it is to be written.
+    if out.is_dir() { Ok(()) } else { writes_into(flag, out) }
+}
+
+/// The same for files in a folder.
+pub fn writes_into(flag: &str, out: &Path) -> Result<()> {
+    let read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    if read.iter().any(|source| is_same(out, source)) {
+        return Err(overwritten(flag, out));
+    }
+    WRITTEN.lock().unwrap_or_else(PoisonError::into_inner).push((flag.to_owned(), out.to_owned()));
+    Ok(())
+}
+
+fn overwritten(flag: &str, out: &Path) -> Error {
+    Error::Usage(format!(
+        "{flag} {}: it is what is read, or belongs to the run, and would be lost\n  name another one with {flag}",
+        out.display()
+    ))
+}
+
 /// Writes a file, or its content to stdout.
 pub fn write(out: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     if !is_stdout(out) {
+        writes("--out", out)?;
         return write_atomic(out, write);
     }
     let mut stdout = io::stdout().lock();
@@ -112,6 +169,7 @@ pub fn file(out: &Path, bytes: &[u8], what: &str) -> Result<()> {
 
 /// Refuses a name that promises another format than that of a picture; before the work, not behind it.
 pub fn check_picture(flag: &str, out: &Path) -> Result<()> {
+    writes(flag, out)?;
     match out.extension() {
         Some(extension) if !extension.eq_ignore_ascii_case("png") => {
             Err(Error::Usage(format!("{flag} {}: a picture is written as .png", out.display())))
@@ -125,6 +183,7 @@ pub fn check_picture(flag: &str, out: &Path) -> Result<()> {
 /// # Errors
 /// [`Error::Usage`] if the name promises something else; `what` it holds, with its verb.
 pub fn is_parquet(flag: &str, out: &Path, what: &str) -> Result<bool> {
+    writes(flag, out)?;
     let extension = out.extension().map(|extension| extension.to_string_lossy().to_lowercase());
     match extension.as_deref() {
         Some("parquet") => Ok(true),
@@ -144,6 +203,7 @@ pub fn table<N: AsRef<str>>(out: &Path, parquet: bool, table: &[(N, Column)]) ->
 
 /// The format in which numbers go to `out`.
 pub fn matrix(out: &Path) -> Result<Matrix> {
+    writes("--out", out)?;
     if is_stdout(out) { Ok(Matrix::Csv) } else { Matrix::of(out) }
 }
 

@@ -13,6 +13,7 @@ use crate::run::picture;
 use crate::train::Config;
 
 pub fn sample(args: &SampleArgs) -> Result<()> {
+    args.out.as_ref().map(|out| output::writes("--out", out)).transpose()?;
     let wanted = args.out.as_ref().and_then(|out| Matrix::of(out).ok());
     if let Some(out) = &args.out
         && wanted.is_none()
@@ -56,7 +57,7 @@ pub fn sample(args: &SampleArgs) -> Result<()> {
         true => inference.sample_x(count, args.seed, temperature, label_of)?,
         false => inference.sample(count, args.seed, temperature, label_of)?,
     };
-    let what = format!("{count} samples are");
+    let what = output::many(count, "sample is", "samples are");
     if let Some(format) = format {
         saved.in_own_units(&mut images, args.kind.round)?;
         let labelled = classes > 0 && saved.shape.is_table();
@@ -112,6 +113,7 @@ pub fn reconstruct(args: &ReconstructArgs) -> Result<()> {
         split.labels.as_deref().filter(|_| saved.model.classes > 0).map_or(&[][..], |all| &all[..count]);
     let reconstructions = saved.inference()?.reconstruct((&originals[..], labels).into())?;
     let png = picture::reconstruction_grid_png(&originals, &reconstructions, saved.shape, COLUMNS)?;
-    let what = output::counted_of(count, name, "images");
-    output::file(&args.out, &png, &format!("{what} above their reconstructions are"))
+    let what = output::counted_of(count, name, saved.shape.noun(count));
+    let are = if count == 1 { "above its reconstruction is" } else { "above their reconstructions are" };
+    output::file(&args.out, &png, &format!("{what} {are}"))
 }

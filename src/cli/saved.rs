@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::common_args::{DeviceArgs, SplitArg};
 use super::latent_args::{Pick, SourceArgs};
 use super::next::quoted;
-use super::output::talk;
+use super::output::{self, talk};
 use super::{rows, source};
 use crate::data::{
     self, Change, Colour, Dataset, Fingerprint, Part, ReadOptions, Scale, Schema, Shape, Size, Split, Unread,
@@ -45,6 +45,12 @@ impl Saved {
         // A model file names no folders of the machine that it comes from; the run's configuration does.
         if let Ok(here) = Config::read(&dir.config()) {
             (config.data, config.source.test_data) = (here.data, here.source.test_data);
+        }
+        for own in [path, dir.config(), dir.checkpoint(), dir.metrics()] {
+            output::reads(own)?;
+        }
+        for own in [Some(&config.data), config.source.test_data.as_ref()].into_iter().flatten() {
+            output::reads(own)?;
         }
         let model = config.model_config(shape);
         let gpu = device.open_in_turn(turn)?;
@@ -182,6 +188,7 @@ impl Saved {
         let mut options = ReadOptions { format: args.format.clone(), ..run.clone() };
         (options.test_data, options.image_size, options.colour) = (None, None, None);
         options.whole = true;
+        options.shares = run.scaling.is_none() && (run.bits.is_some() || run.scale.is_none());
         // As the run's own values became x, and in no way of their own.
         options.scale = run.scaling.is_none().then_some(Scale::None);
         self.label(&mut options, args.label_column.as_ref());
@@ -218,17 +225,52 @@ impl Saved {
             let without = source::open(source, &options, false);
             read = if fits(&without) { without } else { read };
         }
-        let dataset = read?;
+        let dataset = match read {
+            // Nobody has named the column on this line.
+            Err(Error::Setting { key: "source.label_column", .. }) if args.label_column.is_none() => {
+                let column = options.label_column.as_deref().unwrap_or_default();
+                return Err(Error::Usage(format!(
+                    "--data {source} has no column `{column}`, which holds the labels that the model is told\n  \
+                     add it, or name another one with --label-column"
+                )));
+            }
+            read => read?,
+        };
         // Rows of a .npy file may be pictures without a word.
         let rows = dataset.shape.is_table() && dataset.shape.dim() == self.shape.dim();
         if dataset.shape != self.shape && !rows {
             return Err(Error::Usage(format!(
-                "--data {source} holds data of {}, but the model is of {}",
-                dataset.shape, self.shape
+                "--data {source} holds data of {}, but the model is of {}{}",
+                dataset.shape,
+                self.shape,
+                self.if_single(&dataset)
             )));
         }
         self.check_range(source, &dataset)?;
+        let (known, counted) = (&self.config.class_names, dataset.classes.is_empty());
+        let is_named = known.iter().any(|name| name.parse::<u32>().is_err());
+        if self.model.classes > 0 && counted && is_named && dataset.train.labels.is_some() {
+            let names = known.iter().enumerate().take(3).map(|(number, name)| format!("{number} is {name}"));
+            talk(format_args!(
+                "warning: {source} has numbers as labels, which count as those of the model's classes: {}; save names to \
+                 be sure",
+                names.collect::<Vec<_>>().join(", ")
+            ));
+        }
         self.config.align(dataset)
+    }
+
+    /// What to do about an array [H, W] or [H, W, C] that is one datum of the model's.
+    fn if_single(&self, dataset: &Dataset) -> String {
+        let Shape { width, height, channels } = self.shape;
+        let of_one = match channels {
+            1 => Shape::table(width),
+            _ => Shape { width: channels, height: width, channels: 1 },
+        };
+        match self.shape.is_picture() && dataset.shape == of_one && dataset.train.count == height {
+            true => "\n  a single picture is an array of one: save x[None]".to_owned(),
+            false => String::new(),
+        }
     }
 
     /// Where values lie outside the range that the model was trained on: says how many rows have such, or refuses them if
@@ -333,6 +375,7 @@ impl Saved {
                 }
                 (Pick::Number(_), None) => unreachable!("the data is open where a number is meant"),
                 (Pick::File(path), _) => {
+                    output::reads(path)?;
                     let mut values = data::picture(path, self.shape)?;
                     if let Some(scaling) = &self.config.source.scaling {
                         scaling.apply(&mut values);

@@ -75,7 +75,9 @@ pub fn run(args: &ScoreArgs) -> Result<()> {
         output::write(path, |out| out.write_all(&png))?;
         // A line of talk has no place behind the scores.
         if !output::is_stdout(&args.out) {
-            output::told(path, &format!("the {count} highest are"));
+            let highest =
+                if count == 1 { "the highest is".to_owned() } else { format!("the {count} highest are") };
+            output::told(path, &highest);
         }
     }
     Ok(())

@@ -6,7 +6,7 @@ use super::checkpoints::last_checkpoint;
 use super::common_args::open_device;
 use super::flags::spelled;
 use super::next::quoted;
-use super::output::talk;
+use super::output::{many, talk};
 use super::profile;
 use super::rows;
 use super::saved::{announce, model_of};
@@ -84,6 +84,7 @@ fn started(args: &TrainArgs, team: &Team) -> Result<Ready> {
     config.validate()?;
     if let (Some(out), true) = (&run.out, team.leads()) {
         RunDir::check(out, run.force)?;
+        source::check_apart(out, &config)?;
     }
     if let Some(from) = &config.train.init_from {
         model_of(&RunDir::open(Path::new(from))?)?;
@@ -239,7 +240,7 @@ pub fn prepare(team: &Team, run: &RunSection, dataset: &Dataset, config: Config)
             dataset.train.count,
             valid.unwrap_or_default(),
             dataset.test.count,
-            dataset.shape.plural(),
+            dataset.shape.noun(dataset.test.count),
             dataset.shape
         ));
     }
@@ -260,9 +261,9 @@ pub fn prepare(team: &Team, run: &RunSection, dataset: &Dataset, config: Config)
             trainer.parameters().count()
         ));
         talk(format_args!(
-            "training {} epochs of {} steps, batch {}, Adam {}, seed {}",
-            train.epochs,
-            trainer.steps_per_epoch(),
+            "training {} of {}, batch {}, Adam {}, seed {}",
+            many(train.epochs as usize, "epoch", "epochs"),
+            many(trainer.steps_per_epoch() as usize, "step", "steps"),
             train.batch_size,
             train.lr,
             train.seed

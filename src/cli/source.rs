@@ -8,11 +8,13 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::flags::{self, Flags};
-use super::output::talk;
+use super::next::quoted;
+use super::output::{self, talk};
 use crate::data::{self, Colour, Dataset, Division, Progress, ReadOptions};
 use crate::error::{Error, Result};
 use crate::run::RunDir;
 use crate::settings::{Named, names};
+use crate::train::Config;
 use crate::train::config::Fitting;
 
 /// How data is read. A flag that is not given leaves the value of --config, or what fits the data.
@@ -87,9 +89,27 @@ fn check_no_run(source: &str) -> Result<()> {
     }
 }
 
+/// Refuses the folder of the data as that of a run: the run's pictures would become data.
+pub fn check_apart(out: &Path, config: &Config) -> Result<()> {
+    let sources = [Some(&config.data), config.source.test_data.as_ref()];
+    for source in sources.into_iter().flatten() {
+        if !data::is_built_in(source) && output::is_same(out, Path::new(source)) {
+            let beside = out.join("run");
+            return Err(Error::Usage(format!(
+                "--out {}: it is the folder of the data, and the run's pictures would become a part of them\n  \
+                 name a folder of its own, such as --out {}",
+                out.display(),
+                quoted(&beside)
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Opens `source`, with a bar on a terminal and warnings on stderr.
 pub fn open(source: &str, options: &ReadOptions, quiet: bool) -> Result<Dataset> {
     check_no_run(source)?;
+    output::reads(source)?;
     let bar = Mutex::new((ProgressBar::hidden(), ""));
     let show = |step: Progress| {
         let Ok(mut shown) = bar.lock() else {

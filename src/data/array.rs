@@ -7,13 +7,16 @@ use super::number::{FileKind, Number, spread};
 use super::reader::MAX_ROWS;
 use super::shape::{Shape, Size};
 use super::split::Split;
-use super::table::{self, Labels};
+use super::table::{self, Labels, NO_LABEL};
 use crate::error::{Error, Result};
 
 /// Most values per datum; a model takes far fewer.
 const MAX_DIM: usize = 1 << 24;
 /// Rows that are turned from Fortran order in one go, so that they stay in the cache.
 const TURNED: usize = 64;
+
+/// What elements of type `O` are.
+const OBJECTS: &str = "Python objects";
 
 /// N and the shape of a datum, from an array's dimensions.
 pub(super) fn rows(path: &Path, dims: &[usize], size: Option<Size>) -> Result<(usize, Shape)> {
@@ -93,10 +96,9 @@ impl Header {
         let code = descr.trim_start_matches(['<', '>', '|', '=']);
         let typed = || format!("elements of type {descr}");
         match code.chars().next() {
-            Some('O') => (
-                "Python objects".into(),
-                "save it as numbers: np.save(.., np.array(x.tolist(), dtype=np.float32))",
-            ),
+            Some('O') => {
+                (OBJECTS.into(), "save it as numbers: np.save(.., np.array(x.tolist(), dtype=np.float32))")
+            }
             Some('U' | 'S' | 'a') => (
                 format!("text ({descr})"),
                 "if the text is numbers, save x.astype(np.float32); otherwise leave out what is no number, or save \
@@ -128,6 +130,19 @@ impl Header {
             _ => "read as 32-bit floats",
         };
         (!plain).then(|| format!("{words}: {read}"))
+    }
+
+    /// What to say of an array that looks like one picture in colour, but is read as many grey ones.
+    pub(super) fn single(&self) -> Option<String> {
+        let [count, height, channels @ (3 | 4)] = self.shape[..] else { return None };
+        let next = if channels == 4 { "x[None, ..., :3]" } else { "x[None]" };
+        (count.min(height) > 2 * channels).then(|| {
+            format!(
+                "an array of {:?} is read as {count} pictures of {channels}x{height}; if it is one picture in colour, \
+                 save {next}",
+                self.shape
+            )
+        })
     }
 
     /// Whether rows do not lie together.
@@ -162,7 +177,8 @@ impl Header {
 
     /// The elements as labels, one a row, with the names of the classes where they are not simply numbered; or why they
     /// are none.
-    pub(super) fn labels(&self, bytes: &[u8]) -> Result<(Vec<u32>, Vec<String>), String> {
+    /// With `gaps`, NaN is a label that is missing.
+    pub(super) fn labels(&self, bytes: &[u8], gaps: bool) -> Result<(Vec<u32>, Vec<String>), String> {
         let count = self.shape.first().copied().unwrap_or(0);
         let each = self.shape.iter().skip(1).product::<usize>();
         let named = |names: &mut dyn Iterator<Item = String>| {
@@ -172,7 +188,9 @@ impl Header {
         };
         let Some(kind) = FileKind::named(&self.descr) else {
             let Some(size) = self.element_bytes().filter(|_| each == 1) else {
-                return Err(format!("it has {}", self.strange().0));
+                let (what, _) = self.strange();
+                let next = if what == OBJECTS { "; save y.astype(str)" } else { "" };
+                return Err(format!("it has {what}{next}"));
             };
             let text = |bytes: &[u8]| text(bytes, &self.descr);
             return Ok(match size {
@@ -196,15 +214,26 @@ impl Header {
             let values = if self.is_turned() { in_rows(&values, &self.shape) } else { values };
             return one_hot(&values, each).map(|labels| (labels, Vec::new()));
         }
-        if let Some(row) = values.iter().position(|v| v.fract() != 0.0) {
+        let is_gap = |v: &f64| gaps && v.is_nan();
+        if let Some(row) = values.iter().position(|v| v.fract() != 0.0 && !is_gap(v)) {
             let value = values[row];
+            if value.is_nan() {
+                return Err(format!("row {} is NaN", row + 1));
+            }
             return Err(format!("row {} is {value}, and labels are whole numbers or text", row + 1));
         }
         // A number beyond 2^127 is none of a class.
-        let numbers = values.iter().map(|v| number(*v as i128));
+        let numbers = values.iter().map(|v| if is_gap(v) { Some(NO_LABEL) } else { number(*v as i128) });
         match numbers.collect() {
             Some(numbers) => Ok((numbers, Vec::new())),
-            None => Ok(named(&mut values.iter().map(|v| format!("{v:.0}")))),
+            None => {
+                let mut labels = Labels::default();
+                values.iter().for_each(|v| match is_gap(v) {
+                    true => labels.push_none(),
+                    false => labels.push(&format!("{v:.0}")),
+                });
+                Ok(labels.finish())
+            }
         }
     }
 }
@@ -284,7 +313,7 @@ mod tests {
     }
 
     fn labels(descr: &str, shape: &[usize], bytes: &[u8]) -> Result<(Vec<u32>, Vec<String>), String> {
-        header(descr, shape).labels(bytes)
+        header(descr, shape).labels(bytes, false)
     }
 
     fn names(names: &[&str]) -> Vec<String> {
@@ -329,7 +358,7 @@ mod tests {
     fn a_one_among_zeros_is_a_label() {
         assert_eq!(labels("|u1", &[2, 3], &[0, 0, 1, 1, 0, 0]), Ok((vec![2, 0], vec![])));
         let turned = Header { fortran: true, ..header("|u1", &[2, 3]) };
-        assert_eq!(turned.labels(&[0, 1, 0, 0, 1, 0]), Ok((vec![2, 0], vec![])));
+        assert_eq!(turned.labels(&[0, 1, 0, 0, 1, 0], false), Ok((vec![2, 0], vec![])));
         assert!(labels("|u1", &[2, 2], &[0, 1, 1, 1]).unwrap_err().contains("row 2 is not a 1 among zeros"));
     }
 
@@ -339,7 +368,9 @@ mod tests {
         assert_eq!(why, "row 2 is 0.5, and labels are whole numbers or text");
         assert!(labels("<f4", &[1], &floats(&[f32::NAN])).unwrap_err().contains("row 1 is NaN"));
         assert!(labels("|u1", &[2, 0], &[]).unwrap_err().contains("it is empty"));
-        assert!(labels("|O", &[2], &[]).unwrap_err().contains("Python objects"));
+        assert_eq!(labels("|O", &[2], &[]).unwrap_err(), "it has Python objects; save y.astype(str)");
+        let gap = header("<f4", &[3]).labels(&floats(&[1.0, f32::NAN, 0.0]), true);
+        assert_eq!(gap, Ok((vec![1, NO_LABEL, 0], vec![])));
         assert!(labels("<U1", &[1, 2], &[0; 8]).unwrap_err().contains("text (<U1)"));
     }
 }

@@ -47,6 +47,7 @@ mod split;
 mod summarise;
 mod summary;
 mod table;
+mod units;
 mod unpack;
 pub mod write;
 

@@ -60,7 +60,8 @@ fn open(source: &str, options: &ReadOptions, _: Watch) -> Result<Parts> {
     };
     let notes = header.note(kind).into_iter().collect();
     let bits = (kind.number == Number::Bool).then_some(true);
-    Ok(Parts { notes, bits, ..Parts::new(stem(path), shape, train) })
+    let warnings = header.single().into_iter().collect();
+    Ok(Parts { notes, warnings, bits, ..Parts::new(stem(path), shape, train) })
 }
 
 #[cfg(test)]

@@ -8,10 +8,12 @@ use std::path::Path;
 
 use zip::ZipArchive;
 
+use super::npy_header::Header;
 use super::number::Number;
 use super::options::ReadOptions;
 use super::progress::Watch;
 use super::reader::{Format, NAMED, Parts, has_extension, stem};
+use super::table::NO_LABEL;
 use crate::error::{Error, Result};
 
 mod archive;
@@ -38,10 +40,10 @@ fn open(source: &str, options: &ReadOptions, _: Watch) -> Result<Parts> {
         let mut read = Parts { bits, ..Parts::new(stem(path), shape, split) };
         let mut note = describe(data);
         if let Some(labels) = labels {
-            let _ = write!(note, " with labels {}", labels.name);
-            match archive.labels(labels, data)? {
-                Ok((labels, classes)) => {
-                    read.train = read.train.with_labels(Some(labels));
+            match archive.labels(labels, data, options)? {
+                Ok((numbers, classes)) => {
+                    let _ = write!(note, " with labels {}", labels.name);
+                    read.train = read.train.with_labels(Some(numbers));
                     read.classes = classes;
                 }
                 Err(why) => {
@@ -54,6 +56,7 @@ fn open(source: &str, options: &ReadOptions, _: Watch) -> Result<Parts> {
         if let Some(note) = data.header.as_ref().and_then(|header| header.note(kind)) {
             read.notes.push(format!("{}: {note}", data.name));
         }
+        read.warnings.extend(data.header.as_ref().and_then(Header::single));
         if let Some(first) = all.first().filter(|first| first.shape != shape) {
             let (name, other) = (&data.name, &chosen[0].data.name);
             let problem = format!("{name} holds data of {shape}, but {other} of {}", first.shape);
@@ -89,10 +92,14 @@ impl Parts {
     /// The same, with the numbers of classes as their names if they have no others.
     fn with_names(self) -> Parts {
         let Some(labels) = self.train.labels.clone().filter(|_| self.classes.is_empty()) else { return self };
-        let used: BTreeSet<u32> = labels.iter().copied().collect();
+        let used: BTreeSet<u32> = labels.iter().copied().filter(|label| *label != NO_LABEL).collect();
         let classes = used.iter().map(u32::to_string).collect();
         let numbers: BTreeMap<u32, u32> = used.into_iter().zip(0..).collect();
-        Parts { train: self.train.renumbered(|label| numbers[&label]), classes, ..self }
+        Parts {
+            train: self.train.renumbered(|label| numbers.get(&label).copied().unwrap_or(NO_LABEL)),
+            classes,
+            ..self
+        }
     }
 }
 

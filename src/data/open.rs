@@ -1,6 +1,10 @@
 //! Opens a source: finds its reader, and makes a data set from what it reads.
 
+mod unknown;
+
 use std::path::Path;
+
+use unknown::unknown;
 
 use super::dataset::Dataset;
 use super::options::{Missing, ReadOptions, TEST_FRACTION};
@@ -8,7 +12,7 @@ use super::origin::Part;
 use super::prepare::prepare;
 use super::progress::Watch;
 use super::raw::Raw;
-use super::reader::{Format, Parts, has_extension};
+use super::reader::{Format, Parts};
 use super::shape::Shape;
 use super::split::Split;
 use super::{csv, dataset, folder, missing, mnist, npy, npz, parquet, pictures, shades, shapes};
@@ -30,8 +34,6 @@ const FORMATS: &[Format] = &[
 /// The sources that are no path.
 const BUILT_IN: [&str; 2] = [mnist::NAME, shapes::NAME];
 
-/// Most edits between a name and that of a built-in data set for which the error suggests the latter.
-const TYPOS: usize = 2;
 /// The setting whose column a source may lack.
 const LABEL_COLUMN: &str = "source.label_column";
 
@@ -91,7 +93,7 @@ pub fn open_with(source: &str, options: &ReadOptions, progress: Watch) -> Result
     check(options)?;
     let mut parts = read("data", source, options, progress)?;
     if let Some(test) = &options.test_data {
-        let mut options = ReadOptions { label_optional: true, ..options.clone() };
+        let mut options = ReadOptions { label_optional: true, bits: parts.bits, ..options.clone() };
         if !dataset::numbered(&parts.columns) {
             options.expected.clone_from(&parts.columns);
         }
@@ -163,7 +165,7 @@ fn read(key: &'static str, source: &str, options: &ReadOptions, progress: Watch)
         parts => parts?,
     };
     if [folder::FORMAT.name, npy::FORMAT.name, npz::FORMAT.name].contains(&format.name) {
-        parts = shades::bits(parts, options)?;
+        parts = shades::bits(parts, source, options)?;
     }
     let shape = parts.shape;
     if options.image_size.is_some_and(|size| (size.width, size.height) != (shape.width, shape.height)) {
@@ -279,36 +281,6 @@ pub fn anywhere(source: &str) -> String {
 /// The formats as (name, description), for the help text.
 pub fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
     FORMATS.iter().map(|format| (format.name, format.describe))
-}
-
-fn unknown(key: &'static str, source: &str) -> Error {
-    let path = Path::new(source);
-    let given = if path.is_dir() {
-        let strangers = pictures::strangers_in(path).map(|(what, advice)| format!(" ({what}; {advice})"));
-        format!("this folder holds no known format of data{}", strangers.unwrap_or_default())
-    } else if path.exists() {
-        let advice = remedy(source).map(|advice| format!(" ({advice})"));
-        format!("this file is not in a known format{}", advice.unwrap_or_default())
-    } else {
-        let near = BUILT_IN.iter().find(|name| strsim::damerau_levenshtein(source, name) <= TYPOS);
-        let meant = near.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default();
-        format!("no built-in data set has this name, and there is no such path{meant}")
-    };
-    let legal: String = sources().map(|(name, describe)| format!("\n  {name:<8} {describe}")).collect();
-    Error::setting(key, format!(" `{source}`: {given}; it takes{legal}"))
-}
-
-/// What makes data of files that other programs write.
-fn remedy(source: &str) -> Option<&'static str> {
-    [
-        (&["zip", "tar", "tgz", "7z", "rar", "gz", "bz2", "xz"][..], "unpack it first"),
-        (&["h5", "hdf5", "mat"], "save an array of it with np.save"),
-        (&["pkl", "pickle", "pt", "pth", "npx"], "save its array with np.save, or its table as .parquet"),
-        (&["xls", "xlsx", "ods", "feather", "arrow"], "save it as .csv or .parquet"),
-        (&["heic", "heif", "avif", "jp2", "jxl", "svg"], "convert it to png or jpeg"),
-    ]
-    .iter()
-    .find_map(|(extensions, advice)| has_extension(source, extensions).then_some(*advice))
 }
 
 #[cfg(test)]

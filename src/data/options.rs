@@ -101,6 +101,11 @@ section! {
         #[arg(skip)]
         expected: Vec<String> = Vec::new();
 
+        /// Of a trained model without a scaling: that its x are bytes as v / 255, or in 0..1
+        #[serde(skip)]
+        #[arg(skip)]
+        shares: bool = false;
+
         /// Values of a row of codes: of a table with more columns, those of [`KEYS`] are left out
         #[serde(skip)]
         #[arg(skip)]

@@ -14,6 +14,26 @@ pub(super) fn of_folder(name: &str) -> Option<Part> {
     second.is_none().then(|| of_word(first)).flatten()
 }
 
+/// The part that is a word among others of a name, and the rest of the name without numbers: `cat_train`, `trainA`,
+/// `train (1)`. Names of one rest and several parts belong together; alone, such a word may mean anything.
+pub(super) fn hinted(name: &str) -> Option<(Part, String)> {
+    let mut apart = String::new();
+    let mut last = ' ';
+    for c in name.chars() {
+        // `trainA` and `catTest` are two words.
+        if c.is_uppercase() && last.is_lowercase() {
+            apart.push(' ');
+        }
+        apart.push(c);
+        last = c;
+    }
+    let mut words = words(&apart);
+    let at = words.iter().position(|word| of_word(word).is_some())?;
+    let part = of_word(&words.remove(at))?;
+    words.retain(|word| !word.chars().all(|c| c.is_ascii_digit()) && !FILLERS.contains(&word.as_str()));
+    Some((part, words.join("_")))
+}
+
 /// The part that is in an array's name, and the rest of the name: `x_train` is the training part's `x`.
 pub(super) fn of_array(name: &str) -> (Option<Part>, String) {
     let mut words = words(name);
@@ -39,9 +59,9 @@ fn of_word(word: &str) -> Option<Part> {
     // `train2017`, `test1`, `trainset`
     let word = word.trim_end_matches(|c: char| c.is_ascii_digit());
     match word.strip_suffix("set").unwrap_or(word) {
-        "train" | "training" => Some(Part::Train),
+        "train" | "training" | "trn" => Some(Part::Train),
         "val" | "valid" | "validation" | "dev" => Some(Part::Valid),
-        "test" | "testing" | "eval" | "evaluation" => Some(Part::Test),
+        "test" | "testing" | "tst" | "eval" | "evaluation" => Some(Part::Test),
         _ => None,
     }
 }
@@ -75,6 +95,25 @@ mod tests {
             ["", "cats", "train_station", "test tube", "trains", "tests", "set", "value", "contest", "2017"]
         {
             assert_eq!(of_folder(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn parts_are_words_of_longer_names() {
+        for (name, part, rest) in [
+            ("trainA", Part::Train, "a"),
+            ("test_B", Part::Test, "b"),
+            ("cat_train", Part::Train, "cat"),
+            ("catTest", Part::Test, "cat"),
+            ("train (1)", Part::Train, ""),
+            ("wine-test", Part::Test, "wine"),
+            ("tst", Part::Test, ""),
+            ("dog.val", Part::Valid, "dog"),
+        ] {
+            assert_eq!(hinted(name), Some((part, rest.to_owned())), "{name}");
+        }
+        for name in ["trains", "contest", "Trainers", "latest", "cat", "", "training1shoes"] {
+            assert_eq!(hinted(name), None, "{name}");
         }
     }
 

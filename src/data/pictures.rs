@@ -47,7 +47,7 @@ fn detect(source: &str) -> bool {
 
 fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     let folder = Path::new(source);
-    let (Searched { pictures: found, others, .. }, stacks) = search(folder, usize::MAX)?.with_pages();
+    let (Searched { pictures: found, others, runs, .. }, stacks) = search(folder, usize::MAX)?.with_pages();
     if found.is_empty() {
         let problem = format!("no picture in it: no file ends with {}", EXTENSIONS.join(", "));
         let next = strangers(&others).map_or("name a folder of pictures".into(), |(_, advice)| advice);
@@ -80,6 +80,7 @@ fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     parts.notes = notes(&found, &target, stacks);
     parts.notes.extend(layout.notes);
     parts.classes = layout.classes;
+    parts.warnings.extend(folders_of_runs(&runs));
     parts.warnings.extend(unreadable(&found, &refusals));
     parts.warnings.extend(strangers(&others).map(|(what, advice)| format!("{what}; {advice}")));
     parts.warnings.extend(lost_colour(&target, options));
@@ -169,6 +170,13 @@ fn decode_all(source: &Path, found: &[Found], options: &ReadOptions, progress: W
     Ok(Decoded { target, all, refusals, readable })
 }
 
+/// The warning about folders of runs among the pictures.
+fn folders_of_runs(runs: &[String]) -> Option<String> {
+    let (first, more) = (runs.first()?, runs.len() - 1);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Some(format!("the pictures of runs are no data, left out: {first}{more}"))
+}
+
 /// The warning that names the pictures that cannot be read.
 fn unreadable(found: &[Found], refusals: &[Option<Refusal>]) -> Option<String> {
     let count = refusals.iter().flatten().filter(|refusal| matches!(refusal, Refusal::Unreadable(_))).count();
@@ -180,7 +188,8 @@ fn unreadable(found: &[Found], refusals: &[Option<Refusal>]) -> Option<String> {
 fn lost_colour(target: &Target, options: &ReadOptions) -> Option<String> {
     let coloured = target.coloured.load(Ordering::Relaxed);
     (coloured > 0 && options.colour.is_none()).then(|| {
-        format!("{coloured} pictures in colour are read as grey, as the first one is; `source.colour` = colour keeps it")
+        let are = if coloured == 1 { "picture in colour is" } else { "pictures in colour are" };
+        format!("{coloured} {are} read as grey, as the first one is; `source.colour` = colour keeps it")
     })
 }
 

@@ -13,6 +13,7 @@ use super::split::{Element, Split};
 use super::summarise::summarise;
 use super::summary::Summary;
 use super::table::{self, setting};
+use super::units::Known;
 use crate::error::{Error, Result};
 
 /// Learns the scaling, or takes the run's, fills in missing values, and checks that all values are finite.
@@ -23,7 +24,10 @@ pub(super) fn prepare(
     mut test: Split,
     progress: Watch,
 ) -> Result<Dataset> {
-    let floats = parts.train.element() == Element::Floats;
+    in_one_unit(source, options, &mut parts, &mut test, progress)?;
+    let is_of_bytes = parts.train.element() == Element::Bytes;
+    let floats =
+        [&parts.train, &test].into_iter().chain(&parts.valid).any(|split| split.element() == Element::Floats);
     let filled = fill(source, options, &parts)?;
     if let Some(Means { values: fill, .. }) = &filled {
         let filling = Some(Arc::new(Scaling::filling(fill.clone())));
@@ -71,7 +75,7 @@ pub(super) fn prepare(
         (Some(scaling), _) => Some(scaling.clone()),
         (None, Some(summary)) => {
             let fits = match summary.range() {
-                _ if !floats => Scale::None,
+                _ if is_of_bytes => Scale::None,
                 _ if shape.is_table() => Scale::Standard,
                 (min, max) if min >= 0.0 && max <= 1.0 => Scale::None,
                 _ => Scale::Minmax,
@@ -115,8 +119,8 @@ pub(super) fn prepare(
     {
         warnings.extend(table_warnings(summary, &alike, &columns));
     }
-    if scaling.is_none() && options.scale.is_none() {
-        warnings.extend(shades::dark(&train, summary)?);
+    if scaling.is_none() && (options.scale.is_none() || options.shares) {
+        warnings.extend(shades::dark(&train, summary, options.whole)?);
     }
     let shared = scaling.clone().map(Arc::new);
     let summary = seen.into_iter().next().map(|(summary, _)| summary);
@@ -137,6 +141,49 @@ pub(super) fn prepare(
         warnings,
         ..named
     })
+}
+
+/// Brings rows of other types into the unit of those that are learnt from, and says so.
+fn in_one_unit(
+    source: &str,
+    options: &ReadOptions,
+    parts: &mut Parts,
+    test: &mut Split,
+    progress: Watch,
+) -> Result<()> {
+    let (shape, bits) = (parts.shape, parts.bits);
+    let mut fit = |known: Known, split: &mut Split, bits, source: &str| -> Result<()> {
+        let (fitted, warning) = known.fit(source, split.clone(), bits, shape, progress)?;
+        *split = fitted;
+        let warning = warning.filter(|warning| !parts.warnings.contains(warning));
+        parts.warnings.extend(warning);
+        Ok(())
+    };
+    if options.whole {
+        let Some(known) = Known::of_run(options) else { return Ok(()) };
+        let is_one = parts.train.is_same(test);
+        fit(known, &mut parts.train, bits, source)?;
+        parts.valid.as_mut().map(|valid| fit(known, valid, bits, source)).transpose()?;
+        match is_one {
+            true => *test = parts.train.clone(),
+            false => fit(known, test, bits, source)?,
+        }
+        return Ok(());
+    }
+    let is_other = |split: &Split| split.element() != parts.train.element();
+    let test_differs = options.test_data.is_some() || is_other(test);
+    let valid_differs = parts.valid.as_ref().is_some_and(is_other);
+    if !test_differs && !valid_differs {
+        return Ok(());
+    }
+    let known = Known::of_part(&parts.train, bits, shape, progress)?;
+    if let Some(valid) = parts.valid.as_mut().filter(|_| valid_differs) {
+        fit(known, valid, None, source)?;
+    }
+    if test_differs {
+        fit(known, test, None, options.test_data.as_deref().unwrap_or(source))?;
+    }
+    Ok(())
 }
 
 /// The least and largest x of each summarised column.

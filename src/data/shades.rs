@@ -2,15 +2,15 @@
 
 use super::options::ReadOptions;
 use super::reader::Parts;
-use super::split::Split;
+use super::split::{Row, Split};
 use super::summary::Summary;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Share of the range of a value that the values should use: data that use less are close to black.
 const DARK: u8 = 10;
 
 /// Bytes of an array that are all 0 or 1 are binary data: 1 counts as 1, and not as 1 / 255.
-pub(super) fn bits(parts: Parts, options: &ReadOptions) -> Result<Parts> {
+pub(super) fn bits(parts: Parts, source: &str, options: &ReadOptions) -> Result<Parts> {
     // Booleans need no look.
     if parts.bits.is_some() {
         return Ok(parts);
@@ -18,9 +18,16 @@ pub(super) fn bits(parts: Parts, options: &ReadOptions) -> Result<Parts> {
     if options.bits == Some(false) {
         return Ok(Parts { bits: Some(false), ..parts });
     }
+    // Where the model knows bits, how far others are from them.
+    let enough = if options.bits == Some(true) { u8::MAX } else { 1 };
     let mut peak = None;
     for split in [&parts.train].into_iter().chain(&parts.valid).chain(&parts.test) {
-        peak = peak.max(split.peak(1)?);
+        peak = peak.max(split.peak(enough)?);
+    }
+    if options.bits == Some(true)
+        && let Some(peak) = peak.filter(|peak| *peak > 1)
+    {
+        return beyond_bits(parts, source, peak);
     }
     if peak != Some(1) {
         return Ok(Parts { bits: peak.map(|_| false), ..parts });
@@ -31,8 +38,36 @@ pub(super) fn bits(parts: Parts, options: &ReadOptions) -> Result<Parts> {
     Ok(Parts { train, valid, test, notes, bits: Some(true), ..parts })
 }
 
+/// Bytes that go further than the 0 and 1 that the model knows: shades of 0 to 255, or a stray value.
+fn beyond_bits(mut parts: Parts, source: &str, peak: u8) -> Result<Parts> {
+    if peak >= u8::MAX / DARK {
+        parts.warnings.push(format!(
+            "{source}: bytes up to {peak} count as v / 255, where the training data are 0 and 1 alone"
+        ));
+        return Ok(Parts { bits: Some(false), ..parts });
+    }
+    for split in [&parts.train].into_iter().chain(&parts.valid).chain(&parts.test) {
+        let (mut row, mut found) = (0, None);
+        split.each(0..split.count, &mut |values| {
+            if let Row::Bytes(values) = values {
+                found = found.or_else(|| values.iter().find(|v| **v > 1).map(|v| (row, *v)));
+            }
+            row += 1;
+        })?;
+        if let Some((row, value)) = found {
+            let problem =
+                format!("{} holds a {value}, but the training data are 0 and 1 alone", split.origin(row));
+            let next =
+                "bring its values to 0 and 1, such as with (x > 0).astype(np.uint8), or leave that row out";
+            return Err(Error::file(source, problem, next));
+        }
+    }
+    Ok(parts)
+}
+
 /// A warning for shades that are nearly all black, as 0/1 masks and 12-bit pictures in 16-bit files are.
-pub(super) fn dark(train: &Split, summary: Option<&Summary>) -> Result<Option<String>> {
+/// `known`: to a model that is trained already.
+pub(super) fn dark(train: &Split, summary: Option<&Summary>, known: bool) -> Result<Option<String>> {
     let (peak, whole) = match (train.peak(u8::MAX / DARK)?, summary.map(Summary::range)) {
         (Some(peak), _) => (f64::from(peak), 255.0),
         (None, Some((min, peak))) if min >= 0.0 && peak <= 1.0 => (peak, 1.0),
@@ -44,6 +79,11 @@ pub(super) fn dark(train: &Split, summary: Option<&Summary>) -> Result<Option<St
     // As short as a float is written.
     let peak = peak as f32;
     Ok(Some(match peak > 0.0 {
+        _ if known && peak == 0.0 => return Ok(None),
+        true if known => format!(
+            "the values go no further than {peak} of {whole}, which is nearly black; if those that the model was trained \
+             on go further, bring these to the same range, such as 12-bit values in 16 bits with x * 16"
+        ),
         true => format!(
             "the values go no further than {peak} of {whole}, so the model sees nearly 0 throughout, which is black; \
              `source.scale` = minmax spreads them"

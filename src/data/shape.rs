@@ -46,6 +46,11 @@ impl Shape {
         if self.is_table() { "rows" } else { "images" }
     }
 
+    /// The noun for so many of such data.
+    pub fn noun(self, count: usize) -> &'static str {
+        if count == 1 { self.singular() } else { self.plural() }
+    }
+
     /// The singular noun for such data.
     pub fn singular(self) -> &'static str {
         if self.is_table() { "row" } else { "image" }

@@ -41,6 +41,8 @@ pub struct Split {
     /// The rows of `values` in this view; None means the first `count`.
     rows: Option<Arc<[u32]>>,
     scaling: Option<Arc<Scaling>>,
+    /// What the values are divided by before they are scaled.
+    unit: f32,
     /// By the reader's rows; None means all of them, in order.
     origins: Option<Arc<Origins>>,
 }
@@ -81,7 +83,7 @@ impl Split {
     fn of(values: Values, len: usize, dim: usize) -> Split {
         assert!(dim > 0 && len.is_multiple_of(dim), "{len} values in rows of {dim}");
         let (labels, rows, scaling, origins) = (None, None, None, None);
-        Split { count: len / dim, labels, dim, values: values.into(), rows, scaling, origins }
+        Split { count: len / dim, labels, dim, values: values.into(), rows, scaling, unit: 1.0, origins }
     }
 
     /// The same rows with labels.
@@ -112,7 +114,17 @@ impl Split {
 
     /// The same rows with x = (v - shift) / scale.
     pub(super) fn scaled(self, scaling: Option<Arc<Scaling>>) -> Split {
+        let scaling = if self.unit == 1.0 {
+            scaling
+        } else {
+            Some(Arc::new(Scaling::of_units(scaling.as_deref(), self.unit)))
+        };
         Split { scaling, ..self }
+    }
+
+    /// The same rows with their values, v / 255 for bytes, divided by `unit` before they are scaled.
+    pub(super) fn in_unit(self, unit: f32) -> Split {
+        Split { unit, ..self }.scaled(None)
     }
 
     /// D, the number of values in a row.

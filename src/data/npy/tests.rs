@@ -184,7 +184,7 @@ fn labels_may_have_any_whole_type() {
     let labels = |descr: &str, bytes: &[u8]| {
         let header = Header { descr: descr.into(), shape: vec![2], fortran: false, length: 0 };
         assert_eq!(header.element_bytes(), Some(bytes.len() / 2), "{descr}");
-        header.labels(bytes).unwrap()
+        header.labels(bytes, false).unwrap()
     };
     for (descr, each) in
         [("|u1", 1), ("|i1", 1), ("<u2", 2), ("<i2", 2), ("<u4", 4), ("<i4", 4), ("<u8", 8), ("<i8", 8)]

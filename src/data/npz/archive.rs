@@ -10,7 +10,7 @@ use zip::{CompressionMethod, ZipArchive};
 use super::super::array;
 use super::super::npy_header::Header;
 use super::super::number::FileKind;
-use super::super::options::ReadOptions;
+use super::super::options::{Missing, ReadOptions};
 use super::super::origin::Part;
 use super::super::part;
 use super::super::reader::{NAMED, most_unpacked};
@@ -118,6 +118,16 @@ impl Archive {
             }
             return Ok(chosen);
         }
+        // `X_test` beside a plain `X` is a part of it.
+        if let Some(train) = of(None) {
+            let parts: Vec<Chosen> = [Part::Valid, Part::Test]
+                .into_iter()
+                .filter_map(|part| of(Some(part)).map(|data| self.chosen(part, data)))
+                .collect();
+            if !parts.is_empty() {
+                return Ok([self.chosen(Part::Train, train)].into_iter().chain(parts).collect());
+            }
+        }
         // What is data by its shape, if only one array is.
         let mut tables = self.arrays.iter().filter(|entry| {
             entry.header.as_ref().is_some_and(|h| h.shape.len() > 1 && FileKind::named(&h.descr).is_some())
@@ -171,11 +181,15 @@ impl Archive {
     }
 
     /// Labels, one for each row of the data, and the names of the classes; or why they are none.
-    pub(super) fn labels(&mut self, entry: &Entry, data: &Entry) -> Result<Labelled> {
+    pub(super) fn labels(&mut self, entry: &Entry, data: &Entry, options: &ReadOptions) -> Result<Labelled> {
+        // Rows without a label are left out where that is asked for.
+        let gaps = options.missing == Some(Missing::Drop);
         let each = match entry.header.as_ref().map(Header::element_bytes) {
             Some(Some(each)) => each,
             // Elements of a strange type need not be unpacked to be named.
-            Some(None) => return Ok(entry.header.as_ref().map_or(Err(String::new()), |h| h.labels(&[]))),
+            Some(None) => {
+                return Ok(entry.header.as_ref().map_or(Err(String::new()), |h| h.labels(&[], gaps)));
+            }
             None => 0,
         };
         let (header, bytes) = self.array(&entry.name, |_| Ok(each))?;
@@ -190,7 +204,12 @@ impl Archive {
             );
             return Err(Error::file(self.inside(&entry.name), problem, "save one label per row"));
         }
-        Ok(header.labels(&bytes))
+        Ok(header.labels(&bytes, gaps).map_err(|why| match why.ends_with("is NaN") {
+            true => {
+                why + &options.advice(|| ", no label; `source.missing` = drop leaves such rows out".into())
+            }
+            false => why,
+        }))
     }
 
     /// The name of an array in messages: `file.npz/x.npy`.

@@ -209,3 +209,25 @@ fn the_only_table_among_other_arrays_is_the_data() {
         [("wavelengths", array("<f8", &[3], &[0; 24])), ("spectra", array("<f8", &[2, 3], &[0; 48]))];
     assert_eq!(read(&archive(&arrays, CompressionMethod::Stored)).unwrap().train.dim(), 3);
 }
+
+#[test]
+fn a_test_part_stands_beside_plain_data_and_labels_may_have_gaps() {
+    let x = |rows: usize| array("|u1", &[rows, 2], &(0..2 * rows as u8).collect::<Vec<_>>());
+    let y = array("<f4", &[3], &[1.0f32, f32::NAN, 0.0].map(f32::to_le_bytes).concat());
+    let bytes = archive(&[("X", x(3)), ("y", y), ("X_test", x(2))], CompressionMethod::Stored);
+    let parts = read(&bytes).unwrap();
+    assert_eq!((parts.train.count, parts.test.map(|test| test.count)), (3, Some(2)));
+    assert_eq!(parts.train.labels, None);
+    assert_eq!(
+        parts.warnings,
+        ["y is not read as labels: row 2 is NaN, no label; `source.missing` = drop leaves such rows out"]
+    );
+    assert!(parts.notes.iter().all(|note| !note.contains("with labels")), "{:?}", parts.notes);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gaps.npz");
+    std::fs::write(&path, bytes).unwrap();
+    let options =
+        ReadOptions { missing: Some(super::super::options::Missing::Drop), ..ReadOptions::default() };
+    let dataset = super::super::open_with(path.to_str().unwrap(), &options, &|_| {}).unwrap();
+    assert_eq!(dataset.train.labels.as_deref(), Some(&[1, 0][..]));
+}

@@ -35,7 +35,7 @@ pub(super) struct Open {
 
 impl Open {
     pub(super) fn new(file: files::Found) -> Result<Open> {
-        let files::Found { path, keys, part } = file;
+        let files::Found { path, keys, part, .. } = file;
         let opened = File::open(&path).map_err(|error| Error::io("read", &path, error))?;
         let packed = opened.metadata().map_err(|error| Error::io("read", &path, error))?.len();
         let reader = SerializedFileReader::new(opened).map_err(|error| broken(&path, &error))?;

@@ -16,6 +16,8 @@ pub(super) struct Found {
     pub path: PathBuf,
     pub keys: Vec<(String, String)>,
     pub part: Option<Part>,
+    /// What else is in the name that tells the part, where it does so by one of its words: `wine` of `wine_train`.
+    rest: Option<String>,
 }
 
 /// Whether a folder has Parquet files, and none of another kind that would be read.
@@ -32,7 +34,7 @@ pub(super) fn is_file(source: &str) -> bool {
 /// The files of a source, in the natural order of their names.
 pub(super) fn find(path: &Path) -> Result<Vec<Found>> {
     if !path.is_dir() {
-        return Ok(vec![Found { path: path.to_owned(), keys: Vec::new(), part: None }]);
+        return Ok(vec![Found { path: path.to_owned(), keys: Vec::new(), part: None, rest: None }]);
     }
     let mut found = search(path)?;
     if found.is_empty() {
@@ -41,6 +43,14 @@ pub(super) fn find(path: &Path) -> Result<Vec<Found>> {
             "no Parquet file in it",
             "name a folder of files that end with .parquet",
         ));
+    }
+    // A word in a name is a part where the same name has another part too.
+    let known: Vec<(Option<Part>, Option<String>)> =
+        found.iter().map(|file| (file.part, file.rest.clone())).collect();
+    for file in found.iter_mut().filter(|file| file.rest.is_some()) {
+        if !known.iter().any(|(part, rest)| *part != file.part && *rest == file.rest) {
+            file.part = None;
+        }
     }
     // A single part is no part.
     if found.iter().all(|file| file.part == found[0].part) {
@@ -57,7 +67,12 @@ pub(super) fn find(path: &Path) -> Result<Vec<Found>> {
 
 fn search(folder: &Path) -> Result<Vec<Found>> {
     let mut found = Vec::new();
-    descend(folder, 0, &Found { path: folder.to_owned(), keys: Vec::new(), part: None }, &mut found)?;
+    descend(
+        folder,
+        0,
+        &Found { path: folder.to_owned(), keys: Vec::new(), part: None, rest: None },
+        &mut found,
+    )?;
     Ok(found)
 }
 
@@ -74,15 +89,21 @@ fn descend(folder: &Path, depth: usize, above: &Found, found: &mut Vec<Found>) -
     }
     entries.sort_by(|a, b| natural::compare(&a.0, &b.0));
     for (name, path) in entries {
-        let part = above.part.or_else(|| self::part(&name));
+        let (part, rest) = match above.part.or_else(|| self::part(&name)) {
+            Some(part) => (Some(part), above.rest.clone()),
+            None => {
+                let stem = name.rsplit_once('.').filter(|_| !path.is_dir()).map_or(&*name, |(stem, _)| stem);
+                part::hinted(stem).map_or((None, None), |(part, rest)| (Some(part), Some(rest)))
+            }
+        };
         let mut keys = above.keys.clone();
         if path.is_dir() {
             keys.extend(name.split_once('=').map(|(key, value)| (key.to_owned(), unspelt(value))));
             if depth < DEPTH {
-                descend(&path, depth + 1, &Found { path: path.clone(), keys, part }, found)?;
+                descend(&path, depth + 1, &Found { path: path.clone(), keys, part, rest }, found)?;
             }
         } else if is_file(&name) {
-            found.push(Found { path, keys, part });
+            found.push(Found { path, keys, part, rest });
         }
     }
     Ok(())
@@ -135,7 +156,24 @@ mod tests {
         let parts: Vec<_> = find().unwrap().into_iter().map(|file| file.part).collect();
         assert_eq!(parts, [Some(Part::Test), Some(Part::Train), Some(Part::Valid)]);
         assert_eq!(["a%20b%25", "50%", "%zz", "%ff", "é"].map(unspelt), ["a b%", "50%", "%zz", "%ff", "é"]);
-        write("more.parquet");
+        fs::remove_dir_all(folder.path().join("data")).unwrap();
+        let remove = |name: &str| fs::remove_file(folder.path().join(name)).unwrap();
+        for stem in ["wine_", "wine-", "X_", "wine."] {
+            let names = ["test", "train"].map(|part| format!("{stem}{part}.parquet"));
+            names.iter().for_each(|name| write(name));
+            let parts: Vec<_> = find().unwrap().into_iter().map(|file| file.part).collect();
+            assert_eq!(parts, [Some(Part::Test), Some(Part::Train)], "{stem}");
+            names.iter().for_each(|name| remove(name));
+        }
+        let names = ["test_0.parquet", "train_0.parquet"];
+        names.into_iter().for_each(write);
+        assert_eq!(find().unwrap()[1].part, Some(Part::Train));
+        names.into_iter().for_each(remove);
+        let names = ["train_station.parquet", "test_tube.parquet"];
+        names.into_iter().for_each(write);
+        assert!(find().unwrap().iter().all(|file| file.part.is_none()));
+        names.into_iter().for_each(remove);
+        ["train.parquet", "test.parquet", "more.parquet"].into_iter().for_each(write);
         assert!(find().unwrap_err().to_string().contains("of no part"));
         assert!(!is_folder("") && !is_folder("nowhere"));
     }

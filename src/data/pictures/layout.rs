@@ -94,7 +94,7 @@ pub(super) fn layout(folders: &[&[String]], name: &dyn Fn(usize) -> String, read
         layout.warnings.extend(outside(&layout.parts, &list));
         layout.notes.push(told(folders, &layout.parts, split));
     } else {
-        layout.warnings.extend(lonely(folders, depth));
+        layout.warnings.extend(lonely(folders, depth).or_else(|| hinted(folders)));
     }
     let mut can = vec![false; folders.len()];
     readable.iter().for_each(|row| can[*row as usize] = true);
@@ -247,6 +247,33 @@ fn lonely(folders: &[&[String]], depth: usize) -> Option<String> {
     })
 }
 
+/// Folders whose names hold those of a training part and of another one, among other words.
+fn hinted(folders: &[&[String]]) -> Option<String> {
+    let deepest = folders.iter().map(|folders| folders.len()).max()?;
+    let (depth, names) = (0..deepest).find_map(|depth| {
+        let mut found: BTreeMap<String, BTreeMap<Part, &str>> = BTreeMap::new();
+        for name in folders.iter().filter_map(|folders| folders.get(depth)) {
+            if let Some((part, rest)) = part::hinted(name) {
+                found.entry(rest).or_default().entry(part).or_insert(name);
+            }
+        }
+        let both = |parts: &BTreeMap<Part, &str>| parts.contains_key(&Part::Train) && parts.len() > 1;
+        let names: Vec<String> = found
+            .into_values()
+            .filter(both)
+            .flat_map(|parts| parts.into_values().map(str::to_owned).collect::<Vec<_>>())
+            .collect();
+        (!names.is_empty()).then_some((depth, names))
+    })?;
+    let (first, more) = (names[..names.len().min(NAMED)].join(", "), names.len().saturating_sub(NAMED));
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let below = if depth > 0 { ", right above or below those of the classes" } else { "" };
+    Some(format!(
+        "{first}{more} look like parts, but all their pictures are learnt from: call the folders of parts train, val and \
+         test alone{below}, such as train/cat and test/cat"
+    ))
+}
+
 fn shown(part: Part) -> &'static str {
     match part {
         Part::Train => "training",
@@ -366,6 +393,30 @@ mod tests {
         split(&["cat/old/1", "cat/2"], [&[0, 1], &[], &[]], &["cat", "cat"]);
         split(&["0", "1"], [&[0, 1], &[], &[]], &["", ""]);
         split(&[], [&[], &[], &[]], &[]);
+    }
+
+    #[test]
+    fn parts_with_other_words_in_their_names_are_warned_of() {
+        for paths in [
+            &["trainA/1", "trainB/2", "testA/3", "testB/4"][..],
+            &["train_A/1", "test_A/2"],
+            &["cat_train/1", "cat_test/2", "dog_train/3", "dog_test/4"],
+            &["train (1)/1", "test (1)/2"],
+            &["cat/images/train/1", "cat/images/test/2", "dog/images/train/3"],
+            &["cat/train/1", "cat/test/2", "dog/3", "dog/4", "dog/5"],
+        ] {
+            let layout = of(paths);
+            assert_eq!(layout.warnings.len(), 1, "{layout:?}");
+            assert!(layout.warnings[0].contains("look like parts, but all their pictures"), "{layout:?}");
+        }
+        for paths in [
+            &["trains/1", "contest/2"][..],
+            &["train_station/1", "test_tube/2"],
+            &["training_shoes/1", "cat/2"],
+        ] {
+            assert_eq!(of(paths).warnings, [""; 0], "{paths:?}");
+        }
+        split(&["trn/1", "tst/2"], [&[0], &[], &[1]], &[""; 2]);
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub(in super::super) const EXTENSIONS: [&str; 15] = [
 ];
 /// Files that systems leave behind in folders; nobody takes them for data.
 const LITTER: [&str; 3] = ["thumbs.db", "desktop.ini", "__macosx"];
+/// Files of a run beside its configuration: any of them, and the folder is one.
+const RUN_FILES: [&str; 4] =
+    ["model.safetensors", "checkpoint.safetensors", "checkpoint.previous.safetensors", "metrics.csv"];
 /// Most levels of folders searched.
 const MAX_DEPTH: usize = 32;
 
@@ -49,6 +52,8 @@ pub(super) struct Searched {
     pub pictures: Vec<Found>,
     /// Files that are no pictures of a known format.
     pub others: Vec<String>,
+    /// Folders of runs, whose pictures are no data.
+    pub runs: Vec<String>,
     /// Folders that were searched: one that several links lead to is searched once.
     seen: BTreeSet<PathBuf>,
 }
@@ -92,6 +97,11 @@ impl Searched {
             }
             if path.is_dir() {
                 folders.push(name);
+                if is_run(&path) {
+                    self.runs.push(folders.join("/"));
+                    folders.pop();
+                    continue;
+                }
                 self.descend(&path, folders, most)?;
                 folders.pop();
                 continue;
@@ -128,6 +138,11 @@ impl Searched {
 
 pub(super) fn extension(path: &Path) -> Option<String> {
     path.extension().map(|extension| extension.to_string_lossy().to_lowercase())
+}
+
+/// Whether a folder is one of a run: its pictures show what a model has learnt.
+fn is_run(folder: &Path) -> bool {
+    folder.join("config.toml").is_file() && RUN_FILES.iter().any(|name| folder.join(name).exists())
 }
 
 /// By the ending of the name or, where there is none, by the first bytes.

@@ -157,7 +157,7 @@ fn colour_follows_the_first_picture_or_the_flag() {
     RgbImage::from_pixel(1, 1, Rgb([255, 0, 0])).save(folder.path("b.png")).unwrap();
     let parts = folder.read(&ReadOptions::default()).unwrap();
     assert_eq!((parts.shape.channels, bytes(&parts.train)), (1, vec![7, 54]));
-    assert!(parts.warnings[0].starts_with("1 pictures in colour are read as grey"), "{:?}", parts.warnings);
+    assert!(parts.warnings[0].starts_with("1 picture in colour is read as grey"), "{:?}", parts.warnings);
     assert_eq!(folder.bytes(&coloured(Colour::Colour)), [7, 7, 7, 255, 0, 0]);
     assert!(folder.read(&coloured(Colour::Grey)).unwrap().warnings.is_empty());
 }

@@ -1,7 +1,7 @@
 //! What a run knows of its data, and what it demands of other data.
 
 use super::{Condition, Config, ModelSection, Net, TrainSection};
-use crate::data::{self, Change, Dataset, Fingerprint, ReadOptions, Schema, Shape, Size, Split};
+use crate::data::{self, Change, Dataset, Fingerprint, Origin, ReadOptions, Schema, Shape, Size, Split};
 use crate::error::{Error, Result};
 use crate::kernels::gather::Binarize;
 use crate::kernels::likelihood;
@@ -170,17 +170,19 @@ impl Config {
         let dataset = dataset.with_classes(&self.class_names);
         // Names that are no numbers, where the model knows its classes by numbers alone.
         if let (true, Some(name)) = (self.class_names.is_empty(), dataset.classes.first()) {
-            return Err(self.unknown_class(name));
+            return Err(self.unlisted(name, &dataset, |label| dataset.class_name(label) == *name));
         }
         for split in dataset.splits() {
             let labels = split.labels.as_deref().ok_or_else(|| {
                 let name = &dataset.name;
                 Error::Usage(format!(
-                    "the model was trained with `model.condition` = labels, but {name} has none"
+                    "the model was trained with `model.condition` = labels, but {name} has none\n  {}",
+                    self.how_to_label(&dataset)
                 ))
             })?;
             if let Some(label) = labels.iter().find(|label| **label as usize >= classes) {
-                return Err(self.unknown_class(&dataset.class_name(*label)));
+                let name = dataset.class_name(*label);
+                return Err(self.unlisted(&name, &dataset, |other| other == *label));
             }
         }
         Ok(dataset)
@@ -196,6 +198,37 @@ impl Config {
             false => data::class_number(name, &self.class_names),
         };
         found.ok_or_else(|| self.unknown_class(name))
+    }
+
+    /// What gives labels to data that has none.
+    fn how_to_label(&self, dataset: &Dataset) -> String {
+        let known = self.known_classes();
+        match (dataset.column_names().is_empty(), dataset.train.origin(0)) {
+            (false, _) => "name the column that holds them with `source.label_column`".to_owned(),
+            (true, Origin::File(_)) => {
+                format!("put each picture into a folder that is called as its label: {known}")
+            }
+            (true, Origin::Row(_)) => {
+                format!(
+                    "save them beside the data, as an array y of a .npz file, or as a column of a table: {known}"
+                )
+            }
+        }
+    }
+
+    /// The error of the first row whose label `is` unknown.
+    fn unlisted(&self, name: &str, dataset: &Dataset, is: impl Fn(u32) -> bool) -> Error {
+        let place = dataset.splits().find_map(|split| {
+            let row = split.labels.as_deref()?.iter().position(|label| is(*label))?;
+            Some(split.origin(row))
+        });
+        let next = match place {
+            Some(Origin::File(_)) => "move such pictures into the folder of their label, or leave them out",
+            _ => "give such rows the label of a class that the model knows, or leave them out",
+        };
+        let (place, of) = (place.map_or_else(String::new, |place| format!("{place} of ")), &dataset.name);
+        let known = self.unknown_class(name);
+        Error::Usage(format!("{place}{of}: {known}\n  {next}"))
     }
 
     fn unknown_class(&self, name: &str) -> Error {
