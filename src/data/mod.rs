@@ -71,3 +71,4 @@ pub use schema::Schema;
 pub use shape::{Shape, Size};
 pub use split::{Element, Row, Split};
 pub use summary::Summary;
+pub use table::NO_LABEL;
