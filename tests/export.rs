@@ -382,7 +382,7 @@ fn graphs_fill_in_missing_values_as_training_did() {
     scratch.write("table.csv", text.replacen("1140,", ",", 3));
     scratch.succeed(&format!("{TABLE} --likelihood gaussian --missing mean --out filled"));
     scratch.succeed("export filled --onnx filled");
-    let config = Vae::load(&scratch.path("filled")).unwrap().config().clone();
+    let config = Vae::load(scratch.path("filled")).unwrap().config().clone();
     let fill = config.source.scaling.expect("a scaled table").fill;
     let encoder = scratch.read("filled/encoder.onnx");
     let mu = |first: f32| {
