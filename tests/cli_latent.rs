@@ -287,7 +287,7 @@ fn codes_go_out_and_come_back() {
     write_npy(&scratch.path("far.npy"), 2, &[-1.0; 128]);
     refuse("encode run --data far.npy --out z.npy", 2, "far.npy: 2 of 2 rows have values outside 0..1");
     refuse("encode run --data none.npy --out z.npy", 1, "none.npy");
-    refuse("encode run --data mu.npy --out z.npy", 2, "holds data of 3x1, but the model is of 8x8");
+    refuse("encode run --data mu.npy --out z.npy", 2, "holds data of 3 columns, but the model is of 8x8");
     refuse("decode run --latents x.npy --out z.npy", 1, "rows of 64 numbers, but the model's codes have 3");
     refuse("decode run --latents mu.npy --label 3 --out z.npy", 2, "not trained with --condition labels");
     refuse(
@@ -398,7 +398,7 @@ fn tables_are_encoded_and_decoded_in_their_own_units() {
     assert_eq!(read_scores(&scratch, "one_score.csv").len(), 1);
     assert!(scratch.succeed("latent-map run").contains("test data"));
     assert_eq!(scratch.succeed("sample run"), "64 samples are in samples.csv\n");
-    scratch.fail("sample run --out samples.png", 2, "the model is of data of 2x1, which is no picture");
+    scratch.fail("sample run --out samples.png", 2, "the model is of data of 2 columns, which is no picture");
     scratch.fail("decode run --latents z.npy --out x/", 2, "which is no picture");
 }
 

@@ -92,7 +92,11 @@ fn a_table_is_described_trained_on_and_remembered() {
     let before = scratch.succeed("evaluate run --json");
     scratch.succeed("train --resume run --epochs 2 -q");
     assert_ne!(before, scratch.succeed("evaluate run --json"));
-    scratch.fail("sample run --out s.png", 2, "data of 3x1, which is no picture; use --out with a name");
+    scratch.fail(
+        "sample run --out s.png",
+        2,
+        "data of 3 columns, which is no picture; use --out with a name",
+    );
     scratch.fail("reconstruct run", 2, "which is no picture");
     scratch.succeed("sample run --count 50 --out s.csv");
     let samples = String::from_utf8(scratch.read("s.csv")).unwrap();

@@ -375,6 +375,25 @@ fn graphs_of_a_table_have_its_own_units() {
 }
 
 #[test]
+fn graphs_fill_in_missing_values_as_training_did() {
+    let scratch = Scratch::new();
+    table(&scratch);
+    let text = String::from_utf8(scratch.read("table.csv")).unwrap();
+    scratch.write("table.csv", text.replacen("1140,", ",", 3));
+    scratch.succeed(&format!("{TABLE} --likelihood gaussian --missing mean --out filled"));
+    scratch.succeed("export filled --onnx filled");
+    let config = Vae::load(scratch.path("filled")).unwrap().config().clone();
+    let fill = config.source.scaling.expect("a scaled table").fill;
+    let encoder = scratch.read("filled/encoder.onnx");
+    let mu = |first: f32| {
+        let x = Array::rows(&[first, 0.05, -49.0, 5.0], COLUMNS);
+        onnx::run(&encoder, &[("x", x), ("eps", Array::rows(&[0.0, 0.0], 2))])["mu"].clone()
+    };
+    assert!(mu(f32::NAN).values.iter().all(|v| v.is_finite()));
+    assert_near("mu", &mu(f32::NAN), &mu(fill[0]));
+}
+
+#[test]
 fn onnxruntime_and_pytorch_agree_with_this_program() {
     let Some(python) = python::find() else { return };
     let scratch = Scratch::new();

@@ -308,7 +308,8 @@ fn labels_are_optional_once_a_model_is_trained_unless_it_is_told_them() {
         assert!(report.get("labels").is_none() && report["count"] == 30, "{report}");
     }
     scratch.succeed(&format!("{TRAIN}-c --data t.csv --label-column kind --condition labels --quiet"));
-    scratch.fail("score run-c --data plain.csv --out s.csv", 2, "--label-column kind: ");
+    let message = scratch.fail("score run-c --data plain.csv --out s.csv", 2, "has no column `kind`");
+    assert!(message.contains("name another one with --label-column"), "{message}");
     scratch.succeed("score run-c --data other.csv --out s.csv");
     // A column that a flag names must be there.
     scratch.fail("score run --data plain.csv --label-column kind --out s.csv", 2, "--label-column kind: ");
@@ -346,7 +347,7 @@ fn one_row_is_data_too() {
         scratch.write(name, foreign::npy("|u1", &format!("{count}, 8, 8"), &tiny::images(count)));
     }
     let told = scratch.succeed("reconstruct pictures --data x.npy");
-    assert!(told.starts_with("1 images above their reconstructions are in"), "{told}");
+    assert!(told.starts_with("1 image above its reconstruction is in"), "{told}");
     let told = scratch.succeed("reconstruct pictures --data y.npy --out nine.png");
     assert!(told.starts_with("9 images"), "{told}");
     assert_ne!(scratch.picture("reconstructions.png"), scratch.picture("nine.png"));

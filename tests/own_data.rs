@@ -434,3 +434,67 @@ fn an_array_of_one_picture_is_told_from_many() {
     scratch.write("large.npy", foreign::npy("|u1", "32, 32, 3", &values[..3072]));
     assert!(said(&scratch, "data large.npy").contains("is read as 32 pictures of 3x32"));
 }
+
+#[test]
+fn pixels_of_a_table_are_found_by_name() {
+    let scratch = Scratch::new();
+    let text = |order: &[usize], label: bool| {
+        let names: Vec<String> = order.iter().map(|at| format!("pixel{at}")).collect();
+        let rows = (0..40).map(|i| {
+            let row: Vec<String> = order.iter().map(|at| (i * 37 % 251 + at * 3).to_string()).collect();
+            format!("{}{}\n", if label { format!("{},", i % 3) } else { String::new() }, row.join(","))
+        });
+        format!("{}{}\n{}", if label { "label," } else { "" }, names.join(","), rows.collect::<String>())
+    };
+    let plain: Vec<usize> = (0..64).collect();
+    let mut sorted = plain.clone();
+    sorted.sort_by_key(|at| format!("pixel{at}"));
+    scratch.write("t.csv", text(&plain, false));
+    scratch.write("sorted.csv", text(&sorted, false));
+    scratch.write("labelled.csv", text(&plain, true));
+    scratch.write("renamed.csv", text(&plain, false).replace("pixel9", "dot9"));
+    scratch.succeed(&format!("{TRAIN} --data t.csv --image-size 8x8"));
+    let score = |data: &str| scratch.succeed(&format!("score run --data {data} --out -"));
+    assert_eq!(score("t.csv"), score("sorted.csv"));
+    assert_eq!(score("t.csv"), score("labelled.csv"));
+    scratch.fail("score run --data renamed.csv --out -", 1, "it lacks 1 of the 64 columns");
+    scratch.fail(
+        "data labelled.csv --image-size 8x8",
+        1,
+        "if one of them holds labels, name it with --label-column label",
+    );
+    scratch.succeed("data labelled.csv --image-size 8x8 --label-column label");
+}
+
+#[test]
+fn advice_on_tables_works() {
+    let scratch = Scratch::new();
+    let rows: String = (0..40).map(|i| format!("{},{}\n", i % 7, i * i)).collect();
+    scratch.write("units.csv", format!("a,b\ns,m/s\n{rows}"));
+    scratch.fail("data units.csv", 1, "remove row 1 (line 2), and any other row that has text");
+    scratch.write("again.csv", format!("a,b\n{rows}a,b\n{rows}"));
+    scratch.fail("data again.csv", 1, "remove row 41 (line 42), and any other row that has the names");
+    scratch.write("total.csv", format!("a,b\n{rows}Total,9\n"));
+    scratch.fail("data total.csv", 1, "remove row 41 (line 42), and any other row that has text");
+    scratch.write("title.csv", format!("A table\na,b\n{rows}"));
+    scratch.fail("data title.csv", 1, "remove what stands above the names of the columns");
+    scratch.write("note.csv", format!("a,b\n{rows}# checked\n{rows}"));
+    scratch.fail("data note.csv", 1, "row 41 (line 42) has 1 cell, but the first has 2");
+    for name in ["x.csv", "x.npy", "x.npz", "x.parquet"] {
+        scratch.write(name, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n");
+        scratch.fail(&format!("data {name}"), 1, "a pointer of Git LFS");
+    }
+    scratch.write("n.npy", foreign::npy("|u1", "4, 3", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]));
+    scratch.fail("data n.npy --drop 1", 2, "save an array of those that are to be read, such as np.save");
+    // A model of columns without names takes data with exactly those.
+    scratch.write("wide.csv", rows.replace('\n', ",3.5\n"));
+    scratch.succeed(&format!("{TRAIN} --data wide.csv --drop 3"));
+    scratch.write("two.csv", rows.clone());
+    scratch.succeed("score run --data two.csv --out -");
+    scratch.fail("reconstruct run --out r.csv", 2, "which is no picture");
+    // Of a run that leaves rows out, no advice that a command lacks.
+    scratch.succeed(&format!("{TRAIN} --data two.csv --missing drop"));
+    scratch.write("gaps.csv", "1,\n,2\n");
+    let told = scratch.fail("score run --data gaps.csv --out -", 1, "no row has all its values");
+    assert!(!told.contains("--missing"), "{told}");
+}

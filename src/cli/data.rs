@@ -116,9 +116,7 @@ fn print(dataset: &Dataset, summary: &Summary, plan: &[String]) {
     let Dataset { name, shape, train, valid, test, .. } = dataset;
     let (min, max) = summary.range();
     let place = if train.is_in_file() { ", read from the file as needed" } else { "" };
-    let each =
-        if shape.is_table() { output::many(shape.width, "column", "columns") } else { shape.to_string() };
-    result(format_args!("{name}: {} of {each}, {}{place}", kind(*shape), element(train)));
+    result(format_args!("{name}: {} of {shape}, {}{place}", kind(*shape), element(train)));
     let chosen = valid.as_ref().map(|valid| format!("{} for validation, ", valid.count)).unwrap_or_default();
     result(format_args!("rows      {} for training, {chosen}{} for test", train.count, test.count));
     result(format_args!("values    from {} to {} in the training part", short(min), short(max)));

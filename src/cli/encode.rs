@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::common_args::SplitArg;
 use super::latent_args::{DecodeArgs, EncodeArgs, What};
-use super::output;
+use super::output::{self, talk};
 use super::progress;
 use super::rows;
 use super::saved::{Chosen, Saved};
@@ -145,9 +145,24 @@ fn codes(saved: &Saved, args: &DecodeArgs) -> Result<(Vec<f32>, Vec<u32>)> {
     if split.element() == Element::Bytes {
         return wrong("its numbers are bytes, but codes are floats".into(), "write them as float32");
     }
+    // `encode` writes rows without numbers of what it cannot read.
+    let all = split.x(0..split.count)?;
+    let has_code = |row: &u32| !all[*row as usize * latent..][..latent].iter().all(|v| v.is_nan());
+    let kept: Vec<u32> = (0..split.count as u32).filter(has_code).collect();
+    let split = match split.count - kept.len() {
+        0 => split,
+        _ if kept.is_empty() => {
+            return wrong("no row has a code".into(), "write codes of data with `vae-gpu encode`");
+        }
+        skipped => {
+            let rows = output::plural(skipped, "row");
+            talk(format_args!("{rows} of {} without a code, left out", args.latents));
+            split.select(&kept)
+        }
+    };
     let z = split.x(0..split.count)?;
     if let Some(at) = z.iter().position(|v| !v.is_finite()) {
-        let place = format!("row {}, column {}: no finite number", at / latent + 1, at % latent + 1);
+        let place = format!("{}, column {}: no finite number", split.origin(at / latent), at % latent + 1);
         return wrong(place, "leave out the rows without a value");
     }
     if classes == 0 && args.label_column.is_some() {
@@ -155,6 +170,12 @@ fn codes(saved: &Saved, args: &DecodeArgs) -> Result<(Vec<f32>, Vec<u32>)> {
     }
     let labels = match &split.labels {
         Some(labels) if classes > 0 && args.label.is_none() => {
+            if let Some(row) = labels.iter().position(|label| *label == data::NO_LABEL) {
+                return wrong(
+                    format!("{}: no label", split.origin(row)),
+                    "give it one, or leave that row out",
+                );
+            }
             // Of few classes there may be very many rows.
             let used: BTreeSet<u32> = labels.iter().copied().collect();
             let number = |label: u32| saved.config.class_number(&data::class_name(&names, label));

@@ -131,7 +131,8 @@ fn print(report: &EvaluationReport, data: &str) {
     let what = output::counted_of(*count, split, data);
     result(format_args!("{what}, {model}, nats per {one}"));
     let line = |name: &str, estimate: Estimate, more: String| {
-        result(format_args!("{name:<15}{:>9.3} +- {:.3}{more}", estimate.mean, estimate.standard_error));
+        let [mean, error] = [estimate.mean, estimate.standard_error].map(|value| output::number(value, 3));
+        result(format_args!("{name:<15}{mean:>9} +- {error}{more}"));
     };
     if let (Some(elbo), Some(bits)) = (report.elbo, report.bits_per_dim) {
         line("ELBO", elbo, format!("  ({bits:.4} bits per dimension)"));
@@ -177,7 +178,8 @@ fn print_labels(report: &EvaluationReport, data: &str) {
         report.labels.iter().map(|row| row.label.chars().count()).max().unwrap_or(0).max("label".len());
     result(format_args!("{:>width$} {:>7}{names}", "label", data));
     for row in &report.labels {
-        let values: String = terms(row).iter().map(|(_, value)| format!(" {value:>9.2}")).collect();
+        let values: String =
+            terms(row).iter().map(|(_, value)| format!(" {:>9}", output::number(*value, 2))).collect();
         result(format_args!("{:>width$} {:>7}{values}", output::word(&row.label), row.count));
     }
 }

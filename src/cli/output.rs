@@ -46,6 +46,16 @@ pub fn counted_of(count: usize, part: &str, what: &str) -> String {
     if part == "all" { format!("{count} {what}") } else { format!("{count} {part} {what}") }
 }
 
+/// A number of things: `1 row`, `2 rows`.
+pub fn plural(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A number with so many decimals; with an exponent where it has too many digits to be read.
+pub fn number(value: f64, decimals: usize) -> String {
+    if value.abs() < 1e9 { format!("{value:.decimals$}") } else { format!("{value:.3e}") }
+}
+
 /// Whether another process says what this one would.
 static MUTE: AtomicBool = AtomicBool::new(false);
 
@@ -219,6 +229,12 @@ mod tests {
         let text = harmless(&json);
         assert!(!text.contains('\u{9b}'));
         assert_eq!(serde_json::from_str::<String>(&text).unwrap(), "\u{9b}31m\u{7f}");
+    }
+
+    #[test]
+    fn numbers_can_be_read() {
+        assert_eq!([number(-12.345, 2), number(-3.38e28, 2)], ["-12.35", "-3.380e28"].map(str::to_owned));
+        assert_eq!([plural(1, "row"), plural(2, "row")], ["1 row", "2 rows"]);
     }
 
     #[test]

@@ -104,8 +104,10 @@ fn table(saved: &Saved, values: &[f32], labels: &[u32]) -> Vec<(String, Column)>
 }
 
 pub fn reconstruct(args: &ReconstructArgs) -> Result<()> {
-    output::check_picture("--out", &args.out)?;
+    let named = output::check_picture("--out", &args.out);
+    // A name for numbers says that the model has no pictures.
     let saved = Saved::open_pictures(&args.run, &args.device)?;
+    named?;
     let Chosen { split, name, .. } = saved.read(&args.source, SplitArg::Test)?;
     let count = split.count.min(args.count as usize);
     let originals = split.x(0..count)?;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::output;
 use super::saver::originals;
 use super::tracking::read;
 use crate::data::Dataset;
@@ -70,7 +71,7 @@ fn table(trainer: &Trainer, rows: &[EpochMetrics], last: &EpochMetrics) -> Vec<L
 }
 
 fn nats(value: f64) -> String {
-    format!("{value:.2} nats per datum")
+    format!("{} nats per datum", output::number(value, 2))
 }
 
 fn driver(trainer: &Trainer) -> String {
@@ -86,7 +87,7 @@ fn tiles(trainer: &Trainer, last: &EpochMetrics) -> Vec<Line> {
         (true, false) => "Best test ELBO, nats per datum",
     };
     vec![
-        (best, format!("{:.2}", trainer.state().best_elbo)),
+        (best, output::number(trainer.state().best_elbo, 2)),
         ("Epochs", format!("{} of {}", last.epoch, trainer.config().train.epochs)),
         ("Training speed, images/s", format!("{:.0}", last.images_per_second)),
         ("Latent dimensions", trainer.model().latent.to_string()),

@@ -71,7 +71,8 @@ pub fn warn_of(outliers: Option<Outliers>, split: &Split, part: &str) {
         _ => format!("{beyond} beyond measure, and left out of the means"),
     };
     talk(format_args!(
-        "warning: {part}data far outside the others: {worst} (-ELBO {score:.3e} nats; the median is {median:.3}){others}; \
-         {means}\n  `vae-gpu score` lists such rows; look there for marks of missing values"
+        "warning: {part}data far outside the others: {worst} (-ELBO {score:.3e} nats; the median is {}){others}; \
+         {means}\n  `vae-gpu score` lists such rows; look there for marks of missing values",
+        output::number(median, 3)
     ));
 }

@@ -95,6 +95,9 @@ impl Saved {
         if let Some(scaling) = &self.config.source.scaling {
             scaling.undo(x);
         }
+        if let Some(schema) = &self.config.schema {
+            schema.keep_constants(x);
+        }
         if round {
             self.schema()?.round(x);
         }
@@ -224,6 +227,13 @@ impl Saved {
             // A number named the column, and counts another one where there are no labels.
             let without = source::open(source, &options, false);
             read = if fits(&without) { without } else { read };
+        }
+        // Columns without names that are those of the model already.
+        let picked = !(options.columns.is_empty() && options.drop.is_empty());
+        if !fits(&read) && picked && self.config.columns.is_empty() {
+            (options.columns, options.drop) = (Vec::new(), Vec::new());
+            let whole = source::open(source, &options, false);
+            read = if fits(&whole) { whole } else { read };
         }
         let dataset = match read {
             // Nobody has named the column on this line.
@@ -414,7 +424,7 @@ impl Saved {
         let dataset = source::open(data, &options, true)?;
         if dataset.shape != self.shape {
             return Err(Error::Usage(format!(
-                "the model was trained on {} values, but {data} now holds {}",
+                "the model was trained on data of {}, but {data} now holds data of {}",
                 self.shape, dataset.shape
             )));
         }

@@ -113,8 +113,8 @@ fn lead(mut session: Session, stop: &Arc<AtomicBool>) -> Result<()> {
         return Ok(());
     }
     let best = format!(
-        "best {split} {what} {:.2} nats per {} after epoch {}",
-        state.best_elbo,
+        "best {split} {what} {} nats per {} after epoch {}",
+        super::output::number(state.best_elbo, 2),
         dataset.shape.singular(),
         state.best_epoch
     );

@@ -11,6 +11,8 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 
+use super::write::unwritten;
+
 /// The content of a column, one value per row.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Column {
@@ -69,9 +71,9 @@ pub fn write_csv<N: AsRef<str>>(out: &mut dyn Write, columns: &[(N, Column)]) ->
     let other = |(name, _): &(N, Column)| name.as_ref().contains([';', '\t', '|']);
     let quotes = if columns.iter().any(other) { QuoteStyle::NonNumeric } else { QuoteStyle::Necessary };
     let mut csv = csv::WriterBuilder::new().quote_style(quotes).from_writer(out);
-    csv.write_record(columns.iter().map(|(name, _)| name.as_ref()))?;
+    csv.write_record(columns.iter().map(|(name, _)| name.as_ref())).map_err(unwritten)?;
     for row in 0..rows(columns) {
-        csv.write_record(columns.iter().map(|(_, column)| column.cell(row)))?;
+        csv.write_record(columns.iter().map(|(_, column)| column.cell(row))).map_err(unwritten)?;
     }
     csv.flush()
 }

@@ -29,14 +29,18 @@ pub(super) struct Means {
     pub values: Vec<f32>,
     /// Whether the values of each column that are not missing are whole numbers, as far as they were looked at.
     pub whole: Option<Vec<bool>>,
+    /// How many are missing, as far as they were counted.
+    pub missing: u64,
 }
 
 /// The means of the columns. Infinities have no part in them: they are refused later.
 pub(super) fn means(split: &Split) -> Result<Means> {
     let mut sums = vec![(0.0f64, 0u64); split.dim()];
     let mut whole = vec![true; split.dim()];
+    let mut missing = 0;
     split.each(0..split.count, &mut |row| {
         if let Row::Floats(values) = row {
+            missing += values.iter().filter(|value| value.is_nan()).count() as u64;
             let columns = sums.iter_mut().zip(&mut whole);
             for (value, ((sum, count), whole)) in values.iter().zip(columns).filter(|(v, _)| v.is_finite()) {
                 *sum += f64::from(*value);
@@ -46,7 +50,7 @@ pub(super) fn means(split: &Split) -> Result<Means> {
         }
     })?;
     let values = sums.into_iter().map(|(sum, count)| (sum / count as f64) as f32).collect();
-    Ok(Means { values, whole: Some(whole) })
+    Ok(Means { values, whole: Some(whole), missing })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Data sets: one reader per file, each producing a [`Dataset`].
 //!
 //! A new format is one file beside this one, whose `FORMAT` says how to recognise and read it, and one line in the
-//! table of `open.rs`. The values of `data` and `source.format`, the error messages and the help text follow from the
+//! table of `known.rs`. The values of `data` and `source.format`, the error messages and the help text follow from the
 //! table.
 //!
 //! A reader gives the values as they are. What all formats share is done here: the test split, the scaling, and the
@@ -19,6 +19,7 @@ mod fingerprint;
 mod folder;
 mod idx;
 mod joining;
+mod known;
 mod missing;
 mod mnist;
 mod natural;
@@ -55,9 +56,8 @@ pub use classes::{class_name, class_number};
 pub use dataset::Dataset;
 pub use division::Division;
 pub use fingerprint::{Change, Fingerprint};
-pub use open::{
-    anywhere, has_columns, is_built_in, is_folder_of_pictures, open, open_with, picture, rows, sources,
-};
+pub use known::{is_built_in, sources};
+pub use open::{anywhere, has_columns, is_folder_of_pictures, open, open_with, picture, rows};
 pub use options::{
     Colour, Decimal, Delimiter, FILE, Header, Index, KEYS, Missing, REASON, ROW, ReadOptions, TEST_FRACTION,
 };
@@ -72,3 +72,4 @@ pub use schema::Schema;
 pub use shape::{Shape, Size};
 pub use split::{Element, Row, Split};
 pub use summary::Summary;
+pub use table::NO_LABEL;

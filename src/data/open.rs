@@ -7,42 +7,32 @@ use std::path::Path;
 use unknown::unknown;
 
 use super::dataset::Dataset;
+use super::known::{FORMATS, is_built_in};
 use super::options::{Missing, ReadOptions, TEST_FRACTION};
 use super::origin::Part;
 use super::prepare::prepare;
 use super::progress::Watch;
 use super::raw::Raw;
-use super::reader::{Format, Parts};
+use super::reader::{POINTER, Parts, is_pointer};
 use super::shape::Shape;
 use super::split::Split;
+use super::table::setting;
 use super::{csv, dataset, folder, missing, mnist, npy, npz, parquet, pictures, shades, shapes};
 use crate::error::{Error, Result};
 use crate::settings::Named;
 
-/// Every format that [`open`] knows; the first whose `detect` returns true reads the source.
-const FORMATS: &[Format] = &[
-    mnist::FORMAT,
-    shapes::FORMAT,
-    folder::FORMAT,
-    pictures::FORMAT,
-    npy::FORMAT,
-    npz::FORMAT,
-    csv::FORMAT,
-    parquet::FORMAT,
-];
-
-/// The sources that are no path.
-const BUILT_IN: [&str; 2] = [mnist::NAME, shapes::NAME];
-
 /// The setting whose column a source may lack.
 const LABEL_COLUMN: &str = "source.label_column";
 
-/// The rows of a source as stored, neither split nor scaled, and the names of their labels. Bytes are read as v / 255.
+/// The rows of a source as stored, neither split nor scaled, and the names of their labels. Bytes are read as v / 255. Of
+/// codes, a row may lack values, which are NaN, or its label, which is [`NO_LABEL`].
 ///
 /// # Errors
 /// As [`open_with`]; [`Error::Usage`] for a source of two parts.
 pub fn rows(source: &str, options: &ReadOptions) -> Result<(Split, Vec<String>)> {
     check(options)?;
+    let missing = options.codes.map(|_| Missing::Drop).or(options.missing);
+    let options = &ReadOptions { missing, ..options.clone() };
     let parts = read("latents", source, options, &|_| {})?;
     match parts.test {
         None => Ok((parts.train, parts.classes)),
@@ -94,14 +84,21 @@ pub fn open_with(source: &str, options: &ReadOptions, progress: Watch) -> Result
     let mut parts = read("data", source, options, progress)?;
     if let Some(test) = &options.test_data {
         let mut options = ReadOptions { label_optional: true, bits: parts.bits, ..options.clone() };
-        if !dataset::numbered(&parts.columns) {
+        let named = !dataset::numbered(&parts.columns);
+        if named {
             options.expected.clone_from(&parts.columns);
         }
         let other = read("source.test_data", test, &options, progress)?;
+        if parts.train.labels.is_some() && other.train.labels.is_none() {
+            parts.warnings.push(format!("{test} has no labels, so the test part has none"));
+        }
+        // Pixels without names have their places.
+        let other =
+            if named || parts.shape.is_table() { other } else { Parts { columns: Vec::new(), ..other } };
         join_test(source, test, &mut parts, other)?;
     }
     if options.missing == Some(Missing::Drop) {
-        drop_rows(source, &mut parts)?;
+        drop_rows(source, options, &mut parts)?;
     }
     let raw = Raw::of(&parts);
     let (train, test) = match (parts.test.take(), options.test_fraction) {
@@ -157,6 +154,9 @@ fn read(key: &'static str, source: &str, options: &ReadOptions, progress: Watch)
         None => FORMATS.iter().find(|format| (format.detect)(source)),
     };
     let format = format.ok_or_else(|| unknown(key, source))?;
+    if Path::new(source).is_file() && is_pointer(Path::new(source)) {
+        return Err(Error::file(source, POINTER.0, POINTER.1));
+    }
     let mut parts = match (format.open)(source, options, progress) {
         Err(Error::Setting { key: LABEL_COLUMN, .. }) if options.label_optional => {
             let without = ReadOptions { label_column: None, ..options.clone() };
@@ -169,9 +169,7 @@ fn read(key: &'static str, source: &str, options: &ReadOptions, progress: Watch)
     }
     let shape = parts.shape;
     if options.image_size.is_some_and(|size| (size.width, size.height) != (shape.width, shape.height)) {
-        let place = "for folders of pictures, and for rows with that many values";
-        let problem = format!(": {source} holds data of {shape}; it is {place}");
-        return Err(Error::setting("source.image_size", problem));
+        return Err(other_size(source, &parts, options));
     }
     let pictured = format.name == pictures::FORMAT.name
         || (format.name == parquet::FORMAT.name && parts.columns.is_empty());
@@ -196,13 +194,53 @@ fn read(key: &'static str, source: &str, options: &ReadOptions, progress: Watch)
     ];
     let wanted = columns.into_iter().find(|(_, wanted)| *wanted);
     if let Some((key, _)) = wanted.filter(|_| !TABLES.contains(&format.name)) {
-        return Err(Error::setting(key, format!(": {source} has no columns with names")));
+        let arrays = [npy::FORMAT.name, npz::FORMAT.name].contains(&format.name);
+        let next = match key {
+            "source.columns" | "source.drop" if arrays => {
+                "; save an array of those that are to be read, such as np.save(\"some.npy\", x[:, [0, 2]])"
+            }
+            LABEL_COLUMN if arrays => "; save the labels beside the rows: np.savez(\"both.npz\", x=x, y=y)",
+            _ => "",
+        };
+        return Err(Error::setting(key, format!(": {source} has no columns with names{next}")));
     }
     Ok(parts)
 }
 
+/// The error of rows that have another number of values than pictures of the size that is asked for.
+fn other_size(source: &str, parts: &Parts, options: &ReadOptions) -> Error {
+    let Some(size) = options.image_size else {
+        return Error::Usage(format!("{source}: no size is asked for"));
+    };
+    let (dim, pixels) = (parts.shape.dim(), size.width * size.height);
+    let over = [1, 3].into_iter().any(|channels| dim == channels * pixels + 1);
+    let first =
+        parts.columns.iter().position(|name| LABELS.iter().any(|label| name.eq_ignore_ascii_case(label)));
+    let named = match first {
+        Some(column) => setting(LABEL_COLUMN, &[column], &parts.columns),
+        None => format!("`{LABEL_COLUMN}`"),
+    };
+    if parts.shape.is_table() && over && !parts.columns.is_empty() && parts.label.is_none() {
+        let problem = format!("{dim} columns, one more than the {} pixels of a picture of {size}", dim - 1);
+        return Error::file(source, problem, format!("if one of them holds labels, name it with {named}"));
+    }
+    if options.whole {
+        let problem = format!("it holds data of {}, but the model is of pictures of {size}", parts.shape);
+        return Error::file(
+            source,
+            problem,
+            "give it the columns that the model was trained on, and no others",
+        );
+    }
+    let place = "for folders of pictures, and for rows with that many values";
+    Error::setting("source.image_size", format!(": {source} holds data of {}; it is {place}", parts.shape))
+}
+
+/// What columns of labels are often called.
+const LABELS: [&str; 5] = ["label", "labels", "class", "target", "y"];
+
 /// Leaves out the rows that lack a value or their label.
-fn drop_rows(source: &str, parts: &mut Parts) -> Result<()> {
+fn drop_rows(source: &str, options: &ReadOptions, parts: &mut Parts) -> Result<()> {
     let count = |parts: &Parts| {
         let others = parts.valid.iter().chain(&parts.test);
         parts.train.count + others.map(|split| split.count).sum::<usize>()
@@ -214,13 +252,21 @@ fn drop_rows(source: &str, parts: &mut Parts) -> Result<()> {
     }
     let after = count(parts);
     if parts.train.count == 0 {
-        let next = "leave out the columns without a value in most rows, or fill them in with `source.missing` = mean";
+        let next = match options.whole {
+            true => "name data with rows that have all values: the model takes no others",
+            false => {
+                "leave out the columns without a value in most rows, or fill them in with `source.missing` = mean"
+            }
+        };
         return Err(Error::file(source, "no row has all its values", next));
     }
     let others = [("validation", &parts.valid), ("test", &parts.test)];
     if let Some((name, _)) = others.iter().find(|(_, part)| part.as_ref().is_some_and(|part| part.count == 0))
     {
-        let next = "fill them in with `source.missing` = mean, or name other data";
+        let next = match options.whole {
+            true => "name other data",
+            false => "fill them in with `source.missing` = mean, or name other data",
+        };
         return Err(Error::file(source, format!("no row of its {name} part has all its values"), next));
     }
     if after < before {
@@ -264,11 +310,6 @@ fn check(options: &ReadOptions) -> Result<()> {
     }
 }
 
-/// Whether a source is the name of data that the program has in itself.
-pub fn is_built_in(source: &str) -> bool {
-    BUILT_IN.contains(&source)
-}
-
 /// The source in a form that opens from any folder: a built-in name as it is, a path made absolute.
 pub fn anywhere(source: &str) -> String {
     // The current folder's path may not be Unicode, and then TOML cannot hold it.
@@ -276,11 +317,6 @@ pub fn anywhere(source: &str) -> String {
         Ok(path) if !is_built_in(source) && path.exists() => path.to_str().unwrap_or(source).to_owned(),
         _ => source.to_owned(),
     }
-}
-
-/// The formats as (name, description), for the help text.
-pub fn sources() -> impl Iterator<Item = (&'static str, &'static str)> {
-    FORMATS.iter().map(|format| (format.name, format.describe))
 }
 
 #[cfg(test)]

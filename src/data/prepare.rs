@@ -6,10 +6,10 @@ use super::dataset::Dataset;
 use super::missing::{self, Means};
 use super::options::{Missing, ReadOptions};
 use super::progress::Watch;
-use super::reader::{Parts, column_name};
+use super::reader::{NAMED, Parts, column_name};
 use super::scaling::{Scale, Scaling};
 use super::shades;
-use super::split::{Element, Split};
+use super::split::{Element, Row, Split};
 use super::summarise::summarise;
 use super::summary::Summary;
 use super::table::{self, setting};
@@ -51,26 +51,34 @@ pub(super) fn prepare(
     } = parts;
     let wanted = options.scale.is_some_and(|scale| scale != Scale::None) || options.scaling.is_some();
     // Of each part, the training part first.
-    let mut seen: Vec<(Summary, &str)> = Vec::new();
+    let mut seen: Vec<(Summary, &str, Split)> = Vec::new();
     if floats || wanted {
         let test_source = options.test_data.as_deref().unwrap_or(source);
         let valid = valid.as_ref().map(|split| (split, "looking at the validation values", source));
         let judged = (&test, "looking at the test values", test_source);
         let splits = [(&train, "looking at the values", source)].into_iter().chain(valid).chain([judged]);
         for (split, what, source) in splits {
-            seen.push((summarise(split, what, progress)?, source));
-            let (summary, _) = &seen[seen.len() - 1];
-            if let Some((row, column)) = summary.bad {
+            let summary = summarise(split, what, progress)?;
+            let bad = summary.bad;
+            seen.push((summary, source, split.clone()));
+            if let Some((row, column)) = bad {
                 return not_finite(source, options, (split, row as usize), column, &columns);
             }
         }
     }
     // What stands in for a missing value is no value of the column.
-    if let (Some((summary, _)), Some(Means { whole: Some(whole), .. })) = (seen.first_mut(), &filled) {
+    if let (Some((summary, ..)), Some(Means { whole: Some(whole), .. })) = (seen.first_mut(), &filled) {
         summary.whole.clone_from(whole);
     }
+    // Tables with columns say so themselves.
+    if let Some(Means { missing, .. }) =
+        filled.as_ref().filter(|means| means.missing > 0 && columns.is_empty())
+    {
+        warnings
+            .push(format!("missing values filled in with the mean of the training part: {missing} in it"));
+    }
     let fill = filled.map(|means| means.values);
-    let summary = seen.first().map(|(summary, _)| summary);
+    let summary = seen.first().map(|(summary, ..)| summary);
     let scaling = match (&options.scaling, summary) {
         (Some(scaling), _) => Some(scaling.clone()),
         (None, Some(summary)) => {
@@ -90,9 +98,12 @@ pub(super) fn prepare(
         (None, None) => None,
     };
     if let Some(scaling) = &scaling {
-        scaling.validate(shape.dim())?;
+        scaling.validate(shape.dim()).map_err(|error| match error {
+            Error::Usage(problem) => Error::Usage(format!("{source}: {problem}")),
+            other => other,
+        })?;
         // A row to be scored may be as strange as it likes: it gets the score of such.
-        for (summary, source) in seen.iter().filter(|_| !options.whole) {
+        for (summary, source, _) in seen.iter().filter(|_| !options.whole) {
             check_scaled(source, summary, scaling, &columns)?;
         }
     }
@@ -105,8 +116,9 @@ pub(super) fn prepare(
             (Some(_), true) => &seen[..1],
             (Some(_), false) => &seen[..],
         };
-        let others = others.iter();
-        warnings.extend(others.filter_map(|(summary, source)| elsewhere(source, summary, scaling, &columns)));
+        for (summary, source, split) in others {
+            warnings.extend(elsewhere(source, (summary, split), scaling, &columns)?);
+        }
     }
     let unit = summary.is_none_or(|summary| {
         ends(summary, scaling.as_ref()).iter().flatten().all(|x| (0.0..=1.0).contains(x))
@@ -123,7 +135,7 @@ pub(super) fn prepare(
         warnings.extend(shades::dark(&train, summary, options.whole)?);
     }
     let shared = scaling.clone().map(Arc::new);
-    let summary = seen.into_iter().next().map(|(summary, _)| summary);
+    let summary = seen.into_iter().next().map(|(summary, ..)| summary);
     let (train, test) = (train.scaled(shared.clone()), test.scaled(shared.clone()));
     let valid = valid.map(|split| split.scaled(shared));
     let named = Dataset::new(&name, shape, train, test);
@@ -218,7 +230,7 @@ fn check_scaled(source: &str, summary: &Summary, scaling: &Scaling, columns: &[S
 fn fill(source: &str, options: &ReadOptions, parts: &Parts) -> Result<Option<Means>> {
     match &options.scaling {
         Some(scaling) if scaling.fill.len() == parts.shape.dim() => {
-            return Ok(Some(Means { values: scaling.fill.clone(), whole: None }));
+            return Ok(Some(Means { values: scaling.fill.clone(), whole: None, missing: 0 }));
         }
         None if options.missing == Some(Missing::Mean) && parts.train.element() == Element::Floats => {}
         _ => return Ok(None),
@@ -262,19 +274,82 @@ fn not_finite<T>(
     Err(Error::file(source, format!("{place}: {what}"), next))
 }
 
-/// Columns that lie wholly where training saw nothing.
-fn elsewhere(source: &str, summary: &Summary, scaling: &Scaling, columns: &[String]) -> Option<String> {
+/// Columns of which much lies where training saw nothing, and those that had one value there and have others here.
+fn elsewhere(
+    source: &str,
+    (summary, split): (&Summary, &Split),
+    scaling: &Scaling,
+    columns: &[String],
+) -> Result<Vec<String>> {
     let [least, most] = ends(summary, Some(scaling));
     let scale = |column: usize| f64::from(*scaling.scale.get(column).unwrap_or(&scaling.scale[0]));
-    let aside = |column: usize| least[column] > FAR || most[column] < -FAR;
-    let wide = |column: usize| {
-        least[column] < -FAR && most[column] > FAR && summary.std[column] > f64::from(FAR) * scale(column)
+    let is_constant: Vec<bool> = (0..least.len()).map(|column| scaling.constant(column).is_some()).collect();
+    let beyond = |column: usize| !is_constant[column] && (most[column] > FAR || least[column] < -FAR);
+    let others = |column: usize| is_constant[column] && (most[column] != 0.0 || least[column] != 0.0);
+    let suspects: Vec<usize> = (0..least.len()).filter(|c| beyond(*c) || others(*c)).collect();
+    let strays = strays(split, scaling, &suspects)?;
+    let aside = |column: usize| {
+        let found = strays.iter().find(|stray| stray.column == column);
+        beyond(column) && found.is_some_and(|stray| MANY * stray.count >= summary.count)
     };
-    let names = list(columns, least.len(), &|column| aside(column) || wide(column))?;
-    Some(format!(
-        "{source}: values lie more than {FAR} deviations outside the training data or are so much wider, as those of \
-         other units are: {names}"
-    ))
+    let wide = |column: usize| {
+        beyond(column)
+            && least[column] < -FAR
+            && most[column] > FAR
+            && summary.std[column] > f64::from(FAR) * scale(column)
+    };
+    let mut warnings = Vec::new();
+    if let Some(names) = list(columns, least.len(), &|column| aside(column) || wide(column)) {
+        warnings.push(format!(
+            "{source}: values lie more than {FAR} deviations outside the training data or are so much wider, as those of \
+             other units are: {names}"
+        ));
+    }
+    let strange: Vec<&Stray> = strays.iter().filter(|stray| others(stray.column)).collect();
+    warnings.extend(strange.iter().take(NAMED).map(|Stray { column, count, row }| {
+        let name = column_name(*column, columns);
+        let (one, first) = (scaling.shift[*column], split.origin(*row));
+        let more = if *count > 1 { format!(", the first of {count} rows") } else { String::new() };
+        format!("{source}: {name} was {one} in every training row, and is another number in {first}{more}")
+    }));
+    if let Some(more) = strange.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        warnings.push(format!("{source}: {more} more columns had one value in every training row"));
+    }
+    Ok(warnings)
+}
+
+/// Of a column, the rows that lie far outside the training data, or that differ from its one value there.
+struct Stray {
+    column: usize,
+    count: u64,
+    /// The first.
+    row: usize,
+}
+
+/// Those of some columns.
+fn strays(split: &Split, scaling: &Scaling, columns: &[usize]) -> Result<Vec<Stray>> {
+    if columns.is_empty() {
+        return Ok(Vec::new());
+    }
+    let limits = |column: usize| if scaling.constant(column).is_some() { 0.0 } else { FAR };
+    let limits: Vec<f32> = columns.iter().map(|column| limits(*column)).collect();
+    let mut strays: Vec<Stray> =
+        columns.iter().map(|column| Stray { column: *column, count: 0, row: 0 }).collect();
+    let (mut row, mut x) = (0, Vec::new());
+    split.each(0..split.count, &mut |values| {
+        x.clear();
+        match values {
+            Row::Bytes(values) => x.extend(values.iter().map(|v| f32::from(*v) / 255.0)),
+            Row::Floats(values) => x.extend_from_slice(values),
+        }
+        scaling.apply(&mut x);
+        for (stray, _) in strays.iter_mut().zip(&limits).filter(|(s, limit)| x[s.column].abs() > **limit) {
+            stray.row = if stray.count == 0 { row } else { stray.row };
+            stray.count += 1;
+        }
+        row += 1;
+    })?;
+    Ok(strays)
 }
 
 /// The names of the columns for which `is` holds, if there are any.
@@ -295,7 +370,15 @@ fn table_warnings(summary: &Summary, alike: &[usize], columns: &[String]) -> Vec
              leave the column out: {names}"
         ));
     }
-    if let Some(names) = list(&|column| summary.std[column] == 0.0 && !is_alike[column]) {
+    let same = |column: usize| summary.std[column] == 0.0 && !is_alike[column];
+    // Of other whole numbers than these, a float does not have every digit.
+    let exact = |column: usize| summary.mean[column].abs() < EXACT;
+    if let Some(names) = list(&|column| same(column) && !exact(column)) {
+        warnings.push(format!(
+            "the same value in every training row as far as 32-bit floats can tell, so nothing to learn: {names}"
+        ));
+    }
+    if let Some(names) = list(&|column| same(column) && exact(column)) {
         warnings.push(format!("the same value in every training row, so nothing to learn: {names}"));
     }
     if let Some(names) = list(&|column| is_mark(summary, column)) {
@@ -318,10 +401,15 @@ fn table_warnings(summary: &Summary, alike: &[usize], columns: &[String]) -> Vec
 
 /// Values x beyond this are of another kind than those that a scaling was learnt from.
 const FAR: f32 = 30.0;
+/// A column is of another kind if one value of so many is.
+const MANY: u64 = 4;
 
 /// Numbers by which programs mark missing values; beyond [`HUGE`], any is one.
 const MARKS: [f64; 4] = [-999.0, -9999.0, -99999.0, -999999.0];
 const HUGE: f64 = 1e15;
+
+/// 32-bit floats have every whole number up to this.
+const EXACT: f64 = 16_777_216.0;
 
 /// Whether the smallest or largest value of a column looks like a mark, and not like the others.
 fn is_mark(summary: &Summary, column: usize) -> bool {

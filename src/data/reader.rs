@@ -94,6 +94,20 @@ pub(super) fn column_name(column: usize, columns: &[String]) -> String {
     }
 }
 
+/// What the first bytes of a pointer of Git LFS are.
+pub(super) const POINTS: &[u8] = b"version https://git-lfs";
+/// What such a file is, and what to do about it.
+pub(super) const POINTER: (&str, &str) =
+    ("a pointer of Git LFS, and not the file itself", "fetch the file itself: git lfs pull");
+
+/// Whether a file is a pointer of Git LFS: its name is that of the data. What cannot be read is none.
+pub(super) fn is_pointer(path: &Path) -> bool {
+    let mut start = [0; POINTS.len()];
+    let read =
+        std::fs::File::open(path).and_then(|mut file| std::io::Read::read_exact(&mut file, &mut start));
+    read.is_ok() && start == POINTS
+}
+
 /// Most bytes that a file of `packed` bytes may unpack to.
 pub(super) fn most_unpacked(packed: u64) -> u64 {
     MAX_BYTES.min(PLENTY.max(packed.saturating_mul(BOMB)))

@@ -33,9 +33,19 @@ pub struct Scaling {
     pub fill: Vec<f32>,
 }
 
+/// The part of a constant by which other values are measured, and the least: what a float can be divided by.
+const SLIGHT: f32 = 1e-6;
+const LEAST: f32 = 1e-20;
+
+/// The scale of a column whose values are all this one.
+fn of_constant(value: f32) -> f32 {
+    let size = if value == 0.0 { 1.0 } else { value.abs() };
+    (SLIGHT * size).max(LEAST)
+}
+
 impl Scaling {
-    /// Learns the scaling from the summarised values; None for [`Scale::None`]. If all values are equal, the scale is
-    /// 1.
+    /// Learns the scaling from the summarised values; None for [`Scale::None`]. Of a table's column whose values are all
+    /// equal, the scale is a small part of that value, so that any other one is far away; of equal pixels, it is 1.
     pub fn learn(scale: Scale, summary: &Summary, shape: Shape) -> Option<Scaling> {
         let pooled;
         let summary = if shape.is_table() {
@@ -52,12 +62,23 @@ impl Scaling {
             }
         };
         // A spread that a float rounds to zero or infinity cannot be divided by.
-        let usable = |scale: f64| if (scale as f32).is_normal() { scale as f32 } else { 1.0 };
+        let usable = |(scale, shift): (f64, &f64)| match scale as f32 {
+            _ if scale == 0.0 && shape.is_table() => of_constant(*shift as f32),
+            scale if scale.is_normal() => scale,
+            _ => 1.0,
+        };
         Some(Scaling {
             shift: shift.iter().map(|v| *v as f32).collect(),
-            scale: scale.into_iter().map(usable).collect(),
+            scale: scale.into_iter().zip(shift).map(usable).collect(),
             fill: Vec::new(),
         })
+    }
+
+    /// The one value that a table's column had in training, if it was so and the scaling knows: those of earlier versions
+    /// do not.
+    pub(super) fn constant(&self, column: usize) -> Option<f32> {
+        let (shift, scale) = (*self.shift.get(column)?, *self.scale.get(column)?);
+        (scale == of_constant(shift)).then_some(shift)
     }
 
     /// Values as they are, but for missing ones.
@@ -162,7 +183,11 @@ mod tests {
         let mut x = [0.1, 7.0, 0.7, 7.0];
         scaling.apply(&mut x);
         assert_eq!(x, [0.0, 0.0, 1.0, 0.0]);
-        assert_eq!(scaling.scale[1], 1.0);
+        assert_eq!((scaling.constant(0), scaling.constant(1)), (None, Some(7.0)));
+        // Any other value is far away.
+        let mut x = [0.1, 7.001];
+        scaling.apply(&mut x);
+        assert!(x[1] > 100.0, "{x:?}");
         assert_eq!(Scaling::learn(Scale::None, &summary, Shape::table(2)), None);
     }
 

@@ -63,6 +63,17 @@ impl Schema {
         [self.whole.len(), self.min.len(), self.max.len()] == [columns; 3]
     }
 
+    /// Gives columns that had one value in training that value.
+    pub fn keep_constants(&self, values: &mut [f32]) {
+        for row in values.chunks_mut(self.whole.len().max(1)) {
+            for (value, (min, max)) in row.iter_mut().zip(self.min.iter().zip(&self.max)) {
+                if min == max {
+                    *value = *min;
+                }
+            }
+        }
+    }
+
     /// Rounds values [N, D] of whole columns, and brings all into the range of their column.
     pub fn round(&self, values: &mut [f32]) {
         let steps = self.steps.max(1) as f32;
@@ -70,7 +81,8 @@ impl Schema {
             let columns = self.whole.iter().zip(self.min.iter().zip(&self.max));
             for (value, (whole, (min, max))) in row.iter_mut().zip(columns) {
                 let near = if *whole { (*value * steps).round() / steps } else { *value };
-                *value = near.max(*min).min(*max);
+                // Not the zero that has a sign.
+                *value = near.max(*min).min(*max) + 0.0;
             }
         }
     }
@@ -87,6 +99,17 @@ mod tests {
         let mut values = [3.4, 2.6, -0.7, -9.0, 9.6, 0.25];
         schema.round(&mut values);
         assert_eq!(values, [3.0, 2.5, 0.0, -1.5, 9.0, 0.25]);
+        let mut values = [-0.2, -0.0];
+        schema.round(&mut values);
+        assert_eq!(values.map(f32::is_sign_negative), [false; 2]);
+    }
+
+    #[test]
+    fn constants_stay_what_they_are() {
+        let schema = Schema { whole: vec![false; 2], min: vec![0.5, 0.0], max: vec![0.5, 1.0], steps: 1 };
+        let mut values = [0.7, 0.3, -3.0, 4.0];
+        schema.keep_constants(&mut values);
+        assert_eq!(values, [0.5, 0.3, 0.5, 4.0]);
     }
 
     #[test]

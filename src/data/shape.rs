@@ -59,6 +59,9 @@ impl Shape {
 
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        if self.is_table() {
+            return write!(f, "{} {}", self.width, if self.width == 1 { "column" } else { "columns" });
+        }
         write!(f, "{}x{}", self.width, self.height)?;
         if self.channels == 1 { Ok(()) } else { write!(f, "x{}", self.channels) }
     }

@@ -17,7 +17,8 @@ mod tally;
 mod text;
 
 pub(super) use choice::{Choice, Found, choose, list, setting};
-pub(super) use labels::{Labels, NONE as NO_LABEL};
+pub(super) use labels::Labels;
+pub use labels::NONE as NO_LABEL;
 pub(super) use tally::{Kind, Place, Tally};
 pub(super) use text::text;
 
@@ -136,8 +137,6 @@ pub(super) fn parts(path: &Path, options: &ReadOptions, choice: Choice, read: Re
         train = train.with_origins(Origins::Rows(kept));
     }
     let shape = shape(dim, options.image_size, &mut notes);
-    // Pixels have places, not names.
-    let columns = if shape.is_table() { columns } else { Vec::new() };
     Ok(Parts {
         columns,
         label: named,
@@ -182,8 +181,10 @@ fn refuse(
         faults.keys().copied().filter(|column| sound.contains_key(column) || is_void(column)).collect();
     let gaps = faults.keys().any(|column| !useless.contains(column));
     let some = choice.values.iter().any(|column| !useless.contains(column));
+    let rows_of_text = rows_of_text(tally, &useless, rows as u64, all);
     let next = match options.whole {
         _ if options.codes.is_some() => "leave those rows or columns out".into(),
+        true if rows_of_text.is_some() => rows_of_text.unwrap_or_default(),
         true if !useless.is_empty() => {
             let label =
                 if label.is_none() { ", name a column of labels with `source.label_column`" } else { "" };
@@ -199,16 +200,20 @@ fn refuse(
                 ways.push("look for a quote that is never closed: a cell spans several lines".to_owned());
             }
             let text = tally.of(Kind::Text).any(|(column, _)| useless.contains(&column));
-            if !some {
+            let is_row = rows_of_text.is_some();
+            ways.extend(rows_of_text);
+            if is_row && !some {
+                // Every column has numbers but for that row.
+            } else if !some {
                 ways.push("give it a column that has numbers, such as one of numbers for words".into());
             } else if !useless.is_empty() {
                 let columns: Vec<usize> = useless.iter().copied().collect();
                 ways.push(format!("leave columns out with {}", setting("source.drop", &columns, all)));
             }
-            if text && !choice.named {
+            if text && !choice.named && !is_row {
                 ways.push("if its first line has the names of the columns, say `source.header` = yes".into());
             }
-            if text && some && label.is_none() {
+            if text && some && label.is_none() && !is_row {
                 ways.push("name a column of classes with `source.label_column`".into());
             }
             // A number with the other decimal sign.
@@ -221,7 +226,7 @@ fn refuse(
             }
             if gaps {
                 let unlabelled = label.is_some_and(|label| faults.contains_key(&label));
-                let fill = if unlabelled { "" } else { ", fill them in with `source.missing` = mean" };
+                let fill = if unlabelled { "" } else { ", or fill them in with `source.missing` = mean" };
                 ways.push(format!("leave rows without a value out with `source.missing` = drop{fill}"));
             }
             ways.join("; ")
@@ -235,6 +240,24 @@ fn refuse(
             Error::listing(path, &head, lines.into_iter().chain(more), next)
         }
     }
+}
+
+/// What to do where the columns that are of no use are so for a row or two of text among numbers: units below the names, the
+/// names once more, or a total at the end.
+fn rows_of_text(tally: &Tally, useless: &BTreeSet<usize>, rows: u64, all: &[String]) -> Option<String> {
+    let mut first: Option<Place> = None;
+    let mut repeated = true;
+    for column in useless {
+        let cells = tally.get(*column, Kind::Text)?;
+        let is_name = cells.text == all[*column];
+        if 2 * cells.count >= rows || cells.count > 2 && !is_name {
+            return None;
+        }
+        repeated &= is_name;
+        first = first.filter(|first| first.row <= cells.place.row).or(Some(cells.place));
+    }
+    let (first, what) = (first?, if repeated { "the names of the columns" } else { "text" });
+    Some(format!("remove {first}, and any other row that has {what} where the others have numbers"))
 }
 
 /// The decimal sign that makes a number of a text.

@@ -12,6 +12,14 @@ use crate::error::{Error, Result};
 /// Rows per group of a Parquet file.
 const GROUP: usize = 1 << 16;
 
+/// What the file system says: the CSV writer wraps it.
+pub(super) fn unwritten(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
 /// The file format of a matrix [N, D].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Matrix {
@@ -69,10 +77,10 @@ impl Matrix {
                     if names.iter().any(other) { QuoteStyle::NonNumeric } else { QuoteStyle::Necessary };
                 let mut csv = csv::WriterBuilder::new().quote_style(quotes).from_writer(out);
                 if !names.is_empty() {
-                    csv.write_record(names)?;
+                    csv.write_record(names).map_err(unwritten)?;
                 }
                 for row in values.chunks_exact(dim) {
-                    csv.write_record(row.iter().map(f32::to_string))?;
+                    csv.write_record(row.iter().map(f32::to_string)).map_err(unwritten)?;
                 }
                 csv.flush()
             }
@@ -123,6 +131,24 @@ fn parquet(names: &[String], dim: usize, values: &[f32]) -> io::Result<Vec<u8>> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_is_known_whatever_the_format() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let values = vec![0.5; 1 << 16];
+        for format in [Matrix::Npy, Matrix::Csv] {
+            let error = format.write(&mut Full, &[], 2, &values).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{format:?}");
+        }
+    }
 
     #[test]
     fn the_ending_chooses_the_format() {

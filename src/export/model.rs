@@ -160,8 +160,15 @@ fn plain(name: &str, tensor: Tensor, about: String) -> Output<'_> {
     Output { name, width: tensor.cols, source: Source::Tensor(tensor), map: None, about }
 }
 
-/// (v - shift) / scale.
+/// (v - shift) / scale, with the kept mean where v is missing.
 fn scaled(formula: &mut dyn Formula, scaling: &Scaling, v: Value) -> Value {
+    let v = if scaling.fill.is_empty() {
+        v
+    } else {
+        let fill = column_wise(formula, &scaling.fill);
+        let missing = formula.apply("IsNaN", &[v]);
+        formula.apply("Where", &[missing, fill, v])
+    };
     let (shift, scale) = (column_wise(formula, &scaling.shift), column_wise(formula, &scaling.scale));
     let distance = formula.apply("Sub", &[v, shift]);
     formula.apply("Div", &[distance, scale])

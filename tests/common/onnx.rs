@@ -294,6 +294,7 @@ fn apply(operator: &str, inputs: &[&Array], attributes: &[(String, Vec<u64>)]) -
         ("Min", _, [_]) => each(inputs, |v| v[0].min(v[1])),
         ("Greater", _, [_]) => each(inputs, |v| truth(v[0] > v[1])),
         ("Less", _, [_]) => each(inputs, |v| truth(v[0] < v[1])),
+        ("IsNaN", _, []) => each(inputs, |v| truth(v[0].is_nan())),
         ("Where", _, [_, _]) => each(inputs, |v| if v[0] != 0.0 { v[1] } else { v[2] }),
         _ => panic!("{operator} of {} inputs", inputs.len()),
     }

@@ -199,3 +199,61 @@ fn a_part_without_a_whole_row_is_refused() {
     assert!(message.contains("--missing mean"), "{message}");
     scratch.succeed(&format!("{} --quiet", line.replace("drop", "mean")));
 }
+
+/// A column that never varied has its value in what is drawn, and any other value of it is strange.
+#[test]
+fn a_constant_column_is_drawn_as_it_is_and_watched() {
+    let scratch = Scratch::new();
+    let csv = |rows: &[[f64; 4]], rate: f64| {
+        let line = |row: &[f64; 4]| format!("{},{rate},{},2024\n", row[0], row[1]);
+        format!("a,rate,c,year\n{}", rows.iter().map(line).collect::<String>())
+    };
+    let rows = table(300);
+    scratch.write("t.csv", csv(&rows, 0.001));
+    scratch.succeed(&format!("{TRAIN} --data t.csv --quiet"));
+    scratch.succeed("sample run --count 50");
+    let drawn = columns(&String::from_utf8(scratch.read("samples.csv")).unwrap());
+    assert!(numbers(&drawn, "rate").iter().all(|v| *v == 0.001), "{drawn:?}");
+    assert!(numbers(&drawn, "year").iter().all(|v| *v == 2024.0), "{drawn:?}");
+    let (usual, err) = scores(&scratch, "score run --data t.csv");
+    assert!(!err.contains("in every training row, and"), "{err}");
+    scratch.write("other.csv", csv(&rows[..2], 0.0011));
+    let (strange, err) = scores(&scratch, "score run --data other.csv");
+    assert!(strange.iter().zip(&usual).all(|(a, b)| *a > b + 1000.0), "{strange:?}");
+    let told = "column 2 (`rate`) was 0.001 in every training row, and is another number in row 1, the first of 2 rows";
+    assert!(err.contains(told), "{err}");
+}
+
+#[test]
+fn other_units_are_noticed_where_a_cell_is_zero() {
+    let scratch = trained(300, "");
+    let mut rows = table(50).iter().map(|row| row.map(|v| v * 1000.0)).collect::<Vec<_>>();
+    rows[7] = [0.0; 4];
+    scratch.write("u.csv", csv(&rows));
+    for line in ["score run --data u.csv --out s.csv", "evaluate run --data u.csv"] {
+        let (_, err) = both(&scratch, line);
+        assert!(err.contains("as those of other units are") && err.contains("(`a`)"), "{err}");
+    }
+    // A few strange rows are what scores are for.
+    let mut rows = table(50);
+    rows[3][0] = 1e5;
+    scratch.write("v.csv", csv(&rows));
+    let (_, err) = both(&scratch, "score run --data v.csv --out s.csv");
+    assert!(!err.contains("other units"), "{err}");
+}
+
+#[test]
+fn codes_of_rows_that_have_none_are_left_out() {
+    let scratch = trained(60, "");
+    scratch.write(
+        "z.csv",
+        "file,mu_0,mu_1,reason\na,0.5,1\nb,-0.5,0\n".replace("1\n", "1,\n").replace("0\n", "0,\n"),
+    );
+    scratch.succeed("decode run --latents z.csv --out whole.csv");
+    scratch.write("gap.csv", "file,mu_0,mu_1,reason\na,0.5,1,\nx,,,no picture\nb,-0.5,0,\n");
+    let (_, err) = both(&scratch, "decode run --latents gap.csv --out gap-out.csv");
+    assert!(err.contains("1 row of gap.csv without a code, left out"), "{err}");
+    assert_eq!(scratch.read("whole.csv"), scratch.read("gap-out.csv"));
+    scratch.write("half.csv", "mu_0,mu_1\n0.5,1\n,1\n");
+    scratch.fail("decode run --latents half.csv --out x.csv", 1, "row 2, column 1: no finite number");
+}

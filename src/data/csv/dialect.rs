@@ -72,18 +72,20 @@ pub(super) fn first_line(text: &[u8]) -> &[u8] {
     text.iter().position(|byte| *byte == b'\n').map_or(text, |end| &text[..=end])
 }
 
-/// The candidate that gives most rows the same number of cells, most of which look like something.
+/// The candidate that gives all rows the same number of cells, or else most of them; of several, the one most of whose cells
+/// look like something.
 fn guess(look: &[u8]) -> Delimiter {
     let sample = sample(look);
     let comments = has_comments(sample);
-    let mut best = (Delimiter::Comma, 0.0);
+    let mut best = (Delimiter::Comma, (false, 0.0));
     for one in Delimiter::ALL {
         let score = match one {
             Delimiter::Blanks => score(*one, &parse(*one, comments, super::blanks::Blanks::new(sample))),
             one => score(*one, &parse(*one, comments, sample)),
         };
         // On a tie the first wins: a comma.
-        if score > best.1 + 1e-9 {
+        let (fits, share) = best.1;
+        if score.0 && !fits || score.0 == fits && score.1 > share + 1e-9 {
             best = (*one, score);
         }
     }
@@ -106,9 +108,10 @@ fn parse(delimiter: Delimiter, comments: bool, text: impl std::io::Read) -> Vec<
     records(delimiter, comments, text).into_byte_records().filter_map(Result::ok).take(ROWS).collect()
 }
 
-fn score(delimiter: Delimiter, rows: &[ByteRecord]) -> f64 {
+/// Whether all rows have as many cells, and how many look right.
+fn score(delimiter: Delimiter, rows: &[ByteRecord]) -> (bool, f64) {
     let mut widths: Vec<usize> = rows.iter().map(ByteRecord::len).collect();
-    let Some(width) = usual(&mut widths).filter(|width| *width > 1) else { return 0.0 };
+    let Some(width) = usual(&mut widths).filter(|width| *width > 1) else { return (false, 0.0) };
     // A first line of names may have one less than there are cells.
     let fits = |(place, row): &(usize, &ByteRecord)| {
         row.len() == width || (*place == 0 && rows.len() > 2 && row.len() + 1 == width)
@@ -116,7 +119,8 @@ fn score(delimiter: Delimiter, rows: &[ByteRecord]) -> f64 {
     let fitting: Vec<&ByteRecord> = rows.iter().enumerate().filter(fits).map(|(_, row)| row).collect();
     let cells: usize = fitting.iter().map(|row| row.len()).sum();
     let clean = fitting.iter().flat_map(|row| row.iter()).filter(|cell| is_clean(cell, delimiter)).count();
-    fitting.len() as f64 / rows.len() as f64 * clean as f64 / cells.max(1) as f64
+    let share = fitting.len() as f64 / rows.len() as f64 * clean as f64 / cells.max(1) as f64;
+    (rows.len() > 1 && fitting.len() == rows.len(), share)
 }
 
 /// The most frequent of these, the largest on a tie.
@@ -170,12 +174,12 @@ pub(super) fn find(
     let mut warnings = Vec::new();
     let (decimal, doubt) = decimal(&rows, delimiter, options);
     if let Some(cell) = doubt {
-        let (other, meaning) = match decimal {
-            Decimal::Comma => (Decimal::Point, "decimals"),
-            Decimal::Point => (Decimal::Comma, "thousands"),
-        };
+        let mark = if cell.contains(',') { Decimal::Comma } else { Decimal::Point };
+        let meaning = if mark == decimal { "decimals" } else { "thousands" };
+        let other = if decimal == Decimal::Comma { Decimal::Point } else { Decimal::Comma };
         warnings.push(format!(
-            "`{cell}` and the like have a comma before {meaning}{}",
+            "`{cell}` and the like have a {} before {meaning}{}",
+            mark.name(),
             options.advice(|| format!("; if not, say `source.decimal` = {}", other.name()))
         ));
     }
@@ -245,17 +249,19 @@ fn decimal(rows: &[ByteRecord], delimiter: Delimiter, options: &ReadOptions) -> 
     if let Some(decimal) = options.decimal {
         return (decimal, None);
     }
-    let (mut points, mut commas, mut either) = (0, 0, None);
+    let (mut points, mut commas, mut either, mut dotted) = (0, 0, None, None);
     for row in rows {
         for (column, cell) in row.iter().enumerate() {
             match cell::sign(cell) {
                 Sign::Point => points += 1,
                 Sign::Comma => commas += 1,
                 Sign::Either => either = either.or(Some((column, cell))),
+                Sign::None if cell.contains(&b'.') => dotted = dotted.or(Some(cell)),
                 Sign::None | Sign::Other => {}
             }
         }
     }
+    let quoted = |cell: &[u8]| String::from_utf8_lossy(cell.trim_ascii()).into_owned();
     match (points, commas, either) {
         (0, 0, Some((column, cell))) => {
             // Beside plain numbers in the same column, the comma stands before thousands.
@@ -263,8 +269,10 @@ fn decimal(rows: &[ByteRecord], delimiter: Delimiter, options: &ReadOptions) -> 
             let plain = column.filter(|cell| cell::sign(cell) == Sign::None).count() > 0;
             let thousands = plain || delimiter == Delimiter::Comma;
             let decimal = if thousands { Decimal::Point } else { Decimal::Comma };
-            (decimal, Some(String::from_utf8_lossy(cell.trim_ascii()).into_owned()))
+            (decimal, Some(quoted(cell)))
         }
+        // Semicolons separate the cells where a comma is the decimal sign, and a point stands between thousands.
+        (0, 0, None) if delimiter == Delimiter::Semicolon => (Decimal::Point, dotted.map(quoted)),
         (points, commas, _) if commas > points => (Decimal::Comma, None),
         _ => (Decimal::Point, None),
     }
@@ -399,7 +407,11 @@ fn counts<'a>(cells: impl Iterator<Item = Option<&'a [u8]>>) -> bool {
 fn names_of(first: &ByteRecord, rest: &[ByteRecord]) -> (Vec<String>, usize) {
     let mut names: Vec<String> = first.iter().map(|name| table::text(name).trim().to_owned()).collect();
     let all = |width: usize| !rest.is_empty() && rest.iter().all(|row| row.len() == width);
-    if all(names.len() + 1) {
+    // Names below a single name: that is a title, and no name beside a column of row names.
+    let is_text = |cell: &[u8]| cell::sign(cell) == Sign::Other && !cell.trim_ascii().is_empty();
+    let is_title = names.len() == 1
+        && matches!(rest, [below, next, ..] if below.iter().all(is_text) && !next.iter().all(is_text));
+    if all(names.len() + 1) && !is_title {
         let trailing =
             rest.iter().all(|row| row.iter().next_back().is_some_and(|cell| cell.trim_ascii().is_empty()));
         names.insert(if trailing { names.len() } else { 0 }, String::new());

@@ -85,13 +85,21 @@ struct Bad {
 }
 
 enum What {
-    /// It has this many cells, and whether one of them contains a line break.
-    Ragged(usize, bool),
+    /// It has this many cells, and what it looks like.
+    Ragged(usize, Looks),
     /// The cell in this column has something, where the column is empty above.
     Filled(usize),
     Broken(csv::Error),
     /// It exceeds [`ROW`] bytes.
     Endless,
+}
+
+/// What a row with another number of cells looks like: a cell over several lines, or a comment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Looks {
+    Spanning,
+    Comment,
+    Other,
 }
 
 /// Reads at most [`ROW`] bytes per row: a quote that is never closed would take the rest of the file into memory.
@@ -146,7 +154,15 @@ impl Layout {
 
     fn add(&self, record: &ByteRecord, rows: &mut Rows) -> Result<(), What> {
         let width = self.roles.len();
-        let ragged = || What::Ragged(record.len(), record.as_slice().contains(&b'\n'));
+        let ragged = || {
+            let text = record.as_slice();
+            let looks = match text.trim_ascii_start().first() {
+                _ if text.contains(&b'\n') => Looks::Spanning,
+                Some(b'#' | b'%') => Looks::Comment,
+                _ => Looks::Other,
+            };
+            What::Ragged(record.len(), looks)
+        };
         let empty = |cell: &[u8]| cell.trim_ascii().is_empty();
         // A separator too many at the end of a line is forgiven.
         let more = record.len() == width + 1 && record.get(width).is_some_and(empty);
@@ -445,12 +461,24 @@ impl<'a> Table<'a> {
                 format!("{row}, column {}: it is empty in the rows above, and has no name", column + 1),
                 "give the column a name in the first line",
             ),
-            What::Ragged(cells, quoted) => {
-                let cells = if cells == 1 { "1 cell".to_owned() } else { format!("{cells} cells") };
-                let problem = format!("{row} has {cells}, but the first has {}", self.layout.roles.len());
-                let next = match quoted {
-                    true => OPEN_QUOTE,
-                    false => {
+            What::Ragged(cells, looks) => {
+                let (width, few) = (self.layout.roles.len(), cells == 1);
+                // The first line is none of the rows, or the first of them.
+                let below_first = width < cells && self.rows.all() < 2;
+                let cells = if few { "1 cell".to_owned() } else { format!("{cells} cells") };
+                let problem = format!("{row} has {cells}, but the first has {width}");
+                let next = match looks {
+                    Looks::Spanning => OPEN_QUOTE,
+                    Looks::Comment => "remove that line if it is a comment",
+                    Looks::Other if below_first => {
+                        "remove what stands above the names of the columns, such as a title or a comment; if the cells \
+                              are not separated so, say by what with `source.delimiter`"
+                    }
+                    Looks::Other if few => {
+                        "remove that line if it is a note; if the cells are not separated so, say by what with \
+                              `source.delimiter`"
+                    }
+                    Looks::Other => {
                         "give each row a cell for each column; if the cells are not separated so, say by what \
                               with `source.delimiter`"
                     }

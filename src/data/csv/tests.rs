@@ -277,7 +277,10 @@ fn rows_of_pixels_become_pictures() {
     let options =
         ReadOptions { image_size: size, label_column: Some("label".into()), ..ReadOptions::default() };
     let parts = parse_with(b"label,p0,p1,p2,p3,p4,p5\n7,0,1,2,3,4,255\n", &options).unwrap();
-    assert_eq!((parts.shape.to_string().as_str(), parts.columns.len()), ("3x2", 0));
+    assert_eq!(
+        (parts.shape.to_string().as_str(), &parts.columns[4..]),
+        ("3x2", &["p4".to_owned(), "p5".into()][..])
+    );
 }
 
 /// pandas writes a frame without names so: a blank for its index, then 0, 1, 2.

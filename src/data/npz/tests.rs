@@ -58,7 +58,10 @@ fn a_training_and_a_test_part_are_known_by_their_names() {
     assert_eq!((parts.train.x(0..3).unwrap(), test.x(0..2).unwrap()), (vec![3.0; 3], vec![2.0; 2]));
     assert_eq!((parts.train.labels, test.labels.as_deref()), (None, Some(&[7, 8][..])));
     let apart = [("x_train", part(3)), ("x_test", array("|u1", &[1, 2], &[0; 2]))];
-    refuse(&archive(&apart, CompressionMethod::Stored), "x_test holds data of 2x1, but x_train of 1x1");
+    refuse(
+        &archive(&apart, CompressionMethod::Stored),
+        "x_test holds data of 2 columns, but x_train of 1 column",
+    );
 }
 
 #[test]

@@ -85,7 +85,10 @@ fn tables_are_standardised_by_their_training_part() {
     let parts = table(&[1.0, 5.0, 3.0, 5.0], &["a", "b"]);
     let dataset = scaled(parts, &ReadOptions::default()).unwrap();
     assert_eq!(dataset.train.x(0..2).unwrap(), [-1.0, 0.0, 1.0, 0.0]);
-    assert_eq!(dataset.scaling, Some(Scaling { shift: vec![2.0, 5.0], scale: vec![1.0, 1.0], fill: vec![] }));
+    assert_eq!(
+        dataset.scaling,
+        Some(Scaling { shift: vec![2.0, 5.0], scale: vec![1.0, 1e-6 * 5.0], fill: vec![] })
+    );
     assert!(!dataset.unit);
     assert_eq!(
         dataset.warnings,
@@ -205,7 +208,7 @@ fn a_test_source_shares_the_classes_of_the_training_source() {
     let message = join_test("x", "y", &mut parts, table(&[1.0], &["b"])).unwrap_err().to_string();
     assert!(message.contains("column `b` where x has `a`"), "{message}");
     let message = join_test("x", "y", &mut parts, table(&[1.0, 2.0], &["a", "b"])).unwrap_err().to_string();
-    assert!(message.contains("data of 2x1, but x of 1x1"), "{message}");
+    assert!(message.contains("data of 2 columns, but x of 1 column"), "{message}");
 }
 
 #[test]

@@ -4,11 +4,10 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use super::super::part;
-use super::super::reader::has_extension;
-use super::{BUILT_IN, FORMATS, pictures, sources};
-use crate::data::natural;
+use crate::data::known::{BUILT_IN, FORMATS, sources};
 use crate::data::origin::Part;
+use crate::data::reader::has_extension;
+use crate::data::{natural, part, pictures};
 use crate::error::Error;
 
 /// Most edits between a name and that of a built-in data set for which the error suggests the latter.

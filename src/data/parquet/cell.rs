@@ -8,9 +8,11 @@ use parquet::schema::types::ColumnDescriptor;
 use super::super::table;
 
 const SECONDS: f64 = 86_400.0;
-/// Most digits of a decimal number, and most bytes.
+/// Most digits of a decimal number that is read whole, and most bytes.
 const DIGITS: usize = 39;
 const WIDE: usize = 16;
+/// Most bytes of one that is only read as a float.
+const WIDEST: usize = 32;
 
 /// How the cells of a column become numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,6 +77,8 @@ impl Reading {
 /// The name of a column's type, for people.
 pub(super) fn type_name(described: &ColumnDescriptor) -> String {
     match described.logical_type_ref() {
+        // The type of a column without any value.
+        Some(LogicalType::Unknown) => "null".to_owned(),
         Some(logical) => format!("{logical:?}").split(['(', ' ']).next().unwrap_or_default().to_owned(),
         None if described.converted_type() != ConvertedType::NONE => described.converted_type().to_string(),
         None => described.physical_type().to_string(),
@@ -205,6 +209,11 @@ fn packed(bytes: &[u8], reading: Reading) -> Option<f64> {
     match (reading, bytes) {
         (Reading::Half, [low, high]) => Some(f16::from_le_bytes([*low, *high]).to_f64()),
         (Reading::Decimal(_), bytes) if bytes.len() <= WIDE => Some(whole(big(bytes), reading)),
+        (Reading::Decimal(scale), bytes) if bytes.len() <= WIDEST => {
+            let sign = if bytes[0] & 0x80 == 0 { 0.0 } else { -1.0 };
+            let value = bytes.iter().fold(sign, |value, byte| value * 256.0 + f64::from(*byte));
+            Some(value / 10f64.powi(scale))
+        }
         _ => None,
     }
 }
@@ -244,6 +253,10 @@ mod tests {
         assert_eq!(1234i32.number(Reading::Decimal(2)), Some(12.34));
         assert_eq!(ByteArray::from(vec![0xff, 0xfe]).number(Reading::Decimal(1)), Some(-0.2));
         assert_eq!(ByteArray::from(vec![0x01, 0x00]).number(Reading::Decimal(0)), Some(256.0));
+        // Of 256 bits.
+        let wide = |start: u8, last: u8| ByteArray::from([vec![start; 31], vec![last]].concat());
+        assert_eq!(wide(0, 125).number(Reading::Decimal(1)), Some(12.5));
+        assert_eq!(wide(0xff, 0xfe).number(Reading::Decimal(0)), Some(-2.0));
         assert_eq!(129_600_000i64.number(Reading::Days(SECONDS * 1e3)), Some(1.5));
         assert_eq!((-1i32).number(Reading::Unsigned), Some(f64::from(u32::MAX)));
         assert_eq!(

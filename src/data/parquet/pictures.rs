@@ -190,5 +190,15 @@ pub(super) fn read(files: &[&Open], pictured: &Pictured) -> Result<Vec<Packed>> 
             }
         }
     }
+    let is_bare = |packed: &Packed| packed.bytes.is_empty();
+    if let (Some(first), Some(path)) = (found.first(), &pictured.path)
+        && found.iter().all(is_bare)
+        && !first.name.starts_with("row ")
+    {
+        let problem =
+            format!("it has the paths of pictures, such as `{}`, and none of them itself", first.name);
+        let next = format!("name the folder that they lie in, or store the pictures beside `{}`", path.name);
+        return Err(Error::file(&files[0].path, problem, next));
+    }
     Ok(found)
 }

@@ -11,7 +11,7 @@ use image::{
 };
 use tiff::decoder::DecodingResult;
 
-use super::super::reader::most_unpacked;
+use super::super::reader::{POINTS, most_unpacked};
 use super::tiff_pages::Page;
 
 /// Most pixels per side of a picture before it is resized.
@@ -67,9 +67,7 @@ fn no_picture(bytes: &[u8]) -> Option<&'static str> {
             Some("it is AVIF: convert it to png or jpeg")
         }
         [_, _, _, _, b'f', b't', b'y', b'p', ..] => Some("it is HEIC: convert it to png or jpeg"),
-        _ if start.starts_with(b"version https://git-lfs") => {
-            Some("a pointer of Git LFS: fetch the file itself")
-        }
+        _ if start.starts_with(POINTS) => Some("a pointer of Git LFS: fetch the file itself"),
         _ if start.starts_with(b"<") => Some("it is a page of the web, or an SVG"),
         _ => None,
     }

@@ -174,7 +174,8 @@ pub(in super::super) fn choose(path: &Path, found: Found, options: &ReadOptions)
     }
     let is_read = flags(all.len(), choice.values.iter().copied());
     if (0..all.len()).filter(plain).any(|column| !is_read[column]) {
-        choice.notes.push(format!("{} of {} columns are read", choice.values.len(), all.len()));
+        let are = if choice.values.len() == 1 { "is" } else { "are" };
+        choice.notes.push(format!("{} of {} columns {are} read", choice.values.len(), all.len()));
     }
     if !choice.empty.is_empty() {
         choice.notes.push(format!("nameless and empty, left out: {}", list(&choice.empty, all)));

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::super::classes;
 
 /// The number of a missing label, until its row is left out.
-pub(in super::super) const NONE: u32 = u32::MAX;
+pub const NONE: u32 = u32::MAX;
 
 /// Labels in order of appearance, numbered by name. Names that mean the same, such as 1 and 1.0, are one class.
 #[derive(Default)]

@@ -48,6 +48,11 @@ pub(in super::super) struct Cells {
 /// Most characters of a cell in a message.
 const SHOWN: usize = 40;
 
+/// A character as a message shows it: those that have no look are spelt out.
+fn shown(c: char) -> String {
+    if c.is_control() { c.escape_debug().to_string() } else { c.to_string() }
+}
+
 /// The cells that are no plain numbers, by column and kind.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in super::super) struct Tally(BTreeMap<(usize, Kind), Cells>);
@@ -56,7 +61,7 @@ impl Tally {
     /// Counts a cell.
     pub(in super::super) fn add(&mut self, column: usize, kind: Kind, place: Place, bytes: &[u8]) {
         let new = || {
-            let text = text(bytes).trim().chars().take(SHOWN).flat_map(char::escape_debug).collect();
+            let text = text(bytes).trim().chars().take(SHOWN).map(shown).collect();
             Cells { count: 0, place, text }
         };
         self.0.entry((column, kind)).or_insert_with(new).count += 1;
@@ -114,17 +119,22 @@ impl Tally {
     }
 }
 
+impl fmt::Display for Place {
+    /// `row 2 (line 3)`.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (row, line) = (self.row + 1, self.line);
+        write!(f, "row {row}")?;
+        if line > 0 && line != row { write!(f, " (line {line})") } else { Ok(()) }
+    }
+}
+
 impl fmt::Display for Cells {
     /// `3 rows, first in row 2 (line 3): "red"`.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Cells { count, place: Place { row, line, .. }, text } = self;
-        let row = row + 1;
+        let Cells { count, place, text } = self;
         match count {
-            1 => write!(f, "row {row}")?,
-            count => write!(f, "{count} rows, first in row {row}")?,
-        }
-        if *line > 0 && *line != row {
-            write!(f, " (line {line})")?;
+            1 => write!(f, "{place}")?,
+            count => write!(f, "{count} rows, first in {place}")?,
         }
         if text.is_empty() { Ok(()) } else { write!(f, ": `{text}`") }
     }

@@ -92,6 +92,30 @@ fn names_are_told_from_rows() {
 }
 
 #[test]
+fn what_gives_all_rows_as_many_cells_separates_them() {
+    for (text, delimiter, columns) in [
+        ("review;stars\ngood, nice, well 0;0\nbad, sad, mad 1;1\n", Delimiter::Semicolon, 2),
+        ("review\tstars\ngood, nice, well\t0\nbad, sad, mad\t1\n", Delimiter::Tab, 2),
+        ("a;b;c\n0,126 \u{20ac};1,5;2,5\n0,2 \u{20ac};3,5;4,5\n", Delimiter::Semicolon, 3),
+        ("when,x\n2020-01-01 10:00,1\n2020-01-02 11:00,2\n", Delimiter::Comma, 2),
+    ] {
+        let (dialect, _) = found(text);
+        assert_eq!((dialect.delimiter, dialect.columns), (delimiter, columns), "{text}");
+    }
+}
+
+#[test]
+fn a_point_that_may_stand_between_thousands_is_named() {
+    let doubt = |text: &str| found(text).0.warnings.join("");
+    let warned = doubt("a;b\n1.504;0\n10.300;1\n");
+    assert!(warned.contains("`1.504` and the like have a point before decimals"), "{warned}");
+    assert!(warned.contains("`source.decimal` = comma"), "{warned}");
+    for text in ["a;b\n1.504;0\n0.300;1\n", "a;b\n1.5;0\n", "a,b\n1.504,0\n", "a;b\n1,5;1.504\n2,5;3\n"] {
+        assert_eq!(doubt(text), "", "{text}");
+    }
+}
+
+#[test]
 fn an_index_is_found() {
     for (text, names, index) in [
         (",a\n0,5\n1,6\n", ["1", "a"].as_slice(), Some("numbers")),
