@@ -17,7 +17,7 @@ use super::reader::{POINTER, Parts, is_pointer};
 use super::shape::Shape;
 use super::split::Split;
 use super::table::setting;
-use super::{csv, dataset, folder, missing, mnist, npy, npz, parquet, pictures, shades, shapes};
+use super::{csv, dataset, folder, missing, npy, npz, parquet, pictures, shades};
 use crate::error::{Error, Result};
 use crate::settings::Named;
 

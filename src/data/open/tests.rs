@@ -1,5 +1,6 @@
 use super::super::prepare::prepare;
 use super::*;
+use crate::data::known::sources;
 use crate::data::{Colour, Element, Scale, Scaling, Size};
 
 fn table(values: &[f32], columns: &[&str]) -> Parts {
