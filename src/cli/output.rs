@@ -36,6 +36,11 @@ pub fn many(count: usize, one: &str, several: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { several })
 }
 
+/// The same where the word gets an s: `1 row`, `2 rows`.
+pub fn plural(count: usize, thing: &str) -> String {
+    many(count, thing, &format!("{thing}s"))
+}
+
 /// A number of data of a part: those of all parts have no further name.
 pub fn counted(count: usize, part: &str) -> String {
     counted_of(count, part, if count == 1 { "datum" } else { "data" })
@@ -44,11 +49,6 @@ pub fn counted(count: usize, part: &str) -> String {
 /// The same with another word for them.
 pub fn counted_of(count: usize, part: &str, what: &str) -> String {
     if part == "all" { format!("{count} {what}") } else { format!("{count} {part} {what}") }
-}
-
-/// A number of things: `1 row`, `2 rows`.
-pub fn plural(count: usize, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A number with so many decimals; with an exponent where it has too many digits to be read.
