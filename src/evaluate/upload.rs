@@ -141,6 +141,7 @@ pub fn packing(split: &Split) -> Packing {
 }
 
 /// All rows, as they lie on the device.
+#[cfg(feature = "cli")]
 pub(crate) fn packed(split: &Split) -> Result<Vec<u32>> {
     let mut words = Vec::new();
     split.each(0..split.count, &mut |row| pack(&mut words, row))?;
