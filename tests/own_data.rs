@@ -225,7 +225,7 @@ fn rows_of_an_array_are_pictures_to_a_model_that_was_trained_with_mirrored_ones(
     let report = json(&scratch.succeed("evaluate run --data x.npy --json"));
     assert_eq!(report["count"], 5);
     // What is refused is refused for what it is.
-    let far: Vec<u8> = [9.0f32; 64].iter().flat_map(|v| v.to_le_bytes()).collect();
+    let far: Vec<u8> = [9.5f32; 64].iter().flat_map(|v| v.to_le_bytes()).collect();
     scratch.write("far.npy", foreign::npy("<f4", "1, 64", &far));
     scratch.succeed(&format!("{TRAIN} --data p --flip --likelihood bernoulli"));
     scratch.fail("evaluate run --data far.npy", 2, "have values outside 0..1");

@@ -87,7 +87,7 @@ fn pictures_of_256x256_in_colour_are_trained_on_by_convolutions() {
     let line = "train --data x.npy --latent 2 --epochs 1 --batch-size 2 --lr 0.0001";
     let (out, err) = both(&scratch, &format!("{line} --out run"));
     assert!(err.contains("a convolutional network for images of 256x256x3"), "{err}");
-    assert!(err.contains("1 epochs of 2 steps") && !out.contains("NaN"), "{out} {err}");
+    assert!(err.contains("1 epoch of 2 steps") && !out.contains("NaN"), "{out} {err}");
     let message =
         scratch.fail(&format!("{line} --net mlp --out mlp"), 2, "linear layers take 65536 or fewer");
     assert!(message.contains("--net conv, which takes 196608"), "{message}");
