@@ -79,8 +79,8 @@ fn write_into(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>)
     buffered.flush()
 }
 
-/// As [`write_atomic`], but the old file at `path` is renamed to `previous`, after the new one is whole on the disk, so
-/// that one of the two names always has a whole file.
+/// As [`write_atomic`], but the old file at `path` becomes `previous`, after the new one is whole on the disk. `path` has a
+/// whole file at every moment; where the file system knows no hard links, one of the two names has.
 ///
 /// # Errors
 /// [`Error::Io`]; both files are then unchanged or, if the last renaming fails, the old file is at `previous`.
@@ -116,7 +116,7 @@ fn write_and_rename(
     // Before the rename: otherwise a power cut could leave an empty file with the name.
     temporary.as_file().sync_all()?;
     if let Some(previous) = previous.filter(|_| path.exists()) {
-        patiently((), |()| std::fs::rename(path, previous).map_err(|error| (error, ())))?;
+        keep(path, previous, folder)?;
     }
     patiently(temporary, |file| file.persist(path).map(|_| ()).map_err(|error| (error.error, error.file)))?;
     // The rename itself is stored in the folder. Windows cannot open a folder, and some file systems cannot sync one;
@@ -125,6 +125,22 @@ fn write_and_rename(
         let _ = File::open(folder).and_then(|folder| folder.sync_all());
     }
     Ok(())
+}
+
+/// Gives the file at `path` the name `previous` as well; where a file can have one name alone, that one instead.
+fn keep(path: &Path, previous: &Path, folder: &Path) -> io::Result<()> {
+    let rename =
+        |from: &Path| patiently((), |()| std::fs::rename(from, previous).map_err(|error| (error, ())));
+    let second = tempfile::Builder::new()
+        .prefix(TEMPORARY.0)
+        .suffix(TEMPORARY.1)
+        .make_in(folder, |name| std::fs::hard_link(path, name));
+    // A link cannot take a name that exists, a renamed one can. Of two names of one file, which a crash between this and
+    // the next renaming leaves, nothing is renamed: then the second one goes with the guard.
+    match second {
+        Ok(second) => rename(second.path()),
+        Err(_) => rename(path),
+    }
 }
 
 /// How often, and after how long at first, a renaming that Windows refuses is tried again: in all, 0.6 seconds.
@@ -216,6 +232,30 @@ mod tests {
         assert!(error.is_err());
         let read = |path: &Path| fs::read_to_string(path).unwrap();
         assert_eq!((read(&path), read(&previous)), ("three".into(), "two".into()));
+
+        // Killed between the two renamings: one file with two names.
+        fs::remove_file(&previous).unwrap();
+        fs::hard_link(&path, &previous).unwrap();
+        write_keeping(&path, &previous, |out| out.write_all(b"four")).unwrap();
+        assert_eq!((read(&path), read(&previous)), ("four".into(), "three".into()));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_file_that_is_kept_is_never_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, previous] = ["file", "previous"].map(|name| folder.path().join(name));
+        fs::write(&path, b"whole").unwrap();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                for _ in 0..200 {
+                    write_keeping(&path, &previous, |out| out.write_all(b"whole")).unwrap();
+                }
+            });
+            while !writer.is_finished() {
+                assert_eq!(fs::read(&path).unwrap(), b"whole");
+            }
+        });
     }
 
     #[cfg(unix)]
