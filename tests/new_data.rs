@@ -50,15 +50,6 @@ fn trained(count: usize, flags: &str) -> Scratch {
     scratch
 }
 
-/// stdout and stderr of a command that succeeds.
-#[track_caller]
-fn both(scratch: &Scratch, line: &str) -> (String, String) {
-    let output = scratch.std_command(line).output().unwrap();
-    let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-    assert!(output.status.success() && !err.contains("panicked"), "{line}: {err}");
-    (out, err)
-}
-
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
 }
@@ -88,7 +79,7 @@ fn deviation(values: &[f64]) -> f64 {
 
 /// The score of each row of `t.csv`-like data, in the data's order.
 fn scores(scratch: &Scratch, line: &str) -> (Vec<f64>, String) {
-    let (out, err) = both(scratch, &format!("{line} --out -"));
+    let (out, err) = scratch.both(&format!("{line} --out -"));
     let columns = columns(&out);
     let (rows, scores) = (numbers(&columns, "row"), numbers(&columns, "score"));
     let mut order: Vec<usize> = (0..rows.len()).collect();
@@ -145,18 +136,18 @@ fn a_test_part_with_strange_rows_gives_numbers_and_their_names() {
     scratch.write("huge.csv", csv(&judged));
     for (test, names) in [("marked", "row 17 (from 0)"), ("huge", "row 41 (from 0)")] {
         let line = format!("{TRAIN}-{test} --data t.csv --test-data {test}.csv");
-        let (out, err) = both(&scratch, &line);
+        let (out, err) = scratch.both(&line);
         assert!(!out.contains("NaN") && !out.contains("inf"), "{out}");
         assert!(err.contains(&format!("warning: test data far outside the others: {names} ")), "{err}");
         assert_eq!(err.matches("far outside").count(), 1, "{err}");
-        let (out, err) = both(&scratch, &format!("evaluate run-{test} --json --nll-samples 10"));
+        let (out, err) = scratch.both(&format!("evaluate run-{test} --json --nll-samples 10"));
         let report = json(&out);
         assert!(report["elbo"]["mean"].is_f64() && report["nll"]["mean"].is_f64(), "{out}");
         assert!(err.contains(names), "{err}");
         assert_eq!(report.get("beyond_measure").cloned(), (test == "huge").then_some(1.into()), "{out}");
     }
     // What is beyond measure is left out: the other rows have the ELBO that they have by themselves.
-    let (plain, err) = both(&scratch, "evaluate run-huge --data plain.csv --json");
+    let (plain, err) = scratch.both("evaluate run-huge --data plain.csv --json");
     assert!(!err.contains("far outside"), "{err}");
     let elbo = json(&plain)["elbo"]["mean"].as_f64().unwrap();
     judged.remove(17);
@@ -173,13 +164,13 @@ fn marks_of_missing_values_are_named_before_training() {
         let mut rows = table(300);
         rows[5][2] = mark;
         scratch.write("t.csv", csv(&rows));
-        let (_, err) = both(&scratch, &format!("{TRAIN} --data t.csv --force"));
+        let (_, err) = scratch.both(&format!("{TRAIN} --data t.csv --force"));
         assert!(err.contains("look like marks for missing ones") && err.contains("column 3 (`c`)"), "{err}");
-        let (_, err) = both(&scratch, "data t.csv");
+        let (_, err) = scratch.both("data t.csv");
         assert!(err.contains("column 3 (`c`)"), "{err}");
     }
     scratch.write("t.csv", csv(&table(300)));
-    assert!(!both(&scratch, "data t.csv").1.contains("marks"));
+    assert!(!scratch.both("data t.csv").1.contains("marks"));
 }
 
 #[test]
@@ -200,7 +191,7 @@ fn data_that_changed_is_refused_to_resume_and_named_elsewhere() {
         let message = scratch.fail("train --resume run --epochs 4", 1, what);
         assert!(message.contains("--init-from run"), "{message}");
         for command in ["evaluate run", "score run --out s.csv", "encode run --out z.csv"] {
-            let (_, err) = both(&scratch, command);
+            let (_, err) = scratch.both(command);
             assert!(
                 err.contains("t.csv has changed since the run was trained on it") && err.contains(what),
                 "{err}"
@@ -223,7 +214,7 @@ fn data_that_changed_is_refused_to_resume_and_named_elsewhere() {
     scratch.succeed("train --resume run --epochs 4 --quiet");
     // What the refusal advises.
     scratch.write("t.csv", csv(&rows));
-    let (_, err) = both(&scratch, &format!("{TRAIN}-2 --data t.csv --init-from run"));
+    let (_, err) = scratch.both(&format!("{TRAIN}-2 --data t.csv --init-from run"));
     assert!(err.contains("weights  11 of 11 tensors of"), "{err}");
 }
 
@@ -242,9 +233,9 @@ fn data_that_moved_is_named_and_recognised() {
     let moved = "--data elsewhere/u.csv";
     assert_eq!(scratch.succeed(&format!("evaluate run --json {moved}")), test);
     assert_eq!(scratch.succeed(&format!("evaluate run --json --split train {moved}")), train);
-    let (out, err) = both(&scratch, &format!("score run {moved} --out all.csv"));
+    let (out, err) = scratch.both(&format!("score run {moved} --out all.csv"));
     assert!(out.contains("300 data") && err.contains("--split test leaves out the rows"), "{out} {err}");
-    let (out, err) = both(&scratch, &format!("score run {moved} --split test --out test.csv"));
+    let (out, err) = scratch.both(&format!("score run {moved} --split test --out test.csv"));
     assert!(out.contains("test data") && !err.contains("leaves out"), "{out} {err}");
     // Other data is all of one part.
     scratch.write("other.csv", csv(&table(350)[300..]));
@@ -265,7 +256,7 @@ fn a_test_part_of_its_own_moves_too() {
     let test = scratch.succeed("evaluate run --json");
     fs::rename(scratch.path("v.csv"), scratch.path("w.csv")).unwrap();
     scratch.fail("evaluate run", 1, "the run's data is not there any more");
-    let (out, err) = both(&scratch, "evaluate run --data w.csv --json");
+    let (out, err) = scratch.both("evaluate run --data w.csv --json");
     assert_eq!(json(&out)["elbo"], json(&test)["elbo"], "{err}");
     scratch.fail("train --resume run --epochs 4", 1, "name where it is now with --test-data");
     scratch.succeed("train --resume run --epochs 4 --test-data w.csv --quiet");
@@ -319,14 +310,14 @@ fn labels_are_optional_once_a_model_is_trained_unless_it_is_told_them() {
 fn few_rows_are_one_batch_unless_a_flag_says_otherwise() {
     let scratch = Scratch::new();
     scratch.write("t.csv", csv(&table(100)));
-    let (_, err) = both(&scratch, &format!("{TRAIN} --data t.csv"));
+    let (_, err) = scratch.both(&format!("{TRAIN} --data t.csv"));
     assert!(err.contains("batch    90, all training rows: they are fewer than 128 (--batch-size)"), "{err}");
     assert!(String::from_utf8(scratch.read("run/config.toml")).unwrap().contains("batch_size = 90"));
     scratch.succeed("train --resume run --epochs 4 --quiet");
     scratch.fail(&format!("{TRAIN} --data t.csv --batch-size 128 --force"), 2, "has only 90 rows");
     for (rows, valid) in [(2, ""), (3, "--valid 0.5")] {
         scratch.write("few.csv", csv(&table(rows)));
-        both(&scratch, &format!("{TRAIN}-few-{rows} --data few.csv {valid}"));
+        scratch.both(&format!("{TRAIN}-few-{rows} --data few.csv {valid}"));
     }
 }
 
@@ -339,7 +330,7 @@ fn one_row_is_data_too() {
         "encode run --data one.csv --out -",
         "evaluate run --data one.csv",
     ] {
-        let (out, err) = both(&scratch, line);
+        let (out, err) = scratch.both(line);
         assert!(!out.contains("NaN") && !err.contains("the same value in every"), "{out} {err}");
     }
     scratch.succeed("train --data tiny --hidden 8 --epochs 1 --quiet --out pictures");
@@ -382,12 +373,12 @@ fn data_of_other_units_is_named() {
     for change in [|v: f64| v + 1e3, |v: f64| (v - 10.0) * 1e3] {
         let rows: Vec<[f64; 4]> = table(60).iter().map(|r| [change(r[0]), r[1], r[2], r[3]]).collect();
         scratch.write("u.csv", csv(&rows));
-        let (_, err) = both(&scratch, "score run --data u.csv --out s.csv");
+        let (_, err) = scratch.both("score run --data u.csv --out s.csv");
         assert_eq!(err.matches("other units are: column 1 (`a`)").count(), 1, "{err}");
-        let (_, err) = both(&scratch, &format!("{TRAIN}-2 --data t.csv --test-data u.csv --force"));
+        let (_, err) = scratch.both(&format!("{TRAIN}-2 --data t.csv --test-data u.csv --force"));
         assert_eq!(err.matches("other units are: column 1 (`a`)").count(), 1, "{err}");
     }
-    let (_, err) = both(&scratch, "score run --data t.csv --out s.csv");
+    let (_, err) = scratch.both("score run --data t.csv --out s.csv");
     assert!(!err.contains("other units"), "{err}");
 }
 

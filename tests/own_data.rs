@@ -208,13 +208,6 @@ fn one_of_several_sets_of_idx_files_is_trained_on_as_the_message_says() {
     scratch.succeed(&format!("{TRAIN} {advised}"));
 }
 
-/// What a command that succeeds says on stderr.
-#[track_caller]
-fn said(scratch: &Scratch, line: &str) -> String {
-    let assert = scratch.command(line).assert().success();
-    String::from_utf8(assert.get_output().stderr.clone()).unwrap()
-}
-
 #[test]
 fn rows_of_an_array_are_pictures_to_a_model_that_was_trained_with_mirrored_ones() {
     let scratch = Scratch::new();
@@ -241,10 +234,10 @@ fn other_data_with_parts_of_its_own_is_told_from_the_run_s() {
     scratch.succeed(&format!("{TRAIN} --data p"));
     let other = "q is other data than the run was trained on, or has changed since: ";
     for line in ["evaluate run", "traverse run --image 0", "interpolate run --from 0 --to 1"] {
-        assert_eq!(said(&scratch, &format!("{line} --data q")).matches(other).count(), 1, "{line}");
-        assert!(!said(&scratch, &format!("{line} --data p")).contains("is other data"), "{line}");
+        assert_eq!(scratch.said(&format!("{line} --data q")).matches(other).count(), 1, "{line}");
+        assert!(!scratch.said(&format!("{line} --data p")).contains("is other data"), "{line}");
     }
-    let score = |data: &str| said(&scratch, &format!("score run --data {data} --out s.csv"));
+    let score = |data: &str| scratch.said(&format!("score run --data {data} --out s.csv"));
     assert!(score("q").contains(other) && !score("p").contains("is other data"));
 }
 
@@ -283,7 +276,7 @@ fn weights_that_were_learnt_for_something_else_are_named() {
     let line = "train --hidden 8 --latent 2 --epochs 1 --force --label-column kind --condition labels";
     scratch.succeed(&format!("{line} --data t.csv --out run -q"));
     let warned = |flags: &str| {
-        let told = said(&scratch, &format!("{line} --out next --init-from run {flags}"));
+        let told = scratch.said(&format!("{line} --out next --init-from run {flags}"));
         let found = told.lines().find_map(|line| line.split_once("learnt for something else: "));
         found.map_or_else(String::new, |(_, what)| what.to_owned())
     };
@@ -342,32 +335,32 @@ fn pictures_in_other_units_are_brought_into_the_model_s() {
     {
         scratch.succeed(&format!("{TRAIN} --data {trained}"));
         for command in ["score", "encode"] {
-            let told = said(&scratch, &format!("{command} run --data {other} --out x.csv"));
+            let told = scratch.said(&format!("{command} run --data {other} --out x.csv"));
             assert!(told.contains(says), "{told}");
         }
-        let told = said(&scratch, &format!("evaluate run --data {other}"));
+        let told = scratch.said(&format!("evaluate run --data {other}"));
         assert!(told.contains(says), "{told}");
         let (own, theirs) = (highest(trained), highest(other));
         assert!((own - theirs).abs() < 1e-2 * own.abs().max(1.0), "{trained}: {own} {theirs}");
-        assert!(!said(&scratch, &format!("score run --data {trained} --out x.csv")).contains("255"));
+        assert!(!scratch.said(&format!("score run --data {trained} --out x.csv")).contains("255"));
         // A test part in the other unit.
-        let told = said(&scratch, &format!("data {trained} --test-data {other}"));
+        let told = scratch.said(&format!("data {trained} --test-data {other}"));
         assert!(told.contains(says), "{told}");
     }
-    let told = said(&scratch, "score run --data u16.npy --out x.csv");
+    let told = scratch.said("score run --data u16.npy --out x.csv");
     assert!(told.contains("values from 0 to 4080") && told.contains("save x / 4095"), "{told}");
-    assert!(!said(&scratch, "score run --data f4.npy --out x.csv").contains("255"));
+    assert!(!scratch.said("score run --data f4.npy --out x.csv").contains("255"));
     // Pictures of 12 bits in files of 16 are nearly black.
     fs::create_dir(scratch.path("deep")).unwrap();
     for i in 0..3u32 {
         let picture = ImageBuffer::from_fn(8, 8, |x, y| Luma([u16::from(grey(i, x + 8 * y)) * 16]));
         picture.save(scratch.path(&format!("deep/{i}.png"))).unwrap();
     }
-    assert!(said(&scratch, "score run --data deep --out x.csv").contains("nearly black"));
+    assert!(scratch.said("score run --data deep --out x.csv").contains("nearly black"));
     scratch.succeed(&format!("{TRAIN} --data i64.npy"));
-    assert!(said(&scratch, "score run --data f4.npy --out x.csv").contains("save x * 255"));
+    assert!(scratch.said("score run --data f4.npy --out x.csv").contains("save x * 255"));
     write_pictures(&scratch, &["p"], 40, grey);
-    assert!(said(&scratch, "score run --data p --out x.csv").contains("they count as 0 to 255"));
+    assert!(scratch.said("score run --data p --out x.csv").contains("they count as 0 to 255"));
 }
 
 #[test]
@@ -390,14 +383,50 @@ fn a_table_of_bytes_and_of_numbers_are_one() {
     scratch.write("u8.npy", foreign::npy("|u1", "60, 2", &values));
     let rows: String = values.chunks(2).map(|row| format!("{},{}\n", row[0], row[1])).collect();
     scratch.write("t.csv", rows);
+    let told = scratch.succeed("data u8.npy");
+    assert!(told.contains("x = (v - shift) / scale, each column by itself"), "{told}");
     for (trained, other) in [("u8.npy", "t.csv"), ("t.csv", "u8.npy")] {
         scratch.succeed(&format!("{TRAIN} --data {trained}"));
-        let top = |data: &str| {
-            let out = scratch.succeed(&format!("score run --data {data} --out -"));
-            out.lines().nth(1).unwrap().split(',').nth(1).unwrap().parse::<f64>().unwrap()
+        let scores = |data: &str| {
+            let (out, err) = scratch.both(&format!("score run --data {data} --out -"));
+            assert!(!err.contains("warning"), "{trained}, {data}: {err}");
+            let score = |line: &str| line.split(',').nth(1).unwrap().parse::<f64>().unwrap();
+            out.lines().skip(1).map(score).collect::<Vec<_>>()
         };
-        let (own, theirs) = (top(trained), top(other));
-        assert!((own - theirs).abs() < 1e-2 * own.abs().max(1.0), "{trained}: {own} {theirs}");
+        assert_eq!(scores(trained), scores(other), "{trained}");
+    }
+    // What a run gives back is in the data's own unit.
+    scratch.succeed("sample run --count 30 --round --out s.csv");
+    let drawn = String::from_utf8(scratch.read("s.csv")).unwrap();
+    let cells: Vec<f64> = drawn.split([',', '\n']).filter_map(|cell| cell.parse().ok()).collect();
+    assert!(cells.iter().any(|v| *v > 50.0) && cells.iter().all(|v| *v == v.round()), "{drawn}");
+    // Values as they are, on request.
+    scratch.succeed(&format!("{TRAIN}-2 --data u8.npy --scaling none"));
+    assert!(!scratch.both("score run-2 --data t.csv --out -").1.contains("warning"));
+}
+
+#[test]
+fn rows_that_look_like_pictures_are_told_how_to_be_such() {
+    let scratch = Scratch::new();
+    let shade = |i: usize, p: usize| (i * 31 + p * 53) % 256;
+    let values: Vec<u8> = (0..40 * 192).map(|p| shade(p / 192, p % 192) as u8).collect();
+    scratch.write("x.npy", foreign::npy("|u1", "40, 192", &values));
+    let line = |i: usize| (0..64).map(|p| format!(",{}", shade(i, p))).collect::<String>();
+    let named = (0..64).map(|p| format!(",pixel{p}")).collect::<String>();
+    let rows: String = (0..40).map(|i| format!("{}{}\n", i % 3, line(i))).collect();
+    scratch.write("t.csv", format!("label{named}\n{rows}"));
+    for (data, advice, shape) in [
+        ("x.npy", "--image-size 8x8", "8x8x3"),
+        ("t.csv", "--image-size 8x8, with --label-column label", "8x8"),
+    ] {
+        let told = scratch.said(&format!("data {data}"));
+        assert!(told.contains(&format!("as pictures have: {advice} reads them as such")), "{told}");
+        let flags = advice.replace(", with", "");
+        let (out, err) = scratch.both(&format!("data {data} {flags}"));
+        assert!(
+            out.contains(&format!("pictures of 40 of {shape}")) && !err.contains("warning"),
+            "{out}\n{err}"
+        );
     }
 }
 
@@ -406,7 +435,7 @@ fn a_run_among_the_pictures_is_no_data() {
     let scratch = Scratch::new();
     write_pictures(&scratch, &["p/cat", "p/dog"], 10, grey);
     scratch.succeed(&format!("{TRAIN} --data p").replace("--out run", "--out p/runs/one"));
-    let told = said(&scratch, "data p");
+    let told = scratch.said("data p");
     assert!(told.contains("the pictures of runs are no data, left out: runs/one"), "{told}");
     let described = json(&scratch.succeed("data p --json"));
     assert_eq!((&described["train"], &described["test"]), (&18.into(), &2.into()));
@@ -432,7 +461,7 @@ fn an_array_of_one_picture_is_told_from_many() {
         "a single picture is an array of one: save x[None]",
     );
     scratch.write("large.npy", foreign::npy("|u1", "32, 32, 3", &values[..3072]));
-    assert!(said(&scratch, "data large.npy").contains("is read as 32 pictures of 3x32"));
+    assert!(scratch.said("data large.npy").contains("is read as 32 pictures of 3x32"));
 }
 
 #[test]

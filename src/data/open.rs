@@ -16,7 +16,7 @@ use super::raw::Raw;
 use super::reader::{POINTER, Parts, is_pointer};
 use super::shape::Shape;
 use super::split::Split;
-use super::table::setting;
+use super::table::{likely_label, setting};
 use super::{csv, dataset, folder, missing, npy, npz, parquet, pictures, shades};
 use crate::error::{Error, Result};
 use crate::settings::Named;
@@ -214,9 +214,7 @@ fn other_size(source: &str, parts: &Parts, options: &ReadOptions) -> Error {
     };
     let (dim, pixels) = (parts.shape.dim(), size.width * size.height);
     let over = [1, 3].into_iter().any(|channels| dim == channels * pixels + 1);
-    let first =
-        parts.columns.iter().position(|name| LABELS.iter().any(|label| name.eq_ignore_ascii_case(label)));
-    let named = match first {
+    let named = match likely_label(&parts.columns) {
         Some(column) => setting(LABEL_COLUMN, &[column], &parts.columns),
         None => format!("`{LABEL_COLUMN}`"),
     };
@@ -235,9 +233,6 @@ fn other_size(source: &str, parts: &Parts, options: &ReadOptions) -> Error {
     let place = "for folders of pictures, and for rows with that many values";
     Error::setting("source.image_size", format!(": {source} holds data of {}; it is {place}", parts.shape))
 }
-
-/// What columns of labels are often called.
-const LABELS: [&str; 5] = ["label", "labels", "class", "target", "y"];
 
 /// Leaves out the rows that lack a value or their label.
 fn drop_rows(source: &str, options: &ReadOptions, parts: &mut Parts) -> Result<()> {

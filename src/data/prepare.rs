@@ -13,7 +13,7 @@ use super::split::{Element, Row, Split};
 use super::summarise::summarise;
 use super::summary::Summary;
 use super::table::{self, setting};
-use super::units::Known;
+use super::units::{FAR, Known};
 use crate::error::{Error, Result};
 
 /// Learns the scaling, or takes the run's, fills in missing values, and checks that all values are finite.
@@ -130,9 +130,15 @@ pub(super) fn prepare(
         && !options.whole
     {
         warnings.extend(table_warnings(summary, &alike, &columns));
+        warnings.extend(like_pictures(summary, &columns));
     }
     if scaling.is_none() && (options.scale.is_none() || options.shares) {
-        warnings.extend(shades::dark(&train, summary, options.whole)?);
+        let dark = shades::dark(&train, summary, options.whole)?;
+        if let (None, Some(source)) = (&dark, &options.test_data) {
+            let summary = seen.last().map(|(summary, ..)| summary);
+            warnings.extend(shades::dark_test(source, &test, summary)?);
+        }
+        warnings.extend(dark);
     }
     let shared = scaling.clone().map(Arc::new);
     let summary = seen.into_iter().next().map(|(summary, ..)| summary);
@@ -274,6 +280,36 @@ fn not_finite<T>(
     Err(Error::file(source, format!("{place}: {what}"), next))
 }
 
+/// Side, at least, of what could be pictures.
+const SIDE: usize = 8;
+/// Their greatest value, at least, of 255.
+const BRIGHT: f64 = 128.0;
+
+/// What should be said of a table whose values look like the pixels of pictures.
+fn like_pictures(summary: &Summary, columns: &[String]) -> Option<String> {
+    let (min, max) = summary.range();
+    if !(summary.whole.iter().all(|whole| *whole) && min >= 0.0 && (BRIGHT..=255.0).contains(&max)) {
+        return None;
+    }
+    let dim = summary.whole.len();
+    let side = |dim: usize| {
+        let sides = [1, 3].map(|channels| ((dim / channels).isqrt(), channels));
+        let fits = |(side, channels): &(usize, usize)| *side >= SIDE && side * side * channels == dim;
+        sides.into_iter().find(fits).map(|(side, _)| side)
+    };
+    let (side, more) = match (side(dim), table::likely_label(columns)) {
+        (Some(side), _) => (side, String::new()),
+        (None, Some(label)) => {
+            (side(dim - 1)?, format!(", with {}", setting("source.label_column", &[label], columns)))
+        }
+        (None, None) => return None,
+    };
+    Some(format!(
+        "{dim} columns of whole numbers from 0 to 255, as pictures have: `source.image_size` = {side}x{side}{more} reads them as \
+         such"
+    ))
+}
+
 /// Columns of which much lies where training saw nothing, and those that had one value there and have others here.
 fn elsewhere(
     source: &str,
@@ -399,8 +435,6 @@ fn table_warnings(summary: &Summary, alike: &[usize], columns: &[String]) -> Vec
     warnings
 }
 
-/// Values x beyond this are of another kind than those that a scaling was learnt from.
-const FAR: f32 = 30.0;
 /// A column is of another kind if one value of so many is.
 const MANY: u64 = 4;
 

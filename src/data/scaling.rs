@@ -86,15 +86,6 @@ impl Scaling {
         Scaling { shift: vec![0.0], scale: vec![1.0], fill }
     }
 
-    /// The scaling of values that are divided by `unit` first.
-    pub(super) fn of_units(scaling: Option<&Scaling>, unit: f32) -> Scaling {
-        let Some(Scaling { shift, scale, fill }) = scaling else {
-            return Scaling { shift: vec![0.0], scale: vec![unit], fill: Vec::new() };
-        };
-        let [shift, scale, fill] = [shift, scale, fill].map(|of| of.iter().map(|v| v * unit).collect());
-        Scaling { shift, scale, fill }
-    }
-
     /// Checks numbers from a file.
     ///
     /// # Errors

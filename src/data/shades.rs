@@ -2,7 +2,7 @@
 
 use super::options::ReadOptions;
 use super::reader::Parts;
-use super::split::{Row, Split};
+use super::split::{Row, Split, WHITE};
 use super::summary::Summary;
 use crate::error::{Error, Result};
 
@@ -30,12 +30,24 @@ pub(super) fn bits(parts: Parts, source: &str, options: &ReadOptions) -> Result<
         return beyond_bits(parts, source, peak);
     }
     if peak != Some(1) {
-        return Ok(Parts { bits: peak.map(|_| false), ..parts });
+        let is_of_shades = !parts.shape.is_table() || options.whole && options.shares;
+        return Ok(match peak {
+            Some(_) if is_of_shades => Parts { bits: Some(false), ..parts },
+            Some(_) => in_own_unit(parts),
+            None => parts,
+        });
     }
     let Parts { train, valid, test, mut notes, .. } = parts;
     notes.push("all bytes are 0 or 1: binary data, and not shades of 0 to 255".to_owned());
     let (train, valid, test) = (train.into_bits(), valid.map(Split::into_bits), test.map(Split::into_bits));
     Ok(Parts { train, valid, test, notes, bits: Some(true), ..parts })
+}
+
+/// The bytes of a table are numbers as any other: a 7 is 7, and not a shade of 255.
+fn in_own_unit(parts: Parts) -> Parts {
+    let plain = |split: Split| split.in_unit(1.0);
+    let Parts { train, valid, test, .. } = parts;
+    Parts { train: plain(train), valid: valid.map(plain), test: test.map(plain), ..parts }
 }
 
 /// Bytes that go further than the 0 and 1 that the model knows: shades of 0 to 255, or a stray value.
@@ -68,21 +80,12 @@ fn beyond_bits(mut parts: Parts, source: &str, peak: u8) -> Result<Parts> {
 /// A warning for shades that are nearly all black, as 0/1 masks and 12-bit pictures in 16-bit files are.
 /// `known`: to a model that is trained already.
 pub(super) fn dark(train: &Split, summary: Option<&Summary>, known: bool) -> Result<Option<String>> {
-    let (peak, whole) = match (train.peak(u8::MAX / DARK)?, summary.map(Summary::range)) {
-        (Some(peak), _) => (f64::from(peak), 255.0),
-        (None, Some((min, peak))) if min >= 0.0 && peak <= 1.0 => (peak, 1.0),
-        _ => return Ok(None),
-    };
-    if peak >= whole / f64::from(DARK) {
-        return Ok(None);
-    }
-    // As short as a float is written.
-    let peak = peak as f32;
+    let Some((peak, whole)) = darkness(train, summary)? else { return Ok(None) };
     Ok(Some(match peak > 0.0 {
         _ if known && peak == 0.0 => return Ok(None),
         true if known => format!(
             "the values go no further than {peak} of {whole}, which is nearly black; if those that the model was trained \
-             on go further, bring these to the same range, such as 12-bit values in 16 bits with x * 16"
+             on go further, {BRIGHTER}"
         ),
         true => format!(
             "the values go no further than {peak} of {whole}, so the model sees nearly 0 throughout, which is black; \
@@ -90,4 +93,29 @@ pub(super) fn dark(train: &Split, summary: Option<&Summary>, known: bool) -> Res
         ),
         false => "every value is 0: there is nothing to learn".to_owned(),
     }))
+}
+
+/// The same for a test part of its own, `source`, where the training part is brighter.
+pub(super) fn dark_test(source: &str, test: &Split, summary: Option<&Summary>) -> Result<Option<String>> {
+    let said = |(peak, whole)| {
+        format!(
+            "{source}: the values go no further than {peak} of {whole}, which is nearly black, and those of the training \
+             part go further; {BRIGHTER}"
+        )
+    };
+    Ok(darkness(test, summary)?.map(said))
+}
+
+/// What helps where only some of the data are dark.
+const BRIGHTER: &str = "bring these to the same range, such as 12-bit values in 16 bits with x * 16";
+
+/// The greatest shade, and white, of shades that are nearly all black.
+fn darkness(split: &Split, summary: Option<&Summary>) -> Result<Option<(f32, f32)>> {
+    let (peak, whole) = match (split.peak(u8::MAX / DARK)?, summary.map(Summary::range)) {
+        (Some(peak), _) => (f32::from(peak), WHITE),
+        // As short as a float is written.
+        (None, Some((min, peak))) if min >= 0.0 && peak <= 1.0 => (peak as f32, 1.0),
+        _ => return Ok(None),
+    };
+    Ok((peak < whole / f32::from(DARK)).then_some((peak, whole)))
 }

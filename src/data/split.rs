@@ -11,6 +11,9 @@ use crate::error::Result;
 /// Bytes read from a file in one go.
 const BLOCK: usize = 8 << 20;
 
+/// What white is in bytes.
+pub(super) const WHITE: f32 = 255.0;
+
 /// The type of a row's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Element {
@@ -41,7 +44,7 @@ pub struct Split {
     /// The rows of `values` in this view; None means the first `count`.
     rows: Option<Arc<[u32]>>,
     scaling: Option<Arc<Scaling>>,
-    /// What the values are divided by before they are scaled.
+    /// What the stored values are divided by before they are scaled: bytes by [`WHITE`], as long as they are shades.
     unit: f32,
     /// By the reader's rows; None means all of them, in order.
     origins: Option<Arc<Origins>>,
@@ -53,6 +56,16 @@ enum Values {
     Bytes(Vec<u8>),
     Floats(Vec<f32>),
     File(FileRows),
+}
+
+impl Values {
+    fn is_bytes(&self) -> bool {
+        match self {
+            Values::Bytes(_) => true,
+            Values::Floats(_) => false,
+            Values::File(file) => file.kind.is_bytes(),
+        }
+    }
 }
 
 impl Split {
@@ -83,7 +96,8 @@ impl Split {
     fn of(values: Values, len: usize, dim: usize) -> Split {
         assert!(dim > 0 && len.is_multiple_of(dim), "{len} values in rows of {dim}");
         let (labels, rows, scaling, origins) = (None, None, None, None);
-        Split { count: len / dim, labels, dim, values: values.into(), rows, scaling, unit: 1.0, origins }
+        let unit = if values.is_bytes() { WHITE } else { 1.0 };
+        Split { count: len / dim, labels, dim, values: values.into(), rows, scaling, unit, origins }
     }
 
     /// The same rows with labels.
@@ -114,17 +128,12 @@ impl Split {
 
     /// The same rows with x = (v - shift) / scale.
     pub(super) fn scaled(self, scaling: Option<Arc<Scaling>>) -> Split {
-        let scaling = if self.unit == 1.0 {
-            scaling
-        } else {
-            Some(Arc::new(Scaling::of_units(scaling.as_deref(), self.unit)))
-        };
         Split { scaling, ..self }
     }
 
-    /// The same rows with their values, v / 255 for bytes, divided by `unit` before they are scaled.
+    /// The same rows with their stored values, 0 to 255 for bytes, divided by `unit` before they are scaled.
     pub(super) fn in_unit(self, unit: f32) -> Split {
-        Split { unit, ..self }.scaled(None)
+        Split { unit, ..self }
     }
 
     /// D, the number of values in a row.
@@ -134,10 +143,9 @@ impl Split {
 
     /// The type of the rows that [`Split::each`] visits.
     pub fn element(&self) -> Element {
-        match (&*self.values, &self.scaling) {
-            (Values::Bytes(_), None) => Element::Bytes,
-            (Values::File(file), None) if file.kind.is_bytes() => Element::Bytes,
-            _ => Element::Floats,
+        match self.values.is_bytes() && self.unit == WHITE && self.scaling.is_none() {
+            true => Element::Bytes,
+            false => Element::Floats,
         }
     }
 
@@ -215,7 +223,28 @@ impl Split {
     /// # Panics
     /// If an index is not below `count`.
     pub fn each(&self, rows: impl IntoIterator<Item = usize>, visit: &mut dyn FnMut(Row<'_>)) -> Result<()> {
-        let (count, dim, scaling) = (self.count, self.dim, self.scaling.as_deref());
+        let (count, dim, unit, scaling) = (self.count, self.dim, self.unit, self.scaling.as_deref());
+        let is_shown = self.element() == Element::Bytes;
+        let is_plain = unit == 1.0 && scaling.is_none();
+        let mut numbers = Vec::new();
+        let finish = |values: &mut [f32]| {
+            if unit != 1.0 {
+                values.iter_mut().for_each(|v| *v /= unit);
+            }
+            if let Some(scaling) = scaling {
+                scaling.apply(values);
+            }
+        };
+        let mut show_bytes = |row: &[u8], visit: &mut dyn FnMut(Row<'_>)| {
+            if is_shown {
+                visit(Row::Bytes(row));
+                return;
+            }
+            numbers.clear();
+            numbers.extend(row.iter().copied().map(f32::from));
+            finish(&mut numbers);
+            visit(Row::Floats(&numbers));
+        };
         let mut places = rows.into_iter().map(|row| {
             assert!(row < count, "row {row} of {count}");
             self.place(row)
@@ -225,19 +254,19 @@ impl Split {
             Values::Bytes(values) => {
                 for place in places {
                     let row = &values[place * dim..(place + 1) * dim];
-                    show_bytes(row, scaling, &mut scaled, visit);
+                    show_bytes(row, visit);
                 }
             }
             Values::Floats(values) => {
                 for place in places {
                     let row = &values[place * dim..(place + 1) * dim];
-                    let Some(scaling) = scaling else {
+                    if is_plain {
                         visit(Row::Floats(row));
                         continue;
-                    };
+                    }
                     scaled.clear();
                     scaled.extend_from_slice(row);
-                    scaling.apply(&mut scaled);
+                    finish(&mut scaled);
                     visit(Row::Floats(&scaled));
                 }
             }
@@ -254,14 +283,12 @@ impl Split {
                     file.read(&block, width, &mut bytes)?;
                     for row in bytes.chunks_exact(width) {
                         if file.kind.is_bytes() {
-                            show_bytes(row, scaling, &mut scaled, visit);
+                            show_bytes(row, visit);
                             continue;
                         }
                         scaled.clear();
                         file.kind.floats(row, &mut scaled);
-                        if let Some(scaling) = scaling {
-                            scaling.apply(&mut scaled);
-                        }
+                        finish(&mut scaled);
                         visit(Row::Floats(&scaled));
                     }
                 }
@@ -300,7 +327,7 @@ impl Split {
     pub fn x(&self, rows: impl IntoIterator<Item = usize>) -> Result<Vec<f32>> {
         let mut x = Vec::new();
         self.each(rows, &mut |row| match row {
-            Row::Bytes(values) => x.extend(values.iter().map(|v| f32::from(*v) / 255.0)),
+            Row::Bytes(values) => x.extend(values.iter().map(|v| f32::from(*v) / WHITE)),
             Row::Floats(values) => x.extend_from_slice(values),
         })?;
         Ok(x)
@@ -346,17 +373,6 @@ impl Split {
         };
         Ok(sums.iter().zip(&squares).map(pair).collect())
     }
-}
-
-fn show_bytes(row: &[u8], scaling: Option<&Scaling>, scaled: &mut Vec<f32>, visit: &mut dyn FnMut(Row<'_>)) {
-    let Some(scaling) = scaling else {
-        visit(Row::Bytes(row));
-        return;
-    };
-    scaled.clear();
-    scaled.extend(row.iter().map(|v| f32::from(*v) / 255.0));
-    scaling.apply(scaled);
-    visit(Row::Floats(scaled));
 }
 
 #[cfg(test)]

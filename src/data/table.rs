@@ -148,6 +148,14 @@ pub(super) fn parts(path: &Path, options: &ReadOptions, choice: Choice, read: Re
     })
 }
 
+/// What columns of labels are often called.
+const LABELS: [&str; 5] = ["label", "labels", "class", "target", "y"];
+
+/// The column that is called as labels often are.
+pub(super) fn likely_label(columns: &[String]) -> Option<usize> {
+    columns.iter().position(|name| LABELS.iter().any(|label| name.eq_ignore_ascii_case(label)))
+}
+
 /// The shape of rows that are pictures, if they are to be.
 fn shape(dim: usize, size: Option<Size>, notes: &mut Vec<String>) -> Shape {
     let shape = size.and_then(|size| size.of_rows(dim)).unwrap_or(Shape::table(dim));

@@ -3,13 +3,13 @@
 use super::options::ReadOptions;
 use super::progress::Watch;
 use super::shape::Shape;
-use super::split::{Element, Split};
+use super::split::{Element, Split, WHITE};
 use super::summarise::summarise;
 use super::summary::Summary;
 use crate::error::Result;
 
-/// What white is in bytes.
-const WHITE: f32 = 255.0;
+/// Values x beyond this are of another kind than those that a scaling was learnt from.
+pub(super) const FAR: f32 = 30.0;
 /// How far from 0..1 shares of white may lie, as rounding and resizing bring them.
 const SLACK: f64 = 0.25;
 /// Bytes up to this are no shades, next to values of 0 and 1.
@@ -73,19 +73,8 @@ impl Known {
         }
         let summary = summarise(&other, "looking at the values", progress)?;
         let (min, max) = summary.range();
-        if let Known::Numbers(_, end) = self {
-            let faint = min >= 0.0 && max <= 1.0 && end >= 10.0;
-            let like_bytes = (128.0..=320.0).contains(&end);
-            let next = if like_bytes { "save x * 255, if 1 is white" } else { "bring them to that range" };
-            return Ok((
-                other,
-                faint.then(|| {
-                    let (max, end) = (max as f32, end as f32);
-                    format!(
-                        "{source}: values go no further than {max}, where the training data go to {end}: {next}"
-                    )
-                }),
-            ));
+        if let Known::Numbers(start, end) = self {
+            return Ok((other, far(source, (min, max), (start, end))));
         }
         let least = if self == Known::Bits { SHADES } else { 1.0 };
         let whole = summary.whole.iter().all(|whole| *whole);
@@ -125,7 +114,7 @@ impl Known {
         if end > 1.0 + SLACK && (of_bytes || shape.is_table()) {
             let warning =
                 format!("{source}: bytes, where {range}: they count as 0 to 255, and not as v / 255");
-            return (other.in_unit(1.0 / WHITE), Some(warning));
+            return (other.in_unit(1.0), Some(warning));
         }
         let strange = !(shape.is_table() || of_bytes && end <= 1.0 + SLACK);
         let warning = strange.then(|| {
@@ -135,6 +124,26 @@ impl Known {
         });
         (other, warning)
     }
+}
+
+/// What should be said of pictures with values from `min` to `max`, where those that are learnt from are numbers from about
+/// `start` to about `end`.
+fn far(source: &str, (min, max): (f64, f64), (start, end): (f64, f64)) -> Option<String> {
+    let steps = |v: f64| (v - start).abs() / (end - start);
+    let [low, high, first, last] = [min, max, start, end].map(|v| v as f32);
+    if min >= 0.0 && max <= 1.0 && end >= 10.0 {
+        let like_bytes = (128.0..=320.0).contains(&end);
+        let next = if like_bytes { "save x * 255, if 1 is white" } else { "bring them to that range" };
+        return Some(format!(
+            "{source}: values go no further than {high}, where the training data go to {last}: {next}"
+        ));
+    }
+    (steps(min).max(steps(max)) > f64::from(FAR)).then(|| {
+        format!(
+            "{source}: values from {low} to {high}, where the training data are numbers from about {first} to {last}: bring \
+             them to that range"
+        )
+    })
 }
 
 /// What brings values into 0..1.
@@ -200,6 +209,8 @@ mod tests {
             (Known::Shares, floats([-1.0, 0.5]), "save (x + 1) / 2"),
             (Known::Bits, floats([0.0, 2.0]), "save x / 255"),
             (Known::Numbers(0.0, 255.0), floats([0.1, 1.0]), "save x * 255"),
+            (Known::Numbers(0.0, 255.0), floats([0.0, 65535.0]), "values from 0 to 65535"),
+            (Known::Numbers(0.1, 0.4), floats([0.0, 255.0]), "numbers from about 0.1 to 0.4"),
             (Known::Numbers(0.0, 4095.0), bytes([0, 255]), "numbers of that range"),
             (Known::Numbers(-1.0, 1.0), bytes([0, 255]), "numbers of that range"),
         ] {

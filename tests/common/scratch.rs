@@ -77,6 +77,21 @@ impl Scratch {
         String::from_utf8(assert.get_output().stdout.clone()).unwrap()
     }
 
+    /// stdout and stderr of a command that succeeds.
+    #[track_caller]
+    pub fn both(&self, args: &str) -> (String, String) {
+        let output = self.std_command(args).output().unwrap();
+        let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert!(output.status.success() && !err.contains("panicked"), "{args}: {err}");
+        (out, err)
+    }
+
+    /// stderr of a command that succeeds.
+    #[track_caller]
+    pub fn said(&self, args: &str) -> String {
+        self.both(args).1
+    }
+
     /// Runs a command that must fail with this exit code and a message containing `words`; returns the message.
     #[track_caller]
     pub fn fail(&self, args: &str, code: i32, words: &str) -> String {

@@ -2,7 +2,7 @@
 
 use super::foreign;
 use super::scratch::Scratch;
-use super::{TRAIN, both, columns, csv, json, numbers, table, trained};
+use super::{TRAIN, columns, csv, json, numbers, table, trained};
 
 #[test]
 fn a_run_begins_with_the_weights_of_another_where_they_fit() {
@@ -16,7 +16,7 @@ fn a_run_begins_with_the_weights_of_another_where_they_fit() {
     };
     scratch.write("u.csv", csv(&table(500)[300..]));
     let line = TRAIN.replace("--out run", "");
-    let (_, err) = both(&scratch, &format!("{line} --data u.csv --out fine --init-from run"));
+    let (_, err) = scratch.both(&format!("{line} --data u.csv --out fine --init-from run"));
     assert!(err.contains("weights  11 of 11 tensors of"), "{err}");
     scratch.succeed(&format!("{line} --data u.csv --out plain --quiet"));
     assert!(first("fine") > first("plain") + 0.3, "{} {}", first("fine"), first("plain"));
@@ -27,7 +27,7 @@ fn a_run_begins_with_the_weights_of_another_where_they_fit() {
     scratch.succeed("train --resume fine --epochs 4 --quiet");
 
     let wider = line.replace("--hidden 16", "--hidden 16,24");
-    let (_, err) = both(&scratch, &format!("{wider} --data u.csv --out wider --init-from run"));
+    let (_, err) = scratch.both(&format!("{wider} --data u.csv --out wider --init-from run"));
     assert!(err.contains("encoder.mu.weight, which is [2, 16] there and [2, 24] here"), "{err}");
     let strange = format!("train --data tiny --hidden 9 --latent 3 --epochs 1 --out s --init-from {}", "run");
     scratch.fail(&strange, 1, "no tensor has the name and shape of one of this model");
@@ -56,7 +56,7 @@ fn a_model_that_ignores_its_code_is_told_of() {
     scratch.write("t.csv", csv(&table(400)));
     let line = "train --data t.csv --hidden 16 --latent 2 --lr 0.01";
     // Beta this large leaves nothing to the code.
-    let (out, err) = both(&scratch, &format!("{line} --epochs 15 --likelihood gaussian --beta 50 --out run"));
+    let (out, err) = scratch.both(&format!("{line} --epochs 15 --likelihood gaussian --beta 50 --out run"));
     assert!(out.contains("active 0/2"), "{out}");
     assert_eq!(err.matches("no latent dimension is active").count(), 1, "{err}");
     assert!(err.contains("--likelihood gaussian-learned or --beta 0.1"), "{err}");
@@ -65,14 +65,14 @@ fn a_model_that_ignores_its_code_is_told_of() {
     // The advice helps.
     for help in ["--likelihood gaussian-learned --epochs 40", "--likelihood gaussian --epochs 15 --beta 0.1"]
     {
-        let (out, _) = both(&scratch, &format!("{line} {help} --out run --force"));
+        let (out, _) = scratch.both(&format!("{line} {help} --out run --force"));
         assert!(
             out.lines().rev().any(|line| line.contains("active 1/2") || line.contains("active 2/2")),
             "{out}"
         );
     }
     let (out, _) =
-        both(&scratch, &format!("{line} --likelihood gaussian --epochs 2 --log-format json --out j"));
+        scratch.both(&format!("{line} --likelihood gaussian --epochs 2 --log-format json --out j"));
     let epoch = out.lines().map(json).find(|line| line["event"] == "epoch").unwrap();
     assert!(epoch["active_units"].is_u64(), "{epoch}");
 }
@@ -85,7 +85,7 @@ fn pictures_of_256x256_in_colour_are_trained_on_by_convolutions() {
     let values: Vec<u8> = (0..4 * 256 * 256 * 3).map(slope).collect();
     scratch.write("x.npy", foreign::npy("|u1", "4, 256, 256, 3", &values));
     let line = "train --data x.npy --latent 2 --epochs 1 --batch-size 2 --lr 0.0001";
-    let (out, err) = both(&scratch, &format!("{line} --out run"));
+    let (out, err) = scratch.both(&format!("{line} --out run"));
     assert!(err.contains("a convolutional network for images of 256x256x3"), "{err}");
     assert!(err.contains("1 epoch of 2 steps") && !out.contains("NaN"), "{out} {err}");
     let message =
