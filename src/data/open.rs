@@ -167,6 +167,9 @@ fn read(key: &'static str, source: &str, options: &ReadOptions, progress: Watch)
     if [folder::FORMAT.name, npy::FORMAT.name, npz::FORMAT.name].contains(&format.name) {
         parts = shades::bits(parts, source, options)?;
     }
+    if format.name != folder::FORMAT.name {
+        parts = shades::numbers(parts, options);
+    }
     let shape = parts.shape;
     if options.image_size.is_some_and(|size| (size.width, size.height) != (shape.width, shape.height)) {
         return Err(other_size(source, &parts, options));

@@ -30,12 +30,7 @@ pub(super) fn bits(parts: Parts, source: &str, options: &ReadOptions) -> Result<
         return beyond_bits(parts, source, peak);
     }
     if peak != Some(1) {
-        let is_of_shades = !parts.shape.is_table() || options.whole && options.shares;
-        return Ok(match peak {
-            Some(_) if is_of_shades => Parts { bits: Some(false), ..parts },
-            Some(_) => in_own_unit(parts),
-            None => parts,
-        });
+        return Ok(Parts { bits: peak.map(|_| false), ..parts });
     }
     let Parts { train, valid, test, mut notes, .. } = parts;
     notes.push("all bytes are 0 or 1: binary data, and not shades of 0 to 255".to_owned());
@@ -43,11 +38,15 @@ pub(super) fn bits(parts: Parts, source: &str, options: &ReadOptions) -> Result<
     Ok(Parts { train, valid, test, notes, bits: Some(true), ..parts })
 }
 
-/// The bytes of a table are numbers as any other: a 7 is 7, and not a shade of 255.
-fn in_own_unit(parts: Parts) -> Parts {
+/// Bytes of a table are numbers as any other: a 7 is 7, and not a shade of 255. To models of earlier versions they were shades.
+pub(super) fn numbers(parts: Parts, options: &ReadOptions) -> Parts {
+    let are_shades = options.whole && (options.shares || options.bits == Some(false));
+    if !parts.shape.is_table() || parts.bits != Some(false) || are_shades {
+        return parts;
+    }
     let plain = |split: Split| split.in_unit(1.0);
     let Parts { train, valid, test, .. } = parts;
-    Parts { train: plain(train), valid: valid.map(plain), test: test.map(plain), ..parts }
+    Parts { train: plain(train), valid: valid.map(plain), test: test.map(plain), bits: None, ..parts }
 }
 
 /// Bytes that go further than the 0 and 1 that the model knows: shades of 0 to 255, or a stray value.
