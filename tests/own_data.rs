@@ -357,6 +357,18 @@ fn pictures_in_other_units_are_brought_into_the_model_s() {
         picture.save(scratch.path(&format!("deep/{i}.png"))).unwrap();
     }
     assert!(scratch.said("score run --data deep --out x.csv").contains("nearly black"));
+    // So may a test part alone be.
+    let dim: Vec<u8> = values.iter().map(|v| v / 16).collect();
+    scratch.write("dim.npy", foreign::npy("|u1", "40, 8, 8", &dim));
+    for (trained, told) in [("u8.npy", true), ("dim.npy", false)] {
+        let said = scratch.said(&format!("data {trained} --test-data dim.npy"));
+        let words = "dim.npy: the values go no further than 15 of 255, which is nearly black, and those of the training part";
+        assert_eq!(said.contains(words), told, "{said}");
+    }
+    // Pictures of another kind than those that were standardised.
+    scratch.succeed(&format!("{TRAIN} --data f4.npy --scaling standard"));
+    let told = scratch.said("score run --data u16.npy --out x.csv");
+    assert!(told.contains("values from 0 to 4080, where the training data are numbers from about"), "{told}");
     scratch.succeed(&format!("{TRAIN} --data i64.npy"));
     assert!(scratch.said("score run --data f4.npy --out x.csv").contains("save x * 255"));
     write_pictures(&scratch, &["p"], 40, grey);
