@@ -2,6 +2,7 @@
 
 use super::kind::{Back, Extent, Layer, LayerKind, LayerText, Site};
 use super::linear::{MAX_MAPS, MAX_WIDTH};
+use crate::kernels::ROUNDS;
 use crate::kernels::activation::{self, Activation};
 use crate::kernels::bias_grad::bias_grad;
 use crate::kernels::conv::{Geometry, Taps, Way, conv, d_weights};
@@ -158,6 +159,7 @@ fn build(way: Way, text: &LayerText, site: Site) -> Result<(Box<dyn Layer>, Exte
     let geometry = spec
         .geometry(way, site.input, channels, spec.to)
         .ok_or_else(|| format!("`{text}` does not fit a picture of {}", site.input))?;
+    check_terms(text, &geometry)?;
     let activation = text.activation.unwrap_or(site.activation);
     let output = Conv::output(way, &geometry);
     if output.columns() > MAX_MAPS {
@@ -166,6 +168,20 @@ fn build(way: Way, text: &LayerText, site: Site) -> Result<(Box<dyn Layer>, Exte
     let parts = [(site.name.to_owned(), channels)];
     let conv = Conv::new(site.name, (way, geometry), &parts, activation, site.parameters);
     Ok((Box::new(conv), output))
+}
+
+/// Refuses a convolution of which an invocation, forward or backward, would sum more than it can.
+fn check_terms(text: &LayerText, geometry: &Geometry) -> Result<(), String> {
+    let kernel = geometry.taps.kernel;
+    let channels = geometry.fine.channels.max(geometry.coarse.channels);
+    if kernel * kernel * channels.div_ceil(PAD) <= ROUNDS {
+        return Ok(());
+    }
+    Err(format!(
+        "`{text}` sums {kernel}x{kernel} positions of {channels} channels, more than {} numbers: use a smaller kernel or fewer \
+         channels",
+        ROUNDS * PAD
+    ))
 }
 
 /// Whether a text is a decoder's last layer, which gives the likelihood's parts.
@@ -210,6 +226,7 @@ pub(in crate::model) fn output_layer(
             site.input, picture.height, picture.width
         )
     })?;
+    check_terms(text, &geometry)?;
     let conv = Conv::new(name, (way, geometry), &parts, Activation::Identity, site.parameters);
     Ok((Box::new(conv), Conv::output(way, &geometry)))
 }

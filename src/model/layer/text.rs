@@ -296,5 +296,7 @@ mod tests {
         assert!(cut.contains("mirrors `residual(pool 3, conv 16x3)`") && !cut.contains("begins"), "{cut}");
         let unfit = mirrored(square(3, 1), "conv 4x7/1 pad 0").unwrap_err();
         assert!(unfit.contains("does not fit a picture of 3x3x1"), "{unfit}");
+        let long = mirrored(square(8, 1), "conv 5000x7/4, linear 9").unwrap_err();
+        assert!(long.contains("sums 7x7 positions of 5000 channels, more than 200000 numbers"), "{long}");
     }
 }
