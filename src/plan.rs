@@ -70,7 +70,7 @@ impl Dispatch {
 }
 
 /// The maker of an adapter, where kernels choose their variants by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Vendor {
     /// AMD.
@@ -84,6 +84,7 @@ pub enum Vendor {
     /// Qualcomm.
     Qualcomm,
     /// Another one, or not known.
+    #[default]
     Other,
 }
 

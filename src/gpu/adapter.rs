@@ -44,7 +44,7 @@ impl FromStr for Selection {
 }
 
 /// An adapter as `vae-gpu devices` prints it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct AdapterReport {
     /// Number by which the setting `run.device` names it.
     pub index: usize,

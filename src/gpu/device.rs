@@ -11,7 +11,7 @@ use super::limits::Limits;
 use super::pacer::{Pacer, Portion};
 use super::shader;
 use crate::error::{Error, Result};
-use crate::plan::{Access, Const, Dispatch, Form, Kernel, Step, Target, Trusted, Vendor};
+use crate::plan::{Access, Const, Dispatch, Form, Kernel, Step, Target, Trusted};
 
 /// Submissions of work in flight before the host waits for the oldest.
 const MAX_WORKING: usize = 2;
@@ -158,23 +158,15 @@ impl Gpu {
         });
         let limits = device.limits();
         let report = AdapterReport {
-            index: 0,
             name: "noop".into(),
-            vendor: Vendor::Other,
             backend: "noop".into(),
             kind: "other".into(),
-            driver: String::new(),
-            driver_info: String::new(),
-            subgroup_sizes: None,
-            timestamps: false,
-            f16: false,
-            cooperative: None,
-            avx512: false,
             max_buffer_size: limits.max_buffer_size,
             max_binding_size: limits.max_storage_buffer_binding_size,
             max_image_rows: limits.max_texture_dimension_2d,
             max_workgroup_memory: limits.max_compute_workgroup_storage_size,
             max_workgroup_invocations: limits.max_compute_invocations_per_workgroup,
+            ..AdapterReport::default()
         };
         Self::new(device, queue, report, true)
     }

@@ -4,21 +4,9 @@ fn report(index: usize, name: &str, backend: &str, kind: &str) -> AdapterReport 
     AdapterReport {
         index,
         name: name.into(),
-        vendor: Vendor::Other,
         backend: backend.into(),
         kind: kind.into(),
-        driver: String::new(),
-        driver_info: String::new(),
-        subgroup_sizes: None,
-        timestamps: false,
-        f16: false,
-        cooperative: None,
-        avx512: false,
-        max_buffer_size: 0,
-        max_binding_size: 0,
-        max_image_rows: 0,
-        max_workgroup_memory: 0,
-        max_workgroup_invocations: 0,
+        ..AdapterReport::default()
     }
 }
 
