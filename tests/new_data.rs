@@ -11,6 +11,8 @@ mod samples;
 mod scratch;
 #[path = "common/tiny.rs"]
 mod tiny;
+#[path = "new_data/units.rs"]
+mod units;
 
 use std::fs;
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::common_args::SplitArg;
+use super::flags;
 use super::latent_args::{DecodeArgs, EncodeArgs, What};
 use super::output::{self, talk};
 use super::progress;
@@ -12,7 +13,7 @@ use super::rows;
 use super::saved::{Chosen, Saved};
 use crate::data::columns::Column;
 use crate::data::write::Matrix;
-use crate::data::{self, Element, ReadOptions, Unread};
+use crate::data::{self, Element, ReadOptions, Rows, Unread};
 use crate::error::{Error, Result};
 use crate::evaluate::{Codes, Encoder};
 use crate::run::{picture, write_atomic};
@@ -136,7 +137,10 @@ fn codes(saved: &Saved, args: &DecodeArgs) -> Result<(Vec<f32>, Vec<u32>)> {
     let label_column = args.label_column.clone();
     let options = ReadOptions { label_column, codes: Some(latent), ..ReadOptions::default() };
     output::reads(&args.latents)?;
-    let (split, names) = data::rows(&args.latents, &options)?;
+    let Rows { split, classes: names, warnings } = data::rows(&args.latents, &options)?;
+    for warning in &warnings {
+        talk(format_args!("warning: {}", flags::spelled(warning)));
+    }
     let wrong = |problem: String, next: &str| Err(Error::file(&args.latents, problem, next));
     if split.dim() != latent {
         let next = "write them with `vae-gpu encode`, or name a column of labels with --label-column";

@@ -190,7 +190,7 @@ impl Saved {
         let run = &self.config.source;
         let mut options = ReadOptions { format: args.format.clone(), ..run.clone() };
         (options.test_data, options.image_size, options.colour) = (None, None, None);
-        options.whole = true;
+        (options.whole, options.pictured) = (true, self.shape.is_picture());
         options.shares = run.scaling.is_none() && (run.bits.is_some() || run.scale.is_none());
         // As the run's own values became x, and in no way of their own.
         options.scale = run.scaling.is_none().then_some(Scale::None);

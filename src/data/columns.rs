@@ -153,7 +153,7 @@ fn rows<N: AsRef<str>>(columns: &[(N, Column)]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{ReadOptions, rows as read_rows};
+    use crate::data::{ReadOptions, Rows, rows as read_rows};
 
     fn columns() -> [(&'static str, Column); 3] {
         let whole = Column::Whole(vec![1 << 40, -3]);
@@ -175,7 +175,7 @@ mod tests {
         let path = folder.path().join("scores.parquet");
         write_parquet(&mut std::fs::File::create(&path).unwrap(), &columns()).unwrap();
         let options = ReadOptions { label_column: Some("label".into()), ..ReadOptions::default() };
-        let (split, names) = read_rows(path.to_str().unwrap(), &options).unwrap();
+        let Rows { split, classes: names, .. } = read_rows(path.to_str().unwrap(), &options).unwrap();
         assert_eq!((split.count, split.dim()), (2, 2));
         assert_eq!(
             (split.labels.as_deref(), names),

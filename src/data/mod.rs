@@ -27,6 +27,7 @@ mod npy;
 mod npy_header;
 mod npz;
 mod number;
+mod oddities;
 mod open;
 mod options;
 mod order;
@@ -57,7 +58,7 @@ pub use dataset::Dataset;
 pub use division::Division;
 pub use fingerprint::{Change, Fingerprint};
 pub use known::{is_built_in, sources};
-pub use open::{anywhere, has_columns, is_folder_of_pictures, open, open_with, picture, rows};
+pub use open::{Rows, anywhere, has_columns, is_folder_of_pictures, open, open_with, picture, rows};
 pub use options::{
     Colour, Decimal, Delimiter, FILE, Header, Index, KEYS, Missing, REASON, ROW, ReadOptions, TEST_FRACTION,
 };

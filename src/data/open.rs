@@ -24,18 +24,28 @@ use crate::settings::Named;
 /// The setting whose column a source may lack.
 const LABEL_COLUMN: &str = "source.label_column";
 
-/// The rows of a source as stored, neither split nor scaled, and the names of their labels. Bytes are read as v / 255. Of
-/// codes, a row may lack values, which are NaN, or its label, which is [`NO_LABEL`].
+/// The rows of a source as stored, neither split nor scaled.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// Values and labels.
+    pub split: Split,
+    /// The names of the labels.
+    pub classes: Vec<String>,
+    /// What may not be meant.
+    pub warnings: Vec<String>,
+}
+
+/// The rows of a source of one part. Of codes, a row may lack values, which are NaN, or its label, which is [`NO_LABEL`].
 ///
 /// # Errors
 /// As [`open_with`]; [`Error::Usage`] for a source of two parts.
-pub fn rows(source: &str, options: &ReadOptions) -> Result<(Split, Vec<String>)> {
+pub fn rows(source: &str, options: &ReadOptions) -> Result<Rows> {
     check(options)?;
     let missing = options.codes.map(|_| Missing::Drop).or(options.missing);
     let options = &ReadOptions { missing, ..options.clone() };
-    let parts = read("latents", source, options, &|_| {})?;
-    match parts.test {
-        None => Ok((parts.train, parts.classes)),
+    let Parts { train: split, test, classes, warnings, .. } = read("latents", source, options, &|_| {})?;
+    match test {
+        None => Ok(Rows { split, classes, warnings }),
         Some(_) => Err(Error::Usage(format!("{source} has two parts; name a file of rows, such as z.npy"))),
     }
 }

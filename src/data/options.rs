@@ -106,6 +106,11 @@ section! {
         #[arg(skip)]
         shares: bool = false;
 
+        /// Of a trained model: that its rows are pictures, as which rows of a table without columns are read
+        #[serde(skip)]
+        #[arg(skip)]
+        pictured: bool = false;
+
         /// Values of a row of codes: of a table with more columns, those of [`KEYS`] are left out
         #[serde(skip)]
         #[arg(skip)]

@@ -59,6 +59,11 @@ pub(super) struct Parts {
 }
 
 impl Parts {
+    /// The training part, and the others that there are.
+    pub(super) fn splits(&self) -> impl Iterator<Item = &Split> {
+        [&self.train].into_iter().chain(&self.valid).chain(&self.test)
+    }
+
     /// Rows of one part, without names: what a reader starts from.
     pub(super) fn new(name: String, shape: Shape, train: Split) -> Parts {
         Parts {

@@ -63,7 +63,7 @@ impl Scaling {
         };
         // A spread that a float rounds to zero or infinity cannot be divided by.
         let usable = |(scale, shift): (f64, &f64)| match scale as f32 {
-            _ if scale == 0.0 && shape.is_table() => of_constant(*shift as f32),
+            scale if !scale.is_normal() && scale < 1.0 && shape.is_table() => of_constant(*shift as f32),
             scale if scale.is_normal() => scale,
             _ => 1.0,
         };

@@ -9,71 +9,106 @@ use crate::error::{Error, Result};
 /// Share of the range of a value that the values should use: data that use less are close to black.
 const DARK: u8 = 10;
 
-/// Bytes of an array that are all 0 or 1 are binary data: 1 counts as 1, and not as 1 / 255.
+/// Bytes of an array that are all 0 or 1 are binary data: 1 counts as 1, and not as 1 / 255. So are those of its other parts,
+/// and of data that a model of bits is shown.
 pub(super) fn bits(parts: Parts, source: &str, options: &ReadOptions) -> Result<Parts> {
-    // Booleans need no look.
-    if parts.bits.is_some() {
+    let of_bools = parts.bits == Some(true);
+    if parts.bits == Some(false) {
         return Ok(parts);
     }
-    if options.bits == Some(false) {
+    if !of_bools && options.bits == Some(false) {
         return Ok(Parts { bits: Some(false), ..parts });
     }
-    // Where the model knows bits, how far others are from them.
-    let enough = if options.bits == Some(true) { u8::MAX } else { 1 };
-    let mut peak = None;
-    for split in [&parts.train].into_iter().chain(&parts.valid).chain(&parts.test) {
-        peak = peak.max(split.peak(enough)?);
+    let is_table = parts.shape.is_table() && !options.pictured;
+    let known = of_bools || options.bits == Some(true);
+    if !known && parts.train.peak(1)? != Some(1) {
+        let mut peak = None;
+        for split in parts.splits() {
+            peak = peak.max(split.peak(1)?);
+        }
+        // Of a training part of zeros alone, another part tells.
+        if peak != Some(1) {
+            return Ok(Parts { bits: peak.map(|_| false), ..parts });
+        }
     }
-    if options.bits == Some(true)
-        && let Some(peak) = peak.filter(|peak| *peak > 1)
-    {
-        return beyond_bits(parts, source, peak);
+    // Masks of 0 and 255 are bits as they stand, and so are booleans, which are spread to them.
+    let mut odd = Vec::new();
+    for split in parts.splits() {
+        let peak = split.peak(u8::MAX)?.filter(|peak| *peak > 1);
+        let is_odd = peak.is_some() && (is_table && !of_bools || !is_mask(split)?);
+        odd.push(peak.filter(|_| is_odd));
     }
-    if peak != Some(1) {
-        return Ok(Parts { bits: peak.map(|_| false), ..parts });
+    if let Some(peak) = odd.iter().flatten().max().copied() {
+        if !known {
+            return Ok(Parts { bits: Some(false), ..parts });
+        }
+        let at = odd.iter().position(Option::is_some).unwrap_or_default();
+        if is_table || peak < u8::MAX / DARK {
+            return Err(stray(source, parts.splits().nth(at).unwrap_or(&parts.train))?);
+        }
+        let warning = format!(
+            "{source}: bytes up to {peak} count as v / 255, where the training data are 0 and 1 alone"
+        );
+        let mut parts = if of_bools { into_bits(parts, &odd) } else { Parts { bits: Some(false), ..parts } };
+        parts.warnings.push(warning);
+        return Ok(parts);
     }
-    let Parts { train, valid, test, mut notes, .. } = parts;
-    notes.push("all bytes are 0 or 1: binary data, and not shades of 0 to 255".to_owned());
-    let (train, valid, test) = (train.into_bits(), valid.map(Split::into_bits), test.map(Split::into_bits));
-    Ok(Parts { train, valid, test, notes, bits: Some(true), ..parts })
+    let is_of_ones = parts.train.peak(u8::MAX)? == Some(1);
+    let mut parts = into_bits(parts, &odd);
+    if is_of_ones && !of_bools {
+        parts.notes.push("all bytes are 0 or 1: binary data, and not shades of 0 to 255".to_owned());
+    }
+    Ok(parts)
+}
+
+/// Whether all bytes are 0 or 255.
+fn is_mask(split: &Split) -> Result<bool> {
+    let mut is_mask = true;
+    split.each(0..split.count, &mut |row| {
+        is_mask = is_mask && matches!(row, Row::Bytes(row) if row.iter().all(|v| matches!(*v, 0 | u8::MAX)));
+    })?;
+    Ok(is_mask)
+}
+
+/// All parts but the odd ones with 1 for 1.
+fn into_bits(parts: Parts, odd: &[Option<u8>]) -> Parts {
+    let mut odd = odd.iter();
+    let mut bits = |split: Split| match odd.next() {
+        Some(Some(_)) => split,
+        _ => split.into_bits(),
+    };
+    let (train, valid, test) = (bits(parts.train), parts.valid.map(&mut bits), parts.test.map(&mut bits));
+    Parts { train, valid, test, bits: Some(true), ..parts }
+}
+
+/// The refusal of rows with another value than the 0 and 1 that a model knows.
+pub(super) fn stray(source: &str, split: &Split) -> Result<Error> {
+    let (mut row, mut found) = (0, None);
+    split.each(0..split.count, &mut |values| {
+        let value = match values {
+            Row::Bytes(values) => values.iter().find(|v| **v > 1).map(|v| f32::from(*v)),
+            Row::Floats(values) => values.iter().find(|v| **v != 0.0 && **v != 1.0).copied(),
+        };
+        found = found.or(value.map(|value| (row, value)));
+        row += 1;
+    })?;
+    let what = match found {
+        Some((row, value)) => format!("{} holds a {value}", split.origin(row)),
+        None => "it holds other values".into(),
+    };
+    let next = "bring its values to 0 and 1, such as with (x > 0).astype(np.uint8), or leave that row out";
+    Ok(Error::file(source, format!("{what}, but the training data are 0 and 1 alone"), next))
 }
 
 /// Bytes of a table are numbers as any other: a 7 is 7, and not a shade of 255. To models of earlier versions they were shades.
 pub(super) fn numbers(parts: Parts, options: &ReadOptions) -> Parts {
     let are_shades = options.whole && (options.shares || options.bits == Some(false));
-    if !parts.shape.is_table() || parts.bits != Some(false) || are_shades {
+    if !parts.shape.is_table() || options.pictured || parts.bits != Some(false) || are_shades {
         return parts;
     }
     let plain = |split: Split| split.in_unit(1.0);
     let Parts { train, valid, test, .. } = parts;
     Parts { train: plain(train), valid: valid.map(plain), test: test.map(plain), bits: None, ..parts }
-}
-
-/// Bytes that go further than the 0 and 1 that the model knows: shades of 0 to 255, or a stray value.
-fn beyond_bits(mut parts: Parts, source: &str, peak: u8) -> Result<Parts> {
-    if peak >= u8::MAX / DARK {
-        parts.warnings.push(format!(
-            "{source}: bytes up to {peak} count as v / 255, where the training data are 0 and 1 alone"
-        ));
-        return Ok(Parts { bits: Some(false), ..parts });
-    }
-    for split in [&parts.train].into_iter().chain(&parts.valid).chain(&parts.test) {
-        let (mut row, mut found) = (0, None);
-        split.each(0..split.count, &mut |values| {
-            if let Row::Bytes(values) = values {
-                found = found.or_else(|| values.iter().find(|v| **v > 1).map(|v| (row, *v)));
-            }
-            row += 1;
-        })?;
-        if let Some((row, value)) = found {
-            let problem =
-                format!("{} holds a {value}, but the training data are 0 and 1 alone", split.origin(row));
-            let next =
-                "bring its values to 0 and 1, such as with (x > 0).astype(np.uint8), or leave that row out";
-            return Err(Error::file(source, problem, next));
-        }
-    }
-    Ok(parts)
 }
 
 /// A warning for shades that are nearly all black, as 0/1 masks and 12-bit pictures in 16-bit files are.

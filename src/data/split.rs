@@ -172,7 +172,7 @@ impl Split {
                 spread(&mut values);
                 Arc::new(Values::Bytes(values))
             }
-            Ok(Values::File(file)) => {
+            Ok(Values::File(file)) if file.kind.is_bytes() => {
                 let kind = FileKind { number: Number::Bool, ..file.kind };
                 Arc::new(Values::File(FileRows { kind, ..file }))
             }
@@ -213,6 +213,11 @@ impl Split {
     pub fn is_same(&self, other: &Split) -> bool {
         let rows = |split: &Split| split.rows.as_ref().map(Arc::as_ptr);
         Arc::ptr_eq(&self.values, &other.values) && rows(self) == rows(other)
+    }
+
+    /// Whether this and another split are rows of the same values.
+    pub(super) fn is_beside(&self, other: &Split) -> bool {
+        Arc::ptr_eq(&self.values, &other.values)
     }
 
     /// Visits the rows with these indices, in that order.

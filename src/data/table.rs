@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::settings::Named;
 
 mod choice;
+mod codes;
 mod labels;
 mod tally;
 mod text;

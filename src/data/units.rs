@@ -1,8 +1,10 @@
 //! The unit of values: whether other data are in that of what is learnt from.
 
+use std::ops::RangeInclusive;
+
 use super::options::ReadOptions;
 use super::progress::Watch;
-use super::shape::Shape;
+use super::shades;
 use super::split::{Element, Split, WHITE};
 use super::summarise::summarise;
 use super::summary::Summary;
@@ -12,6 +14,10 @@ use crate::error::Result;
 pub(super) const FAR: f32 = 30.0;
 /// How far from 0..1 shares of white may lie, as rounding and resizing bring them.
 const SLACK: f64 = 0.25;
+/// Pictures of which the greatest value is so many times smaller than another's are dark beside them.
+const DIM: f64 = 10.0;
+/// Where values of -1 to 1 start, standardised or not.
+const SIGNED: RangeInclusive<f64> = -1.25..=-0.5;
 /// Bytes up to this are no shades, next to values of 0 and 1.
 const SHADES: f64 = 25.0;
 
@@ -42,13 +48,18 @@ impl Known {
     }
 
     /// Of a training part.
-    pub(super) fn of_part(train: &Split, bits: Option<bool>, shape: Shape, progress: Watch) -> Result<Known> {
+    pub(super) fn of_part(
+        train: &Split,
+        bits: Option<bool>,
+        is_table: bool,
+        progress: Watch,
+    ) -> Result<Known> {
         Ok(match (train.element(), bits) {
             (Element::Bytes, Some(true)) => Known::Bits,
             (Element::Bytes, _) => Known::Shares,
             (Element::Floats, _) => {
                 let (min, max) = summarise(train, "looking at the values", progress)?.range();
-                match !shape.is_table() && min >= 0.0 && max <= 1.0 {
+                match !is_table && min >= 0.0 && max <= 1.0 {
                     true => Known::Shares,
                     false => Known::Numbers(min, max),
                 }
@@ -62,22 +73,29 @@ impl Known {
         source: &str,
         other: Split,
         bits: Option<bool>,
-        shape: Shape,
+        is_table: bool,
         progress: Watch,
     ) -> Result<(Split, Option<String>)> {
         if other.element() == Element::Bytes {
-            return Ok(self.fit_bytes(source, other, bits, shape));
+            return Ok(self.fit_bytes(source, other, bits, is_table));
         }
-        if matches!(self, Known::Numbers(..)) && shape.is_table() {
+        if matches!(self, Known::Numbers(..)) && is_table {
             return Ok((other, None));
         }
         let summary = summarise(&other, "looking at the values", progress)?;
         let (min, max) = summary.range();
         if let Known::Numbers(start, end) = self {
-            return Ok((other, far(source, (min, max), (start, end))));
+            return Ok((other, far(source, &summary, (start, end))));
+        }
+        let whole = summary.whole.iter().all(|whole| *whole);
+        if self == Known::Bits
+            && summary.bad.is_none()
+            && (min < 0.0 || max > 1.0)
+            && (is_table || whole && max < SHADES)
+        {
+            return Err(shades::stray(source, &other)?);
         }
         let least = if self == Known::Bits { SHADES } else { 1.0 };
-        let whole = summary.whole.iter().all(|whole| *whole);
         if whole && min >= 0.0 && max > least && max <= f64::from(WHITE) {
             let warning = format!(
                 "{source}: whole numbers of 0 to 255, where the training data are bytes as v / 255, or in 0..1: they \
@@ -103,20 +121,23 @@ impl Known {
         source: &str,
         other: Split,
         bits: Option<bool>,
-        shape: Shape,
+        is_table: bool,
     ) -> (Split, Option<String>) {
         let Known::Numbers(start, end) = self else { return (other, None) };
         if bits == Some(true) {
-            return (other, None);
+            let warning = (!is_table && end >= 10.0).then(|| {
+                format!("{source}: 0 and 1 alone, where the training data go to {}: save x * {0}", end as f32)
+            });
+            return (other, warning);
         }
         let range = format!("the training data are numbers from about {} to {}", start as f32, end as f32);
         let of_bytes = start >= 0.0 && end <= 320.0;
-        if end > 1.0 + SLACK && (of_bytes || shape.is_table()) {
+        if end > 1.0 + SLACK && (of_bytes || is_table) {
             let warning =
                 format!("{source}: bytes, where {range}: they count as 0 to 255, and not as v / 255");
             return (other.in_unit(1.0), Some(warning));
         }
-        let strange = !(shape.is_table() || of_bytes && end <= 1.0 + SLACK);
+        let strange = !(is_table || of_bytes && end <= 1.0 + SLACK);
         let warning = strange.then(|| {
             format!(
                 "{source}: bytes, which count as v / 255, where {range}: save them as numbers of that range"
@@ -126,24 +147,29 @@ impl Known {
     }
 }
 
-/// What should be said of pictures with values from `min` to `max`, where those that are learnt from are numbers from about
-/// `start` to about `end`.
-fn far(source: &str, (min, max): (f64, f64), (start, end): (f64, f64)) -> Option<String> {
+/// What should be said of pictures, where those that are learnt from are numbers from about `start` to about `end`.
+fn far(source: &str, other: &Summary, (start, end): (f64, f64)) -> Option<String> {
+    let (min, max) = other.range();
     let steps = |v: f64| (v - start).abs() / (end - start);
     let [low, high, first, last] = [min, max, start, end].map(|v| v as f32);
-    if min >= 0.0 && max <= 1.0 && end >= 10.0 {
+    if min >= 0.0 && start >= 0.0 && max * DIM < end {
         let like_bytes = (128.0..=320.0).contains(&end);
-        let next = if like_bytes { "save x * 255, if 1 is white" } else { "bring them to that range" };
+        let next = match max <= 1.0 && like_bytes {
+            true => "save x * 255, if 1 is white",
+            false => "bring them to that range",
+        };
         return Some(format!(
             "{source}: values go no further than {high}, where the training data go to {last}: {next}"
         ));
     }
-    (steps(min).max(steps(max)) > f64::from(FAR)).then(|| {
-        format!(
-            "{source}: values from {low} to {high}, where the training data are numbers from about {first} to {last}: bring \
-             them to that range"
-        )
-    })
+    let next = match min >= 0.0 && max <= 1.0 && SIGNED.contains(&start) && end <= 1.0 + SLACK {
+        true => "save 2 * x - 1, if 0 is black and 1 white",
+        false if steps(min).max(steps(max)) > f64::from(FAR) => "bring them to that range",
+        false => return None,
+    };
+    Some(format!(
+        "{source}: values from {low} to {high}, where the training data are numbers from about {first} to {last}: {next}"
+    ))
 }
 
 /// What brings values into 0..1.
@@ -163,10 +189,10 @@ fn advice(summary: &Summary, whole: bool) -> &'static str {
 mod tests {
     use super::*;
 
-    const PICTURE: Shape = Shape { width: 1, height: 2, channels: 1 };
+    const PICTURE: bool = false;
 
-    fn fit(known: Known, other: Split, shape: Shape) -> (Vec<f32>, String) {
-        let (split, warning) = known.fit("new", other, None, shape, &|_| {}).unwrap();
+    fn fit(known: Known, other: Split, is_table: bool) -> (Vec<f32>, String) {
+        let (split, warning) = known.fit("new", other, None, is_table, &|_| {}).unwrap();
         (split.scaled(None).x(0..1).unwrap(), warning.unwrap_or_default())
     }
 
@@ -183,8 +209,8 @@ mod tests {
         let (x, said) = fit(Known::Shares, floats([51.0, 255.0]), PICTURE);
         assert_eq!(x, [0.2, 1.0]);
         assert!(said.contains("divided by 255 too"), "{said}");
-        for shape in [PICTURE, Shape::table(2)] {
-            let (x, said) = fit(Known::Numbers(0.0, 255.0), bytes([51, 255]), shape);
+        for is_table in [PICTURE, true] {
+            let (x, said) = fit(Known::Numbers(0.0, 255.0), bytes([51, 255]), is_table);
             assert!((x[0] - 51.0).abs() < 1e-4 && (x[1] - 255.0).abs() < 1e-4, "{x:?}");
             assert!(said.contains("count as 0 to 255"), "{said}");
         }
@@ -207,8 +233,10 @@ mod tests {
             (Known::Shares, floats([0.0, 60000.0]), "save x / 65535,"),
             (Known::Shares, floats([0.5, 254.5]), "save x / 255,"),
             (Known::Shares, floats([-1.0, 0.5]), "save (x + 1) / 2"),
-            (Known::Bits, floats([0.0, 2.0]), "save x / 255"),
+            (Known::Bits, floats([0.0, 2.5]), "save x / 255"),
             (Known::Numbers(0.0, 255.0), floats([0.1, 1.0]), "save x * 255"),
+            (Known::Numbers(0.0, 65535.0), floats([0.0, 255.0]), "bring them to that range"),
+            (Known::Numbers(-1.0, 1.0), floats([0.0, 1.0]), "save 2 * x - 1"),
             (Known::Numbers(0.0, 255.0), floats([0.0, 65535.0]), "values from 0 to 65535"),
             (Known::Numbers(0.1, 0.4), floats([0.0, 255.0]), "numbers from about 0.1 to 0.4"),
             (Known::Numbers(0.0, 4095.0), bytes([0, 255]), "numbers of that range"),
@@ -218,6 +246,16 @@ mod tests {
             let (x, said) = fit(known, other, PICTURE);
             assert!(x == before && said.contains(cure), "{said}");
         }
+    }
+
+    #[test]
+    fn a_model_of_zeros_and_ones_refuses_other_whole_numbers() {
+        for (other, is_table) in [([0.0, 2.0], false), ([1.0, 200.0], true), ([-1.0, 1.0], true)] {
+            let error =
+                Known::Bits.fit("new", floats(other), None, is_table, &|_| {}).unwrap_err().to_string();
+            assert!(error.contains("row 1 holds a") && error.contains("0 and 1 alone"), "{error}");
+        }
+        assert_eq!(fit(Known::Bits, floats([0.0, 255.0]), PICTURE).0, [0.0, 1.0]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::super::options::{Index, KEYS, ReadOptions};
 use super::super::reader::{NAMED, column_name};
+use super::codes;
 use crate::error::{Error, Result};
 
 /// The columns of a file.
@@ -151,12 +152,26 @@ pub(in super::super) fn choose(path: &Path, found: Found, options: &ReadOptions)
         }
         return Ok(choice);
     }
+    let codes = match options.codes.filter(|_| named) {
+        Some(codes) => codes::columns(path, all, codes)?,
+        None => None,
+    };
+    if let Some(values) = codes {
+        let is_read = flags(all.len(), values.iter().copied());
+        let other = |column: &usize| !is_read[*column] && !KEYS.contains(&all[*column].as_str());
+        let extra: Vec<usize> = (0..all.len()).filter(plain).filter(other).collect();
+        if !extra.is_empty() {
+            choice.warnings.push(format!("ignored, as they are no codes: {}", list(&extra, all)));
+        }
+        choice.values = values;
+        return Ok(choice);
+    }
     let picked = resolve("source.columns", path, &options.columns, &named_so)?;
     let dropped = flags(all.len(), resolve("source.drop", path, &options.drop, &named_so)?);
     let usual = (0..all.len()).filter(|column| !is_index(*column));
     let from: Vec<usize> = if options.columns.is_empty() { usual.collect() } else { picked };
     choice.values = from.into_iter().filter(plain).filter(|column| !dropped[*column]).collect();
-    if options.codes.is_some_and(|codes| choice.values.len() > codes) {
+    if options.codes.is_some() {
         choice.values.retain(|column| !KEYS.contains(&all[*column].as_str()));
     }
     for (column, what) in &index {
@@ -390,7 +405,8 @@ mod tests {
         let choose = |names: &[&str]| choose(Path::new("t.csv"), found(names), &options).unwrap().values;
         assert_eq!(choose(&["row", "mu_0", "mu_1"]), [1, 2]);
         assert_eq!(choose(&["file", "mu_0", "mu_1", "reason"]), [1, 2]);
-        assert_eq!(choose(&["row", "file"]), [0, 1]);
+        assert_eq!(choose(&["row", "a", "b"]), [1, 2]);
+        assert_eq!(choose(&["row", "score"]), [1]);
         assert_eq!(choose(&["a", "b", "c"]), [0, 1, 2]);
     }
 
