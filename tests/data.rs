@@ -249,7 +249,7 @@ fn a_format_can_be_named() {
     scratch.write("numbers.log", "1,2\n3,4\n5,6\n");
     scratch.fail("data numbers.log", 2, "this file is not in a known format");
     assert!(scratch.succeed("data numbers.log --format csv").contains("table of 2 columns"));
-    scratch.fail("data numbers.log --format npy", 1, "not a .npy file");
+    scratch.fail("data numbers.log --format npy", 1, "it is text");
     scratch.fail("data numbers.log --format xls", 2, "invalid value 'xls'");
     scratch.fail("data mnist --grey --colour", 2, "cannot be used with");
     scratch.fail("data mnist --image-size 28", 2, "WxH");

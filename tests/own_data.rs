@@ -5,6 +5,8 @@
 mod foreign;
 #[path = "common/scratch.rs"]
 mod scratch;
+#[path = "own_data/tables.rs"]
+mod tables;
 #[path = "common/tiny.rs"]
 mod tiny;
 

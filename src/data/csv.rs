@@ -13,8 +13,11 @@ use crate::error::{Error, Result};
 
 mod blanks;
 mod cell;
+mod comments;
 mod dialect;
 mod encoding;
+mod header;
+mod records;
 mod rows;
 
 use rows::{Layout, Pace, ROW, Table};
@@ -68,11 +71,12 @@ fn read(
     let delimiter = dialect::delimiter(&look, options);
     match delimiter {
         (Delimiter::Blanks, said) => {
+            let above = dialect::line_ends(&look[..said]);
             let mut input = blanks::Blanks::new(io::Cursor::new(look).chain(input));
             let mut look = Vec::new();
             input.by_ref().take(LOOK as u64).read_to_end(&mut look).map_err(failed)?;
-            // The line that names the delimiter has other blanks now.
-            let said = if said > 0 { dialect::first_line(&look).len() } else { 0 };
+            // The lines above the table have other blanks now.
+            let said = dialect::lines(&look, above);
             read_rows((path, options), look, (delimiter.0, said), input, pace, failed, progress)
         }
         _ => read_rows((path, options), look, delimiter, input, pace, failed, progress),

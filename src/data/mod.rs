@@ -17,6 +17,7 @@ mod division;
 mod file_rows;
 mod fingerprint;
 mod folder;
+mod foreign;
 mod idx;
 mod joining;
 mod known;

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use super::array;
 use super::file_rows::FileRows;
-use super::npy_header::Header;
+use super::foreign;
+use super::npy_header::{Header, MAGIC};
 use super::number::Number;
 use super::options::ReadOptions;
 use super::progress::Watch;
@@ -27,6 +28,7 @@ fn open(source: &str, options: &ReadOptions, _: Watch) -> Result<Parts> {
     let path = Path::new(source);
     let unreadable = |error| Error::io("read", path, error);
     let mut file = File::open(path).map_err(unreadable)?;
+    foreign::check(path, MAGIC)?;
     let size = file.metadata().map_err(unreadable)?.len();
     let header = Header::read(path, &mut BufReader::new(&file))?;
     let kind = header.kind(path)?;

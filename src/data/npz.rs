@@ -8,6 +8,7 @@ use std::path::Path;
 
 use zip::ZipArchive;
 
+use super::foreign;
 use super::npy_header::Header;
 use super::number::Number;
 use super::options::ReadOptions;
@@ -20,6 +21,9 @@ mod archive;
 
 use archive::{Archive, Chosen, Entry, broken, describe};
 
+/// How an archive begins.
+const ZIP: &[u8] = b"PK";
+
 pub(super) const FORMAT: Format = Format {
     name: "npz",
     describe: "a .npz file: x, data, images or the only array, labels y; or x_train, y_train, x_val, x_test and so on",
@@ -30,6 +34,7 @@ pub(super) const FORMAT: Format = Format {
 fn open(source: &str, options: &ReadOptions, _: Watch) -> Result<Parts> {
     let path = Path::new(source);
     let file = File::open(path).map_err(|error| Error::io("read", path, error))?;
+    foreign::check(path, ZIP)?;
     let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| broken(path, &error))?;
     let mut archive = Archive::new(path, zip);
     let chosen = archive.choose(options)?;

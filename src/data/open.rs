@@ -4,7 +4,7 @@ mod unknown;
 
 use std::path::Path;
 
-use unknown::unknown;
+use unknown::{check_place, unknown};
 
 use super::dataset::Dataset;
 use super::known::{FORMATS, is_built_in};
@@ -159,6 +159,7 @@ fn divide(rows: &Split, options: &ReadOptions) -> (Split, Split) {
 
 /// Reads `source`, the value of the setting `key`.
 fn read(key: &'static str, source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
+    check_place(key, source)?;
     let format = match &options.format {
         Some(name) => FORMATS.iter().find(|format| format.name == name),
         None => FORMATS.iter().find(|format| (format.detect)(source)),

@@ -37,7 +37,7 @@ const ITEM: u64 = 12;
 const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 /// Prefix of the index columns that pandas adds.
 const INDEX: &str = "__index_level_";
-/// What pandas calls a nameless column, which was an index once.
+/// What pandas calls a nameless first column, which was an index once; a dot and a number may follow.
 const UNNAMED: &str = "Unnamed: 0";
 /// Where pandas keeps what it knows of the columns.
 const PANDAS: &str = "pandas";
@@ -425,8 +425,7 @@ fn found(file: &Open, leaves: &[Leaf]) -> Found {
         .filter_map(|name| Some(name.as_str()?.to_owned()))
         .collect();
     let is_index = |leaf: &&Leaf| {
-        let counts = leaf.name == UNNAMED && leaf.type_name.starts_with("INT");
-        known.contains(&leaf.name) || leaf.name.starts_with(INDEX) || counts
+        known.contains(&leaf.name) || leaf.name.starts_with(INDEX) || leaf.name.starts_with(UNNAMED)
     };
     let mut index: Vec<(usize, &'static str)> = leaves
         .iter()

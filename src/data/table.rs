@@ -65,6 +65,14 @@ pub(super) fn parts(path: &Path, options: &ReadOptions, choice: Choice, read: Re
         }
         _ => labels,
     };
+    if let (Some(label), Some(cells), true) = (label, unlabelled, labels.is_some())
+        && cells.count == rows as u64
+    {
+        let problem = format!("{} holds no label in any row", choice.column(label));
+        let drop = setting("source.drop", &[label], &choice.all);
+        let next = format!("leave `source.label_column` out, and the column with {drop}");
+        return Err(Error::file(path, problem, next));
+    }
     let fatal =
         missing == Missing::Error || (missing == Missing::Mean && labels.is_some() && unlabelled.is_some());
     let mut faults = tally.faults(rows as u64);

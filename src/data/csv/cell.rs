@@ -1,9 +1,10 @@
 //! What a cell of a text table says.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use super::super::options::Decimal;
-use super::super::table::Kind;
+use super::super::table::{Kind, text};
 
 /// What is read of a cell, and what is to be said of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,11 +15,46 @@ pub(super) struct Cell {
     pub kind: Option<Kind>,
 }
 
+/// The minus sign of Unicode.
+const MINUS: char = '\u{2212}';
+
 /// Cells that mean a missing value, besides an empty one: those of pandas, UCI and spreadsheets, in any case.
 const MISSING: [&str; 24] = [
     "NA", "N/A", "n.a.", "<NA>", "#N/A", "#N/A N/A", "#NA", "NaN", "-NaN", "NaT", "NULL", "None", "nil", "?",
     ".", "-", "--", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN", "#DIV/0!", "#VALUE!", "#NUM!",
 ];
+
+/// Whether nothing is seen of a character: a blank of any kind, or a mark without a width.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}')
+}
+
+/// A cell without the blanks at its ends, those of Unicode too.
+pub(super) fn trim(cell: &[u8]) -> &[u8] {
+    let cell = cell.trim_ascii();
+    if cell.first().is_none_or(u8::is_ascii) && cell.last().is_none_or(u8::is_ascii) {
+        return cell;
+    }
+    std::str::from_utf8(cell).map_or(cell, |text| text.trim_matches(is_blank).as_bytes())
+}
+
+/// A cell as the name of a column.
+pub(super) fn name(cell: &[u8]) -> Cow<'_, str> {
+    match text(cell) {
+        Cow::Borrowed(name) => name.trim_matches(is_blank).into(),
+        Cow::Owned(name) => name.trim_matches(is_blank).to_owned().into(),
+    }
+}
+
+/// A cell without what is not seen at its ends, and with hyphens for the minus sign of Unicode, unless it is so.
+fn tidied(cell: &[u8]) -> Option<Vec<u8>> {
+    let trimmed = trim(cell);
+    let text = std::str::from_utf8(trimmed).ok().filter(|text| text.contains(MINUS));
+    match text {
+        Some(text) => Some(text.replace(MINUS, "-").into_bytes()),
+        None => (trimmed.len() < cell.trim_ascii().len()).then(|| trimmed.to_vec()),
+    }
+}
 
 /// Reads a cell with this decimal sign.
 pub(super) fn read(cell: &[u8], decimal: Decimal) -> Cell {
@@ -45,6 +81,9 @@ pub(super) fn plain<T: FromStr>(cell: &[u8], decimal: Decimal) -> Option<T> {
 }
 
 fn strange(cell: &[u8], decimal: Decimal) -> Cell {
+    if let Some(cell) = tidied(cell) {
+        return read(&cell, decimal);
+    }
     let of = |kind| Cell { value: f32::NAN, kind: Some(kind) };
     if is_missing(cell) {
         return of(Kind::Missing);
@@ -52,7 +91,7 @@ fn strange(cell: &[u8], decimal: Decimal) -> Cell {
     let Ok(text) = std::str::from_utf8(cell) else {
         // Latin-1: a no-break space may stand between thousands.
         let spaced: Vec<u8> = cell.iter().map(|byte| if *byte == 0xa0 { b' ' } else { *byte }).collect();
-        return if spaced.is_ascii() { strange(&spaced, decimal) } else { of(Kind::Text) };
+        return if spaced.is_ascii() { read(&spaced, decimal) } else { of(Kind::Text) };
     };
     if let Some(value) = plain::<f32>(cell, decimal) {
         // `inf`, or a number that 32 bits have no room for.
@@ -123,7 +162,9 @@ pub(super) enum Sign {
 
 /// Looks for a decimal sign.
 pub(super) fn sign(cell: &[u8]) -> Sign {
-    let Ok(text) = std::str::from_utf8(cell.trim_ascii()) else { return Sign::Other };
+    let tidy = if cell.is_ascii() { None } else { tidied(cell) };
+    let cell = tidy.as_deref().unwrap_or(cell.trim_ascii());
+    let Ok(text) = std::str::from_utf8(cell) else { return Sign::Other };
     let text = text.strip_suffix('%').map_or(text, str::trim_end);
     let number = |decimal| {
         let text = without_groups(text, decimal);
@@ -167,10 +208,16 @@ mod tests {
             ("1,5 %", Decimal::Comma, 1.5, Some(Kind::Percent)),
             ("True", Decimal::Point, 1.0, Some(Kind::Truth)),
             ("FALSE", Decimal::Point, 0.0, Some(Kind::Truth)),
+            // What is not seen, and the minus sign of Unicode.
+            ("\u{a0}1.5\u{202f}", Decimal::Point, 1.5, None),
+            ("\u{feff}\u{200b}-1,5\u{2009}", Decimal::Comma, -1.5, None),
+            ("\u{2212}1.5e\u{2212}3", Decimal::Point, -1.5e-3, None),
+            ("\u{2212}1\u{202f}234,5\u{a0}", Decimal::Comma, -1234.5, Some(Kind::Thousands)),
+            ("12,5\u{a0}%", Decimal::Comma, 12.5, Some(Kind::Percent)),
         ] {
             assert_eq!(read(cell.as_bytes(), decimal), Cell { value, kind }, "{cell}");
         }
-        assert_eq!(read(b"1\xa0234", Decimal::Point).value, 1234.0);
+        assert_eq!(read(b"1\xa0234\xa0", Decimal::Point).value, 1234.0);
     }
 
     #[test]
@@ -220,6 +267,8 @@ mod tests {
             ("1.234.567", Sign::Comma),
             ("1.234,5", Sign::Comma),
             ("12,5%", Sign::Comma),
+            ("\u{a0}1,5", Sign::Comma),
+            ("\u{2212}1.5", Sign::Point),
             ("a,b", Sign::Other),
             ("1,2,3", Sign::Other),
             ("", Sign::Other),

@@ -1,26 +1,29 @@
 //! How a text table is written: what separates its cells, its decimal sign, and where its names are.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
-use std::ops::RangeInclusive;
 use std::path::Path;
 
-use csv::{ByteRecord, ReaderBuilder};
+use csv::ByteRecord;
 
 use super::super::options::{Decimal, Delimiter, Header, ReadOptions};
 use super::super::reader::MAX_COLUMNS;
 use super::super::table::{self, Found};
 use super::cell::{self, Sign};
+use super::comments;
+use super::header::{Judged, are_row_names, counts, judge, names_below, names_in_comment, names_of};
+use super::records::{broken, records};
 use crate::error::{Error, Result};
 use crate::settings::Named;
 
 /// Rows that the dialect is found from, and most bytes of them if there are two.
 const ROWS: usize = 100;
 const BYTES: usize = 1 << 20;
-/// Numbers that are years rather than values.
-const YEARS: RangeInclusive<i64> = 1900..=2100;
-/// Names of columns that pandas gives to an index without one.
-const UNNAMED: &[&str] = &["Unnamed: ", "__index_level_"];
+/// Most characters of a comment in a note.
+const SHOWN: usize = 40;
+/// How names of columns begin that pandas gives to those without one ..
+const UNNAMED: &str = "Unnamed: ";
+/// .. and to those that were an index once.
+const INDEX: &[&str] = &["Unnamed: 0", "__index_level_"];
 
 /// How a table is written.
 #[derive(Debug)]
@@ -37,26 +40,6 @@ pub(super) struct Dialect {
     pub warnings: Vec<String>,
 }
 
-impl Delimiter {
-    /// The byte between two cells; runs of blanks are turned into tabs before.
-    pub(super) fn byte(self) -> u8 {
-        match self {
-            Delimiter::Comma => b',',
-            Delimiter::Semicolon => b';',
-            Delimiter::Tab | Delimiter::Blanks => b'\t',
-            Delimiter::Pipe => b'|',
-        }
-    }
-}
-
-/// A reader of the records of a text.
-pub(super) fn records<R: std::io::Read>(delimiter: Delimiter, comments: bool, input: R) -> csv::Reader<R> {
-    let mut builder = ReaderBuilder::new();
-    builder.has_headers(false).flexible(true).delimiter(delimiter.byte()).buffer_capacity(1 << 18);
-    builder.comment(comments.then_some(b'#'));
-    builder.from_reader(input)
-}
-
 /// What separates the cells, from the first lines, and how many bytes before them say so.
 pub(super) fn delimiter(look: &[u8], options: &ReadOptions) -> (Delimiter, usize) {
     // Spreadsheet programs write and read a first line `sep=;`.
@@ -64,11 +47,18 @@ pub(super) fn delimiter(look: &[u8], options: &ReadOptions) -> (Delimiter, usize
     let said = line.trim_ascii_end().strip_prefix(b"sep=").map(<[u8]>::to_vec);
     let said = said.and_then(|said| Delimiter::ALL.iter().find(|one| said == [one.byte()]).copied());
     let begin = if said.is_some() { line.len() } else { 0 };
-    let found = options.delimiter.or(said).unwrap_or_else(|| guess(&look[begin..]));
-    (found, begin)
+    let text = &look[begin..];
+    let found = options.delimiter.or(said).unwrap_or_else(|| {
+        // A semicolon marks a comment where it separates no cells.
+        match guess(&text[comments::above(text, Delimiter::Comma)..]) {
+            Delimiter::Semicolon => guess(&text[comments::above(text, Delimiter::Semicolon)..]),
+            other => other,
+        }
+    });
+    (found, begin + comments::above(text, found))
 }
 
-pub(super) fn first_line(text: &[u8]) -> &[u8] {
+fn first_line(text: &[u8]) -> &[u8] {
     text.iter().position(|byte| *byte == b'\n').map_or(text, |end| &text[..=end])
 }
 
@@ -143,7 +133,7 @@ fn has_comments(look: &[u8]) -> bool {
     look.trim_ascii_start().starts_with(b"#")
 }
 
-/// Finds the dialect and the columns of a text, whose `from` first bytes only say what separates its cells.
+/// Finds the dialect and the columns of a text, whose first bytes, as many as `delimiter` says, stand above the table.
 pub(super) fn find(
     path: &Path,
     look: &[u8],
@@ -152,7 +142,7 @@ pub(super) fn find(
 ) -> Result<(Dialect, Found)> {
     let (delimiter, from) = delimiter;
     let text = &look[from..];
-    let comments = has_comments(text);
+    let comments = has_comments(text) || look[..from].split(|byte| *byte == b'\n').any(has_comments);
     let mut reader = records(delimiter, comments, text);
     let (mut rows, mut ends) = (Vec::new(), Vec::new());
     let mut record = ByteRecord::new();
@@ -183,8 +173,8 @@ pub(super) fn find(
             options.advice(|| format!("; if not, say `source.decimal` = {}", other.name()))
         ));
     }
-    let lines_before = first_lines(&look[..from]);
-    let commented = if comments { names_in_comment(text, delimiter, &rows) } else { None };
+    let lines_before = line_ends(&look[..from]);
+    let commented = names_in_comment((&look[..from], text), delimiter, &rows);
     let Some((first, rest)) = rows.split_first() else {
         return Err(Error::file(path, "it is empty", "name a table with rows of numbers"));
     };
@@ -193,14 +183,20 @@ pub(super) fn find(
         (Some(_), _) | (_, Some(Header::No)) => Judged::Row,
         (None, None) => judge(first, rest, decimal, options),
     };
-    let named = judged != Judged::Row && judged != Judged::DoubtfulRow;
+    let named = judged.names();
+    if let Some(below) = names_below(first, rest).filter(|_| named) {
+        let line = lines_before + ends.get(below + 1).map_or(0, |(_, line)| *line);
+        let above = if line == 2 { "line 1".to_owned() } else { format!("lines 1 to {}", line - 1) };
+        let problem = format!("line {line} has the names of the columns, below a title");
+        return Err(Error::file(path, problem, format!("remove {above}, so that the names come first")));
+    }
     let (names, columns) = match (&commented, named) {
         (Some(names), false) => (names.clone(), first.len()),
-        (_, true) => names_of(first, rest),
+        (_, true) => names_of(path, first, rest)?,
         (None, false) => (vec![String::new(); first.len()], first.len()),
     };
     let shown = |row: &ByteRecord| {
-        let cells: Vec<String> = row.iter().take(4).map(|cell| table::text(cell).trim().to_owned()).collect();
+        let cells: Vec<_> = row.iter().map(cell::name).filter(|cell| !cell.is_empty()).take(4).collect();
         format!("{}{}", cells.join(", "), if row.len() > 4 { ", .." } else { "" })
     };
     match judged {
@@ -209,6 +205,11 @@ pub(super) fn find(
             shown(first),
             options.advice(|| "; if it is a row, say `source.header` = no".into())
         )),
+        Judged::Axis => notes.push(format!(
+            "the first line, {}, goes up or down as no row does: it is taken as the names of the columns{}",
+            shown(first),
+            options.advice(|| "; `source.header` = no reads it as a row".into())
+        )),
         Judged::DoubtfulRow => warnings.push(format!(
             "the first line, {}, is taken as a row{}",
             shown(first),
@@ -216,15 +217,32 @@ pub(super) fn find(
         )),
         _ => {}
     }
-    notes.push(describe(delimiter, decimal, named, commented.is_some()));
+    notes.insert(0, describe(delimiter, decimal, named, commented.is_some()));
+    let remarks =
+        look[..from].split(|byte| *byte == b'\n').filter(|line| comments::body(line, delimiter).is_some());
+    if let Some(remark) = remarks.clone().next() {
+        let (count, begin) = (remarks.count(), cell::name(remark).chars().take(SHOWN).collect::<String>());
+        let are = if count == 1 {
+            "line above the table is a comment"
+        } else {
+            "lines above the table are comments"
+        };
+        notes.push(format!("{count} {are}: `{}`", begin.replace('\t', " ")));
+    }
     let data = if named { rest } else { &rows[..] };
     let found = columns_of(names, columns, data, named || commented.is_some());
     let begin = if named { (from + ends[0].0, lines_before + ends[0].1) } else { (from, lines_before) };
     Ok((Dialect { delimiter, decimal, comments, columns, begin, notes, warnings }, found))
 }
 
-fn first_lines(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+/// Lines that end in a text.
+pub(super) fn line_ends(text: &[u8]) -> u64 {
+    text.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+/// Bytes of the first `count` lines of a text.
+pub(super) fn lines(text: &[u8], count: u64) -> usize {
+    text.split_inclusive(|byte| *byte == b'\n').take(count as usize).map(<[u8]>::len).sum()
 }
 
 fn describe(delimiter: Delimiter, decimal: Decimal, named: bool, commented: bool) -> String {
@@ -278,169 +296,10 @@ fn decimal(rows: &[ByteRecord], delimiter: Delimiter, options: &ReadOptions) -> 
     }
 }
 
-/// What the first line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Judged {
-    Names,
-    /// Names that could be a row.
-    DoubtfulNames,
-    Row,
-    /// A row that could be names.
-    DoubtfulRow,
-}
-
-/// It has names if it contains the label's or the model's, or no numbers, or text where the second line has a number, or
-/// counts as data rarely does.
-fn judge(first: &ByteRecord, rest: &[ByteRecord], decimal: Decimal, options: &ReadOptions) -> Judged {
-    let number = |cell: &[u8]| {
-        let read = cell::read(cell, decimal);
-        !read.value.is_nan() || matches!(read.kind, Some(table::Kind::Infinite | table::Kind::Beyond))
-    };
-    let missing =
-        |cell: &[u8]| cell::is_missing(cell.trim_ascii()) || cell.trim_ascii().eq_ignore_ascii_case(b"nan");
-    let text = |cell: &[u8]| !number(cell) && !missing(cell);
-    let names: HashSet<Cow<str>> = first.iter().map(|cell| table::text(cell.trim_ascii())).collect();
-    let labelled = options.label_column.as_deref();
-    let expected =
-        !options.expected.is_empty() && options.expected.iter().all(|name| names.contains(name.as_str()));
-    // A label may be named by its number.
-    if expected || labelled.is_some_and(|label| names.contains(label) && text(label.as_bytes())) {
-        return Judged::Names;
-    }
-    if first.iter().all(|cell| !number(cell)) && first.iter().any(text) {
-        return Judged::Names;
-    }
-    let second = rest.first();
-    if second.is_some_and(|second| first.iter().zip(second).any(|(a, b)| text(a) && number(b))) {
-        return Judged::Names;
-    }
-    // A blank and numbers above a column that counts: pandas' index and columns without names.
-    let cells: Vec<&[u8]> = first.iter().map(<[u8]>::trim_ascii).collect();
-    let blank = cells.len() > 1 && cells[0].is_empty();
-    if blank && !rest.is_empty() && counts(rest.iter().map(|row| row.get(0))) {
-        return Judged::Names;
-    }
-    let numbers = &cells[usize::from(blank)..];
-    if first.iter().any(text) && !rest.is_empty() {
-        // Words over words: names if the numbers beside them are years or count, and those below are nothing of that kind.
-        let beside = |row: &ByteRecord| {
-            let cells = row.iter().zip(first).filter(|(_, first)| !text(first)).map(|(cell, _)| cell);
-            progression(cells)
-        };
-        let Some(above) = beside(first).filter(Progression::names_columns) else { return Judged::Row };
-        // One row in many may count by chance, and one person among many was born in no year.
-        let like = rest.iter().filter_map(beside).filter(|row| row.is_like(&above)).count();
-        return if 2 * like > rest.len() { Judged::Row } else { Judged::DoubtfulNames };
-    }
-    let whole: Option<Vec<i64>> =
-        numbers.iter().map(|cell| std::str::from_utf8(cell).ok()?.parse().ok()).collect();
-    let Some(whole) =
-        whole.filter(|whole| !whole.is_empty() && whole.windows(2).all(|pair| pair[1] == pair[0] + 1))
-    else {
-        return Judged::Row;
-    };
-    let below: Vec<f32> =
-        rest.iter().flat_map(|row| row.iter().map(|cell| cell::read(cell, decimal).value)).collect();
-    let fractions = below.iter().filter(|value| value.fract() != 0.0 && value.is_finite()).count();
-    let mostly_fractions = 2 * fractions > below.len();
-    let binary = below.iter().all(|value| *value == 0.0 || *value == 1.0);
-    let first_cells = [first].into_iter().chain(rest).map(|row| row.get(0));
-    match whole[..] {
-        _ if below.is_empty() => Judged::Row,
-        // 0, 1, 2 ..: pandas' names of columns without names.
-        [0] if mostly_fractions => Judged::DoubtfulNames,
-        [0, 1] if binary || (rest.len() > 1 && counts(first_cells)) => Judged::DoubtfulRow,
-        [0, _, ..] => Judged::DoubtfulNames,
-        // Such as years, above numbers that are not whole.
-        [_, _, ..] if mostly_fractions => Judged::DoubtfulNames,
-        [first, .., last] if rest.len() > 2 && YEARS.contains(&first) && YEARS.contains(&last) => {
-            let year = |value: &f32| (*YEARS.start() as f32..=*YEARS.end() as f32).contains(value);
-            if below.iter().any(year) { Judged::Row } else { Judged::DoubtfulRow }
-        }
-        _ => Judged::Row,
-    }
-}
-
-/// Whole numbers that go up in even steps; the step of a single one is 0.
-struct Progression {
-    first: i64,
-    last: i64,
-    step: i64,
-    count: usize,
-}
-
-impl Progression {
-    /// Whether they are years, or three or more that count from 0 or 1.
-    fn names_columns(&self) -> bool {
-        self.are_years() || (self.count > 2 && self.step == 1 && (0..=1).contains(&self.first))
-    }
-
-    fn are_years(&self) -> bool {
-        YEARS.contains(&self.first) && YEARS.contains(&self.last)
-    }
-
-    /// Whether a row is of the same kind as another one: beside years only years are.
-    fn is_like(&self, other: &Progression) -> bool {
-        self.step == other.step && (self.are_years() || !other.are_years())
-    }
-}
-
-fn progression<'a>(cells: impl Iterator<Item = &'a [u8]>) -> Option<Progression> {
-    let numbers: Option<Vec<i64>> =
-        cells.map(|cell| std::str::from_utf8(cell.trim_ascii()).ok()?.parse().ok()).collect();
-    let numbers = numbers?;
-    let (first, last) = (*numbers.first()?, *numbers.last()?);
-    let step = numbers.get(1).map_or(Some(0), |second| second.checked_sub(first).filter(|step| *step > 0))?;
-    let even = numbers.windows(2).all(|pair| pair[1].checked_sub(pair[0]) == Some(step));
-    even.then_some(Progression { first, last, step, count: numbers.len() })
-}
-
-/// Whether these cells count up by one.
-fn counts<'a>(cells: impl Iterator<Item = Option<&'a [u8]>>) -> bool {
-    let numbers: Option<Vec<i64>> =
-        cells.map(|cell| std::str::from_utf8(cell?.trim_ascii()).ok()?.parse().ok()).collect();
-    numbers.is_some_and(|numbers| numbers.windows(2).all(|pair| Some(pair[1]) == pair[0].checked_add(1)))
-}
-
-/// The names in the line of names, and how many cells the rows have: a nameless column of row names may come first, or an
-/// empty cell last.
-fn names_of(first: &ByteRecord, rest: &[ByteRecord]) -> (Vec<String>, usize) {
-    let mut names: Vec<String> = first.iter().map(|name| table::text(name).trim().to_owned()).collect();
-    let all = |width: usize| !rest.is_empty() && rest.iter().all(|row| row.len() == width);
-    // Names below a single name: that is a title, and no name beside a column of row names.
-    let is_text = |cell: &[u8]| cell::sign(cell) == Sign::Other && !cell.trim_ascii().is_empty();
-    let is_title = names.len() == 1
-        && matches!(rest, [below, next, ..] if below.iter().all(is_text) && !next.iter().all(is_text));
-    if all(names.len() + 1) && !is_title {
-        let trailing =
-            rest.iter().all(|row| row.iter().next_back().is_some_and(|cell| cell.trim_ascii().is_empty()));
-        names.insert(if trailing { names.len() } else { 0 }, String::new());
-    } else if names.len() > 1 && all(names.len() - 1) && names.last().is_some_and(String::is_empty) {
-        names.pop();
-    }
-    let columns = names.len();
-    (names, columns)
-}
-
-/// The names in the last comment before the rows, if it has one for each cell.
-fn names_in_comment(text: &[u8], delimiter: Delimiter, rows: &[ByteRecord]) -> Option<Vec<String>> {
-    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    let last = lines
-        .take_while(|line| line.is_empty() || line.starts_with(b"#"))
-        .filter(|line| !line.is_empty())
-        .last()?;
-    let line = last.trim_ascii_start().strip_prefix(b"#")?.trim_ascii();
-    let names = records(delimiter, false, line).into_byte_records().next()?.ok()?;
-    let width = rows.first()?.len();
-    let text = |cell: &[u8]| cell::read(cell, Decimal::Point).kind == Some(table::Kind::Text);
-    let sound = names.len() == width && names.iter().any(text);
-    sound.then(|| names.iter().map(|name| table::text(name).trim().to_owned()).collect())
-}
-
 /// The columns: those without a name get numbers, and are looked at.
 fn columns_of(names: Vec<String>, columns: usize, rows: &[ByteRecord], named: bool) -> Found {
     let mut found = Found { named, ..Found::default() };
-    let cells = |column: usize| rows.iter().map(move |row| row.get(column).map(<[u8]>::trim_ascii));
+    let cells = |column: usize| rows.iter().map(move |row| row.get(column).map(cell::trim));
     let mut names = names;
     names.resize(columns, String::new());
     let void =
@@ -448,25 +307,21 @@ fn columns_of(names: Vec<String>, columns: usize, rows: &[ByteRecord], named: bo
     // Where no column has a name, those at the end of each line.
     let last =
         if named { 0 } else { columns - (0..columns).rev().take_while(|column| void(*column)).count() };
+    let unnamed = |column: usize| names[column].is_empty() || names[column].starts_with(UNNAMED);
+    // A first column without a name beside columns that all have one.
+    let alone = named && (1..columns).all(|column| !names[column].is_empty() || void(column));
     for (column, name) in names.iter().enumerate() {
-        let nameless = name.is_empty();
-        if nameless && columns > 1 && column >= last && void(column) {
+        let was_index = INDEX.iter().any(|index| name.starts_with(index));
+        if name.is_empty() && columns > 1 && column >= last && void(column) {
             found.empty.push(column);
-        } else if named && (nameless || UNNAMED.iter().any(|start| name.starts_with(start))) {
-            let whole: Option<Vec<i64>> =
-                cells(column).map(|cell| std::str::from_utf8(cell?).ok()?.parse().ok()).collect();
-            let text = |cell: Option<&[u8]>| {
+        } else if named && (unnamed(column) || was_index) {
+            let is_text = |cell: Option<&[u8]>| {
                 cell.is_some_and(|cell| cell::read(cell, Decimal::Point).kind == Some(table::Kind::Text))
             };
-            let distinct = |numbers: &Vec<i64>| {
-                let mut sorted = numbers.clone();
-                sorted.sort_unstable();
-                sorted.windows(2).all(|pair| pair[0] < pair[1])
-            };
-            if counts(cells(column)) || (column == 0 && whole.as_ref().is_some_and(distinct)) {
-                found.index.push((column, "numbers"));
-            } else if column == 0 && !rows.is_empty() && cells(column).all(text) {
-                found.index.push((column, "names"));
+            let first = column == 0 && !rows.is_empty();
+            let names_rows = first && (are_row_names(rows) || cells(column).all(is_text));
+            if was_index || counts(cells(column)) || (first && alone) || names_rows {
+                found.index.push((column, if cells(column).any(is_text) { "names" } else { "numbers" }));
             }
         }
     }
@@ -488,14 +343,6 @@ fn columns_of(names: Vec<String>, columns: usize, rows: &[ByteRecord], named: bo
         found.index.clear();
     }
     found
-}
-
-/// The error of a text that is no table.
-pub(super) fn broken(path: &Path, error: csv::Error) -> Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => Error::io("read", path, error),
-        kind => Error::file(path, format!("not a table: {kind:?}"), "write it again as CSV"),
-    }
 }
 
 #[cfg(test)]

@@ -3,36 +3,11 @@
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 
+use super::super::foreign::stranger;
 use crate::error::{Error, Result};
 
 /// Bytes that the encoding is found from.
 const LOOK: usize = 1 << 12;
-/// Kinds of files that are not text, by how they begin, and what to do with them. Of those that begin with letters, a table
-/// may have a name that begins so: they have bytes that no text has.
-const BINARY: &[(&[u8], &str, &str)] = &[
-    (b"PAR1", "a Parquet file", "give it a name that ends with .parquet, or say `source.format` = parquet"),
-    (b"\x93NUMPY", "a NumPy array", "give it a name that ends with .npy, or say `source.format` = npy"),
-    (b"\x89HDF", "an HDF5 file, which is not read", "save the array as .npy, or the table as CSV or Parquet"),
-    (b"ARROW1", "an Arrow file, which is not read", "write it as Parquet"),
-    (b"FEA1", "a Feather file, which is not read", "write it as Parquet"),
-    (
-        b"\xd0\xcf\x11\xe0",
-        "an Excel workbook, which is not read",
-        "save the sheet as CSV in your spreadsheet program",
-    ),
-    (b"SQLite format 3", "an SQLite database, which is not read", "export the table as CSV"),
-];
-/// Kinds of text that are no table, by how they begin in small letters.
-const STRANGERS: &[(&[&str], &str, &str)] = &[
-    (&["%pdf-"], "a PDF document", "export the table as CSV"),
-    (
-        &["<!doctype", "<?xml", "<!--", "<html", "<head", "<body", "<table", "<svg", "<kml", "<rss"],
-        "a web page or XML",
-        "fetch the file itself, or export the table as CSV",
-    ),
-    (&["{\"", "{}", "[{"], "JSON, which is not read", "write the table as CSV or Parquet"),
-];
-
 /// How characters become bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Encoding {
@@ -79,6 +54,9 @@ pub(super) fn decode(
     input.by_ref().take(LOOK as u64).read_to_end(&mut look).map_err(failed)?;
     let (marked, mark) =
         Encoding::marked(&look).map_or((None, 0), |(encoding, length)| (Some(encoding), length));
+    if is_utf_32(&look) {
+        return Err(Error::file(path, "it is in UTF-32, which is not read", "save it as UTF-8"));
+    }
     let encoding = marked.unwrap_or_else(|| by_zeros(&look));
     if let Some((what, next)) = stranger(&encoding.latin(&look[mark..])) {
         return Err(Error::file(path, format!("it is {what}"), next));
@@ -113,19 +91,14 @@ fn utf_16(path: &Path, _: bool, _: impl Read) -> Result<Box<dyn Read + Send>> {
     Err(Error::file(path, "it is in UTF-16, which this build cannot read", next))
 }
 
-/// What the file is if it is no table, and what to do with it.
-fn stranger(start: &[u8]) -> Option<(&'static str, &'static str)> {
-    let is_text = |byte: &u8| *byte >= b' ' || byte.is_ascii_whitespace();
-    let binary = || BINARY.iter().find(|(begin, ..)| start.starts_with(begin));
-    if let Some((_, what, next)) = binary().filter(|_| !start.iter().all(is_text)) {
-        return Some((what, next));
-    }
-    // A brace, then a name in quotes.
-    let begin: String =
-        start.iter().filter(|byte| !byte.is_ascii_whitespace()).take(16).map(|b| *b as char).collect();
-    let begin = begin.to_lowercase();
-    let strange = STRANGERS.iter().find(|(begins, ..)| begins.iter().any(|one| begin.starts_with(one)));
-    strange.map(|(_, what, next)| (*what, *next))
+/// UTF-32 has a mark of four bytes, or is known by Latin letters between three zeros each.
+fn is_utf_32(look: &[u8]) -> bool {
+    let is_letter = |byte: u8| byte >= b' ' || byte.is_ascii_whitespace();
+    let letters = look.as_chunks::<4>().0;
+    let little = letters.iter().filter(|l| l[1..] == [0, 0, 0] && is_letter(l[0])).count();
+    let big = letters.iter().filter(|l| l[..3] == [0, 0, 0] && is_letter(l[3])).count();
+    let marked = look.starts_with(&[0xff, 0xfe, 0, 0]) || look.starts_with(&[0, 0, 0xfe, 0xff]);
+    marked || (!letters.is_empty() && 10 * little.max(big) >= 9 * letters.len())
 }
 
 /// UTF-16 of mostly Latin letters has a zero in every other byte.
@@ -203,5 +176,19 @@ mod tests {
             assert!(got == text && found.is_some_and(|found| found.ends_with("without a mark")), "{found:?}");
         }
         assert_eq!(read(Vec::new()), (String::new(), None));
+    }
+
+    #[test]
+    fn utf_32_is_named() {
+        for (mark, big) in [("\u{feff}", true), ("\u{feff}", false), ("", true), ("", false)] {
+            let bytes = |c: char| if big { u32::from(c).to_be_bytes() } else { u32::from(c).to_le_bytes() };
+            let text: Vec<u8> = format!("{mark}a,b\n1,2\n").chars().flat_map(bytes).collect();
+            let failed = |error| Error::io("read", "t.csv", error);
+            let refused = decode(Path::new("t.csv"), Box::new(Cursor::new(text)), failed).err().unwrap();
+            assert!(
+                refused.to_string().contains("UTF-32") && refused.to_string().contains("UTF-8"),
+                "{refused}"
+            );
+        }
     }
 }

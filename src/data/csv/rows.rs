@@ -11,7 +11,7 @@ use super::super::options::{Decimal, Delimiter};
 use super::super::reader::MAX_ROWS;
 use super::super::table::{self, Choice, Kind, Labels, Place, Tally};
 use super::cell;
-use super::dialect::{broken, records};
+use super::records::{broken, records};
 use crate::error::{Error, Result};
 
 /// Most bytes of a row: a longer one is not a row of any table that a model takes.
@@ -158,12 +158,12 @@ impl Layout {
             let text = record.as_slice();
             let looks = match text.trim_ascii_start().first() {
                 _ if text.contains(&b'\n') => Looks::Spanning,
-                Some(b'#' | b'%') => Looks::Comment,
+                Some(b'#' | b'%' | b'!' | b'/') => Looks::Comment,
                 _ => Looks::Other,
             };
             What::Ragged(record.len(), looks)
         };
-        let empty = |cell: &[u8]| cell.trim_ascii().is_empty();
+        let empty = |cell: &[u8]| cell::trim(cell).is_empty();
         // A separator too many at the end of a line is forgiven.
         let more = record.len() == width + 1 && record.get(width).is_some_and(empty);
         if record.len() != width && !more {
@@ -189,7 +189,7 @@ impl Layout {
                 Role::Empty if empty(cell) => {}
                 Role::Empty => return Err(What::Filled(column)),
                 Role::Label => {
-                    let cell = cell.trim_ascii();
+                    let cell = cell::trim(cell);
                     rows.latin |= std::str::from_utf8(cell).is_err();
                     let none = cell.is_empty() || cell.eq_ignore_ascii_case(b"nan");
                     if none {

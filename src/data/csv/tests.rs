@@ -62,7 +62,7 @@ fn a_header_is_distinguished_from_numbers() {
     assert_eq!(table("a\tb\n1\t2\n").1, [1.0, 2.0]);
     // The separator of the whole first line, which goes on after a line break in quotes.
     assert_eq!(table("\"a\nb\";c\n1;2\n").0, ["a\nb", "c"]);
-    assert_eq!(table(",a\n0.5,5\n").0, ["1", "a"]);
+    assert_eq!(table("a,,b\n1.5,2.5,3\n").0, ["a", "2", "b"]);
 }
 
 #[test]
@@ -163,6 +163,122 @@ fn an_index_is_left_out_unless_it_is_kept() {
     assert!(parts.warnings[0].contains("column 1 numbers the rows"), "{:?}", parts.warnings);
     let keep = ReadOptions { index: Some(Index::Keep), ..ReadOptions::default() };
     assert_eq!(parse_with(text, &keep).unwrap().columns, ["1", "a", "b"]);
+}
+
+/// As `pd.concat`, a sample with replacement, a series of time and an index that was saved twice have it.
+#[test]
+fn an_index_that_repeats_or_jumps_is_one() {
+    for text in [
+        ",a,b\n0,5,6\n1,7,8\n0,1,2\n1,3,4\n",
+        "Unnamed: 0,a,b\n7,5,6\n7,7,8\n2,3,4\n",
+        "__index_level_0__,a,b\n9,5,6\n7,7,8\n",
+        ",a,b\n0.0,5,6\n0.5,7,8\n1.0,1,2\n",
+        ",Unnamed: 0,a,b\n0,0,5,6\n1,1,7,8\n2,0,1,2\n",
+        "Unnamed: 0.1,Unnamed: 0,a,b\n0,0,5,6\n0,0,7,8\n",
+        ",a,b\nx,5,6\n7,7,8\n",
+    ] {
+        let parts = parse(text.as_bytes(), None).unwrap();
+        assert_eq!(parts.columns, ["a", "b"], "{text}");
+        assert!(parts.warnings[0].contains("the rows and is left out"), "{text}: {:?}", parts.warnings);
+        let keep = ReadOptions { index: Some(Index::Keep), ..ReadOptions::default() };
+        if !text.contains('x') {
+            assert!(parse_with(text.as_bytes(), &keep).unwrap().columns.len() > 2, "{text}");
+        }
+    }
+    // A column that is one of several without a name, and one that has a place of its own.
+    assert_eq!(table(",a,\n0.5,5,6\n0.5,7,8\n").0, ["1", "a", "3"]);
+    assert_eq!(table("a,Unnamed: 1\n5,0.5\n6,0.5\n").0, ["a", "Unnamed: 1"]);
+}
+
+#[test]
+fn columns_keep_their_names_where_one_lacks_its_own() {
+    for (text, names) in [
+        ("a,b,c\n0.5,1,2,9\n1.5,3,4,9\n", "3 names, but the rows have 4 cells"),
+        ("a\n0.5,1\n1.5,3\n", "1 name, but the rows have 2 cells"),
+        // Classes, and not names of rows.
+        ("a,b\nx,1,2\nx,3,4\n", "2 names, but the rows have 3 cells"),
+    ] {
+        refuse(text.as_bytes(), names);
+        refuse(text.as_bytes(), "write the name that is missing into the first line");
+    }
+    assert_eq!(table("k,a,b,c\n0.5,1,2,9\n1.5,3,4,9\n").0, ["k", "a", "b", "c"]);
+    // As R writes them.
+    assert_eq!(table("a b\n7 1 2\n3 3 4\n").0, ["a", "b"]);
+    assert_eq!(table("a b\nx 1 2\ny 3 4\n").0, ["a", "b"]);
+}
+
+#[test]
+fn comments_of_every_kind_stand_above_a_table() {
+    for (text, names) in [
+        ("% matlab\n1.5 2 3\n4.5 5 6\n", ["1", "2", "3"]),
+        ("! touchstone\n! by hand, in 2024\n\n1.5 2 3\n4.5 5 6\n", ["1", "2", "3"]),
+        ("// a comment\na,b,c\n1.5,2,3\n4.5,5,6\n", ["a", "b", "c"]),
+        ("; a comment\n# another one\na,b,c\n1.5,2,3\n4.5,5,6\n", ["a", "b", "c"]),
+        ("; a comment\n; and another\n1.5\t2\t3\n4.5\t5\t6\n", ["1", "2", "3"]),
+        ("% x y z\n1.5  2  3\n4.5  5  6\n", ["x", "y", "z"]),
+        ("%x y z\n1.5 2 3\n4.5 5 6\n", ["x", "y", "z"]),
+        // Names that begin with a mark.
+        ("%fat,b,c\n1.5,2,3\n4.5,5,6\n", ["%fat", "b", "c"]),
+        ("% fat,% b,% c\n1.5,2,3\n4.5,5,6\n", ["% fat", "% b", "% c"]),
+    ] {
+        let (columns, values) = table(text);
+        assert_eq!(
+            (&columns[..], &values[..]),
+            (&names.map(String::from)[..], &[1.5, 2.0, 3.0, 4.5, 5.0, 6.0][..]),
+            "{text}"
+        );
+    }
+    let notes = parse(b"% by hand\n% in  2024\n1 2\n3 4\n", None).unwrap().notes.join("\n");
+    assert!(notes.contains("2 lines above the table are comments: `% by hand`"), "{notes}");
+    // An empty cell, as an index has it.
+    assert_eq!(table(";a;b\n0;1,5;2\n1;3,5;4\n"), (vec!["a".into(), "b".into()], vec![1.5, 2.0, 3.5, 4.0]));
+    // Lines are counted with the comments.
+    refuse(b"% one\n% two\na,b\n1,2\n3,x\n", "column 2 (`b`): text in row 2 (line 5): `x`");
+    refuse(b"! 1\n\n! 2\na b\n1 2\n3 x\n", "column 2 (`b`): text in row 2 (line 6): `x`");
+}
+
+#[test]
+fn a_title_is_told_from_the_names_below_it() {
+    let text = "My survey 2024,,\nExported by Bob,,\n,,\nage,height,income\n7,1.5,9\n8,2.5,7\n";
+    refuse(text.as_bytes(), "line 4 has the names of the columns, below a title");
+    refuse(text.as_bytes(), "remove lines 1 to 3, so that the names come first");
+    let below: Vec<&str> = text.lines().skip(3).collect();
+    assert_eq!(table(&below.join("\n")).0, ["age", "height", "income"]);
+    refuse(b"sizes,,weights,\nx,y,u,v\n1,2,3,4\n", "remove line 1, so that");
+}
+
+#[test]
+fn blanks_of_every_kind_are_no_text() {
+    let text = "\u{feff}a\u{a0},\u{200b}b,kind\n\u{a0}1.5,\u{2212}2,x\u{a0}\n\u{200b}3,1\u{202f}234,x\n4\u{2009},\u{feff}5,\u{a0}\n";
+    let options = ReadOptions {
+        label_column: Some("kind".into()),
+        missing: Some(Missing::Drop),
+        ..ReadOptions::default()
+    };
+    let parts = parse_with(text.as_bytes(), &options).unwrap();
+    assert_eq!(
+        (&parts.columns[..], &parts.classes[..]),
+        (&["a".to_owned(), "b".into()][..], &["x".to_owned()][..])
+    );
+    assert_eq!(parts.train.x(0..3).unwrap(), [1.5, -2.0, 3.0, 1234.0, 4.0, 5.0]);
+    assert_eq!(parts.train.labels.as_deref(), Some(&[0, 0, table::NO_LABEL][..]));
+    // What remains is spelt out.
+    refuse("a\n1\n2\u{200b}3\n".as_bytes(), "`2\\u{200b}3`");
+}
+
+#[test]
+fn a_column_without_any_label_is_none_of_labels() {
+    for missing in [None, Some(Missing::Drop), Some(Missing::Mean)] {
+        let options = ReadOptions { label_column: Some("y".into()), missing, ..ReadOptions::default() };
+        let error = parse_with(b"a,y\n1,\n2, \n3,nan\n", &options).unwrap_err().to_string();
+        assert!(error.contains("column 2 (`y`) holds no label in any row"), "{error}");
+        assert!(
+            error.contains("leave `source.label_column` out, and the column with `source.drop` = y"),
+            "{error}"
+        );
+    }
+    let without = ReadOptions { drop: vec!["y".into()], ..ReadOptions::default() };
+    assert_eq!(parse_with(b"a,y\n1,\n2, \n3,nan\n", &without).unwrap().columns, ["a"]);
 }
 
 #[test]

@@ -1,19 +1,17 @@
 //! What is said of a source that no reader knows.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::data::known::{BUILT_IN, FORMATS, sources};
 use crate::data::origin::Part;
 use crate::data::reader::has_extension;
-use crate::data::{natural, part, pictures};
-use crate::error::Error;
+use crate::data::{foreign, natural, part, pictures};
+use crate::error::{Error, Result};
 
 /// Most edits between a name and that of a built-in data set for which the error suggests the latter.
 const TYPOS: usize = 2;
-/// Bytes of a file by which text is known.
-const START: usize = 1 << 10;
 
 /// The error of a source that is in no known format.
 pub(super) fn unknown(key: &'static str, source: &str) -> Error {
@@ -24,12 +22,11 @@ pub(super) fn unknown(key: &'static str, source: &str) -> Error {
             Ok(_) => format!("this folder holds no known format of data{}", within(key, source)),
         }
     } else if path.exists() {
-        let advice = remedy(source).or_else(|| text(path)).map(|advice| format!(" ({advice})"));
+        let advice = remedy(source).or_else(|| content(path)).map(|advice| format!(" ({advice})"));
         format!("this file is not in a known format{}", advice.unwrap_or_default())
-    } else if source.contains("://") {
-        "this is an address, not a file: download it first, and name the file".to_owned()
     } else {
-        let near = BUILT_IN.iter().find(|name| strsim::damerau_levenshtein(source, name) <= TYPOS);
+        let typed = source.to_lowercase();
+        let near = BUILT_IN.iter().find(|name| strsim::damerau_levenshtein(&typed, name) <= TYPOS);
         let meant = near.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default();
         format!("no built-in data set has this name, and there is no such path{meant}")
     };
@@ -89,6 +86,9 @@ fn remedy(source: &str) -> Option<String> {
         () if of(&["jsonl", "ndjson"]) => {
             format!("in Python: pd.read_json({name}, lines=True).to_csv(\"x.csv\", index=False)")
         }
+        () if of(&["html", "htm"]) => {
+            format!("in Python: pd.read_html({name})[0].to_csv(\"x.csv\", index=False)")
+        }
         () if of(&["dta"]) => frame("read_stata"),
         () if of(&["sav"]) => frame("read_spss"),
         () if of(&["sas7bdat", "xpt"]) => frame("read_sas"),
@@ -106,22 +106,65 @@ fn remedy(source: &str) -> Option<String> {
     })
 }
 
-/// What to do about text with numbers whose name does not say that it is a table.
-fn text(path: &Path) -> Option<String> {
+/// What to do about a file whose name does not say what it is, but whose content does.
+fn content(path: &Path) -> Option<String> {
     if !path.is_file() {
         return None;
     }
-    let mut start = Vec::new();
-    match File::open(path).and_then(|file| file.take(START as u64).read_to_end(&mut start)) {
-        Ok(_) => {}
+    match foreign::start(path) {
+        Ok(start) => match foreign::stranger(start.trim_ascii_start()) {
+            Some((what, next)) => Some(format!("it is {what}; {next}")),
+            None if foreign::is_text(&start) => {
+                Some("it looks like text: `source.format` = csv reads it as a table".to_owned())
+            }
+            None => None,
+        },
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            return Some("it cannot be read: permission denied".to_owned());
+            Some("it cannot be read: permission denied".to_owned())
         }
-        Err(_) => return None,
+        Err(_) => None,
     }
-    let is_plain = |byte: &u8| *byte >= b' ' || byte.is_ascii_whitespace();
-    let is_text = start.iter().all(is_plain) && start.iter().any(u8::is_ascii_digit);
-    is_text.then(|| "it looks like text: `source.format` = csv reads it as a table".to_owned())
+}
+
+/// Refuses what names no file here, whatever it ends with: an address, a home folder that no shell has written out, or
+/// standard input.
+pub(super) fn check_place(key: &'static str, source: &str) -> Result<()> {
+    if Path::new(source).exists() {
+        return Ok(());
+    }
+    let problem = if source == "-" {
+        "standard input is not read: write it to a file first, such as x.csv, and name that".to_owned()
+    } else if let Some(place) = source.strip_prefix("file:") {
+        let path = place.strip_prefix("//localhost").or_else(|| place.strip_prefix("//")).unwrap_or(place);
+        format!("this is an address; name the path itself: {}", unescaped(path))
+    } else if let Some((scheme, _)) = source.split_once("://") {
+        let is_scheme = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+        if scheme.is_empty() || !scheme.chars().all(is_scheme) {
+            return Ok(());
+        }
+        "this is an address, not a file: download it first, and name the file".to_owned()
+    } else if source == "~" || source.starts_with("~/") {
+        let home =
+            std::env::home_dir().and_then(|home| Some(home.to_str()?.trim_end_matches('/').to_owned()));
+        let path = home.map(|home| format!(": {home}{}", &source[1..])).unwrap_or_default();
+        format!("the shell has not put your home folder for the ~; write the path out{path}")
+    } else {
+        return Ok(());
+    };
+    Err(Error::setting(key, format!(" `{source}`: {problem}")))
+}
+
+/// A path in an address: `%20` there is a blank.
+fn unescaped(path: &str) -> String {
+    let bytes = path.as_bytes();
+    let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
+    while let Some(byte) = bytes.get(at) {
+        let code = path.get(at + 1..at + 3).filter(|_| *byte == b'%');
+        let code = code.and_then(|code| u8::from_str_radix(code, 16).ok());
+        out.push(code.unwrap_or(*byte));
+        at += if code.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8(out).unwrap_or_else(|_| path.to_owned())
 }
 
 #[cfg(test)]
@@ -154,7 +197,31 @@ mod tests {
             assert!(said.contains(cure), "{said}");
         }
         assert!(!said("b.xyz", "\0\u{1}\u{2}3").contains("csv reads"));
-        assert!(unknown("data", "https://example.org/x.csv").to_string().contains("download it first"));
+        // Of text that is no table, no promise that it is read.
+        for text in ["<table><tr><td>1</td></tr></table>\n", "{\"a\": 1}\n{\"a\": 2}\n", "PAR1\u{15}\u{4}1"] {
+            let said = said("a.xyz", text);
+            assert!(said.contains("(it is ") && !said.contains("it looks like text"), "{said}");
+        }
+        assert!(said("a.html", "<table>1").contains("pd.read_html(\""));
+    }
+
+    #[test]
+    fn what_is_no_path_is_named_whatever_it_ends_with() {
+        let said = |source: &str| check_place("source.test_data", source).unwrap_err().to_string();
+        for source in ["https://example.org/x.csv", "s3://b/d.npy", "hf://datasets/a", "https://e.org/"] {
+            assert!(said(source).contains("download it first"), "{}", said(source));
+        }
+        for source in ["file:///a%20b/x.csv", "file://localhost/a%20b/x.csv", "file:/a%20b/x.csv"] {
+            assert!(said(source).ends_with("name the path itself: /a b/x.csv"), "{}", said(source));
+        }
+        assert!(said("~/d.csv").contains("home folder") && said("~/d.csv").contains("/d.csv"));
+        assert!(said("-").starts_with("`source.test_data` `-`: standard input is not read"));
+        for source in ["x.csv", "mnist", "a~/b.csv", "://x.csv", "%2"] {
+            assert!(check_place("data", source).is_ok(), "{source}");
+        }
+        assert_eq!(unescaped("/100%/%c3%bc%"), "/100%/\u{fc}%");
+        let error = unknown("data", "MNIST").to_string();
+        assert!(error.contains("did you mean `mnist`?"), "{error}");
     }
 
     #[test]

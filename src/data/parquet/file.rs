@@ -8,6 +8,7 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
+use super::super::foreign;
 use super::super::origin::Part;
 use super::super::reader::column_name;
 use super::cell::{Reading, type_name};
@@ -18,6 +19,8 @@ use crate::error::{Error, Result};
 /// The parts of a path that only say that a column is a list.
 const LIST: [&str; 6] = ["list", "element", "array", "item", "bag", "array_element"];
 
+/// How a Parquet file begins.
+const MAGIC: &[u8] = b"PAR1";
 /// What to do about a damaged file.
 pub(super) const DAMAGED: &str = "write it again, or copy it again";
 
@@ -38,6 +41,7 @@ impl Open {
         let files::Found { path, keys, part, .. } = file;
         let opened = File::open(&path).map_err(|error| Error::io("read", &path, error))?;
         let packed = opened.metadata().map_err(|error| Error::io("read", &path, error))?.len();
+        foreign::check(&path, MAGIC)?;
         let reader = SerializedFileReader::new(opened).map_err(|error| broken(&path, &error))?;
         for column in reader.metadata().row_groups().iter().flat_map(|group| group.columns()) {
             if column.compression() == Compression::LZO {

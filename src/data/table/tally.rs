@@ -50,7 +50,14 @@ const SHOWN: usize = 40;
 
 /// A character as a message shows it: those that have no look are spelt out.
 fn shown(c: char) -> String {
-    if c.is_control() { c.escape_debug().to_string() } else { c.to_string() }
+    // Marks without a width, which make text of a number.
+    let is_seen = !c.is_control()
+        && !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}' | '\u{feff}');
+    match c {
+        _ if is_seen => c.to_string(),
+        c if c.is_control() => c.escape_debug().to_string(),
+        c => c.escape_unicode().to_string(),
+    }
 }
 
 /// The cells that are no plain numbers, by column and kind.

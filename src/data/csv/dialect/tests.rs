@@ -120,8 +120,11 @@ fn an_index_is_found() {
     for (text, names, index) in [
         (",a\n0,5\n1,6\n", ["1", "a"].as_slice(), Some("numbers")),
         ("Unnamed: 0,a\n7,5\n3,6\n", &["Unnamed: 0", "a"], Some("numbers")),
-        ("Unnamed: 0,a\n7,5\n7,6\n", &["Unnamed: 0", "a"], None),
-        ("Unnamed: 0,a\n7.5,5\n7,6\n", &["Unnamed: 0", "a"], None),
+        ("Unnamed: 0,a\n7,5\n7,6\n", &["Unnamed: 0", "a"], Some("numbers")),
+        ("Unnamed: 0,a\n7.5,5\n7,6\n", &["Unnamed: 0", "a"], Some("numbers")),
+        ("Unnamed: 1,a\n7,5\n7,6\n", &["Unnamed: 1", "a"], Some("numbers")),
+        ("a,Unnamed: 1\n7,5\n7,5\n", &["a", "Unnamed: 1"], None),
+        (",a,\n7.5,5,3\n7,6,3\n", &["1", "a", "3"], None),
         ("\"a\" \"b\"\n\"1\" 5 6\n\"2\" 7 8\n", &["1", "a", "b"], Some("numbers")),
         ("\"a\",\"b\"\n\"x\",5,6\n\"y\",7,8\n", &["1", "a", "b"], Some("names")),
         ("id,a\n0,5\n1,6\n", &["id", "a"], None),
@@ -146,4 +149,70 @@ fn trailing_separators_and_comments_are_seen() {
     assert_eq!((dialect.columns, columns.names, columns.named), (2, vec!["x".to_owned(), "y".into()], true));
     let (_, columns) = found("# only words here\n1.0,2.0\n");
     assert!(!columns.named);
+}
+
+/// Rows of shades between 0 and 1, of which none goes up or down throughout.
+fn shades(rows: usize, columns: usize) -> String {
+    let cell =
+        |row: usize, column: usize| format!("0.{:02}", (row * 31 + column * 47 + 7 * (column % 3)) % 97);
+    let row = |row: usize| (0..columns).map(|column| cell(row, column)).collect::<Vec<_>>().join(",");
+    (0..rows).map(|at| row(at) + "\n").collect()
+}
+
+#[test]
+fn numbers_that_go_up_or_down_are_names_of_columns() {
+    for first in [
+        "400,402,404,406,408,410,412,414",
+        "400.25,400.75,401.25,401.75,402.25,402.75,403.25,403.75",
+        "4000,3999,3998,3997,3996,3995,3994,3993",
+        "0,10,20,30,40,50,60,70",
+        "1,2,4,8,16,32,64,128",
+        "303.201,340.32,349.3,355.34,360.9,387.2,527.8,576.9",
+        // Within the range of the rows.
+        "0.02,0.1,0.2,0.34,0.42,0.5,0.61,0.9",
+    ] {
+        let (dialect, columns) = found(&format!("{first}\n{}", shades(40, 8)));
+        assert_eq!(columns.names.join(","), first);
+        let said = dialect.notes.join("\n");
+        assert!(
+            said.contains("is taken as the names of the columns; `source.header` = no reads it as a row"),
+            "{said}"
+        );
+        assert!(dialect.warnings.is_empty(), "{:?}", dialect.warnings);
+    }
+    // Beside an index, and beside a name.
+    let rows: String = shades(5, 4).lines().zip('a'..).map(|(row, name)| format!("{name},{row}\n")).collect();
+    let (dialect, columns) = found(&format!(",400,402,404,406\n{rows}"));
+    assert_eq!(
+        (&columns.names[1..], &columns.index[..]),
+        (&["400", "402", "404", "406"].map(String::from)[..], &[(0, "names")][..])
+    );
+    assert!(dialect.warnings.is_empty(), "{:?}", dialect.warnings);
+    let (_, columns) = found(&format!("sample,400,402,404,406\n{rows}"));
+    assert_eq!(columns.names[..2], ["sample", "400"]);
+    let (dialect, columns) = found(&format!(",5,3\n{}", "x,1,2\ny,4,7\n"));
+    assert!(columns.named && dialect.warnings[0].contains("is taken as the names"), "{:?}", dialect.warnings);
+}
+
+#[test]
+fn rows_that_go_up_or_down_are_rows() {
+    for text in [
+        // Irises, whose columns are of different sizes; what goes on from row to row; few rows; a few small numbers.
+        "5.1,3.5,1.4,0.2\n4.9,3.0,1.4,0.2\n4.7,3.2,1.3,0.2\n6.4,3.2,4.5,1.5\n".to_owned(),
+        "1,10,100,1000\n2,20,200,2000\n3,30,300,3000\n4,40,400,4000\n".to_owned(),
+        "1,5,7,9\n3,2,8,4\n".to_owned(),
+        format!("1,2,3,4\n{}", "2,1,4,3\n4,4,1,2\n3,1,1,5\n5,2,3,1\n".repeat(9)),
+        format!("0.1,0.2,0.3,0.5\n{}", shades(9, 4)),
+        shades(40, 8),
+    ] {
+        let (dialect, columns) = found(&text);
+        assert!(!columns.named && dialect.warnings.is_empty(), "{text}: {:?}", dialect.warnings);
+    }
+    // Numbers far from all others, in no order.
+    let (dialect, columns) = found(&format!("400,402,401,406,404,410,412,414\n{}", shades(40, 8)));
+    assert!(
+        !columns.named && dialect.warnings[0].contains("`source.header` = yes"),
+        "{:?}",
+        dialect.warnings
+    );
 }
