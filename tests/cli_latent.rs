@@ -45,7 +45,7 @@ fn cell(picture: &DynamicImage, column: u32, row: u32) -> Vec<u8> {
 
 /// The values [N, columns] in a file of numbers.
 fn matrix(scratch: &Scratch, name: &str) -> (usize, Vec<f32>) {
-    let split = rows(scratch.path(name).to_str().unwrap(), &ReadOptions::default()).unwrap().0;
+    let split = rows(scratch.path(name).to_str().unwrap(), &ReadOptions::default()).unwrap().split;
     (split.dim(), split.x(0..split.count).unwrap())
 }
 
