@@ -56,7 +56,7 @@ fn there_and_back(format: Matrix, name: &str, names: &[String], dim: usize, valu
     format.write(&mut bytes, names, dim, values).unwrap();
     let path = folder.path().join(name);
     fs::write(&path, bytes).unwrap();
-    data::rows(path.to_str().unwrap(), &ReadOptions::default()).unwrap().0
+    data::rows(path.to_str().unwrap(), &ReadOptions::default()).unwrap().split
 }
 
 fn floats(split: &Split) -> Vec<f32> {
@@ -168,7 +168,7 @@ proptest! {
         let y = foreign::npy("|u1", &format!("{},", labels.len()), &labels);
         let (folder, path) = { let folder = folder(); let path = folder.path().join("m.npz"); (folder, path) };
         fs::write(&path, foreign::npz(&[("x", array), ("y", y)])).unwrap();
-        let split = data::rows(path.to_str().unwrap(), &ReadOptions::default()).unwrap().0;
+        let split = data::rows(path.to_str().unwrap(), &ReadOptions::default()).unwrap().split;
         prop_assert_eq!(bits(&floats(&split)), bits(&values));
         let found: Vec<u8> = split.labels.as_deref().unwrap().iter().map(|label| *label as u8).collect();
         prop_assert_eq!(found, labels);
@@ -210,7 +210,7 @@ proptest! {
         let folder = folder();
         let path = folder.path().join("s.parquet");
         columns::write_parquet(&mut fs::File::create(&path).unwrap(), &table).unwrap();
-        let split = data::rows(path.to_str().unwrap(), &ReadOptions::default()).unwrap().0;
+        let split = data::rows(path.to_str().unwrap(), &ReadOptions::default()).unwrap().split;
         prop_assert_eq!(bits(&floats(&split)), bits(&expected));
         let mut text = Vec::new();
         columns::write_csv(&mut text, &table).unwrap();
