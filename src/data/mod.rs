@@ -19,6 +19,7 @@ mod fingerprint;
 mod folder;
 mod idx;
 mod joining;
+mod judge;
 mod known;
 mod missing;
 mod mnist;
