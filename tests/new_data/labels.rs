@@ -44,7 +44,7 @@ fn truth_values_of_a_test_part_are_the_classes_0_and_1() {
     // Labels of an array lie beside it, whatever the column of the table is called.
     for test in ["te.csv", "te.npz"] {
         scratch.succeed(&format!("{line} {test}"));
-        assert!(config().contains("class_names = [\n    \"0\",\n    \"1\",\n]"), "{}", config());
+        assert!(config().contains("class_names = [\"0\", \"1\"]"), "{}", config());
     }
     scratch.succeed("sample run --label true --count 2 --out s.csv");
     scratch.succeed("score run --data te.csv --out s.csv");
