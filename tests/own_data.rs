@@ -221,7 +221,7 @@ fn rows_of_an_array_are_pictures_to_a_model_that_was_trained_with_mirrored_ones(
     let far: Vec<u8> = [9.5f32; 64].iter().flat_map(|v| v.to_le_bytes()).collect();
     scratch.write("far.npy", foreign::npy("<f4", "1, 64", &far));
     scratch.succeed(&format!("{TRAIN} --data p --flip --likelihood bernoulli"));
-    scratch.fail("evaluate run --data far.npy", 2, "have values outside 0..1");
+    scratch.fail("evaluate run --data far.npy", 2, "has values outside 0..1");
 }
 
 #[test]
