@@ -6,7 +6,6 @@ use super::scaling::Scaling;
 use super::shape::Shape;
 use super::split::Split;
 use super::summary::Summary;
-use super::table::one_holds_labels;
 
 /// A data set, ready to be trained on.
 #[derive(Debug, Clone)]
@@ -79,13 +78,6 @@ impl Dataset {
         let largest = |split: &Split| split.labels.as_ref()?.iter().max().copied();
         let largest: Option<Vec<u32>> = self.splits().map(largest).collect();
         Some(largest?.into_iter().max()? as usize + 1)
-    }
-
-    /// What to do where a table has one column more than a model: it may hold labels.
-    pub fn one_too_many(&self, columns: usize) -> Option<String> {
-        let is_one_more = self.shape.is_table() && self.shape.dim() == columns + 1;
-        (is_one_more && self.label.is_none() && !self.columns.is_empty())
-            .then(|| one_holds_labels(&self.columns))
     }
 
     /// The names of a table's columns; empty if they only have numbers.

@@ -144,6 +144,13 @@ impl Dataset {
         self.train.is_same(&self.test)
     }
 
+    /// What to do where a table has one column more than a model: it may hold labels.
+    pub fn one_too_many(&self, columns: usize) -> Option<String> {
+        let is_one_more = self.shape.is_table() && self.shape.dim() == columns + 1;
+        (is_one_more && self.label.is_none() && !self.columns.is_empty())
+            .then(|| one_holds_labels(&self.columns))
+    }
+
     /// The rows of [`ReadOptions::whole`] in the two parts that they have without it.
     ///
     /// # Panics
