@@ -3,6 +3,8 @@
 
 #[path = "common/foreign.rs"]
 mod foreign;
+#[path = "new_data/labels.rs"]
+mod labels;
 #[path = "new_data/runs.rs"]
 mod runs;
 #[path = "new_data/samples.rs"]

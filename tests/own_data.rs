@@ -223,7 +223,7 @@ fn rows_of_an_array_are_pictures_to_a_model_that_was_trained_with_mirrored_ones(
     let far: Vec<u8> = [9.5f32; 64].iter().flat_map(|v| v.to_le_bytes()).collect();
     scratch.write("far.npy", foreign::npy("<f4", "1, 64", &far));
     scratch.succeed(&format!("{TRAIN} --data p --flip --likelihood bernoulli"));
-    scratch.fail("evaluate run --data far.npy", 2, "have values outside 0..1");
+    scratch.fail("evaluate run --data far.npy", 2, "has values outside 0..1");
 }
 
 #[test]
@@ -537,4 +537,51 @@ fn advice_on_tables_works() {
     scratch.write("gaps.csv", "1,\n,2\n");
     let told = scratch.fail("score run --data gaps.csv --out -", 1, "no row has all its values");
     assert!(!told.contains("--missing"), "{told}");
+}
+
+#[test]
+fn pictures_of_another_size_or_in_grey_are_told_of() {
+    let scratch = Scratch::new();
+    let write = |folder: &str, width: u32, height: u32, grey: bool| {
+        fs::create_dir(scratch.path(folder)).unwrap();
+        for i in 0..12u8 {
+            // The middle of a tall one is the picture that was learnt from.
+            let (left, top) = ((width - 8) / 2, (height - 8) / 2);
+            let value = |x: u32, y: u32| {
+                let inside = (left..left + 8).contains(&x) && (top..top + 8).contains(&y);
+                if inside { i * 20 + ((x - left) * 3 + y - top) as u8 } else { 9 }
+            };
+            let path = scratch.path(&format!("{folder}/{i}.png"));
+            match grey {
+                true => GrayImage::from_fn(width, height, |x, y| Luma([value(x, y)])).save(path).unwrap(),
+                false => RgbImage::from_fn(width, height, |x, y| image::Rgb([value(x, y), 7, 200]))
+                    .save(path)
+                    .unwrap(),
+            }
+        }
+    };
+    write("tr", 8, 8, false);
+    write("tall", 8, 24, false);
+    write("big", 16, 16, false);
+    write("grey", 8, 8, true);
+    scratch.succeed(&format!("{TRAIN} --data tr"));
+    let told = |data: &str| scratch.said(&format!("score run --data {data} --out s.csv"));
+    let tall = told("tall");
+    assert!(
+        tall.contains("warning: 12 pictures of 8x24 are cut and resized to 8x8, as the model is"),
+        "{tall}"
+    );
+    assert!(!tall.contains("the run was trained on"), "{tall}");
+    assert!(told("big").contains("12 pictures of 16x16 are resized to 8x8, as the model is"));
+    assert!(told("grey").contains("12 grey pictures are read in colour, as the model is"));
+    // The run's own, where they were and where they are now.
+    fs::rename(scratch.path("tr"), scratch.path("moved")).unwrap();
+    let moved = told("moved");
+    assert!(
+        moved.contains("moved is the data that the run was trained on") && !moved.contains("warning: 12"),
+        "{moved}"
+    );
+    scratch.succeed(&format!("{TRAIN} --data tall --image-size 8x8"));
+    let own = told("tall");
+    assert!(own.contains("is the data that the run was trained on") && !own.contains("resized"), "{own}");
 }

@@ -57,7 +57,7 @@ fn evaluate(args: &EvaluateArgs, team: &Team, saved: &Saved, chosen: &Chosen) ->
         let json = serde_json::to_string_pretty(&report).expect("plain numbers");
         result(format_args!("{json}"));
     } else {
-        print(&report, saved.shape.plural());
+        print(&report, saved.shape.noun(report.count));
     }
     Ok(())
 }

@@ -65,8 +65,15 @@ fn pca(mu: &[f32], latent: usize) -> Plane {
 
 /// By t-SNE, with the perplexity that is asked for or the usual one.
 fn tsne(mu: &[f32], latent: usize, perplexity: Option<f64>) -> Result<Plane> {
-    let usual = || Tsne::usual(mu.len() / latent).unwrap_or_default();
-    let tsne = perplexity.map_or_else(usual, |perplexity| Tsne { perplexity });
+    let count = mu.len() / latent;
+    let tsne = match perplexity {
+        Some(perplexity) => Tsne { perplexity },
+        None => Tsne::usual(count).ok_or_else(|| {
+            Error::Usage(format!(
+                "--method tsne takes 4 data or more, and these are {count}: use --method pca"
+            ))
+        })?,
+    };
     let (places, perplexity) = (progress::tsne(tsne, mu, latent)?, tsne.perplexity);
     let title = format!("t-SNE of mu, perplexity {perplexity}: near is alike, far says nothing");
     Ok((places.into_iter().map(<(f64, f64)>::from).collect(), [title, String::new()]))

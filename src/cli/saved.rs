@@ -159,6 +159,10 @@ impl Saved {
     /// The part of the run's data that this whole is, and how it has changed if it is all of them.
     fn recognised(&self, dataset: &Dataset) -> Result<(Option<&str>, Option<String>)> {
         let known = &self.config.fingerprint;
+        // What was cut is not what the run read, unless the run cut its own.
+        if dataset.raw.cut && self.config.source.image_size.is_none() {
+            return Ok((None, None));
+        }
         // Where there is one part, both are one comparison: reading the rows is what it costs.
         let [whole] = &known[..] else {
             return Ok((Fingerprint::recognise(known, dataset)?.map(|part| part.part.as_str()), None));
@@ -191,6 +195,8 @@ impl Saved {
         let mut options = ReadOptions { format: args.format.clone(), ..run.clone() };
         (options.test_data, options.image_size, options.colour) = (None, None, None);
         (options.whole, options.pictured) = (true, self.shape.is_picture());
+        let mut own = [Some(&self.config.data), run.test_data.as_ref()].into_iter().flatten();
+        options.foreign = !own.any(|own| output::is_same(Path::new(source), Path::new(own)));
         options.shares = run.scaling.is_none() && (run.bits.is_some() || run.scale.is_none());
         // As the run's own values became x, and in no way of their own.
         options.scale = run.scaling.is_none().then_some(Scale::None);
@@ -250,16 +256,16 @@ impl Saved {
         let rows = dataset.shape.is_table() && dataset.shape.dim() == self.shape.dim();
         if dataset.shape != self.shape && !rows {
             return Err(Error::Usage(format!(
-                "--data {source} holds data of {}, but the model is of {}{}",
+                "--data {source} holds data of {}, but the model is of {}{}{}",
                 dataset.shape,
                 self.shape,
-                self.if_single(&dataset)
+                self.if_single(&dataset),
+                dataset.one_too_many(self.shape.dim()).map(|next| format!("\n  {next}")).unwrap_or_default()
             )));
         }
         self.check_range(source, &dataset)?;
-        let (known, counted) = (&self.config.class_names, dataset.classes.is_empty());
-        let is_named = known.iter().any(|name| name.parse::<u32>().is_err());
-        if self.model.classes > 0 && counted && is_named && dataset.train.labels.is_some() {
+        let known = &self.config.class_names;
+        if self.model.classes > 0 && dataset.counts(known) && dataset.train.labels.is_some() {
             let names = known.iter().enumerate().take(3).map(|(number, name)| format!("{number} is {name}"));
             talk(format_args!(
                 "warning: {source} has numbers as labels, which count as those of the model's classes: {}; save names to \
@@ -296,11 +302,12 @@ impl Saved {
         }
         let found = dataset.train.outside_unit()?;
         let (count, what) = (found.len(), dataset.shape.plural());
-        let of = format!("{count} of {} {what}", dataset.train.count);
+        let has = if count == 1 { "has" } else { "have" };
+        let of = format!("{count} of {} {what} {has} values outside", dataset.train.count);
         let named = rows::named(&dataset.train, &found);
         if !bounded {
             talk(format_args!(
-                "warning: {of} have values outside the range of the training data, and are taken as they are: {named}"
+                "warning: {of} the range of the training data, and are taken as they are: {named}"
             ));
             return Ok(());
         }
@@ -315,9 +322,7 @@ impl Saved {
             false => "bring them there as those that it was trained on were".into(),
         };
         let range = if scaled { "the range of the training data" } else { "0..1" };
-        Err(Error::Usage(format!(
-            "--data {name}: {of} have values outside {range}, and {why}: {named}\n  {next}"
-        )))
+        Err(Error::Usage(format!("--data {name}: {of} {range}, and {why}: {named}\n  {next}")))
     }
 
     /// Labels are of no use to a model that is not conditional: data without them can be read too.

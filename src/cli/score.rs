@@ -23,10 +23,12 @@ pub fn run(args: &ScoreArgs) -> Result<()> {
     if output::is_stdout(&args.out) && args.picture.as_deref().is_some_and(output::is_stdout) {
         return Err(Error::Usage("--out and --picture cannot both go to stdout".into()));
     }
-    let saved = match &args.picture {
-        Some(_) => Saved::open_pictures(&args.run, &args.device)?,
-        None => Saved::open(&args.run, &args.device)?,
-    };
+    let saved = Saved::open(&args.run, &args.device)?;
+    if args.picture.is_some() && !saved.shape.is_picture() {
+        let problem =
+            format!("--picture: the model is of data of {}, which is no picture; leave it out", saved.shape);
+        return Err(Error::Usage(problem));
+    }
     let Chosen { split, name, classes, unread } = saved.read(&args.source, SplitArg::All)?;
     let scores = scores(&saved, &split, name, args.nll_samples)?;
     let mut order: Vec<u32> = (0..split.count as u32).collect();

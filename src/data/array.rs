@@ -15,6 +15,11 @@ const MAX_DIM: usize = 1 << 24;
 /// Rows that are turned from Fortran order in one go, so that they stay in the cache.
 const TURNED: usize = 64;
 
+/// Text that Python makes of what is missing.
+const MISSING: [&str; 4] = ["", "nan", "None", "<NA>"];
+/// How it ends why an array is not labels, where one is missing.
+pub(super) const NO_LABEL_IS: &str = ", no label";
+
 /// What elements of type `O` are.
 const OBJECTS: &str = "Python objects";
 
@@ -177,14 +182,21 @@ impl Header {
 
     /// The elements as labels, one a row, with the names of the classes where they are not simply numbered; or why they
     /// are none.
-    /// With `gaps`, NaN is a label that is missing.
+    /// With `gaps`, a label may be missing: NaN, or text that says so.
     pub(super) fn labels(&self, bytes: &[u8], gaps: bool) -> Result<(Vec<u32>, Vec<String>), String> {
         let count = self.shape.first().copied().unwrap_or(0);
         let each = self.shape.iter().skip(1).product::<usize>();
         let named = |names: &mut dyn Iterator<Item = String>| {
             let mut labels = Labels::default();
-            names.for_each(|name| labels.push(&name));
-            labels.finish()
+            for (row, name) in names.enumerate() {
+                match MISSING.iter().any(|word| word.eq_ignore_ascii_case(&name)) {
+                    true if gaps => labels.push_none(),
+                    true if name.is_empty() => return Err(format!("row {} is empty{NO_LABEL_IS}", row + 1)),
+                    true => return Err(format!("row {} is {name}{NO_LABEL_IS}", row + 1)),
+                    false => labels.push(&name),
+                }
+            }
+            Ok(labels.finish())
         };
         let Some(kind) = FileKind::named(&self.descr) else {
             let Some(size) = self.element_bytes().filter(|_| each == 1) else {
@@ -193,10 +205,10 @@ impl Header {
                 return Err(format!("it has {what}{next}"));
             };
             let text = |bytes: &[u8]| text(bytes, &self.descr);
-            return Ok(match size {
+            return match size {
                 0 => named(&mut (0..count).map(|_| String::new())),
                 size => named(&mut bytes.chunks_exact(size).map(text)),
-            });
+            };
         };
         if each == 0 {
             return Err("it is empty".to_owned());
@@ -204,10 +216,10 @@ impl Header {
         // Numbers past 2^53 keep all their digits.
         if let (1, Some(values)) = (each, kind.integers(bytes)) {
             let numbers: Option<Vec<u32>> = values.iter().map(|v| number(*v)).collect();
-            return Ok(match numbers {
-                Some(numbers) => (numbers, Vec::new()),
+            return match numbers {
+                Some(numbers) => Ok((numbers, Vec::new())),
                 None => named(&mut values.iter().map(i128::to_string)),
-            });
+            };
         }
         let values = kind.doubles(bytes);
         if each > 1 {
@@ -218,7 +230,7 @@ impl Header {
         if let Some(row) = values.iter().position(|v| v.fract() != 0.0 && !is_gap(v)) {
             let value = values[row];
             if value.is_nan() {
-                return Err(format!("row {} is NaN", row + 1));
+                return Err(format!("row {} is NaN{NO_LABEL_IS}", row + 1));
             }
             return Err(format!("row {} is {value}, and labels are whole numbers or text", row + 1));
         }
@@ -347,7 +359,11 @@ mod tests {
         let text: Vec<u8> = "dogcatdog".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
         assert_eq!(labels("<U3", &[3], &text), Ok((vec![1, 0, 1], names(&["cat", "dog"]))));
         assert_eq!(labels("|S4", &[2, 1], b"b\0\0\0a\0\0\0"), Ok((vec![1, 0], names(&["a", "b"]))));
-        assert_eq!(labels("|S0", &[2], b""), Ok((vec![0, 0], names(&[""]))));
+        // Without a label in a row there are none, or the row has none.
+        assert_eq!(labels("|S0", &[2], b""), Err("row 1 is empty, no label".into()));
+        assert_eq!(labels("|S4", &[2], b"catsNone"), Err("row 2 is None, no label".into()));
+        let gaps = header("|S4", &[2]).labels(b"catsNone", true);
+        assert_eq!(gaps, Ok((vec![0, NO_LABEL], names(&["cats"]))));
         // Bytes that are no UTF-8, and letters that are none, are told apart.
         assert_eq!(labels("|S1", &[2], b"\xe9\xe8"), Ok((vec![1, 0], names(&["\u{e8}", "\u{e9}"]))));
         let halves = [0xd800u32, 0xd801].map(u32::to_le_bytes).concat();

@@ -24,12 +24,58 @@ pub(super) fn meaning(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// The number of the class in `known` that means the same as `name`.
+/// The number of the class in `known` that means the same as `name`. A plain number is that of the class itself, where no
+/// class is called as one.
 pub fn class_number(name: &str, known: &[String]) -> Option<u32> {
     let exact = known.iter().position(|known| known == name);
-    let wanted = meaning(name);
+    let spelled = spelled_as(vec![name.to_owned()], known);
+    let wanted = meaning(&spelled[0]);
     let alike = || known.iter().position(|known| meaning(known) == wanted);
-    exact.or_else(alike).map(|number| number as u32)
+    let own =
+        || number(name).filter(|own| (*own as usize) < known.len() && !known.iter().any(|k| is_number(k)));
+    exact.or_else(alike).map(|number| number as u32).or_else(own)
+}
+
+/// The number that a name is.
+fn number(name: &str) -> Option<u32> {
+    meaning(name).parse().ok()
+}
+
+fn is_number(name: &str) -> bool {
+    name.parse::<f64>().is_ok() || ["true", "false"].contains(&&*meaning(name))
+}
+
+/// Whether names are some of these alone.
+fn are_of(names: &[String], words: [&str; 2]) -> bool {
+    !names.is_empty() && names.iter().all(|name| words.contains(&&*meaning(name)))
+}
+
+/// What truth values are called as words, and as numbers.
+const TRUTHS: [[&str; 2]; 2] = [["false", "true"], ["0", "1"]];
+
+/// The names as `known` spells them where one side has truth values alone and the other has 0 and 1 alone.
+pub(super) fn spelled_as(names: Vec<String>, known: &[String]) -> Vec<String> {
+    let [words, numbers] = TRUTHS;
+    let (from, to) = match () {
+        () if are_of(&names, words) && are_of(known, numbers) => (words, numbers),
+        () if are_of(&names, numbers) && are_of(known, words) => (numbers, words),
+        () => return names,
+    };
+    let spell = |name: String| {
+        let truth = to[usize::from(meaning(&name) == from[1])];
+        known.iter().find(|known| meaning(known) == truth).cloned().unwrap_or_else(|| truth.to_owned())
+    };
+    names.into_iter().map(spell).collect()
+}
+
+/// One spelling of all that may be one class: of truth values, their number.
+pub(super) fn canonical(name: &str) -> Cow<'_, str> {
+    let name = meaning(name);
+    let [words, numbers] = TRUTHS;
+    match words.iter().position(|word| *word == name) {
+        Some(at) => numbers[at].into(),
+        None => name,
+    }
 }
 
 /// The classes of a model or of a part, of which there may be very many, found by name.
@@ -83,28 +129,55 @@ impl Dataset {
         let labels = self.splits().map(|split| split.labels.as_deref().unwrap_or(&[]));
         let used: BTreeSet<u32> = labels.flatten().copied().collect();
         let mut classes = known.to_vec();
+        let counts = self.counts(known);
         let numbers: Option<BTreeMap<u32, u32>> = match (known.is_empty(), self.classes.is_empty()) {
             (true, true) => None,
             // The model's classes are numbers, so these names must be numbers too.
             (true, false) => {
-                let number = |label: &u32| meaning(&self.class_name(*label)).parse().ok();
-                used.iter().map(|label| Some((*label, number(label)?))).collect()
+                used.iter().map(|label| Some((*label, number(&self.class_name(*label))?))).collect()
             }
-            // The model's names are not numbers, so the data's numbers are taken as the model's own.
-            (false, true) if !known.iter().all(|name| meaning(name).parse::<u32>().is_ok()) => {
-                return Dataset { classes, ..self };
+            _ if counts => {
+                let own = |label: &u32| Some((*label, number(&self.class_name(*label))?));
+                used.iter().map(own).collect()
             }
             (false, _) => {
+                let names = spelled_as(used.iter().map(|label| self.class_name(*label)).collect(), known);
                 let mut named = Known::new(std::mem::take(&mut classes));
-                let numbers = used.iter().map(|l| (*l, named.number(&self.class_name(*l)))).collect();
+                let numbers =
+                    used.iter().zip(&names).map(|(label, name)| (*label, named.number(name))).collect();
                 classes = named.names();
                 Some(numbers)
             }
         };
         let Some(numbers) = numbers else { return self };
+        let mut raw = self.raw;
+        if counts {
+            // What they are called as the model knows them.
+            let called =
+                |name: &String| number(name).map_or_else(|| name.clone(), |own| class_name(known, own));
+            raw.classes = match raw.classes.is_empty() {
+                true => known.to_vec(),
+                false => raw.classes.iter().map(called).collect(),
+            };
+        }
         let renumber = |split: Split| split.renumbered(|label| numbers[&label]);
         let (train, valid, test) = (renumber(self.train), self.valid.map(renumber), renumber(self.test));
-        Dataset { train, valid, test, classes, ..self }
+        Dataset { train, valid, test, classes, raw, ..self }
+    }
+
+    /// Whether its labels are plain numbers where a model's classes `known` have other names: they count as the numbers of
+    /// those classes.
+    pub fn counts(&self, known: &[String]) -> bool {
+        let numbers = || self.classes.iter().all(|name| number(name).is_some());
+        let none_is = |is: fn(&str) -> bool| !known.is_empty() && !known.iter().any(|name| is(name));
+        match self.classes.is_empty() {
+            true => {
+                !known.is_empty()
+                    && !known.iter().all(|name| number(name).is_some())
+                    && !are_of(known, TRUTHS[0])
+            }
+            false => numbers() && none_is(is_number),
+        }
     }
 
     /// The name of a label.
@@ -159,6 +232,28 @@ mod tests {
         for (a, b) in [("007", "7"), ("9007199254740993", "9007199254740992"), ("nan", "NaN"), ("a", "A")] {
             assert_ne!(meaning(a), meaning(b));
         }
+    }
+
+    #[test]
+    fn truth_values_are_0_and_1_where_the_other_side_has_those_alone() {
+        numbered((&[0, 1], &["False", "True"]), &["0", "1"], (&[0, 1], &["0", "1"]));
+        numbered((&[0, 1], &["0.0", "1.0"]), &["True", "false"], (&[1, 0], &["True", "false"]));
+        numbered((&[0, 1], &[]), &["True", "false"], (&[1, 0], &["True", "false"]));
+        numbered(
+            (&[0, 1], &["False", "True"]),
+            &["0", "1", "2"],
+            (&[3, 4], &["0", "1", "2", "False", "True"]),
+        );
+        assert_eq!((class_number("true", &names(&["0", "1"])), canonical("True")), (Some(1), "1".into()));
+    }
+
+    #[test]
+    fn plain_numbers_are_those_of_classes_with_other_names() {
+        let known = names(&["cat", "dog"]);
+        numbered((&[1, 0], &["0", "1"]), &["cat", "dog"], (&[1, 0], &["cat", "dog"]));
+        numbered((&[0, 1], &["1", "7"]), &["cat", "dog"], (&[1, 7], &["cat", "dog"]));
+        assert_eq!((class_number("1", &known), class_number("2", &known)), (Some(1), None));
+        assert_eq!(class_number("1", &names(&["3", "cat"])), None);
     }
 
     /// Minutes, if each were looked for among all.

@@ -64,7 +64,7 @@ impl Dataset {
             unread: Vec::new(),
             notes: Vec::new(),
             warnings: Vec::new(),
-            raw: Raw { parts, classes: Vec::new() },
+            raw: Raw { parts, classes: Vec::new(), cut: false },
         }
     }
 

@@ -1,11 +1,12 @@
 //! What data looked like when a run was trained on it, so that a change does not go unnoticed.
 
+use std::borrow::Cow;
 use std::hash::Hasher;
 
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
-use super::classes::class_name;
+use super::classes::{canonical, class_name};
 use super::dataset::Dataset;
 use super::raw::ALL;
 use super::split::{Element, Row, Split};
@@ -13,6 +14,8 @@ use crate::error::Result;
 
 /// Bytes of rows that are looked at: of more, every so many rows are.
 const MOST: u64 = 1 << 30;
+/// Rows by which two parts are told apart before all are looked at.
+const SOME: u64 = 64;
 
 /// Rows as the source has them, before they are divided and scaled: their number, type and content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +33,7 @@ pub struct Fingerprint {
     pub every: u64,
     /// XXH3 of the values, in hexadecimal: bytes as they are, floats as 32 bits, little endian.
     pub hash: String,
-    /// The same of the labels' names, where there are labels.
+    /// The same of the labels' names, where there are labels: of all spellings of a class, one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<String>,
 }
@@ -67,7 +70,7 @@ impl Fingerprint {
             bytes,
             every,
             hash: hash_of(rows, rows.count as u64, every)?,
-            labels: labels_of(rows, rows.count as u64, classes),
+            labels: labels_of(rows, rows.count as u64, classes, canonical),
         })
     }
 
@@ -101,7 +104,10 @@ impl Fingerprint {
             return Ok(Some(Change::Longer(now - before)));
         }
         if let Some(labels) = &self.labels
-            && labels_of(rows, before, classes).is_some_and(|now| now != *labels)
+            && rows.labels.is_some()
+            && ![canonical as Spelling, as_is]
+                .iter()
+                .any(|of| labels_of(rows, before, classes, *of).as_ref() == Some(labels))
         {
             return Ok(Some(Change::Labels));
         }
@@ -164,11 +170,32 @@ fn hash_of(rows: &Split, count: u64, every: u64) -> Result<String> {
     Ok(format!("{:016x}", hash.finish()))
 }
 
-fn labels_of(rows: &Split, count: u64, classes: &[String]) -> Option<String> {
+/// How the name of a class is spelled for a fingerprint.
+type Spelling = for<'a> fn(&'a str) -> Cow<'a, str>;
+
+/// The name as the data spells it, which earlier versions looked at.
+fn as_is(name: &str) -> Cow<'_, str> {
+    name.into()
+}
+
+/// Whether two parts have the same rows in the same order.
+pub(super) fn same_rows(a: &Split, b: &Split) -> Result<bool> {
+    if (a.count, a.dim(), a.element()) != (b.count, b.dim(), b.element()) {
+        return Ok(false);
+    }
+    let width = (a.dim() * size_of::<f32>()) as u64;
+    let every = (a.count as u64 * width).div_ceil(MOST).max(1);
+    let most = a.count as u64;
+    // Mostly, the first rows tell.
+    let first = most.min(SOME);
+    Ok(hash_of(a, first, 1)? == hash_of(b, first, 1)? && hash_of(a, most, every)? == hash_of(b, most, every)?)
+}
+
+fn labels_of(rows: &Split, count: u64, classes: &[String], of: Spelling) -> Option<String> {
     let labels = rows.labels.as_deref()?;
     let mut hash = XxHash3_64::with_seed(0);
     for label in &labels[..count as usize] {
-        hash.write(class_name(classes, *label).as_bytes());
+        hash.write(of(&class_name(classes, *label)).as_bytes());
         // Names cannot run into each other.
         hash.write(&[0xFF]);
     }
@@ -184,7 +211,7 @@ mod tests {
     fn dataset(values: Vec<u8>, labels: Option<Vec<u8>>) -> Dataset {
         let rows = Split::new(values, 2, labels);
         let mut dataset = Dataset::new("test", Shape::table(2), rows.clone(), rows.clone());
-        dataset.raw = Raw { parts: vec![(ALL, rows)], classes: Vec::new() };
+        dataset.raw = Raw { parts: vec![(ALL, rows)], classes: Vec::new(), cut: false };
         dataset
     }
 
@@ -218,12 +245,33 @@ mod tests {
     }
 
     #[test]
+    fn a_class_may_be_spelled_in_another_way() {
+        let of = |classes: &[&str]| {
+            let mut dataset = dataset((0..8).collect(), Some(vec![0, 1, 1, 0]));
+            dataset.raw.classes = classes.iter().map(|name| (*name).to_owned()).collect();
+            dataset
+        };
+        let change =
+            |a: &[&str], b: &[&str]| Fingerprint::compare(&Fingerprint::of(&of(a)).unwrap(), &of(b)).unwrap();
+        for (a, b) in [(["10", "20"], ["10.0", "2e1"]), (["False", "True"], ["false", "1"])] {
+            assert_eq!((change(&a, &b), change(&b, &a)), (None, None));
+        }
+        assert_eq!(change(&["10", "20"], &["10", "30"]), Some(Change::Labels));
+        // As earlier versions wrote it.
+        let mut before = Fingerprint::of(&of(&["1.0", "True"])).unwrap();
+        let rows = of(&[]).train;
+        before[0].labels = labels_of(&rows, 4, &["1.0".into(), "True".into()], as_is);
+        assert_eq!(Fingerprint::compare(&before, &of(&["1.0", "True"])).unwrap(), None);
+        assert_eq!(Fingerprint::compare(&before, &of(&["1.0", "red"])).unwrap(), Some(Change::Labels));
+    }
+
+    #[test]
     fn floats_are_told_from_bytes_and_rows_by_their_length() {
         let before = Fingerprint::of(&dataset((0..20).collect(), None)).unwrap();
         let floats = Split::from_floats((0..20).map(|v| v as f32).collect(), 2);
         let of = |rows: Split| {
             let mut other = Dataset::new("test", Shape::table(rows.dim()), rows.clone(), rows.clone());
-            other.raw = Raw { parts: vec![(ALL, rows)], classes: Vec::new() };
+            other.raw = Raw { parts: vec![(ALL, rows)], classes: Vec::new(), cut: false };
             Fingerprint::compare(&before, &other).unwrap()
         };
         assert_eq!(of(floats), Some(Change::Other("its values are floats instead of bytes".into())));

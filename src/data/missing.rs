@@ -22,6 +22,17 @@ pub(super) fn drop(split: Split) -> Result<Split> {
     Ok(if whole.len() == split.count { split } else { split.select(&whole) })
 }
 
+/// How many values are missing.
+pub(super) fn count(split: &Split) -> Result<u64> {
+    let mut missing = 0;
+    split.each(0..split.count, &mut |row| {
+        if let Row::Floats(values) = row {
+            missing += values.iter().filter(|value| value.is_nan()).count() as u64;
+        }
+    })?;
+    Ok(missing)
+}
+
 /// What stands in for missing values.
 #[derive(Debug)]
 pub(super) struct Means {

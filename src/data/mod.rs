@@ -20,6 +20,7 @@ mod folder;
 mod foreign;
 mod idx;
 mod joining;
+mod judge;
 mod known;
 mod missing;
 mod mnist;

@@ -1,6 +1,5 @@
 //! NumPy's `.npz`: a zip of `.npy` files: one with the data, or one for each of its parts, and their labels.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs::File;
 use std::io::BufReader;
@@ -14,7 +13,7 @@ use super::number::Number;
 use super::options::ReadOptions;
 use super::progress::Watch;
 use super::reader::{Format, NAMED, Parts, has_extension, stem};
-use super::table::NO_LABEL;
+use super::table::odd_classes;
 use crate::error::{Error, Result};
 
 mod archive;
@@ -49,6 +48,7 @@ fn open(source: &str, options: &ReadOptions, _: Watch) -> Result<Parts> {
                 Ok((numbers, classes)) => {
                     let _ = write!(note, " with labels {}", labels.name);
                     read.train = read.train.with_labels(Some(numbers));
+                    read.warnings.extend(odd_classes(&classes, "save '' in their place"));
                     read.classes = classes;
                 }
                 Err(why) => {
@@ -69,9 +69,6 @@ fn open(source: &str, options: &ReadOptions, _: Watch) -> Result<Parts> {
         }
         all.push(read);
     }
-    if all.iter().any(|parts| !parts.classes.is_empty()) {
-        all = all.into_iter().map(Parts::with_names).collect();
-    }
     let mut all = all.into_iter();
     let mut parts = all.next().expect("an array was chosen");
     for (Chosen { part, .. }, mut other) in chosen[1..].iter().zip(all) {
@@ -91,21 +88,6 @@ fn open(source: &str, options: &ReadOptions, _: Watch) -> Result<Parts> {
         parts.notes.push(format!("arrays that are not used: {first}{more}; `source.array` names another"));
     }
     Ok(parts)
-}
-
-impl Parts {
-    /// The same, with the numbers of classes as their names if they have no others.
-    fn with_names(self) -> Parts {
-        let Some(labels) = self.train.labels.clone().filter(|_| self.classes.is_empty()) else { return self };
-        let used: BTreeSet<u32> = labels.iter().copied().filter(|label| *label != NO_LABEL).collect();
-        let classes = used.iter().map(u32::to_string).collect();
-        let numbers: BTreeMap<u32, u32> = used.into_iter().zip(0..).collect();
-        Parts {
-            train: self.train.renumbered(|label| numbers.get(&label).copied().unwrap_or(NO_LABEL)),
-            classes,
-            ..self
-        }
-    }
 }
 
 #[cfg(test)]

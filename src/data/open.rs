@@ -7,6 +7,7 @@ use std::path::Path;
 use unknown::{check_place, unknown};
 
 use super::dataset::Dataset;
+use super::judge::Judged;
 use super::known::{FORMATS, is_built_in};
 use super::options::{Missing, ReadOptions, TEST_FRACTION};
 use super::origin::Part;
@@ -16,7 +17,7 @@ use super::raw::Raw;
 use super::reader::{POINTER, Parts, is_pointer};
 use super::shape::Shape;
 use super::split::Split;
-use super::table::{likely_label, setting};
+use super::table::one_holds_labels;
 use super::{csv, dataset, folder, missing, npy, npz, parquet, pictures, shades};
 use crate::error::{Error, Result};
 use crate::settings::Named;
@@ -94,6 +95,10 @@ pub fn open_with(source: &str, options: &ReadOptions, progress: Watch) -> Result
     let mut parts = read("data", source, options, progress)?;
     if let Some(test) = &options.test_data {
         let mut options = ReadOptions { label_optional: true, bits: parts.bits, ..options.clone() };
+        // Labels of an array lie beside it.
+        if !has_columns(test, options.format.as_deref()) {
+            options.label_column = None;
+        }
         let named = !dataset::numbered(&parts.columns);
         if named {
             options.expected.clone_from(&parts.columns);
@@ -111,6 +116,7 @@ pub fn open_with(source: &str, options: &ReadOptions, progress: Watch) -> Result
         drop_rows(source, options, &mut parts)?;
     }
     let raw = Raw::of(&parts);
+    let own_test = parts.test.is_some();
     let (train, test) = match (parts.test.take(), options.test_fraction) {
         (Some(_), Some(_)) if !options.whole => {
             let problem = format!(": {source} has a test part of its own; leave it out");
@@ -130,7 +136,14 @@ pub fn open_with(source: &str, options: &ReadOptions, progress: Watch) -> Result
             (train, test)
         }
     };
-    let parts = Parts { train, ..parts };
+    let mut parts = Parts { train, ..parts };
+    if !options.whole {
+        let named = options.test_data.as_deref().unwrap_or("the test part");
+        let own_test = own_test.then_some(named);
+        let (train, valid, classes) = (&parts.train, parts.valid.as_ref(), &parts.classes);
+        let told = Judged { train, valid, test: &test, own_test, classes }.warnings()?;
+        parts.warnings.extend(told);
+    }
     let dataset = prepare(source, options, parts, test, progress)?;
     Ok(Dataset { raw, ..dataset })
 }
@@ -139,6 +152,13 @@ impl Dataset {
     /// Whether both parts are all rows, as [`ReadOptions::whole`] asks of sources without a test part.
     pub fn is_whole(&self) -> bool {
         self.train.is_same(&self.test)
+    }
+
+    /// What to do where a table has one column more than a model: it may hold labels.
+    pub fn one_too_many(&self, columns: usize) -> Option<String> {
+        let is_one_more = self.shape.is_table() && self.shape.dim() == columns + 1;
+        (is_one_more && self.label.is_none() && !self.columns.is_empty())
+            .then(|| one_holds_labels(&self.columns))
     }
 
     /// The rows of [`ReadOptions::whole`] in the two parts that they have without it.
@@ -228,13 +248,9 @@ fn other_size(source: &str, parts: &Parts, options: &ReadOptions) -> Error {
     };
     let (dim, pixels) = (parts.shape.dim(), size.width * size.height);
     let over = [1, 3].into_iter().any(|channels| dim == channels * pixels + 1);
-    let named = match likely_label(&parts.columns) {
-        Some(column) => setting(LABEL_COLUMN, &[column], &parts.columns),
-        None => format!("`{LABEL_COLUMN}`"),
-    };
     if parts.shape.is_table() && over && !parts.columns.is_empty() && parts.label.is_none() {
         let problem = format!("{dim} columns, one more than the {} pixels of a picture of {size}", dim - 1);
-        return Error::file(source, problem, format!("if one of them holds labels, name it with {named}"));
+        return Error::file(source, problem, one_holds_labels(&parts.columns));
     }
     if options.whole {
         let problem = format!("it holds data of {}, but the model is of pictures of {size}", parts.shape);

@@ -101,6 +101,11 @@ section! {
         #[arg(skip)]
         expected: Vec<String> = Vec::new();
 
+        /// Of a trained model: that the source is other data than its own, and to be told of what becomes of its pictures
+        #[serde(skip)]
+        #[arg(skip)]
+        foreign: bool = false;
+
         /// Of a trained model without a scaling: that its x are bytes as v / 255, or in 0..1
         #[serde(skip)]
         #[arg(skip)]

@@ -55,11 +55,13 @@ fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
 }
 
 fn read(path: &Path, options: &ReadOptions, progress: Watch) -> Result<Parts> {
-    let files = files::find(path)?;
+    let (files, strays) = files::find(path)?;
     let opened: Vec<Open> = files.into_iter().map(Open::new).collect::<Result<_>>()?;
     let of = |part| opened.iter().filter(|file| file.part == part).collect::<Vec<&Open>>();
     if opened.iter().all(|file| file.part.is_none()) {
-        return table(path, &of(None), options, progress);
+        let mut parts = table(path, &of(None), options, progress)?;
+        parts.warnings.extend(strays);
+        return Ok(parts);
     }
     let (train, valid, test) = (of(Some(Part::Train)), of(Some(Part::Valid)), of(Some(Part::Test)));
     if train.is_empty() {
@@ -88,8 +90,13 @@ fn read(path: &Path, options: &ReadOptions, progress: Watch) -> Result<Parts> {
                 "read them one by one, with `source.image_size` if they are pictures",
             ));
         }
+        if parts.train.labels.is_some() && other.train.labels.is_none() {
+            let name = if part == Part::Valid { "validation" } else { "test" };
+            parts.warnings.push(format!("the files of the {name} part have no labels, so it has none"));
+        }
         parts.join(other, part);
     }
+    parts.warnings.extend(strays);
     Ok(parts)
 }
 
@@ -288,7 +295,9 @@ impl Gathered {
         let at = Place { row: row as u64, ..Place::default() };
         if place == usize::MAX {
             let Some(labels) = &mut self.labels else { return };
-            let name = cell.map(text).filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("nan"));
+            let name = cell
+                .map(|cell| text(cell).trim().to_owned())
+                .filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("nan"));
             match name {
                 Some(name) => labels.push(&name),
                 None => {

@@ -5,6 +5,7 @@ mod load;
 mod search;
 mod tiff_pages;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -84,7 +85,9 @@ fn open(source: &str, options: &ReadOptions, progress: Watch) -> Result<Parts> {
     parts.warnings.extend(unreadable(&found, &refusals));
     parts.warnings.extend(strangers(&others).map(|(what, advice)| format!("{what}; {advice}")));
     parts.warnings.extend(lost_colour(&target, options));
+    parts.warnings.extend(target.fitted(options));
     parts.warnings.extend(layout.warnings);
+    parts.cut = target.is_cut();
     Ok(parts)
 }
 
@@ -112,6 +115,8 @@ pub(super) fn read_packed(
     parts.notes = notes(&found, &target, 0);
     parts.warnings.extend(unreadable(&found, &refusals));
     parts.warnings.extend(lost_colour(&target, options));
+    parts.warnings.extend(target.fitted(options));
+    parts.cut = target.is_cut();
     let unread = found.iter().zip(&refusals).filter_map(|(found, refusal)| match refusal {
         Some(Refusal::Unreadable(reason)) => {
             Some(Unread { file: found.name(), reason: reason.clone(), part: None })
@@ -152,7 +157,7 @@ fn decode_all(source: &Path, found: &[Found], options: &ReadOptions, progress: W
         if target.deep || !target.found_deep.load(Ordering::Relaxed) {
             break decoded;
         }
-        target = Target { deep: true, coloured: AtomicU64::new(0), ..target };
+        target = Target::new(target.shape, target.resize, &target.first, true);
     };
     let (values, refusals) = decoded;
     if let Some(Refusal::Size(problem)) = refusals.iter().flatten().find(|r| matches!(r, Refusal::Size(_))) {
@@ -160,7 +165,7 @@ fn decode_all(source: &Path, found: &[Found], options: &ReadOptions, progress: W
     }
     let readable: Vec<u32> = (0..found.len() as u32).filter(|i| refusals[*i as usize].is_none()).collect();
     if readable.is_empty() {
-        let problem = format!("none of its {} pictures can be read", found.len());
+        let problem = none_of(found.len());
         return Err(Error::file(source, problem, refused(found, &refusals)));
     }
     let all = match values {
@@ -252,6 +257,14 @@ fn strangers(others: &[String]) -> Option<(String, String)> {
     Some((what, advice))
 }
 
+/// The problem of a source without a picture that can be read.
+fn none_of(count: usize) -> String {
+    match count {
+        1 => "its one picture cannot be read".to_owned(),
+        count => format!("none of {count} pictures can be read"),
+    }
+}
+
 /// The first unreadable files, and why.
 fn refused(found: &[Found], refusals: &[Option<Refusal>]) -> String {
     let mut names = found.iter().zip(refusals).filter_map(|(found, refusal)| match refusal {
@@ -278,8 +291,11 @@ struct Target {
     deep: bool,
     /// Whether a picture was found that eight bits do not hold.
     found_deep: AtomicBool,
-    /// Pictures that lost their colour.
+    /// Pictures that lost their colour, and grey ones that are read in colour.
     coloured: AtomicU64,
+    grey: AtomicU64,
+    /// How many pictures had which other size.
+    sizes: Mutex<BTreeMap<(u32, u32), u64>>,
 }
 
 /// Why a picture is left out of the data.
@@ -292,8 +308,47 @@ enum Refusal {
 
 impl Target {
     fn new(shape: Shape, resize: bool, first: &Path, deep: bool) -> Target {
-        let (found_deep, coloured) = (AtomicBool::new(false), AtomicU64::new(0));
-        Target { shape, resize, first: first.to_owned(), deep, found_deep, coloured }
+        let [coloured, grey] = [const { AtomicU64::new(0) }; 2];
+        let (found_deep, sizes) = (AtomicBool::new(false), Mutex::default());
+        Target { shape, resize, first: first.to_owned(), deep, found_deep, coloured, grey, sizes }
+    }
+
+    /// Whether a picture had another size.
+    fn is_cut(&self) -> bool {
+        !self.sizes.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// How pictures that a trained model did not learn from were made such as it takes.
+    fn fitted(&self, options: &ReadOptions) -> Option<String> {
+        if !options.foreign {
+            return None;
+        }
+        let pictures = |count: u64, of: &str, kind: &str, done: &str| match count {
+            1 => format!("1 {kind}picture{of} is {done}"),
+            count => format!("{count} {kind}pictures{of} are {done}"),
+        };
+        let Shape { width, height, channels } = self.shape;
+        let mut ways = Vec::new();
+        let sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(((w, h), _)) = sizes.first_key_value() {
+            let of = match sizes.len() {
+                1 => format!(" of {w}x{h}"),
+                _ => format!(" of other sizes, such as {w}x{h},"),
+            };
+            let is_cut = |(w, h): &(u32, u32)| *w as usize * height != *h as usize * width;
+            let how = if sizes.keys().any(is_cut) { "cut and resized" } else { "resized" };
+            ways.push(pictures(sizes.values().sum(), &of, "", &format!("{how} to {width}x{height}")));
+        }
+        drop(sizes);
+        let (count, kind, done) = match channels {
+            1 => (self.coloured.load(Ordering::Relaxed), "", "read as grey"),
+            _ => (self.grey.load(Ordering::Relaxed), "grey ", "read in colour"),
+        };
+        if count > 0 {
+            let of = if channels == 1 { " in colour" } else { "" };
+            ways.push(pictures(count, of, kind, done));
+        }
+        (!ways.is_empty()).then(|| format!("{}, as the model is", ways.join(", ")))
     }
 
     /// From the options and, where they leave it open, the first readable picture.
@@ -315,8 +370,7 @@ impl Target {
             let shape = Shape { width, height, channels };
             return Ok(Target::new(shape, options.image_size.is_some(), &one.path, picture.is_deep()));
         }
-        let problem = format!("none of {} pictures can be read", found.len());
-        Err(Error::file(folder, problem, refused(found, &refusals)))
+        Err(Error::file(folder, none_of(found.len()), refused(found, &refusals)))
     }
 
     /// Decodes a picture, and brings it to the common size.
@@ -336,10 +390,16 @@ impl Target {
                     proposed(self.shape)
                 )));
             }
+            let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+            *sizes.entry(own).or_default() += 1;
+            drop(sizes);
             picture = picture.resized(width, height);
         }
         if self.shape.channels == 1 && picture.coloured {
             self.coloured.fetch_add(1, Ordering::Relaxed);
+        }
+        if self.shape.channels > 1 && !picture.coloured {
+            self.grey.fetch_add(1, Ordering::Relaxed);
         }
         if picture.is_deep() {
             self.found_deep.store(true, Ordering::Relaxed);

@@ -13,7 +13,7 @@ use super::shades;
 use super::split::{Element, Split};
 use super::summarise::summarise;
 use super::summary::Summary;
-use super::table::setting;
+use super::table::{self, setting};
 use super::units::Known;
 use crate::error::{Error, Result};
 
@@ -76,8 +76,9 @@ pub(super) fn prepare(
     if let Some(Means { missing, .. }) =
         filled.as_ref().filter(|means| means.missing > 0 && columns.is_empty())
     {
+        let part = if options.whole { "" } else { " in it" };
         warnings
-            .push(format!("missing values filled in with the mean of the training part: {missing} in it"));
+            .push(format!("missing values filled in with the mean of the training part: {missing}{part}"));
     }
     let fill = filled.map(|means| means.values);
     let summary = seen.first().map(|(summary, ..)| summary);
@@ -101,7 +102,11 @@ pub(super) fn prepare(
     };
     if let Some(scaling) = &scaling {
         scaling.validate(shape.dim()).map_err(|error| match error {
-            Error::Usage(problem) => Error::Usage(format!("{source}: {problem}")),
+            Error::Usage(problem) => {
+                let over = shape.dim() == scaling.shift.len() + 1 && label.is_none() && !columns.is_empty();
+                let more = over.then(|| format!("; {}", table::one_holds_labels(&columns)));
+                Error::Usage(format!("{source}: {problem}{}", more.unwrap_or_default()))
+            }
             other => other,
         })?;
         // A row to be scored may be as strange as it likes: it gets the score of such.
@@ -237,7 +242,9 @@ fn check_scaled(source: &str, summary: &Summary, scaling: &Scaling, columns: &[S
 fn fill(source: &str, options: &ReadOptions, parts: &Parts) -> Result<Option<Means>> {
     match &options.scaling {
         Some(scaling) if scaling.fill.len() == parts.shape.dim() => {
-            return Ok(Some(Means { values: scaling.fill.clone(), whole: None, missing: 0 }));
+            // Tables with columns count by themselves.
+            let missing = if parts.columns.is_empty() { missing::count(&parts.train)? } else { 0 };
+            return Ok(Some(Means { values: scaling.fill.clone(), whole: None, missing }));
         }
         None if options.missing == Some(Missing::Mean) && parts.train.element() == Element::Floats => {}
         _ => return Ok(None),

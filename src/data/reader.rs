@@ -56,6 +56,8 @@ pub(super) struct Parts {
     pub warnings: Vec<String>,
     /// Columns whose values differ in the source, but are one 32-bit float.
     pub alike: Vec<usize>,
+    /// Whether pictures were cut or resized.
+    pub cut: bool,
 }
 
 impl Parts {
@@ -80,6 +82,7 @@ impl Parts {
             notes: Vec::new(),
             warnings: Vec::new(),
             alike: Vec::new(),
+            cut: false,
         }
     }
 }

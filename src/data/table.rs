@@ -130,17 +130,7 @@ pub(super) fn parts(path: &Path, options: &ReadOptions, choice: Choice, read: Re
     }
     let (labels, classes) = labels.map(Labels::finish).unzip();
     let classes: Vec<String> = classes.unwrap_or_default();
-    let odd: Vec<&str> = classes
-        .iter()
-        .map(String::as_str)
-        .filter(|class| NO_CLASS.iter().any(|word| word.eq_ignore_ascii_case(class)))
-        .collect();
-    if !odd.is_empty() {
-        warnings.push(format!(
-            "labels {} count as a class; if they mean that there is none, empty those cells",
-            odd.join(", ").escape_debug()
-        ));
-    }
+    warnings.extend(odd_classes(&classes, "empty those cells"));
     let mut train = Split::from_floats(values, dim).with_labels(labels);
     if let Some(kept) = kept {
         train = train.with_origins(Origins::Rows(kept));
@@ -157,12 +147,31 @@ pub(super) fn parts(path: &Path, options: &ReadOptions, choice: Choice, read: Re
     })
 }
 
+/// The warning about classes whose names look as if there were no label, and what to do about those.
+pub(super) fn odd_classes(classes: &[String], next: &str) -> Option<String> {
+    let is_odd = |class: &&str| NO_CLASS.iter().any(|word| word.eq_ignore_ascii_case(class));
+    let odd: Vec<&str> = classes.iter().map(String::as_str).filter(is_odd).collect();
+    (!odd.is_empty()).then(|| {
+        let odd = odd.join(", ");
+        format!("labels {} count as a class; if they mean that there is none, {next}", odd.escape_debug())
+    })
+}
+
 /// What columns of labels are often called.
 const LABELS: [&str; 5] = ["label", "labels", "class", "target", "y"];
 
 /// The column that is called as labels often are.
 pub(super) fn likely_label(columns: &[String]) -> Option<usize> {
     columns.iter().position(|name| LABELS.iter().any(|label| name.eq_ignore_ascii_case(label)))
+}
+
+/// What to do about a column too many, which may hold labels.
+pub(super) fn one_holds_labels(columns: &[String]) -> String {
+    let named = match likely_label(columns) {
+        Some(column) => setting("source.label_column", &[column], columns),
+        None => "`source.label_column`".to_owned(),
+    };
+    format!("if one of them holds labels, name it with {named}")
 }
 
 /// The shape of rows that are pictures, if they are to be.

@@ -242,7 +242,7 @@ impl Inference {
         take: Take,
     ) -> Result<Vec<f32>> {
         if !self.can_sample() {
-            return Err(Error::Usage("an autoencoder has no prior to draw from: use `reconstruct`".into()));
+            return Err(Error::Usage("an autoencoder has no prior to draw from: use `encode` and `decode` or, of pictures, `reconstruct`".into()));
         }
         let Inference { runner, sample, .. } = self;
         if sample.as_ref().is_none_or(|(of, _)| *of != temperature) {

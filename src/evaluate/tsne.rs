@@ -106,6 +106,7 @@ impl Tsne {
         }
         let next = match most {
             0 => "use 4 data or more".to_owned(),
+            1 if given >= 1.0 => "use 1, or more data".to_owned(),
             most if given >= 1.0 => format!("use {most} or less, or more data"),
             _ => "use 1 or more".to_owned(),
         };

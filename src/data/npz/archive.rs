@@ -204,10 +204,8 @@ impl Archive {
             );
             return Err(Error::file(self.inside(&entry.name), problem, "save one label per row"));
         }
-        Ok(header.labels(&bytes, gaps).map_err(|why| match why.ends_with("is NaN") {
-            true => {
-                why + &options.advice(|| ", no label; `source.missing` = drop leaves such rows out".into())
-            }
+        Ok(header.labels(&bytes, gaps).map_err(|why| match why.ends_with(array::NO_LABEL_IS) {
+            true => why + &options.advice(|| "; `source.missing` = drop leaves such rows out".into()),
             false => why,
         }))
     }

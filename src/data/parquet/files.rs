@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::super::natural;
 use super::super::origin::Part;
 use super::super::part;
+use super::super::reader::{NAMED, has_extension};
 use crate::error::{Error, Result};
 
 /// Most levels of folders that are searched.
@@ -23,20 +24,71 @@ pub(super) struct Found {
 /// Whether a folder has Parquet files, and none of another kind that would be read.
 pub(super) fn is_folder(source: &str) -> bool {
     let folder = Path::new(source);
-    !source.is_empty() && folder.is_dir() && !search(folder).unwrap_or_default().is_empty()
+    !source.is_empty() && folder.is_dir() && !search(folder).unwrap_or_default().0.is_empty()
 }
 
 /// Whether a file's name ends as those of Parquet files do.
 pub(super) fn is_file(source: &str) -> bool {
-    super::super::reader::has_extension(source, &["parquet", "pq", "parq"])
+    has_extension(source, &["parquet", "pq", "parq"])
 }
 
-/// The files of a source, in the natural order of their names.
-pub(super) fn find(path: &Path) -> Result<Vec<Found>> {
-    if !path.is_dir() {
-        return Ok(vec![Found { path: path.to_owned(), keys: Vec::new(), part: None, rest: None }]);
+/// The endings of data in other formats, which lie beside Parquet files and are not read.
+const OTHERS: [&str; 15] = [
+    "csv", "tsv", "tab", "psv", "npy", "npz", "arrow", "feather", "orc", "avro", "jsonl", "ndjson", "xlsx",
+    "h5", "hdf5",
+];
+
+/// Whether a file's name ends as those of other data do, also if it is compressed.
+fn is_other(name: &str) -> bool {
+    let plain = Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let is_packed = has_extension(name, &["gz", "zst", "zip", "bz2", "xz"]);
+    has_extension(if is_packed { plain } else { name }, &OTHERS)
+}
+
+/// What is said of files that are not read; refuses a part that lies in another format.
+fn strays(folder: &Path, found: &[Found], others: &[Found]) -> Result<Option<String>> {
+    // Alone, a word in a name may mean anything.
+    let belongs = |other: &&Found| match &other.rest {
+        None => true,
+        Some(rest) => found.iter().any(|file| file.rest.as_ref() == Some(rest)),
+    };
+    let is_missing =
+        |other: &&Found| other.part.is_some() && !found.iter().any(|file| file.part == other.part);
+    let known = found.iter().any(|file| file.part.is_some());
+    if let Some(other) = others.iter().filter(|_| known).find(|other| is_missing(other) && belongs(other)) {
+        let (problem, next) = match (other.part, found) {
+            (Some(Part::Test), [only]) => (
+                "it is the test part, but the other file of its folder is Parquet",
+                format!(
+                    "name both: `data` = {} and `source.test_data` = {}",
+                    only.path.display(),
+                    other.path.display()
+                ),
+            ),
+            _ => (
+                "it is a part of the data, but the other files of its folder are Parquet",
+                "save it as Parquet too, or move it away".to_owned(),
+            ),
+        };
+        return Err(Error::file(&other.path, problem, next));
     }
-    let mut found = search(path)?;
+    let name = |other: &Found| other.path.strip_prefix(folder).unwrap_or(&other.path).display().to_string();
+    let first: Vec<String> = others.iter().take(NAMED).map(name).collect();
+    let more = match others.len() - first.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let are = if others.len() == 1 { "is" } else { "are" };
+    Ok((!others.is_empty())
+        .then(|| format!("{}{more} {are} not read: of this folder, Parquet files are", first.join(", "))))
+}
+
+/// The files of a source, in the natural order of their names, and what is said of others.
+pub(super) fn find(path: &Path) -> Result<(Vec<Found>, Option<String>)> {
+    if !path.is_dir() {
+        return Ok((vec![Found { path: path.to_owned(), keys: Vec::new(), part: None, rest: None }], None));
+    }
+    let (mut found, others) = search(path)?;
     if found.is_empty() {
         return Err(Error::file(
             path,
@@ -44,6 +96,7 @@ pub(super) fn find(path: &Path) -> Result<Vec<Found>> {
             "name a folder of files that end with .parquet",
         ));
     }
+    let told = strays(path, &found, &others)?;
     // A word in a name is a part where the same name has another part too.
     let known: Vec<(Option<Part>, Option<String>)> =
         found.iter().map(|file| (file.part, file.rest.clone())).collect();
@@ -62,11 +115,12 @@ pub(super) fn find(path: &Path) -> Result<Vec<Found>> {
         let problem = "it is of no part, but others in its folder are of train, validation or test";
         return Err(Error::file(&file.path, problem, "move it away, or name it as one of the parts"));
     }
-    Ok(found)
+    Ok((found, told))
 }
 
-fn search(folder: &Path) -> Result<Vec<Found>> {
-    let mut found = Vec::new();
+/// The Parquet files of a folder, and those of other formats.
+fn search(folder: &Path) -> Result<(Vec<Found>, Vec<Found>)> {
+    let mut found = (Vec::new(), Vec::new());
     descend(
         folder,
         0,
@@ -76,7 +130,7 @@ fn search(folder: &Path) -> Result<Vec<Found>> {
     Ok(found)
 }
 
-fn descend(folder: &Path, depth: usize, above: &Found, found: &mut Vec<Found>) -> Result<()> {
+fn descend(folder: &Path, depth: usize, above: &Found, found: &mut (Vec<Found>, Vec<Found>)) -> Result<()> {
     let unreadable = |error| Error::io("read", folder, error);
     let mut entries = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
@@ -103,7 +157,9 @@ fn descend(folder: &Path, depth: usize, above: &Found, found: &mut Vec<Found>) -
                 descend(&path, depth + 1, &Found { path: path.clone(), keys, part, rest }, found)?;
             }
         } else if is_file(&name) {
-            found.push(Found { path, keys, part, rest });
+            found.0.push(Found { path, keys, part, rest });
+        } else if is_other(&name) {
+            found.1.push(Found { path, keys, part, rest });
         }
     }
     Ok(())
@@ -141,7 +197,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
         };
-        let find = || find(folder.path());
+        let find = || find(folder.path()).map(|(found, _)| found);
         for name in ["y=10/a.parquet", "y=9/b.parquet", "_SUCCESS", ".b.parquet.crc", "readme.txt"] {
             write(name);
         }
@@ -176,5 +232,33 @@ mod tests {
         ["train.parquet", "test.parquet", "more.parquet"].into_iter().for_each(write);
         assert!(find().unwrap_err().to_string().contains("of no part"));
         assert!(!is_folder("") && !is_folder("nowhere"));
+    }
+
+    #[test]
+    fn files_of_other_formats_are_named_and_parts_of_them_refused() {
+        let find = |names: &[&str]| {
+            let folder = tempfile::tempdir().unwrap();
+            names.iter().for_each(|name| fs::write(folder.path().join(name), "").unwrap());
+            find(folder.path()).map(|(_, told)| told).map_err(|error| error.to_string())
+        };
+        assert_eq!(find(&["d.parquet", "README.md", "notes.txt", "_x.csv", "a.json"]), Ok(None));
+        let told = find(&["d.parquet", "d.csv"]).unwrap().unwrap();
+        assert!(told.starts_with("d.csv is not read"), "{told}");
+        let told = find(&["d.parquet", "a.csv.gz", "b.npy"]).unwrap().unwrap();
+        assert!(told.starts_with("a.csv.gz, b.npy are not read"), "{told}");
+        // The same part in two formats, and a name that only looks like a part's.
+        for names in [&["train.parquet", "test.parquet", "test.csv"][..], &["wine.parquet", "test_tube.csv"]]
+        {
+            assert!(find(names).unwrap().is_some());
+        }
+        for names in [["train.parquet", "test.csv"], ["wine_train.parquet", "wine_test.npz"]] {
+            let error = find(&names).unwrap_err();
+            assert!(
+                error.contains("it is the test part") && error.contains("`source.test_data` = "),
+                "{error}"
+            );
+        }
+        let error = find(&["train.parquet", "test.parquet", "val.csv"]).unwrap_err();
+        assert!(error.contains("save it as Parquet too, or move it away"), "{error}");
     }
 }

@@ -166,10 +166,18 @@ pub(in super::super) fn choose(path: &Path, found: Found, options: &ReadOptions)
         choice.values = values;
         return Ok(choice);
     }
-    let picked = resolve("source.columns", path, &options.columns, &named_so)?;
-    let dropped = flags(all.len(), resolve("source.drop", path, &options.drop, &named_so)?);
+    // Columns without names that are as many as the model's are those, whatever was picked of the run's own data.
     let usual = (0..all.len()).filter(|column| !is_index(*column));
-    let from: Vec<usize> = if options.columns.is_empty() { usual.collect() } else { picked };
+    let ordered = !named && !options.expected.is_empty();
+    let as_many = ordered && usual.clone().filter(plain).count() == options.expected.len();
+    let (columns, drop) =
+        if as_many { (&[][..], &[][..]) } else { (&options.columns[..], &options.drop[..]) };
+    // Names of a run's columns mean nothing here.
+    let known = |items: &[String]| !ordered || resolve("source.columns", path, items, &named_so).is_ok();
+    let (columns, drop) = (if known(columns) { columns } else { &[] }, if known(drop) { drop } else { &[] });
+    let picked = resolve("source.columns", path, columns, &named_so)?;
+    let dropped = flags(all.len(), resolve("source.drop", path, drop, &named_so)?);
+    let from: Vec<usize> = if columns.is_empty() { usual.collect() } else { picked };
     choice.values = from.into_iter().filter(plain).filter(|column| !dropped[*column]).collect();
     if options.codes.is_some() {
         choice.values.retain(|column| !KEYS.contains(&all[*column].as_str()));
@@ -393,7 +401,15 @@ mod tests {
         assert!(choice.warnings[0].contains("column 2 (`x`)"), "{:?}", choice.warnings);
         let error = choose(&["a", "x"], true).unwrap_err().to_string();
         assert!(error.contains("it lacks 1 of the 2 columns") && error.contains(": b"), "{error}");
-        // Without names, by place.
+        // Without names, by place, even where columns were picked by name.
+        let picked =
+            ReadOptions { columns: vec!["b".into(), "a".into()], drop: vec!["x".into()], ..options.clone() };
+        let unnamed = |names: &[&str]| {
+            self::choose(Path::new("t.csv"), Found { named: false, ..found(names) }, &picked)
+        };
+        assert_eq!(unnamed(&["1", "2"]).unwrap().values, [0, 1]);
+        let error = unnamed(&["1", "2", "3"]).unwrap_err().to_string();
+        assert!(error.contains("3 columns without names, but the model has 2: b, a"), "{error}");
         let choice = choose(&["1", "2"], false).unwrap();
         assert_eq!((choice.names(), choice.warnings.len()), (vec!["b".to_owned(), "a".into()], 1));
         assert!(choose(&["1", "2", "3"], false).is_err());
