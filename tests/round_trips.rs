@@ -222,7 +222,8 @@ proptest! {
 
     #[test]
     fn idx(count in 1usize..9, width in 1usize..6, height in 1usize..6, packed in any::<bool>(), seed in any::<u8>()) {
-        let values: Vec<u8> = (0..count * width * height).map(|i| (i as u8).wrapping_mul(31) ^ seed).collect();
+        // Of 0 and 1 alone they would be bits.
+        let values: Vec<u8> = (0..count * width * height).map(|i| ((i as u8).wrapping_mul(31) ^ seed) | 2).collect();
         let labels: Vec<u8> = (0..count).map(|i| (i as u8).wrapping_add(seed)).collect();
         let folder = folder();
         for part in ["train", "t10k"] {

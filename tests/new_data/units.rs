@@ -39,7 +39,7 @@ fn parts_of_one_source_in_other_units_are_told_of() {
         assert!(told.contains("warning: the test part of x.npz: ") && told.contains(words), "{told}");
         let same = [("x_train", array(train.0, train.1)), ("x_test", array(train.0, train.1))];
         scratch.write("x.npz", foreign::npz(&same));
-        assert!(!scratch.said("data x.npz").contains("the test part"), "{train:?}");
+        assert!(!scratch.said("data x.npz").contains("the test part of"), "{train:?}");
     }
     // Rows that are no pictures by themselves, to a model of pictures.
     scratch.write("x.npy", array(1.0, 0.0));
