@@ -36,7 +36,7 @@ pub struct Rows {
     pub warnings: Vec<String>,
 }
 
-/// The rows of a source of one part. Of codes, a row may lack values, which are NaN, or its label, which is [`NO_LABEL`].
+/// The rows of a source of one part. Of codes, a row may lack values, which are NaN, or its label, which is [`super::NO_LABEL`].
 ///
 /// # Errors
 /// As [`open_with`]; [`Error::Usage`] for a source of two parts.
