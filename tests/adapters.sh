@@ -42,7 +42,12 @@ others() {
         missing swiftshader
     fi
     if [ -d "${NEWER_MESA:-${XDG_CACHE_HOME:-$HOME/.cache}/vae-gpu/newer-mesa}" ] && [ "$(id -u)" = 0 ]; then
-        "$1" NewerMesa "$runner=$newer"
+        # A program with MPI wants its libraries, which that system may lack.
+        if "$newer" "$program" --version >/dev/null 2>&1; then
+            "$1" NewerMesa "$runner=$newer"
+        else
+            echo "skipped: NewerMesa: the program does not start in that system; without MPI it does: FEATURES=faults $0"
+        fi
     fi
 }
 
