@@ -298,8 +298,9 @@ fn warn_of_strays(config: &Config, dataset: &Dataset) -> Result<()> {
         let found = split.outside_unit()?;
         if !found.is_empty() {
             let (count, what) = (split.count, dataset.shape.plural());
+            let have = if found.len() == 1 { "has" } else { "have" };
             talk(format_args!(
-                "warning: {} of {count} {part} {what} have values outside 0..1, where those of the training part lie, and {}: \
+                "warning: {} of {count} {part} {what} {have} values outside 0..1, where those of the training part lie, and {}: \
                  {}\n  {}",
                 found.len(),
                 spelled(&config.why_unit(dataset.shape)?),

@@ -2,7 +2,7 @@
 
 use super::reader::{NAMED, column_name};
 use super::scaling::Scaling;
-use super::split::{Row, Split};
+use super::split::Split;
 use super::summary::Summary;
 use super::table::{self, setting};
 use super::units::FAR;
@@ -113,10 +113,7 @@ fn strays(split: &Split, scaling: &Scaling, columns: &[usize]) -> Result<Vec<Str
     let (mut row, mut x) = (0, Vec::new());
     split.each(0..split.count, &mut |values| {
         x.clear();
-        match values {
-            Row::Bytes(values) => x.extend(values.iter().map(|v| f32::from(*v) / 255.0)),
-            Row::Floats(values) => x.extend_from_slice(values),
-        }
+        values.extend(&mut x);
         scaling.apply(&mut x);
         for (stray, _) in strays.iter_mut().zip(&limits).filter(|(s, limit)| x[s.column].abs() > **limit) {
             stray.row = if stray.count == 0 { row } else { stray.row };
@@ -189,10 +186,6 @@ pub(super) fn table_warnings(summary: &Summary, alike: &[usize], columns: &[Stri
 pub(super) fn picture_warnings(train: &Split, summary: Option<&Summary>) -> Result<Vec<String>> {
     let mut warnings = Vec::new();
     let pooled = summary.map(Summary::pooled);
-    let is_black = match &pooled {
-        Some(pooled) => pooled.range() == (0.0, 0.0),
-        None => train.peak(u8::MAX)? == Some(0),
-    };
     if let Some(pooled) = pooled.filter(|pooled| is_mark(pooled, 0)) {
         let mark = if MARKS.contains(&-pooled.max[0]) || pooled.max[0] >= HUGE {
             pooled.max[0]
@@ -206,40 +199,34 @@ pub(super) fn picture_warnings(train: &Split, summary: Option<&Summary>) -> Resu
         ));
     }
     // Of black ones, more is said.
-    if !is_black && are_alike(train)? {
+    if let Some(one) = same_row(train)?
+        && one.iter().any(|x| *x != 0.0)
+    {
         warnings.push("all pictures of the training part are the same: there is nothing to learn".to_owned());
     }
     Ok(warnings)
 }
 
-/// Whether all rows are the same, of two or more.
-fn are_alike(split: &Split) -> Result<bool> {
+/// What all rows are, of two or more, if they are the same.
+fn same_row(split: &Split) -> Result<Option<Vec<f32>>> {
     // Nearly always, the first few tell.
     const FEW: usize = 8;
     if split.count < 2 {
-        return Ok(false);
+        return Ok(None);
     }
+    let first = split.x([0])?;
     for rows in [split.count.min(FEW), split.count] {
-        let (mut first, mut same) = (Vec::new(), true);
-        split.each(0..rows, &mut |row| {
-            let matches = |first: &[f32]| match row {
-                Row::Bytes(row) => row.iter().map(|v| f32::from(*v)).eq(first.iter().copied()),
-                Row::Floats(row) => row == first,
-            };
-            if first.is_empty() {
-                match row {
-                    Row::Bytes(row) => first.extend(row.iter().map(|v| f32::from(*v))),
-                    Row::Floats(row) => first.extend_from_slice(row),
-                }
-            } else {
-                same = same && matches(&first);
-            }
+        let (mut same, mut x) = (true, Vec::new());
+        split.each(1..rows, &mut |row| {
+            x.clear();
+            row.extend(&mut x);
+            same = same && x == first;
         })?;
         if !same {
-            return Ok(false);
+            return Ok(None);
         }
     }
-    Ok(true)
+    Ok(Some(first))
 }
 
 /// Numbers smaller than this are close to the least that floats hold, 1.2e-38 with all their digits.

@@ -21,7 +21,8 @@ pub(super) fn bits(parts: Parts, source: &str, options: &ReadOptions) -> Result<
     }
     let is_table = parts.shape.is_table() && !options.pictured;
     let known = of_bools || options.bits == Some(true);
-    if !known && parts.train.peak(1)? != Some(1) {
+    let is_of_ones = !of_bools && parts.train.peak(1)? == Some(1);
+    if !known && !is_of_ones {
         let mut peak = None;
         for split in parts.splits() {
             peak = peak.max(split.peak(1)?);
@@ -53,9 +54,8 @@ pub(super) fn bits(parts: Parts, source: &str, options: &ReadOptions) -> Result<
         parts.warnings.push(warning);
         return Ok(parts);
     }
-    let is_of_ones = parts.train.peak(u8::MAX)? == Some(1);
     let mut parts = into_bits(parts, &odd);
-    if is_of_ones && !of_bools {
+    if is_of_ones {
         parts.notes.push("all bytes are 0 or 1: binary data, and not shades of 0 to 255".to_owned());
     }
     Ok(parts)

@@ -32,6 +32,16 @@ pub enum Row<'a> {
     Floats(&'a [f32]),
 }
 
+impl Row<'_> {
+    /// Appends its x.
+    pub(super) fn extend(self, x: &mut Vec<f32>) {
+        match self {
+            Row::Bytes(values) => x.extend(values.iter().map(|v| f32::from(*v) / WHITE)),
+            Row::Floats(values) => x.extend_from_slice(values),
+        }
+    }
+}
+
 /// One part of a data set: N data of D values each. A view: clones and selections share the values.
 #[derive(Clone, Debug)]
 pub struct Split {
@@ -331,10 +341,7 @@ impl Split {
     /// As [`Split::each`].
     pub fn x(&self, rows: impl IntoIterator<Item = usize>) -> Result<Vec<f32>> {
         let mut x = Vec::new();
-        self.each(rows, &mut |row| match row {
-            Row::Bytes(values) => x.extend(values.iter().map(|v| f32::from(*v) / WHITE)),
-            Row::Floats(values) => x.extend_from_slice(values),
-        })?;
+        self.each(rows, &mut |row| row.extend(&mut x))?;
         Ok(x)
     }
 }
