@@ -1,8 +1,10 @@
 use std::fs::{self, create_dir_all};
+use std::path::PathBuf;
 
 use image::{GrayImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
 use tempfile::TempDir;
 
+use super::super::options::Colour;
 use super::super::origin::Part;
 use super::super::split::Element;
 use super::*;
