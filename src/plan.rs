@@ -105,6 +105,9 @@ pub struct Target {
     /// Adam reads buffers even if other kernels read images, whose copies cost it more than they gain. Measured with AVX-512 (Mesa
     /// 22.3.6 and 26.2.6), and nowhere else.
     pub adam_in_buffers: bool,
+    /// Products that read images multiply and add by `fma` rather than by `a * b + c`. Measured on Intel's processors with Mesa 26,
+    /// where it is faster; on AMD's it is slower.
+    pub fused: bool,
     /// The maker of a card, whose compiler decides how large a tile may be.
     pub vendor: Vendor,
 }
@@ -118,6 +121,7 @@ impl Target {
         cooperative: None,
         images: false,
         adam_in_buffers: false,
+        fused: false,
         vendor: Vendor::Other,
     };
 

@@ -70,6 +70,8 @@ pub struct AdapterReport {
     pub cooperative: Option<u32>,
     /// Whether the processor that does its work has AVX-512, where it is llvmpipe: its code differs then.
     pub avx512: bool,
+    /// Whether Intel made that processor.
+    pub intel_cpu: bool,
     /// Largest buffer, in bytes.
     pub max_buffer_size: u64,
     /// Largest storage binding, in bytes.
@@ -112,6 +114,7 @@ impl AdapterReport {
             cooperative: cooperative(adapter)
                 .filter(|size| kind != "software" || info.subgroup_min_size == *size),
             avx512: is_llvmpipe(&name) && has_avx512(),
+            intel_cpu: is_llvmpipe(&name) && is_intel(),
             max_buffer_size: limits.max_buffer_size,
             max_binding_size: limits.max_storage_buffer_binding_size,
             max_image_rows: limits.max_texture_dimension_2d,
@@ -134,8 +137,15 @@ impl AdapterReport {
             && !self.name.contains("512 bits")
             && self.max_image_rows >= IMAGE_HEIGHT as u32;
         let software = self.is_software();
-        let adam_in_buffers = self.avx512;
-        Target { software, subgroup, images, adam_in_buffers, vendor: self.vendor, ..Target::PORTABLE }
+        Target {
+            software,
+            subgroup,
+            images,
+            adam_in_buffers: self.avx512,
+            fused: self.intel_cpu,
+            vendor: self.vendor,
+            ..Target::PORTABLE
+        }
     }
 
     /// The same for products and convolutions that may round their operands to 16 bits, if the adapter can.
@@ -205,6 +215,17 @@ fn is_llvmpipe(name: &str) -> bool {
 fn has_avx512() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::arch::is_x86_feature_detected!("avx512f");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
+/// Whether Intel made this processor.
+fn is_intel() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let name = std::arch::x86_64::__cpuid(0);
+        [name.ebx, name.edx, name.ecx].map(u32::to_le_bytes).concat() == b"GenuineIntel"
+    }
     #[cfg(not(target_arch = "x86_64"))]
     false
 }

@@ -118,6 +118,13 @@ fn adam_reads_buffers_where_that_was_measured() {
 }
 
 #[test]
+fn products_fuse_on_the_processors_where_that_was_measured() {
+    let llvmpipe = report(0, "llvmpipe (LLVM 22.1.8, 256 bits)", "vulkan", "software");
+    assert!(!llvmpipe.target().fused);
+    assert!(AdapterReport { intel_cpu: true, ..llvmpipe }.target().fused);
+}
+
+#[test]
 fn images_are_for_vectors_below_512_bits() {
     let with = |name: &str| {
         let max_image_rows = IMAGE_HEIGHT as u32;

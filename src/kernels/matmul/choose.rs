@@ -68,6 +68,9 @@ fn choose_for_software(target: &Target, layout: Layout, m: usize) -> &'static Va
     // From few to many rows. One vec4 of columns per lane: with 512 x 512 x 512 on llvmpipe two are 10 % faster in NT on
     // Mesa 26 and spill registers on Mesa 22.
     let tiles: &[&'static Variant] = match target.subgroup {
+        Some(8) if target.images && target.fused => {
+            &[&FUSED8_8X1, &FUSED8_16X1, &FUSED8_20X1, &FUSED8_24X1, &FUSED8_32X1]
+        }
         Some(8) if target.images => {
             &[&IMAGES8_8X1, &IMAGES8_16X1, &IMAGES8_20X1, &IMAGES8_24X1, &IMAGES8_32X1]
         }
@@ -95,9 +98,9 @@ fn choose_for_software(target: &Target, layout: Layout, m: usize) -> &'static Va
 
 /// The variants of [`fitting`] that also give the same bits as the one that [`choose`] picks: a tuning changes no result.
 pub fn alike(target: &Target, layout: Layout, mkn: [usize; 3]) -> impl Iterator<Item = &'static Variant> {
-    let rounds_twice = choose(target, layout, mkn).rounds_twice();
+    let fuses = choose(target, layout, mkn).fuses();
     let reaches = move |v: &Variant| !target.software || mkn[1] <= v.most_terms();
-    fitting(target, layout).filter(move |v| v.rounds_twice() == rounds_twice && reaches(v))
+    fitting(target, layout).filter(move |v| v.fuses() == fuses && reaches(v))
 }
 
 #[cfg(test)]
@@ -152,6 +155,8 @@ mod tests {
         ] {
             let target = Target { images: true, ..software(lanes) };
             assert_eq!(choose(&target, Layout::NT, [m, 9, 400]).name, name, "{lanes} {m}");
+            let fused = choose(&Target { fused: true, ..target }, Layout::NT, [m, 9, 400]);
+            assert_eq!(fused.name, name.replace("images8", "fused8"), "{lanes} {m}");
         }
         let f16 = Target { f16: true, cooperative: Some(8), ..software(8) };
         assert_eq!(choose(&f16, Layout::NT, [128, 9, 400]).name, "tiled-32-f16");
@@ -164,6 +169,9 @@ mod tests {
         let images = names(Target { images: true, ..software(8) });
         assert!(images.contains(&"images8-32x1"), "{images:?}");
         assert!(!images.contains(&"images-8x2") && !images.contains(&"portable-8x2"), "{images:?}");
+        let fused = names(Target { images: true, fused: true, ..software(8) });
+        assert!(fused.contains(&"fused8-32x1") && fused.contains(&"portable-8x2"), "{fused:?}");
+        assert!(!fused.contains(&"images8-32x1"), "{fused:?}");
         let buffers = names(software(8));
         assert!(buffers.contains(&"subgroup8-32x1") && buffers.contains(&"portable-8x2"), "{buffers:?}");
         let without_subgroups = names(Target { images: true, ..software(32) });

@@ -19,6 +19,9 @@ pub struct Variant {
     /// Columns of c that a workgroup computes.
     pub tile_columns: u32,
     consts: [Const; 3],
+    /// Whether it multiplies and adds by `fma`, which most drivers round once, and llvmpipe twice before Mesa 26, or else by
+    /// `a * b + c`. All 32-bit variants add up a sum in the same order.
+    fused: bool,
 }
 
 impl Variant {
@@ -26,7 +29,7 @@ impl Variant {
     const fn portable(name: &'static str, workgroup: u32, rows: u32, columns: u32) -> Variant {
         let consts = [("WORKGROUP", workgroup), ("ROWS", rows), ("COLUMNS", columns)];
         let tile_columns = 4 * workgroup * columns;
-        Variant { name, kernel: &PORTABLE, lanes: None, tile_rows: rows, tile_columns, consts }
+        Variant { name, kernel: &PORTABLE, lanes: None, tile_rows: rows, tile_columns, consts, fused: true }
     }
 
     /// The same for few rows: none beside them is computed.
@@ -39,7 +42,7 @@ impl Variant {
         let consts = [("LANES", lanes), ("ROWS", rows), ("COLUMNS", columns)];
         let tile_columns = 4 * lanes * columns;
         let lanes = Some(lanes);
-        Variant { name, kernel: &SUBGROUP, lanes, tile_rows: rows, tile_columns, consts }
+        Variant { name, kernel: &SUBGROUP, lanes, tile_rows: rows, tile_columns, consts, fused: true }
     }
 
     /// The same variant with operands in images.
@@ -48,12 +51,17 @@ impl Variant {
         Variant { kernel, ..self }
     }
 
+    /// The same variant without `fma`.
+    const fn unfused(self) -> Variant {
+        Variant { fused: false, ..self }
+    }
+
     /// `side` x `side` invocations compute `blocks` x `blocks` blocks of 4 x 4 each. A round takes as many vectors of k as let each
     /// invocation fetch one vector of either operand.
     const fn tiled(name: &'static str, kernel: &'static Kernel, side: u32, blocks: u32) -> Variant {
         let consts = [("SIDE", side), ("BLOCKS", blocks), ("K_QUADS", side / (4 * blocks))];
         let tile = 4 * side * blocks;
-        Variant { name, kernel, lanes: None, tile_rows: tile, tile_columns: tile, consts }
+        Variant { name, kernel, lanes: None, tile_rows: tile, tile_columns: tile, consts, fused: true }
     }
 
     /// Two parts a side, each of `blocks` x `blocks` cooperative matrices of `size` x `size`, 8 or 16.
@@ -61,7 +69,7 @@ impl Variant {
         let kernel = if size == 8 { &COOPERATIVE_8 } else { &COOPERATIVE_16 };
         let consts = [("BLOCKS", blocks), ("K_TILE", 16), ("WORKGROUP", 128)];
         let tile = 2 * blocks * size;
-        Variant { name, kernel, lanes: None, tile_rows: tile, tile_columns: tile, consts }
+        Variant { name, kernel, lanes: None, tile_rows: tile, tile_columns: tile, consts, fused: true }
     }
 
     /// Whether this variant runs on `target` and supports `layout`.
@@ -77,10 +85,9 @@ impl Variant {
         self.runs(&SUBGROUP_IMAGES) || self.runs(&PORTABLE_IMAGES)
     }
 
-    /// Whether it rounds a product before it adds it: `a * b + c`. The others write `fma`, which most drivers round once, and
-    /// llvmpipe twice before Mesa 26. All 32-bit variants add up a sum in the same order.
-    pub(super) fn rounds_twice(&self) -> bool {
-        self.runs(&SUBGROUP_IMAGES)
+    /// Whether it writes `fma` rather than `a * b + c`.
+    pub(super) fn fuses(&self) -> bool {
+        self.fused
     }
 
     /// Rows and columns of its cooperative matrices, if it uses them.
@@ -124,7 +131,9 @@ impl Variant {
 
     /// The constants of the shader for one product.
     pub(super) fn specialise<T>(&self, layout: Layout, epilogue: &Epilogue<T>) -> Vec<Const> {
-        [&self.consts[..], &[("LAYOUT", layout as u32)], &epilogue.constants()].concat()
+        let fused: &[Const] =
+            if self.runs(&SUBGROUP_IMAGES) { &[("FUSED", self.fused as u32)] } else { &[] };
+        [&self.consts[..], fused, &[("LAYOUT", layout as u32)], &epilogue.constants()].concat()
     }
 
     /// Workgroups in x (columns) and y (rows) for a result [m, n].
@@ -168,13 +177,18 @@ variants! {
     PORTABLE_8X2 = Variant::portable("portable-8x2", 8, 8, 2);
     ROWS_1X1 = Variant::rows("rows-1x1", 16, 1, 1);
     PORTABLE_4X1 = Variant::portable("portable-4x1", 32, 4, 1);
-    IMAGES8_32X1 = Variant::subgroup("images8-32x1", 8, 32, 1).with_images();
-    IMAGES8_24X1 = Variant::subgroup("images8-24x1", 8, 24, 1).with_images();
-    IMAGES8_20X1 = Variant::subgroup("images8-20x1", 8, 20, 1).with_images();
-    IMAGES8_16X1 = Variant::subgroup("images8-16x1", 8, 16, 1).with_images();
-    IMAGES8_8X1 = Variant::subgroup("images8-8x1", 8, 8, 1).with_images();
-    IMAGES4_32X1 = Variant::subgroup("images4-32x1", 4, 32, 1).with_images();
-    IMAGES4_16X1 = Variant::subgroup("images4-16x1", 4, 16, 1).with_images();
+    IMAGES8_32X1 = Variant::subgroup("images8-32x1", 8, 32, 1).with_images().unfused();
+    FUSED8_32X1 = Variant::subgroup("fused8-32x1", 8, 32, 1).with_images();
+    IMAGES8_24X1 = Variant::subgroup("images8-24x1", 8, 24, 1).with_images().unfused();
+    FUSED8_24X1 = Variant::subgroup("fused8-24x1", 8, 24, 1).with_images();
+    IMAGES8_20X1 = Variant::subgroup("images8-20x1", 8, 20, 1).with_images().unfused();
+    FUSED8_20X1 = Variant::subgroup("fused8-20x1", 8, 20, 1).with_images();
+    IMAGES8_16X1 = Variant::subgroup("images8-16x1", 8, 16, 1).with_images().unfused();
+    FUSED8_16X1 = Variant::subgroup("fused8-16x1", 8, 16, 1).with_images();
+    IMAGES8_8X1 = Variant::subgroup("images8-8x1", 8, 8, 1).with_images().unfused();
+    FUSED8_8X1 = Variant::subgroup("fused8-8x1", 8, 8, 1).with_images();
+    IMAGES4_32X1 = Variant::subgroup("images4-32x1", 4, 32, 1).with_images().unfused();
+    IMAGES4_16X1 = Variant::subgroup("images4-16x1", 4, 16, 1).with_images().unfused();
     IMAGES_8X2 = Variant::portable("images-8x2", 8, 8, 2).with_images();
     TILED_32 = Variant::tiled("tiled-32", &TILED, 8, 1);
     TILED_64 = Variant::tiled("tiled-64", &TILED, 16, 1);
