@@ -19,6 +19,7 @@ mod encoding;
 mod header;
 mod records;
 mod rows;
+mod seen;
 
 use rows::{Layout, Pace, ROW, Table};
 

@@ -156,7 +156,7 @@ fn decode_all(source: &Path, found: &[Found], options: &ReadOptions, progress: W
         if target.deep || !target.found_deep.load(Ordering::Relaxed) {
             break decoded;
         }
-        target = Target::new(target.shape, target.resize, &target.first, true);
+        target = Target::new(target.shape, target.resize, target.first, true);
     };
     let (values, refusals) = decoded;
     if let Some(Refusal::Size(problem)) = refusals.iter().flatten().find(|r| matches!(r, Refusal::Size(_))) {
@@ -258,7 +258,7 @@ fn strangers(others: &[String]) -> Option<(String, String)> {
 
 /// The values of one picture, 0 to 1, fitted to `shape`.
 pub(super) fn read_one(path: &Path, shape: Shape) -> Result<Vec<f32>> {
-    let target = Target::new(shape, true, path, true);
+    let target = Target::new(shape, true, path.display().to_string(), true);
     let one = Found { path: path.to_owned(), folders: Vec::new(), page: None, bytes: None };
     let mut values = vec![0.0; shape.dim()];
     match target.load(&one) {

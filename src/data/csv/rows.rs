@@ -12,6 +12,7 @@ use super::super::reader::MAX_ROWS;
 use super::super::table::{self, Choice, Kind, Labels, Place, Tally};
 use super::cell;
 use super::records::{broken, records};
+use super::seen::Seen;
 use crate::error::{Error, Result};
 
 /// Most bytes of a row: a longer one is not a row of any table that a model takes.
@@ -67,15 +68,6 @@ struct Rows {
     bad: Option<Bad>,
 }
 
-/// Whether the cells of a column say different numbers, by the column's place: 32-bit floats may not tell them apart.
-#[derive(Default)]
-struct Seen {
-    /// The first cell of each column that is not empty.
-    first: Vec<Vec<u8>>,
-    /// Whether a column has another number than that.
-    differ: Vec<bool>,
-}
-
 /// A line that is not a valid row.
 struct Bad {
     /// Its line within the block, from 1, and the byte where the row before ends.
@@ -127,8 +119,7 @@ impl Layout {
         let left = Cell::new(ROW);
         let mut reader = records(self.delimiter, self.comments, Rationed { input, left: &left });
         let mut record = ByteRecord::new();
-        let seen = Seen { first: vec![Vec::new(); self.dim], differ: vec![false; self.dim] };
-        let mut rows = Rows { seen, ..Rows::default() };
+        let mut rows = Rows { seen: Seen::new(self.dim), ..Rows::default() };
         let what = loop {
             left.set(ROW);
             match reader.read_byte_record(&mut record) {
@@ -235,42 +226,6 @@ impl Rows {
         }
         self.tally.settle(|byte| blank_lines(bytes, byte));
         self
-    }
-}
-
-impl Seen {
-    fn look(&mut self, place: usize, cell: &[u8], decimal: Decimal) {
-        let (first, cell) = (&mut self.first[place], cell.trim_ascii());
-        if first.is_empty() {
-            first.extend_from_slice(cell);
-        } else {
-            self.differ[place] = differ(first, cell, decimal);
-        }
-    }
-
-    fn join(&mut self, next: Seen, decimal: Decimal) {
-        if self.first.is_empty() {
-            *self = next;
-            return;
-        }
-        for (place, theirs) in next.first.into_iter().enumerate() {
-            self.differ[place] |= next.differ[place];
-            if !self.differ[place] {
-                self.look(place, &theirs, decimal);
-            }
-        }
-    }
-}
-
-/// Whether two cells are different numbers, however little.
-fn differ(a: &[u8], b: &[u8], decimal: Decimal) -> bool {
-    if a == b {
-        return false;
-    }
-    match (cell::plain::<f64>(a, decimal), cell::plain::<f64>(b, decimal)) {
-        // Beyond 2^53, a float is no proof that two whole numbers are the same.
-        (Some(x), Some(y)) => x != y || x.abs() >= 9e15,
-        _ => false,
     }
 }
 

@@ -40,8 +40,16 @@ impl Found {
     pub(super) fn name(&self) -> String {
         let file = self.path.file_name().unwrap_or_default().to_string_lossy();
         let folders: String = self.folders.iter().map(|folder| format!("{folder}/")).collect();
-        let page = self.page.map(|(number, _)| format!("#{number}")).unwrap_or_default();
-        folders + &file + &page
+        folders + &file + &self.number()
+    }
+
+    /// Where it is, for messages.
+    pub(super) fn shown(&self) -> String {
+        format!("{}{}", self.path.display(), self.number())
+    }
+
+    fn number(&self) -> String {
+        self.page.map(|(number, _)| format!("#{number}")).unwrap_or_default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The size and kind that all pictures of a source are brought to, and those that cannot be.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -21,7 +21,7 @@ pub(super) struct Target {
     /// Whether pictures may be resized; otherwise all must have this shape.
     pub(super) resize: bool,
     /// The first picture, which sets the shape.
-    pub(super) first: PathBuf,
+    pub(super) first: String,
     /// Whether values are read as floats, because eight bits do not hold them.
     pub(super) deep: bool,
     /// Whether a picture was found that eight bits do not hold.
@@ -42,10 +42,10 @@ pub(super) enum Refusal {
 }
 
 impl Target {
-    pub(super) fn new(shape: Shape, resize: bool, first: &Path, deep: bool) -> Target {
+    pub(super) fn new(shape: Shape, resize: bool, first: String, deep: bool) -> Target {
         let [coloured, grey] = [const { AtomicU64::new(0) }; 2];
         let (found_deep, sizes) = (AtomicBool::new(false), Mutex::default());
-        Target { shape, resize, first: first.to_owned(), deep, found_deep, coloured, grey, sizes }
+        Target { shape, resize, first, deep, found_deep, coloured, grey, sizes }
     }
 
     /// Whether a picture had another size.
@@ -103,7 +103,7 @@ impl Target {
             let colour = if picture.coloured { Colour::Colour } else { Colour::Grey };
             let channels = if options.colour.unwrap_or(colour) == Colour::Colour { 3 } else { 1 };
             let shape = Shape { width, height, channels };
-            return Ok(Target::new(shape, options.image_size.is_some(), &one.path, picture.is_deep()));
+            return Ok(Target::new(shape, options.image_size.is_some(), one.shown(), picture.is_deep()));
         }
         Err(Error::file(folder, none_of(found.len()), refused(found, &refusals)))
     }
@@ -118,10 +118,10 @@ impl Target {
                 return Err(Refusal::Size(format!(
                     "{} is {}x{}, but {} is {width}x{height}: give all one size with `source.image_size`, such as \
                      `source.image_size` = {}",
-                    one.path.display(),
+                    one.shown(),
                     own.0,
                     own.1,
-                    self.first.display(),
+                    self.first,
                     proposed(self.shape)
                 )));
             }
@@ -163,10 +163,7 @@ pub(super) fn none_of(count: usize) -> String {
 /// The first unreadable files, and why.
 pub(super) fn refused(found: &[Found], refusals: &[Option<Refusal>]) -> String {
     let mut names = found.iter().zip(refusals).filter_map(|(found, refusal)| match refusal {
-        Some(Refusal::Unreadable(why)) => {
-            let page = found.page.map(|(number, _)| format!("#{number}")).unwrap_or_default();
-            Some(format!("{}{page} ({why})", found.path.display()))
-        }
+        Some(Refusal::Unreadable(why)) => Some(format!("{} ({why})", found.shown())),
         _ => None,
     });
     let first: Vec<String> = names.by_ref().take(NAMED).collect();

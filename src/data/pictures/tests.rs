@@ -242,6 +242,18 @@ fn every_page_of_a_tiff_is_a_picture() {
 }
 
 #[test]
+fn a_page_of_another_size_is_named_by_its_number() {
+    use tiff::encoder::{TiffEncoder, colortype::Gray8};
+    let folder = Folder::new();
+    let mut encoder = TiffEncoder::new(fs::File::create(folder.path("a.tif")).unwrap()).unwrap();
+    for width in [2, 2, 1] {
+        encoder.write_image::<Gray8>(width, 1, &vec![7; width as usize]).unwrap();
+    }
+    let why = folder.read(&ReadOptions::default()).unwrap_err().to_string();
+    assert!(why.contains("a.tif#3 is 1x1, but ") && why.contains("a.tif#1 is 2x1"), "{why}");
+}
+
+#[test]
 fn floats_of_a_tiff_keep_their_values_whatever_their_size() {
     let folder = Folder::new();
     tiff_of_floats(&folder.path("a.tif"), &[[-5.0, 1000.0], [0.25, 3e-7]]);

@@ -131,8 +131,7 @@ impl Variant {
 
     /// The constants of the shader for one product.
     pub(super) fn specialise<T>(&self, layout: Layout, epilogue: &Epilogue<T>) -> Vec<Const> {
-        let fused: &[Const] =
-            if self.runs(&SUBGROUP_IMAGES) { &[("FUSED", self.fused as u32)] } else { &[] };
+        let fused: &[Const] = if self.runs(&SUBGROUP_IMAGES) { &[("FUSED", self.fused as u32)] } else { &[] };
         [&self.consts[..], fused, &[("LAYOUT", layout as u32)], &epilogue.constants()].concat()
     }
 
