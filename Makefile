@@ -16,7 +16,8 @@ test: adapter toolchain
 	cargo fmt --check
 	cargo clippy --all-targets --features $(FEATURES) -- -D warnings
 	cargo test --features $(FEATURES)
-	cargo test --no-default-features --lib --test library
+	cargo clippy --no-default-features --lib --profile test -- -D warnings
+	cargo test --no-default-features --test library
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib --features $(FEATURES)
 	cargo run --quiet --features $(FEATURES) --example train_and_sample
 	cargo run --quiet --features $(FEATURES) --example encode
@@ -124,7 +125,7 @@ public-api: toolchain
 	    { echo "cargo-public-api is missing: cargo install cargo-public-api"; exit 1; }
 	@rustup toolchain list | grep -q '^nightly' || \
 	    { echo "a nightly compiler is missing: rustup toolchain install nightly --profile minimal"; exit 1; }
-	cargo public-api --simplified
+	cargo public-api -sss
 
 # The tests that need no device and no foreign code, under Miri, which detects undefined behaviour. Without the aliasing
 # rules: zlib-rs, a compressor that only tests use, breaks them. The crate has no unsafe code there.

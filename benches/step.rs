@@ -12,7 +12,7 @@ use vae_gpu::bench::{TimedSteps, default_model};
 use vae_gpu::gpu::{DeviceOptions, Gpu};
 use vae_gpu::kernels::tuning::Tuning;
 use vae_gpu::model::ModelConfig;
-use vae_gpu::train::config::TrainSection;
+use vae_gpu::train::TrainSection;
 
 /// B, with the default hidden layer.
 const BATCHES: [usize; 4] = [16, 128, 1024, 4096];

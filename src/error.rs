@@ -8,6 +8,7 @@ use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 /// Everything that can go wrong for a user. Mistakes of this crate itself (a wrong shape while a
 /// plan is built) are assertions instead.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// What was asked for makes no sense.
     #[error("{0}")]

@@ -78,6 +78,7 @@ pub mod evaluate;
 #[doc(hidden)]
 pub mod explore;
 #[cfg(feature = "export")]
+#[doc(hidden)]
 pub mod export;
 pub mod gpu;
 pub mod guide;
@@ -103,4 +104,6 @@ pub use data::Dataset;
 pub use error::{Error, Result};
 pub use gpu::Gpu;
 pub use train::{Config, Trainer};
-pub use vae::Vae;
+#[cfg(feature = "export")]
+pub use vae::Onnx;
+pub use vae::{Codes, Vae};

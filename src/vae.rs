@@ -1,12 +1,18 @@
 //! A trained model for programs: load it, encode, decode, sample, and judge data by it.
 
+#[cfg(feature = "export")]
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::evaluate::{Inference, Rows, Runner, Terms};
+#[cfg(feature = "export")]
+use crate::export::model::{self as export, Trained};
 use crate::gpu::{DeviceOptions, Gpu};
 use crate::model::ModelConfig;
+#[cfg(feature = "export")]
+use crate::model::Network;
 use crate::run::RunDir;
 use crate::train::{Config, Trainer, files};
 
@@ -17,6 +23,21 @@ pub struct Codes {
     pub mu: Vec<f32>,
     /// log sigma^2 [N, Z]; empty in an autoencoder.
     pub log_var: Vec<f32>,
+}
+
+/// A trained model as two ONNX graphs, each the bytes of a file.
+///
+/// The encoder takes x \[N, D\] and eps \[N, Z\] and gives mu, log_var and z \[N, Z\], with z = mu + exp(log_var / 2) eps; an
+/// autoencoder's takes x and gives z alone. The decoder takes z \[N, Z\] and gives `mean` \[N, D\] = E\[x|z\], and what its
+/// last layer gives. Where the model is conditional, both also take `label` \[N, C\], one-hot. N is free; x and `mean` are in
+/// the data's own units.
+#[cfg(feature = "export")]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Onnx {
+    /// `encoder.onnx`.
+    pub encoder: Vec<u8>,
+    /// `decoder.onnx`.
+    pub decoder: Vec<u8>,
 }
 
 /// A trained model on a device. Sizes: N data of D values, Z latent dimensions; matrices lie row by row.
@@ -43,11 +64,7 @@ impl Vae {
     /// # Errors
     /// As [`Vae::load`].
     pub fn load_on(gpu: &Arc<Gpu>, path: impl AsRef<Path>) -> Result<Vae> {
-        let path = path.as_ref();
-        let file = if path.is_file() { path.to_owned() } else { RunDir::open(path)?.model() };
-        let (config, _, parameters) = files::load_model(&file)?;
-        let shape = config.image_shape().expect("a model file without a shape is refused");
-        let model = config.model_config(shape);
+        let (config, model, parameters) = read(path.as_ref())?;
         Vae::new(gpu, config, &model, parameters)
     }
 
@@ -58,6 +75,21 @@ impl Vae {
     pub fn of(trainer: &Trainer) -> Result<Vae> {
         let parameters = trainer.arenas()?.parameters;
         Vae::new(trainer.gpu(), trainer.config().clone(), trainer.model(), parameters)
+    }
+
+    /// The model in a run directory or a `model.safetensors` as ONNX files: what `vae-gpu export` writes. Needs no device.
+    ///
+    /// # Errors
+    /// [`Error::File`] and [`Error::Io`] if there is no such model, [`Error::Export`] if one of its kernels has no nodes in
+    /// ONNX, [`Error::Usage`] if it is too large for the format.
+    #[cfg(feature = "export")]
+    pub fn onnx(path: impl AsRef<Path>) -> Result<Onnx> {
+        let (config, model, parameters) = read(path.as_ref())?;
+        let network = Network::new(&model)?;
+        let metadata = BTreeMap::from([("config".to_owned(), config.to_toml())]);
+        let scaling = config.source.scaling.as_ref();
+        let trained = Trained { network: &network, parameters: &parameters, scaling, metadata: &metadata };
+        Ok(Onnx { encoder: export::encoder(trained)?, decoder: export::decoder(trained)? })
     }
 
     fn new(gpu: &Arc<Gpu>, config: Config, model: &ModelConfig, weights: Vec<f32>) -> Result<Vae> {
@@ -139,4 +171,13 @@ impl Vae {
     pub fn elbo<'a>(&mut self, x: impl Into<Rows<'a>>) -> Result<Vec<Terms>> {
         self.inference.terms(x.into(), self.config.train.seed)
     }
+}
+
+/// The configuration, model and weights of a run directory or a `model.safetensors`.
+fn read(path: &Path) -> Result<(Config, ModelConfig, Vec<f32>)> {
+    let file = if path.is_file() { path.to_owned() } else { RunDir::open(path)?.model() };
+    let (config, _, parameters) = files::load_model(&file)?;
+    let shape = config.image_shape().expect("a model file without a shape is refused");
+    let model = config.model_config(shape);
+    Ok((config, model, parameters))
 }

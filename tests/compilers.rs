@@ -28,8 +28,8 @@ use figures::{Answer, Card, Entry};
 use serde_json::json;
 use shader::{Resource, SHADERS, Shader, is_f16, title};
 use translate::{BACKENDS, is_excused};
-use vae_gpu::gpu::adapter::{self, AdapterReport};
 use vae_gpu::gpu::shader::compose;
+use vae_gpu::gpu::{self, AdapterReport};
 use vae_gpu::kernels;
 use vae_gpu::kernels::conv;
 use vae_gpu::kernels::matmul::{Layout, VARIANTS, Variant, choose, single_product};
@@ -170,7 +170,7 @@ fn compile_for_the_device_at_hand() {
 /// What the compiler of the device at hand says, or why there is no such driver or device.
 fn compile() -> Result<Card, String> {
     let compiler = Compiler::open()?;
-    let (reports, _) = adapter::list().unwrap();
+    let (reports, _) = gpu::adapters().unwrap();
     let report = reports.first().expect("wgpu sees the device that Vulkan shows");
     assert_eq!(report.name, compiler.name, "Vulkan and wgpu see the same device");
     let (names, chosen, tiles) = (variant_names(), chosen_on(report), tiles_chosen_on(report));

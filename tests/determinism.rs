@@ -19,7 +19,7 @@ use vae_gpu::data::Dataset;
 use vae_gpu::gpu::Gpu;
 use vae_gpu::kernels::likelihood::{TABLE, Variance};
 use vae_gpu::run::metrics;
-use vae_gpu::train::config::{Condition, ModelSection, TrainSection};
+use vae_gpu::train::{Condition, ModelSection, TrainSection};
 use vae_gpu::train::{Config, Trainer};
 
 /// Runs that must be equal, bit by bit.

@@ -18,12 +18,12 @@ use std::path::Path;
 
 use onnx::{Array, Message};
 use scratch::Scratch;
-use vae_gpu::Vae;
 use vae_gpu::evaluate::Rows;
 use vae_gpu::kernels::activation::Activation;
 use vae_gpu::kernels::likelihood;
 use vae_gpu::run::store::{NamedTensor, write_tensors};
 use vae_gpu::train::Config;
+use vae_gpu::{Onnx, Vae};
 
 const TRAIN: &str = "train --data tiny --hidden 16 --latent 3 --batch-size 64 --epochs 1 -q";
 
@@ -142,6 +142,19 @@ fn graphs_have_the_inputs_outputs_and_weights_of_the_model() {
     assert_eq!(described(&decoder, 12), ["mean Nx64", "out Nx64", "log_var 1x1"]);
     let decoder = graph_of("--likelihood logistic", "decoder");
     assert_eq!(described(&decoder, 12), ["mean Nx64", "mu Nx64", "log_scale Nx64"]);
+}
+
+#[test]
+fn a_run_and_its_model_give_the_same_graphs_to_command_and_library() {
+    let scratch = Scratch::new();
+    scratch.succeed(&format!("{TRAIN} --out run"));
+    scratch.succeed("export run --onnx of-run");
+    scratch.succeed("export run/model.safetensors --onnx of-model");
+    let Onnx { encoder, decoder } = Vae::onnx(scratch.path("run")).unwrap();
+    for folder in ["of-run", "of-model"] {
+        assert!(scratch.read(&format!("{folder}/encoder.onnx")) == encoder, "{folder}");
+        assert!(scratch.read(&format!("{folder}/decoder.onnx")) == decoder, "{folder}");
+    }
 }
 
 #[test]

@@ -15,8 +15,8 @@ use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::kernels::likelihood::Variance;
 use vae_gpu::model::init::Init;
 use vae_gpu::model::{ModelConfig, Network};
-use vae_gpu::train::config::{Condition, Keep, ModelSection, TrainSection};
-use vae_gpu::train::schedule::Schedule;
+use vae_gpu::train::Schedule;
+use vae_gpu::train::{Condition, Keep, ModelSection, TrainSection};
 use vae_gpu::train::{Config, Trainer, files};
 
 /// Data with ten classes.

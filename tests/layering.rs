@@ -29,7 +29,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("run", &["data", "error"]),
     ("train", &["evaluate", "ranks", "model", "data", "gpu", "plan", "kernels", "run", "settings", "error"]),
     ("evaluate", &["ranks", "model", "data", "gpu", "plan", "kernels", "run", "settings", "error"]),
-    ("vae", &["train", "evaluate", "model", "gpu", "run", "error"]),
+    ("vae", &["train", "evaluate", "export", "model", "gpu", "run", "error"]),
     ("export", &["model", "data", "kernels", "plan", "error"]),
     ("tune", &["bench", "check", "gpu", "kernels", "run", "plan", "error"]),
     ("check", &["gpu", "kernels", "plan", "error"]),
@@ -38,8 +38,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "explore", "tune", "bench", "check", "train", "evaluate", "ranks", "export", "run", "model",
-            "data", "gpu", "kernels", "plan", "settings", "error",
+            "vae", "explore", "tune", "bench", "check", "train", "evaluate", "ranks", "export", "run",
+            "model", "data", "gpu", "kernels", "plan", "settings", "error",
         ],
     ),
 ];

@@ -12,7 +12,7 @@ use vae_gpu::error::Error;
 use vae_gpu::evaluate::{Rows, Terms};
 use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::run::RunDir;
-use vae_gpu::train::config::Condition;
+use vae_gpu::train::Condition;
 use vae_gpu::train::{Config, Trainer};
 
 const DIM: usize = tiny::SIDE * tiny::SIDE;

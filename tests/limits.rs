@@ -16,8 +16,8 @@ use vae_gpu::error::Error;
 use vae_gpu::evaluate::{Evaluator, Importance, Runner, Terms};
 use vae_gpu::gpu::{Gpu, Limits};
 use vae_gpu::kernels::gather::Binarize;
-use vae_gpu::train::config::{ModelSection, TrainSection};
 use vae_gpu::train::{Config, Trainer};
+use vae_gpu::train::{ModelSection, TrainSection};
 
 /// 64-16-3-16-64 with this many rows per batch.
 fn config(kind: &str, batch_size: usize) -> Config {

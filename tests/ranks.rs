@@ -13,9 +13,9 @@ use vae_gpu::kernels::likelihood::Variance;
 use vae_gpu::kernels::tuning::Tuning;
 use vae_gpu::model::Network;
 use vae_gpu::ranks::{Alone, Ranks, Threads, threads};
-use vae_gpu::train::config::{Condition, ModelSection, TrainSection};
 use vae_gpu::train::history::Sums;
 use vae_gpu::train::{Arenas, Config, Scores, State, Trainer};
+use vae_gpu::train::{Condition, ModelSection, TrainSection};
 
 /// The shards of every batch, and the numbers of ranks that share them.
 const SHARDS: u32 = 8;

@@ -21,7 +21,7 @@ use vae_gpu::kernels::tuning::Tuning;
 use vae_gpu::model::Network;
 use vae_gpu::run::store::{NamedTensor, read_tensors, write_tensors};
 use vae_gpu::run::{EpochMetrics, metrics, picture, tensorboard};
-use vae_gpu::train::config::Condition;
+use vae_gpu::train::Condition;
 use vae_gpu::train::history::Sums;
 use vae_gpu::train::{Arenas, Config, State, files};
 use vae_gpu::tune;

@@ -11,7 +11,7 @@ use vae_gpu::error::Error;
 use vae_gpu::model::Network;
 use vae_gpu::model::init::{Init, initial_weights};
 use vae_gpu::run::store::{NamedTensor, read_tensors, write_tensors};
-use vae_gpu::train::config::ModelSection;
+use vae_gpu::train::ModelSection;
 use vae_gpu::train::history::Sums;
 use vae_gpu::train::{Arenas, Config, State, files};
 

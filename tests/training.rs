@@ -17,9 +17,9 @@ use vae_gpu::kernels::conv;
 use vae_gpu::kernels::gather::Binarize;
 use vae_gpu::kernels::tuning::Tuning;
 use vae_gpu::model::{Network, Parameter};
-use vae_gpu::train::config::{ModelSection, Precision, TrainSection};
-use vae_gpu::train::schedule::Schedule;
+use vae_gpu::train::Schedule;
 use vae_gpu::train::{Config, EpochProgress, EpochResult, Stepper, Trainer, files};
+use vae_gpu::train::{ModelSection, Precision, TrainSection};
 
 /// 64-16-3-16-64 with this many rows per batch.
 fn config(batch_size: usize) -> Config {

@@ -35,14 +35,18 @@ OURS = [VAE_GPU, "bench", "--json"]
 
 @dataclass(frozen=True)
 class Config:
-    """What is trained."""
+    """What is trained: a perceptron with these hidden layers, or convolutions with so many channels, 4 x 4 at every second
+    position, and a linear layer of 256."""
 
     hidden: str
     latent: int
     activation: str
     batch: int
+    conv: bool = False
 
     def title(self) -> str:
+        if self.conv:
+            return f"28x28 conv {self.hidden.replace(',', '-')}, linear 256, {self.latent} {self.activation}, batch {self.batch}"
         return f"784-{self.hidden.replace(',', '-')}-{self.latent} {self.activation}, batch {self.batch}"
 
 
@@ -50,6 +54,7 @@ CONFIGS = [
     Config("400", 20, "relu", 128),
     Config("200,200", 50, "tanh", 20),
     Config("200,200", 50, "tanh", 1024),
+    Config("32,64,128", 20, "relu", 128, conv=True),
 ]
 
 
@@ -107,15 +112,18 @@ def has_cuda() -> bool:
 def trainers(config: Config, args: argparse.Namespace) -> list[Program]:
     """Ours first, as they are called, then the peers."""
     model = ["--hidden", config.hidden, "--latent", str(config.latent), "--activation", config.activation]
+    layers = [f"conv {channels}x4/2" for channels in config.hidden.split(",")] + ["linear 256"]
+    ours = ["--encoder", ", ".join(layers), *model[2:]] if config.conv else model
+    burn = [*BURN, *(["--conv"] if config.conv else []), "--backend"]
     length = ["--steps", str(args.steps), "--warmup", str(args.warmup)]
     few = ["--steps", str(burn_steps(args)), "--warmup", str(args.warmup)]
-    step = ["--step", *model, "--batch-size", str(config.batch), *length]
+    step = ["--step", *ours, "--batch-size", str(config.batch), *length]
     peer = [*model, "--batch", str(config.batch), *length, "--threads", str(args.threads)]
-    torch = [sys.executable, str(HERE / "torch_vae.py")]
+    torch = [sys.executable, str(HERE / ("torch_conv.py" if config.conv else "torch_vae.py"))]
     jax = [sys.executable, str(HERE / "jax_vae.py")]
     commands = {name: [*command, *step] for name, command in ways(args).items()} | {
-        "burn wgpu": [*BURN, "--backend", "wgpu", *model, "--batch", str(config.batch), *few],
-        "burn flex": [*BURN, "--backend", "flex", *peer],
+        "burn wgpu": [*burn, "wgpu", *model, "--batch", str(config.batch), *few],
+        "burn flex": [*burn, "flex", *peer],
         "torch eager, fused Adam": [*torch, "eager", *peer],
         "torch eager, default Adam": [*torch, "eager-plain", *peer],
         "torch compile, fused Adam": [*torch, "compile", *peer],
@@ -127,6 +135,9 @@ def trainers(config: Config, args: argparse.Namespace) -> list[Program]:
             "torch compile, CUDA": [*torch, "compile-cuda", *peer],
             "jax, CUDA": [*jax, "cuda", *peer],
         }
+    if config.conv:
+        # JAX's program has no convolutions, and torch_conv.py no default Adam.
+        commands = {name: command for name, command in commands.items() if "jax" not in name and "default" not in name}
     return [Program(name, command) for name, command in commands.items()]
 
 

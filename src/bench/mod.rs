@@ -98,7 +98,7 @@ pub fn measure(
     meter.tick();
 
     let names = step_kernels(&default, gpu);
-    let outcomes = check::run_of(gpu, |kernel| names.contains(kernel))?;
+    let outcomes = check::run_of(gpu, |kernel| names.contains(kernel), &|_| ())?;
     let checked = outcomes.len() + pairs.len();
     let mut wrong = failures(outcomes);
     let step_is_right = wrong.is_empty();

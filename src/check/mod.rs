@@ -12,7 +12,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-pub use run::{matmuls, run, run_of};
+pub use run::{kernels, matmuls, run, run_of};
 
 use std::collections::BTreeSet;
 use std::ops::Range;

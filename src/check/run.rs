@@ -1,5 +1,6 @@
 //! Runs cases on several threads.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,15 +13,23 @@ use crate::kernels::matmul::{Layout, Variant};
 /// into compiling pipelines, so there is one thread per core. Outcomes are in the order of the cases; `progress` is
 /// called after each, with the number of all cases.
 pub fn run(gpu: &Arc<Gpu>, progress: &(dyn Fn(usize) + Sync)) -> Result<Vec<Outcome>> {
-    run_all(gpu, &all_cases(gpu), progress)
+    run_of(gpu, |_| true, progress)
 }
 
-/// Runs the cases of the kernels that `wanted` accepts, by [`Outcome::kernel`], for a bench to check before it times
-/// them.
-pub fn run_of(gpu: &Arc<Gpu>, wanted: impl Fn(&str) -> bool) -> Result<Vec<Outcome>> {
+/// Runs the cases of the kernels that `wanted` accepts, by [`Outcome::kernel`], as [`run`] does.
+pub fn run_of(
+    gpu: &Arc<Gpu>,
+    wanted: impl Fn(&str) -> bool,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<Vec<Outcome>> {
     let mut cases = all_cases(gpu);
     cases.retain(|case| wanted(&case.kernel));
-    run_all(gpu, &cases, &|_| ())
+    run_all(gpu, &cases, progress)
+}
+
+/// The kernels, and variants of them, that there are cases for on the adapter: every [`Outcome::kernel`].
+pub fn kernels(gpu: &Gpu) -> BTreeSet<String> {
+    all_cases(gpu).into_iter().map(|case| case.kernel).collect()
 }
 
 /// Runs one ragged product for each of these matmul variants, as [`run`] does.

@@ -235,8 +235,12 @@ pub struct JsonArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   vae-gpu check > check.txt                              # for a bug report
-  vae-gpu check --device 1 --json")]
+  vae-gpu check --device 1 --json
+  vae-gpu check adam likelihood/gaussian                 # these alone")]
 pub struct CheckArgs {
+    /// Only kernels whose name has one of these in it
+    #[arg(value_name = "KERNEL")]
+    pub kernels: Vec<String>,
     #[command(flatten)]
     pub device: DeviceArgs,
     /// Print JSON: every case with its error

@@ -1,6 +1,6 @@
 //! `vae-gpu check`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indicatif::ProgressBar;
 
@@ -15,11 +15,20 @@ pub fn run(args: &CheckArgs) -> Result<()> {
     if !args.json {
         announce(&gpu);
     }
+    let known = check::kernels(&gpu);
+    for wanted in &args.kernels {
+        if !known.iter().any(|kernel| kernel.contains(wanted)) {
+            return Err(Error::Usage(format!("no kernel has {wanted:?} in its name\n  {}", names(&known))));
+        }
+    }
     let bar = ProgressBar::new(0);
-    let outcomes = check::run(&gpu, &|total| {
+    let progress = |total: usize| {
         bar.set_length(total as u64);
         bar.inc(1);
-    })?;
+    };
+    let chosen =
+        |kernel: &str| args.kernels.is_empty() || args.kernels.iter().any(|wanted| kernel.contains(wanted));
+    let outcomes = check::run_of(&gpu, chosen, &progress)?;
     bar.finish_and_clear();
     let failed = outcomes.iter().filter(|o| !o.passed).count();
     if args.json {
@@ -35,6 +44,13 @@ pub fn run(args: &CheckArgs) -> Result<()> {
         result(format_args!("all {} checks passed on {}", outcomes.len(), gpu.report().title()));
     }
     Ok(())
+}
+
+/// What kernels are called, without their variants.
+fn names(kernels: &BTreeSet<String>) -> String {
+    let families: BTreeSet<&str> =
+        kernels.iter().map(|kernel| kernel.split([' ', ':', '/']).next().unwrap_or(kernel)).collect();
+    format!("names begin with {}", Vec::from_iter(families).join(", "))
 }
 
 /// One line for each kernel and variant with the worst error of its shapes, and one for each failure.

@@ -3,10 +3,10 @@
 use super::args::JsonArgs;
 use super::output::{result, talk};
 use crate::error::Result;
-use crate::gpu::adapter;
+use crate::gpu::{self, AdapterReport, Selection};
 
 pub fn run(args: &JsonArgs) -> Result<()> {
-    let (reports, auto) = adapter::list()?;
+    let (reports, auto) = gpu::adapters()?;
     if args.json {
         let json = serde_json::json!({ "adapters": reports, "auto": auto });
         result(format_args!("{json:#}"));
@@ -43,9 +43,9 @@ pub fn run(args: &JsonArgs) -> Result<()> {
     match auto {
         Some(index) => result(format_args!("auto takes {index}: {}", reports[index].reason())),
         // The same words and the same exit code as every command that needs one.
-        None => adapter::select(&reports, &adapter::Selection::Auto).map(|_| ())?,
+        None => gpu::select(&reports, &Selection::Auto).map(|_| ())?,
     }
-    if reports.iter().all(adapter::AdapterReport::is_software) {
+    if reports.iter().all(AdapterReport::is_software) {
         talk(format_args!(
             "only software adapters were found: install your card's Vulkan driver if it has one"
         ));

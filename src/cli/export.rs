@@ -1,6 +1,5 @@
 //! `vae-gpu export`.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
@@ -8,11 +7,9 @@ use clap::Args;
 
 use super::output::result;
 use crate::error::{Error, Result};
-use crate::export::model::{Trained, decoder, encoder};
 use crate::export::onnx::OPSET;
-use crate::model::Network;
-use crate::run::{RunDir, write_atomic};
-use crate::train::files;
+use crate::run::write_atomic;
+use crate::vae::{Onnx, Vae};
 
 #[derive(Debug, Args)]
 #[command(about = format!("Write a trained model as ONNX graphs (opset {OPSET}); needs no GPU"), after_help = format!("Examples:
@@ -26,7 +23,7 @@ operators are those of opset {OPSET}.
 x, mean and a Gaussian's parts are in the data's own units: the graphs scale the columns of a table as training did, and
 undo it. Bytes v of pictures count as v / 255. The metadata has the run's configuration as TOML."))]
 pub struct ExportArgs {
-    /// Run directory
+    /// Run directory, or its model.safetensors
     pub run: PathBuf,
     /// Folder for encoder.onnx and decoder.onnx; made if it is not there
     #[arg(long, value_name = "DIR", required = true)]
@@ -34,17 +31,10 @@ pub struct ExportArgs {
 }
 
 pub fn run(args: &ExportArgs) -> Result<()> {
-    let path = RunDir::open(&args.run)?.model();
-    let (config, _, parameters) = files::load_model(&path)?;
-    let shape = config.image_shape().expect("a model file without a shape is refused");
-    let network = Network::new(&config.model_config(shape))?;
-    let metadata = BTreeMap::from([("config".to_owned(), config.to_toml())]);
-    let scaling = config.source.scaling.as_ref();
-    let trained = Trained { network: &network, parameters: &parameters, scaling, metadata: &metadata };
-    let graphs = [("encoder.onnx", encoder(trained)?), ("decoder.onnx", decoder(trained)?)];
+    let Onnx { encoder, decoder } = Vae::onnx(&args.run)?;
     fs::create_dir_all(&args.onnx).map_err(|error| Error::io("create", &args.onnx, error))?;
-    for (name, bytes) in &graphs {
-        write_atomic(&args.onnx.join(name), |out| out.write_all(bytes))?;
+    for (name, bytes) in [("encoder.onnx", encoder), ("decoder.onnx", decoder)] {
+        write_atomic(&args.onnx.join(name), |out| out.write_all(&bytes))?;
     }
     result(format_args!("encoder.onnx and decoder.onnx are in {}", args.onnx.display()));
     Ok(())

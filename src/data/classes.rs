@@ -167,6 +167,7 @@ impl Dataset {
 
     /// Whether its labels are plain numbers where a model's classes `known` have other names: they count as the numbers of
     /// those classes.
+    #[doc(hidden)]
     pub fn counts(&self, known: &[String]) -> bool {
         let numbers = || self.classes.iter().all(|name| number(name).is_some());
         let none_is = |is: fn(&str) -> bool| !known.is_empty() && !known.iter().any(|name| is(name));

@@ -10,6 +10,7 @@
 mod array;
 mod classes;
 #[cfg(feature = "formats")]
+#[doc(hidden)]
 pub mod columns;
 mod csv;
 mod dataset;
@@ -53,22 +54,29 @@ mod summary;
 mod table;
 mod units;
 mod unpack;
+#[doc(hidden)]
 pub mod write;
 
 pub use classes::{class_name, class_number};
 pub use dataset::Dataset;
 pub use division::Division;
+#[doc(hidden)]
 pub use fingerprint::{Change, Fingerprint};
-pub use known::{is_built_in, sources};
-pub use open::{Rows, anywhere, has_columns, is_folder_of_pictures, open, open_with, picture, rows};
-pub use options::{
-    Colour, Decimal, Delimiter, FILE, Header, Index, KEYS, Missing, REASON, ROW, ReadOptions, TEST_FRACTION,
-};
+#[doc(hidden)]
+pub use known::is_built_in;
+pub use known::sources;
+pub use open::{Rows, open, open_with, picture, rows};
+#[doc(hidden)]
+pub use open::{anywhere, has_columns, is_folder_of_pictures};
+pub use options::{Colour, Decimal, Delimiter, Header, Index, Missing, ReadOptions, TEST_FRACTION};
+#[doc(hidden)]
+pub use options::{FILE, KEYS, REASON, ROW};
 pub use order::epoch_order;
 pub use origin::{Origin, Part, Unread};
 pub use prepare::column_stats;
 pub use progress::{Progress, Watch};
 pub use raw::Raw;
+#[doc(hidden)]
 pub use reader::GUARDED_THREAD;
 pub use scaling::{Scale, Scaling};
 pub use schema::Schema;

@@ -148,6 +148,7 @@ pub fn open_with(source: &str, options: &ReadOptions, progress: Watch) -> Result
     Ok(Dataset { raw, ..dataset })
 }
 
+#[doc(hidden)]
 impl Dataset {
     /// Whether both parts are all rows, as [`ReadOptions::whole`] asks of sources without a test part.
     pub fn is_whole(&self) -> bool {

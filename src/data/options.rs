@@ -239,6 +239,7 @@ impl ReadOptions {
     }
 
     /// The same for a source that has no columns with names.
+    #[doc(hidden)]
     pub fn without_columns(self) -> ReadOptions {
         let ReadOptions { columns, drop, index, header, delimiter, decimal, expected, .. } =
             ReadOptions::default();

@@ -130,6 +130,7 @@ impl Split {
     ///
     /// # Panics
     /// If there is no such row.
+    #[doc(hidden)]
     pub fn origin(&self, row: usize) -> Origin<'_> {
         assert!(row < self.count, "row {row} of {}", self.count);
         let place = self.place(row);
@@ -160,6 +161,7 @@ impl Split {
     }
 
     /// Whether the values stay in a file instead of memory.
+    #[doc(hidden)]
     pub fn is_in_file(&self) -> bool {
         matches!(*self.values, Values::File(_))
     }
@@ -211,6 +213,7 @@ impl Split {
     }
 
     /// At most `most` of the rows, evenly spaced: of sorted data, as folders of classes are, the first are all alike.
+    #[doc(hidden)]
     pub fn spaced(&self, most: usize) -> Split {
         if self.count <= most {
             return self.clone();
@@ -220,6 +223,7 @@ impl Split {
     }
 
     /// Whether this and another split are all rows of the same values.
+    #[doc(hidden)]
     pub fn is_same(&self, other: &Split) -> bool {
         let rows = |split: &Split| split.rows.as_ref().map(Arc::as_ptr);
         Arc::ptr_eq(&self.values, &other.values) && rows(self) == rows(other)
@@ -316,6 +320,7 @@ impl Split {
     ///
     /// # Errors
     /// As [`Split::each`].
+    #[doc(hidden)]
     pub fn outside_unit(&self) -> Result<Vec<usize>> {
         let (mut row, mut found) = (0, Vec::new());
         if self.element() == Element::Bytes {
@@ -352,6 +357,7 @@ impl Split {
     ///
     /// # Errors
     /// As [`Split::each`].
+    #[doc(hidden)]
     pub fn marginals(&self) -> Result<Vec<Vec<(f64, u64)>>> {
         const LEVELS: usize = 256;
         let dim = self.dim;

@@ -51,6 +51,7 @@ pub struct AdapterReport {
     /// The adapter's name.
     pub name: String,
     /// Its maker.
+    #[doc(hidden)]
     pub vendor: Vendor,
     /// `vulkan`, `metal`, `dx12` or `gl`.
     pub backend: String,
@@ -129,6 +130,7 @@ impl AdapterReport {
     }
 
     /// What kernels need to know to choose their variants.
+    #[doc(hidden)]
     pub fn target(&self) -> Target {
         let subgroup = self.subgroup_sizes.and_then(|(min, max)| (min == max).then_some(min));
         // A lane reads 4 bytes of a buffer at a time, and without AVX-512 waits for each. With vectors of 512 bits it is images that
@@ -149,6 +151,7 @@ impl AdapterReport {
     }
 
     /// The same for products and convolutions that may round their operands to 16 bits, if the adapter can.
+    #[doc(hidden)]
     pub fn target_f16(&self) -> Target {
         Target { f16: self.f16, cooperative: self.cooperative, ..self.target() }
     }
@@ -156,6 +159,7 @@ impl AdapterReport {
     /// Whether training with operands of 16 bits is expected to be faster. A software adapter takes several times as long with
     /// them (`benches/RESULTS.md`). A card computes faster with matrices alone; without them it can gain by tiles that are half as
     /// large.
+    #[doc(hidden)]
     pub fn gains_by_f16(&self) -> bool {
         let gains = self.cooperative.is_some() || self.target().gains_by_smaller_tiles();
         self.f16 && !self.is_software() && gains
@@ -328,7 +332,10 @@ fn backends(variable: Option<&str>) -> Result<wgpu::Backends> {
 }
 
 /// The reports of all adapters, and the index of the one that `auto` takes.
-pub fn list() -> Result<(Vec<AdapterReport>, Option<usize>)> {
+///
+/// # Errors
+/// [`Error::Usage`] if the environment names a backend that there is not.
+pub fn adapters() -> Result<(Vec<AdapterReport>, Option<usize>)> {
     let allowed = backends(env::var(BACKENDS_VARIABLE).ok().as_deref())?;
     let reports: Vec<_> = enumerate(allowed).into_iter().map(|(_, report)| report).collect();
     let auto = best(&reports);

@@ -147,6 +147,7 @@ impl Gpu {
 
     /// The same, with limits below WebGPU's.
     #[cfg(feature = "faults")]
+    #[doc(hidden)]
     pub fn noop_within(limits: Limits) -> Arc<Gpu> {
         Self::noop_of(limits)
     }
@@ -209,21 +210,25 @@ impl Gpu {
     }
 
     /// What kernels need to know to choose their variants.
+    #[doc(hidden)]
     pub fn target(&self) -> Target {
         self.target
     }
 
     /// The limits for plans.
+    #[doc(hidden)]
     pub fn limits(&self) -> Limits {
         self.limits
     }
 
     /// The clock of profiles; the wall clock before the first profile.
+    #[doc(hidden)]
     pub fn clock(&self) -> Clock {
         self.clock.get().copied().unwrap_or(Clock::Wall)
     }
 
     /// The first failure since the device was opened, as an error.
+    #[doc(hidden)]
     pub fn check(&self, doing: &str) -> Result<()> {
         self.failures.check(doing)
     }
@@ -231,6 +236,7 @@ impl Gpu {
     /// Destroys the device, for tests: the same happens when a driver resets or a card is unplugged. From now on every use of
     /// the device is an [`Error::Lost`].
     #[cfg(feature = "faults")]
+    #[doc(hidden)]
     pub fn lose(&self) {
         self.device.destroy();
         // Lets the callback run.
@@ -346,6 +352,7 @@ impl Gpu {
     }
 
     /// Waits until everything submitted is done.
+    #[doc(hidden)]
     pub fn wait(&self) -> Result<()> {
         let mut in_flight = lock(&self.in_flight);
         while !in_flight.queue.is_empty() {
@@ -364,6 +371,7 @@ impl Gpu {
     }
 
     /// How long submissions took since the device was opened or since the last call.
+    #[doc(hidden)]
     pub fn take_durations(&self) -> Durations {
         std::mem::take(&mut lock(&self.in_flight).durations)
     }

@@ -21,6 +21,7 @@ pub struct DeviceOptions {
     /// Keep wgpu's bounds checks in the shaders: slower, for hunting a bug.
     pub checked_shaders: bool,
     /// Limits below the adapter's own, for tests of smaller adapters.
+    #[doc(hidden)]
     pub limits: Limits,
 }
 

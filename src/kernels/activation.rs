@@ -34,6 +34,7 @@ impl Activation {
         [Activation::Relu, Activation::Tanh, Activation::Softplus, Activation::Silu, Activation::Elu];
 
     /// The activation with this number in the shaders.
+    #[doc(hidden)]
     pub fn from_u32(value: u32) -> Activation {
         match value {
             0 => Activation::Identity,
@@ -47,6 +48,7 @@ impl Activation {
     }
 
     /// y = activation(x).
+    #[doc(hidden)]
     pub fn apply(self, x: f64) -> f64 {
         match self {
             Activation::Identity => x,
@@ -59,6 +61,7 @@ impl Activation {
     }
 
     /// The derivative, from the value that the forward pass kept: the input if [`Self::keeps_input`], else the output.
+    #[doc(hidden)]
     pub fn derivative(self, kept: f64) -> f64 {
         match self {
             Activation::Identity => 1.0,
@@ -86,6 +89,7 @@ impl Activation {
     }
 
     /// Whether the derivative needs the input. Such an activation has a kernel of its own.
+    #[doc(hidden)]
     pub fn keeps_input(self) -> bool {
         self == Activation::Silu
     }

@@ -24,6 +24,7 @@ named! {
     }
 }
 
+#[doc(hidden)]
 impl Binarize {
     /// The one with this number in the shaders; panics on a number that stands for none.
     pub fn from_u32(value: u32) -> Binarize {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::matmul::{self, Layout, Variant};
 use crate::plan::{Plan, Target};
 
-/// The variants that measured fastest, by product, among those that give the same bits ([`matmul::alike`]). Among those of 16 bits,
-/// cooperative matrices add in an order of their own.
+/// The variants that measured fastest, by product, among those that give the same bits. Among those of 16 bits, cooperative
+/// matrices add in an order of their own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tuning {
     /// From `NT 128x784x400`, or `NT 128x784x400 f16` for operands of 16 bits, to the name of a variant.
@@ -26,16 +26,19 @@ impl Tuning {
     }
 
     /// Remembers the variant of a product.
+    #[doc(hidden)]
     pub fn insert(&mut self, layout: Layout, mkn: [usize; 3], variant: &Variant) {
         self.choices.insert(key(layout, mkn, variant.is_f16()), variant.name.to_owned());
     }
 
     /// Adds what another tuning knows.
+    #[doc(hidden)]
     pub fn extend(&mut self, other: Tuning) {
         self.choices.extend(other.choices);
     }
 
     /// Gives every product of a plan for `target` its fastest known variant, if that runs there.
+    #[doc(hidden)]
     pub fn apply(&self, plan: &mut Plan, target: &Target) {
         for number in 0..plan.dispatches.len() {
             let dispatch = &plan.dispatches[number];

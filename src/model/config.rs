@@ -20,6 +20,7 @@ pub struct ModelConfig {
     pub input: usize,
     /// The shape of a datum, if it is a picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[doc(hidden)]
     pub picture: Option<Extent>,
     /// Widths of the encoder's hidden layers, used if `encoder` is None.
     pub hidden: Vec<usize>,
@@ -31,12 +32,14 @@ pub struct ModelConfig {
     pub latent: usize,
     /// The shape of z, if it is a picture of Z numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[doc(hidden)]
     pub latent_picture: Option<Extent>,
     /// Activation of the layers that do not name one.
     pub activation: Activation,
     /// Name of p(x|z) in the table of likelihoods.
     pub likelihood: String,
     /// The likelihood's settings.
+    #[doc(hidden)]
     pub settings: LikelihoodSettings,
     /// Name of a combination of latent, prior and objective in the table of families.
     pub kind: String,
@@ -125,11 +128,13 @@ impl ModelConfig {
     }
 
     /// The encoder's layers.
+    #[doc(hidden)]
     pub fn encoder_layers(&self) -> Layers {
         self.encoder.clone().unwrap_or_else(|| Layers::of_widths(&self.hidden))
     }
 
     /// The most values that a datum may have: more for layers that read pictures.
+    #[doc(hidden)]
     pub fn most_values(&self) -> usize {
         let pictures = self.picture.is_some() && self.encoder_layers().read_pictures();
         if pictures { MAX_PICTURE } else { MAX_WIDTH }
@@ -139,6 +144,7 @@ impl ModelConfig {
     ///
     /// # Errors
     /// If it names none, and the encoder's layers do not fit the data or cannot be mirrored.
+    #[doc(hidden)]
     pub fn decoder_layers(&self) -> Result<Layers, String> {
         if let Some(decoder) = &self.decoder {
             return Ok(decoder.clone());
@@ -166,11 +172,13 @@ impl ModelConfig {
     ///
     /// # Panics
     /// If the configuration was not validated.
+    #[doc(hidden)]
     pub fn family(&self) -> &'static Family {
         family::find(&self.kind).expect("the configuration was validated")
     }
 
     /// The likelihood's entry in the table.
+    #[doc(hidden)]
     pub fn likelihood(&self) -> Result<&'static Likelihood> {
         likelihood::find(&self.likelihood).ok_or_else(|| {
             let known: Vec<_> = likelihood::TABLE.iter().map(|l| l.name).collect();
@@ -190,6 +198,7 @@ impl ModelConfig {
     ///
     /// # Panics
     /// If the configuration was not validated.
+    #[doc(hidden)]
     pub fn output(&self) -> Output {
         let likelihood = self.likelihood().expect("the configuration was validated");
         (likelihood.output)(self.input, &self.settings)
@@ -202,6 +211,7 @@ impl ModelConfig {
     }
 
     /// The likelihood with its settings, such as `categorical (16 levels)`.
+    #[doc(hidden)]
     pub fn decoder(&self) -> String {
         self.likelihood().map_or_else(|_| self.likelihood.clone(), |l| (l.title)(&self.settings))
     }

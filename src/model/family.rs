@@ -13,10 +13,13 @@ pub struct Family {
     /// One line for `--help`.
     pub about: &'static str,
     /// q(z|x).
+    #[doc(hidden)]
     pub latent: &'static dyn Latent,
     /// p(z); None if there is no distribution to draw from.
+    #[doc(hidden)]
     pub prior: Option<&'static dyn Prior>,
     /// The objective that training maximises.
+    #[doc(hidden)]
     pub objective: &'static dyn Objective,
 }
 

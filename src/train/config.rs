@@ -71,6 +71,7 @@ pub struct Config {
     pub schema: Option<Schema>,
     /// What the data looked like, part by part; taken from the data.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[doc(hidden)]
     pub fingerprint: Vec<Fingerprint>,
     /// What a file says of this machine; never written.
     #[serde(skip_serializing)]
@@ -140,6 +141,7 @@ impl Config {
     }
 
     /// The same without the folders of this machine: for files that are given away.
+    #[doc(hidden)]
     pub fn portable(&self) -> Config {
         let name = |path: &str| match Path::new(path).file_name() {
             Some(name) if Path::new(path).is_absolute() => name.to_string_lossy().into_owned(),
@@ -249,6 +251,7 @@ impl Config {
     }
 
     /// What a plan must know of the training on data of that shape.
+    #[doc(hidden)]
     pub fn recipe(&self, Shape { width, channels, .. }: Shape) -> Recipe {
         let flip = self.train.flip.then_some(Mirror { width, channels });
         Recipe { flip, ..self.train.recipe() }
@@ -256,6 +259,7 @@ impl Config {
 
     /// Puts what follows from other values in its place, so that the file says it. What follows from the data waits for
     /// [`Config::adopt`].
+    #[doc(hidden)]
     pub fn resolve(&mut self) {
         if self.model.likelihood == AUTO {
             return;

@@ -193,6 +193,7 @@ impl Trainer {
     }
 
     /// Where the parameters lie.
+    #[doc(hidden)]
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }
@@ -208,6 +209,7 @@ impl Trainer {
     }
 
     /// Where training stands.
+    #[doc(hidden)]
     pub fn state(&self) -> State {
         State { sums: self.history.sums, train_count: self.train_count, ..self.state }
     }
@@ -226,6 +228,7 @@ impl Trainer {
     }
 
     /// Reads weights and moments from the device.
+    #[doc(hidden)]
     pub fn arenas(&self) -> Result<Arenas> {
         let (program, ports) = (self.stepper.program(), self.stepper.ports());
         Ok(Arenas {
@@ -236,6 +239,7 @@ impl Trainer {
     }
 
     /// Continues from a checkpoint: the same bits as if training had not stopped.
+    #[doc(hidden)]
     pub fn restore(&mut self, arenas: &Arenas, state: State) {
         let (program, ports) = (self.stepper.program(), self.stepper.ports());
         program.write_f32(ports.parameters, &arenas.parameters);
@@ -251,6 +255,7 @@ impl Trainer {
     ///
     /// # Errors
     /// [`crate::error::Error::File`] if there are none, or the file cannot be read.
+    #[doc(hidden)]
     pub fn begin_with(&mut self, path: &Path) -> Result<Inherited> {
         let inherited = files::inherit(path, &self.config, &self.parameters, &mut self.initial)?;
         self.stepper.write_parameters(&self.initial);
@@ -269,6 +274,7 @@ impl Trainer {
 
     /// The same, but no further than step `last`, counted from 1 over all epochs, and one step at least. Several ranks name the
     /// same.
+    #[doc(hidden)]
     pub fn epoch_until(
         &mut self,
         last: u64,
@@ -331,6 +337,7 @@ impl Trainer {
     ///
     /// # Errors
     /// [`crate::error::Error::Ranks`], on all of them, where they differ.
+    #[doc(hidden)]
     pub fn compare_ranks(&mut self) -> Result<()> {
         if self.ranks.size() == 1 || self.compared && !self.state.step.is_multiple_of(CHECK_EVERY) {
             return Ok(());
@@ -366,6 +373,7 @@ impl Trainer {
     /// Looks for the first tensor that was not finite in step `bad`: trains again from `state`, whose arenas are given or are
     /// those of the start, and reads what that step wrote. None where it does not happen again. Training cannot go on
     /// after this but by [`Trainer::restore`].
+    #[doc(hidden)]
     pub fn find_first_bad(&mut self, from: Option<(&Arenas, State)>, bad: u64) -> Result<Option<String>> {
         if self.ranks.size() > 1 {
             return Ok(None);
@@ -471,21 +479,25 @@ impl Trainer {
     }
 
     /// Uses the model with its present weights.
+    #[doc(hidden)]
     pub fn inference(&mut self) -> &mut Inference {
         &mut self.inference
     }
 
     /// The shards of a batch.
+    #[doc(hidden)]
     pub fn shards(&self) -> Shards {
         self.stepper.shards()
     }
 
     /// Where the time of divided steps went; none where batches are not divided.
+    #[doc(hidden)]
     pub fn times(&self) -> Option<Times> {
         self.stepper.times()
     }
 
     /// Lets the gradients of divided batches travel between ranks in buckets of `most` words, for tests: the same bits with any number.
+    #[doc(hidden)]
     #[doc(hidden)]
     pub fn cut_gradients(&mut self, most: usize) {
         self.stepper.cut_gradients(most);

@@ -16,7 +16,7 @@ use vae_gpu::error::Result;
 use vae_gpu::gpu::Gpu;
 use vae_gpu::kernels::tuning::Tuning;
 use vae_gpu::run::{metrics, store};
-use vae_gpu::train::config::RunSection;
+use vae_gpu::train::RunSection;
 use vae_gpu::train::{Config, files};
 use vae_gpu::tune;
 

@@ -9,8 +9,8 @@ use vae_gpu::model::LatentSize;
 use vae_gpu::model::init::Init;
 use vae_gpu::settings::Named;
 use vae_gpu::train::Config;
-use vae_gpu::train::config::{Condition, Keep, ModelSection, Net, TrainSection};
-use vae_gpu::train::schedule::Schedule;
+use vae_gpu::train::Schedule;
+use vae_gpu::train::{Condition, Keep, ModelSection, Net, TrainSection};
 
 use super::finite;
 

@@ -1,4 +1,4 @@
-//! The latents between encoder and decoder: one file and one line in [`LATENTS`] each.
+//! The latents between encoder and decoder: one file each. [`FAMILIES`](super::FAMILIES) combines them.
 
 mod gaussian;
 mod point;
@@ -9,6 +9,3 @@ pub(super) use gaussian::GAUSSIAN;
 pub(super) use point::POINT;
 pub use posterior::{Draw, KlTerm, Latent};
 pub use size::LatentSize;
-
-/// Every latent.
-pub static LATENTS: &[&dyn Latent] = &[&gaussian::GAUSSIAN, &point::POINT];

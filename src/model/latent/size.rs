@@ -22,6 +22,7 @@ impl LatentSize {
     const MOST: usize = 256;
 
     /// The picture with so many channels.
+    #[doc(hidden)]
     pub fn extent(self, channels: usize) -> Extent {
         Extent { height: self.height, width: self.width, channels }
     }

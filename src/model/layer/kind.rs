@@ -94,6 +94,7 @@ pub struct LayerText {
 
 impl LayerText {
     /// The text with the layer's actual activation, for display.
+    #[doc(hidden)]
     pub fn with_activation(&self, default: Activation) -> String {
         let activation = self.activation.or(self.kind.activates.then_some(default));
         LayerText { activation, ..self.clone() }.to_string()
@@ -138,6 +139,7 @@ pub struct Layers(pub(super) Vec<LayerText>);
 
 impl Layers {
     /// The layers in order.
+    #[doc(hidden)]
     pub fn iter(&self) -> std::slice::Iter<'_, LayerText> {
         self.0.iter()
     }
@@ -164,6 +166,7 @@ impl Layers {
     ///
     /// # Errors
     /// If the first layer keeps the shape of what it reads, so that nothing starts the decoder.
+    #[doc(hidden)]
     pub fn check_mirror(&self) -> Result<(), String> {
         match self.0.first() {
             Some(text) if text.kind.mirror.is_none() => Err(unled(text)),
@@ -172,6 +175,7 @@ impl Layers {
     }
 
     /// Whether the first layer that cares about shapes reads pictures.
+    #[doc(hidden)]
     pub fn read_pictures(&self) -> bool {
         self.first_caring().unwrap_or(false)
     }

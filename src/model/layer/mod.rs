@@ -15,7 +15,8 @@ mod text;
 
 pub(super) use condition::Condition;
 pub(super) use conv::{is_output, output_layer};
-pub use kind::{Back, Extent, Layer, LayerKind, LayerText, Layers, Shapes, Site};
+pub(super) use kind::Site;
+pub use kind::{Extent, LayerKind, Layers};
 pub(super) use linear::Linear;
 pub use linear::{MAX_PICTURE, MAX_WIDTH};
 pub(super) use picture::{Collect, Spread};

@@ -25,6 +25,7 @@ impl Layers {
     ///
     /// # Errors
     /// If no number of halvings leads to the latent's size.
+    #[doc(hidden)]
     pub fn of_picture(picture: Extent, latent: Option<LatentSize>) -> Result<Layers, String> {
         let halvings = halvings(picture, latent)?;
         let mut texts: Vec<String> =
@@ -41,6 +42,7 @@ impl Layers {
     ///
     /// # Errors
     /// As [`Self::of_picture`].
+    #[doc(hidden)]
     pub fn of_picture_with_residuals(
         picture: Extent,
         latent: Option<LatentSize>,

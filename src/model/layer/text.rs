@@ -26,6 +26,7 @@ impl Layers {
     ///
     /// # Errors
     /// If the first layer keeps the shape of what it reads, or no layer leads back from another.
+    #[doc(hidden)]
     pub fn mirrored(
         &self,
         input: Extent,

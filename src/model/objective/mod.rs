@@ -1,4 +1,5 @@
-//! The objectives that training maximises: one file and one line in [`OBJECTIVES`] each.
+//! The objectives that training maximises: one file each. [`FAMILIES`](super::FAMILIES)
+//! combines them.
 
 mod bound;
 mod elbo;
@@ -9,7 +10,3 @@ pub use bound::{Job, Objective, Parts};
 pub(super) use elbo::ELBO;
 pub(super) use importance::IMPORTANCE;
 pub(super) use reconstruction::RECONSTRUCTION;
-
-/// Every objective.
-pub static OBJECTIVES: &[&dyn Objective] =
-    &[&elbo::ELBO, &importance::IMPORTANCE, &reconstruction::RECONSTRUCTION];

@@ -1,10 +1,7 @@
-//! The priors p(z): one file and one line in [`PRIORS`] each.
+//! The priors p(z): one file each. [`FAMILIES`](super::FAMILIES) combines them.
 
 mod density;
 mod standard;
 
 pub use density::Prior;
 pub(super) use standard::STANDARD;
-
-/// Every prior.
-pub static PRIORS: &[&dyn Prior] = &[&standard::STANDARD];

@@ -14,6 +14,7 @@ const SMALL: usize = 28;
 /// Classes that a message names.
 const SHOWN: usize = 12;
 
+#[doc(hidden)]
 impl Config {
     /// Takes over what only the data says: its shape, columns and classes, the scaling of its values and, where none is
     /// named, the likelihood.
@@ -323,6 +324,7 @@ impl Config {
     }
 }
 
+#[doc(hidden)]
 impl Config {
     /// Checks that a model takes as many values as each datum has.
     ///

@@ -72,6 +72,7 @@ impl Values {
     }
 }
 
+#[doc(hidden)]
 impl Config {
     /// The likelihood that fits the data, where none is named: Bernoulli for zeros and ones, for data that are almost that,
     /// as MNIST's pictures, and where values are to be binarised; else, and where a variance is named, a Gaussian with that

@@ -67,6 +67,7 @@ const PICTURES: u32 = 100;
 
 impl RunSection {
     /// Whether the run draws pictures after this epoch of so many. It does after the last, whichever that turns out to be.
+    #[doc(hidden)]
     pub fn draws_pictures(&self, epoch: u32, epochs: u32) -> bool {
         let every = self.pictures_every.map_or(epochs.div_ceil(PICTURES), NonZeroU32::get);
         epoch.is_multiple_of(every.max(1))

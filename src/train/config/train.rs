@@ -164,6 +164,7 @@ named! {
 impl Precision {
     /// The same or, where an adapter can round to 16 bits but is not expected to be faster with them, 32 bits: what a run trains
     /// with. Benchmarks and tunings measure what they are told to.
+    #[doc(hidden)]
     pub fn worthwhile(self, adapter: &AdapterReport) -> Precision {
         match self {
             Precision::F16 if adapter.f16 && !adapter.gains_by_f16() => Precision::F32,
@@ -175,6 +176,7 @@ impl Precision {
     ///
     /// # Errors
     /// [`Error::Setting`] if its shaders have no 16-bit floats.
+    #[doc(hidden)]
     pub fn target(self, gpu: &Gpu) -> Result<Target> {
         match self {
             Precision::F32 => Ok(gpu.target()),
@@ -208,6 +210,7 @@ impl TrainSection {
     ///
     /// # Errors
     /// [`Error::Setting`], which says what to use.
+    #[doc(hidden)]
     pub fn check_batch(&self, network: &Network, count: usize) -> Result<()> {
         let size = self.batch_size;
         let refuse = |next: String| Err(Error::value("train.batch_size", size, next));
@@ -275,6 +278,7 @@ impl TrainSection {
     ///
     /// # Errors
     /// [`Error::Io`] if the data is in a file that can no longer be read.
+    #[doc(hidden)]
     pub fn first_weights(&self, network: &Network, data: &Split) -> Result<Vec<f32>> {
         let mut weights = initial_weights(&network.parameters, self.init, self.seed);
         if self.output_bias {
@@ -284,6 +288,7 @@ impl TrainSection {
     }
 
     /// Whether something is chosen by validation data, and there are none.
+    #[doc(hidden)]
     pub fn lacks_valid(&self, dataset: &Dataset) -> bool {
         (self.patience > 0 || self.keep == Keep::Best) && self.valid == 0.0 && dataset.valid.is_none()
     }
@@ -292,6 +297,7 @@ impl TrainSection {
     ///
     /// # Errors
     /// [`Error::Setting`], which says what to add or leave out.
+    #[doc(hidden)]
     pub fn check_valid(&self, dataset: &Dataset) -> Result<()> {
         let valid = self.valid;
         if valid > 0.0 && dataset.valid.is_some() {
@@ -306,6 +312,7 @@ impl TrainSection {
     }
 
     /// What a plan must know of it, the data's shape aside: [`Config::recipe`](super::Config::recipe).
+    #[doc(hidden)]
     pub fn recipe(&self) -> Recipe {
         let adam = adam::Hyperparameters {
             epsilon: self.adam_epsilon as f32,
@@ -316,12 +323,14 @@ impl TrainSection {
     }
 
     /// Whether what is trained is the ELBO itself.
+    #[doc(hidden)]
     pub fn trains_the_elbo(&self, model: &ModelConfig) -> bool {
         let plain = self.beta == 1.0 && self.kl_warmup == 0.0 && self.free_bits == 0.0;
         plain && model.family().objective.is_elbo(self.samples)
     }
 
     /// How grey values become x: as the user says, or as the model's likelihood wants it.
+    #[doc(hidden)]
     pub fn binarize(&self, model: &ModelConfig) -> Binarize {
         let fits = || model.likelihood().map_or(Binarize::Dynamic, |likelihood| likelihood.data.binarize());
         self.binarize.unwrap_or_else(fits)

@@ -35,8 +35,12 @@ enum Backend {
 struct Args {
     #[arg(long, value_enum)]
     backend: Backend,
+    /// Widths of the hidden layers; with --conv the channels of convolutions
     #[arg(long, value_delimiter = ',', default_value = "400")]
     hidden: Vec<usize>,
+    /// Convolutions, 4 x 4 at every second position, and a linear layer of 256
+    #[arg(long)]
+    conv: bool,
     #[arg(long, default_value_t = 20)]
     latent: usize,
     #[arg(long, value_enum, default_value = "relu")]
@@ -129,7 +133,8 @@ impl Training {
     fn new(args: &Args, device: &Device) -> Result<Training, Box<dyn Error>> {
         device.seed(args.seed);
         let batches = Batches::open(&args.data, args.batch, args.seed, device)?;
-        let model = Vae::new(batches.dim(), &args.hidden, args.latent, &device.clone().autodiff());
+        let made = if args.conv { Vae::convolutional } else { Vae::new };
+        let model = made(batches.dim(), &args.hidden, args.latent, &device.clone().autodiff());
         let optimizer = AdamConfig::new().with_epsilon(1e-8).init();
         Ok(Training {
             device: device.clone(),
