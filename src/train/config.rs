@@ -6,6 +6,7 @@ mod model;
 mod run;
 mod train;
 
+#[cfg(feature = "cli")]
 pub use fitting::Fitting;
 pub use model::{AUTO, Condition, ModelSection, Net};
 pub use run::{LogFormat, RunSection};
