@@ -125,19 +125,18 @@ def trainers(config: Config, args: argparse.Namespace) -> list[Program]:
         "burn wgpu": [*burn, "wgpu", *model, "--batch", str(config.batch), *few],
         "burn flex": [*burn, "flex", *peer],
         "torch eager, fused Adam": [*torch, "eager", *peer],
-        "torch eager, default Adam": [*torch, "eager-plain", *peer],
         "torch compile, fused Adam": [*torch, "compile", *peer],
-        "jax": [*jax, "cpu", *peer],
     }
     if has_cuda():
         commands |= {
             "torch eager, CUDA": [*torch, "eager-cuda", *peer],
             "torch compile, CUDA": [*torch, "compile-cuda", *peer],
-            "jax, CUDA": [*jax, "cuda", *peer],
         }
-    if config.conv:
-        # JAX's program has no convolutions, and torch_conv.py no default Adam.
-        commands = {name: command for name, command in commands.items() if "jax" not in name and "default" not in name}
+    # JAX's program has no convolutions, and torch_conv.py no default Adam.
+    if not config.conv:
+        commands |= {"torch eager, default Adam": [*torch, "eager-plain", *peer], "jax": [*jax, "cpu", *peer]}
+        if has_cuda():
+            commands |= {"jax, CUDA": [*jax, "cuda", *peer]}
     return [Program(name, command) for name, command in commands.items()]
 
 

@@ -15,11 +15,8 @@ pub fn run(args: &CheckArgs) -> Result<()> {
     if !args.json {
         announce(&gpu);
     }
-    let known = check::kernels(&gpu);
-    for wanted in &args.kernels {
-        if !known.iter().any(|kernel| kernel.contains(wanted)) {
-            return Err(Error::Usage(format!("no kernel has {wanted:?} in its name\n  {}", names(&known))));
-        }
+    if !args.kernels.is_empty() {
+        refuse_unknown(&args.kernels, &check::kernels(&gpu))?;
     }
     let bar = ProgressBar::new(0);
     let progress = |total: usize| {
@@ -46,11 +43,16 @@ pub fn run(args: &CheckArgs) -> Result<()> {
     Ok(())
 }
 
-/// What kernels are called, without their variants.
-fn names(kernels: &BTreeSet<String>) -> String {
-    let families: BTreeSet<&str> =
-        kernels.iter().map(|kernel| kernel.split([' ', ':', '/']).next().unwrap_or(kernel)).collect();
-    format!("names begin with {}", Vec::from_iter(families).join(", "))
+/// Refuses a part of a name that no kernel has, and says what kernels are called.
+fn refuse_unknown(wanted: &[String], kernels: &BTreeSet<String>) -> Result<()> {
+    let Some(unknown) = wanted.iter().find(|part| !kernels.iter().any(|kernel| kernel.contains(*part)))
+    else {
+        return Ok(());
+    };
+    let begin = |kernel: &String| kernel.split([' ', ':', '/']).next().map(str::to_owned);
+    let families = BTreeSet::from_iter(kernels.iter().filter_map(begin));
+    let names = Vec::from_iter(families).join(", ");
+    Err(Error::Usage(format!("no kernel has {unknown:?} in its name\n  names begin with {names}")))
 }
 
 /// One line for each kernel and variant with the worst error of its shapes, and one for each failure.

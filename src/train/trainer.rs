@@ -1,11 +1,12 @@
 //! The training loop.
 
+mod agreement;
+mod first_bad;
+
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use twox_hash::XxHash3_64;
 
 use super::config::{Config, Precision};
 use super::division::Times;
@@ -19,11 +20,7 @@ use crate::evaluate::{Evaluation, Evaluator, Inference, Runner};
 use crate::gpu::{Gpu, Shared};
 use crate::kernels::tuning::Tuning;
 use crate::model::{ModelConfig, Network, Parameters};
-use crate::plan::{Access, Element, Step};
-use crate::ranks::{Alone, Ranks, Shards, agree, any};
-
-/// Steps between two checks that all ranks have the same parameters.
-const CHECK_EVERY: u64 = 100;
+use crate::ranks::{Alone, Ranks, Shards, any};
 
 /// How often losses are fetched for a progress line.
 const PROGRESS: Duration = Duration::from_millis(200);
@@ -332,100 +329,6 @@ impl Trainer {
         Ok(Some(EpochResult { epoch, elbo, recon, kl, objective, images_per_second, seconds }))
     }
 
-    /// Checks that all ranks train the same: before the first step, and now and then. The same sums move the same parameters,
-    /// unless a device computes something different. One of several ranks may call it before it asks whether the training is done.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Ranks`], on all of them, where they differ.
-    #[doc(hidden)]
-    pub fn compare_ranks(&mut self) -> Result<()> {
-        if self.ranks.size() == 1 || self.compared && !self.state.step.is_multiple_of(CHECK_EVERY) {
-            return Ok(());
-        }
-        if !self.compared {
-            // Folders may have other names on other machines.
-            let mut config = Config { data: String::new(), ..self.config.clone() };
-            (config.source.test_data, config.train.init_from) = (None, None);
-            // The time that it took is each rank's own.
-            let state = State { seconds: 0.0, ..self.state };
-            let text = format!("{}{}{state:?}", config.to_toml(), self.train_count);
-            let digest = XxHash3_64::oneshot(text.as_bytes());
-            let next = "start all of them with the same arguments, program, data and checkpoint";
-            agree(&*self.ranks, digest, "the configuration and data", next)?;
-            let digest = XxHash3_64::oneshot(
-                format!("{}{}", self.gpu.report().title(), self.gpu.report().driver_info).as_bytes(),
-            );
-            agree(
-                &*self.ranks,
-                digest,
-                "the adapter and driver",
-                "name adapters of one kind with `run.device`",
-            )?;
-            self.compared = true;
-        }
-        let parameters = self.stepper.program().read_f32(self.stepper.ports().parameters)?;
-        let digest = XxHash3_64::oneshot(bytemuck::cast_slice(&parameters));
-        let what = format!("after step {}, the parameters", self.state.step);
-        let next = "its device computes something different: give all ranks the same adapter and driver, and continue with `resume`";
-        agree(&*self.ranks, digest, &what, next)
-    }
-
-    /// Looks for the first tensor that was not finite in step `bad`: trains again from `state`, whose arenas are given or are
-    /// those of the start, and reads what that step wrote. None where it does not happen again. Training cannot go on
-    /// after this but by [`Trainer::restore`].
-    #[doc(hidden)]
-    pub fn find_first_bad(&mut self, from: Option<(&Arenas, State)>, bad: u64) -> Result<Option<String>> {
-        if self.ranks.size() > 1 {
-            return Ok(None);
-        }
-        let mut state = State::default();
-        match from {
-            Some((arenas, before)) => {
-                self.restore(arenas, before);
-                state = before;
-            }
-            None => {
-                let zeros = vec![0.0; self.parameters.words()];
-                let parameters = self.initial.clone();
-                self.restore(&Arenas { parameters, moment1: zeros.clone(), moment2: zeros }, state);
-            }
-        }
-        while state.step + 1 < bad {
-            state.step += self.stepper.submit(state.step, bad - 1 - state.step)?;
-        }
-        for shard in self.stepper.shards().own() {
-            let step = self.stepper.ready_shard(state.step, shard)?;
-            if step.valid_rows == 0 {
-                continue;
-            }
-            if let Some(found) = self.first_bad_of(&step)? {
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The first tensor that is not finite when the plan has run with these scalars.
-    fn first_bad_of(&mut self, step: &Step) -> Result<Option<String>> {
-        let plan = self.stepper.plan().clone();
-        // One dispatch at a time: a later one may use the memory of an earlier one's result.
-        for (number, dispatch) in plan.dispatches.iter().enumerate() {
-            let program = self.stepper.program_mut();
-            program.submit_dispatch(step, number)?;
-            let slots = dispatch.kernel.slots.iter().zip(&dispatch.tensors);
-            let written =
-                slots.filter(|(slot, _)| slot.access == Access::Write && slot.element == Element::F32);
-            for (_, tensor) in written {
-                if program.read_f32(*tensor)?.iter().any(|value| !value.is_finite()) {
-                    let name = &plan.buffers[tensor.buffer.0].name;
-                    let (rows, cols) = (tensor.rows, tensor.cols);
-                    return Ok(Some(format!("{name} [{rows}, {cols}], written by `{}`", dispatch.label)));
-                }
-            }
-        }
-        Ok(None)
-    }
-
     /// Waits for the terms of all steps so far.
     fn drain(&mut self) -> Result<()> {
         let (program, ring) = (self.stepper.program(), self.stepper.ports().history);
@@ -497,7 +400,6 @@ impl Trainer {
     }
 
     /// Lets the gradients of divided batches travel between ranks in buckets of `most` words, for tests: the same bits with any number.
-    #[doc(hidden)]
     #[doc(hidden)]
     pub fn cut_gradients(&mut self, most: usize) {
         self.stepper.cut_gradients(most);
