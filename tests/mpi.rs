@@ -310,3 +310,15 @@ fn a_mistake_is_told_once() {
         assert!(!told.contains("MPI_ERR") && !told.contains("panicked"), "{args}\n{told}");
     }
 }
+
+/// No launcher, but what one leaves in the environment of its second process, which has a mistake that the first has not.
+#[test]
+fn a_rank_that_is_alone_with_a_mistake_tells_it() {
+    let scratch = Scratch::new();
+    let [counted, numbered] = ["OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"];
+    let mut alone = scratch.std_command("train --data tiny --lr x");
+    let Output { status, stdout, stderr } = alone.env(counted, "2").env(numbered, "1").output().unwrap();
+    let told = String::from_utf8_lossy(&stderr);
+    assert_eq!(status.code(), Some(2), "{told}");
+    assert!(stdout.is_empty() && told.contains("error: invalid value 'x'"), "{told}");
+}

@@ -150,7 +150,10 @@ fn parse() -> Result<Cli, clap::Error> {
 /// Prints what clap says, but for the words of Rust's own parsers of numbers.
 fn refuse(error: &clap::Error) -> ExitCode {
     if output::is_mute() {
-        return ExitCode::from(error.exit_code() as u8);
+        if error.exit_code() == 0 {
+            return ExitCode::SUCCESS;
+        }
+        team::let_the_first_speak();
     }
     let source = std::error::Error::source(error);
     let said = source.filter(|_| error.kind() == ErrorKind::ValueValidation).map(ToString::to_string);

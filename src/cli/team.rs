@@ -2,6 +2,8 @@
 
 use std::process;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use super::flags::message;
 use super::output;
@@ -146,6 +148,16 @@ pub fn mute_followers() {
     if together && Launch::here().is_some_and(|launch| launch.rank > 0) {
         output::mute();
     }
+}
+
+/// How long the first process has for words that all of them have: it is a few milliseconds away, on a machine that may be busy.
+const FIRST_SPEAKS: Duration = Duration::from_secs(5);
+
+/// Waits before a silenced process ends with an error, since a launcher ends all of them when one does, also the first before it
+/// has told the error. A process that is still there afterwards is alone with it, and speaks.
+pub fn let_the_first_speak() {
+    thread::sleep(FIRST_SPEAKS);
+    output::unmute();
 }
 
 /// What a launcher of several processes leaves in the environment of each.
