@@ -311,14 +311,26 @@ fn a_mistake_is_told_once() {
     }
 }
 
-/// No launcher, but what one leaves in the environment of its second process, which has a mistake that the first has not.
+/// No launcher, but what one leaves in the environment of two processes. The second ends after the first has spoken, since a launcher
+/// would end both; and it tells the mistake too, which it may be alone with.
 #[test]
-fn a_rank_that_is_alone_with_a_mistake_tells_it() {
+fn a_silent_rank_lets_the_first_speak() {
     let scratch = Scratch::new();
-    let [counted, numbered] = ["OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"];
-    let mut alone = scratch.std_command("train --data tiny --lr x");
-    let Output { status, stdout, stderr } = alone.env(counted, "2").env(numbered, "1").output().unwrap();
-    let told = String::from_utf8_lossy(&stderr);
-    assert_eq!(status.code(), Some(2), "{told}");
-    assert!(stdout.is_empty() && told.contains("error: invalid value 'x'"), "{told}");
+    let start = |rank: &str| {
+        let mut command = scratch.std_command("train --data tiny --lr x");
+        command.env("OMPI_COMM_WORLD_SIZE", "2").env(RANK[0], rank);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let refused = |process: Child| {
+        let Output { status, stdout, stderr } = process.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&stderr);
+        assert_eq!(status.code(), Some(2), "{told}");
+        assert!(stdout.is_empty() && told.contains("error: invalid value 'x'"), "{told}");
+    };
+    let mut second = start("1");
+    // Long enough to end at once, if it would.
+    thread::sleep(Duration::from_millis(500));
+    refused(start("0"));
+    assert!(second.try_wait().unwrap().is_none(), "the second has ended before");
+    refused(second);
 }

@@ -127,16 +127,16 @@ def trainers(config: Config, args: argparse.Namespace) -> list[Program]:
         "torch eager, fused Adam": [*torch, "eager", *peer],
         "torch compile, fused Adam": [*torch, "compile", *peer],
     }
+    # JAX's program has no convolutions, and torch_conv.py no default Adam.
+    if not config.conv:
+        commands |= {"torch eager, default Adam": [*torch, "eager-plain", *peer], "jax": [*jax, "cpu", *peer]}
     if has_cuda():
         commands |= {
             "torch eager, CUDA": [*torch, "eager-cuda", *peer],
             "torch compile, CUDA": [*torch, "compile-cuda", *peer],
         }
-    # JAX's program has no convolutions, and torch_conv.py no default Adam.
-    if not config.conv:
-        commands |= {"torch eager, default Adam": [*torch, "eager-plain", *peer], "jax": [*jax, "cpu", *peer]}
-        if has_cuda():
-            commands |= {"jax, CUDA": [*jax, "cuda", *peer]}
+        if not config.conv:
+            commands["jax, CUDA"] = [*jax, "cuda", *peer]
     return [Program(name, command) for name, command in commands.items()]
 
 

@@ -116,6 +116,9 @@ pub fn main() -> ExitCode {
     let code = match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            if team.is_none() {
+                team::let_the_first_speak();
+            }
             output::talk(format_args!("error: {}", flags::message(&error)));
             ExitCode::from(error.exit_code())
         }
@@ -149,12 +152,12 @@ fn parse() -> Result<Cli, clap::Error> {
 
 /// Prints what clap says, but for the words of Rust's own parsers of numbers.
 fn refuse(error: &clap::Error) -> ExitCode {
-    if output::is_mute() {
-        if error.exit_code() == 0 {
-            return ExitCode::SUCCESS;
-        }
-        team::let_the_first_speak();
+    if output::is_mute() && error.exit_code() == 0 {
+        return ExitCode::SUCCESS;
     }
+    team::let_the_first_speak();
+    // A process that is still there may be alone with its mistake.
+    output::unmute();
     let source = std::error::Error::source(error);
     let said = source.filter(|_| error.kind() == ErrorKind::ValueValidation).map(ToString::to_string);
     let plain = match said.as_deref() {

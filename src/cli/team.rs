@@ -150,14 +150,15 @@ pub fn mute_followers() {
     }
 }
 
-/// How long the first process has for words that all of them have: it is a few milliseconds away, on a machine that may be busy.
+/// How long the first process has for an error that all of them have: it is milliseconds away, on a machine that may be busy.
 const FIRST_SPEAKS: Duration = Duration::from_secs(5);
 
-/// Waits before a silenced process ends with an error, since a launcher ends all of them when one does, also the first before it
-/// has told the error. A process that is still there afterwards is alone with it, and speaks.
+/// Waits, in a silenced process that is about to fail before it has joined the others: a launcher ends all of them when one fails,
+/// also the first before it has told the error.
 pub fn let_the_first_speak() {
-    thread::sleep(FIRST_SPEAKS);
-    output::unmute();
+    if output::is_mute() {
+        thread::sleep(FIRST_SPEAKS);
+    }
 }
 
 /// What a launcher of several processes leaves in the environment of each.
