@@ -67,7 +67,8 @@ fn bench(
 /// The adapter that `VAE_GPU_DEVICE` names, or the best.
 fn gpu() -> Arc<Gpu> {
     let Ok(selection) = std::env::var("VAE_GPU_DEVICE").unwrap_or_default().parse();
-    Gpu::open(&DeviceOptions { selection, ..DeviceOptions::default() }).unwrap_or_else(|e| panic!("{e}"))
+    Gpu::open(&DeviceOptions { selection, spread_workers: true, ..DeviceOptions::default() })
+        .unwrap_or_else(|e| panic!("{e}"))
 }
 
 criterion_group! {

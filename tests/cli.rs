@@ -280,6 +280,27 @@ fn check_passes_and_lists_the_cases_of_the_kernels_it_is_asked_for() {
     scratch.fail("check adam adem", 2, "no kernel has \"adem\" in its name");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn workers_of_llvmpipe_are_spread_over_the_processors() {
+    let scratch = Scratch::new();
+    let report: Value = serde_json::from_str(&scratch.succeed("check condition --json")).unwrap();
+    let name = report["adapter"]["name"].as_str().unwrap();
+    let processors = rustix::thread::sched_getaffinity(None).unwrap().count();
+    // Mesa 22 starts 16 workers at most.
+    if !name.contains("llvmpipe") || processors >= 16 {
+        eprintln!("nothing to spread: {name}, {processors} processors");
+        return;
+    }
+    for (threads, told) in
+        [(processors, "each on a processor of its own"), (processors + 1, "stay where they are")]
+    {
+        let mut command = scratch.command("check condition");
+        command.env("LP_NUM_THREADS", threads.to_string()).env("RUST_LOG", "vae_gpu::gpu=debug");
+        command.assert().success().stderr(contains(format!("debug: {threads} workers")).and(contains(told)));
+    }
+}
+
 #[test]
 fn every_help_shows_examples_and_defaults() {
     let scratch = Scratch::new();

@@ -49,6 +49,7 @@ pub fn open_device(run: &RunSection, turn: usize) -> Result<Arc<Gpu>> {
         selection,
         turn,
         checked_shaders: run.checked_shaders,
+        spread_workers: true,
         ..DeviceOptions::default()
     })
 }

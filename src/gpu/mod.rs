@@ -13,6 +13,7 @@ mod program;
 mod read_back;
 #[doc(hidden)]
 pub mod shader;
+mod workers;
 
 #[doc(hidden)]
 pub use adapter::select;

@@ -8,6 +8,7 @@ use super::allocate::create;
 use super::device::{Gpu, lowered};
 use super::limits::Limits;
 use super::read_back::{Reading, Staging};
+use super::workers::Threads;
 use crate::error::{Error, Result};
 
 /// How a device is opened.
@@ -20,6 +21,9 @@ pub struct DeviceOptions {
     pub turn: usize,
     /// Keep wgpu's bounds checks in the shaders: slower, for hunting a bug.
     pub checked_shaders: bool,
+    /// Give each thread with which Mesa's software adapter computes a processor of its own, on Linux: short dispatches are faster by it.
+    /// For programs that start no thread of their own while the device is opened, and have the processors for themselves.
+    pub spread_workers: bool,
     /// Limits below the adapter's own, for tests of smaller adapters.
     #[doc(hidden)]
     pub limits: Limits,
@@ -47,8 +51,13 @@ fn expected() -> Vec<u32> {
 impl Gpu {
     /// Opens the adapter that `options` names.
     pub fn open(options: &DeviceOptions) -> Result<Arc<Gpu>> {
+        let threads = Threads::now();
         let gpu = Gpu::open_unasked(options)?;
         if gpu.answer()? == expected() {
+            // By now the driver has its workers: that of OpenGL starts them for the first dispatch.
+            if options.spread_workers {
+                threads.spread_later_workers();
+            }
             return Ok(gpu);
         }
         Err(Error::Adapter(format!(
