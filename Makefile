@@ -17,7 +17,7 @@ test: adapter toolchain
 	cargo clippy --all-targets --features $(FEATURES) -- -D warnings
 	cargo test --features $(FEATURES)
 	cargo clippy --no-default-features --lib --profile test -- -D warnings
-	cargo test --no-default-features --test library
+	cargo test --profile quick --no-default-features --test library
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --lib --features $(FEATURES)
 	cargo run --quiet --features $(FEATURES) --example train_and_sample
 	cargo run --quiet --features $(FEATURES) --example encode
