@@ -7,17 +7,19 @@
 //!
 //! Throughput is in elements of the largest tensor per second; for matmul, in floating-point operations per second.
 
+mod common;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use vae_gpu::bench::{Timed, products, subjects};
 use vae_gpu::check::{self, Outcome};
-use vae_gpu::gpu::{DeviceOptions, Gpu};
+use vae_gpu::gpu::Gpu;
 use vae_gpu::plan::{Plan, Step};
 
 fn kernels(criterion: &mut Criterion) {
-    let gpu = gpu();
+    let gpu = common::gpu();
     for subject in subjects(&gpu.report().target_f16()) {
         let name = subject.kernel.clone();
         let throughput = Throughput::Elements(subject.elements());
@@ -33,7 +35,7 @@ fn kernels(criterion: &mut Criterion) {
 }
 
 fn matmul(criterion: &mut Criterion) {
-    let gpu = gpu();
+    let gpu = common::gpu();
     let f16 = gpu.report().f16.then(|| gpu.report().target_f16());
     let targets = [Some(gpu.target()), f16].into_iter().flatten();
     for (product, variant) in targets.flat_map(|target| products(&target)) {
@@ -75,13 +77,6 @@ fn agrees(outcomes: &[Outcome]) {
     for outcome in outcomes {
         assert!(outcome.passed, "{}: {:?}", outcome.label, outcome.problem);
     }
-}
-
-/// The adapter that `VAE_GPU_DEVICE` names, or the best.
-fn gpu() -> Arc<Gpu> {
-    let Ok(selection) = std::env::var("VAE_GPU_DEVICE").unwrap_or_default().parse();
-    Gpu::open(&DeviceOptions { selection, spread_workers: true, ..DeviceOptions::default() })
-        .unwrap_or_else(|e| panic!("{e}"))
 }
 
 criterion_group! {

@@ -4,12 +4,14 @@
 //!     cargo bench --bench step
 //!     cargo bench --bench step -- 'batch/128'
 
+mod common;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use vae_gpu::bench::{TimedSteps, default_model};
-use vae_gpu::gpu::{DeviceOptions, Gpu};
+use vae_gpu::gpu::Gpu;
 use vae_gpu::kernels::tuning::Tuning;
 use vae_gpu::model::ModelConfig;
 use vae_gpu::train::TrainSection;
@@ -20,7 +22,7 @@ const BATCHES: [usize; 4] = [16, 128, 1024, 4096];
 const WIDTHS: [usize; 3] = [128, 512, 2048];
 
 fn steps(criterion: &mut Criterion) {
-    let gpu = gpu();
+    let gpu = common::gpu();
     for batch in BATCHES {
         let id = BenchmarkId::new("batch", batch);
         bench(criterion, &gpu, "step", id, &default_model(), batch);
@@ -62,13 +64,6 @@ fn bench(
         });
     });
     group.finish();
-}
-
-/// The adapter that `VAE_GPU_DEVICE` names, or the best.
-fn gpu() -> Arc<Gpu> {
-    let Ok(selection) = std::env::var("VAE_GPU_DEVICE").unwrap_or_default().parse();
-    Gpu::open(&DeviceOptions { selection, spread_workers: true, ..DeviceOptions::default() })
-        .unwrap_or_else(|e| panic!("{e}"))
 }
 
 criterion_group! {

@@ -51,11 +51,11 @@ fn expected() -> Vec<u32> {
 impl Gpu {
     /// Opens the adapter that `options` names.
     pub fn open(options: &DeviceOptions) -> Result<Arc<Gpu>> {
-        let threads = Threads::now();
+        let before = options.spread_workers.then(Threads::now);
         let gpu = Gpu::open_unasked(options)?;
         if gpu.answer()? == expected() {
             // By now the driver has its workers: that of OpenGL starts them for the first dispatch.
-            if options.spread_workers {
+            if let Some(threads) = before {
                 threads.spread_later_workers();
             }
             return Ok(gpu);

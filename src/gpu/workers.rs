@@ -25,6 +25,7 @@ mod linux {
     use std::collections::BTreeMap;
     use std::fs;
 
+    use rustix::io;
     use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
 
     /// The threads of this process: their numbers, which grow as they are made, and names.
@@ -49,8 +50,7 @@ mod linux {
         /// many as the processors on which this process may run, else it leaves them alone. What cannot be done here would only
         /// have been faster.
         pub fn spread_later_workers(&self) {
-            let Ok(allowed) = sched_getaffinity(None) else { return };
-            let processors: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|&cpu| allowed.is_set(cpu)).collect();
+            let Ok(processors) = processors(None) else { return };
             let own = fs::read_to_string("/proc/thread-self/comm").unwrap_or_default();
             let made = Threads::now().0.into_iter().filter(|(number, _)| !self.0.contains_key(number));
             let workers = workers(&made.collect::<Vec<_>>(), own.trim_end());
@@ -62,17 +62,27 @@ mod linux {
                 );
                 return;
             }
-            log::debug!("{} workers, each on a processor of its own", workers.len());
-            for (worker, processor) in workers.into_iter().zip(processors) {
-                let mut only = CpuSet::new();
-                only.set(processor);
-                if let Some(Err(error)) =
-                    Pid::from_raw(worker).map(|worker| sched_setaffinity(Some(worker), &only))
-                {
-                    log::debug!("worker {worker} stays where it is: {error}");
-                }
+            match place(&workers, &processors) {
+                Ok(()) => log::debug!("{} workers, each on a processor of its own", workers.len()),
+                Err(error) => log::debug!("workers stay where they are: {error}"),
             }
         }
+    }
+
+    /// Lets each thread run on one processor alone.
+    pub(super) fn place(threads: &[i32], processors: &[usize]) -> io::Result<()> {
+        for (&thread, &processor) in threads.iter().zip(processors) {
+            let mut only = CpuSet::new();
+            only.set(processor);
+            sched_setaffinity(Pid::from_raw(thread), &only)?;
+        }
+        Ok(())
+    }
+
+    /// The processors on which a thread may run, or the one that asks.
+    pub(super) fn processors(thread: Option<i32>) -> io::Result<Vec<usize>> {
+        let allowed = sched_getaffinity(thread.and_then(Pid::from_raw))?;
+        Ok((0..CpuSet::MAX_CPU).filter(|&processor| allowed.is_set(processor)).collect())
     }
 
     /// Of new threads, those that compute. Mesa (22 and 26) first starts its rasterisers, `llvmpipe-0`, `llvmpipe-1` .., and then
@@ -88,7 +98,10 @@ mod linux {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use super::linux::workers;
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::linux::{place, processors, workers};
 
     fn among(names: &[&str]) -> Vec<i32> {
         let made: Vec<_> = (10..).zip(names.iter().map(|name| (*name).to_owned())).collect();
@@ -104,5 +117,32 @@ mod tests {
         assert!(among(&["llvmpipe-0", "llvmpipe-1", own]).is_empty(), "another order of things");
         assert!(among(&["llvmpipe-0", own, own]).is_empty(), "a thread of someone else");
         assert!(among(&[]).is_empty());
+    }
+    #[test]
+    fn each_thread_is_placed_on_its_processor() {
+        let all = processors(None).unwrap();
+        thread::scope(|scope| {
+            let (tell, told) = mpsc::channel();
+            // They run until their channels are closed.
+            let ends: Vec<_> = all
+                .iter()
+                .map(|_| {
+                    let (end, ended) = mpsc::channel::<()>();
+                    let tell = tell.clone();
+                    scope.spawn(move || {
+                        tell.send(rustix::thread::gettid().as_raw_nonzero().get()).unwrap();
+                        ended.recv().unwrap_err();
+                    });
+                    end
+                })
+                .collect();
+            let threads: Vec<i32> = told.iter().take(all.len()).collect();
+            place(&threads, &all).unwrap();
+            for (&thread, &processor) in threads.iter().zip(&all) {
+                assert_eq!(processors(Some(thread)).unwrap(), [processor]);
+            }
+            drop(ends);
+        });
+        assert_eq!(processors(None).unwrap(), all, "the one that asks stays free");
     }
 }
